@@ -1,0 +1,1 @@
+//! What the RFCs say, as data: the requirement catalogue and the registry of commands.

@@ -1,0 +1,1 @@
+//! Judges: they see transcripts, never sockets.

@@ -1,0 +1,12 @@
+//! The conformance runner: scenarios are played against a server, transcripts are judged, reports are written.
+
+pub mod catalogue;
+pub mod check;
+pub mod driver;
+pub mod report;
+pub mod runner;
+pub mod scenario;
+pub mod suite;
+pub mod target;
+pub mod transcript;
+pub mod verdict;

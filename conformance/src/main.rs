@@ -1,0 +1,2 @@
+//! The ftpspec command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reports: they see verdicts and findings, and never parse a message.

@@ -1,0 +1,328 @@
+//! Scenarios: scripted transcripts a person can read beside the RFC.
+//!
+//! The language is described in `scenarios/README.md`; [`parse()`] is its grammar, the types here are its meaning.
+//! Nothing in this room touches a socket or the file system.
+
+mod content;
+mod error;
+mod format;
+mod lint;
+mod parse;
+mod pattern;
+
+pub use content::{Content, Piece, Slice, Source};
+pub use error::{Diagnostic, Severity};
+pub use format::format;
+pub use lint::{Knowledge, lint};
+pub use parse::parse;
+pub use pattern::{CodePattern, Codes, TextPattern, Variables};
+
+use std::fmt;
+use std::time::Duration;
+
+/// The path below `scenarios/` without its ending, as in `rfc3659/rest-retr-offset`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScenarioId(pub String);
+
+impl fmt::Display for ScenarioId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One parsed scenario file.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its path below `scenarios/`, without ending.
+    pub id: ScenarioId,
+    /// What the front matter says.
+    pub about: About,
+    /// The dialogue, in order.
+    pub steps: Vec<Step>,
+    /// The whole file, for error messages and reports.
+    pub text: String,
+}
+
+/// The front matter.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The claim, as a sentence without a full stop.
+    pub title: String,
+    /// Clauses, as in `RFC 959 §5.4`.
+    pub cites: Vec<String>,
+    /// Requirement ids of `scenarios/requirements/`.
+    pub covers: Vec<String>,
+    /// What a broken expectation is worth.
+    pub level: Level,
+    /// FEAT labels or verbs the scenario depends on.
+    pub needs: Vec<String>,
+    /// What is varied.
+    pub axes: Axes,
+    /// Whether the runner logs in and enters a fresh directory first.
+    pub login: bool,
+    /// Whether the runner ends with a NOOP that must get exactly one 200.
+    pub barrier: bool,
+    /// Who may play it.
+    pub drivers: Vec<DriverKind>,
+    /// Only played when this profile is asked for.
+    pub profile: Option<String>,
+}
+
+/// RFC 2119 levels, and what the field merely does.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Broken: FAIL.
+    Must,
+    /// Broken: WARN.
+    Should,
+    /// Not followed: NOTE.
+    May,
+    /// Not in any RFC, but what clients rely on. Not followed: NOTE.
+    Practice,
+}
+
+/// Along which axes a scenario is varied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Axes {
+    /// Each data mode: PASV, EPSV, PORT, EPRT.
+    pub data: bool,
+    /// In clear, and with protected control and data connections.
+    pub tls: bool,
+}
+
+/// Who speaks to the server.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DriverKind {
+    /// Our own bytes; can say anything.
+    Raw,
+    /// The suppaftp crate; user steps only.
+    Suppaftp,
+}
+
+/// The label of a control connection; the main one is `main`.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct Connection(pub String);
+
+impl Connection {
+    /// The main control connection.
+    #[must_use]
+    pub fn main() -> Self {
+        Self("main".into())
+    }
+
+    /// The runner's own connection, for preparation and clean-up.
+    #[must_use]
+    pub fn runner() -> Self {
+        Self("runner".into())
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One statement and where it stands.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// 1-based line in the file.
+    pub line: u32,
+    /// Which control connection it is about.
+    pub connection: Connection,
+    /// What is done or expected.
+    pub action: Action,
+}
+
+/// What a statement does or expects. See `scenarios/README.md` for each.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// `> LINE`. May contain `${variables}`.
+    Send(String),
+    /// `< CODES [TEXT]` with its `!should`.
+    Expect(Expect),
+    /// `@raw`, `@segment`, `@bytewise`.
+    Octets(Octets),
+    /// `@silent`
+    Silent(Duration),
+    /// `@closed`
+    Closed,
+    /// `@alive`
+    Alive,
+    /// `@open`
+    Open,
+    /// `@login`
+    Login,
+    /// `@drop`
+    Drop,
+    /// `@tls`
+    Tls(Option<TlsVersion>),
+    /// `@plain`
+    Plain,
+    /// `@data`
+    Data(Option<DataMode>),
+    /// `@listen`
+    Listen,
+    /// `@connect`
+    Connect,
+    /// `@refused`
+    Refused,
+    /// `@handshake`
+    Handshake,
+    /// `@send`
+    SendData(Content),
+    /// `@write`
+    WriteData(Content),
+    /// `@receive`
+    Receive(Receive),
+    /// `@read`
+    Read(u64),
+    /// `@close`
+    CloseData,
+    /// `@reset`
+    ResetData,
+    /// `@eof`
+    DataEnds,
+    /// `@nodata`
+    NoData,
+    /// `@given NAME CONTENT`, `@given NAME/`
+    Given(Given),
+    /// `@stored`
+    Stored(String, Content),
+    /// `@missing`
+    Missing(String),
+    /// A user step, and whether it must be refused (`@fails`).
+    User {
+        /// What the user does.
+        step: UserStep,
+        /// It must be refused.
+        fails: bool,
+    },
+}
+
+/// One expected reply.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// The codes that hold.
+    pub codes: Codes,
+    /// The text, if it matters.
+    pub text: Option<ReplyPattern>,
+    /// The stricter wish and its line.
+    pub should: Option<Box<(u32, Expect)>>,
+}
+
+/// The text of an expected reply.
+#[derive(Debug, Clone)]
+pub enum ReplyPattern {
+    /// The text of the whole reply.
+    Text(TextPattern),
+    /// A block: first line, lines between, last line. `None` among the lines is `...`.
+    Block {
+        /// After `NNN-`.
+        first: TextPattern,
+        /// Whole lines; `None` is any number of lines.
+        between: Vec<Option<TextPattern>>,
+        /// After `NNN `.
+        last: TextPattern,
+    },
+}
+
+/// Exact octets, and how they are cut into segments.
+#[derive(Debug, Clone)]
+pub enum Octets {
+    /// All at once.
+    Raw(Content),
+    /// Each in a segment of its own.
+    Segments(Vec<Content>),
+    /// One octet per segment.
+    Bytewise(Content),
+}
+
+/// What must come over the data connection until its end.
+#[derive(Debug, Clone)]
+pub enum Receive {
+    /// Exactly these octets.
+    Exactly(Content),
+    /// Text in which this is found.
+    Matching(TextPattern),
+    /// Exactly these CRLF lines, in any order.
+    Lines(Vec<Content>),
+    /// For each glob a line.
+    Has(Vec<TextPattern>),
+    /// No line for any of the globs.
+    HasNot(Vec<TextPattern>),
+    /// Whatever comes.
+    Anything,
+}
+
+/// What is made before the dialogue.
+#[derive(Debug, Clone)]
+pub enum Given {
+    /// A file.
+    File(String, Content),
+    /// A directory.
+    Directory(String),
+}
+
+/// What a user wants, whatever the wire looks like.
+#[derive(Debug, Clone)]
+pub enum UserStep {
+    /// STOR in TYPE I.
+    Put(String, Content),
+    /// APPE in TYPE I.
+    Append(String, Content),
+    /// RETR in TYPE I: exactly these octets.
+    Get(String, Content),
+    /// REST and RETR: exactly these octets.
+    Resume(String, u64, Content),
+    /// NLST: exactly these names, in any order.
+    Names(Vec<String>),
+    /// LIST: each name at the end of a line.
+    List(Vec<String>),
+    /// SIZE in TYPE I.
+    Size(String, u64),
+    /// RNFR, RNTO.
+    Rename(String, String),
+    /// DELE.
+    Delete(String),
+    /// MKD.
+    Mkdir(String),
+    /// RMD.
+    Rmdir(String),
+    /// CWD.
+    Cwd(String),
+}
+
+/// How a data connection is prepared.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DataMode {
+    /// RFC 959 §4.1.2, passive.
+    Pasv,
+    /// RFC 2428 §3, passive.
+    Epsv,
+    /// RFC 959 §4.1.2, active.
+    Port,
+    /// RFC 2428 §2, active.
+    Eprt,
+}
+
+/// TLS versions a scenario can pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    V12,
+    /// TLS 1.3
+    V13,
+}

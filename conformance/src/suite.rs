@@ -1,0 +1,1 @@
+//! The scenarios, as they travel inside the binary or lie in a directory.

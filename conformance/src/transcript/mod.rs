@@ -1,0 +1,256 @@
+//! What happened on the wire, as a list of events: the one thing judges, reports, recordings and the scripted
+//! server read. Nothing in this room touches a socket.
+
+mod conversation;
+mod file;
+mod redact;
+mod reply;
+
+pub use conversation::{Command, Conversation, Exchange};
+pub use file::{FORMAT, ReadError, read, write};
+pub use redact::redact;
+pub use reply::{Reply, ReplyFault, ReplyReader};
+
+use crate::scenario::{Connection, DataMode};
+use serde::{Deserialize, Serialize};
+
+/// Everything that happened while one scenario was played in one variant, in order of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Transcript {
+    /// Scenario id, or what was recorded.
+    pub name: String,
+    /// The variant as it is shown, `pasv` or `epsv tls`.
+    pub variant: String,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Microseconds since the transcript began.
+    pub at: u64,
+    /// The control connection it happened on, or whose data connection it happened on.
+    pub connection: Connection,
+    /// The line of the scenario that was being played; 0 for the runner's own doing (login, clean-up).
+    pub line: u32,
+    /// What it was.
+    pub what: What,
+}
+
+/// What can happen. Control events carry every octet in the clear (what TLS decrypted).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum What {
+    /// The control connection stands.
+    Connected {
+        /// Our end.
+        local: String,
+        /// The server's end.
+        peer: String,
+    },
+    /// The control connection could not be made.
+    ConnectFailed {
+        /// What the system said.
+        error: String,
+    },
+    /// Octets we sent on the control connection.
+    Sent {
+        /// The octets.
+        #[serde(with = "octets")]
+        octets: Vec<u8>,
+    },
+    /// Octets the server sent on the control connection.
+    Received {
+        /// The octets.
+        #[serde(with = "octets")]
+        octets: Vec<u8>,
+    },
+    /// A TLS handshake ended well.
+    TlsEstablished(TlsFacts),
+    /// A TLS handshake failed.
+    TlsFailed {
+        /// On the data connection, or on the control connection.
+        data: bool,
+        /// What rustls or the system said.
+        error: String,
+    },
+    /// The control connection went back to clear text (CCC).
+    TlsEnded {
+        /// Whether the server said close_notify.
+        clean: bool,
+    },
+    /// The control connection ended.
+    Closed(End),
+    /// Nothing came in the time a step was willing to wait.
+    Silence {
+        /// How long, in milliseconds.
+        waited_ms: u64,
+        /// What was waited for.
+        awaited: Awaited,
+    },
+    /// We listen for the server's data connection.
+    DataListening {
+        /// Our address.
+        local: String,
+    },
+    /// A data connection stands.
+    DataOpened {
+        /// How it was prepared.
+        mode: DataMode,
+        /// Our end.
+        local: String,
+        /// The server's end.
+        peer: String,
+    },
+    /// A data connection could not be made.
+    DataFailed {
+        /// What the system said.
+        error: String,
+    },
+    /// Octets we sent on the data connection (in the clear).
+    DataSent {
+        /// The octets.
+        #[serde(with = "octets")]
+        octets: Vec<u8>,
+    },
+    /// Octets the server sent on the data connection (in the clear).
+    DataReceived {
+        /// The octets.
+        #[serde(with = "octets")]
+        octets: Vec<u8>,
+    },
+    /// The data connection ended.
+    DataClosed(End),
+    /// What a step of the runner's own connection or of a user-step driver found out.
+    Observed {
+        /// In words.
+        fact: String,
+        /// The octets, where there are some.
+        #[serde(with = "octets", default, skip_serializing_if = "Vec::is_empty")]
+        octets: Vec<u8>,
+        /// Whether it went well.
+        ok: bool,
+    },
+}
+
+/// What was waited for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaited {
+    /// A reply.
+    Reply,
+    /// Silence itself: `@silent` held.
+    Nothing,
+    /// Octets or the end of the data connection.
+    Data,
+    /// The server's data connection (active), or our connect (passive).
+    DataConnection,
+    /// The end of the control connection.
+    Close,
+    /// A TLS handshake.
+    Handshake,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Who ended it.
+    pub by: Side,
+    /// How.
+    pub how: Manner,
+}
+
+/// Who.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The tester.
+    Us,
+    /// The server.
+    Server,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// TCP FIN in the clear, or close_notify and FIN under TLS.
+    Clean,
+    /// FIN under TLS without close_notify.
+    NoCloseNotify,
+    /// TCP reset, or another error.
+    Reset,
+}
+
+/// What a finished handshake settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsFacts {
+    /// On the data connection, or on the control connection.
+    pub data: bool,
+    /// `TLS 1.2`, `TLS 1.3`.
+    pub version: String,
+    /// The cipher suite.
+    pub suite: String,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+}
+
+/// Octets in JSON: text with `\xNN` for what is not printable ASCII, so that a transcript can be read.
+mod octets {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::escape(octets))
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        super::unescape(&text).ok_or_else(|| D::Error::custom("octets with a broken \\ escape"))
+    }
+}
+
+/// Octets as text: printable ASCII as it is, `\r \n \t \\` short, everything else `\xNN`.
+#[must_use]
+pub fn escape(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(octets.len());
+    for octet in octets {
+        match octet {
+            b'\r' => text.push_str("\\r"),
+            b'\n' => text.push_str("\\n"),
+            b'\t' => text.push_str("\\t"),
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(*octet)),
+            _ => {
+                let _ = write!(text, "\\x{octet:02x}");
+            }
+        }
+    }
+    text
+}
+
+/// The octets [`escape`] wrote; `None` where an escape is broken.
+#[must_use]
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        if octet != b'\\' {
+            octets.push(octet);
+            continue;
+        }
+        octets.push(match rest.next()? {
+            b'r' => b'\r',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'\\' => b'\\',
+            b'x' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(octets)
+}

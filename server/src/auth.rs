@@ -1,0 +1,150 @@
+//! Who may log in, and what they may do.
+
+use crate::storage::{Storage, VirtualPath};
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Text that never prints: passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Hides `octets`.
+    pub fn new(octets: impl Into<Vec<u8>>) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets, for the one place that compares them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What USER and PASS said, and where from.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The user name, as octets of the wire.
+    pub user: Vec<u8>,
+    /// The password.
+    pub password: Secret,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// Whether the control connection is protected.
+    pub protected: bool,
+}
+
+/// A logged-in user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The name, for the journal and STAT.
+    pub name: String,
+    /// The files of this user; `/` is the root.
+    pub storage: Arc<dyn Storage>,
+    /// Where the session begins.
+    pub home: VirtualPath,
+    /// What is allowed.
+    pub permissions: Permissions,
+}
+
+/// Permission by effect, not by verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions {
+    /// Read file content: RETR, HASH, COMB's sources.
+    pub read: bool,
+    /// List directories and see facts.
+    pub list: bool,
+    /// Make or change files: STOR, STOU, APPE, COMB, MFMT.
+    pub write: bool,
+    /// Remove and rename: DELE, RMD, RNFR.
+    pub remove: bool,
+    /// Make directories.
+    pub make_directory: bool,
+}
+
+impl Permissions {
+    /// Everything.
+    pub const ALL: Self = Self {
+        read: true,
+        list: true,
+        write: true,
+        remove: true,
+        make_directory: true,
+    };
+    /// Look, but change nothing.
+    pub const READ_ONLY: Self = Self {
+        read: true,
+        list: true,
+        write: false,
+        remove: false,
+        make_directory: false,
+    };
+}
+
+/// The password is wrong or there is no such user; the client never learns which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied;
+
+/// A boxed future of [`Authenticator::authenticate`].
+pub type Authenticating<'a> = Pin<Box<dyn Future<Output = Result<User, Denied>> + Send + 'a>>;
+
+/// Decides who may log in.
+pub trait Authenticator: Send + Sync + fmt::Debug + 'static {
+    /// Checks the credentials. May take its time: sessions wait on their own.
+    fn authenticate(&self, credentials: Credentials) -> Authenticating<'_>;
+}
+
+/// A fixed list of users on one storage.
+#[derive(Debug, Clone)]
+pub struct FixedUsers {
+    storage: Arc<dyn Storage>,
+    users: HashMap<Vec<u8>, (Option<Secret>, Permissions)>,
+}
+
+impl FixedUsers {
+    /// Nobody yet.
+    #[must_use]
+    pub fn on(storage: Arc<dyn Storage>) -> Self {
+        Self {
+            storage,
+            users: HashMap::new(),
+        }
+    }
+
+    /// Adds a user. Without a password any password will do (anonymous, RFC 1635).
+    #[must_use]
+    pub fn with(mut self, user: &str, password: Option<&str>, permissions: Permissions) -> Self {
+        self.users
+            .insert(user.into(), (password.map(Secret::new), permissions));
+        self
+    }
+}
+
+impl Authenticator for FixedUsers {
+    fn authenticate(&self, credentials: Credentials) -> Authenticating<'_> {
+        let found = self.users.get(&credentials.user).filter(|(password, _)| {
+            password
+                .as_ref()
+                .is_none_or(|password| *password == credentials.password)
+        });
+        let outcome = found.map_or(Err(Denied), |(_, permissions)| {
+            Ok(User {
+                name: String::from_utf8_lossy(&credentials.user).into_owned(),
+                storage: Arc::clone(&self.storage),
+                home: VirtualPath::root(),
+                permissions: *permissions,
+            })
+        });
+        Box::pin(std::future::ready(outcome))
+    }
+}

@@ -1,0 +1,6 @@
+//! The reference FTP server.
+
+pub mod auth;
+pub mod pi;
+pub mod storage;
+pub mod wire;

@@ -1,0 +1,265 @@
+//! What the server-PI asks of the outside world. Each question knows the type of its answer and what follows from it,
+//! so the shell cannot hand back the wrong one or decide anything.
+
+use super::Session;
+use crate::auth::{Credentials, Denied, User};
+use crate::storage::{Metadata, Storage, Times, VirtualPath};
+use crate::wire::{Completion, Preliminary};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What a received line leads to.
+#[must_use]
+#[derive(Debug)]
+pub enum Step {
+    /// The command is finished: send this and read on.
+    Reply(Completion),
+    /// Send this, then change the control connection or its data port.
+    ReplyThen(Completion, Control),
+    /// The command needs the world: do the work, then hand the answer back.
+    Ask(Box<Work>),
+}
+
+/// What happens to the connections of a session after a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Shake hands (RFC 4217 §4). Octets already received behind the command are thrown away.
+    StartTls,
+    /// Back to clear text (RFC 4217 §5, CCC).
+    EndTls,
+    /// Close the control connection (QUIT, too many failures).
+    Close,
+    /// Close the listener and any data connection waiting on it (ABOR, REIN, a new PORT).
+    DropDataPort,
+}
+
+/// What comes of a line received while a transfer runs (RFC 959 §4.1.3: ABOR, STAT, QUIT are let through).
+#[must_use]
+#[derive(Debug)]
+pub enum Meanwhile {
+    /// Answer at once.
+    Reply(Completion),
+    /// End the transfer; its completion is sent, then this one for ABOR itself.
+    Abort(Completion),
+    /// Keep the line for when the transfer has ended.
+    Queue,
+}
+
+/// A question for the outside world that knows the type of its answer.
+pub struct Question<Q, A, R = Step> {
+    /// What is asked.
+    pub about: Q,
+    then: Then<Q, A, R>,
+}
+
+type Then<Q, A, R> = Box<dyn FnOnce(&mut Session, Q, A) -> R + Send>;
+
+impl<Q, A, R> Question<Q, A, R> {
+    /// Asks `about`, and goes on with `then` when answered.
+    pub(super) fn new(
+        about: Q,
+        then: impl FnOnce(&mut Session, Q, A) -> R + Send + 'static,
+    ) -> Self {
+        Self {
+            about,
+            then: Box::new(then),
+        }
+    }
+
+    /// Goes on with the answer.
+    pub fn answer(self, session: &mut Session, answer: A) -> R {
+        (self.then)(session, self.about, answer)
+    }
+}
+
+impl<Q: std::fmt::Debug, A, R> std::fmt::Debug for Question<Q, A, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.about.fmt(f)
+    }
+}
+
+/// A path in a user's storage.
+#[derive(Debug, Clone)]
+pub struct At {
+    /// The user's files.
+    pub storage: Arc<dyn Storage>,
+    /// Where.
+    pub path: VirtualPath,
+}
+
+/// Everything the server-PI can ask for.
+#[derive(Debug)]
+pub enum Work {
+    /// USER and PASS.
+    Authenticate(Question<Credentials, Result<User, Denied>>),
+    /// PASV, EPSV: listen for one data connection, in place of any earlier listener.
+    Listen(Question<Listen, io::Result<SocketAddr>>),
+    /// What stands there.
+    Stat(Question<At, io::Result<Metadata>>),
+    /// Octets a RETR would send in TYPE A (RFC 3659 §4).
+    AsciiSize(Question<At, io::Result<u64>>),
+    /// MKD.
+    MakeDirectory(Question<At, io::Result<()>>),
+    /// RMD.
+    RemoveDirectory(Question<At, io::Result<()>>),
+    /// DELE.
+    RemoveFile(Question<At, io::Result<()>>),
+    /// RNTO: from, to.
+    Rename(Question<(At, VirtualPath), io::Result<()>>),
+    /// MFMT.
+    SetTimes(Question<(At, Times), io::Result<()>>),
+    /// STAT with a pathname: the listing, as lines.
+    ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
+    /// AVBL.
+    Available(Question<At, io::Result<u64>>),
+    /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the file).
+    Hash(Question<HashOf, io::Result<Hashed>>),
+    /// COMB: append the sources to the target, in order, then remove the sources.
+    Combine(Question<Combine, io::Result<()>>),
+    /// RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
+    Transfer(Question<Transfer, TransferEnd, Completion>),
+}
+
+/// A listener for one data connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen {
+    /// The address of ours that the client's control connection reached: the listener is there too.
+    pub on: IpAddr,
+    /// Only this peer's connections count (RFC 2577 §3).
+    pub from: IpAddr,
+}
+
+/// A digest that was asked for.
+#[derive(Debug, Clone)]
+pub struct HashOf {
+    /// Which file.
+    pub at: At,
+    /// Which algorithm.
+    pub algorithm: crate::wire::HashAlgorithm,
+    /// From this octet.
+    pub start: u64,
+    /// Up to before this octet; `None` is the end of the file.
+    pub end: Option<u64>,
+}
+
+/// A digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// The digest.
+    pub digest: Vec<u8>,
+    /// Up to before this octet it was taken.
+    pub end: u64,
+}
+
+/// Files to be combined.
+#[derive(Debug, Clone)]
+pub struct Combine {
+    /// The target; appended to if it exists.
+    pub target: At,
+    /// The sources, in order.
+    pub sources: Vec<VirtualPath>,
+}
+
+/// One transfer over the data connection.
+#[derive(Debug)]
+pub struct Transfer {
+    /// Sent when the file is open and before the first octet.
+    pub opening: Opening,
+    /// What is moved.
+    pub content: Content,
+    /// Where the data connection comes from.
+    pub port: DataPort,
+    /// Whether the data connection is protected (PROT P), decided now.
+    pub protected: bool,
+    /// How file content becomes data octets.
+    pub representation: Representation,
+}
+
+/// The preliminary reply of a transfer.
+#[derive(Debug)]
+pub enum Opening {
+    /// This one.
+    Fixed(Preliminary),
+    /// STOU: made from the name the file got (RFC 1123 §4.1.2.9).
+    Named(fn(&VirtualPath) -> Preliminary),
+}
+
+/// What a transfer moves.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// RETR: file content from `offset` on, in octets of the file as stored.
+    Retrieve {
+        /// The file.
+        at: At,
+        /// The restart marker.
+        offset: u64,
+    },
+    /// STOR, APPE.
+    Store {
+        /// The file.
+        at: At,
+        /// How.
+        how: crate::storage::OpenWrite,
+    },
+    /// STOU: a new file in this directory.
+    StoreUnique {
+        /// The directory, or the wished name.
+        at: At,
+    },
+    /// LIST, NLST, MLSD.
+    List(Listing),
+}
+
+/// A listing.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The directory or file.
+    pub at: At,
+    /// Only names this pattern matches (LIST and NLST globbing).
+    pub pattern: Option<Vec<u8>>,
+    /// How it is written.
+    pub format: crate::wire::ListingFormat,
+}
+
+/// Where the data connection comes from (RFC 959 §3.2; the last of PORT, EPRT, PASV, EPSV counts).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataPort {
+    /// None was named: 425.
+    None,
+    /// We connect.
+    Active(SocketAddr),
+    /// The client connects to our listener.
+    Passive,
+}
+
+/// How file content becomes data octets (RFC 959 §3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Representation {
+    /// TYPE A: line ends are CRLF on the wire, LF in the file.
+    Ascii,
+    /// TYPE I, TYPE L 8: as it is.
+    Image,
+}
+
+/// How a transfer ended.
+#[derive(Debug)]
+pub enum TransferEnd {
+    /// Everything was moved; a stored file is committed.
+    Complete {
+        /// Octets over the data connection.
+        octets: u64,
+    },
+    /// The file could not be opened; no preliminary reply was sent.
+    NotOpened(io::Error),
+    /// No data connection came about; the preliminary reply was sent.
+    NoConnection,
+    /// The data connection's TLS handshake failed.
+    NoProtection,
+    /// The data connection broke off, or an upload ended without close_notify.
+    ConnectionLost,
+    /// ABOR.
+    Aborted,
+    /// The storage failed in the middle, or at commit.
+    StorageFailed(io::Error),
+}

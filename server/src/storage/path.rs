@@ -1,0 +1,131 @@
+//! Absolute paths inside a user's root. There is no way to make one that escapes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest path, in octets.
+pub const MAX_PATH: usize = 4096;
+/// The longest name, in octets.
+pub const MAX_NAME: usize = 255;
+
+/// An absolute, normalised path: begins with `/`, no empty, `.` or `..` component, no trailing `/` but for the root.
+/// Octets, not text: RFC 2640 §2 lets a name be anything but NUL, CR and LF.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualPath(Arc<[u8]>);
+
+/// Why octets are no path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// NUL, CR or LF in it.
+    #[error("the pathname contains NUL, CR or LF")]
+    Control,
+    /// Longer than [`MAX_PATH`], or a name longer than [`MAX_NAME`].
+    #[error("the pathname is too long")]
+    TooLong,
+}
+
+impl VirtualPath {
+    /// `/`
+    #[must_use]
+    pub fn root() -> Self {
+        Self(Arc::from(&b"/"[..]))
+    }
+
+    /// Where `pathname` leads from here: absolute if it begins with `/`, else below `self`. `..` above the root is the root.
+    ///
+    /// # Errors
+    /// [`PathError`] when the octets can be no path.
+    pub fn join(&self, pathname: &[u8]) -> Result<Self, PathError> {
+        if pathname
+            .iter()
+            .any(|octet| matches!(octet, 0 | b'\r' | b'\n'))
+        {
+            return Err(PathError::Control);
+        }
+        let mut parts: Vec<&[u8]> = if pathname.starts_with(b"/") {
+            Vec::new()
+        } else {
+            self.components().collect()
+        };
+        for part in pathname.split(|octet| *octet == b'/') {
+            match part {
+                b"" | b"." => {}
+                b".." => {
+                    parts.pop();
+                }
+                name if name.len() > MAX_NAME => return Err(PathError::TooLong),
+                name => parts.push(name),
+            }
+        }
+        let mut joined = Vec::with_capacity(pathname.len() + 1);
+        for part in &parts {
+            joined.push(b'/');
+            joined.extend_from_slice(part);
+        }
+        if joined.is_empty() {
+            joined.push(b'/');
+        }
+        if joined.len() > MAX_PATH {
+            return Err(PathError::TooLong);
+        }
+        Ok(Self(joined.into()))
+    }
+
+    /// The names from the root down.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0
+            .split(|octet| *octet == b'/')
+            .filter(|part| !part.is_empty())
+    }
+
+    /// The last name; `None` for the root.
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        self.components().next_back()
+    }
+
+    /// The directory it is in; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let cut = self.0.iter().rposition(|octet| *octet == b'/')?;
+        match (self.is_root(), cut) {
+            (true, _) => None,
+            (false, 0) => Some(Self::root()),
+            (false, cut) => Some(Self(self.0[..cut].into())),
+        }
+    }
+
+    /// Whether it is `/`.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        &*self.0 == b"/"
+    }
+
+    /// Whether `self` is `other` or below it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        other.is_root()
+            || self
+                .0
+                .strip_prefix(&*other.0)
+                .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The path as text, if it is UTF-8.
+    #[must_use]
+    pub fn to_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl fmt::Debug for VirtualPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
