@@ -218,6 +218,9 @@ pub struct Expect {
     pub text: Option<ReplyPattern>,
     /// The stricter wish and its line.
     pub should: Option<Box<(u32, Expect)>>,
+    /// `!ends`: codes that are just as legal, but leave the rest of the scenario nothing to test, and the line. The player
+    /// stops there; the outcome is UNSUPPORTED if everything before held.
+    pub ends: Option<(u32, Codes)>,
 }
 
 /// The text of an expected reply.
