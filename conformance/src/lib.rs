@@ -6,6 +6,7 @@ pub mod driver;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod scripted;
 pub mod suite;
 pub mod target;
 pub mod transcript;

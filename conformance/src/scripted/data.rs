@@ -1,0 +1,165 @@
+//! The data connections of the scripted server.
+
+use crate::transcript::{End, Manner, Side};
+use rustls::ServerConfig;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// What stands between the scripted server and the client's DTP.
+pub(super) struct DataSide {
+    on: IpAddr,
+    tls: Arc<ServerConfig>,
+    listener: Option<TcpListener>,
+    active: Option<SocketAddr>,
+    stream: Option<Stream>,
+}
+
+enum Stream {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl DataSide {
+    pub(super) fn new(on: IpAddr, tls: Arc<ServerConfig>) -> Self {
+        Self { on, tls, listener: None, active: None, stream: None }
+    }
+
+    /// Notes the client's PORT and EPRT.
+    pub(super) fn heard(&mut self, octets: &[u8]) {
+        for line in String::from_utf8_lossy(octets).lines() {
+            let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+            let named = match verb.to_ascii_uppercase().as_str() {
+                "PORT" => host_port(argument),
+                "EPRT" => extended(argument),
+                _ => None,
+            };
+            self.active = named.or(self.active);
+        }
+    }
+
+    /// A 227 or 229 reply gets the address of a listener of ours; any other reply stays as it is.
+    pub(super) async fn announce(&mut self, octets: &[u8], local: SocketAddr) -> io::Result<Vec<u8>> {
+        let passive = octets.starts_with(b"227") || octets.starts_with(b"229");
+        let text = String::from_utf8_lossy(octets).into_owned();
+        let (Some(open), Some(close)) = (text.find('('), text.rfind(')')) else {
+            return Ok(octets.to_vec());
+        };
+        if !passive || close < open {
+            return Ok(octets.to_vec());
+        }
+        let listener = TcpListener::bind((self.on, 0)).await?;
+        let port = listener.local_addr()?.port();
+        self.listener = Some(listener);
+        self.active = None;
+        let inside = match (text.starts_with("229"), local.ip()) {
+            (false, IpAddr::V4(ip)) => {
+                let [a, b, c, d] = ip.octets();
+                format!("{a},{b},{c},{d},{},{}", port >> 8, port & 255)
+            }
+            _ => format!("|||{port}|"),
+        };
+        Ok(format!("{}{inside}{}", &text[..=open], &text[close..]).into_bytes())
+    }
+
+    /// Opens the data connection the way the client prepared it.
+    pub(super) async fn open(&mut self) -> io::Result<()> {
+        let stream = match (self.active.take(), &self.listener) {
+            (Some(address), _) => TcpStream::connect(address).await?,
+            (None, Some(listener)) => listener.accept().await?.0,
+            (None, None) => return Err(io::ErrorKind::NotConnected.into()),
+        };
+        self.stream = Some(Stream::Clear(stream));
+        Ok(())
+    }
+
+    pub(super) async fn handshake(&mut self) -> io::Result<()> {
+        let Some(Stream::Clear(stream)) = self.stream.take() else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
+        self.stream = Some(Stream::Tls(Box::new(stream)));
+        Ok(())
+    }
+
+    /// Reads as many octets as the transcript's client sent.
+    pub(super) async fn take(&mut self, count: usize) -> io::Result<()> {
+        let mut octets = vec![0; count];
+        match &mut self.stream {
+            Some(Stream::Clear(stream)) => stream.read_exact(&mut octets).await.map(|_| ()),
+            Some(Stream::Tls(stream)) => stream.read_exact(&mut octets).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn give(&mut self, octets: &[u8]) -> io::Result<()> {
+        match &mut self.stream {
+            Some(Stream::Clear(stream)) => stream.write_all(octets).await,
+            Some(Stream::Tls(stream)) => {
+                stream.write_all(octets).await?;
+                stream.flush().await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the data connection as it ended in the transcript.
+    pub(super) async fn end(&mut self, end: End) -> io::Result<()> {
+        let Some(mut stream) = self.stream.take() else { return Ok(()) };
+        match (end.by, end.how) {
+            (Side::Us, _) => {
+                // The client ends it: see it out, so that the next reply comes after the end.
+                let mut rest = [0; 4096];
+                while stream.read(&mut rest).await.is_ok_and(|got| got > 0) {}
+                Ok(())
+            }
+            (Side::Server, Manner::Clean) => stream.shutdown().await,
+            (Side::Server, Manner::NoCloseNotify) => Ok(()),
+            (Side::Server, Manner::Reset) => match stream {
+                Stream::Clear(stream) => stream.set_zero_linger(),
+                Stream::Tls(stream) => stream.get_ref().0.set_zero_linger(),
+            },
+        }
+    }
+
+    /// Closes the listener: who connects now is refused.
+    pub(super) fn refuse(&mut self) {
+        self.listener = None;
+    }
+}
+
+impl Stream {
+    async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.read(into).await,
+            Self::Tls(stream) => stream.read(into).await,
+        }
+    }
+
+    async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.shutdown().await,
+            Self::Tls(stream) => stream.shutdown().await,
+        }
+    }
+}
+
+/// `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2).
+fn host_port(argument: &str) -> Option<SocketAddr> {
+    let numbers: Vec<u8> =
+        argument.split(',').map(|number| number.trim().parse().ok()).collect::<Option<_>>()?;
+    let [a, b, c, d, high, low] = numbers[..] else { return None };
+    Some((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into())
+}
+
+/// `<d>protocol<d>address<d>port<d>` (RFC 2428 §2).
+fn extended(argument: &str) -> Option<SocketAddr> {
+    let delimiter = argument.chars().next()?;
+    let mut fields = argument.split(delimiter).skip(2);
+    let ip: IpAddr = fields.next()?.parse().ok()?;
+    Some((ip, fields.next()?.parse().ok()?).into())
+}

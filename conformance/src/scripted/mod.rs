@@ -1,0 +1,88 @@
+//! A server that plays the server's half of a transcript, word by word, to whoever connects.
+//!
+//! With one event changed it is a server that lies in exactly one place: that is how every scenario is shown to fail on a
+//! wrong server ([`mutant`]). It shares no code with the reference server.
+
+mod control;
+mod data;
+pub mod mutant;
+
+use crate::transcript::{Event, Transcript, What};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// A scripted server; it stops when dropped.
+#[derive(Debug)]
+pub struct Scripted {
+    address: SocketAddr,
+    running: JoinSet<()>,
+}
+
+impl Scripted {
+    /// Serves the transcript once on a free port of `on`: the k-th connection that comes gets the part of the k-th control
+    /// connection of the transcript.
+    ///
+    /// # Errors
+    /// When there is no port, or no certificate can be made.
+    pub async fn start(transcript: &Transcript, on: IpAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((on, 0)).await?;
+        let address = listener.local_addr()?;
+        let tls = Arc::new(certificate()?);
+        let mut parts = parts(transcript);
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let mut sessions = JoinSet::new();
+            while let Some(part) = parts.pop_front() {
+                let Ok((stream, _)) = listener.accept().await else { break };
+                sessions.spawn(control::play(stream, part, Arc::clone(&tls)));
+            }
+            while sessions.join_next().await.is_some() {}
+        });
+        Ok(Self { address, running })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it and everything it serves.
+    pub fn stop(mut self) {
+        self.running.abort_all();
+    }
+}
+
+/// The events of each control connection, in the order in which the connections were made.
+fn parts(transcript: &Transcript) -> VecDeque<Vec<Event>> {
+    let mut parts: VecDeque<Vec<Event>> = VecDeque::new();
+    let mut open: Vec<(&crate::scenario::Connection, usize)> = Vec::new();
+    for event in &transcript.events {
+        if matches!(event.what, What::Connected { .. }) {
+            open.retain(|(connection, _)| **connection != event.connection);
+            open.push((&event.connection, parts.len()));
+            parts.push_back(Vec::new());
+        } else if let Some((_, index)) = open.iter().find(|(name, _)| **name == event.connection) {
+            parts[*index].push(event.clone());
+        }
+    }
+    parts
+}
+
+fn certificate() -> io::Result<ServerConfig> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])
+        .map_err(io::Error::other)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .map_err(io::Error::other)
+}
