@@ -1,14 +1,12 @@
 //! The data connections of the scripted server.
 
+use super::stream::Stream;
 use crate::transcript::{End, Manner, Side};
 use rustls::ServerConfig;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 /// What stands between the scripted server and the client's DTP.
 pub(super) struct DataSide {
@@ -19,14 +17,15 @@ pub(super) struct DataSide {
     stream: Option<Stream>,
 }
 
-enum Stream {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl DataSide {
     pub(super) fn new(on: IpAddr, tls: Arc<ServerConfig>) -> Self {
-        Self { on, tls, listener: None, active: None, stream: None }
+        Self {
+            on,
+            tls,
+            listener: None,
+            active: None,
+            stream: None,
+        }
     }
 
     /// Notes the client's PORT and EPRT.
@@ -43,7 +42,11 @@ impl DataSide {
     }
 
     /// A 227 or 229 reply gets the address of a listener of ours; any other reply stays as it is.
-    pub(super) async fn announce(&mut self, octets: &[u8], local: SocketAddr) -> io::Result<Vec<u8>> {
+    pub(super) async fn announce(
+        &mut self,
+        octets: &[u8],
+        local: SocketAddr,
+    ) -> io::Result<Vec<u8>> {
         let passive = octets.starts_with(b"227") || octets.starts_with(b"229");
         let text = String::from_utf8_lossy(octets).into_owned();
         let (Some(open), Some(close)) = (text.find('('), text.rfind(')')) else {
@@ -78,38 +81,40 @@ impl DataSide {
     }
 
     pub(super) async fn handshake(&mut self) -> io::Result<()> {
-        let Some(Stream::Clear(stream)) = self.stream.take() else {
-            return Err(io::ErrorKind::NotConnected.into());
-        };
-        let stream = TlsAcceptor::from(Arc::clone(&self.tls)).accept(stream).await?;
-        self.stream = Some(Stream::Tls(Box::new(stream)));
+        let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
+        self.stream = Some(stream.start_tls(&self.tls).await?);
         Ok(())
     }
 
     /// Reads as many octets as the transcript's client sent.
     pub(super) async fn take(&mut self, count: usize) -> io::Result<()> {
-        let mut octets = vec![0; count];
-        match &mut self.stream {
-            Some(Stream::Clear(stream)) => stream.read_exact(&mut octets).await.map(|_| ()),
-            Some(Stream::Tls(stream)) => stream.read_exact(&mut octets).await.map(|_| ()),
-            None => Ok(()),
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        let mut left = count;
+        let mut piece = vec![0; count.min(64 * 1024)];
+        while left > 0 {
+            let most = left.min(piece.len());
+            match stream.read(&mut piece[..most]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                got => left -= got,
+            }
         }
+        Ok(())
     }
 
     pub(super) async fn give(&mut self, octets: &[u8]) -> io::Result<()> {
         match &mut self.stream {
-            Some(Stream::Clear(stream)) => stream.write_all(octets).await,
-            Some(Stream::Tls(stream)) => {
-                stream.write_all(octets).await?;
-                stream.flush().await
-            }
+            Some(stream) => stream.write(octets).await,
             None => Ok(()),
         }
     }
 
     /// Ends the data connection as it ended in the transcript.
     pub(super) async fn end(&mut self, end: End) -> io::Result<()> {
-        let Some(mut stream) = self.stream.take() else { return Ok(()) };
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(());
+        };
         match (end.by, end.how) {
             (Side::Us, _) => {
                 // The client ends it: see it out, so that the next reply comes after the end.
@@ -119,10 +124,7 @@ impl DataSide {
             }
             (Side::Server, Manner::Clean) => stream.shutdown().await,
             (Side::Server, Manner::NoCloseNotify) => Ok(()),
-            (Side::Server, Manner::Reset) => match stream {
-                Stream::Clear(stream) => stream.set_zero_linger(),
-                Stream::Tls(stream) => stream.get_ref().0.set_zero_linger(),
-            },
+            (Side::Server, Manner::Reset) => stream.reset(),
         }
     }
 
@@ -132,27 +134,15 @@ impl DataSide {
     }
 }
 
-impl Stream {
-    async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Clear(stream) => stream.read(into).await,
-            Self::Tls(stream) => stream.read(into).await,
-        }
-    }
-
-    async fn shutdown(&mut self) -> io::Result<()> {
-        match self {
-            Self::Clear(stream) => stream.shutdown().await,
-            Self::Tls(stream) => stream.shutdown().await,
-        }
-    }
-}
-
 /// `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2).
 fn host_port(argument: &str) -> Option<SocketAddr> {
-    let numbers: Vec<u8> =
-        argument.split(',').map(|number| number.trim().parse().ok()).collect::<Option<_>>()?;
-    let [a, b, c, d, high, low] = numbers[..] else { return None };
+    let numbers: Vec<u8> = argument
+        .split(',')
+        .map(|number| number.trim().parse().ok())
+        .collect::<Option<_>>()?;
+    let [a, b, c, d, high, low] = numbers[..] else {
+        return None;
+    };
     Some((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into())
 }
 

@@ -6,6 +6,7 @@
 mod control;
 mod data;
 pub mod mutant;
+mod stream;
 
 use crate::transcript::{Event, Transcript, What};
 use rustls::ServerConfig;
@@ -39,7 +40,9 @@ impl Scripted {
         running.spawn(async move {
             let mut sessions = JoinSet::new();
             while let Some(part) = parts.pop_front() {
-                let Ok((stream, _)) = listener.accept().await else { break };
+                let Ok((stream, _)) = listener.accept().await else {
+                    break;
+                };
                 sessions.spawn(control::play(stream, part, Arc::clone(&tls)));
             }
             while sessions.join_next().await.is_some() {}

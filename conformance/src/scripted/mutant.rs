@@ -3,7 +3,9 @@
 //! For every expectation of a scenario there is at least one mutant of the transcript that broke it. A scenario that does
 //! not notice its mutants checks nothing.
 
-use crate::scenario::{Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, TextPattern};
+use crate::scenario::{
+    Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, TextPattern,
+};
 use crate::transcript::{Event, Side, Transcript, What};
 use std::fmt;
 
@@ -66,7 +68,10 @@ impl fmt::Display for Lie {
 /// Every mutant of a transcript that `scenario` passed with.
 #[must_use]
 pub fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
-    let mut maker = Maker { transcript, mutants: Vec::new() };
+    let mut maker = Maker {
+        transcript,
+        mutants: Vec::new(),
+    };
     for step in &scenario.steps {
         maker.step(step.line, &step.connection, &step.action);
     }
@@ -90,12 +95,16 @@ impl Maker<'_> {
             }
             Action::Receive(what) => self.receive(line, what),
             Action::Stored(..) => self.data(line, &[Lie::Changed, Lie::Short]),
-            Action::Closed => self.without(line, Lie::StaysOpen, |what| {
-                matches!(what, What::Closed(end) if end.by == Side::Server)
-            }),
-            Action::DataEnds => self.without(line, Lie::StaysOpen, |what| {
-                matches!(what, What::DataClosed(end) if end.by == Side::Server)
-            }),
+            Action::Closed => self.without(
+                line,
+                Lie::StaysOpen,
+                |what| matches!(what, What::Closed(end) if end.by == Side::Server),
+            ),
+            Action::DataEnds => self.without(
+                line,
+                Lie::StaysOpen,
+                |what| matches!(what, What::DataClosed(end) if end.by == Side::Server),
+            ),
             Action::Refused => self.without(line, Lie::StaysOpen, |what| {
                 matches!(what, What::DataFailed { .. })
             }),
@@ -110,7 +119,10 @@ impl Maker<'_> {
     /// The events of a line: index and event.
     fn at(&self, line: u32) -> Vec<(usize, Event)> {
         let events = self.transcript.events.iter().enumerate();
-        events.filter(|(_, event)| event.line == line).map(|(at, event)| (at, event.clone())).collect()
+        events
+            .filter(|(_, event)| event.line == line)
+            .map(|(at, event)| (at, event.clone()))
+            .collect()
     }
 
     fn received(&self, line: u32) -> Vec<(usize, Vec<u8>)> {
@@ -124,7 +136,9 @@ impl Maker<'_> {
     }
 
     fn expect(&mut self, line: u32, expect: &Expect) {
-        let Some((at, octets)) = self.received(line).pop() else { return };
+        let Some((at, octets)) = self.received(line).pop() else {
+            return;
+        };
         if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code)) {
             self.replace(line, Lie::Code(code), at, recode(&octets, code));
         }
@@ -177,7 +191,9 @@ impl Maker<'_> {
                 _ => None,
             })
             .collect();
-        let Some((last_at, last)) = pieces.last().cloned() else { return };
+        let Some((last_at, last)) = pieces.last().cloned() else {
+            return;
+        };
         for lie in lies {
             let mut changed = self.transcript.clone();
             match lie {
@@ -194,32 +210,68 @@ impl Maker<'_> {
                     set_data(&mut changed, last_at, octets);
                 }
             }
-            self.mutants.push(Mutant { line, lie: *lie, transcript: changed });
+            self.mutants.push(Mutant {
+                line,
+                lie: *lie,
+                transcript: changed,
+            });
         }
     }
 
     /// More data just before the data connection ends.
     fn extra(&mut self, line: u32, octets: &[u8]) {
-        let end = self.at(line).into_iter().find(|(_, e)| matches!(e.what, What::DataClosed(_)));
+        let end = self
+            .at(line)
+            .into_iter()
+            .find(|(_, e)| matches!(e.what, What::DataClosed(_)));
         let Some((at, event)) = end else { return };
-        let more = What::DataReceived { octets: octets.to_vec() };
-        self.insert(line, Lie::Extra, at, Event { what: more, ..event });
+        let more = What::DataReceived {
+            octets: octets.to_vec(),
+        };
+        self.insert(
+            line,
+            Lie::Extra,
+            at,
+            Event {
+                what: more,
+                ..event
+            },
+        );
     }
 
     fn unasked(&mut self, line: u32, connection: &Connection) {
-        let silence = self.at(line).into_iter().find(|(_, e)| matches!(e.what, What::Silence { .. }));
+        let silence = self
+            .at(line)
+            .into_iter()
+            .find(|(_, e)| matches!(e.what, What::Silence { .. }));
         let Some((at, event)) = silence else { return };
-        let said = What::Received { octets: b"200 Still here.\r\n".to_vec() };
-        self.insert(line, Lie::Unasked, at, Event { connection: connection.clone(), what: said, ..event });
+        let said = What::Received {
+            octets: b"200 Still here.\r\n".to_vec(),
+        };
+        self.insert(
+            line,
+            Lie::Unasked,
+            at,
+            Event {
+                connection: connection.clone(),
+                what: said,
+                ..event
+            },
+        );
     }
 
     /// The last reply of the dialogue comes twice.
     fn twice(&mut self) {
-        let last = self.transcript.events.iter().enumerate().rfind(|(_, event)| {
-            event.line > 0
-                && event.connection == Connection::main()
-                && matches!(event.what, What::Received { .. })
-        });
+        let last = self
+            .transcript
+            .events
+            .iter()
+            .enumerate()
+            .rfind(|(_, event)| {
+                event.line > 0
+                    && event.connection == Connection::main()
+                    && matches!(event.what, What::Received { .. })
+            });
         if let Some((at, event)) = last {
             let (line, event) = (event.line, event.clone());
             self.insert(line, Lie::Twice, at + 1, event);
@@ -228,22 +280,36 @@ impl Maker<'_> {
 
     fn without(&mut self, line: u32, lie: Lie, gone: impl Fn(&What) -> bool) {
         let mut transcript = self.transcript.clone();
-        transcript.events.retain(|event| event.line != line || !gone(&event.what));
+        transcript
+            .events
+            .retain(|event| event.line != line || !gone(&event.what));
         if transcript.events.len() < self.transcript.events.len() {
-            self.mutants.push(Mutant { line, lie, transcript });
+            self.mutants.push(Mutant {
+                line,
+                lie,
+                transcript,
+            });
         }
     }
 
     fn replace(&mut self, line: u32, lie: Lie, at: usize, octets: Vec<u8>) {
         let mut transcript = self.transcript.clone();
         transcript.events[at].what = What::Received { octets };
-        self.mutants.push(Mutant { line, lie, transcript });
+        self.mutants.push(Mutant {
+            line,
+            lie,
+            transcript,
+        });
     }
 
     fn insert(&mut self, line: u32, lie: Lie, at: usize, event: Event) {
         let mut transcript = self.transcript.clone();
         transcript.events.insert(at, event);
-        self.mutants.push(Mutant { line, lie, transcript });
+        self.mutants.push(Mutant {
+            line,
+            lie,
+            transcript,
+        });
     }
 }
 
@@ -259,7 +325,9 @@ fn decides(pattern: &ReplyPattern) -> bool {
             if rest[..open].chars().any(|letter| letter != '*') {
                 return true;
             }
-            rest = rest[open..].find('}').map_or("", |close| &rest[open + close + 1..]);
+            rest = rest[open..]
+                .find('}')
+                .map_or("", |close| &rest[open + close + 1..]);
         }
         rest.chars().any(|letter| letter != '*')
     };
@@ -273,8 +341,12 @@ fn decides(pattern: &ReplyPattern) -> bool {
 /// rightly be UNSUPPORTED for what a scenario needs.
 fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u16> {
     const CANDIDATES: [u16; 7] = [553, 451, 250, 331, 150, 200, 229];
-    let class = octets.first().map_or(0, |digit| u16::from(digit.wrapping_sub(b'0')));
-    CANDIDATES.into_iter().find(|code| code / 100 != class && wrong(*code))
+    let class = octets
+        .first()
+        .map_or(0, |digit| u16::from(digit.wrapping_sub(b'0')));
+    CANDIDATES
+        .into_iter()
+        .find(|code| code / 100 != class && wrong(*code))
 }
 
 /// A code that holds and is not wished for.
@@ -314,7 +386,10 @@ mod tests {
     #[test]
     fn every_line_with_the_code_gets_the_new_one() {
         let feat = b"211-Features\r\n REST STREAM\r\n211 End\r\n";
-        assert_eq!(recode(feat, 553), b"553-Features\r\n REST STREAM\r\n553 End\r\n");
+        assert_eq!(
+            recode(feat, 553),
+            b"553-Features\r\n REST STREAM\r\n553 End\r\n"
+        );
     }
 
     #[test]
@@ -324,8 +399,14 @@ mod tests {
 
     #[test]
     fn a_wrong_code_is_of_another_class_and_never_says_unimplemented() {
-        assert_eq!(wrong_code(b"226 Done.\r\n", |code| code / 100 != 2), Some(553));
-        assert_eq!(wrong_code(b"550 No.\r\n", |code| code / 100 != 5), Some(451));
+        assert_eq!(
+            wrong_code(b"226 Done.\r\n", |code| code / 100 != 2),
+            Some(553)
+        );
+        assert_eq!(
+            wrong_code(b"550 No.\r\n", |code| code / 100 != 5),
+            Some(451)
+        );
         assert_eq!(wrong_code(b"550 No.\r\n", |_| false), None);
     }
 }
