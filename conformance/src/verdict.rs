@@ -87,6 +87,33 @@ impl Outcome {
     }
 }
 
+/// Why playing a scenario ended before its last step. The player says it, [`Outcome`] follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// What came does not fit the step, and going on makes no sense.
+    Mismatch {
+        /// The line of the step.
+        line: u32,
+    },
+    /// Nothing came in time.
+    TimedOut {
+        /// The line of the step.
+        line: u32,
+    },
+    /// The control connection ended where the scenario goes on.
+    ConnectionLost {
+        /// The line of the step.
+        line: u32,
+    },
+    /// A prerequisite failed: login, the scenario's own directory, a `@given`.
+    Prerequisite(String),
+    /// The tester's own trouble.
+    Trouble(String),
+    /// The target does not answer any more.
+    TargetGone(String),
+}
+
 /// The verdict on one scenario in one variant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verdict {

@@ -1,6 +1,15 @@
 //! Commands and the replies they got, paired.
-use super::{Reply, Transcript};
+//!
+//! FTP has no request numbers: a reply belongs to the oldest command that still waits for one (RFC 959 §5.4),
+//! except that STAT and ABOR may be answered while a transfer goes on (RFC 959 §4.1.3).
+
+use super::reply::telnet;
+use super::{Reply, ReplyReader, Transcript, What};
 use crate::scenario::Connection;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A longer command line may be refused or cut up by a server; what it answers cannot be paired with certainty.
+const LONG_COMMAND: usize = 512;
 
 /// The exchanges of one control connection.
 #[derive(Debug, Clone)]
@@ -9,7 +18,10 @@ pub struct Conversation {
     pub connection: Connection,
     /// The greeting, as an exchange without command, then every command in order.
     pub exchanges: Vec<Exchange>,
+    /// Replies that came when no command waited for one, with the index of their event.
+    pub unasked: Vec<(usize, Reply)>,
 }
+
 /// A command line as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
@@ -18,6 +30,7 @@ pub struct Command {
     /// What stands behind the first space.
     pub argument: Option<Vec<u8>>,
 }
+
 /// One command and its replies.
 #[derive(Debug, Clone)]
 pub struct Exchange {
@@ -25,14 +38,426 @@ pub struct Exchange {
     pub command: Option<Command>,
     /// The line of the scenario.
     pub line: u32,
+    /// Index of the event in which the command was sent, or the connection was made.
+    pub sent: usize,
     /// Preliminary replies and the completion, with the index of the event each came in.
     pub replies: Vec<(usize, Reply)>,
+    /// Whether the line was not what RFC 959 §5.3 calls a command line (bare LF, NUL, over-long …), so that
+    /// nobody can say how many replies it gets.
+    pub irregular: bool,
 }
+
 impl Conversation {
-    /// Pairs what was sent with what was received, for each control connection.
+    /// Pairs what was sent with what was received, for each control connection, in order of appearance.
     #[must_use]
     pub fn all(transcript: &Transcript) -> Vec<Self> {
-        let _ = transcript;
-        unimplemented!("helper C")
+        let mut pairings: Vec<Pairing> = Vec::new();
+        for (index, event) in transcript.events.iter().enumerate() {
+            let known = pairings
+                .iter()
+                .position(|p| p.conversation.connection == event.connection);
+            let at = known.unwrap_or_else(|| {
+                pairings.push(Pairing::new(event.connection.clone()));
+                pairings.len() - 1
+            });
+            pairings[at].take(index, event.line, &event.what);
+        }
+        pairings.into_iter().map(Pairing::finish).collect()
+    }
+
+    /// Every reply of every control connection, by the index of the event in which its last octet came.
+    #[must_use]
+    pub fn replies(conversations: &[Self]) -> BTreeMap<usize, Vec<&Reply>> {
+        let mut replies: BTreeMap<usize, Vec<&Reply>> = BTreeMap::new();
+        for conversation in conversations {
+            for (event, reply) in conversation.every_reply() {
+                replies.entry(*event).or_default().push(reply);
+            }
+        }
+        replies
+    }
+
+    /// Every reply of this connection, paired or not.
+    pub fn every_reply(&self) -> impl Iterator<Item = &(usize, Reply)> {
+        self.exchanges
+            .iter()
+            .flat_map(|exchange| &exchange.replies)
+            .chain(&self.unasked)
+    }
+}
+
+impl Command {
+    /// The verb and argument of a line without its line end.
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Self {
+        let space = memchr::memchr(b' ', line);
+        let verb = &line[..space.unwrap_or(line.len())];
+        Self {
+            verb: String::from_utf8_lossy(verb).to_ascii_uppercase(),
+            argument: space.map(|space| line[space + 1..].to_vec()),
+        }
+    }
+
+    /// Whether it moves data over a data connection.
+    #[must_use]
+    pub fn is_transfer(&self) -> bool {
+        matches!(
+            self.verb.as_str(),
+            "RETR" | "STOR" | "STOU" | "APPE" | "LIST" | "NLST" | "MLSD" | "THMB"
+        )
+    }
+}
+
+impl Exchange {
+    /// The reply that completed it: the first that is not preliminary and came to its end.
+    #[must_use]
+    pub fn completion(&self) -> Option<&(usize, Reply)> {
+        self.replies
+            .iter()
+            .find(|(_, reply)| reply.is_whole() && reply.class() != 1)
+    }
+
+    /// The preliminary replies.
+    pub fn preliminary(&self) -> impl Iterator<Item = &(usize, Reply)> {
+        self.replies.iter().filter(|(_, reply)| reply.class() == 1)
+    }
+
+    /// The verb, or `greeting`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.command
+            .as_ref()
+            .map_or("greeting", |command| command.verb.as_str())
+    }
+
+    /// Whether it can be judged: a regular line, and an answer that came to its end.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.irregular && self.completion().is_some()
+    }
+}
+
+/// One control connection being paired.
+struct Pairing {
+    conversation: Conversation,
+    reader: ReplyReader,
+    /// Indices of exchanges that wait for their completion, oldest first.
+    waiting: VecDeque<usize>,
+    /// What was sent and is no whole line yet, with the scenario line and event it began in.
+    unsent: Vec<u8>,
+    began: (u32, usize),
+    /// The last event in which octets came.
+    received: usize,
+}
+
+impl Pairing {
+    fn new(connection: Connection) -> Self {
+        Self {
+            conversation: Conversation {
+                connection,
+                exchanges: Vec::new(),
+                unasked: Vec::new(),
+            },
+            reader: ReplyReader::default(),
+            waiting: VecDeque::new(),
+            unsent: Vec::new(),
+            began: (0, 0),
+            received: 0,
+        }
+    }
+
+    fn take(&mut self, index: usize, line: u32, what: &What) {
+        match what {
+            What::Connected { .. } => {
+                self.end();
+                self.begin(None, line, index, false);
+            }
+            What::Sent { octets } => self.sent(index, line, octets),
+            What::Received { octets } => {
+                self.received = index;
+                self.reader.push(octets);
+                while let Some(reply) = self.reader.next_reply() {
+                    self.reply(index, reply);
+                }
+            }
+            // What was sent in the clear before the handshake must not be answered (RFC 4217 §4.2 and
+            // every advisory on STARTTLS injection), so nothing waits any more.
+            What::TlsEstablished(facts) if !facts.data => self.end(),
+            What::TlsEnded { .. } | What::Closed(_) => self.end(),
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, index: usize, line: u32, octets: &[u8]) {
+        if self.unsent.is_empty() {
+            self.began = (line, index);
+        }
+        self.unsent.extend_from_slice(octets);
+        while let Some(end) = memchr::memmem::find(&self.unsent, b"\r\n") {
+            let rest = self.unsent.split_off(end + 2);
+            let mut whole = std::mem::replace(&mut self.unsent, rest);
+            whole.truncate(end);
+            self.command_line(&whole, line, index);
+            self.began = (line, index);
+        }
+    }
+
+    fn command_line(&mut self, raw: &[u8], line: u32, index: usize) {
+        let text = without_telnet(raw);
+        let irregular = text.is_empty()
+            || text.len() > LONG_COMMAND
+            || text.iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n'));
+        self.begin(Some(Command::of_line(&text)), line, index, irregular);
+    }
+
+    fn begin(&mut self, command: Option<Command>, line: u32, sent: usize, irregular: bool) {
+        self.waiting.push_back(self.conversation.exchanges.len());
+        let exchange = Exchange {
+            command,
+            line,
+            sent,
+            replies: Vec::new(),
+            irregular,
+        };
+        self.conversation.exchanges.push(exchange);
+    }
+
+    fn reply(&mut self, index: usize, reply: Reply) {
+        if self.waiting.is_empty() && !self.unsent.is_empty() {
+            // The server takes for a line what is none.
+            let raw = std::mem::take(&mut self.unsent);
+            let (line, sent) = self.began;
+            self.begin(
+                Some(Command::of_line(&without_telnet(&raw))),
+                line,
+                sent,
+                true,
+            );
+        }
+        let Some(position) = self.addressee(&reply) else {
+            self.conversation.unasked.push((index, reply));
+            return;
+        };
+        let exchange = self.waiting[position];
+        if reply.class() != 1 {
+            self.waiting.remove(position);
+        }
+        self.conversation.exchanges[exchange]
+            .replies
+            .push((index, reply));
+    }
+
+    /// Which of the waiting exchanges the reply belongs to.
+    fn addressee(&self, reply: &Reply) -> Option<usize> {
+        let oldest = *self.waiting.front()?;
+        if self.waiting.len() < 2 || reply.class() == 1 {
+            return Some(0);
+        }
+        let exchange = &self.conversation.exchanges[oldest];
+        let in_transfer = exchange.preliminary().next().is_some()
+            && exchange.command.as_ref().is_some_and(Command::is_transfer);
+        // Codes no transfer ends with: the answer to something asked while it goes on.
+        let ends_no_transfer =
+            matches!(reply.code, 200..=225 | 227..=249 | 300..=399 | 500..=503 | 530);
+        Some(usize::from(in_transfer && ends_no_transfer))
+    }
+
+    /// Nothing that was begun is answered any more.
+    fn end(&mut self) {
+        if let Some(reply) = self.reader.finish() {
+            self.reply(self.received, reply);
+        }
+        self.waiting.clear();
+        self.unsent.clear();
+    }
+
+    fn finish(mut self) -> Conversation {
+        self.end();
+        self.conversation
+    }
+}
+
+/// A command line without the Telnet commands in it (RFC 959 §4.1.3 asks for IP and Synch before ABOR).
+fn without_telnet(raw: &[u8]) -> Vec<u8> {
+    let mut line = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&octet, behind)) = rest.split_first() {
+        rest = behind;
+        if octet == 0xff && !behind.is_empty() {
+            let (kept, used) = telnet(behind);
+            line.extend(kept);
+            rest = &behind[used..];
+        } else {
+            line.push(octet);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::Event;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    /// `C: ` lines are sent, `S: ` lines are received, `TLS` is a handshake; the greeting needs no `C: `.
+    fn played(dialogue: &[&str]) -> Transcript {
+        let connected = What::Connected {
+            local: "127.0.0.1:1".into(),
+            peer: "127.0.0.1:2".into(),
+        };
+        let mut transcript = Transcript::default();
+        let mut add = |what| {
+            let connection = Connection::main();
+            transcript.events.push(Event {
+                at: 0,
+                connection,
+                line: 1,
+                what,
+            });
+        };
+        add(connected);
+        for line in dialogue {
+            let octets = |text: &str| format!("{text}\r\n").into_bytes();
+            add(match line.split_at(3) {
+                ("C: ", text) => What::Sent {
+                    octets: octets(text),
+                },
+                ("S: ", text) => What::Received {
+                    octets: octets(text),
+                },
+                _ => What::Sent {
+                    octets: line.as_bytes().to_vec(),
+                },
+            });
+        }
+        transcript
+    }
+
+    /// `VERB code code, VERB code; unasked code`.
+    fn shown(transcript: &Transcript) -> String {
+        let conversations = Conversation::all(transcript);
+        assert_eq!(conversations.len(), 1);
+        let codes = |replies: &[(usize, Reply)]| -> String {
+            replies
+                .iter()
+                .map(|(_, reply)| format!(" {}", reply.code))
+                .collect()
+        };
+        let exchanges: Vec<String> = conversations[0]
+            .exchanges
+            .iter()
+            .map(|exchange| format!("{}{}", exchange.name(), codes(&exchange.replies)))
+            .collect();
+        format!(
+            "{};{}",
+            exchanges.join(", "),
+            codes(&conversations[0].unasked)
+        )
+    }
+
+    #[rstest]
+    #[case::plain(&["S: 220 hi", "C: noop", "S: 200 ok"], "greeting 220, NOOP 200;")]
+    #[case::delayed(&["S: 120 wait", "S: 220 hi"], "greeting 120 220;")]
+    #[case::transfer(
+        &["S: 220 hi", "C: RETR a", "S: 150 x", "S: 226 x"], "greeting 220, RETR 150 226;")]
+    #[case::pipelined(
+        &["S: 220 hi", "C: PWD", "C: NOOP", "S: 257 x", "S: 200 x"],
+        "greeting 220, PWD 257, NOOP 200;")]
+    #[case::aborted(
+        &["S: 220 hi", "C: RETR a", "S: 150 x", "C: ABOR", "S: 426 x", "S: 226 x"],
+        "greeting 220, RETR 150 426, ABOR 226;")]
+    #[case::abort_after_the_end(
+        &["S: 220 hi", "C: RETR a", "S: 150 x", "C: ABOR", "S: 226 x", "S: 225 x"],
+        "greeting 220, RETR 150 226, ABOR 225;")]
+    #[case::status_in_transfer(
+        &["S: 220 hi", "C: RETR a", "S: 150 x", "C: STAT", "S: 213 x", "S: 226 x"],
+        "greeting 220, RETR 150 226, STAT 213;")]
+    #[case::unasked(&["S: 220 hi", "S: 200 x", "C: NOOP", "S: 200 x"],
+        "greeting 220, NOOP 200; 200")]
+    #[case::unanswered(&["S: 220 hi", "C: NOOP"], "greeting 220, NOOP;")]
+    fn replies_are_paired_with_the_command_they_answer(
+        #[case] dialogue: &[&str],
+        #[case] expected: &str,
+    ) {
+        assert_eq!(shown(&played(dialogue)), expected);
+    }
+
+    #[test]
+    fn telnet_signals_before_abor_are_no_part_of_the_verb() {
+        let mut transcript = played(&["S: 220 hi"]);
+        let octets = b"\xff\xf4\xff\xf2ABOR\r\n".to_vec();
+        let connection = Connection::main();
+        transcript.events.push(Event {
+            at: 0,
+            connection,
+            line: 2,
+            what: What::Sent { octets },
+        });
+        assert_eq!(shown(&transcript), "greeting 220, ABOR;");
+    }
+
+    #[test]
+    fn an_answer_to_half_a_line_is_shown_and_not_judged() {
+        let transcript = played(&["S: 220 hi", "NOOP\n", "S: 200 ok"]);
+        let conversations = Conversation::all(&transcript);
+        let exchange = &conversations[0].exchanges[1];
+        assert!(exchange.irregular && !exchange.is_whole());
+        assert_eq!(exchange.replies.len(), 1);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_handshake_waits_for_nothing_after_it() {
+        let mut transcript = played(&["S: 220 hi", "C: AUTH TLS", "C: NOOP", "S: 234 go"]);
+        let facts = crate::transcript::TlsFacts {
+            data: false,
+            version: "TLS 1.3".into(),
+            suite: String::new(),
+            resumed: false,
+        };
+        let mut add = |what| {
+            let connection = Connection::main();
+            transcript.events.push(Event {
+                at: 0,
+                connection,
+                line: 2,
+                what,
+            });
+        };
+        add(What::TlsEstablished(facts));
+        add(What::Sent {
+            octets: b"PWD\r\n".to_vec(),
+        });
+        add(What::Received {
+            octets: b"257 x\r\n".to_vec(),
+        });
+        assert_eq!(shown(&transcript), "greeting 220, AUTH 234, NOOP, PWD 257;");
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_stays_visible(
+            sent in proptest::collection::vec(proptest::option::of(
+                proptest::sample::select(vec!["NOOP", "RETR a", "ABOR", "STAT"])), 0..12),
+            codes in proptest::collection::vec(
+                proptest::sample::select(vec!["S: 150 x", "S: 226 x", "S: 200 x", "S: 426 x"]), 12),
+        ) {
+            let sent: Vec<Option<String>> =
+                sent.into_iter().map(|s| s.map(|s| format!("C: {s}"))).collect();
+            let mut dialogue = Vec::new();
+            let mut received = 0;
+            for (line, code) in sent.iter().zip(&codes) {
+                match line {
+                    Some(line) => dialogue.push(line.as_str()),
+                    None => {
+                        dialogue.push(code);
+                        received += 1;
+                    }
+                }
+            }
+            let conversations = Conversation::all(&played(&dialogue));
+            prop_assert_eq!(conversations[0].every_reply().count(), received);
+        }
     }
 }

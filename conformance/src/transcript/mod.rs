@@ -9,7 +9,7 @@ mod reply;
 pub use conversation::{Command, Conversation, Exchange};
 pub use file::{FORMAT, ReadError, read, write};
 pub use redact::redact;
-pub use reply::{Reply, ReplyFault, ReplyReader};
+pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
 
 use crate::scenario::{Connection, DataMode};
 use serde::{Deserialize, Serialize};
