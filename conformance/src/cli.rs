@@ -1,0 +1,254 @@
+//! Arguments and help.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// FTP testing and compliance.
+///
+/// A disposable FTP(S) server, and a conformance runner that tells what a server does against the RFCs, clause by clause,
+/// with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "ftpspec", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ftpspec check                                    is the bundled reference server what it claims to be?
+  ftpspec check ftp://user:pw@localhost:2121       is that server any good?
+  ftpspec check ftp://localhost --select 'rfc3659/*'
+  ftpspec serve --seed fixtures/                   a server for your tests; one JSON line tells where
+  ftpspec explain rfc3659/rest-retr-offset         what is asked, and why
+
+Exit codes:
+  0 as expected   1 nonconformance   2 usage or scenario error   3 target unreachable or tester trouble
+  4 nothing selected   130 interrupted";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the disposable reference server until it is interrupted.
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
+    /// Judges a server against the whole suite; without URL the bundled reference server.
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
+    /// Plays your own scenario files.
+    Run(Run),
+    /// Lists the scenarios.
+    List(List),
+    /// Reads scenario files and tells what is wrong with them.
+    Lint(Paths),
+    /// Puts scenario files into their canonical layout.
+    Fmt(Fmt),
+    /// Explains a scenario, a requirement or a command.
+    Explain(Explain),
+}
+
+const SERVE_HELP: &str = "\
+When it is ready it prints one JSON line on stdout:
+  {\"event\":\"ready\",\"version\":1,\"addresses\":[…],\"host\":…,\"port\":…,\"url\":…,\"user\":…,\"password\":…,
+   \"tls\":\"explicit\",\"ca\":\"/tmp/…/ca.pem\",\"ca_sha256\":…}
+Files live in memory and are gone afterwards. Logs go to stderr (RUST_LOG=info).
+
+Examples:
+  ftpspec serve --port 2121 --user bob:secret
+  ftpspec serve --tls implicit --seed fixtures/";
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; may be repeated. [default: 127.0.0.1 and, where there is one, ::1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Vec<IpAddr>,
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Who may log in, with everything allowed; may be repeated. [default: test:test]
+    #[arg(long, value_name = "NAME[:PASSWORD]")]
+    pub(crate) user: Vec<String>,
+    /// The password of a --user given without one.
+    #[arg(long, env = "FTPSPEC_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// Also lets `anonymous` in, who may read but change nothing.
+    #[arg(long)]
+    pub(crate) anonymous: bool,
+    /// Protection: none, AUTH TLS on request, or TLS from the first octet.
+    #[arg(long, value_enum, default_value_t = TlsChoice::Explicit)]
+    pub(crate) tls: TlsChoice,
+    /// Certificate chain in PEM, with --key; otherwise a certificate of an ephemeral CA.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Private key in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Directory whose files are there from the start.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) seed: Option<PathBuf>,
+    /// Ports for passive data connections, as FIRST-LAST. [default: any]
+    #[arg(long, value_name = "RANGE", value_parser = port_range)]
+    pub(crate) passive_ports: Option<(u16, u16)>,
+}
+
+/// `--tls`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsChoice {
+    /// No TLS.
+    Off,
+    /// AUTH TLS (RFC 4217).
+    Explicit,
+    /// TLS from the first octet.
+    Implicit,
+}
+
+const CHECK_HELP: &str = "\
+The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
+
+Examples:
+  ftpspec check                                     the bundled reference server
+  ftpspec check ftp://user:pw@host:2121             in clear, and with AUTH TLS where it is offered
+  ftpspec check ftps://user:pw@host                 implicit TLS
+  ftpspec check ftp://host --format json > report.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The server: ftp://[user[:password]@]host[:port] or ftps://… for implicit TLS.
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) playing: Playing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Scenario files or directories.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The server, as in `check`. [default: the bundled reference server]
+    #[arg(long, value_name = "URL")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) playing: Playing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Playing {
+    /// Only scenarios whose id matches; a glob or a part of the id; may be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) select: Vec<String>,
+    /// Only this variant of each scenario, as shown in the report (`pasv`, `epsv tls` …).
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) variant: Option<String>,
+    /// Every combination of data mode, protection and driver instead of the sensible subset.
+    #[arg(long, value_enum, default_value_t = Matrix::Default)]
+    pub(crate) matrix: Matrix,
+    /// Opt-in scenarios of this profile are played too.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Vec<String>,
+    /// User name, if it is not in the URL.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Password, if it is not in the URL.
+    #[arg(long, env = "FTPSPEC_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// CA certificate in PEM the server's certificate must come from; otherwise any certificate will do.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// How many scenarios are played at once. [default: 1 against a URL, 8 against the bundled server]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Seconds to wait for a reply.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub(crate) timeout: f64,
+    /// A broken SHOULD fails the run, too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// What is written to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Also writes every transcript into this directory, as JSON lines.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) transcripts: Option<PathBuf>,
+}
+
+/// `--format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs; versioned.
+    Json,
+}
+
+/// `--matrix`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Matrix {
+    /// Each value of each axis at least once.
+    Default,
+    /// Every combination.
+    Full,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only scenarios whose id matches.
+    pub(crate) patterns: Vec<String>,
+    /// What is written to stdout.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Paths {
+    /// Files or directories.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// Files or directories.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Changes nothing; fails if something would change.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Writes each scenario as JSON to stdout instead.
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A scenario id, a requirement id or a verb.
+    pub(crate) id: String,
+}
+
+fn port_range(text: &str) -> Result<(u16, u16), String> {
+    let range = text.split_once('-').and_then(|(first, last)| {
+        Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
+    });
+    match range {
+        Some((first, last)) if first > 0 && first <= last => Ok((first, last)),
+        _ => Err("expected FIRST-LAST, for example 30000-30099".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_port_range_runs_upwards_and_never_from_zero() {
+        assert_eq!(port_range("30000-30099"), Ok((30000, 30099)));
+        for wrong in ["", "1", "2-1", "0-5", "a-b", "1-70000"] {
+            assert!(port_range(wrong).is_err(), "{wrong}");
+        }
+    }
+}
