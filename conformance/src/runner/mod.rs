@@ -1,1 +1,79 @@
 //! Plays scenarios; never judges.
+//!
+//! ```text
+//!  scenarios --plan--> jobs --run_all--> play --> Played { transcript, stop }
+//!                                         |
+//!                          driver::{control, data} or driver::suppaftp
+//! ```
+//!
+//! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
+//! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
+
+mod variant;
+
+pub use variant::{NoVariant, Protection, Variant};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::scenario::Scenario;
+use crate::transcript::Transcript;
+
+/// One scenario to be played in one variant.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its place in the plan, from 0; names the directory it works in.
+    pub number: usize,
+    /// What is played.
+    pub scenario: Arc<Scenario>,
+    /// How.
+    pub variant: Variant,
+}
+
+/// A scenario that was played, or as much of it as could be.
+#[derive(Debug, Clone)]
+pub struct Played {
+    /// What was played, and how.
+    pub job: Job,
+    /// Everything that happened.
+    pub transcript: Transcript,
+    /// Why the dialogue was not played to its end; `None` if it was.
+    pub stop: Option<Stop>,
+    /// How long it took, clean-up included.
+    pub took: Duration,
+}
+
+/// Why a dialogue was not played to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// What came cannot be gone on with: a reply of another class, no address in a 227, a refused user step.
+    Mismatch {
+        /// The statement that did not hold.
+        line: u32,
+    },
+    /// What a statement waited for did not come.
+    TimedOut {
+        /// The statement that waited.
+        line: u32,
+    },
+    /// The control connection ended while something was expected of it.
+    ConnectionLost {
+        /// The statement that needed it.
+        line: u32,
+    },
+    /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
+    Prerequisite(String),
+    /// The tester's own trouble.
+    Trouble(String),
+    /// No connection can be made to the target any more.
+    TargetGone(String),
+}
+
+/// What reporters hear while a run goes on.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    /// A job is being played. Comes in the order of starting.
+    Started(Job),
+    /// A job was played. Comes in the order of the plan, whatever ended first.
+    Finished(Box<Played>),
+}

@@ -1,0 +1,160 @@
+//! How a scenario is played: data mode, protection, address family, driver.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::scenario::{DataMode, DriverKind};
+
+/// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Variant {
+    /// How `@data` prepares data connections.
+    pub data: DataMode,
+    /// What TLS protects.
+    pub protection: Protection,
+    /// Whether the target is spoken to over IPv6.
+    pub ipv6: bool,
+    /// Who speaks.
+    pub driver: DriverKind,
+}
+
+/// What TLS protects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protection {
+    /// Nothing.
+    Clear,
+    /// The control connection after AUTH TLS (RFC 4217 §4), and the data connections if wished.
+    Explicit {
+        /// `PROT P` rather than `PROT C`.
+        data_private: bool,
+    },
+    /// Everything from the first octet on (the deprecated `ftps` port).
+    Implicit,
+}
+
+impl Variant {
+    /// What is played where nothing is asked for: PASV in clear over IPv4 by the raw driver.
+    pub const PLAIN: Self = Self {
+        data: DataMode::Pasv,
+        protection: Protection::Clear,
+        ipv6: false,
+        driver: DriverKind::Raw,
+    };
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = match self.data {
+            DataMode::Pasv => "pasv",
+            DataMode::Epsv => "epsv",
+            DataMode::Port => "port",
+            DataMode::Eprt => "eprt",
+        };
+        match self.driver {
+            DriverKind::Raw => f.write_str(mode)?,
+            DriverKind::Suppaftp if self.data == DataMode::Pasv => f.write_str("suppaftp")?,
+            DriverKind::Suppaftp => write!(f, "suppaftp {mode}")?,
+        }
+        match self.protection {
+            Protection::Clear => {}
+            Protection::Explicit { data_private: true } => f.write_str(" tls")?,
+            Protection::Explicit {
+                data_private: false,
+            } => f.write_str(" tls-control")?,
+            Protection::Implicit => f.write_str(" implicit")?,
+        }
+        if self.ipv6 {
+            f.write_str(" ipv6")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A text that is no variant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "variant: `{0}` is none of pasv, epsv, port, eprt, suppaftp, tls, tls-control, implicit, ipv6"
+)]
+pub struct NoVariant(pub String);
+
+impl FromStr for Variant {
+    type Err = NoVariant;
+
+    /// Reads what [`Display`](fmt::Display) shows; the words may stand in any order.
+    fn from_str(text: &str) -> Result<Self, NoVariant> {
+        let mut variant = Self::PLAIN;
+        for word in text.split_whitespace() {
+            match word {
+                "pasv" => variant.data = DataMode::Pasv,
+                "epsv" => variant.data = DataMode::Epsv,
+                "port" => variant.data = DataMode::Port,
+                "eprt" => variant.data = DataMode::Eprt,
+                "suppaftp" => variant.driver = DriverKind::Suppaftp,
+                "tls" => variant.protection = Protection::Explicit { data_private: true },
+                "tls-control" => {
+                    variant.protection = Protection::Explicit {
+                        data_private: false,
+                    }
+                }
+                "implicit" => variant.protection = Protection::Implicit,
+                "ipv6" => variant.ipv6 = true,
+                _ => return Err(NoVariant(word.to_owned())),
+            }
+        }
+        Ok(variant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+
+    #[test]
+    fn every_variant_is_read_back_from_what_it_shows() {
+        for data in [
+            DataMode::Pasv,
+            DataMode::Epsv,
+            DataMode::Port,
+            DataMode::Eprt,
+        ] {
+            for protection in [
+                Protection::Clear,
+                Protection::Explicit { data_private: true },
+                Protection::Explicit {
+                    data_private: false,
+                },
+                Protection::Implicit,
+            ] {
+                for ipv6 in [false, true] {
+                    for driver in [DriverKind::Raw, DriverKind::Suppaftp] {
+                        let variant = Variant {
+                            data,
+                            protection,
+                            ipv6,
+                            driver,
+                        };
+                        assert_eq!(variant.to_string().parse::<Variant>().unwrap(), variant);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_plainest_variants_are_one_word() {
+        assert_eq!(Variant::PLAIN.to_string(), "pasv");
+        let suppaftp = Variant {
+            driver: DriverKind::Suppaftp,
+            ..Variant::PLAIN
+        };
+        assert_eq!(suppaftp.to_string(), "suppaftp");
+    }
+
+    #[test]
+    fn an_unknown_word_is_named() {
+        assert_eq!("pasv tsl".parse::<Variant>(), Err(NoVariant("tsl".into())));
+    }
+}
