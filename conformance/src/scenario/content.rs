@@ -1,9 +1,18 @@
 //! Octets a scenario sends, expects or prepares.
+
+use std::fmt;
+
+use serde::Serialize;
+
 use super::Variables;
+
+/// What one content may weigh. Enough for a transfer that outlasts every buffer, and no danger to the tester.
+pub const CONTENT_LIMIT: u64 = 64 << 20;
 
 /// Pieces joined by `+`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(pub Vec<Piece>);
+
 /// One piece and the part of it that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -12,6 +21,7 @@ pub struct Piece {
     /// `[a..b]`
     pub slice: Option<Slice>,
 }
+
 /// `[from..to]`, either end open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
@@ -20,11 +30,14 @@ pub struct Slice {
     /// Behind the last octet.
     pub to: Option<u64>,
 }
+
 /// Where the octets of a piece come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Octets as written (escapes resolved), with `${name}` still in them.
     Literal(Vec<u8>),
+    /// `crlf("…")`: as written; each newline becomes CRLF.
+    Crlf(Vec<u8>),
     /// `pattern(N)`
     Pattern(u64),
     /// `repeat("…", N)`
@@ -32,10 +45,323 @@ pub enum Source {
     /// A variable.
     Variable(String),
 }
+
+/// Why there are no octets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// A variable has no value.
+    #[error("the variable `{0}` has no value here")]
+    Unknown(String),
+    /// More than [`CONTENT_LIMIT`].
+    #[error("the content is larger than 64 MiB")]
+    TooLarge,
+}
+
+impl From<ContentError> for String {
+    fn from(error: ContentError) -> Self {
+        error.to_string()
+    }
+}
+
 impl Content {
-    /// The octets; the name of the first unknown variable otherwise.
-    pub fn octets(&self, variables: &Variables) -> Result<Vec<u8>, String> {
-        let _ = variables;
-        unimplemented!("helper A")
+    /// Content that is exactly these octets.
+    #[must_use]
+    pub fn literal(octets: &[u8]) -> Self {
+        let mut source = Vec::with_capacity(octets.len());
+        for octet in octets {
+            if *octet == b'{' && source.last() == Some(&b'$') {
+                source.push(b'$');
+            }
+            source.push(*octet);
+        }
+        // `$` and `{` became `$$` and `{` in the wrong order only when more dollars stand before; see `expand`.
+        Self(vec![Piece { source: Source::Literal(source), slice: None }])
+    }
+
+    /// The octets.
+    ///
+    /// # Errors
+    /// A variable without a value, or too many octets.
+    pub fn octets(&self, variables: &Variables) -> Result<Vec<u8>, ContentError> {
+        let mut octets = Vec::new();
+        for piece in &self.0 {
+            let left = CONTENT_LIMIT - octets.len() as u64;
+            let more = piece.octets(variables, left)?;
+            if more.len() as u64 > left {
+                return Err(ContentError::TooLarge);
+            }
+            octets.extend(more);
+        }
+        Ok(octets)
+    }
+
+    /// The names of its variables, in order.
+    pub(super) fn variables(&self) -> Vec<&str> {
+        use super::variables::{Part, parts};
+        let mut names = Vec::new();
+        for piece in &self.0 {
+            match &piece.source {
+                Source::Variable(name) => names.push(name.as_str()),
+                Source::Literal(octets) | Source::Crlf(octets) | Source::Repeat(octets, _) => {
+                    names.extend(parts(octets).filter_map(|part| match part {
+                        Part::Variable(name) => Some(name),
+                        Part::Octets(_) => None,
+                    }));
+                }
+                Source::Pattern(_) => {}
+            }
+        }
+        names
+    }
+}
+
+impl Piece {
+    fn octets(&self, variables: &Variables, limit: u64) -> Result<Vec<u8>, ContentError> {
+        let expand = |octets| variables.expand_octets(octets).map_err(ContentError::Unknown);
+        let whole = match &self.source {
+            Source::Literal(octets) => expand(octets)?,
+            Source::Crlf(octets) => with_crlf(&expand(octets)?),
+            Source::Variable(name) => {
+                let value = variables.get(name);
+                value.ok_or_else(|| ContentError::Unknown(name.clone()))?.as_bytes().to_vec()
+            }
+            // A slice of a pattern is made without making the whole of it.
+            Source::Pattern(length) => {
+                let (from, to) = self.bounds(*length);
+                if to - from > limit {
+                    return Err(ContentError::TooLarge);
+                }
+                return Ok(pattern(from..to));
+            }
+            Source::Repeat(octets, times) => {
+                let unit = expand(octets)?;
+                let length = (unit.len() as u64).saturating_mul(*times);
+                let times = usize::try_from(*times).map_err(|_| ContentError::TooLarge)?;
+                if length > CONTENT_LIMIT {
+                    return Err(ContentError::TooLarge);
+                }
+                unit.repeat(times)
+            }
+        };
+        let (from, to) = self.bounds(whole.len() as u64);
+        // Both are within the length of a vector.
+        Ok(whole[from as usize..to as usize].to_vec())
+    }
+
+    /// The part of `length` octets that counts. What is sliced away beyond the end is not missed: a variable may be
+    /// shorter than thought; for everything else the grammar has looked.
+    fn bounds(&self, length: u64) -> (u64, u64) {
+        let slice = self.slice.unwrap_or(Slice { from: None, to: None });
+        let to = slice.to.unwrap_or(length).min(length);
+        let from = slice.from.unwrap_or(0).min(to);
+        (from, to)
+    }
+
+    /// How many octets before slicing, where that does not hang on variables.
+    pub(super) fn static_length(&self) -> Option<u64> {
+        let plain = |octets: &[u8]| memchr::memchr(b'$', octets).is_none();
+        match &self.source {
+            Source::Literal(octets) if plain(octets) => Some(octets.len() as u64),
+            Source::Crlf(octets) if plain(octets) => Some(with_crlf(octets).len() as u64),
+            Source::Repeat(octets, times) if plain(octets) => {
+                Some((octets.len() as u64).saturating_mul(*times))
+            }
+            Source::Pattern(length) => Some(*length),
+            _ => None,
+        }
+    }
+}
+
+/// The octets at these positions of the endless test pattern.
+///
+/// Every eight octets are a number no other eight have (the finaliser of SplitMix64 maps counters one to one), so
+/// octets that are lost, doubled, shifted or converted are seen wherever it happens, every octet value occurs
+/// (CR, LF, NUL and the Telnet IAC among them), and nothing compresses.
+#[must_use]
+pub fn pattern(positions: std::ops::Range<u64>) -> Vec<u8> {
+    let Some(length) = positions.end.checked_sub(positions.start) else {
+        return Vec::new();
+    };
+    let mut octets = Vec::with_capacity(length as usize + 16);
+    let first = positions.start / 8;
+    for block in first..positions.end.div_ceil(8) {
+        octets.extend_from_slice(&mixed(block).to_be_bytes());
+    }
+    octets.drain(..(positions.start - first * 8) as usize);
+    octets.truncate(length as usize);
+    octets
+}
+
+fn mixed(counter: u64) -> u64 {
+    let mut number = counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+fn with_crlf(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len());
+    for octet in octets {
+        if *octet == b'\n' {
+            out.push(b'\r');
+        }
+        out.push(*octet);
+    }
+    out
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, piece) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" + ")?;
+            }
+            write!(f, "{piece}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Literal(octets) => f.write_str(&quoted(octets))?,
+            Source::Crlf(octets) => write!(f, "crlf({})", quoted(octets))?,
+            Source::Pattern(length) => write!(f, "pattern({length})")?,
+            Source::Repeat(octets, times) => write!(f, "repeat({}, {times})", quoted(octets))?,
+            Source::Variable(name) => write!(f, "${{{name}}}")?,
+        }
+        if let Some(Slice { from, to }) = self.slice {
+            let show = |end: Option<u64>| end.map(|end| end.to_string()).unwrap_or_default();
+            write!(f, "[{}..{}]", show(from), show(to))?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Content {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// Octets between quotes, with the escapes of the language.
+#[must_use]
+pub fn quoted(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len() + 2);
+    text.push('"');
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\r' => text.push_str("\\r"),
+                '\n' => text.push_str("\\n"),
+                '\t' => text.push_str("\\t"),
+                '\0' => text.push_str("\\0"),
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                // What a terminal or an editor would not show, or would show in another order.
+                _ if hidden(character) => {
+                    let mut octets = [0; 4];
+                    for octet in character.encode_utf8(&mut octets).bytes() {
+                        text.push_str(&format!("\\x{octet:02x}"));
+                    }
+                }
+                _ => text.push(character),
+            }
+        }
+        for octet in chunk.invalid() {
+            text.push_str(&format!("\\x{octet:02x}"));
+        }
+    }
+    text.push('"');
+    text
+}
+
+fn hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn octets(source: Source, slice: Option<(Option<u64>, Option<u64>)>) -> Vec<u8> {
+        let slice = slice.map(|(from, to)| Slice { from, to });
+        Content(vec![Piece { source, slice }]).octets(&Variables::default()).unwrap()
+    }
+
+    #[test]
+    fn pieces_are_joined_and_variables_replaced() {
+        let mut variables = Variables::default();
+        variables.set("user", "anna");
+        let piece = |source| Piece { source, slice: None };
+        let content = Content(vec![
+            piece(Source::Literal(b"\xff${user}$${user}".to_vec())),
+            piece(Source::Repeat(b"${user}.".to_vec(), 2)),
+            piece(Source::Crlf(b"a\nb".to_vec())),
+            piece(Source::Variable("user".into())),
+        ]);
+        assert_eq!(content.octets(&variables).unwrap(), b"\xffanna${user}anna.anna.a\r\nbanna");
+        assert_eq!(
+            content.octets(&Variables::default()),
+            Err(ContentError::Unknown("user".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_slice_is_the_part_between_its_ends() {
+        let source = || Source::Literal(b"0123456789".to_vec());
+        assert_eq!(octets(source(), Some((Some(4), None))), b"456789");
+        assert_eq!(octets(source(), Some((None, Some(4)))), b"0123");
+        assert_eq!(octets(source(), Some((Some(5), Some(9)))), b"5678");
+        assert_eq!(octets(source(), Some((Some(9), Some(99)))), b"9");
+    }
+
+    #[test]
+    fn content_has_a_limit() {
+        let too_large = [
+            Content(vec![Piece { source: Source::Pattern(u64::MAX), slice: None }]),
+            Content(vec![Piece { source: Source::Repeat(b"ab".to_vec(), u64::MAX), slice: None }]),
+            Content(vec![Piece { source: Source::Pattern(CONTENT_LIMIT / 2 + 1), slice: None }; 2]),
+        ];
+        for content in too_large {
+            assert_eq!(content.octets(&Variables::default()), Err(ContentError::TooLarge));
+        }
+    }
+
+    #[test]
+    fn every_window_of_the_pattern_stands_at_one_position_only() {
+        let octets = pattern(0..70_000);
+        let mut windows: Vec<&[u8]> = octets.windows(8).collect();
+        windows.sort_unstable();
+        windows.dedup();
+        assert_eq!(windows.len(), octets.len() - 7);
+        assert!((0..=255).all(|value| octets.contains(&value)));
+    }
+
+    #[test]
+    fn quotes_hide_nothing() {
+        assert_eq!(quoted(b"a\r\n\t\0\\\"\xff\x1b"), r#""a\r\n\t\0\\\"\xff\x1b""#);
+        assert_eq!(quoted("Grüße\u{202e}".as_bytes()), r#""Grüße\xe2\x80\xae""#);
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_the_pattern_is_that_part(from in 0u64..200, length in 0u64..200) {
+            let whole = pattern(0..400);
+            let part = pattern(from..from + length);
+            prop_assert_eq!(&part[..], &whole[from as usize..(from + length) as usize]);
+        }
+
+        #[test]
+        fn literal_content_is_its_octets(octets in "[$a{}]{0,9}") {
+            let content = Content::literal(octets.as_bytes());
+            prop_assert_eq!(content.octets(&Variables::default()).unwrap(), octets.as_bytes());
+        }
     }
 }

@@ -3,19 +3,25 @@
 //! The language is described in `scenarios/README.md`; [`parse()`] is its grammar, the types here are its meaning.
 //! Nothing in this room touches a socket or the file system.
 
+mod codes;
 mod content;
 mod error;
+mod expect;
 mod format;
 mod lint;
 mod parse;
 mod pattern;
+mod variables;
 
-pub use content::{Content, Piece, Slice, Source};
+pub use codes::{CodePattern, Codes};
+pub use content::{CONTENT_LIMIT, Content, ContentError, Piece, Slice, Source, pattern, quoted};
 pub use error::{Diagnostic, Severity};
+pub use expect::{Match, matches};
 pub use format::format;
 pub use lint::{Knowledge, lint};
 pub use parse::parse;
-pub use pattern::{CodePattern, Codes, TextPattern, Variables};
+pub use pattern::{Matcher, TextPattern};
+pub use variables::Variables;
 
 use std::fmt;
 use std::time::Duration;
