@@ -40,7 +40,10 @@ impl FromStr for Codes {
 
     /// Reads `125 | 150`; the error is a sentence.
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split('|').map(|code| code.trim().parse()).collect::<Result<_, _>>().map(Self)
+        text.split('|')
+            .map(|code| code.trim().parse())
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -59,7 +62,10 @@ impl CodePattern {
     #[must_use]
     pub fn matches(&self, code: u16) -> bool {
         let digits = [code / 100, code / 10 % 10, code % 10];
-        self.0.iter().zip(digits).all(|(want, is)| want.is_none_or(|want| u16::from(want) == is))
+        self.0
+            .iter()
+            .zip(digits)
+            .all(|(want, is)| want.is_none_or(|want| u16::from(want) == is))
     }
 }
 
@@ -94,7 +100,9 @@ impl FromStr for CodePattern {
         };
         // 6yz are the protected replies of RFC 2228 §6.
         if !(1..=6).contains(&first) {
-            return Err(format!("`{text}` is not a reply code: they begin with 1 to 6"));
+            return Err(format!(
+                "`{text}` is not a reply code: they begin with 1 to 6"
+            ));
         }
         Ok(Self([Some(first), second, third]))
     }
@@ -139,6 +147,9 @@ mod tests {
 
     #[test]
     fn codes_are_shown_with_spaces() {
-        assert_eq!("125|50z|  2yz".parse::<Codes>().unwrap().to_string(), "125 | 50z | 2yz");
+        assert_eq!(
+            "125|50z|  2yz".parse::<Codes>().unwrap().to_string(),
+            "125 | 50z | 2yz"
+        );
     }
 }

@@ -69,13 +69,16 @@ impl Content {
     pub fn literal(octets: &[u8]) -> Self {
         let mut source = Vec::with_capacity(octets.len());
         for octet in octets {
+            // `$${` is the literal `${`.
             if *octet == b'{' && source.last() == Some(&b'$') {
                 source.push(b'$');
             }
             source.push(*octet);
         }
-        // `$` and `{` became `$$` and `{` in the wrong order only when more dollars stand before; see `expand`.
-        Self(vec![Piece { source: Source::Literal(source), slice: None }])
+        Self(vec![Piece {
+            source: Source::Literal(source),
+            slice: None,
+        }])
     }
 
     /// The octets.
@@ -117,13 +120,20 @@ impl Content {
 
 impl Piece {
     fn octets(&self, variables: &Variables, limit: u64) -> Result<Vec<u8>, ContentError> {
-        let expand = |octets| variables.expand_octets(octets).map_err(ContentError::Unknown);
+        let expand = |octets| {
+            variables
+                .expand_octets(octets)
+                .map_err(ContentError::Unknown)
+        };
         let whole = match &self.source {
             Source::Literal(octets) => expand(octets)?,
             Source::Crlf(octets) => with_crlf(&expand(octets)?),
             Source::Variable(name) => {
                 let value = variables.get(name);
-                value.ok_or_else(|| ContentError::Unknown(name.clone()))?.as_bytes().to_vec()
+                value
+                    .ok_or_else(|| ContentError::Unknown(name.clone()))?
+                    .as_bytes()
+                    .to_vec()
             }
             // A slice of a pattern is made without making the whole of it.
             Source::Pattern(length) => {
@@ -151,7 +161,10 @@ impl Piece {
     /// The part of `length` octets that counts. What is sliced away beyond the end is not missed: a variable may be
     /// shorter than thought; for everything else the grammar has looked.
     fn bounds(&self, length: u64) -> (u64, u64) {
-        let slice = self.slice.unwrap_or(Slice { from: None, to: None });
+        let slice = self.slice.unwrap_or(Slice {
+            from: None,
+            to: None,
+        });
         let to = slice.to.unwrap_or(length).min(length);
         let from = slice.from.unwrap_or(0).min(to);
         (from, to)
@@ -292,21 +305,29 @@ mod tests {
 
     fn octets(source: Source, slice: Option<(Option<u64>, Option<u64>)>) -> Vec<u8> {
         let slice = slice.map(|(from, to)| Slice { from, to });
-        Content(vec![Piece { source, slice }]).octets(&Variables::default()).unwrap()
+        Content(vec![Piece { source, slice }])
+            .octets(&Variables::default())
+            .unwrap()
     }
 
     #[test]
     fn pieces_are_joined_and_variables_replaced() {
         let mut variables = Variables::default();
         variables.set("user", "anna");
-        let piece = |source| Piece { source, slice: None };
+        let piece = |source| Piece {
+            source,
+            slice: None,
+        };
         let content = Content(vec![
             piece(Source::Literal(b"\xff${user}$${user}".to_vec())),
             piece(Source::Repeat(b"${user}.".to_vec(), 2)),
             piece(Source::Crlf(b"a\nb".to_vec())),
             piece(Source::Variable("user".into())),
         ]);
-        assert_eq!(content.octets(&variables).unwrap(), b"\xffanna${user}anna.anna.a\r\nbanna");
+        assert_eq!(
+            content.octets(&variables).unwrap(),
+            b"\xffanna${user}anna.anna.a\r\nbanna"
+        );
         assert_eq!(
             content.octets(&Variables::default()),
             Err(ContentError::Unknown("user".to_owned()))
@@ -325,12 +346,27 @@ mod tests {
     #[test]
     fn content_has_a_limit() {
         let too_large = [
-            Content(vec![Piece { source: Source::Pattern(u64::MAX), slice: None }]),
-            Content(vec![Piece { source: Source::Repeat(b"ab".to_vec(), u64::MAX), slice: None }]),
-            Content(vec![Piece { source: Source::Pattern(CONTENT_LIMIT / 2 + 1), slice: None }; 2]),
+            Content(vec![Piece {
+                source: Source::Pattern(u64::MAX),
+                slice: None,
+            }]),
+            Content(vec![Piece {
+                source: Source::Repeat(b"ab".to_vec(), u64::MAX),
+                slice: None,
+            }]),
+            Content(vec![
+                Piece {
+                    source: Source::Pattern(CONTENT_LIMIT / 2 + 1),
+                    slice: None
+                };
+                2
+            ]),
         ];
         for content in too_large {
-            assert_eq!(content.octets(&Variables::default()), Err(ContentError::TooLarge));
+            assert_eq!(
+                content.octets(&Variables::default()),
+                Err(ContentError::TooLarge)
+            );
         }
     }
 
@@ -346,7 +382,10 @@ mod tests {
 
     #[test]
     fn quotes_hide_nothing() {
-        assert_eq!(quoted(b"a\r\n\t\0\\\"\xff\x1b"), r#""a\r\n\t\0\\\"\xff\x1b""#);
+        assert_eq!(
+            quoted(b"a\r\n\t\0\\\"\xff\x1b"),
+            r#""a\r\n\t\0\\\"\xff\x1b""#
+        );
         assert_eq!(quoted("Grüße\u{202e}".as_bytes()), r#""Grüße\xe2\x80\xae""#);
     }
 

@@ -17,7 +17,8 @@ pub enum Match {
 
 /// Whether the reply is the expected one; captures are set in `variables` only if it is.
 ///
-/// The `!should` of the expectation is not looked at: it is an expectation of its own, with a level of its own.
+/// `!should` and `!ends` of the expectation are not looked at: they are expectations of their own, and what they are
+/// worth is for the caller to say.
 pub fn matches(expect: &Expect, reply: &Reply, variables: &mut Variables) -> Match {
     if !expect.codes.matches(reply.code) {
         return Match::WrongCode;
@@ -25,11 +26,17 @@ pub fn matches(expect: &Expect, reply: &Reply, variables: &mut Variables) -> Mat
     let holds = match &expect.text {
         None => true,
         Some(ReplyPattern::Text(text)) => text.matches(&reply.text(), variables),
-        Some(ReplyPattern::Block { first, between, last }) => {
-            matches_block(first, between, last, reply, variables).is_some()
-        }
+        Some(ReplyPattern::Block {
+            first,
+            between,
+            last,
+        }) => matches_block(first, between, last, reply, variables).is_some(),
     };
-    if holds { Match::Holds } else { Match::WrongText }
+    if holds {
+        Match::Holds
+    } else {
+        Match::WrongText
+    }
 }
 
 fn matches_block(
@@ -43,15 +50,25 @@ fn matches_block(
         return None;
     };
     let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
-    let behind = |line: &[u8], separator| {
-        (line.get(3) == Some(&separator)).then(|| text(&line[4..]))
-    };
-    let mut captured = first.matcher(variables).ok()?.captures(&behind(first_line, b'-')?)?;
-    captured.extend(last.matcher(variables).ok()?.captures(&behind(last_line, b' ')?)?);
+    let behind =
+        |line: &[u8], separator| (line.get(3) == Some(&separator)).then(|| text(&line[4..]));
+    let mut captured = first
+        .matcher(variables)
+        .ok()?
+        .captures(&behind(first_line, b'-')?)?;
+    captured.extend(
+        last.matcher(variables)
+            .ok()?
+            .captures(&behind(last_line, b' ')?)?,
+    );
 
     let matchers = between
         .iter()
-        .map(|line| line.as_ref().map(|line| line.matcher(variables)).transpose())
+        .map(|line| {
+            line.as_ref()
+                .map(|line| line.matcher(variables))
+                .transpose()
+        })
         .collect::<Result<Vec<_>, _>>()
         .ok()?;
     let lines: Vec<String> = lines.iter().map(|line| text(line)).collect();
@@ -118,10 +135,14 @@ mod tests {
             codes: "211".parse().unwrap(),
             text: Some(ReplyPattern::Block {
                 first: pattern("*"),
-                between: between.iter().map(|line| (*line != "...").then(|| pattern(line))).collect(),
+                between: between
+                    .iter()
+                    .map(|line| (*line != "...").then(|| pattern(line)))
+                    .collect(),
                 last: pattern("End"),
             }),
             should: None,
+            ends: None,
         }
     }
 
@@ -135,34 +156,58 @@ mod tests {
     #[case::wrong_order(&["...", " SIZE", "...", " MDTM", "..."], Match::WrongText)]
     #[case::no_line_at_all(&[], Match::WrongText)]
     fn a_block_is_compared_line_by_line(#[case] between: &[&str], #[case] expected: Match) {
-        let reply = reply(211, &["211-Features", " MDTM", " REST STREAM", " SIZE", "211 End"]);
-        assert_eq!(matches(&block(between), &reply, &mut Variables::default()), expected);
+        let reply = reply(
+            211,
+            &["211-Features", " MDTM", " REST STREAM", " SIZE", "211 End"],
+        );
+        assert_eq!(
+            matches(&block(between), &reply, &mut Variables::default()),
+            expected
+        );
     }
 
     #[test]
     fn a_block_needs_a_reply_of_several_lines() {
         let mut variables = Variables::default();
-        assert_eq!(matches(&block(&["..."]), &reply(211, &["211 End"]), &mut variables), Match::WrongText);
+        assert_eq!(
+            matches(&block(&["..."]), &reply(211, &["211 End"]), &mut variables),
+            Match::WrongText
+        );
         let bare = reply(211, &["211-", "211 End"]);
-        assert_eq!(matches(&block(&["..."]), &bare, &mut variables), Match::Holds);
+        assert_eq!(
+            matches(&block(&["..."]), &bare, &mut variables),
+            Match::Holds
+        );
         let odd = reply(211, &["2", "2"]);
-        assert_eq!(matches(&block(&["..."]), &odd, &mut variables), Match::WrongText);
+        assert_eq!(
+            matches(&block(&["..."]), &odd, &mut variables),
+            Match::WrongText
+        );
     }
 
     #[test]
     fn a_block_captures_when_all_of_it_fits() {
         let mut variables = Variables::default();
         let good = reply(211, &["211-x", " AUTH TLS", " size=3;", "211 End"]);
-        assert_eq!(matches(&block(&["...", " size=${size};"]), &good, &mut variables), Match::Holds);
+        assert_eq!(
+            matches(&block(&["...", " size=${size};"]), &good, &mut variables),
+            Match::Holds
+        );
         assert_eq!(variables.get("size"), Some("3"));
         let bad = reply(211, &["211-x", " name=3;", "211 Fin"]);
-        assert_eq!(matches(&block(&[" name=${name};"]), &bad, &mut variables), Match::WrongText);
+        assert_eq!(
+            matches(&block(&[" name=${name};"]), &bad, &mut variables),
+            Match::WrongText
+        );
         assert_eq!(variables.get("name"), None);
     }
 
     #[test]
     fn the_code_is_looked_at_first() {
         let reply = reply(500, &["500 End"]);
-        assert_eq!(matches(&block(&[]), &reply, &mut Variables::default()), Match::WrongCode);
+        assert_eq!(
+            matches(&block(&[]), &reply, &mut Variables::default()),
+            Match::WrongCode
+        );
     }
 }

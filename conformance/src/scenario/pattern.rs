@@ -28,7 +28,9 @@ impl TextPattern {
     /// # Errors
     /// What is wrong with it, as a sentence.
     pub fn parse(source: impl Into<String>) -> Result<Self, String> {
-        let pattern = Self { source: source.into() };
+        let pattern = Self {
+            source: source.into(),
+        };
         let mut any = Variables::default();
         if pattern.regex().is_some() {
             // Which value a variable will have is not known yet; any text shows whether the rest is well-formed.
@@ -57,7 +59,10 @@ impl TextPattern {
 
     /// Whether the text fits; captures are set in `variables` only if it does.
     pub fn matches(&self, text: &str, variables: &mut Variables) -> bool {
-        let Some(captured) = self.matcher(variables).ok().and_then(|matcher| matcher.captures(text))
+        let Some(captured) = self
+            .matcher(variables)
+            .ok()
+            .and_then(|matcher| matcher.captures(text))
         else {
             return false;
         };
@@ -113,7 +118,10 @@ impl TextPattern {
         regex_with_values(inside, &any)
             .ok()
             .and_then(|expression| {
-                RegexBuilder::new(&expression).size_limit(COMPILED_LIMIT).build().ok()
+                RegexBuilder::new(&expression)
+                    .size_limit(COMPILED_LIMIT)
+                    .build()
+                    .ok()
             })
             .map(|regex| regex.capture_names().flatten().map(str::to_owned).collect())
             .unwrap_or_default()
@@ -289,7 +297,10 @@ mod tests {
     #[case(r"\/a/", "/a/", true)]
     #[case("/home*", "/home/anna", true)]
     fn a_pattern_fits_or_does_not(#[case] source: &str, #[case] text: &str, #[case] fits: bool) {
-        assert_eq!(pattern(source).matches(text, &mut Variables::default()), fits);
+        assert_eq!(
+            pattern(source).matches(text, &mut Variables::default()),
+            fits
+        );
     }
 
     #[test]

@@ -121,6 +121,9 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_named() {
-        assert_eq!(variables().expand("${user} ${nobody} ${x}"), Err("nobody".to_owned()));
+        assert_eq!(
+            variables().expand("${user} ${nobody} ${x}"),
+            Err("nobody".to_owned())
+        );
     }
 }
