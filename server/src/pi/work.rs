@@ -2,12 +2,13 @@
 //! so the shell cannot hand back the wrong one or decide anything.
 
 use super::Session;
-use crate::auth::{Credentials, Denied, User};
+use crate::auth::{Credentials, Denied, Permissions, User};
 use crate::storage::{Metadata, Storage, Times, VirtualPath};
-use crate::wire::{Completion, Preliminary};
+use crate::wire::{Completion, Lister, ListingFormat, Preliminary};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What a received line leads to.
 #[must_use]
@@ -24,9 +25,11 @@ pub enum Step {
 /// What happens to the connections of a session after a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// Shake hands (RFC 4217 §4). Octets already received behind the command are thrown away.
+    /// Shake hands (RFC 4217 §4). Octets already received behind the command are thrown away, and the data port is
+    /// dropped. Then [`Session::tls_established`].
     StartTls,
-    /// Back to clear text (RFC 4217 §5, CCC).
+    /// Back to clear text (CCC, RFC 4217 §5; REIN, RFC 4217 §13), after this reply, which goes out protected. The data
+    /// port is dropped.
     EndTls,
     /// Close the control connection (QUIT, too many failures).
     Close,
@@ -42,7 +45,7 @@ pub enum Meanwhile {
     Reply(Completion),
     /// End the transfer; its completion is sent, then this one for ABOR itself.
     Abort(Completion),
-    /// Keep the line for when the transfer has ended.
+    /// Keep the event for when the transfer has ended; then [`Session::receive`] it.
     Queue,
 }
 
@@ -109,7 +112,7 @@ pub enum Work {
     Rename(Question<(At, VirtualPath), io::Result<()>>),
     /// MFMT.
     SetTimes(Question<(At, Times), io::Result<()>>),
-    /// STAT with a pathname: the listing, as lines.
+    /// STAT with a pathname: the listing, as lines without line ends.
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
     /// AVBL.
     Available(Question<At, io::Result<u64>>),
@@ -211,15 +214,36 @@ pub enum Content {
     List(Listing),
 }
 
-/// A listing.
+/// A listing: of the entries of a directory that [`Lister::shows`], or of one file by itself.
+///
+/// The lines are written by the [`Lister`](Self::lister): `dtp` asks `shows` for each entry of a directory (never for
+/// the one file) and then `write`. A file's entry has the last name of `at.path`.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// The directory or file.
     pub at: At,
     /// Only names this pattern matches (LIST and NLST globbing).
     pub pattern: Option<Vec<u8>>,
+    /// NLST: octets before each name, so that RETR takes the result (RFC 1123 §4.1.2.7).
+    pub prefix: Vec<u8>,
     /// How it is written.
-    pub format: crate::wire::ListingFormat,
+    pub format: ListingFormat,
+    /// What the user may do, for the perm fact.
+    pub permissions: Permissions,
+}
+
+impl Listing {
+    /// Writes the lines; `now` decides how LIST dates look.
+    #[must_use]
+    pub fn lister(&self, now: SystemTime) -> Lister {
+        Lister {
+            format: self.format,
+            pattern: self.pattern.clone(),
+            prefix: self.prefix.clone(),
+            permissions: self.permissions,
+            now,
+        }
+    }
 }
 
 /// Where the data connection comes from (RFC 959 §3.2; the last of PORT, EPRT, PASV, EPSV counts).

@@ -1,6 +1,8 @@
 //! Replies: a three-digit code and text (RFC 959 §4.2).
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 
 /// A reply code, 100 to 599 for plain and 631 to 633 for protected replies.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,30 +14,92 @@ impl fmt::Debug for ReplyCode {
     }
 }
 
+/// A line of a reply, without its line end. Most are written in the source and never copied.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReplyLine(Cow<'static, [u8]>);
+
+impl ReplyLine {
+    /// The octets.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&'static str> for ReplyLine {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl From<String> for ReplyLine {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for ReplyLine {
+    fn from(text: Vec<u8>) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl fmt::Debug for ReplyLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
 /// One reply as it is sent: a code and one or more lines of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The three digits.
     pub code: ReplyCode,
-    /// The lines, never empty, without line ends. Of more than one, the first and the last carry the code; the lines
-    /// between are sent as they are, so they must not begin with a digit (RFC 959 §4.2); the encoder pads them.
-    pub lines: Vec<Vec<u8>>,
+    first: ReplyLine,
+    /// Lines behind the first; the last of them ends the reply.
+    more: Vec<ReplyLine>,
 }
 
 impl Reply {
     /// A reply of one line.
-    pub fn line(code: u16, text: impl AsRef<[u8]>) -> Self {
+    pub fn line(code: u16, text: impl Into<ReplyLine>) -> Self {
         Self {
             code: ReplyCode(code),
-            lines: vec![text.as_ref().to_vec()],
+            first: text.into(),
+            more: Vec::new(),
         }
     }
 
-    /// Appends the reply as octets, CRLF included. No CR, LF or NUL of a line ever reaches the wire.
+    /// A reply of many lines. The first and the last carry the code; those between are sent as they are.
+    pub fn block(
+        code: u16,
+        first: impl Into<ReplyLine>,
+        between: impl IntoIterator<Item = impl Into<ReplyLine>>,
+        last: impl Into<ReplyLine>,
+    ) -> Self {
+        let mut more: Vec<ReplyLine> = between.into_iter().map(Into::into).collect();
+        more.push(last.into());
+        Self {
+            code: ReplyCode(code),
+            first: first.into(),
+            more,
+        }
+    }
+
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        (0..=self.more.len()).map(|index| match index {
+            0 => self.first.as_bytes(),
+            behind => self.more[behind - 1].as_bytes(),
+        })
+    }
+
+    /// Appends the reply as octets, CRLF included. No CR, LF or NUL of a line ever reaches the wire; an octet 255 is
+    /// doubled, as Telnet wants it (RFC 854, RFC 3659 §2.2). A line between that begins with a digit is moved right by
+    /// a space, so that no client takes it for the end (RFC 959 §4.2).
     pub fn encode(&self, to: &mut Vec<u8>) {
-        use std::io::Write as _;
-        let last = self.lines.len().saturating_sub(1);
-        for (index, line) in self.lines.iter().enumerate() {
+        let last = self.more.len();
+        for (index, line) in self.lines().enumerate() {
             if index == last {
                 let _ = write!(to, "{:03} ", self.code.0);
             } else if index == 0 {
@@ -43,10 +107,13 @@ impl Reply {
             } else if line.first().is_some_and(u8::is_ascii_digit) {
                 to.push(b' ');
             }
-            to.extend(line.iter().map(|octet| match octet {
-                b'\r' | b'\n' | 0 => b' ',
-                other => *other,
-            }));
+            for octet in line {
+                match octet {
+                    b'\r' | b'\n' | 0 => to.push(b' '),
+                    255 => to.extend_from_slice(&[255, 255]),
+                    other => to.push(*other),
+                }
+            }
             to.extend_from_slice(b"\r\n");
         }
     }
@@ -63,7 +130,39 @@ pub struct Completion(pub Reply);
 pub struct Preliminary(pub Reply);
 
 /// A completion of one line.
-pub fn done(code: u16, text: impl AsRef<[u8]>) -> Completion {
+pub fn done(code: u16, text: impl Into<ReplyLine>) -> Completion {
     debug_assert!((200..700).contains(&code), "{code} does not end a command");
     Completion(Reply::line(code, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(reply: &Reply) -> Vec<u8> {
+        let mut octets = Vec::new();
+        reply.encode(&mut octets);
+        octets
+    }
+
+    #[test]
+    fn one_line_is_code_space_text() {
+        assert_eq!(encoded(&Reply::line(200, "Fine.")), b"200 Fine.\r\n");
+    }
+
+    #[test]
+    fn the_lines_between_never_look_like_the_end() {
+        let reply = Reply::block(211, "Begin.", ["211 x", " MDTM"], "End");
+        assert_eq!(
+            encoded(&reply),
+            b"211-Begin.\r\n 211 x\r\n MDTM\r\n211 End\r\n"
+        );
+        assert_eq!(reply.lines().count(), 4);
+    }
+
+    #[test]
+    fn nothing_in_a_line_can_make_another_line() {
+        let reply = Reply::line(257, b"\"a\r\n227 b\0\xff\"".to_vec());
+        assert_eq!(encoded(&reply), b"257 \"a  227 b \xff\xff\"\r\n");
+    }
 }

@@ -1,0 +1,228 @@
+//! The control connection's octets become lines (RFC 959 §5.3, RFC 854, RFC 1123 §4.1.2.12).
+
+use memchr::memchr;
+
+/// The longest command line taken, without its line end: the longest pathname with a verb and its arguments around it.
+pub const MAX_LINE: usize = crate::storage::MAX_PATH + 512;
+
+/// Refusals of Telnet options kept until they are sent. A client that asks for more options than this without reading
+/// the answers gets no further answers.
+const MAX_REFUSALS: usize = 64;
+
+/// Octets of one Telnet subnegotiation that are skipped before it is taken for endless.
+const MAX_SUBNEGOTIATION: usize = 4096;
+
+const SE: u8 = 240;
+const SB: u8 = 250;
+const WILL: u8 = 251;
+const WONT: u8 = 252;
+const DO: u8 = 253;
+const DONT: u8 = 254;
+const IAC: u8 = 255;
+
+/// What a line of the control connection was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlEvent {
+    /// A line without its line end and without Telnet commands. Never contains NUL or LF; a CR in it was sent as
+    /// CR NUL (RFC 854, RFC 2640 §3.1).
+    Line(Vec<u8>),
+    /// A line over [`MAX_LINE`]. It was thrown away up to its line end, so its tail is never read as a command.
+    Overlong,
+    /// A line with a NUL, or with a CR that neither LF nor NUL follows (RFC 854, end of line).
+    Malformed,
+}
+
+/// Splits the octets of a control connection into lines, and takes the Telnet commands out of them.
+///
+/// A line ends with CRLF; LF alone is taken too, as nearly every server does. Hold no more than one read's worth:
+/// [`feed`](Self::feed), then ask for events until there is none. Nothing is allocated while nothing is buffered.
+#[derive(Debug, Default)]
+pub struct LineReader {
+    /// Octets after Telnet, not yet returned as lines.
+    buffer: Vec<u8>,
+    /// Up to here there is no LF in `buffer`.
+    scanned: usize,
+    /// An over-long line was reported and its end has not come yet.
+    discarding: bool,
+    telnet: Telnet,
+    answers: Vec<u8>,
+}
+
+/// Where in a Telnet command the next octet falls (RFC 854).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Telnet {
+    #[default]
+    Data,
+    Command,
+    Option(u8),
+    Subnegotiation(usize),
+    SubnegotiationCommand(usize),
+}
+
+impl LineReader {
+    /// A reader with nothing buffered.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes octets as they came from the control connection, cut anywhere.
+    pub fn feed(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let plain = match self.telnet {
+                Telnet::Data => memchr(IAC, rest).unwrap_or(rest.len()),
+                _ => 0,
+            };
+            self.data(&rest[..plain]);
+            rest = &rest[plain..];
+            if let Some((first, behind)) = rest.split_first() {
+                self.command(*first);
+                rest = behind;
+            }
+        }
+    }
+
+    /// The next line, if a whole one is there.
+    pub fn next_event(&mut self) -> Option<ControlEvent> {
+        let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
+            self.scanned = self.buffer.len();
+            // One more than the limit: the last octet may be the CR of the line end.
+            if self.scanned > MAX_LINE + 1 {
+                self.clear();
+                self.discarding = true;
+                return Some(ControlEvent::Overlong);
+            }
+            return None;
+        };
+        let mut line = self.take_line(self.scanned + found);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Some(if line.len() > MAX_LINE {
+            ControlEvent::Overlong
+        } else if unescape(&mut line) {
+            ControlEvent::Line(line)
+        } else {
+            ControlEvent::Malformed
+        })
+    }
+
+    /// Throws away everything buffered. What a client (or somebody between) sent behind AUTH TLS in the clear must not
+    /// be read as if it had come protected (CVE-2011-0411; RFC 4217 §4).
+    pub fn discard(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The refusals of the Telnet options that were offered and asked for (RFC 1123 §4.1.2.12), to be sent as they are.
+    pub fn take_answers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// Octets held.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether nothing has begun: no part of a line, no part of a Telnet command.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.buffer.is_empty() && self.telnet == Telnet::Data && !self.discarding
+    }
+
+    /// Takes octets that are no Telnet command.
+    fn data(&mut self, octets: &[u8]) {
+        let octets = if self.discarding {
+            let Some(end) = memchr(b'\n', octets) else {
+                return;
+            };
+            self.discarding = false;
+            &octets[end + 1..]
+        } else {
+            octets
+        };
+        if !octets.is_empty() {
+            self.buffer.extend_from_slice(octets);
+        }
+    }
+
+    /// Takes one octet from IAC on.
+    fn command(&mut self, octet: u8) {
+        self.telnet = match self.telnet {
+            Telnet::Data => Telnet::Command,
+            Telnet::Command => match octet {
+                IAC => {
+                    self.data(&[IAC]);
+                    Telnet::Data
+                }
+                WILL | WONT | DO | DONT => Telnet::Option(octet),
+                SB => Telnet::Subnegotiation(0),
+                // Interrupt Process, Data Mark, NOP and the rest: nothing to do (RFC 959 §4.1.3 ABOR; RFC 854).
+                _ => Telnet::Data,
+            },
+            Telnet::Option(verb) => {
+                self.refuse(verb, octet);
+                Telnet::Data
+            }
+            Telnet::Subnegotiation(length) | Telnet::SubnegotiationCommand(length)
+                if length >= MAX_SUBNEGOTIATION =>
+            {
+                Telnet::Data
+            }
+            Telnet::Subnegotiation(length) if octet == IAC => {
+                Telnet::SubnegotiationCommand(length + 1)
+            }
+            Telnet::SubnegotiationCommand(_) if octet == SE => Telnet::Data,
+            Telnet::Subnegotiation(length) | Telnet::SubnegotiationCommand(length) => {
+                Telnet::Subnegotiation(length + 1)
+            }
+        };
+    }
+
+    /// Answers an offered or wanted option with no. WONT and DONT are no questions: answering them makes loops.
+    fn refuse(&mut self, verb: u8, option: u8) {
+        let answer = match verb {
+            WILL => DONT,
+            DO => WONT,
+            _ => return,
+        };
+        if self.answers.len() < MAX_REFUSALS * 3 {
+            self.answers.extend_from_slice(&[IAC, answer, option]);
+        }
+    }
+
+    /// Takes the octets before `end`, and the LF there.
+    fn take_line(&mut self, end: usize) -> Vec<u8> {
+        self.scanned = 0;
+        if end + 1 == self.buffer.len() {
+            let mut line = std::mem::take(&mut self.buffer);
+            line.truncate(end);
+            return line;
+        }
+        let behind = self.buffer.split_off(end + 1);
+        let mut line = std::mem::replace(&mut self.buffer, behind);
+        line.truncate(end);
+        line
+    }
+
+    fn clear(&mut self) {
+        self.buffer = Vec::new();
+        self.scanned = 0;
+    }
+}
+
+/// Turns CR NUL into CR. False if there is a NUL without CR, or a CR without NUL.
+fn unescape(line: &mut Vec<u8>) -> bool {
+    if memchr::memchr2(b'\r', 0, line).is_none() {
+        return true;
+    }
+    let mut after_cr = false;
+    let mut wellformed = true;
+    line.retain(|octet| {
+        wellformed &= (*octet == 0) == after_cr;
+        after_cr = *octet == b'\r';
+        *octet != 0
+    });
+    wellformed && !after_cr
+}
