@@ -87,30 +87,30 @@ impl Outcome {
     }
 }
 
-/// Why playing a scenario ended before its last step. The player says it, [`Outcome`] follows from it.
+/// Why a dialogue was not played to its end. The player says it, [`Outcome`] follows from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// What came does not fit the step, and going on makes no sense.
+    /// What came cannot be gone on with: a reply of another class, no address in a 227, a refused user step.
     Mismatch {
-        /// The line of the step.
+        /// The statement that did not hold.
         line: u32,
     },
-    /// Nothing came in time.
+    /// What a statement waited for did not come.
     TimedOut {
-        /// The line of the step.
+        /// The statement that waited.
         line: u32,
     },
-    /// The control connection ended where the scenario goes on.
+    /// The control connection ended while something was expected of it.
     ConnectionLost {
-        /// The line of the step.
+        /// The statement that needed it.
         line: u32,
     },
-    /// A prerequisite failed: login, the scenario's own directory, a `@given`.
+    /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
     Prerequisite(String),
     /// The tester's own trouble.
     Trouble(String),
-    /// The target does not answer any more.
+    /// No connection can be made to the target any more.
     TargetGone(String),
 }
 

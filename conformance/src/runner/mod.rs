@@ -11,6 +11,7 @@
 
 mod variant;
 
+pub use crate::verdict::Stop;
 pub use variant::{NoVariant, Protection, Variant};
 
 use std::sync::Arc;
@@ -41,32 +42,6 @@ pub struct Played {
     pub stop: Option<Stop>,
     /// How long it took, clean-up included.
     pub took: Duration,
-}
-
-/// Why a dialogue was not played to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// What came cannot be gone on with: a reply of another class, no address in a 227, a refused user step.
-    Mismatch {
-        /// The statement that did not hold.
-        line: u32,
-    },
-    /// What a statement waited for did not come.
-    TimedOut {
-        /// The statement that waited.
-        line: u32,
-    },
-    /// The control connection ended while something was expected of it.
-    ConnectionLost {
-        /// The statement that needed it.
-        line: u32,
-    },
-    /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
-    Prerequisite(String),
-    /// The tester's own trouble.
-    Trouble(String),
-    /// No connection can be made to the target any more.
-    TargetGone(String),
 }
 
 /// What reporters hear while a run goes on.

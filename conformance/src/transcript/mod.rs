@@ -13,6 +13,7 @@ pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
 
 use crate::scenario::{Connection, DataMode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Everything that happened while one scenario was played in one variant, in order of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -21,6 +22,10 @@ pub struct Transcript {
     pub name: String,
     /// The variant as it is shown, `pasv` or `epsv tls`.
     pub variant: String,
+    /// The variables that had a value before the first step: `user`, `password`, `dir`, `host`. The player sets them,
+    /// so that whoever judges can read a step as it was played; captures follow from the events.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// What happened.
     pub events: Vec<Event>,
 }
