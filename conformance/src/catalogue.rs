@@ -1,1 +1,0 @@
-//! What the RFCs say, as data: the requirement catalogue and the registry of commands.

@@ -1,0 +1,20 @@
+//! What the RFCs say, as data: the requirement catalogue and the registry of commands.
+//!
+//! Both are TOML files under `scenarios/`, so that a person can check them against the RFC without reading any
+//! Rust, and both travel inside the binary.
+
+mod registry;
+mod requirement;
+
+pub use registry::{CodeRule, Entry, General, Greeting, Kind, Registry, Secondary, Standing};
+pub use requirement::{Catalogue, Gate, Requirement, RequirementSide};
+
+/// A file of the catalogue or the registry that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {problem}")]
+pub struct CatalogueError {
+    /// Which file.
+    pub file: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
