@@ -3,14 +3,27 @@
 //!
 //! Nothing in this room knows a reply, a socket or tokio.
 
+mod ascii;
+mod combine;
+mod digest;
+mod memory;
 mod path;
+mod whole;
 
+pub use ascii::ascii_size;
+pub use combine::combine;
+pub use digest::digest;
+pub use memory::MemFs;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
+pub use whole::{make_directories, read_file, write_file};
 
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::io;
 use std::time::SystemTime;
+
+/// How large a piece of a file is read, written and kept at once.
+pub const CHUNK: usize = 256 * 1024;
 
 /// A tree of files and directories.
 ///

@@ -1,0 +1,48 @@
+//! How long a file is on the wire in TYPE A.
+
+use super::{CHUNK, Storage, VirtualPath};
+use crate::dtp::AsciiEncoder;
+
+use std::io;
+
+/// Octets a RETR of the file would send in representation type ASCII (RFC 3659 §4). The file is read for it.
+///
+/// # Errors
+/// As [`Storage::open_read`] and reading.
+pub fn ascii_size(storage: &dyn Storage, path: &VirtualPath) -> io::Result<u64> {
+    let mut file = storage.open_read(path, 0)?;
+    let mut encoder = AsciiEncoder::new();
+    let mut size = 0;
+    loop {
+        let octets = file.read_chunk(CHUNK)?;
+        if octets.is_empty() {
+            return Ok(size);
+        }
+        size += encoder.count(&octets);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use super::super::{MemFs, write_file};
+    use super::*;
+
+    use std::io::ErrorKind;
+
+    #[test]
+    fn the_ascii_size_counts_the_cr_of_every_line_end() {
+        let fs = MemFs::new();
+        let path = VirtualPath::root().join(b"a").unwrap();
+        write_file(&fs, &path, "one\ntwo\r\nthree\rfour\n".into()).unwrap();
+        assert_eq!(ascii_size(&fs, &path).unwrap(), 22);
+        write_file(&fs, &path, vec![b'\n'; 3 * CHUNK + 1].into()).unwrap();
+        assert_eq!(ascii_size(&fs, &path).unwrap(), 2 * (3 * CHUNK as u64 + 1));
+    }
+
+    #[test]
+    fn a_directory_has_no_ascii_size() {
+        let error = ascii_size(&MemFs::new(), &VirtualPath::root()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::IsADirectory);
+    }
+}

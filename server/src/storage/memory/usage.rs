@@ -1,0 +1,104 @@
+//! How much a [`MemFs`](super::MemFs) may hold, and how much it does.
+
+use std::io::{self, ErrorKind};
+
+/// What is held, against what may be.
+///
+/// `used` is what the files hold; `staged` is what uploads hold that are not committed yet. An upload that will replace
+/// a file has the old file's octets as `credit`, so a full storage can still take a file again; all uploads together
+/// can never hold more than the quota beside that.
+#[derive(Debug, Clone)]
+pub(super) struct Usage {
+    pub(super) quota: u64,
+    pub(super) max_file_size: u64,
+    used: u64,
+    staged: u64,
+}
+
+impl Usage {
+    pub(super) fn new(quota: u64, max_file_size: u64) -> Self {
+        Self {
+            quota,
+            max_file_size,
+            used: 0,
+            staged: 0,
+        }
+    }
+
+    /// Octets the files hold.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Octets that can still be stored.
+    pub(super) fn available(&self) -> u64 {
+        self.quota
+            .saturating_sub(self.used)
+            .saturating_sub(self.staged)
+    }
+
+    /// The usage of a copy with no uploads under way.
+    pub(super) fn at_rest(&self) -> Self {
+        Self {
+            staged: 0,
+            ..self.clone()
+        }
+    }
+
+    /// The files are now those of `other`; uploads go on.
+    pub(super) fn restore(&mut self, other: &Self) {
+        self.used = other.used;
+    }
+
+    /// An upload takes octets; its file would be `len` long with them.
+    pub(super) fn stage(&mut self, octets: u64, credit: u64, len: u64) -> io::Result<()> {
+        self.check_file(len)?;
+        let total = self
+            .used
+            .saturating_add(self.staged)
+            .saturating_add(octets)
+            .saturating_sub(credit);
+        if total > self.quota {
+            return Err(exceeded());
+        }
+        self.staged += octets;
+        Ok(())
+    }
+
+    /// An upload is over, one way or the other.
+    pub(super) fn unstage(&mut self, octets: u64) {
+        self.staged = self.staged.saturating_sub(octets);
+    }
+
+    /// A file of `old` octets is about to have `new`.
+    pub(super) fn change(&mut self, old: u64, new: u64) -> io::Result<()> {
+        let used = self.used.saturating_sub(old).saturating_add(new);
+        if new > old {
+            self.check_file(new)?;
+            if used > self.quota {
+                return Err(exceeded());
+            }
+        }
+        self.used = used;
+        Ok(())
+    }
+
+    /// A file of `len` octets is gone.
+    pub(super) fn release(&mut self, len: u64) {
+        self.used = self.used.saturating_sub(len);
+    }
+
+    fn check_file(&self, len: u64) -> io::Result<()> {
+        if len > self.max_file_size {
+            return Err(io::Error::new(
+                ErrorKind::QuotaExceeded,
+                "the file is larger than a file may be",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn exceeded() -> io::Error {
+    io::Error::new(ErrorKind::QuotaExceeded, "the quota is used up")
+}

@@ -1,0 +1,111 @@
+//! Files as a whole, for fixtures and for whoever embeds the server.
+
+use super::{CHUNK, FileKind, OpenWrite, Storage, VirtualPath};
+
+use bytes::Bytes;
+use std::io::{self, ErrorKind};
+
+/// The content of a file that has at most `limit` octets.
+///
+/// # Errors
+/// As [`Storage::open_read`] and reading; `InvalidInput` when there are more octets.
+pub fn read_file(storage: &dyn Storage, path: &VirtualPath, limit: usize) -> io::Result<Vec<u8>> {
+    let mut file = storage.open_read(path, 0)?;
+    let mut content = Vec::new();
+    loop {
+        let octets = file.read_chunk(CHUNK)?;
+        if octets.is_empty() {
+            return Ok(content);
+        }
+        if octets.len() > limit - content.len() {
+            return Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "the file is larger than asked for",
+            ));
+        }
+        content.extend_from_slice(&octets);
+    }
+}
+
+/// Makes a file with this content, in place of any file that is there.
+///
+/// # Errors
+/// As [`Storage::open_write`], writing and committing.
+pub fn write_file(storage: &dyn Storage, path: &VirtualPath, content: Bytes) -> io::Result<()> {
+    let mut file = storage.open_write(path, OpenWrite::Truncate)?;
+    if !content.is_empty() {
+        file.write_chunk(content)?;
+    }
+    file.commit()
+}
+
+/// Makes a directory and those it is in, as far as they are missing.
+///
+/// # Errors
+/// As [`Storage::make_directory`]; `NotADirectory` when something else has one of the names.
+pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result<()> {
+    let mut missing = Vec::new();
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        match storage.stat(&path, true) {
+            Ok(metadata) if metadata.kind == FileKind::Directory => break,
+            Ok(_) => return Err(ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                at = path.parent();
+                missing.push(path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for path in missing.iter().rev() {
+        match storage.make_directory(path) {
+            // Another session was faster.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use super::super::MemFs;
+    use super::*;
+
+    fn path(pathname: &str) -> VirtualPath {
+        VirtualPath::root().join(pathname.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn missing_directories_are_made_and_present_ones_kept() {
+        let fs = MemFs::new();
+        make_directories(&fs, &path("/a/b")).unwrap();
+        write_file(&fs, &path("/a/b/file"), "kept".into()).unwrap();
+        make_directories(&fs, &path("/a/b/c/d")).unwrap();
+        make_directories(&fs, &path("/")).unwrap();
+        assert_eq!(
+            fs.stat(&path("/a/b/c/d"), true).unwrap().kind,
+            FileKind::Directory
+        );
+        assert_eq!(read_file(&fs, &path("/a/b/file"), 4).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_file_on_the_way_is_not_a_directory() {
+        let fs = MemFs::new();
+        write_file(&fs, &path("/a"), "x".into()).unwrap();
+        for pathname in ["/a", "/a/b", "/a/b/c"] {
+            let error = make_directories(&fs, &path(pathname)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotADirectory, "{pathname}");
+        }
+    }
+
+    #[test]
+    fn a_file_larger_than_the_limit_is_not_read() {
+        let fs = MemFs::new();
+        write_file(&fs, &path("/a"), "12345".into()).unwrap();
+        let error = read_file(&fs, &path("/a"), 4).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+}
