@@ -123,9 +123,19 @@ impl FixedUsers {
 
     /// Adds a user. Without a password any password will do (anonymous, RFC 1635).
     #[must_use]
-    pub fn with(mut self, user: &str, password: Option<&str>, permissions: Permissions) -> Self {
-        self.users
-            .insert(user.into(), (password.map(Secret::new), permissions));
+    pub fn with(self, user: &str, password: Option<&str>, permissions: Permissions) -> Self {
+        self.with_secret(user, password.map(Secret::new), permissions)
+    }
+
+    /// Adds a user whose password is hidden already.
+    #[must_use]
+    pub fn with_secret(
+        mut self,
+        user: &str,
+        password: Option<Secret>,
+        permissions: Permissions,
+    ) -> Self {
+        self.users.insert(user.into(), (password, permissions));
         self
     }
 }

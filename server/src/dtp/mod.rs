@@ -1,5 +1,15 @@
 //! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
 
 mod ascii;
+mod flow;
+mod listing;
+mod port;
+mod stream;
+mod transfer;
 
 pub use ascii::{AsciiDecoder, AsciiEncoder};
+
+pub(crate) use flow::{on_a_thread, on_storage};
+pub(crate) use listing::listing_lines;
+pub(crate) use port::PassivePort;
+pub(crate) use transfer::{Patience, Route, carry, open};

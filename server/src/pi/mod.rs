@@ -56,6 +56,12 @@ impl Session {
         Meanwhile::Queue
     }
 
+    /// Whether data connections are to be protected now (PROT P).
+    #[must_use]
+    pub fn protects_data(&self) -> bool {
+        self.link.protected
+    }
+
     /// The shell says how much the running transfer has moved so far: STAT tells it.
     pub fn transfer_progress(&mut self, octets: u64) {
         self.moved = octets;

@@ -1,0 +1,226 @@
+//! What a server can be told before it starts.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::{Authenticator, FixedUsers, Permissions, Secret};
+use crate::net::{CertificateError, Running, Tls, start};
+use crate::pi::Setup;
+use crate::storage::{MemFs, Storage};
+
+/// Everything a client can make the server hold or wait for has a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Control connections at a time; one more is told 421 and closed.
+    pub sessions: usize,
+    /// Wrong passwords before a control connection is closed (RFC 2577 §5).
+    pub failed_logins: u8,
+    /// How long a control connection may be idle between transfers: not under five minutes unless for a test
+    /// (RFC 1123 §4.1.3.2).
+    pub idle: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
+    /// How long a data connection may take to come about.
+    pub data_connection: Duration,
+    /// How long a data connection may move nothing.
+    pub data_stall: Duration,
+    /// How long a client may leave replies unread.
+    pub reply_stall: Duration,
+    /// Commands that wait for the end of a transfer. With more, the control connection is not read.
+    pub queued_commands: usize,
+    /// Octets of replies that wait to be sent. With more, the control connection is not read.
+    pub queued_replies: usize,
+    /// How long transfers may go on when the server is stopped.
+    pub stop: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 20_000,
+            failed_logins: 5,
+            idle: Duration::from_mins(10),
+            handshake: Duration::from_secs(20),
+            data_connection: Duration::from_secs(30),
+            data_stall: Duration::from_mins(2),
+            reply_stall: Duration::from_mins(1),
+            queued_commands: 64,
+            queued_replies: 16 << 10,
+            stop: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened at.
+    #[error("failed to listen at {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// No user was named and no authenticator was given.
+    #[error(
+        "failed to find anybody who may log in: name a user, allow anonymous, or give an authenticator"
+    )]
+    NoUsers,
+    /// An address for implicit TLS, but no [`Tls`].
+    #[error("failed to find the TLS settings that an implicit TLS address needs")]
+    NoTls,
+}
+
+/// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) implicit_addresses: Vec<SocketAddr>,
+    storage: Option<Arc<dyn Storage>>,
+    users: Vec<(String, Option<Secret>, Permissions)>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) setup: Setup,
+    pub(crate) limits: Limits,
+    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+}
+
+impl Builder {
+    /// Listens at `address`; may be called again. Port 0 is any free port. Without a call: 127.0.0.1, and the same port of
+    /// ::1 where the host has it.
+    #[must_use]
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.addresses.push(address);
+        self
+    }
+
+    /// Listens at `address` for connections that are protected from the first octet, beside the others.
+    #[must_use]
+    pub fn bind_implicit(mut self, address: SocketAddr) -> Self {
+        self.implicit_addresses.push(address);
+        self
+    }
+
+    /// The files of the named users. Without a call: an empty [`MemFs`].
+    #[must_use]
+    pub fn storage(self, storage: impl Storage) -> Self {
+        self.shared_storage(Arc::new(storage))
+    }
+
+    /// The files of the named users, when somebody else has hold of them too.
+    #[must_use]
+    pub fn shared_storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Lets `user` in with `password`, to do everything.
+    #[must_use]
+    pub fn user(self, user: &str, password: &str) -> Self {
+        self.user_with(user, Some(password), Permissions::ALL)
+    }
+
+    /// Lets `user` in with `password`, to read.
+    #[must_use]
+    pub fn read_only_user(self, user: &str, password: &str) -> Self {
+        self.user_with(user, Some(password), Permissions::READ_ONLY)
+    }
+
+    /// Lets `anonymous` and `ftp` in with any password, to read (RFC 1635).
+    #[must_use]
+    pub fn anonymous(self) -> Self {
+        self.user_with("anonymous", None, Permissions::READ_ONLY)
+            .user_with("ftp", None, Permissions::READ_ONLY)
+    }
+
+    /// Lets `user` in to do what `permissions` say; without a password any will do.
+    #[must_use]
+    pub fn user_with(
+        mut self,
+        user: &str,
+        password: Option<&str>,
+        permissions: Permissions,
+    ) -> Self {
+        self.users
+            .push((user.to_owned(), password.map(Secret::new), permissions));
+        self
+    }
+
+    /// Decides who may log in, in place of the named users. Each user brings a storage.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
+        self
+    }
+
+    /// Speaks TLS (RFC 4217).
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The text of the 220 greeting.
+    #[must_use]
+    pub fn greeting(mut self, text: impl Into<String>) -> Self {
+        self.setup.greeting = text.into();
+        self
+    }
+
+    /// Lets CCC take the protection of the control connection away (RFC 4217 §15.3).
+    #[must_use]
+    pub fn allow_ccc(mut self) -> Self {
+        self.setup.allow_ccc = true;
+        self
+    }
+
+    /// What a client can make the server hold or wait for.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Ports PASV and EPSV listen at, for a firewall's sake. Without a call: any free port.
+    #[must_use]
+    pub fn passive_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.passive_ports = Some(ports);
+        self
+    }
+
+    /// Starts the server on the current tokio runtime. It is ready when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(self) -> Result<Running, StartError> {
+        start(self).await
+    }
+
+    /// Who decides about logins.
+    pub(crate) fn take_authenticator(&mut self) -> Result<Arc<dyn Authenticator>, StartError> {
+        if let Some(authenticator) = self.authenticator.take() {
+            return Ok(authenticator);
+        }
+        if self.users.is_empty() {
+            return Err(StartError::NoUsers);
+        }
+        let storage = self
+            .storage
+            .take()
+            .unwrap_or_else(|| Arc::new(MemFs::new()));
+        let users = self
+            .users
+            .drain(..)
+            .fold(FixedUsers::on(storage), |users, (name, password, may)| {
+                users.with_secret(&name, password, may)
+            });
+        Ok(Arc::new(users))
+    }
+}

@@ -1,0 +1,206 @@
+//! The file side of a transfer: a storage that may block, seen from a task that must not.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::{AsciiDecoder, AsciiEncoder};
+use crate::storage::{ReadHandle, Storage, WriteHandle};
+
+/// Octets asked of a storage at once.
+const PIECE: usize = 256 << 10;
+/// Pieces sent with one system call, and read by one blocking job.
+pub(crate) const PIECES: usize = 4;
+
+/// Runs a storage call: at once if the storage never blocks, else on a thread for it.
+///
+/// # Errors
+/// The job's own; or the storage panicked.
+pub(crate) async fn on_storage<T: Send + 'static>(
+    storage: &Arc<dyn Storage>,
+    job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    if storage.abilities().never_blocks {
+        return job(&**storage);
+    }
+    on_a_thread(storage, job).await
+}
+
+/// Runs a storage call on a thread for it, however quick the storage is: for work in proportion to a file's length.
+///
+/// # Errors
+/// The job's own; or the storage panicked.
+pub(crate) async fn on_a_thread<T: Send + 'static>(
+    storage: &Arc<dyn Storage>,
+    job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let storage = Arc::clone(storage);
+    tokio::task::spawn_blocking(move || job(&*storage))
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Gives out the octets of a file or a listing.
+///
+/// A storage that blocks is read one batch ahead, by a job for each batch: a client that does not read occupies no thread.
+pub(crate) struct Source {
+    state: Reading,
+    encoder: Option<AsciiEncoder>,
+}
+
+/// What a reading job gives back.
+type ReadBatch = (Box<dyn ReadHandle>, io::Result<Vec<Bytes>>);
+
+enum Reading {
+    Inline(Box<dyn ReadHandle>),
+    Ahead(JoinHandle<ReadBatch>),
+    Ended,
+}
+
+impl Source {
+    pub(crate) fn new(handle: Box<dyn ReadHandle>, inline: bool, ascii: bool) -> Self {
+        Self {
+            state: if inline {
+                Reading::Inline(handle)
+            } else {
+                read_ahead(handle)
+            },
+            encoder: ascii.then(AsciiEncoder::new),
+        }
+    }
+
+    /// The next pieces, none of them empty; no pieces at the end.
+    ///
+    /// # Errors
+    /// The storage's own.
+    pub(crate) async fn next(&mut self) -> io::Result<Vec<Bytes>> {
+        let mut pieces = match std::mem::replace(&mut self.state, Reading::Ended) {
+            Reading::Inline(mut handle) => {
+                let pieces = read_batch(&mut *handle)?;
+                self.state = Reading::Inline(handle);
+                pieces
+            }
+            Reading::Ahead(job) => {
+                let (handle, pieces) = job.await.map_err(io::Error::other)?;
+                let pieces = pieces?;
+                if pieces.len() == PIECES {
+                    self.state = read_ahead(handle);
+                }
+                pieces
+            }
+            Reading::Ended => Vec::new(),
+        };
+        // Fewer pieces than asked for is the end.
+        if pieces.len() < PIECES {
+            self.state = Reading::Ended;
+        }
+        if let Some(encoder) = &mut self.encoder {
+            for piece in &mut pieces {
+                *piece = encoder.encode(std::mem::take(piece));
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+fn read_batch(handle: &mut dyn ReadHandle) -> io::Result<Vec<Bytes>> {
+    let mut pieces = Vec::new();
+    while pieces.len() < PIECES {
+        let piece = handle.read_chunk(PIECE)?;
+        if piece.is_empty() {
+            break;
+        }
+        pieces.push(piece);
+    }
+    Ok(pieces)
+}
+
+fn read_ahead(mut handle: Box<dyn ReadHandle>) -> Reading {
+    Reading::Ahead(tokio::task::spawn_blocking(move || {
+        let pieces = read_batch(&mut *handle);
+        (handle, pieces)
+    }))
+}
+
+/// Takes the octets of a file that is being stored. Dropped without [`commit`](Self::commit) the file stays as it was.
+pub(crate) struct Sink {
+    state: Writing,
+    decoder: Option<AsciiDecoder>,
+}
+
+enum Writing {
+    Inline(Box<dyn WriteHandle>),
+    /// The storage blocks, and is at rest.
+    Resting(Box<dyn WriteHandle>),
+    /// The last piece is still being written, while the next one comes in.
+    Behind(JoinHandle<io::Result<Box<dyn WriteHandle>>>),
+    Failed,
+}
+
+impl Sink {
+    pub(crate) fn new(handle: Box<dyn WriteHandle>, inline: bool, ascii: bool) -> Self {
+        Self {
+            state: if inline {
+                Writing::Inline(handle)
+            } else {
+                Writing::Resting(handle)
+            },
+            decoder: ascii.then(AsciiDecoder::new),
+        }
+    }
+
+    /// Takes the next octets. A blocking storage's failure is told with the piece after it.
+    ///
+    /// # Errors
+    /// The storage's own.
+    pub(crate) async fn write(&mut self, octets: Bytes) -> io::Result<()> {
+        let octets = match &mut self.decoder {
+            Some(decoder) => decoder.decode(octets),
+            None => octets,
+        };
+        self.write_content(octets).await
+    }
+
+    /// Makes what was written the file.
+    ///
+    /// # Errors
+    /// The storage's own.
+    pub(crate) async fn commit(mut self) -> io::Result<()> {
+        if let Some(decoder) = self.decoder.take() {
+            self.write_content(decoder.finish()).await?;
+        }
+        match self.rest().await? {
+            Writing::Inline(handle) => handle.commit(),
+            Writing::Resting(handle) => tokio::task::spawn_blocking(move || handle.commit())
+                .await
+                .map_err(io::Error::other)?,
+            Writing::Behind(_) | Writing::Failed => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    async fn write_content(&mut self, octets: Bytes) -> io::Result<()> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        if let Writing::Inline(handle) = &mut self.state {
+            return handle.write_chunk(octets);
+        }
+        if let Writing::Resting(mut handle) = self.rest().await? {
+            self.state = Writing::Behind(tokio::task::spawn_blocking(move || {
+                handle.write_chunk(octets)?;
+                Ok(handle)
+            }));
+        }
+        Ok(())
+    }
+
+    /// Waits for the piece that is being written.
+    async fn rest(&mut self) -> io::Result<Writing> {
+        match std::mem::replace(&mut self.state, Writing::Failed) {
+            Writing::Behind(job) => Ok(Writing::Resting(job.await.map_err(io::Error::other)??)),
+            other => Ok(other),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Where data connections come from: our listener (PASV, EPSV) or the client's (PORT, EPRT) (RFC 959 §3.2, RFC 2428).
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::{Accept, TlsAcceptor};
+
+use super::stream::DataStream;
+use crate::pi::TransferEnd;
+
+/// One connection is wanted; strangers may be in front of it.
+const BACKLOG: u32 = 16;
+
+/// A listener for one data connection, or the connection that has come.
+///
+/// ```text
+/// Listening --owner connects--> Connected --first octets, PROT P--> Handshaking --> Protected
+///     ^ |
+///     +-+ a stranger connects: closed
+/// ```
+///
+/// It is driven from PASV on, by [`poll_ahead`](Self::poll_ahead), and not only once the transfer command has come:
+/// some clients finish the TLS handshake before they send the command.
+#[derive(Debug)]
+pub(crate) struct PassivePort {
+    owner: IpAddr,
+    state: State,
+}
+
+enum State {
+    Listening(TcpListener),
+    Connected(TcpStream),
+    Handshaking(Box<Accept<TcpStream>>),
+    Ready(DataStream),
+    Failed(NoStream),
+}
+
+/// Why there is no data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoStream {
+    /// None came, or it could not be made.
+    Connection,
+    /// The TLS handshake failed.
+    Protection,
+}
+
+impl From<NoStream> for TransferEnd {
+    fn from(why: NoStream) -> Self {
+        match why {
+            NoStream::Connection => Self::NoConnection,
+            NoStream::Protection => Self::NoProtection,
+        }
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Listening(_) => "listening",
+            Self::Connected(_) => "connected",
+            Self::Handshaking(_) => "handshaking",
+            Self::Ready(_) => "ready",
+            Self::Failed(_) => "failed",
+        })
+    }
+}
+
+impl PassivePort {
+    /// Listens at `on` for a connection from `owner`; at a port of `range`, else at any.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub(crate) fn listen(
+        on: IpAddr,
+        owner: IpAddr,
+        range: Option<&RangeInclusive<u16>>,
+    ) -> io::Result<(Self, SocketAddr)> {
+        let listener = match range {
+            None => listen_at(SocketAddr::new(on, 0))?,
+            Some(range) => listen_in(on, range)?,
+        };
+        let address = listener.local_addr()?;
+        let port = Self {
+            owner: owner.to_canonical(),
+            state: State::Listening(listener),
+        };
+        Ok((port, address))
+    }
+
+    /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, tls: Option<&Arc<ServerConfig>>) {
+        while let Poll::Ready(Some(next)) = self.poll_step(cx, tls) {
+            self.state = next;
+        }
+    }
+
+    /// The data connection for a transfer that begins now.
+    pub(crate) async fn into_stream(
+        mut self,
+        tls: Option<Arc<ServerConfig>>,
+        accept_time: Duration,
+        handshake_time: Duration,
+    ) -> Result<DataStream, NoStream> {
+        let accepted = std::future::poll_fn(|cx| {
+            while let State::Listening(_) = self.state {
+                match ready!(self.poll_step(cx, None)) {
+                    Some(next) => self.state = next,
+                    None => break,
+                }
+            }
+            Poll::Ready(())
+        });
+        if timeout(accept_time, accepted).await.is_err() {
+            return Err(NoStream::Connection);
+        }
+        match (self.state, tls) {
+            (State::Connected(stream), None) => Ok(DataStream::Clear(stream)),
+            (State::Connected(stream), Some(tls)) => protect(stream, tls, handshake_time).await,
+            (State::Handshaking(accept), Some(_)) => finish(*accept, handshake_time).await,
+            (State::Ready(stream), Some(_)) => Ok(stream),
+            (State::Failed(why), _) => Err(why),
+            // PROT C came after the handshake had begun.
+            (State::Handshaking(_) | State::Ready(_), None) => Err(NoStream::Protection),
+            (State::Listening(_), _) => Err(NoStream::Connection),
+        }
+    }
+
+    /// Closes the port. A connection that has come is closed in an orderly way.
+    pub(crate) fn close(self) {
+        match self.state {
+            State::Connected(stream) => DataStream::Clear(stream).refuse(),
+            State::Ready(stream) => stream.refuse(),
+            State::Handshaking(_) | State::Listening(_) | State::Failed(_) => {}
+        }
+    }
+
+    /// The next state; `None` if there is nothing left to do.
+    fn poll_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        tls: Option<&Arc<ServerConfig>>,
+    ) -> Poll<Option<State>> {
+        Poll::Ready(match (&mut self.state, tls) {
+            (State::Listening(listener), _) => loop {
+                match ready!(listener.poll_accept(cx)) {
+                    Ok((stream, from)) if from.ip().to_canonical() == self.owner => {
+                        break Some(State::Connected(stream));
+                    }
+                    Ok((_, from)) => {
+                        tracing::warn!(%from, "a stranger on the data port was turned away");
+                    }
+                    // The connection was gone before we took it.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "failed to accept a data connection");
+                        break Some(State::Failed(NoStream::Connection));
+                    }
+                }
+            },
+            (State::Connected(stream), Some(tls)) => {
+                // Only when the client has begun: until then PROT C may still come.
+                let _ = ready!(stream.poll_read_ready(cx));
+                let connected =
+                    std::mem::replace(&mut self.state, State::Failed(NoStream::Connection));
+                let State::Connected(stream) = connected else {
+                    return Poll::Ready(Some(connected));
+                };
+                let accept = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+                Some(State::Handshaking(Box::new(accept)))
+            }
+            (State::Handshaking(accept), _) => Some(match ready!(Pin::new(accept).poll(cx)) {
+                Ok(stream) => State::Ready(DataStream::Tls(Box::new(stream))),
+                Err(error) => {
+                    tracing::debug!(%error, "the TLS handshake of a data connection failed");
+                    State::Failed(NoStream::Protection)
+                }
+            }),
+            (State::Connected(_), None) | (State::Ready(_) | State::Failed(_), _) => None,
+        })
+    }
+}
+
+/// Connects to the client's data port, from the address its control connection reached.
+pub(crate) async fn connect(
+    from: IpAddr,
+    to: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    connect_time: Duration,
+    handshake_time: Duration,
+) -> Result<DataStream, NoStream> {
+    let connecting = async {
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if from.is_ipv4() == to.is_ipv4() {
+            socket.bind(SocketAddr::new(from, 0))?;
+        }
+        socket.connect(to).await
+    };
+    let stream = match timeout(connect_time, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%to, %error, "failed to connect to the client's data port");
+            return Err(NoStream::Connection);
+        }
+        Err(_) => return Err(NoStream::Connection),
+    };
+    match tls {
+        None => Ok(DataStream::Clear(stream)),
+        // We are the TLS server whoever connects (RFC 4217 §7).
+        Some(tls) => protect(stream, tls, handshake_time).await,
+    }
+}
+
+async fn protect(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    time: Duration,
+) -> Result<DataStream, NoStream> {
+    finish(TlsAcceptor::from(tls).accept(stream), time).await
+}
+
+async fn finish(accept: Accept<TcpStream>, time: Duration) -> Result<DataStream, NoStream> {
+    match timeout(time, accept).await {
+        Ok(Ok(stream)) => {
+            tracing::debug!(
+                kind = ?stream.get_ref().1.handshake_kind(),
+                "a data connection is protected"
+            );
+            Ok(DataStream::Tls(Box::new(stream)))
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the TLS handshake of a data connection failed");
+            Err(NoStream::Protection)
+        }
+        Err(_) => Err(NoStream::Protection),
+    }
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port of a range may have closed connections lingering on it.
+    if cfg!(unix) && address.port() != 0 {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Tries every port of the range once, from a random one on: who can guess the next port can steal the connection
+/// (RFC 2577 §3).
+fn listen_in(on: IpAddr, range: &RangeInclusive<u16>) -> io::Result<TcpListener> {
+    let ports = u64::from(range.end().saturating_sub(*range.start())) + 1;
+    let start = RandomState::new().build_hasher().finish();
+    let mut failure = io::ErrorKind::AddrInUse.into();
+    for step in 0..ports {
+        let offset = u16::try_from(start.wrapping_add(step) % ports).unwrap_or_default();
+        match listen_at(SocketAddr::new(on, range.start().saturating_add(offset))) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}

@@ -1,0 +1,278 @@
+//! One transfer: open the file, say 1yz, get the data connection, move, commit, close (RFC 959 §5.4).
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::flow::{PIECES, Sink, Source, on_storage};
+use super::listing::open_listing;
+use super::port::{NoStream, PassivePort, connect};
+use super::stream::DataStream;
+use crate::pi::{At, Content, Opening, Representation, Transfer, TransferEnd};
+use crate::storage::{FileKind, OpenWrite, Storage, VirtualPath, WriteHandle};
+use crate::wire::Preliminary;
+
+/// The first buffer of an upload, and the largest. Small files must not cost a large one.
+const BUFFERS: (usize, usize) = (16 << 10, 256 << 10);
+/// Names STOU tries before it gives up.
+const UNIQUE_NAMES: u32 = 1_000;
+
+/// A transfer whose file is open. The preliminary reply can be sent.
+pub(crate) struct Opened {
+    pub(crate) preliminary: Preliminary,
+    flow: Flow,
+}
+
+enum Flow {
+    Out(Source),
+    In(Sink),
+}
+
+/// How long a client may keep us waiting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) connection: Duration,
+    pub(crate) handshake: Duration,
+    pub(crate) stall: Duration,
+}
+
+/// How the data connection comes about.
+pub(crate) enum Route {
+    Passive(Box<PassivePort>),
+    Active { from: IpAddr, to: SocketAddr },
+    Nowhere,
+}
+
+/// What went wrong while octets were moved.
+enum Broken {
+    Connection,
+    Storage(io::Error),
+}
+
+/// Opens what is to be moved.
+///
+/// # Errors
+/// The storage's own: the transfer does not begin, and no preliminary reply is sent.
+pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
+    let ascii = transfer.representation == Representation::Ascii;
+    let (flow, name) = match transfer.content.clone() {
+        Content::Retrieve { at, offset } => {
+            let At { storage, path } = at;
+            let inline = storage.abilities().never_blocks;
+            let handle =
+                on_storage(&storage, move |storage| storage.open_read(&path, offset)).await?;
+            (Flow::Out(Source::new(handle, inline, ascii)), None)
+        }
+        Content::Store { at, how } => {
+            let At { storage, path } = at;
+            let inline = storage.abilities().never_blocks;
+            let handle =
+                on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
+            (Flow::In(Sink::new(handle, inline, ascii)), None)
+        }
+        Content::StoreUnique { at } => {
+            let At { storage, path } = at;
+            let inline = storage.abilities().never_blocks;
+            let (handle, name) =
+                on_storage(&storage, move |storage| open_unique(storage, &path)).await?;
+            (Flow::In(Sink::new(handle, inline, ascii)), Some(name))
+        }
+        Content::List(listing) => {
+            let storage = Arc::clone(&listing.at.storage);
+            let inline = storage.abilities().never_blocks;
+            let reader =
+                on_storage(&storage, move |storage| open_listing(storage, &listing)).await?;
+            // The lines have their line ends already.
+            (
+                Flow::Out(Source::new(Box::new(reader), inline, false)),
+                None,
+            )
+        }
+    };
+    let preliminary = match (&transfer.opening, name) {
+        (Opening::Fixed(preliminary), _) => preliminary.clone(),
+        (Opening::Named(preliminary), Some(name)) => preliminary(&name),
+        (Opening::Named(preliminary), None) => preliminary(&VirtualPath::root()),
+    };
+    Ok(Opened { preliminary, flow })
+}
+
+/// Moves everything. Dropping the future is how a transfer is aborted: what was stored is not committed, the data
+/// connection closes.
+pub(crate) async fn carry(
+    opened: Opened,
+    route: Route,
+    tls: Option<Arc<ServerConfig>>,
+    patience: Patience,
+    moved: Arc<AtomicU64>,
+) -> TransferEnd {
+    let connected = match route {
+        Route::Passive(port) => {
+            port.into_stream(tls, patience.connection, patience.handshake)
+                .await
+        }
+        Route::Active { from, to } => {
+            connect(from, to, tls, patience.connection, patience.handshake).await
+        }
+        Route::Nowhere => Err(NoStream::Connection),
+    };
+    let mut stream = match connected {
+        Ok(stream) => stream,
+        Err(why) => return why.into(),
+    };
+    let outcome = match opened.flow {
+        Flow::Out(source) => send(&mut stream, source, patience.stall, &moved).await,
+        Flow::In(sink) => receive(&mut stream, sink, patience.stall, &moved).await,
+    };
+    match outcome {
+        Ok(()) => TransferEnd::Complete {
+            octets: moved.load(Ordering::Relaxed),
+        },
+        Err(Broken::Connection) => TransferEnd::ConnectionLost,
+        Err(Broken::Storage(error)) => {
+            // Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the
+            // reply does.
+            match stream {
+                DataStream::Clear(_) => stream.refuse(),
+                DataStream::Tls(stream) => DataStream::Clear(stream.into_inner().0).refuse(),
+            }
+            TransferEnd::StorageFailed(error)
+        }
+    }
+}
+
+async fn send(
+    stream: &mut DataStream,
+    mut source: Source,
+    stall: Duration,
+    moved: &AtomicU64,
+) -> Result<(), Broken> {
+    loop {
+        let mut pieces: VecDeque<Bytes> = source.next().await.map_err(Broken::Storage)?.into();
+        if pieces.is_empty() {
+            break;
+        }
+        while !pieces.is_empty() {
+            let octets = in_time(stall, write_some(stream, &pieces)).await?;
+            if octets == 0 {
+                return Err(Broken::Connection);
+            }
+            moved.fetch_add(octets as u64, Ordering::Relaxed);
+            advance(&mut pieces, octets);
+        }
+    }
+    in_time(stall, stream.shutdown()).await
+}
+
+async fn write_some(stream: &mut DataStream, pieces: &VecDeque<Bytes>) -> io::Result<usize> {
+    std::future::poll_fn(|cx| {
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(piece);
+        }
+        let filled = pieces.len().min(PIECES);
+        Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..filled])
+    })
+    .await
+}
+
+fn advance(pieces: &mut VecDeque<Bytes>, mut octets: usize) {
+    while let Some(first) = pieces.front_mut() {
+        if octets < first.len() {
+            bytes::Buf::advance(first, octets);
+            return;
+        }
+        octets -= first.len();
+        pieces.pop_front();
+    }
+}
+
+async fn receive(
+    stream: &mut DataStream,
+    mut sink: Sink,
+    stall: Duration,
+    moved: &AtomicU64,
+) -> Result<(), Broken> {
+    let (mut size, largest) = BUFFERS;
+    let mut buffer = BytesMut::with_capacity(size);
+    loop {
+        // A TLS stream that ends without close_notify is an error here: somebody may have cut it short.
+        let octets = in_time(stall, stream.read_buf(&mut buffer)).await?;
+        if octets == 0 {
+            break;
+        }
+        moved.fetch_add(octets as u64, Ordering::Relaxed);
+        if buffer.len() == buffer.capacity() {
+            size = (size * 4).min(largest);
+            let full = std::mem::replace(&mut buffer, BytesMut::with_capacity(size));
+            sink.write(full.freeze()).await.map_err(Broken::Storage)?;
+        }
+    }
+    // What is kept must not keep a buffer that is mostly empty.
+    let rest = if buffer.len() < buffer.capacity() / 2 {
+        Bytes::copy_from_slice(&buffer)
+    } else {
+        buffer.freeze()
+    };
+    sink.write(rest).await.map_err(Broken::Storage)?;
+    sink.commit().await.map_err(Broken::Storage)?;
+    // The file is there; a client that does not wait for our end of the connection has lost nothing.
+    let _ = in_time(stall, stream.shutdown()).await;
+    Ok(())
+}
+
+async fn in_time<T>(
+    stall: Duration,
+    step: impl Future<Output = io::Result<T>>,
+) -> Result<T, Broken> {
+    match timeout(stall, step).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a data connection broke off");
+            Err(Broken::Connection)
+        }
+        Err(_) => {
+            tracing::debug!("a data connection stalled");
+            Err(Broken::Connection)
+        }
+    }
+}
+
+/// Makes a file with a name nobody has: the wished one, or with `.1`, `.2` … behind it (RFC 1123 §4.1.2.9).
+fn open_unique(
+    storage: &dyn Storage,
+    wish: &VirtualPath,
+) -> io::Result<(Box<dyn WriteHandle>, VirtualPath)> {
+    let no_name = |_| io::Error::from(io::ErrorKind::InvalidInput);
+    let is_directory = wish.is_root()
+        || matches!(storage.stat(wish, true), Ok(found) if found.kind == FileKind::Directory);
+    let wish = if is_directory {
+        wish.join(b"file").map_err(no_name)?
+    } else {
+        wish.clone()
+    };
+    for number in 0..UNIQUE_NAMES {
+        let path = if number == 0 {
+            wish.clone()
+        } else {
+            let mut name = wish.as_bytes().to_vec();
+            name.extend_from_slice(format!(".{number}").as_bytes());
+            wish.join(&name).map_err(no_name)?
+        };
+        match storage.open_write(&path, OpenWrite::CreateNew) {
+            Ok(handle) => return Ok((handle, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}

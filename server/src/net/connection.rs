@@ -1,0 +1,446 @@
+//! One control connection: octets in, replies out, and the work the server-PI asks for in between.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::record_gate::RecordGate;
+use super::running::{Seat, Shared};
+use super::stream::ControlStream;
+use super::tls::ConnectionTls;
+use crate::dtp::{PassivePort, Patience, Route, carry, open};
+use crate::pi::{
+    Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
+};
+use crate::wire::{Completion, ControlEvent, LineReader, Reply};
+
+/// How long a client may take to close after we have, and what it may still send.
+const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+
+/// A control connection (RFC 959 §2.3).
+///
+/// Ten thousand of them may be idle, so an idle one holds no buffer, and what is rare is boxed.
+pub(crate) struct Connection {
+    pub(super) session: Session,
+    pub(super) passive: Option<Box<PassivePort>>,
+    pub(super) link: Link,
+    pub(super) seat: Seat,
+    stream: ControlStream,
+    reader: LineReader,
+    /// Replies that are still to be sent.
+    replies: Vec<u8>,
+    /// What came during a transfer and had to wait for its end.
+    queue: VecDeque<ControlEvent>,
+    tls: Option<Box<ConnectionTls>>,
+}
+
+/// Why a control connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// QUIT, or too many failures: the reply has been given.
+    Said,
+    /// Nothing came for too long.
+    Idle,
+    /// The server stops.
+    Stopped,
+    /// The client is gone, or does not read its replies, or broke TLS.
+    Lost,
+}
+
+/// What happened while we waited.
+enum Woken {
+    Filled(usize),
+    Lost,
+    Idle,
+    Stopped,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: tokio::net::TcpStream,
+        link: Link,
+        setup: Arc<Setup>,
+        seat: Seat,
+    ) -> Self {
+        Self {
+            session: Session::new(setup, link),
+            passive: None,
+            link,
+            seat,
+            stream: ControlStream::Clear(stream),
+            reader: LineReader::new(),
+            replies: Vec::new(),
+            queue: VecDeque::new(),
+            tls: None,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn run(mut self) {
+        let number = self.seat.number;
+        tracing::info!(connection = number, peer = %self.link.peer, "connected");
+        let Err(end) = self.converse().await;
+        tracing::info!(connection = number, ?end, "disconnected");
+        Box::pin(self.part(end)).await;
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.seat.shared
+    }
+
+    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        let stop = Arc::clone(&self.shared().stop).notified_owned();
+        let mut stop = std::pin::pin!(stop);
+        let idle_limit = self.shared().limits.idle;
+        if self.link.protected {
+            Box::pin(self.handshake()).await?;
+        }
+        let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
+        let greeting = self.session.greeting();
+        self.say(&greeting);
+        loop {
+            while let Some(event) = self.next_event() {
+                match self.session.receive(event) {
+                    Step::Reply(completion) => self.say(&completion.0),
+                    step => Box::pin(self.follow(step)).await?,
+                }
+                if self.replies.len() >= self.shared().limits.queued_replies {
+                    self.flush().await?;
+                }
+            }
+            self.replies.append(&mut self.reader.take_answers());
+            self.flush().await?;
+            if self.shared().is_stopping() {
+                return Err(End::Stopped);
+            }
+            idle.as_mut().reset(Instant::now() + idle_limit);
+            match self.wait(idle.as_mut(), stop.as_mut()).await {
+                Woken::Filled(1..) => {}
+                Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
+                Woken::Idle => return Err(End::Idle),
+                Woken::Stopped => return Err(End::Stopped),
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Option<ControlEvent> {
+        self.queue.pop_front().or_else(|| self.reader.next_event())
+    }
+
+    pub(super) fn say(&mut self, reply: &Reply) {
+        reply.encode(&mut self.replies);
+    }
+
+    /// Sends the replies. A client that does not read them is not read either, and then given up.
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        if self.replies.is_empty() {
+            return Ok(());
+        }
+        let stall = self.shared().limits.reply_stall;
+        let sending = std::future::poll_fn(|cx| self.stream.poll_send(cx, &mut self.replies));
+        match timeout(stall, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
+        }
+    }
+
+    /// Waits for octets, and meanwhile for a data connection.
+    async fn wait(
+        &mut self,
+        mut idle: Pin<&mut Sleep>,
+        mut stop: Pin<&mut OwnedNotified>,
+    ) -> Woken {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader) {
+                return Poll::Ready(read.map_or(Woken::Lost, Woken::Filled));
+            }
+            if let Some(port) = &mut self.passive {
+                let tls = self
+                    .tls
+                    .as_ref()
+                    .filter(|_| self.session.protects_data())
+                    .map(|tls| tls.data());
+                port.poll_ahead(cx, tls.as_ref());
+            }
+            if stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Stopped);
+            }
+            idle.as_mut().poll(cx).map(|()| Woken::Idle)
+        })
+        .await
+    }
+
+    /// Does what a command leads to.
+    async fn follow(&mut self, mut step: Step) -> Result<(), End> {
+        loop {
+            step = match step {
+                Step::Reply(completion) => {
+                    self.say(&completion.0);
+                    return Ok(());
+                }
+                Step::ReplyThen(completion, control) => {
+                    self.say(&completion.0);
+                    return self.change(control).await;
+                }
+                Step::Ask(work) => match *work {
+                    Work::Transfer(question) => return self.transfer(question).await,
+                    work => self.perform(work).await?,
+                },
+            };
+        }
+    }
+
+    async fn change(&mut self, control: Control) -> Result<(), End> {
+        match control {
+            Control::StartTls => {
+                self.drop_data_port();
+                self.flush().await?;
+                // What came behind AUTH came in the clear, from whomever.
+                self.reader.discard();
+                self.queue.clear();
+                self.handshake().await?;
+                self.session.tls_established();
+                Ok(())
+            }
+            Control::EndTls => {
+                self.drop_data_port();
+                self.flush().await?;
+                self.end_tls().await?;
+                self.session.tls_ended();
+                Ok(())
+            }
+            Control::DropDataPort => {
+                self.drop_data_port();
+                Ok(())
+            }
+            Control::Close => Err(End::Said),
+        }
+    }
+
+    pub(super) fn drop_data_port(&mut self) {
+        if let Some(port) = self.passive.take() {
+            port.close();
+        }
+    }
+
+    /// Protects the control connection (RFC 4217 §4).
+    async fn handshake(&mut self) -> Result<(), End> {
+        let number = self.seat.number;
+        let shared = Arc::clone(self.shared());
+        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
+        let (Some(server), ControlStream::Clear(stream)) = (&shared.tls, stream) else {
+            tracing::error!(connection = number, "there is no TLS to begin");
+            return Err(End::Lost);
+        };
+        let tls = server.for_connection();
+        let accept = TlsAcceptor::from(Arc::clone(&tls.control)).accept(RecordGate::new(stream));
+        match timeout(shared.limits.handshake, accept).await {
+            Ok(Ok(stream)) => {
+                tracing::info!(
+                    connection = number,
+                    version = ?stream.get_ref().1.protocol_version(),
+                    "protected"
+                );
+                self.stream = ControlStream::Tls(Box::new(stream));
+                self.tls = Some(Box::new(tls));
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::info!(connection = number, %error, "the TLS handshake failed");
+                Err(End::Lost)
+            }
+            Err(_) => Err(End::Lost),
+        }
+    }
+
+    /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
+    async fn end_tls(&mut self) -> Result<(), End> {
+        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
+        let ControlStream::Tls(mut stream) = stream else {
+            self.stream = stream;
+            return Ok(());
+        };
+        // What was sent behind CCC, before the end of TLS, came protected and stays. But a line must not begin
+        // protected and end in the clear.
+        let reader = &mut self.reader;
+        let ending = async {
+            tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
+            stream.get_mut().0.end_at_clear_text();
+            let mut scrap = [0; 1024];
+            loop {
+                match stream.read(&mut scrap).await {
+                    Ok(0) => return Ok(()),
+                    Ok(octets) => reader.feed(&scrap[..octets]),
+                    Err(error) if stream.get_ref().0.clear_text_is_next() => {
+                        tracing::debug!(%error, "clear text without close_notify");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        match timeout(self.seat.shared.limits.handshake, ending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(End::Lost),
+        }
+        while let Some(event) = self.reader.next_event() {
+            self.queue.push_back(event);
+            if self.queue.len() > self.seat.shared.limits.queued_commands {
+                return Err(End::Lost);
+            }
+        }
+        self.reader.discard();
+        let (stream, behind) = stream.into_inner().0.into_parts();
+        self.reader.feed(&behind);
+        self.stream = ControlStream::Clear(stream);
+        self.tls = None;
+        Ok(())
+    }
+
+    /// Opens, moves and closes, while the control connection is listened to (RFC 959 §4.1.3).
+    async fn transfer(
+        &mut self,
+        question: Question<Transfer, TransferEnd, Completion>,
+    ) -> Result<(), End> {
+        let number = self.seat.number;
+        let wanted = &question.about;
+        let content = &wanted.content;
+        tracing::debug!(connection = number, ?content, "a transfer begins");
+        let (end, abort) = match open(wanted).await {
+            Err(error) => {
+                self.drop_data_port();
+                (TransferEnd::NotOpened(error), None)
+            }
+            Ok(opened) => {
+                self.say(&opened.preliminary.0);
+                let route = match (wanted.port, self.passive.take()) {
+                    (DataPort::Passive, Some(port)) => Route::Passive(port),
+                    (DataPort::Active(to), _) => Route::Active {
+                        from: self.link.local.ip(),
+                        to,
+                    },
+                    (DataPort::Passive | DataPort::None, _) => Route::Nowhere,
+                };
+                let limits = &self.shared().limits;
+                let patience = Patience {
+                    connection: limits.data_connection,
+                    handshake: limits.handshake,
+                    stall: limits.data_stall,
+                };
+                let moved = Arc::new(AtomicU64::new(0));
+                let tls = self.data_tls(wanted.protected);
+                let carrying = carry(opened, route, tls, patience, Arc::clone(&moved));
+                self.listen_during(Box::pin(carrying), &moved).await?
+            }
+        };
+        tracing::info!(connection = number, ?end, "a transfer ended");
+        let completion = question.answer(&mut self.session, end);
+        self.say(&completion.0);
+        if let Some(completion) = abort {
+            self.say(&completion.0);
+        }
+        Ok(())
+    }
+
+    fn data_tls(&self, protected: bool) -> Option<Arc<ServerConfig>> {
+        self.tls
+            .as_ref()
+            .filter(|_| protected)
+            .map(|tls| tls.data())
+    }
+
+    /// Takes commands while a transfer runs. Gives how it ended, and the reply to ABOR.
+    async fn listen_during(
+        &mut self,
+        mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
+        moved: &AtomicU64,
+    ) -> Result<(TransferEnd, Option<Completion>), End> {
+        // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
+        let mut commands_first = false;
+        loop {
+            let limits = &self.seat.shared.limits;
+            while self.queue.len() < limits.queued_commands
+                && self.replies.len() < limits.queued_replies
+            {
+                let Some(event) = self.reader.next_event() else {
+                    break;
+                };
+                self.session
+                    .transfer_progress(moved.load(Ordering::Relaxed));
+                match self.session.during_transfer(&event) {
+                    Meanwhile::Reply(completion) => completion.0.encode(&mut self.replies),
+                    Meanwhile::Queue => self.queue.push_back(event),
+                    Meanwhile::Abort(completion) => {
+                        return Ok((TransferEnd::Aborted, Some(completion)));
+                    }
+                }
+            }
+            let listens = self.queue.len() < limits.queued_commands
+                && self.replies.len() < limits.queued_replies;
+            commands_first = !commands_first;
+            let happened = std::future::poll_fn(|cx| {
+                if !self.replies.is_empty()
+                    && let Poll::Ready(Err(_)) = self.stream.poll_send(cx, &mut self.replies)
+                {
+                    return Poll::Ready(Err(End::Lost));
+                }
+                for commands in [commands_first, !commands_first] {
+                    if !commands {
+                        if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
+                            return Poll::Ready(Ok(Some(end)));
+                        }
+                    } else if listens
+                        && let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader)
+                    {
+                        // The control connection's end is the transfer's (RFC 959 §4.1.1 QUIT).
+                        return Poll::Ready(match read {
+                            Ok(1..) => Ok(None),
+                            Ok(0) | Err(_) => Err(End::Lost),
+                        });
+                    }
+                }
+                Poll::Pending
+            });
+            if let Some(end) = happened.await? {
+                return Ok((end, None));
+            }
+        }
+    }
+
+    /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
+    async fn part(mut self, end: End) {
+        self.drop_data_port();
+        match end {
+            End::Said | End::Lost => {}
+            End::Idle => self.say(&Reply::line(421, "Idle for too long, closing.")),
+            End::Stopped => self.say(&Reply::line(421, "The server is stopping.")),
+        }
+        let parting = async {
+            if end != End::Lost {
+                let replies = &mut self.replies;
+                std::future::poll_fn(|cx| self.stream.poll_send(cx, replies)).await?;
+            }
+            let mut stream = self.stream.finish().await?;
+            let mut scrap = vec![0; 4096];
+            let mut drained = 0;
+            while drained < PARTING.1 {
+                match stream.read(&mut scrap).await? {
+                    0 => break,
+                    octets => drained += octets,
+                }
+            }
+            std::io::Result::Ok(())
+        };
+        // Whatever fails here, there is nobody left to tell.
+        let _ = timeout(PARTING.0, parting).await;
+    }
+}

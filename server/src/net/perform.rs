@@ -1,0 +1,128 @@
+//! The server-PI's questions, answered: logins, listeners and the storage.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::connection::{Connection, End};
+use crate::dtp::{PassivePort, listing_lines, on_a_thread, on_storage};
+use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
+use crate::storage::{ascii_size, combine, digest};
+
+impl Connection {
+    /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.
+    pub(super) async fn perform(&mut self, work: Work) -> Result<Step, End> {
+        Ok(match work {
+            Work::Authenticate(question) => {
+                let authenticator = Arc::clone(&self.shared().authenticator);
+                let credentials = question.about.clone();
+                let user = credentials.user.escape_ascii().to_string();
+                let mut deciding = authenticator.authenticate(credentials);
+                // Replies wait for the end of a batch, but not for somebody else.
+                let at_once =
+                    std::future::poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await;
+                let outcome = match at_once {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => {
+                        self.flush().await?;
+                        deciding.await
+                    }
+                };
+                let granted = outcome.is_ok();
+                tracing::info!(connection = self.seat.number, user, granted, "login");
+                question.answer(&mut self.session, outcome)
+            }
+            Work::Listen(question) => {
+                self.drop_data_port();
+                let range = self.shared().passive_ports.as_ref();
+                let listening = PassivePort::listen(question.about.on, question.about.from, range);
+                let address = listening.map(|(port, address)| {
+                    self.passive = Some(Box::new(port));
+                    address
+                });
+                question.answer(&mut self.session, address)
+            }
+            Work::Stat(question) => {
+                let At { storage, path } = question.about.clone();
+                let found = on_storage(&storage, move |storage| storage.stat(&path, true)).await;
+                question.answer(&mut self.session, found)
+            }
+            Work::AsciiSize(question) => {
+                self.flush().await?;
+                let At { storage, path } = question.about.clone();
+                let size = on_a_thread(&storage, move |storage| ascii_size(storage, &path)).await;
+                question.answer(&mut self.session, size)
+            }
+            Work::MakeDirectory(question) => {
+                let At { storage, path } = question.about.clone();
+                let made = on_storage(&storage, move |storage| storage.make_directory(&path)).await;
+                question.answer(&mut self.session, made)
+            }
+            Work::RemoveDirectory(question) => {
+                let At { storage, path } = question.about.clone();
+                let removed =
+                    on_storage(&storage, move |storage| storage.remove_directory(&path)).await;
+                question.answer(&mut self.session, removed)
+            }
+            Work::RemoveFile(question) => {
+                let At { storage, path } = question.about.clone();
+                let removed = on_storage(&storage, move |storage| storage.remove_file(&path)).await;
+                question.answer(&mut self.session, removed)
+            }
+            Work::Rename(question) => {
+                let (At { storage, path }, to) = question.about.clone();
+                let renamed = on_storage(&storage, move |storage| storage.rename(&path, &to)).await;
+                question.answer(&mut self.session, renamed)
+            }
+            Work::SetTimes(question) => {
+                let (At { storage, path }, times) = question.about.clone();
+                let set =
+                    on_storage(&storage, move |storage| storage.set_times(&path, times)).await;
+                question.answer(&mut self.session, set)
+            }
+            Work::ListLines(question) => {
+                let listing = question.about.clone();
+                let storage = Arc::clone(&listing.at.storage);
+                let lines =
+                    on_storage(&storage, move |storage| listing_lines(storage, &listing)).await;
+                question.answer(&mut self.session, lines)
+            }
+            Work::Available(question) => {
+                let At { storage, path } = question.about.clone();
+                let octets = on_storage(&storage, move |storage| storage.available(&path)).await;
+                question.answer(&mut self.session, octets)
+            }
+            Work::Hash(question) => {
+                self.flush().await?;
+                let asked = question.about.clone();
+                let storage = Arc::clone(&asked.at.storage);
+                let hashed = on_a_thread(&storage, move |storage| {
+                    let HashOf {
+                        at,
+                        algorithm,
+                        start,
+                        end,
+                    } = asked;
+                    let (digest, end) = digest(storage, &at.path, algorithm, start, end)?;
+                    Ok(Hashed { digest, end })
+                })
+                .await;
+                question.answer(&mut self.session, hashed)
+            }
+            Work::Combine(question) => {
+                self.flush().await?;
+                let asked = question.about.clone();
+                let storage = Arc::clone(&asked.target.storage);
+                let combined = on_a_thread(&storage, move |storage| {
+                    combine(storage, &asked.target.path, &asked.sources)
+                })
+                .await;
+                question.answer(&mut self.session, combined)
+            }
+            Work::Transfer(question) => {
+                let end = TransferEnd::NotOpened(io::ErrorKind::Unsupported.into());
+                Step::Reply(question.answer(&mut self.session, end))
+            }
+        })
+    }
+}

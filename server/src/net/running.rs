@@ -1,0 +1,323 @@
+//! The listeners, and the handle by which a running server is asked and stopped.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::connection::Connection;
+use super::tls::{Authority, ServerTls};
+use crate::auth::Authenticator;
+use crate::config::{Builder, Limits, StartError};
+use crate::pi::{Link, Setup, TlsPolicy};
+use crate::wire::Reply;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// Ports tried until one is free on both loopback addresses.
+const LOOPBACK_TRIES: u32 = 32;
+/// A rest after accepting failed, most likely for want of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// What all control connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+    pub(crate) stop: Arc<Notify>,
+    stopping: AtomicBool,
+    sessions: AtomicUsize,
+    accepted: AtomicU64,
+}
+
+impl Shared {
+    /// Whether no more commands are taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.stop.notify_waiters();
+    }
+}
+
+/// One of the [`Limits::sessions`]; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) shared: Arc<Shared>,
+    /// Which connection of this server, counted from 1.
+    pub(crate) number: u64,
+}
+
+impl Seat {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let seat = Self {
+            shared: Arc::clone(shared),
+            number: shared.accepted.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        let taken = shared.sessions.fetch_add(1, Ordering::Relaxed);
+        (taken < shared.limits.sessions).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A running server. Dropped, it stops at once; [`stop`](Self::stop) lets transfers end.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    implicit_addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Where the server listens, in the order of [`Builder::bind`]; without one, 127.0.0.1 and then ::1.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it listens for connections that are protected from the first octet, in the order of
+    /// [`Builder::bind_implicit`].
+    #[must_use]
+    pub fn implicit_addresses(&self) -> &[SocketAddr] {
+        &self.implicit_addresses
+    }
+
+    /// The ephemeral certificate authority, as PEM text; `None` without TLS or with a certificate of your own.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.authority().map(|ca| ca.pem.as_str())
+    }
+
+    /// SHA-256 over the DER form of the ephemeral certificate authority, as hexadecimal digits.
+    #[must_use]
+    pub fn ca_fingerprint(&self) -> Option<&str> {
+        self.authority().map(|ca| ca.fingerprint.as_str())
+    }
+
+    /// Control connections that are open.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end.
+    pub async fn stop(mut self) {
+        self.shared.begin_to_stop();
+        for listener in std::mem::take(&mut self.listeners) {
+            // A listener that panicked has stopped, too.
+            let _ = listener.await;
+        }
+    }
+
+    fn authority(&self) -> Option<&Authority> {
+        self.shared.tls.as_ref()?.ca.as_ref()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}
+
+/// Starts a server on the current runtime.
+pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
+    let authenticator = builder.take_authenticator()?;
+    let tls = builder.tls.as_ref();
+    if tls.is_none() && !builder.implicit_addresses.is_empty() {
+        return Err(StartError::NoTls);
+    }
+    let policy = match tls {
+        None => TlsPolicy::Off,
+        Some(tls) if tls.implicit => TlsPolicy::Implicit,
+        Some(_) => TlsPolicy::Explicit,
+    };
+    let shared = Arc::new(Shared {
+        authenticator,
+        tls: tls.map(|tls| tls.prepare()).transpose()?,
+        passive_ports: builder.passive_ports.take(),
+        stop: Arc::new(Notify::new()),
+        stopping: AtomicBool::new(false),
+        sessions: AtomicUsize::new(0),
+        accepted: AtomicU64::new(0),
+        limits: builder.limits.clone(),
+    });
+
+    let listeners = if builder.addresses.is_empty() && builder.implicit_addresses.is_empty() {
+        listen_on_loopback()?
+    } else {
+        listen_at_all(&builder.addresses)?
+    };
+    let implicit = listen_at_all(&builder.implicit_addresses)?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(listen_error(any()));
+    let mut running = Running {
+        addresses: listeners.iter().map(address).collect::<Result<_, _>>()?,
+        implicit_addresses: implicit.iter().map(address).collect::<Result<_, _>>()?,
+        shared,
+        listeners: Vec::new(),
+    };
+    let mut setup = builder.setup;
+    setup.failed_logins = builder.limits.failed_logins;
+    for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
+        setup.tls = policy;
+        let setup = Arc::new(setup.clone());
+        for listener in listeners {
+            let accepting = accept(listener, Arc::clone(&setup), Arc::clone(&running.shared));
+            running.listeners.push(tokio::spawn(accepting));
+        }
+    }
+    tracing::info!(
+        addresses = ?running.addresses,
+        implicit = ?running.implicit_addresses,
+        "the server listens"
+    );
+    Ok(running)
+}
+
+/// Serves a listener. The connections belong to this task: they end when it is aborted.
+async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    let stop = Arc::clone(&shared.stop).notified_owned();
+    let mut stop = std::pin::pin!(stop);
+    while !shared.is_stopping() {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let Some(seat) = Seat::take(&shared) else {
+                        turn_away(&stream, &setup, peer);
+                        continue;
+                    };
+                    match prepare(&stream, peer, &setup) {
+                        Ok(link) => {
+                            let connection =
+                                Connection::new(stream, link, Arc::clone(&setup), seat);
+                            connections.spawn(connection.run());
+                        }
+                        Err(error) => tracing::debug!(%peer, %error, "a connection was gone at once"),
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a control connection");
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            },
+            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    let drained = async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    };
+    if tokio::time::timeout(shared.limits.stop, drained)
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            left = connections.len(),
+            "connections were cut off by the stop"
+        );
+    }
+}
+
+/// A connection that panicked is our fault and takes nobody else down.
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a control connection failed");
+    }
+}
+
+fn prepare(stream: &TcpStream, peer: SocketAddr, setup: &Setup) -> io::Result<Link> {
+    stream.set_nodelay(true)?;
+    // The last octet of an ABOR that is sent as urgent data is its LF (RFC 959 §4.1.3, RFC 854 Synch).
+    SockRef::from(stream).set_out_of_band_inline(true)?;
+    Ok(Link {
+        local: canonical(stream.local_addr()?),
+        peer: canonical(peer),
+        protected: setup.tls == TlsPolicy::Implicit,
+    })
+}
+
+/// Tells one client too many that it is (RFC 959 §5.4: 421 may answer the connection itself).
+fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr) {
+    tracing::warn!(%peer, "too many control connections");
+    if setup.tls != TlsPolicy::Implicit {
+        let mut reply = Vec::new();
+        Reply::line(421, "Too many connections, try again later.").encode(&mut reply);
+        // It fits into the empty buffer of a new connection, or it does not matter.
+        let _ = stream.try_write(&reply);
+    }
+}
+
+/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+fn any() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
+}
+
+fn listen_error(address: SocketAddr) -> impl FnOnce(io::Error) -> StartError + Copy {
+    move |source| StartError::Listen { address, source }
+}
+
+fn listen_at_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    addresses
+        .iter()
+        .map(|address| listen(*address).map_err(listen_error(*address)))
+        .collect()
+}
+
+/// 127.0.0.1 and ::1 at the same port, so that "localhost" works whichever a client takes.
+fn listen_on_loopback() -> Result<Vec<TcpListener>, StartError> {
+    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    for _ in 0..LOOPBACK_TRIES {
+        let first = listen(v4).map_err(listen_error(v4))?;
+        let port = first.local_addr().map_err(listen_error(v4))?.port();
+        match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
+            Ok(second) => return Ok(vec![first, second]),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            // No IPv6 here.
+            Err(_) => return Ok(vec![first]),
+        }
+    }
+    Ok(vec![listen(v4).map_err(listen_error(v4))?])
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() && !address.ip().is_unspecified() {
+        socket.set_only_v6(true)?;
+    }
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
