@@ -170,6 +170,18 @@ impl Piece {
         (from, to)
     }
 
+    /// How many octets have to be made for it, as far as that does not hang on variables.
+    pub(super) fn static_cost(&self) -> u64 {
+        let length = self.static_length().unwrap_or(0);
+        match self.source {
+            Source::Pattern(_) => {
+                let (from, to) = self.bounds(length);
+                to - from
+            }
+            _ => length,
+        }
+    }
+
     /// How many octets before slicing, where that does not hang on variables.
     pub(super) fn static_length(&self) -> Option<u64> {
         let plain = |octets: &[u8]| memchr::memchr(b'$', octets).is_none();

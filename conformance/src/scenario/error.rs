@@ -1,5 +1,9 @@
 //! What is wrong with a scenario file, where, and what was probably meant.
 
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -10,10 +14,11 @@ pub struct Diagnostic {
     /// 1-based line.
     pub line: u32,
     /// Octet range within the whole text.
-    pub span: std::ops::Range<usize>,
+    pub span: Range<usize>,
     /// A suggestion.
     pub help: Option<String>,
 }
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -21,4 +26,118 @@ pub enum Severity {
     Error,
     /// It can.
     Warning,
+}
+
+/// The diagnostics as a person reads them: the file, the line, a caret below the place, and what was probably meant.
+#[must_use]
+pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let (level, span) = match diagnostic.severity {
+            Severity::Error => (Level::ERROR, &diagnostic.span),
+            Severity::Warning => (Level::WARNING, &diagnostic.span),
+        };
+        let (excerpt, within) = excerpt(text, span);
+        let mut group = level.primary_title(diagnostic.message.as_str()).element(
+            Snippet::source(excerpt)
+                .path(path)
+                .line_start(diagnostic.line as usize)
+                .annotation(AnnotationKind::Primary.span(within)),
+        );
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+/// The lines a span touches, and the span within them. A span may come from anywhere; it is bent to fit the text.
+fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let from = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    // Of something long, the first line says enough.
+    let to = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+    (&text[from..to], start - from..end.min(to) - from)
+}
+
+/// The candidate that was probably meant, if there is one near enough.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // Nothing anybody mistypes is longer, and the comparison takes time by the square.
+    if word.len() > 80 {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
+        })
+        .min()
+        .filter(|(distance, _)| *distance <= allowed)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The sentence for [`nearest`].
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_caret_stands_below_the_place() {
+        let text = "one\n> NOOP\n@alife\n";
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            message: "there is no statement `@alife`".into(),
+            line: 3,
+            span: 11..17,
+            help: did_you_mean("@alife", ["@alive", "@silent"]),
+        };
+        insta::assert_snapshot!(render("a.ftpt", text, &[diagnostic], false), @r"
+        error: there is no statement `@alife`
+         --> a.ftpt:3:1
+          |
+        3 | @alife
+          | ^^^^^^
+          |
+          = help: did you mean `@alive`?
+        ");
+    }
+
+    #[test]
+    fn only_what_is_near_is_suggested() {
+        assert_eq!(nearest("recieve", ["receive", "read"]), Some("receive"));
+        assert_eq!(nearest("RECEIVE", ["receive", "read"]), Some("receive"));
+        assert_eq!(nearest("banana", ["receive", "read"]), None);
+        assert_eq!(nearest(&"x".repeat(10_000), ["receive"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_span_can_be_shown(text in any::<String>(), from in 0usize..40, to in 0usize..40) {
+            let diagnostic = Diagnostic {
+                severity: Severity::Warning,
+                message: text.clone(),
+                line: 1,
+                span: from..to,
+                help: Some(text.clone()),
+            };
+            prop_assert!(!render("a", &text, &[diagnostic], true).is_empty());
+        }
+    }
 }

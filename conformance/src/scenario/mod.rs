@@ -5,6 +5,7 @@
 
 mod codes;
 mod content;
+mod display;
 mod error;
 mod expect;
 mod format;
@@ -15,20 +16,39 @@ mod variables;
 
 pub use codes::{CodePattern, Codes};
 pub use content::{CONTENT_LIMIT, Content, ContentError, Piece, Slice, Source, pattern, quoted};
-pub use error::{Diagnostic, Severity};
+pub use error::{Diagnostic, Severity, render};
 pub use expect::{Match, matches};
 pub use format::format;
 pub use lint::{Knowledge, lint};
-pub use parse::parse;
+pub use parse::{FILE_LIMIT, parse};
 pub use pattern::{Matcher, TextPattern};
 pub use variables::Variables;
 
 use std::fmt;
+use std::path::{Component, Path};
 use std::time::Duration;
 
 /// The path below `scenarios/` without its ending, as in `rfc3659/rest-retr-offset`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScenarioId(pub String);
+
+impl ScenarioId {
+    /// The id of the scenario in this file: what stands below the last directory `scenarios`, without ending. A file
+    /// that lies elsewhere is called by its whole path.
+    #[must_use]
+    pub fn of_path(path: &Path) -> Self {
+        let mut parts: Vec<String> = Vec::new();
+        for component in path.with_extension("").components() {
+            match component {
+                Component::Normal(part) if part == "scenarios" => parts.clear(),
+                Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
+                Component::ParentDir => parts.push("..".into()),
+                Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+            }
+        }
+        Self(parts.join("/"))
+    }
+}
 
 impl fmt::Display for ScenarioId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

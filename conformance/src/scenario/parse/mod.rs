@@ -1,0 +1,335 @@
+//! The grammar.
+//!
+//! A file is cut into lines once; each line is one statement, and each statement that is wrong gives one
+//! [`Diagnostic`], so that all errors are seen at once. Work is in proportion to the length of the file.
+
+mod cursor;
+mod front;
+mod reply;
+mod statement;
+
+use std::ops::Range;
+
+use super::error::{Diagnostic, Severity, did_you_mean, nearest};
+use super::variables::variable_at;
+use super::{Action, Connection, Scenario, ScenarioId, Step};
+use cursor::Cursor;
+
+/// The largest file that is read. The whole suite is smaller than this.
+pub const FILE_LIMIT: usize = 1 << 20;
+
+/// How many diagnostics are told. Who has more has the wrong file.
+const DIAGNOSTICS_LIMIT: usize = 100;
+
+/// Reads one scenario file.
+///
+/// # Errors
+/// Everything that is wrong, not only the first.
+pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
+    if text.len() > FILE_LIMIT {
+        return Err(vec![Diagnostic {
+            severity: Severity::Error,
+            message: "the file is larger than 1 MiB".into(),
+            line: 1,
+            span: 0..0,
+            help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
+        }]);
+    }
+    let lines = lines_of(text);
+    let mut problems = Problems::new(text);
+    let (about, steps) = match front_matter(&lines, &mut problems) {
+        Some((front, body)) => {
+            let about = front::front(&text[front.clone()], front.start, &mut problems);
+            let mut reader = Reader { lines: &lines, next: body, problems: &mut problems };
+            (about, reader.steps())
+        }
+        None => (None, Vec::new()),
+    };
+    match about {
+        Some(about) if problems.found.is_empty() => {
+            Ok(Scenario { id, about, steps, text: text.to_owned() })
+        }
+        _ => Err(problems.into_diagnostics()),
+    }
+}
+
+/// The lines of the dialogue that are statements, with their 1-based numbers.
+pub(super) fn statement_lines(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
+    let lines = lines_of(text);
+    let (front, body) = front_matter(&lines, &mut Problems::new(""))?;
+    Some((front, lines[body..].to_vec()))
+}
+
+/// One line of the file, without its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    /// 1-based.
+    pub(super) number: u32,
+    /// Where it starts in the file.
+    pub(super) start: usize,
+    /// What stands in it.
+    pub(super) text: &'a str,
+}
+
+impl Line<'_> {
+    /// Nothing but blanks.
+    pub(super) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// A note for the reader.
+    pub(super) fn is_comment(&self) -> bool {
+        self.text.trim_start().starts_with('#')
+    }
+
+    fn span(&self) -> Range<usize> {
+        let indent = self.text.len() - self.text.trim_start().len();
+        self.start + indent..self.start + self.text.trim_end().len().max(indent)
+    }
+}
+
+fn lines_of(text: &str) -> Vec<Line<'_>> {
+    let mut start = 0;
+    text.split_inclusive('\n')
+        .zip(1..)
+        .map(|(whole, number)| {
+            let text = whole.strip_suffix('\n').unwrap_or(whole);
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            // A byte order mark is no part of the first line.
+            let skip = if start == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
+            let line = Line { number, start: start + skip, text: &text[skip..] };
+            start += whole.len();
+            line
+        })
+        .collect()
+}
+
+/// Where the front matter stands, and the index of the first line behind it.
+fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<usize>, usize)> {
+    let fence = |line: &Line<'_>| line.text.trim_end() == "+++";
+    let Some(opening) = lines.first().filter(|line| fence(line)) else {
+        let span = lines.first().map_or(0..0, Line::span);
+        problems.push(
+            Fault::new(span, "a scenario begins with its front matter")
+                .help("the first line is `+++`; see scenarios/README.md"),
+        );
+        return None;
+    };
+    let Some(closing) = lines.iter().skip(1).position(fence) else {
+        problems.push(
+            Fault::new(opening.span(), "the front matter is not closed")
+                .help("a line `+++` ends it and begins the dialogue"),
+        );
+        return None;
+    };
+    let closing = closing + 1;
+    Some((lines[1].start..lines[closing].start, closing + 1))
+}
+
+/// What is wrong with one statement.
+#[derive(Debug)]
+struct Fault {
+    span: Range<usize>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Fault {
+    fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        self.maybe_help(Some(help.into()))
+    }
+
+    fn maybe_help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+}
+
+/// Everything that is wrong so far.
+struct Problems {
+    newlines: Vec<usize>,
+    found: Vec<Diagnostic>,
+    more: usize,
+}
+
+impl Problems {
+    fn new(text: &str) -> Self {
+        Self {
+            newlines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
+            found: Vec::new(),
+            more: 0,
+        }
+    }
+
+    fn push(&mut self, fault: Fault) {
+        if self.found.len() == DIAGNOSTICS_LIMIT {
+            self.more += 1;
+            return;
+        }
+        let line = self.newlines.partition_point(|newline| *newline < fault.span.start) + 1;
+        self.found.push(Diagnostic {
+            severity: Severity::Error,
+            message: fault.message,
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            span: fault.span,
+            help: fault.help,
+        });
+    }
+
+    fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|diagnostic| diagnostic.span.start);
+        if let (Some(last), 1..) = (self.found.last_mut(), self.more) {
+            last.help = Some(format!("… and {} more errors", self.more));
+        }
+        self.found
+    }
+}
+
+/// What the statement before was, for the `!` lines that may follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Reply,
+    /// It has been told; what hangs on it is not told again.
+    BrokenReply,
+    Other,
+}
+
+/// Reads the dialogue.
+struct Reader<'a, 'p> {
+    lines: &'a [Line<'a>],
+    next: usize,
+    problems: &'p mut Problems,
+}
+
+impl<'a> Reader<'a, '_> {
+    fn steps(&mut self) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut before = Before::Other;
+        while let Some(line) = self.next_line() {
+            let (name, sigil, cursor) = match split_connection(line) {
+                Ok(split) => split,
+                Err(fault) => {
+                    self.problems.push(fault);
+                    before = Before::Other;
+                    continue;
+                }
+            };
+            if sigil == '!' {
+                let expected = steps.last_mut().filter(|_| before == Before::Reply);
+                match reply::wish(expected, name, line, cursor) {
+                    Err(fault) if before != Before::BrokenReply => self.problems.push(fault),
+                    _ => {}
+                }
+                continue;
+            }
+            let action = match sigil {
+                '>' => send(cursor),
+                '<' => self.reply(name, line, cursor),
+                _ => statement::statement(name, cursor),
+            };
+            before = match (sigil, &action) {
+                ('<', Ok(_)) => Before::Reply,
+                ('<', Err(_)) => Before::BrokenReply,
+                _ => Before::Other,
+            };
+            let connection = name.map_or_else(Connection::main, |name| Connection(name.to_owned()));
+            match action {
+                Ok(action) => steps.push(Step { line: line.number, connection, action }),
+                Err(fault) => self.problems.push(fault),
+            }
+        }
+        steps
+    }
+
+    /// The next line that is a statement.
+    fn next_line(&mut self) -> Option<Line<'a>> {
+        loop {
+            let line = *self.lines.get(self.next)?;
+            self.next += 1;
+            if !line.is_blank() && !line.is_comment() {
+                return Some(line);
+            }
+        }
+    }
+}
+
+/// The name of the control connection, the sigil, and what stands behind it.
+fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor<'a>), Fault> {
+    let indent = line.text.len() - line.text.trim_start().len();
+    let statement = &line.text[indent..];
+    let end = statement
+        .find(|character: char| !character.is_ascii_alphanumeric())
+        .unwrap_or(statement.len());
+    let (name, rest) = statement.split_at(end);
+    let start = line.start + indent;
+    let Some(sigil) = rest.chars().next().filter(|sigil| matches!(sigil, '>' | '<' | '@' | '!'))
+    else {
+        let fault = Fault::new(line.span(), "a statement begins with `>`, `<`, `@` or `!`");
+        return Err(fault.maybe_help(meant_statement(statement)));
+    };
+    if name.chars().next().is_some_and(|first| !first.is_ascii_uppercase()) {
+        let fault = Fault::new(
+            start..start + end,
+            "the name of a control connection begins with a capital letter",
+        );
+        return Err(fault.help(format!("as in `B{sigil}`")));
+    }
+    let cursor = Cursor::new(&statement[end + 1..], start + end + 1);
+    Ok(((!name.is_empty()).then_some(name), sigil, cursor))
+}
+
+/// What a line without sigil was probably meant to be.
+fn meant_statement(statement: &str) -> Option<String> {
+    let word = statement.split_whitespace().next()?;
+    if word.bytes().take_while(u8::is_ascii_digit).count() == 3 {
+        return Some(format!("a reply is expected with `< {}`", shown(word)));
+    }
+    if (3..=4).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_uppercase()) {
+        return Some(format!("a command is sent with `> {}`", shown(statement.trim_end())));
+    }
+    nearest(word, statement::names().filter(|name| name.len() > 3))
+        .map(|known| format!("did you mean `@{known}`?"))
+}
+
+/// `> LINE`
+fn send(cursor: Cursor<'_>) -> Result<Action, Fault> {
+    let rest = cursor.rest();
+    let Some(command) = rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some("")) else {
+        return Err(Fault::new(cursor.here(), "a blank stands between `>` and the line")
+            .help(format!("`> {}`", shown(rest.trim_start()))));
+    };
+    let start = cursor.position() + (rest.len() - command.len());
+    if let Some(at) = command.find(|character: char| character.is_control() && character != '\t') {
+        let fault = Fault::new(start + at..start + at + 1, "a control character cannot be seen");
+        return Err(fault.help("exact octets are sent with `@raw \"…\"`"));
+    }
+    check_variables(command, start)?;
+    Ok(Action::Send(command.to_owned()))
+}
+
+/// Whether each `${` opens a variable or is escaped.
+fn check_variables(text: &str, start: usize) -> Result<(), Fault> {
+    for at in memchr::memmem::find_iter(text.as_bytes(), b"${") {
+        let escaped = at > 0 && text.as_bytes()[at - 1] == b'$';
+        if !escaped && variable_at(&text.as_bytes()[at..]).is_none() {
+            let fault = Fault::new(start + at..start + at + 2, "`${` opens no variable here");
+            return Err(fault.help("a variable is `${name}`, a literal `${` is `$${`"));
+        }
+    }
+    Ok(())
+}
+
+/// A piece of the file in a message: not too long.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

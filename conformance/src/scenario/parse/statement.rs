@@ -1,0 +1,234 @@
+//! `@` statements.
+
+use super::super::{
+    Action, CONTENT_LIMIT, Content, DataMode, Given, Octets, Piece, Receive, Source, TlsVersion,
+    UserStep,
+};
+use super::cursor::Cursor;
+use super::{Fault, did_you_mean};
+
+/// Every word that may follow `@`.
+const NAMES: &[&str] = &[
+    // Control connection
+    "raw", "segment", "bytewise", "silent", "closed", "alive", "open", "login", "drop", "tls", "plain",
+    // Data connection
+    "data", "listen", "connect", "refused", "send", "write", "receive", "read", "close", "reset", "eof",
+    "nodata", "handshake",
+    // Preparation
+    "given", "stored", "missing",
+    // User steps
+    "put", "append", "get", "resume", "names", "list", "size", "rename", "delete", "mkdir", "rmdir", "cwd",
+    "fails",
+];
+
+/// Every word that may follow `@`.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().copied()
+}
+
+/// What stands behind `@`.
+pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Result<Action, Fault> {
+    let start = cursor.position();
+    let word = cursor.take_while(|character| !character.is_whitespace());
+    let span = start - 1..cursor.position();
+    let action = match word {
+        "raw" => Action::Octets(Octets::Raw(cursor.content()?)),
+        "segment" => Action::Octets(Octets::Segments(one_or_more(&mut cursor, Cursor::content)?)),
+        "bytewise" => Action::Octets(Octets::Bytewise(cursor.content()?)),
+        "silent" => Action::Silent(cursor.duration()?),
+        "closed" => Action::Closed,
+        "alive" => Action::Alive,
+        "open" if connection.is_none() => {
+            let fault = Fault::new(span, "the main connection is open already");
+            return Err(fault.help("another one has a name, as in `B@open`"));
+        }
+        "open" => Action::Open,
+        "login" => Action::Login,
+        "drop" => Action::Drop,
+        "tls" => Action::Tls(choice(&mut cursor, TLS_VERSIONS)?),
+        "plain" => Action::Plain,
+        "data" => Action::Data(choice(&mut cursor, DATA_MODES)?),
+        "listen" => Action::Listen,
+        "connect" => Action::Connect,
+        "refused" => Action::Refused,
+        "handshake" => Action::Handshake,
+        "send" => Action::SendData(cursor.content()?),
+        "write" => Action::WriteData(cursor.content()?),
+        "receive" => Action::Receive(receive(&mut cursor)?),
+        "read" => Action::Read(read(&mut cursor)?),
+        "close" => Action::CloseData,
+        "reset" => Action::ResetData,
+        "eof" => Action::DataEnds,
+        "nodata" => Action::NoData,
+        "given" | "stored" | "missing" if connection.is_some() => {
+            let message = format!("`@{word}` goes through the runner's own connection");
+            return Err(Fault::new(span, message).help("it stands without a name"));
+        }
+        "given" => Action::Given(given(&mut cursor)?),
+        "stored" => Action::Stored(cursor.name()?, cursor.content()?),
+        "missing" => Action::Missing(cursor.name()?),
+        "fails" => {
+            let step = failing_step(&mut cursor)?;
+            Action::User { step, fails: true }
+        }
+        _ => match user_step(word, &mut cursor, false)? {
+            Some(step) => Action::User { step, fails: false },
+            None => {
+                let fault = Fault::new(span, format!("there is no statement `@{}`", super::shown(word)));
+                let meant = did_you_mean(word, names()).map(|help| help.replacen('`', "`@", 1));
+                return Err(fault.maybe_help(meant));
+            }
+        },
+    };
+    cursor.end()?;
+    Ok(action)
+}
+
+/// The values of `@data`, as they are written.
+pub(in crate::scenario) const DATA_MODES: &[(&str, DataMode)] = &[
+    ("PASV", DataMode::Pasv),
+    ("EPSV", DataMode::Epsv),
+    ("PORT", DataMode::Port),
+    ("EPRT", DataMode::Eprt),
+];
+
+/// The values of `@tls`, as they are written.
+pub(in crate::scenario) const TLS_VERSIONS: &[(&str, TlsVersion)] =
+    &[("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)];
+
+fn choice<T: Copy>(cursor: &mut Cursor<'_>, choices: &[(&str, T)]) -> Result<Option<T>, Fault> {
+    let Some((word, span)) = cursor.word() else {
+        return Ok(None);
+    };
+    if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word) {
+        return Ok(Some(*value));
+    }
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let fault = Fault::new(span, format!("this is one of {}", names.join(", ")));
+    Err(fault.maybe_help(did_you_mean(word, names)))
+}
+
+fn one_or_more<'a, T>(
+    cursor: &mut Cursor<'a>,
+    mut read: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut all = vec![read(cursor)?];
+    while !cursor.at_end() {
+        all.push(read(cursor)?);
+    }
+    Ok(all)
+}
+
+fn any_number<'a, T>(
+    cursor: &mut Cursor<'a>,
+    read: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    match cursor.at_end() {
+        true => Ok(Vec::new()),
+        false => one_or_more(cursor, read),
+    }
+}
+
+fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
+    cursor.skip_blanks();
+    if cursor.rest().starts_with('/') {
+        let (source, start) = cursor.take_rest();
+        if source.len() < 2 || !source.ends_with('/') {
+            let fault = Fault::new(start..start + source.len(), "the regular expression is not closed");
+            return Err(fault.help("it stands between slashes, `/…/`"));
+        }
+        return cursor.pattern(source, start).map(Receive::Matching);
+    }
+    let mut ahead = cursor.clone();
+    let glob = |cursor: &mut Cursor<'_>| {
+        cursor.skip_blanks();
+        cursor.quoted_glob()
+    };
+    let receive = match ahead.word() {
+        Some(("*", _)) => Receive::Anything,
+        Some(("lines", _)) => Receive::Lines(any_number(&mut ahead, Cursor::content)?),
+        Some(("has", _)) => Receive::Has(one_or_more(&mut ahead, glob)?),
+        Some(("hasnot", _)) => Receive::HasNot(one_or_more(&mut ahead, glob)?),
+        _ => return cursor.content().map(Receive::Exactly),
+    };
+    *cursor = ahead;
+    Ok(receive)
+}
+
+fn read(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+    cursor.skip_blanks();
+    let start = cursor.position();
+    let octets = cursor.number()?;
+    match octets > CONTENT_LIMIT {
+        true => Err(Fault::new(cursor.since(start), "nobody reads more than 64 MiB at once")),
+        false => Ok(octets),
+    }
+}
+
+fn given(cursor: &mut Cursor<'_>) -> Result<Given, Fault> {
+    cursor.skip_blanks();
+    let start = cursor.position();
+    let name = cursor.name()?;
+    if let Some(directory) = name.strip_suffix('/')
+        && cursor.at_end()
+    {
+        return Ok(Given::Directory(directory.to_owned()));
+    }
+    if cursor.at_end() {
+        let fault = Fault::new(cursor.here(), "the octets of the file are missing");
+        return Err(fault.help("a directory ends with a slash, as in `@given name/`"));
+    }
+    if name.ends_with('/') {
+        return Err(Fault::new(cursor.since(start), "a directory has no octets"));
+    }
+    Ok(Given::File(name, cursor.content()?))
+}
+
+fn failing_step(cursor: &mut Cursor<'_>) -> Result<UserStep, Fault> {
+    cursor.skip_blanks();
+    // `@fails @get …` reads well, too.
+    cursor.take("@");
+    let Some((word, span)) = cursor.word() else {
+        let fault = Fault::new(cursor.here(), "the user step that fails is missing");
+        return Err(fault.help("as in `@fails delete name`"));
+    };
+    user_step(word, cursor, true)?.ok_or_else(|| {
+        let fault = Fault::new(span, format!("`{}` is no user step", super::shown(word)));
+        fault.maybe_help(did_you_mean(word, names()))
+    })
+}
+
+/// The user step of this name. One that fails need not say what would have come.
+fn user_step(word: &str, cursor: &mut Cursor<'_>, fails: bool) -> Result<Option<UserStep>, Fault> {
+    let wanted = |cursor: &mut Cursor<'_>| match fails && cursor.at_end() {
+        true => Ok(nothing()),
+        false => cursor.content(),
+    };
+    let number = |cursor: &mut Cursor<'_>| {
+        cursor.skip_blanks();
+        cursor.number()
+    };
+    Ok(Some(match word {
+        "put" => UserStep::Put(cursor.name()?, cursor.content()?),
+        "append" => UserStep::Append(cursor.name()?, cursor.content()?),
+        "get" => UserStep::Get(cursor.name()?, wanted(cursor)?),
+        "resume" => UserStep::Resume(cursor.name()?, number(cursor)?, wanted(cursor)?),
+        "names" => UserStep::Names(any_number(cursor, Cursor::name)?),
+        "list" => UserStep::List(any_number(cursor, Cursor::name)?),
+        "size" => {
+            let name = cursor.name()?;
+            UserStep::Size(name, if fails && cursor.at_end() { 0 } else { number(cursor)? })
+        }
+        "rename" => UserStep::Rename(cursor.name()?, cursor.name()?),
+        "delete" => UserStep::Delete(cursor.name()?),
+        "mkdir" => UserStep::Mkdir(cursor.name()?),
+        "rmdir" => UserStep::Rmdir(cursor.name()?),
+        "cwd" => UserStep::Cwd(cursor.name()?),
+        _ => return Ok(None),
+    }))
+}
+
+/// The content of a step that never gets that far.
+fn nothing() -> Content {
+    Content(vec![Piece { source: Source::Literal(Vec::new()), slice: None }])
+}
