@@ -67,7 +67,11 @@ impl Suite {
                 Ok(scenario) => suite.scenarios.push(scenario),
                 Err(diagnostics) => {
                     let path = path.display().to_string();
-                    suite.broken.push(Broken { path, text, diagnostics });
+                    suite.broken.push(Broken {
+                        path,
+                        text,
+                        diagnostics,
+                    });
                 }
             }
         }
@@ -89,7 +93,9 @@ impl Suite {
             .iter()
             .filter(|scenario| {
                 patterns.is_empty()
-                    || patterns.iter().any(|pattern| selects(pattern, &scenario.id.0))
+                    || patterns
+                        .iter()
+                        .any(|pattern| selects(pattern, &scenario.id.0))
             })
             .collect()
     }
@@ -119,11 +125,23 @@ fn embedded_files() -> Vec<SourceFile> {
     let mut directories = vec![&EMBEDDED];
     let mut files = Vec::new();
     while let Some(directory) = directories.pop() {
-        directories.extend(directory.dirs().filter(|below| below.path() != Path::new("client")));
-        files.extend(directory.files().filter(|file| is_scenario(file.path())).map(|file| {
-            let text = String::from_utf8_lossy(file.contents()).into_owned();
-            SourceFile { path: file.path().to_owned(), text }
-        }));
+        directories.extend(
+            directory
+                .dirs()
+                .filter(|below| below.path() != Path::new("client")),
+        );
+        files.extend(
+            directory
+                .files()
+                .filter(|file| is_scenario(file.path()))
+                .map(|file| {
+                    let text = String::from_utf8_lossy(file.contents()).into_owned();
+                    SourceFile {
+                        path: file.path().to_owned(),
+                        text,
+                    }
+                }),
+        );
     }
     files
 }
@@ -137,9 +155,8 @@ pub fn files_in(paths: &[PathBuf]) -> io::Result<Vec<SourceFile>> {
     let mut left: Vec<(PathBuf, bool)> = paths.iter().map(|path| (path.clone(), true)).collect();
     let mut entered = BTreeSet::new();
     while let Some((path, given)) = left.pop() {
-        let about = |error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-        };
+        let about =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         if !fs::metadata(&path).map_err(about)?.is_dir() {
             if given || is_scenario(&path) {
                 found.insert(path);
@@ -165,7 +182,11 @@ fn read_file(path: PathBuf) -> io::Result<SourceFile> {
     // One octet more than the grammar takes is enough to be told that it is too large.
     let limit = FILE_LIMIT as u64 + 1;
     let mut octets = Vec::new();
-    fs::File::open(&path).map_err(about)?.take(limit).read_to_end(&mut octets).map_err(about)?;
+    fs::File::open(&path)
+        .map_err(about)?
+        .take(limit)
+        .read_to_end(&mut octets)
+        .map_err(about)?;
     let text = String::from_utf8_lossy(&octets).into_owned();
     Ok(SourceFile { path, text })
 }
@@ -218,7 +239,11 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let suite = Suite::load(&[directory.path().to_owned(), below.join("rfc1/a.ftpt")]).unwrap();
-        let ids: Vec<&str> = suite.scenarios.iter().map(|scenario| scenario.id.0.as_str()).collect();
+        let ids: Vec<&str> = suite
+            .scenarios
+            .iter()
+            .map(|scenario| scenario.id.0.as_str())
+            .collect();
         assert_eq!(ids, ["rfc1/a", "rfc1/b"]);
         assert_eq!(suite.broken.len(), 1);
         assert!(suite.broken[0].path.ends_with("broken.ftpt"));
@@ -236,8 +261,17 @@ mod tests {
     #[test]
     fn the_embedded_suite_is_whole() {
         let suite = Suite::embedded();
-        let broken: Vec<&str> = suite.broken.iter().map(|broken| broken.path.as_str()).collect();
+        let broken: Vec<&str> = suite
+            .broken
+            .iter()
+            .map(|broken| broken.path.as_str())
+            .collect();
         assert!(broken.is_empty(), "{broken:?}");
-        assert!(suite.scenarios.windows(2).all(|pair| pair[0].id < pair[1].id));
+        assert!(
+            suite
+                .scenarios
+                .windows(2)
+                .all(|pair| pair[0].id < pair[1].id)
+        );
     }
 }

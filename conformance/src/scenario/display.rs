@@ -18,6 +18,7 @@ impl Display for Step {
         };
         match &self.action {
             Action::Expect(expect) => write_expect(f, name, expect),
+            Action::TlsOrEnd(version) => write!(f, "{name}{}\n{name}!ends", Action::Tls(*version)),
             action => write!(f, "{name}{action}"),
         }
     }
@@ -39,6 +40,7 @@ impl Display for Action {
             Self::Open => f.write_str("@open"),
             Self::Login => f.write_str("@login"),
             Self::Drop => f.write_str("@drop"),
+            Self::TlsOrEnd(version) => write!(f, "{}\n!ends", Self::Tls(*version)),
             Self::Tls(None) => f.write_str("@tls"),
             Self::Tls(Some(version)) => write!(f, "@tls {version}"),
             Self::Plain => f.write_str("@plain"),
@@ -59,7 +61,9 @@ impl Display for Action {
             Self::Given(Given::File(name, content)) => {
                 write!(f, "@given {} {content}", Name(name))
             }
-            Self::Given(Given::Directory(name)) => write!(f, "@given {}", Name(&format!("{name}/"))),
+            Self::Given(Given::Directory(name)) => {
+                write!(f, "@given {}", Name(&format!("{name}/")))
+            }
             Self::Stored(name, content) => write!(f, "@stored {} {content}", Name(name)),
             Self::Missing(name) => write!(f, "@missing {}", Name(name)),
             Self::User { step, fails: false } => write!(f, "@{step}"),
@@ -129,7 +133,11 @@ fn write_expect(f: &mut Formatter<'_>, name: &str, expect: &Expect) -> fmt::Resu
     match &expect.text {
         None => {}
         Some(ReplyPattern::Text(text)) => write!(f, " {text}")?,
-        Some(ReplyPattern::Block { first, between, last }) => {
+        Some(ReplyPattern::Block {
+            first,
+            between,
+            last,
+        }) => {
             write!(f, "-{first}")?;
             for line in between {
                 match line {

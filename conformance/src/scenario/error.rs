@@ -31,7 +31,11 @@ pub enum Severity {
 /// The diagnostics as a person reads them: the file, the line, a caret below the place, and what was probably meant.
 #[must_use]
 pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let mut out = String::new();
     for diagnostic in diagnostics {
         let (level, span) = match diagnostic.severity {
@@ -60,7 +64,9 @@ fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
     let from = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     // Of something long, the first line says enough.
-    let to = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+    let to = text[start..]
+        .find('\n')
+        .map_or(text.len(), |newline| start + newline);
     (&text[from..to], start - from..end.min(to) - from)
 }
 
@@ -78,7 +84,10 @@ pub(super) fn nearest<'a>(
     candidates
         .into_iter()
         .map(|candidate| {
-            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
         })
         .min()
         .filter(|(distance, _)| *distance <= allowed)

@@ -192,6 +192,8 @@ pub enum Action {
     Drop,
     /// `@tls`
     Tls(Option<TlsVersion>),
+    /// `@tls` with `!ends`: a handshake that fails is just as legal; the player stops there, as for [`Expect::ends`].
+    TlsOrEnd(Option<TlsVersion>),
     /// `@plain`
     Plain,
     /// `@data`

@@ -70,7 +70,9 @@ impl<'a> Cursor<'a> {
     /// Takes characters while they fit.
     pub(super) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
-        let end = rest.find(|character| !fits(character)).unwrap_or(rest.len());
+        let end = rest
+            .find(|character| !fits(character))
+            .unwrap_or(rest.len());
         self.at += end;
         &rest[..end]
     }
@@ -173,7 +175,8 @@ impl<'a> Cursor<'a> {
                     .ok()
                     .filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
                 let Some(octet) = octet else {
-                    let fault = Fault::new(self.since(backslash), "two hexadecimal digits follow `\\x`");
+                    let fault =
+                        Fault::new(self.since(backslash), "two hexadecimal digits follow `\\x`");
                     return Err(fault.help("as in `\\xff`"));
                 };
                 self.at += 2;
@@ -209,8 +212,7 @@ impl<'a> Cursor<'a> {
     /// A glob or regular expression that stands here.
     pub(super) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Fault> {
         let whole = start..start + source.len();
-        let pattern =
-            TextPattern::parse(source).map_err(|message| Fault::new(whole, message))?;
+        let pattern = TextPattern::parse(source).map_err(|message| Fault::new(whole, message))?;
         if pattern.regex().is_none() {
             check_glob_variables(source, start)?;
         }
@@ -224,7 +226,9 @@ impl<'a> Cursor<'a> {
         if digits.is_empty() {
             return Err(Fault::new(self.here(), "a number is missing"));
         }
-        digits.parse().map_err(|_| Fault::new(self.since(position), "the number is too large"))
+        digits
+            .parse()
+            .map_err(|_| Fault::new(self.since(position), "the number is too large"))
     }
 
     /// `200ms` or `2s`.
@@ -242,7 +246,10 @@ impl<'a> Cursor<'a> {
             }
         };
         if duration > LONGEST {
-            return Err(Fault::new(self.since(position), "nobody waits longer than 60s"));
+            return Err(Fault::new(
+                self.since(position),
+                "nobody waits longer than 60s",
+            ));
         }
         Ok(duration)
     }
@@ -259,7 +266,10 @@ impl<'a> Cursor<'a> {
             length = length.saturating_add(piece.static_cost());
             pieces.push(piece);
             if length > CONTENT_LIMIT {
-                return Err(Fault::new(self.since(start), "the content is larger than 64 MiB"));
+                return Err(Fault::new(
+                    self.since(start),
+                    "the content is larger than 64 MiB",
+                ));
             }
             let before = self.at;
             self.skip_blanks();
@@ -273,7 +283,10 @@ impl<'a> Cursor<'a> {
     fn piece(&mut self) -> Result<Piece, Fault> {
         let start = self.position();
         let source = self.source()?;
-        let mut piece = Piece { source, slice: None };
+        let mut piece = Piece {
+            source,
+            slice: None,
+        };
         let before_slice = self.position();
         if self.take("[") {
             let from = self.slice_end()?;
@@ -287,13 +300,22 @@ impl<'a> Cursor<'a> {
             if let Some(length) = piece.static_length()
                 && from.max(to).is_some_and(|end| end > length)
             {
-                return Err(Fault::new(span, format!("there are only {length} octets to slice")));
+                return Err(Fault::new(
+                    span,
+                    format!("there are only {length} octets to slice"),
+                ));
             }
             piece.slice = Some(Slice { from, to });
         }
-        if self.rest().starts_with(|next: char| !next.is_whitespace() && next != '+') {
+        if self
+            .rest()
+            .starts_with(|next: char| !next.is_whitespace() && next != '+')
+        {
             let rest = self.take_while(|next| !next.is_whitespace());
-            let fault = Fault::new(self.since(start), format!("`{}` does not belong here", shown(rest)));
+            let fault = Fault::new(
+                self.since(start),
+                format!("`{}` does not belong here", shown(rest)),
+            );
             return Err(fault.help("pieces are joined by `+`"));
         }
         Ok(piece)
@@ -315,7 +337,8 @@ impl<'a> Cursor<'a> {
             return Ok(Source::Variable(name.to_owned()));
         }
         let start = self.position();
-        let word = self.take_while(|next| next.is_alphanumeric() || matches!(next, '_' | '.' | '-'));
+        let word =
+            self.take_while(|next| next.is_alphanumeric() || matches!(next, '_' | '.' | '-'));
         let span = self.since(start);
         let source = match word {
             "pattern" => {
@@ -350,7 +373,10 @@ impl<'a> Cursor<'a> {
     fn expect(&mut self, expected: &str) -> Result<(), Fault> {
         match self.take(expected) {
             true => Ok(()),
-            false => Err(Fault::new(self.here(), format!("`{expected}` is missing here"))),
+            false => Err(Fault::new(
+                self.here(),
+                format!("`{expected}` is missing here"),
+            )),
         }
     }
 }

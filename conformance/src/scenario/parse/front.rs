@@ -31,9 +31,17 @@ pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option
     let complete = broken.is_empty();
     for error in broken {
         let span = error.span().unwrap_or(0..0);
-        problems.push(Fault::new(start + span.start..start + span.end, error.message()));
+        problems.push(Fault::new(
+            start + span.start..start + span.end,
+            error.message(),
+        ));
     }
-    let front = Front { table: table.get_ref(), start, length: text.len(), complete };
+    let front = Front {
+        table: table.get_ref(),
+        start,
+        length: text.len(),
+        complete,
+    };
     for key in front.table.keys() {
         let name = key.get_ref();
         if !KEYS.contains(&name.as_ref()) {
@@ -110,7 +118,10 @@ impl<'a> Front<'_, 'a> {
             return vec![DriverKind::Raw];
         };
         if names.is_empty() {
-            problems.push(Fault::new(self.value_span("drivers"), "somebody has to play it"));
+            problems.push(Fault::new(
+                self.value_span("drivers"),
+                "somebody has to play it",
+            ));
         }
         let mut drivers = Vec::new();
         for (name, span) in names {
@@ -207,9 +218,12 @@ fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
 }
 
 fn boolean(value: &DeValue<'_>) -> Result<bool, Complaint> {
-    value
-        .as_bool()
-        .ok_or_else(|| (format!("this is `true` or `false`, not {}", kind(value)), None))
+    value.as_bool().ok_or_else(|| {
+        (
+            format!("this is `true` or `false`, not {}", kind(value)),
+            None,
+        )
+    })
 }
 
 fn kind(value: &DeValue<'_>) -> String {
@@ -225,7 +239,10 @@ fn one_of<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, Complaint> {
         return Ok(*value);
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-    Err((format!("this is one of {}", names.join(", ")), did_you_mean(word, names)))
+    Err((
+        format!("this is one of {}", names.join(", ")),
+        did_you_mean(word, names),
+    ))
 }
 
 fn without_places<T>(placed: Vec<Placed<T>>) -> Vec<T> {

@@ -40,15 +40,22 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     let (about, steps) = match front_matter(&lines, &mut problems) {
         Some((front, body)) => {
             let about = front::front(&text[front.clone()], front.start, &mut problems);
-            let mut reader = Reader { lines: &lines, next: body, problems: &mut problems };
+            let mut reader = Reader {
+                lines: &lines,
+                next: body,
+                problems: &mut problems,
+            };
             (about, reader.steps())
         }
         None => (None, Vec::new()),
     };
     match about {
-        Some(about) if problems.found.is_empty() => {
-            Ok(Scenario { id, about, steps, text: text.to_owned() })
-        }
+        Some(about) if problems.found.is_empty() => Ok(Scenario {
+            id,
+            about,
+            steps,
+            text: text.to_owned(),
+        }),
         _ => Err(problems.into_diagnostics()),
     }
 }
@@ -96,8 +103,16 @@ fn lines_of(text: &str) -> Vec<Line<'_>> {
             let text = whole.strip_suffix('\n').unwrap_or(whole);
             let text = text.strip_suffix('\r').unwrap_or(text);
             // A byte order mark is no part of the first line.
-            let skip = if start == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
-            let line = Line { number, start: start + skip, text: &text[skip..] };
+            let skip = if start == 0 && text.starts_with('\u{feff}') {
+                3
+            } else {
+                0
+            };
+            let line = Line {
+                number,
+                start: start + skip,
+                text: &text[skip..],
+            };
             start += whole.len();
             line
         })
@@ -136,7 +151,11 @@ struct Fault {
 
 impl Fault {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self {
+            span,
+            message: message.into(),
+            help: None,
+        }
     }
 
     fn help(self, help: impl Into<String>) -> Self {
@@ -170,7 +189,10 @@ impl Problems {
             self.more += 1;
             return;
         }
-        let line = self.newlines.partition_point(|newline| *newline < fault.span.start) + 1;
+        let line = self
+            .newlines
+            .partition_point(|newline| *newline < fault.span.start)
+            + 1;
         self.found.push(Diagnostic {
             severity: Severity::Error,
             message: fault.message,
@@ -192,7 +214,8 @@ impl Problems {
 /// What the statement before was, for the `!` lines that may follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
-    Reply,
+    /// `<` or `@tls`.
+    Wishable,
     /// It has been told; what hangs on it is not told again.
     BrokenReply,
     Other,
@@ -219,7 +242,7 @@ impl<'a> Reader<'a, '_> {
                 }
             };
             if sigil == '!' {
-                let expected = steps.last_mut().filter(|_| before == Before::Reply);
+                let expected = steps.last_mut().filter(|_| before == Before::Wishable);
                 match reply::wish(expected, name, line, cursor) {
                     Err(fault) if before != Before::BrokenReply => self.problems.push(fault),
                     _ => {}
@@ -232,13 +255,17 @@ impl<'a> Reader<'a, '_> {
                 _ => statement::statement(name, cursor),
             };
             before = match (sigil, &action) {
-                ('<', Ok(_)) => Before::Reply,
+                (_, Ok(Action::Expect(_) | Action::Tls(_))) => Before::Wishable,
                 ('<', Err(_)) => Before::BrokenReply,
                 _ => Before::Other,
             };
             let connection = name.map_or_else(Connection::main, |name| Connection(name.to_owned()));
             match action {
-                Ok(action) => steps.push(Step { line: line.number, connection, action }),
+                Ok(action) => steps.push(Step {
+                    line: line.number,
+                    connection,
+                    action,
+                }),
                 Err(fault) => self.problems.push(fault),
             }
         }
@@ -266,12 +293,19 @@ fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor
         .unwrap_or(statement.len());
     let (name, rest) = statement.split_at(end);
     let start = line.start + indent;
-    let Some(sigil) = rest.chars().next().filter(|sigil| matches!(sigil, '>' | '<' | '@' | '!'))
+    let Some(sigil) = rest
+        .chars()
+        .next()
+        .filter(|sigil| matches!(sigil, '>' | '<' | '@' | '!'))
     else {
         let fault = Fault::new(line.span(), "a statement begins with `>`, `<`, `@` or `!`");
         return Err(fault.maybe_help(meant_statement(statement)));
     };
-    if name.chars().next().is_some_and(|first| !first.is_ascii_uppercase()) {
+    if name
+        .chars()
+        .next()
+        .is_some_and(|first| !first.is_ascii_uppercase())
+    {
         let fault = Fault::new(
             start..start + end,
             "the name of a control connection begins with a capital letter",
@@ -289,7 +323,10 @@ fn meant_statement(statement: &str) -> Option<String> {
         return Some(format!("a reply is expected with `< {}`", shown(word)));
     }
     if (3..=4).contains(&word.len()) && word.bytes().all(|octet| octet.is_ascii_uppercase()) {
-        return Some(format!("a command is sent with `> {}`", shown(statement.trim_end())));
+        return Some(format!(
+            "a command is sent with `> {}`",
+            shown(statement.trim_end())
+        ));
     }
     nearest(word, statement::names().filter(|name| name.len() > 3))
         .map(|known| format!("did you mean `@{known}`?"))
@@ -298,13 +335,21 @@ fn meant_statement(statement: &str) -> Option<String> {
 /// `> LINE`
 fn send(cursor: Cursor<'_>) -> Result<Action, Fault> {
     let rest = cursor.rest();
-    let Some(command) = rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some("")) else {
-        return Err(Fault::new(cursor.here(), "a blank stands between `>` and the line")
-            .help(format!("`> {}`", shown(rest.trim_start()))));
+    let Some(command) = rest
+        .strip_prefix(' ')
+        .or_else(|| rest.is_empty().then_some(""))
+    else {
+        return Err(
+            Fault::new(cursor.here(), "a blank stands between `>` and the line")
+                .help(format!("`> {}`", shown(rest.trim_start()))),
+        );
     };
     let start = cursor.position() + (rest.len() - command.len());
     if let Some(at) = command.find(|character: char| character.is_control() && character != '\t') {
-        let fault = Fault::new(start + at..start + at + 1, "a control character cannot be seen");
+        let fault = Fault::new(
+            start + at..start + at + 1,
+            "a control character cannot be seen",
+        );
         return Err(fault.help("exact octets are sent with `@raw \"…\"`"));
     }
     check_variables(command, start)?;

@@ -2,9 +2,7 @@
 
 use std::str::FromStr as _;
 
-use super::super::{
-    Action, CodePattern, Codes, Connection, Expect, ReplyPattern, Step, TextPattern,
-};
+use super::super::{Action, CodePattern, Codes, Expect, ReplyPattern, Step, TextPattern};
 use super::cursor::Cursor;
 use super::{Fault, Line, Reader, split_connection};
 
@@ -21,7 +19,12 @@ impl Reader<'_, '_> {
         }
         let codes = codes(&mut cursor)?;
         let text = text(&mut cursor)?.map(ReplyPattern::Text);
-        Ok(Action::Expect(Expect { codes, text, should: None, ends: None }))
+        Ok(Action::Expect(Expect {
+            codes,
+            text,
+            should: None,
+            ends: None,
+        }))
     }
 
     fn block(
@@ -65,8 +68,17 @@ impl Reader<'_, '_> {
         let (first, last) = (first?, last?);
         let between = between.into_iter().collect::<Result<_, _>>()?;
         let codes = Codes(vec![code]);
-        let text = Some(ReplyPattern::Block { first, between, last });
-        Ok(Action::Expect(Expect { codes, text, should: None, ends: None }))
+        let text = Some(ReplyPattern::Block {
+            first,
+            between,
+            last,
+        });
+        Ok(Action::Expect(Expect {
+            codes,
+            text,
+            should: None,
+            ends: None,
+        }))
     }
 }
 
@@ -82,12 +94,16 @@ pub(super) fn wish(
         let fault = Fault::new(line.span(), "this is no wish about a reply");
         return Err(fault.help("`!should CODES [TEXT]` or `!ends CODES`"));
     }
-    let connection = name.map(|name| Connection(name.to_owned()));
+    let expected = expected
+        .filter(|step| name.is_none_or(|name| name == step.connection.0))
+        .map(|step| &mut step.action);
     let expected = match expected {
-        Some(Step { connection: about, action: Action::Expect(expected), .. })
-            if connection.as_ref().is_none_or(|connection| connection == about) =>
-        {
-            expected
+        Some(Action::Expect(expected)) => expected,
+        Some(action @ Action::Tls(_)) if word == "ends" && cursor.at_end() => {
+            if let Action::Tls(version) = *action {
+                *action = Action::TlsOrEnd(version);
+            }
+            return Ok(());
         }
         _ => {
             let fault = Fault::new(line.span(), format!("`!{word}` stands right after a `<`"));
@@ -107,7 +123,12 @@ pub(super) fn wish(
         return Err(fault);
     }
     let text = text(&mut cursor)?.map(ReplyPattern::Text);
-    let wish = Expect { codes, text, should: None, ends: None };
+    let wish = Expect {
+        codes,
+        text,
+        should: None,
+        ends: None,
+    };
     expected.should = Some(Box::new((line.number, wish)));
     Ok(())
 }
@@ -129,19 +150,23 @@ fn codes(cursor: &mut Cursor<'_>) -> Result<Codes, Fault> {
     loop {
         cursor.skip_blanks();
         let position = cursor.position();
-        let word =
-            cursor.take_while(|character| !character.is_whitespace() && character != '|');
+        let word = cursor.take_while(|character| !character.is_whitespace() && character != '|');
         if word.is_empty() {
             let fault = Fault::new(cursor.here(), "a reply code is missing here");
             return Err(fault.help("as in `< 200`, `< 125 | 150` or `< 2yz`"));
         }
         let span = cursor.since(position);
-        if word.get(..3).is_some_and(|code| CodePattern::from_str(code).is_ok())
+        if word
+            .get(..3)
+            .is_some_and(|code| CodePattern::from_str(code).is_ok())
             && word[3..].starts_with('-')
         {
             return Err(Fault::new(span, "a reply of several lines has one code"));
         }
-        codes.push(word.parse().map_err(|message: String| Fault::new(span, message))?);
+        codes.push(
+            word.parse()
+                .map_err(|message: String| Fault::new(span, message))?,
+        );
         let mut ahead = cursor.clone();
         ahead.skip_blanks();
         if !ahead.take("|") {

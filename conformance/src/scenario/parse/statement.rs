@@ -10,14 +10,48 @@ use super::{Fault, did_you_mean};
 /// Every word that may follow `@`.
 const NAMES: &[&str] = &[
     // Control connection
-    "raw", "segment", "bytewise", "silent", "closed", "alive", "open", "login", "drop", "tls", "plain",
+    "raw",
+    "segment",
+    "bytewise",
+    "silent",
+    "closed",
+    "alive",
+    "open",
+    "login",
+    "drop",
+    "tls",
+    "plain",
     // Data connection
-    "data", "listen", "connect", "refused", "send", "write", "receive", "read", "close", "reset", "eof",
-    "nodata", "handshake",
+    "data",
+    "listen",
+    "connect",
+    "refused",
+    "send",
+    "write",
+    "receive",
+    "read",
+    "close",
+    "reset",
+    "eof",
+    "nodata",
+    "handshake",
     // Preparation
-    "given", "stored", "missing",
+    "given",
+    "stored",
+    "missing",
     // User steps
-    "put", "append", "get", "resume", "names", "list", "size", "rename", "delete", "mkdir", "rmdir", "cwd",
+    "put",
+    "append",
+    "get",
+    "resume",
+    "names",
+    "list",
+    "size",
+    "rename",
+    "delete",
+    "mkdir",
+    "rmdir",
+    "cwd",
     "fails",
 ];
 
@@ -74,7 +108,10 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
         _ => match user_step(word, &mut cursor, false)? {
             Some(step) => Action::User { step, fails: false },
             None => {
-                let fault = Fault::new(span, format!("there is no statement `@{}`", super::shown(word)));
+                let fault = Fault::new(
+                    span,
+                    format!("there is no statement `@{}`", super::shown(word)),
+                );
                 let meant = did_you_mean(word, names()).map(|help| help.replacen('`', "`@", 1));
                 return Err(fault.maybe_help(meant));
             }
@@ -134,7 +171,10 @@ fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
     if cursor.rest().starts_with('/') {
         let (source, start) = cursor.take_rest();
         if source.len() < 2 || !source.ends_with('/') {
-            let fault = Fault::new(start..start + source.len(), "the regular expression is not closed");
+            let fault = Fault::new(
+                start..start + source.len(),
+                "the regular expression is not closed",
+            );
             return Err(fault.help("it stands between slashes, `/…/`"));
         }
         return cursor.pattern(source, start).map(Receive::Matching);
@@ -160,7 +200,10 @@ fn read(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
     let start = cursor.position();
     let octets = cursor.number()?;
     match octets > CONTENT_LIMIT {
-        true => Err(Fault::new(cursor.since(start), "nobody reads more than 64 MiB at once")),
+        true => Err(Fault::new(
+            cursor.since(start),
+            "nobody reads more than 64 MiB at once",
+        )),
         false => Ok(octets),
     }
 }
@@ -217,7 +260,14 @@ fn user_step(word: &str, cursor: &mut Cursor<'_>, fails: bool) -> Result<Option<
         "list" => UserStep::List(any_number(cursor, Cursor::name)?),
         "size" => {
             let name = cursor.name()?;
-            UserStep::Size(name, if fails && cursor.at_end() { 0 } else { number(cursor)? })
+            UserStep::Size(
+                name,
+                if fails && cursor.at_end() {
+                    0
+                } else {
+                    number(cursor)?
+                },
+            )
         }
         "rename" => UserStep::Rename(cursor.name()?, cursor.name()?),
         "delete" => UserStep::Delete(cursor.name()?),
@@ -230,5 +280,8 @@ fn user_step(word: &str, cursor: &mut Cursor<'_>, fails: bool) -> Result<Option<
 
 /// The content of a step that never gets that far.
 fn nothing() -> Content {
-    Content(vec![Piece { source: Source::Literal(Vec::new()), slice: None }])
+    Content(vec![Piece {
+        source: Source::Literal(Vec::new()),
+        slice: None,
+    }])
 }

@@ -22,7 +22,12 @@ fn with_front(dialogue: &str) -> Result<Scenario, Vec<Diagnostic>> {
 /// The dialogue in canonical layout.
 fn canonical(dialogue: &str) -> String {
     let scenario = with_front(dialogue).unwrap();
-    scenario.steps.iter().map(Step::to_string).collect::<Vec<_>>().join("\n")
+    scenario
+        .steps
+        .iter()
+        .map(Step::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// What is wrong, each with the place it is found at.
@@ -57,6 +62,7 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case(r#"@bytewise "NOOP\r\n" + repeat("a", 3)"#)]
 #[case("@silent 200ms\n@silent 2s")]
 #[case("@closed\n@alive\nB@open\nB@login\n@login\n@drop\n@plain")]
+#[case("@tls\n!ends\nB@tls 1.3\nB!ends")]
 #[case("@tls\n@tls 1.2\n@tls 1.3")]
 #[case("@data\n@data PASV\n@data EPSV\n@data PORT\n@data EPRT")]
 #[case("@listen\n@connect\n@refused\n@handshake\n@close\n@reset\n@eof\n@nodata")]
@@ -94,7 +100,10 @@ fn a_statement_is_written_as_it_was_read(#[case] dialogue: &str) {
 #[case::names("@missing \"plain\"", "@missing plain")]
 #[case::failing("@fails @get a", "@fails get a")]
 #[case::block_without_texts("< 211-\n< 211", "< 211-*\n< 211 *")]
-#[case::comments("# one\n\n@alive\n  # two\n< 211-*\n# three\n\n< 211 End", "@alive\n< 211-*\n< 211 End")]
+#[case::comments(
+    "# one\n\n@alive\n  # two\n< 211-*\n# three\n\n< 211 End",
+    "@alive\n< 211-*\n< 211 End"
+)]
 #[case::line_ends("@alive\r\n> NOOP\r\n", "@alive\n> NOOP")]
 #[case::time("@silent 1000ms", "@silent 1s")]
 fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &str) {
@@ -103,21 +112,56 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 
 #[rstest]
 #[case::no_sigil("NOOP", "a statement begins with `>`, `<`, `@` or `!` at `NOOP`")]
-#[case::lower_name("b> NOOP", "the name of a control connection begins with a capital letter at `b`")]
+#[case::lower_name(
+    "b> NOOP",
+    "the name of a control connection begins with a capital letter at `b`"
+)]
 #[case::no_blank(">NOOP", "a blank stands between `>` and the line at `N`")]
 #[case::control("> a\u{7}b", "a control character cannot be seen at `\u{7}`")]
 #[case::variable("> a ${1}", "`${` opens no variable here at `${`")]
 #[case::no_code("<", "a reply code is missing here at ``")]
-#[case::bad_code("< 20 ok", "`20` is not a reply code: three digits, `50z` or `5yz` at `20`")]
-#[case::bad_second("< 200 | 1000", "`1000` is not a reply code: three digits, `50z` or `5yz` at `1000`")]
+#[case::bad_code(
+    "< 20 ok",
+    "`20` is not a reply code: three digits, `50z` or `5yz` at `20`"
+)]
+#[case::bad_second(
+    "< 200 | 1000",
+    "`1000` is not a reply code: three digits, `50z` or `5yz` at `1000`"
+)]
 #[case::block_of_two("< 211 | 214-x", "a reply of several lines has one code at `214-x`")]
-#[case::open_block("< 211-x\n< a\n> NOOP", "this reply of several lines has no end at `< 211-x`")]
-#[case::others_block("< 211-x\nB< 211 x", "this reply of several lines has no end at `< 211-x`")]
-#[case::regex("< 200 /(/", "the regular expression is broken: unclosed group at `/(/`")]
-#[case::lonely_wish("> A\n!should 200", "`!should` stands right after a `<` at `!should 200`")]
-#[case::others_wish("< 200\nB!should 200", "`!should` stands right after a `<` at `B!should 200`")]
-#[case::two_wishes("< 200\n!should 200\n!should 201", "`!should` stands once, and before `!ends` at `!should 201`")]
-#[case::late_wish("< 200\n!ends 500\n!should 201", "`!should` stands once, and before `!ends` at `!should 201`")]
+#[case::open_block(
+    "< 211-x\n< a\n> NOOP",
+    "this reply of several lines has no end at `< 211-x`"
+)]
+#[case::others_block(
+    "< 211-x\nB< 211 x",
+    "this reply of several lines has no end at `< 211-x`"
+)]
+#[case::regex(
+    "< 200 /(/",
+    "the regular expression is broken: unclosed group at `/(/`"
+)]
+#[case::lonely_wish(
+    "> A\n!should 200",
+    "`!should` stands right after a `<` at `!should 200`"
+)]
+#[case::others_wish(
+    "< 200\nB!should 200",
+    "`!should` stands right after a `<` at `B!should 200`"
+)]
+#[case::two_wishes(
+    "< 200\n!should 200\n!should 201",
+    "`!should` stands once, and before `!ends` at `!should 201`"
+)]
+#[case::late_wish(
+    "< 200\n!ends 500\n!should 201",
+    "`!should` stands once, and before `!ends` at `!should 201`"
+)]
+#[case::tls_wish(
+    "@tls\n!should 200",
+    "`!should` stands right after a `<` at `!should 200`"
+)]
+#[case::late_end("@tls\n!ends 200", "`!ends` stands right after a `<` at `!ends 200`")]
 #[case::no_wish("< 200\n!must 200", "this is no wish about a reply at `!must 200`")]
 #[case::unknown("@recieve *", "there is no statement `@recieve` at `@recieve`")]
 #[case::main_open("@open", "the main connection is open already at `@open`")]
@@ -133,17 +177,35 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 #[case::hex(r#"@send "a\xf""#, r"two hexadecimal digits follow `\x` at `\x`")]
 #[case::joined("@send \"a\"\"b\"", "`\"b\"` does not belong here at `\"a\"\"b\"`")]
 #[case::dangling("@send \"a\" +", "octets are missing here at ``")]
-#[case::backwards("@send pattern(9)[5..4]", "the slice ends before it begins at `[5..4]`")]
+#[case::backwards(
+    "@send pattern(9)[5..4]",
+    "the slice ends before it begins at `[5..4]`"
+)]
 #[case::beyond("@send \"abc\"[..4]", "there are only 3 octets to slice at `[..4]`")]
-#[case::huge("@send pattern(99999999999)", "the content is larger than 64 MiB at `pattern(99999999999)`")]
-#[case::huge_unit("@send repeat(\"ab\", 99999999)[..1]", "the content is larger than 64 MiB at `repeat(\"ab\", 99999999)[..1]`")]
-#[case::overflow("@read 99999999999999999999", "the number is too large at `99999999999999999999`")]
-#[case::much("@read 99999999999", "nobody reads more than 64 MiB at once at `99999999999`")]
+#[case::huge(
+    "@send pattern(99999999999)",
+    "the content is larger than 64 MiB at `pattern(99999999999)`"
+)]
+#[case::huge_unit(
+    "@send repeat(\"ab\", 99999999)[..1]",
+    "the content is larger than 64 MiB at `repeat(\"ab\", 99999999)[..1]`"
+)]
+#[case::overflow(
+    "@read 99999999999999999999",
+    "the number is too large at `99999999999999999999`"
+)]
+#[case::much(
+    "@read 99999999999",
+    "nobody reads more than 64 MiB at once at `99999999999`"
+)]
 #[case::open_regex("@receive /abc", "the regular expression is not closed at `/abc`")]
 #[case::no_glob("@receive has name", "a glob in quotes is missing at `n`")]
 #[case::given("@given name", "the octets of the file are missing at ``")]
 #[case::given_both("@given name/ \"x\"", "a directory has no octets at `name/`")]
-#[case::given_named("B@given a/", "`@given` goes through the runner's own connection at `@given`")]
+#[case::given_named(
+    "B@given a/",
+    "`@given` goes through the runner's own connection at `@given`"
+)]
 #[case::no_name("@delete", "a name is missing at ``")]
 #[case::name(r#"@delete "\xff""#, r#"a name has to be UTF-8 at `"\xff"`"#)]
 #[case::failing("@fails alive", "`alive` is no user step at `alive`")]
@@ -188,7 +250,13 @@ profile = "security"
     assert_eq!(about.covers, ["a", "b"]);
     assert_eq!(about.level, Level::Practice);
     assert_eq!(about.needs, ["REST STREAM"]);
-    assert_eq!(about.axes, Axes { data: true, tls: true });
+    assert_eq!(
+        about.axes,
+        Axes {
+            data: true,
+            tls: true
+        }
+    );
     assert_eq!((about.login, about.barrier), (false, false));
     assert_eq!(about.drivers, [DriverKind::Raw, DriverKind::Suppaftp]);
     assert_eq!(about.profile.as_deref(), Some("security"));
@@ -304,14 +372,26 @@ fn every_example_of_the_readme_parses() {
     assert!(examples >= 2, "the examples are found");
     // Every statement of the tables is one.
     for line in readme.lines().filter_map(|line| line.strip_prefix("| `@")) {
-        let word = line.split(|next: char| !next.is_ascii_lowercase()).next().unwrap();
-        assert!(super::statement::names().any(|name| name == word), "@{word}");
+        let word = line
+            .split(|next: char| !next.is_ascii_lowercase())
+            .next()
+            .unwrap();
+        assert!(
+            super::statement::names().any(|name| name == word),
+            "@{word}"
+        );
     }
     for name in super::statement::names() {
-        assert!(readme.contains(&format!("`@{name}")), "@{name} is not in the README");
+        assert!(
+            readme.contains(&format!("`@{name}")),
+            "@{name} is not in the README"
+        );
     }
     for key in super::front::KEYS {
-        assert!(readme.contains(&format!("`{key}")), "{key} is not in the README");
+        assert!(
+            readme.contains(&format!("`{key}")),
+            "{key} is not in the README"
+        );
     }
 }
 
