@@ -12,7 +12,6 @@ use crate::storage::{MemFs, Storage};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// Control connections at a time; one more is told 421 and closed.
     pub sessions: usize,

@@ -1,4 +1,27 @@
-//! The reference FTP server.
+//! The reference FTP server: complete, strict, and made to be embedded in tests.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), ftpspec_server::StartError> {
+//! use ftpspec_server::storage::MemFs;
+//! use ftpspec_server::{Server, Tls};
+//!
+//! let server = Server::builder()
+//!     .storage(MemFs::new())
+//!     .user("test", "secret")
+//!     .tls(Tls::explicit())
+//!     .start()
+//!     .await?;
+//! let address = server.addresses()[0]; // a free port of 127.0.0.1, and of ::1 where there is one
+//! let trust = server.ca_pem(); // the certificate authority that clients are told to trust
+//! # assert!(address.port() != 0 && trust.is_some());
+//! server.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything that decides ([`wire`], [`pi`]) is pure; everything that waits does not decide. [`storage`] is where files
+//! live, [`auth`] says who may log in, [`dtp`] is what happens to octets on their way over a data connection.
 
 pub mod auth;
 mod config;
@@ -11,7 +34,7 @@ pub mod wire;
 pub use config::{Builder, Limits, StartError};
 pub use net::{CertificateError, Running, Tls};
 
-/// The server; see [`Server::builder`].
+/// The server. Running, it is a [`Running`].
 #[derive(Debug)]
 pub struct Server;
 

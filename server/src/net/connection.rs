@@ -269,7 +269,7 @@ impl Connection {
             self.stream = stream;
             return Ok(());
         };
-        // What was sent behind CCC, before the end of TLS, came protected and stays. But a line must not begin
+        // What was sent behind the command, before the end of TLS, came protected and stays. But a line must not begin
         // protected and end in the clear.
         let reader = &mut self.reader;
         let ending = async {
@@ -302,7 +302,7 @@ impl Connection {
         let (stream, behind) = stream.into_inner().0.into_parts();
         self.reader.feed(&behind);
         self.stream = ControlStream::Clear(stream);
-        self.tls = None;
+        // The TLS settings stay: data connections may still be protected (RFC 4217 §5).
         Ok(())
     }
 
@@ -442,5 +442,31 @@ impl Connection {
         };
         // Whatever fails here, there is nobody left to tell.
         let _ = timeout(PARTING.0, parting).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::running::a_seat;
+    use super::*;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn ten_thousand_connections_fit_into_little_memory() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let link = Link {
+            local: address,
+            peer: address,
+            protected: false,
+        };
+        let seat = a_seat();
+        let serving = Connection::new(stream, link, Arc::default(), seat).run();
+        let size = size_of_val(&serving);
+        assert!(size <= 1536, "{size}");
     }
 }

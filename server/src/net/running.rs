@@ -321,3 +321,20 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
 }
+
+/// A place in a server that listens nowhere.
+#[cfg(test)]
+pub(super) fn a_seat() -> Seat {
+    let storage = Arc::new(crate::storage::MemFs::new());
+    let shared = Arc::new(Shared {
+        authenticator: Arc::new(crate::auth::FixedUsers::on(storage)),
+        limits: Limits::default(),
+        tls: None,
+        passive_ports: None,
+        stop: Arc::new(Notify::new()),
+        stopping: AtomicBool::new(false),
+        sessions: AtomicUsize::new(1),
+        accepted: AtomicU64::new(0),
+    });
+    Seat { shared, number: 1 }
+}

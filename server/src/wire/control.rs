@@ -38,8 +38,10 @@ pub enum ControlEvent {
 /// [`feed`](Self::feed), then ask for events until there is none. Nothing is allocated while nothing is buffered.
 #[derive(Debug, Default)]
 pub struct LineReader {
-    /// Octets after Telnet, not yet returned as lines.
+    /// Octets after Telnet.
     buffer: Vec<u8>,
+    /// Up to here `buffer` was returned as lines already.
+    taken: usize,
     /// Up to here there is no LF in `buffer`.
     scanned: usize,
     /// An over-long line was reported and its end has not come yet.
@@ -88,7 +90,7 @@ impl LineReader {
         let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
             self.scanned = self.buffer.len();
             // One more than the limit: the last octet may be the CR of the line end.
-            if self.scanned > MAX_LINE + 1 {
+            if self.buffered() > MAX_LINE + 1 {
                 self.clear();
                 self.discarding = true;
                 return Some(ControlEvent::Overlong);
@@ -122,7 +124,7 @@ impl LineReader {
     /// Octets held.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.taken
     }
 
     /// Whether nothing has begun: no part of a line, no part of a Telnet command.
@@ -143,6 +145,11 @@ impl LineReader {
             octets
         };
         if !octets.is_empty() {
+            if self.taken > 0 {
+                self.buffer.drain(..self.taken);
+                self.scanned -= self.taken;
+                self.taken = 0;
+            }
             self.buffer.extend_from_slice(octets);
         }
     }
@@ -194,20 +201,26 @@ impl LineReader {
 
     /// Takes the octets before `end`, and the LF there.
     fn take_line(&mut self, end: usize) -> Vec<u8> {
-        self.scanned = 0;
-        if end + 1 == self.buffer.len() {
+        let behind = end + 1;
+        if self.taken == 0 && behind == self.buffer.len() {
             let mut line = std::mem::take(&mut self.buffer);
+            self.scanned = 0;
             line.truncate(end);
             return line;
         }
-        let behind = self.buffer.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.buffer, behind);
-        line.truncate(end);
+        let line = self.buffer[self.taken..end].to_vec();
+        if behind == self.buffer.len() {
+            self.clear();
+        } else {
+            self.taken = behind;
+            self.scanned = behind;
+        }
         line
     }
 
     fn clear(&mut self) {
         self.buffer = Vec::new();
+        self.taken = 0;
         self.scanned = 0;
     }
 }

@@ -1,0 +1,264 @@
+//! A client that does what it is told, octet by octet.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ftpspec_server::Running;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// A connection, protected or not.
+pub(crate) enum Wire {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Gone,
+}
+
+impl Wire {
+    pub(crate) async fn write(&mut self, octets: &[u8]) {
+        match self {
+            Self::Clear(stream) => stream.write_all(octets).await.unwrap(),
+            Self::Tls(stream) => {
+                stream.write_all(octets).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+            Self::Gone => panic!("the connection is gone"),
+        }
+    }
+
+    /// Reads once; 0 at the end, however it came.
+    pub(crate) async fn read(&mut self, to: &mut [u8]) -> usize {
+        match self {
+            Self::Clear(stream) => stream.read(to).await.unwrap_or(0),
+            Self::Tls(stream) => stream.read(to).await.unwrap_or(0),
+            Self::Gone => 0,
+        }
+    }
+
+    /// Reads to the orderly end: under TLS that is close_notify.
+    pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
+        let mut octets = Vec::new();
+        match self {
+            Self::Clear(stream) => stream.read_to_end(&mut octets).await.unwrap(),
+            Self::Tls(stream) => stream.read_to_end(&mut octets).await.unwrap(),
+            Self::Gone => 0,
+        };
+        octets
+    }
+
+    /// Ends what we send; under TLS with close_notify.
+    pub(crate) async fn end(&mut self) {
+        match self {
+            Self::Clear(stream) => stream.shutdown().await.unwrap(),
+            Self::Tls(stream) => stream.shutdown().await.unwrap(),
+            Self::Gone => {}
+        }
+    }
+
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Clear(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Gone => panic!("the connection is gone"),
+        }
+    }
+}
+
+/// TLS as a client of this server speaks it, in one version only.
+pub(crate) fn connector(
+    server: &Running,
+    version: &'static SupportedProtocolVersion,
+) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_slice(server.ca_pem().unwrap().as_bytes()).unwrap();
+    roots.add(ca).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+pub(crate) struct Client {
+    pub(crate) wire: Wire,
+    /// Set by [`protect`](Self::protect): data connections are protected too.
+    pub(crate) tls: Option<TlsConnector>,
+    pub(crate) received: Vec<u8>,
+    server: SocketAddr,
+}
+
+/// A data connection before and after it is there.
+pub(crate) enum Data {
+    Passive(TcpStream),
+    Active(TcpListener),
+}
+
+impl Client {
+    /// Connects and reads the greeting.
+    pub(crate) async fn connect(server: SocketAddr) -> Self {
+        let mut client = Self::open(server).await;
+        assert!(client.reply().await.starts_with("220 "));
+        client
+    }
+
+    /// Connects with implicit TLS.
+    pub(crate) async fn connect_implicit(server: SocketAddr, tls: TlsConnector) -> Self {
+        let mut client = Self::open(server).await;
+        client.shake_hands(tls).await;
+        assert!(client.reply().await.starts_with("220 "));
+        client
+    }
+
+    pub(crate) async fn open(server: SocketAddr) -> Self {
+        Self {
+            wire: Wire::Clear(TcpStream::connect(server).await.unwrap()),
+            tls: None,
+            received: Vec::new(),
+            server,
+        }
+    }
+
+    pub(crate) async fn login(&mut self) {
+        self.expect("USER test", "331").await;
+        self.expect("PASS secret", "230").await;
+        self.expect("TYPE I", "200").await;
+    }
+
+    pub(crate) async fn protect(&mut self, tls: TlsConnector) {
+        self.expect("AUTH TLS", "234").await;
+        self.shake_hands(tls).await;
+        self.protect_data().await;
+    }
+
+    pub(crate) async fn protect_data(&mut self) {
+        self.expect("PBSZ 0", "200").await;
+        self.expect("PROT P", "200").await;
+    }
+
+    pub(crate) async fn shake_hands(&mut self, tls: TlsConnector) {
+        let Wire::Clear(stream) = std::mem::replace(&mut self.wire, Wire::Gone) else {
+            panic!("it is protected already");
+        };
+        let stream = tls
+            .connect(ServerName::from(self.server.ip()), stream)
+            .await
+            .unwrap();
+        self.wire = Wire::Tls(Box::new(stream));
+        self.tls = Some(tls);
+    }
+
+    pub(crate) async fn send(&mut self, command: &str) {
+        self.wire.write(format!("{command}\r\n").as_bytes()).await;
+    }
+
+    /// The next reply, without its last line end; empty at the end of the connection.
+    pub(crate) async fn reply(&mut self) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.received).into_owned();
+            let mut taken = 0;
+            for line in text.split_inclusive("\r\n") {
+                taken += line.len();
+                let ends =
+                    line.as_bytes().get(3) == Some(&b' ') && line[..3].parse::<u16>().is_ok();
+                if ends && line.ends_with("\r\n") {
+                    self.received.drain(..taken);
+                    return text[..taken - 2].to_owned();
+                }
+            }
+            let mut octets = [0; 4096];
+            match self.wire.read(&mut octets).await {
+                0 => return String::new(),
+                count => self.received.extend_from_slice(&octets[..count]),
+            }
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, command: &str) -> String {
+        self.send(command).await;
+        self.reply().await
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&mut self, command: &str, code: &str) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let reply = self.ask(command).await;
+            assert!(reply.starts_with(code), "{caller}: {command}: {reply}");
+            reply
+        }
+    }
+
+    /// EPSV and connecting.
+    pub(crate) async fn passive(&mut self) -> Data {
+        let reply = self.expect("EPSV", "229").await;
+        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+        let address = SocketAddr::new(self.server.ip(), port);
+        Data::Passive(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// Listening and EPRT.
+    pub(crate) async fn active(&mut self) -> Data {
+        let here = self.wire.tcp().local_addr().unwrap().ip();
+        let listener = TcpListener::bind((here, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let family = if here.is_ipv4() { 1 } else { 2 };
+        self.expect(&format!("EPRT |{family}|{here}|{port}|"), "200")
+            .await;
+        Data::Active(listener)
+    }
+
+    /// The data connection of a transfer whose 150 has come.
+    pub(crate) async fn establish(&self, data: Data) -> Wire {
+        let stream = match data {
+            Data::Passive(stream) => stream,
+            Data::Active(listener) => listener.accept().await.unwrap().0,
+        };
+        match &self.tls {
+            None => Wire::Clear(stream),
+            Some(tls) => Wire::Tls(Box::new(
+                tls.connect(ServerName::from(self.server.ip()), stream)
+                    .await
+                    .unwrap(),
+            )),
+        }
+    }
+
+    pub(crate) async fn data(&mut self, active: bool) -> Data {
+        if active {
+            self.active().await
+        } else {
+            self.passive().await
+        }
+    }
+
+    pub(crate) async fn download(&mut self, command: &str, active: bool) -> Vec<u8> {
+        let data = self.data(active).await;
+        self.finish_download(command, data).await
+    }
+
+    pub(crate) async fn finish_download(&mut self, command: &str, data: Data) -> Vec<u8> {
+        self.expect(command, "150").await;
+        let mut data = self.establish(data).await;
+        let octets = data.read_to_end().await;
+        let reply = self.reply().await;
+        assert!(reply.starts_with("226"), "{command}: {reply}");
+        octets
+    }
+
+    pub(crate) async fn upload(&mut self, command: &str, octets: &[u8], active: bool) {
+        let data = self.data(active).await;
+        self.expect(command, "150").await;
+        let mut data = self.establish(data).await;
+        data.write(octets).await;
+        data.end().await;
+        let reply = self.reply().await;
+        assert!(reply.starts_with("226"), "{command}: {reply}");
+    }
+}

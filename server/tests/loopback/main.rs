@@ -1,0 +1,266 @@
+//! The server over real sockets: what only sockets can show.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod client;
+mod hostile;
+mod protected;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ftpspec_server::storage::MemFs;
+use ftpspec_server::{Builder, Limits, Running, Server, Tls};
+use rustls::version::{TLS12, TLS13};
+
+use client::{Client, Data, Wire, connector};
+
+fn builder() -> Builder {
+    Server::builder()
+        .storage(MemFs::new())
+        .user("test", "secret")
+}
+
+async fn start_with_tls() -> Running {
+    builder()
+        .tls(Tls::explicit().named("127.0.0.2"))
+        .allow_ccc()
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn logged_in(server: &Running) -> Client {
+    let mut client = Client::connect(server.addresses()[0]).await;
+    client.login().await;
+    client
+}
+
+/// 300 000 octets with every value in them, more than one chunk.
+fn content() -> Vec<u8> {
+    (0..300_000_u32)
+        .map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect()
+}
+
+async fn carry_everything(mut client: Client, active: bool) {
+    let content = content();
+    client.upload("STOR file", &content, active).await;
+    assert_eq!(client.download("RETR file", active).await, content);
+    assert_eq!(client.expect("SIZE file", "213").await, "213 300000");
+
+    client.expect("REST 299990", "350").await;
+    assert_eq!(
+        client.download("RETR file", active).await,
+        content[299_990..]
+    );
+    client.expect("REST 299990", "350").await;
+    client.upload("STOR file", b"restarted", active).await;
+    client.upload("APPE file", b", appended", active).await;
+    let end = [&content[299_980..299_990], b"restarted, appended"].concat();
+    client.expect("REST 299980", "350").await;
+    assert_eq!(client.download("RETR file", active).await, end);
+
+    client.upload("STOR empty", b"", active).await;
+    assert_eq!(client.download("RETR empty", active).await, b"");
+    assert_eq!(client.download("NLST", active).await, b"empty\r\nfile\r\n");
+    let list = String::from_utf8(client.download("LIST", active).await).unwrap();
+    assert!(
+        list.lines().all(|line| line.starts_with("-rw-r--r-- ")),
+        "{list}"
+    );
+    let facts = String::from_utf8(client.download("MLSD", active).await).unwrap();
+    assert!(facts.contains("size=300009;"), "{facts}");
+
+    client.expect("TYPE A", "200").await;
+    client.upload("STOR text", b"one\r\ntwo\r\n", active).await;
+    assert_eq!(
+        client.download("RETR text", active).await,
+        b"one\r\ntwo\r\n"
+    );
+    client.expect("TYPE I", "200").await;
+    assert_eq!(client.download("RETR text", active).await, b"one\ntwo\n");
+
+    let data = client.data(active).await;
+    client.expect("RETR missing", "550").await;
+    drop(data);
+    client.expect("QUIT", "221").await;
+    assert_eq!(client.reply().await, "");
+}
+
+#[tokio::test]
+async fn files_travel_over_ipv4_and_ipv6_active_and_passive_in_the_clear() {
+    let server = builder().start().await.unwrap();
+    for address in server.addresses() {
+        for active in [false, true] {
+            let mut client = Client::connect(*address).await;
+            client.login().await;
+            carry_everything(client, active).await;
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn files_travel_protected_explicitly_and_implicitly_in_both_versions() {
+    let server = builder()
+        .tls(Tls::explicit())
+        .bind("127.0.0.1:0".parse().unwrap())
+        .bind_implicit("127.0.0.1:0".parse().unwrap())
+        .start()
+        .await
+        .unwrap();
+    for version in [&TLS12, &TLS13] {
+        for active in [false, true] {
+            let mut client = Client::connect(server.addresses()[0]).await;
+            client.protect(connector(&server, version)).await;
+            client.login().await;
+            carry_everything(client, active).await;
+
+            let tls = connector(&server, version);
+            let mut client = Client::connect_implicit(server.implicit_addresses()[0], tls).await;
+            client.protect_data().await;
+            client.login().await;
+            carry_everything(client, active).await;
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn stou_never_takes_a_name_that_is_taken() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOU name", b"first", false).await;
+    client.upload("STOU name", b"second", false).await;
+    assert_eq!(client.download("RETR name", false).await, b"first");
+    assert_eq!(client.download("RETR name.1", false).await, b"second");
+}
+
+#[tokio::test]
+async fn abor_is_answered_while_the_client_does_not_read() {
+    let files = MemFs::new();
+    let server = builder().storage(files).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR large", &vec![0; 64 << 20], false).await;
+    let data = client.passive().await;
+    client.expect("RETR large", "150").await;
+    // As urgent data, the way Python and Ruby send it: without SO_OOBINLINE the LF would be lost.
+    socket2::SockRef::from(client.wire.tcp())
+        .send_out_of_band(b"ABOR\r\n")
+        .unwrap();
+    assert!(client.reply().await.starts_with("426"));
+    assert!(client.reply().await.starts_with("226"));
+    drop(data);
+    client.expect("NOOP", "200").await;
+    assert_eq!(client.expect("SIZE large", "213").await, "213 67108864");
+}
+
+#[tokio::test]
+async fn commands_sent_during_a_transfer_are_done_after_it_in_order() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    client.send("SIZE file").await;
+    client.send("RNFR file").await;
+    client.send("RNTO moved").await;
+    let mut data = client.establish(data).await;
+    data.write(b"content").await;
+    data.end().await;
+    for expected in ["226", "213 7", "350", "250"] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(expected), "{reply} instead of {expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_connection_that_does_not_come_is_425() {
+    let limits = Limits {
+        data_connection: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.expect("EPSV", "229").await;
+    client.expect("NLST", "150").await;
+    assert!(client.reply().await.starts_with("425"));
+
+    let Data::Active(listener) = client.active().await else {
+        panic!("it is active");
+    };
+    drop(listener);
+    client.expect("NLST", "150").await;
+    assert!(client.reply().await.starts_with("425"));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_told_421() {
+    let limits = Limits {
+        idle: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = Client::connect(server.addresses()[0]).await;
+    assert!(client.reply().await.starts_with("421"));
+    assert_eq!(client.reply().await, "");
+}
+
+#[tokio::test]
+async fn a_stopping_server_says_421_and_lets_a_transfer_end() {
+    let server = builder().start().await.unwrap();
+    let mut idle = logged_in(&server).await;
+    let mut busy = logged_in(&server).await;
+    let data = busy.passive().await;
+    busy.expect("STOR file", "150").await;
+    let mut data = busy.establish(data).await;
+    assert_eq!(server.sessions(), 2);
+    let stopping = tokio::spawn(server.stop());
+    assert!(idle.reply().await.starts_with("421"));
+    assert_eq!(idle.reply().await, "");
+    data.write(b"late").await;
+    data.end().await;
+    assert!(busy.reply().await.starts_with("226"));
+    assert!(busy.reply().await.starts_with("421"));
+    drop((idle, busy));
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn passive_ports_stay_in_their_range() {
+    // A free port of this moment; another process may take it, which the server must then say.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    let server = builder()
+        .bind("127.0.0.1:0".parse().unwrap())
+        .passive_ports(port..=port)
+        .start()
+        .await
+        .unwrap();
+    let mut client = logged_in(&server).await;
+    assert!(
+        client.ask("EPSV").await.starts_with('4'),
+        "the port is taken"
+    );
+    drop(free);
+    client
+        .expect(
+            "EPSV",
+            &format!("229 Entering Extended Passive Mode (|||{port}|)"),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_421() {
+    let limits = Limits {
+        sessions: 1,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let _first = Client::connect(server.addresses()[0]).await;
+    let address: SocketAddr = server.addresses()[0];
+    let mut second = Client::open(address).await;
+    assert!(second.reply().await.starts_with("421"));
+    assert_eq!(second.reply().await, "");
+    assert!(matches!(second.wire, Wire::Clear(_)));
+}

@@ -1,0 +1,150 @@
+//! TLS: injection, its end, resumption and truncation.
+
+use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, SupportedProtocolVersion};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::client::{Client, Wire, connector};
+use crate::{logged_in, start_with_tls};
+
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+#[tokio::test]
+async fn what_is_sent_behind_auth_never_becomes_a_command() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        // One segment: the server has read the USER when it answers AUTH.
+        client.wire.write(b"AUTH TLS\r\nUSER test\r\n").await;
+        assert!(client.reply().await.starts_with("234"));
+        client.shake_hands(connector(&server, version)).await;
+        // Had it been taken, this would be 331 for the USER, and 230 for the PASS.
+        client.expect("PASS secret", "503").await;
+    }
+}
+
+#[tokio::test]
+async fn after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        let Wire::Tls(stream) = std::mem::replace(&mut client.wire, Wire::Gone) else {
+            panic!("it is protected");
+        };
+        let (mut tcp, mut tls) = stream.into_inner();
+        let mut octets = Vec::new();
+        std::io::Write::write_all(&mut tls.writer(), b"CCC\r\n").unwrap();
+        tls.send_close_notify();
+        while tls.wants_write() {
+            tls.write_tls(&mut octets).unwrap();
+        }
+        octets.extend_from_slice(b"NOOP\r\n");
+        tcp.write_all(&octets).await.unwrap();
+        // The 200 to CCC and the server's close_notify are protected, what follows is not.
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n") || received.is_empty() {
+            tokio::io::AsyncReadExt::read_buf(&mut tcp, &mut received)
+                .await
+                .unwrap();
+        }
+        let replies = String::from_utf8_lossy(&received);
+        let clear = replies.lines().last().unwrap();
+        assert!(clear.contains("200 "), "{replies}");
+        client.wire = Wire::Clear(tcp);
+        client.tls = None;
+        client.expect("PWD", "257").await;
+        client.expect("QUIT", "221").await;
+    }
+}
+
+#[tokio::test]
+async fn data_connections_resume_the_session_of_the_control_connection_again_and_again() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        for name in ["a", "b", "c"] {
+            let data = client.passive().await;
+            client.expect(&format!("STOR {name}"), "150").await;
+            let mut data = client.establish(data).await;
+            let Wire::Tls(stream) = &data else {
+                panic!("it is protected");
+            };
+            let kind = stream.get_ref().1.handshake_kind();
+            assert_eq!(kind, Some(HandshakeKind::Resumed), "{version:?} {name}");
+            data.end().await;
+            assert!(client.reply().await.starts_with("226"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_may_shake_hands_before_it_sends_the_command() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        let data = client.passive().await;
+        let mut data = client.establish(data).await;
+        client.expect("STOR early", "150").await;
+        data.write(b"bird").await;
+        data.end().await;
+        assert!(client.reply().await.starts_with("226"));
+        assert_eq!(client.download("RETR early", false).await, b"bird");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        client.upload("STOR file", b"old", false).await;
+        let data = client.passive().await;
+        client.expect("STOR file", "150").await;
+        let mut data = client.establish(data).await;
+        data.write(b"new and cut").await;
+        let Wire::Tls(stream) = data else {
+            panic!("it is protected");
+        };
+        drop(stream.into_inner().0);
+        assert!(client.reply().await.starts_with("426"));
+        assert_eq!(client.download("RETR file", false).await, b"old");
+    }
+}
+
+#[tokio::test]
+async fn prot_c_is_clear_data_beside_a_protected_control_connection() {
+    let server = start_with_tls().await;
+    let mut client = Client::connect(server.addresses()[0]).await;
+    client.protect(connector(&server, &TLS13)).await;
+    client.login().await;
+    client.expect("PROT C", "200").await;
+    client.tls = None;
+    client
+        .upload("STOR file", b"\x16\x03 is no TLS record", false)
+        .await;
+    let octets = client.download("RETR file", false).await;
+    assert_eq!(octets, b"\x16\x03 is no TLS record");
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_no_tls_after_234_is_closed() {
+    let server = start_with_tls().await;
+    let mut client = Client::connect(server.addresses()[0]).await;
+    client.expect("AUTH TLS", "234").await;
+    client.send("USER test").await;
+    let mut rest = [0; 64];
+    // An alert may come, a reply must not.
+    while let count @ 1.. = client.wire.read(&mut rest).await {
+        assert_eq!(rest[0], 0x15, "{}", rest[..count].escape_ascii());
+    }
+    let mut other = logged_in(&server).await;
+    other.expect("NOOP", "200").await;
+}
