@@ -1,1 +1,75 @@
-//! Who speaks to the server.
+//! Who speaks to the server: raw octets, or a client somebody else wrote.
+//!
+//! Everything here writes down what happens as it happens ([`Recorder`]); nothing here knows what was right. A peer is
+//! hostile: each wait has a time-out ([`Timeouts`]), each buffer a limit.
+
+mod address;
+mod control;
+mod data;
+mod recorder;
+mod tls;
+mod wire;
+
+pub use address::{eprt_argument, extended_passive_port, passive_address, port_argument};
+pub use control::{ConnectError, Control};
+pub use data::DataPort;
+pub use recorder::Recorder;
+pub use tls::{TlsClient, Trust};
+
+use std::time::Duration;
+
+/// How long each kind of wait may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a control or passive data connection stands.
+    pub connect: Duration,
+    /// Until a whole reply is there, counted anew for each reply.
+    pub reply: Duration,
+    /// Until the server opens its data connection, and between octets on it.
+    pub data: Duration,
+    /// Until a TLS handshake or a close_notify is done.
+    pub handshake: Duration,
+    /// How long nothing must come where nothing is expected and no time is given.
+    pub quiet: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let five = Duration::from_secs(5);
+        Self {
+            connect: five,
+            reply: five,
+            data: five,
+            handshake: five,
+            quiet: Duration::from_millis(300),
+        }
+    }
+}
+
+impl Timeouts {
+    /// The same patience for a target this far away: a step may need some round trips, a local one costs none.
+    #[must_use]
+    pub fn for_round_trip(self, round_trip: Duration) -> Self {
+        let more = round_trip.min(Duration::from_secs(2)).saturating_mul(8);
+        Self {
+            connect: self.connect + more,
+            reply: self.reply + more,
+            data: self.data + more,
+            handshake: self.handshake + more,
+            quiet: self.quiet + more / 4,
+        }
+    }
+}
+
+/// Why a step could not be done. What happened is in the transcript already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// What was waited for did not come.
+    TimedOut,
+    /// The control connection has ended.
+    Ended,
+    /// What came, or did not, cannot be gone on with.
+    Broken,
+    /// The tester's own trouble.
+    Trouble(String),
+}

@@ -1,0 +1,97 @@
+//! Addresses as they travel in PORT, EPRT and the replies 227 and 229.
+//!
+//! Reading is lenient, to be able to go on; whether the form was right is for a judge to say.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The argument of PORT, `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2); `None` for an IPv6 address, which it cannot say.
+#[must_use]
+pub fn port_argument(address: SocketAddr) -> Option<String> {
+    let IpAddr::V4(ip) = address.ip().to_canonical() else {
+        return None;
+    };
+    let [a, b, c, d] = ip.octets();
+    let [high, low] = address.port().to_be_bytes();
+    Some(format!("{a},{b},{c},{d},{high},{low}"))
+}
+
+/// The argument of EPRT, `|1|127.0.0.1|p|` (RFC 2428 §2).
+#[must_use]
+pub fn eprt_argument(address: SocketAddr) -> String {
+    let ip = address.ip().to_canonical();
+    let family = if ip.is_ipv4() { 1 } else { 2 };
+    format!("|{family}|{ip}|{}|", address.port())
+}
+
+/// The address in the text of a 227: its first six numbers with commas between them. RFC 1123 §4.1.2.6 has clients
+/// look for the digits because the text around them was never settled.
+#[must_use]
+pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
+    let is_part = |c: char| c.is_ascii_digit() || c == ',';
+    text.split(|c: char| !is_part(c)).find_map(|run| {
+        let numbers: Vec<u8> =
+            run.trim_matches(',').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let [a, b, c, d, high, low] = *numbers.as_slice() else {
+            return None;
+        };
+        Some((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])))
+    })
+}
+
+/// The port in the text of a 229, `(|||port|)` with any delimiter (RFC 2428 §3).
+#[must_use]
+pub fn extended_passive_port(text: &str) -> Option<u16> {
+    let inside = text.split_once('(')?.1.split_once(')')?.0;
+    let delimiter = inside.chars().next()?;
+    let digits = inside.strip_prefix(delimiter)?.trim_matches(delimiter);
+    // Some servers fill in family and address, which RFC 2428 §3 wants empty.
+    digits.rsplit(delimiter).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_says_an_ipv4_address_and_no_other() {
+        assert_eq!(
+            port_argument(SocketAddr::from(([127, 0, 0, 1], 258))).as_deref(),
+            Some("127,0,0,1,1,2")
+        );
+        assert_eq!(port_argument(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 258))), None);
+    }
+
+    #[test]
+    fn eprt_says_the_family() {
+        assert_eq!(eprt_argument(SocketAddr::from(([127, 0, 0, 1], 258))), "|1|127.0.0.1|258|");
+        assert_eq!(
+            eprt_argument(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 258))),
+            "|2|::1|258|"
+        );
+    }
+
+    #[test]
+    fn a_227_is_found_with_and_without_parentheses() {
+        let wanted = Some((Ipv4Addr::LOCALHOST, 0x1234));
+        assert_eq!(passive_address("Entering Passive Mode (127,0,0,1,18,52)."), wanted);
+        assert_eq!(passive_address("Entering Passive Mode. 127,0,0,1,18,52"), wanted);
+        assert_eq!(passive_address("=127,0,0,1,18,52"), wanted);
+    }
+
+    #[test]
+    fn a_227_that_names_no_address_is_none() {
+        for text in ["", "(1,2,3,4,5)", "(256,0,0,1,1,1)", "(1,2,3,4,5,6,7)", "(a,b)", ",,,,,"] {
+            assert_eq!(passive_address(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_229_names_its_port_between_any_delimiters() {
+        assert_eq!(extended_passive_port("Entering (|||6446|)"), Some(6446));
+        assert_eq!(extended_passive_port("(!!!6446!)"), Some(6446));
+        assert_eq!(extended_passive_port("(|1|127.0.0.1|6446|)"), Some(6446));
+        for text in ["", "()", "(||||)", "|||6446|", "(|||99999|)", "(é)"] {
+            assert_eq!(extended_passive_port(text), None, "{text}");
+        }
+    }
+}

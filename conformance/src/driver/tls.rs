@@ -1,0 +1,173 @@
+//! TLS as a client: whom to trust, and one session store for each control connection (RFC 4217 §10.2: servers may want
+//! the data connection to resume the control connection's session).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, RootCertStore,
+    SignatureScheme,
+};
+
+use crate::scenario::TlsVersion;
+use crate::transcript::TlsFacts;
+
+/// Which certificates are accepted.
+#[derive(Debug, Clone, Default)]
+pub enum Trust {
+    /// Any: a server under test seldom has a certificate somebody vouches for. The transcript says that nothing was
+    /// verified.
+    #[default]
+    Anything,
+    /// Those that chain to one of these.
+    Authorities(Arc<RootCertStore>),
+}
+
+impl Trust {
+    /// The authorities in a PEM file.
+    ///
+    /// # Errors
+    /// When it holds no certificate, or one that cannot be an authority.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| format!("CA: {error}"))?;
+            roots.add(certificate).map_err(|error| format!("CA: {error}"))?;
+        }
+        if roots.is_empty() {
+            return Err("CA: no certificate in it".into());
+        }
+        Ok(Self::Authorities(Arc::new(roots)))
+    }
+}
+
+/// The TLS side of one control connection and its data connections.
+#[derive(Clone)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    trust: Trust,
+}
+
+impl TlsClient {
+    /// A client that has no session yet and asks for this server by name.
+    ///
+    /// # Errors
+    /// When rustls refuses the configuration.
+    pub fn new(trust: &Trust, host: &str, ip: IpAddr) -> Result<Self, String> {
+        let name =
+            ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(ip));
+        Ok(Self { config: configure(trust, None)?, name, trust: trust.clone() })
+    }
+
+    /// The same client held to one version of TLS, or free again; it forgets its sessions.
+    ///
+    /// # Errors
+    /// When rustls refuses the configuration.
+    pub fn held_to(&mut self, version: Option<TlsVersion>) -> Result<(), String> {
+        self.config = configure(&self.trust, version)?;
+        Ok(())
+    }
+
+    /// Whether nothing is verified.
+    #[must_use]
+    pub fn trusts_anything(&self) -> bool {
+        matches!(self.trust, Trust::Anything)
+    }
+
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        self.config.clone()
+    }
+
+    pub(super) fn name(&self) -> ServerName<'static> {
+        self.name.clone()
+    }
+}
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClient").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a finished handshake settled.
+pub(super) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
+    TlsFacts {
+        data,
+        version: match session.protocol_version() {
+            Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2".into(),
+            Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3".into(),
+            other => format!("{other:?}"),
+        },
+        suite: session
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+    }
+}
+
+fn configure(trust: &Trust, version: Option<TlsVersion>) -> Result<Arc<ClientConfig>, String> {
+    let versions: &[&rustls::SupportedProtocolVersion] = match version {
+        None => rustls::ALL_VERSIONS,
+        Some(TlsVersion::V12) => &[&rustls::version::TLS12],
+        Some(TlsVersion::V13) => &[&rustls::version::TLS13],
+    };
+    // Named outright: `builder()` panics when two providers are compiled in.
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions)
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(match trust {
+        Trust::Authorities(roots) => {
+            builder.with_root_certificates(roots.clone()).with_no_client_auth()
+        }
+        Trust::Anything => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Gullible(provider)))
+            .with_no_client_auth(),
+    }))
+}
+
+/// Believes every certificate, but not every signature: a server that does not own its key is broken.
+#[derive(Debug)]
+struct Gullible(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Gullible {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

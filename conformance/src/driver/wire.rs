@@ -1,0 +1,230 @@
+//! One TCP connection, in clear or under TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::tls::{TlsClient, facts};
+use crate::transcript::{End, Manner, Side, TlsFacts};
+
+/// One TCP connection, in clear or under TLS.
+#[derive(Debug)]
+pub(super) enum Wire {
+    /// Octets as they are.
+    Clear(TcpStream),
+    /// Octets under TLS.
+    Tls(Box<TlsStream<RecordGate>>),
+    /// Nothing any more.
+    Closed,
+}
+
+impl Wire {
+    /// Reads some octets, at least one. Cancel safe.
+    pub(super) async fn read(&mut self, into: &mut [u8]) -> Result<usize, End> {
+        let read = match self {
+            Self::Clear(tcp) => tcp.read(into).await,
+            Self::Tls(tls) => tls.read(into).await,
+            Self::Closed => return Err(End { by: Side::Us, how: Manner::Clean }),
+        };
+        let how = match read {
+            Ok(0) => Manner::Clean,
+            Ok(octets) => return Ok(octets),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Manner::NoCloseNotify,
+            Err(_) => Manner::Reset,
+        };
+        Err(End { by: Side::Server, how })
+    }
+
+    /// Writes some of the octets. Cancel safe.
+    pub(super) async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(tcp) => tcp.write(octets).await,
+            Self::Tls(tls) => tls.write(octets).await,
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Writes all octets and hands them to TCP, in one segment as far as they fit.
+    pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Clear(tcp) => tcp.write_all(octets).await,
+            Self::Tls(tls) => {
+                tls.write_all(octets).await?;
+                tls.flush().await
+            }
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Hands everything written to TCP.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tls(tls) => tls.flush().await,
+            Self::Clear(_) | Self::Closed => Ok(()),
+        }
+    }
+
+    /// Shakes hands. When that fails the connection is closed.
+    pub(super) async fn handshake(
+        &mut self,
+        client: &TlsClient,
+        data: bool,
+        patience: Duration,
+    ) -> Result<TlsFacts, Handshake> {
+        let Self::Clear(tcp) = std::mem::replace(self, Self::Closed) else {
+            return Err(Handshake::Failed("the connection is not in clear".into()));
+        };
+        let connector = TlsConnector::from(client.config());
+        match timeout(patience, connector.connect(client.name(), RecordGate::new(tcp))).await {
+            Err(_) => Err(Handshake::TimedOut),
+            Ok(Err(error)) => Err(Handshake::Failed(error.to_string())),
+            Ok(Ok(tls)) => {
+                let facts = facts(tls.get_ref().1, data);
+                *self = Self::Tls(Box::new(tls));
+                Ok(facts)
+            }
+        }
+    }
+
+    /// Whether TLS is on.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Goes back to clear text (RFC 4217 §12.3): sends close_notify and waits for the peer's. Tells whether it came.
+    pub(super) async fn back_to_clear(&mut self, patience: Duration) -> bool {
+        let Self::Tls(mut tls) = std::mem::replace(self, Self::Closed) else {
+            return false;
+        };
+        let farewell = async {
+            // The gate keeps TCP open: this is close_notify alone.
+            tls.shutdown().await?;
+            let mut late = [0; 1024];
+            while tls.read(&mut late).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let clean = matches!(timeout(patience, farewell).await, Ok(Ok(())));
+        *self = Self::Clear(tls.into_inner().0.tcp);
+        clean
+    }
+
+    /// Ends our direction: close_notify under TLS, then FIN.
+    pub(super) async fn finish(&mut self, patience: Duration) -> io::Result<()> {
+        let end = async {
+            match self {
+                Self::Clear(tcp) => tcp.shutdown().await,
+                Self::Tls(tls) => {
+                    tls.shutdown().await?;
+                    tls.get_mut().0.tcp.shutdown().await
+                }
+                Self::Closed => Ok(()),
+            }
+        };
+        timeout(patience, end).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Takes what the peer still sends, out of sight, until it closes or patience ends. Closing a socket with unread
+    /// octets (TLS 1.3 tickets are enough) makes a reset, which may destroy what we sent last.
+    pub(super) fn linger(&mut self, patience: Duration) {
+        let mut wire = std::mem::replace(self, Self::Closed);
+        tokio::spawn(timeout(patience, async move {
+            let mut unseen = [0; 4096];
+            while wire.read(&mut unseen).await.is_ok() {}
+        }));
+    }
+
+    /// Ends the connection with a TCP reset.
+    pub(super) fn reset(&mut self) -> io::Result<()> {
+        match std::mem::replace(self, Self::Closed) {
+            Self::Clear(tcp) => tcp.set_zero_linger(),
+            Self::Tls(tls) => tls.get_ref().0.tcp.set_zero_linger(),
+            Self::Closed => Ok(()),
+        }
+    }
+}
+
+/// Why a handshake did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Handshake {
+    /// The peer said nothing.
+    TimedOut,
+    /// What rustls or the system said.
+    Failed(String),
+}
+
+/// Never lets the TLS stack read beyond the current record. Without it, clear text that follows close_notify in the
+/// same segment would be swallowed (RFC 4217 §12.3).
+#[derive(Debug)]
+pub(super) struct RecordGate {
+    tcp: TcpStream,
+    header: [u8; HEADER],
+    have: usize,
+    left: usize,
+}
+
+/// Content type, version, length (RFC 8446 §5.1).
+const HEADER: usize = 5;
+
+impl RecordGate {
+    fn new(tcp: TcpStream) -> Self {
+        Self { tcp, header: [0; HEADER], have: 0, left: 0 }
+    }
+
+    fn passed(&mut self, octets: &[u8]) {
+        if self.left > 0 {
+            self.left -= octets.len();
+            return;
+        }
+        for octet in octets {
+            self.header[self.have] = *octet;
+            self.have += 1;
+        }
+        if self.have == HEADER {
+            self.left = usize::from(u16::from_be_bytes([self.header[3], self.header[4]]));
+            self.have = 0;
+        }
+    }
+}
+
+impl AsyncRead for RecordGate {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let gate = self.get_mut();
+        let wanted = if gate.left > 0 { gate.left } else { HEADER - gate.have };
+        let mut part = ReadBuf::new(into.initialize_unfilled_to(wanted.min(into.remaining())));
+        ready!(Pin::new(&mut gate.tcp).poll_read(context, &mut part))?;
+        gate.passed(part.filled());
+        let read = part.filled().len();
+        into.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for RecordGate {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(context)
+    }
+
+    /// Keeps TCP open; who wants FIN asks the stream itself.
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
