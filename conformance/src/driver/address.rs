@@ -29,8 +29,12 @@ pub fn eprt_argument(address: SocketAddr) -> String {
 pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
     text.split(|c: char| !is_part(c)).find_map(|run| {
-        let numbers: Vec<u8> =
-            run.trim_matches(',').split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let numbers: Vec<u8> = run
+            .trim_matches(',')
+            .split(',')
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
         let [a, b, c, d, high, low] = *numbers.as_slice() else {
             return None;
         };
@@ -58,12 +62,18 @@ mod tests {
             port_argument(SocketAddr::from(([127, 0, 0, 1], 258))).as_deref(),
             Some("127,0,0,1,1,2")
         );
-        assert_eq!(port_argument(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 258))), None);
+        assert_eq!(
+            port_argument(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 258))),
+            None
+        );
     }
 
     #[test]
     fn eprt_says_the_family() {
-        assert_eq!(eprt_argument(SocketAddr::from(([127, 0, 0, 1], 258))), "|1|127.0.0.1|258|");
+        assert_eq!(
+            eprt_argument(SocketAddr::from(([127, 0, 0, 1], 258))),
+            "|1|127.0.0.1|258|"
+        );
         assert_eq!(
             eprt_argument(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 258))),
             "|2|::1|258|"
@@ -73,14 +83,27 @@ mod tests {
     #[test]
     fn a_227_is_found_with_and_without_parentheses() {
         let wanted = Some((Ipv4Addr::LOCALHOST, 0x1234));
-        assert_eq!(passive_address("Entering Passive Mode (127,0,0,1,18,52)."), wanted);
-        assert_eq!(passive_address("Entering Passive Mode. 127,0,0,1,18,52"), wanted);
+        assert_eq!(
+            passive_address("Entering Passive Mode (127,0,0,1,18,52)."),
+            wanted
+        );
+        assert_eq!(
+            passive_address("Entering Passive Mode. 127,0,0,1,18,52"),
+            wanted
+        );
         assert_eq!(passive_address("=127,0,0,1,18,52"), wanted);
     }
 
     #[test]
     fn a_227_that_names_no_address_is_none() {
-        for text in ["", "(1,2,3,4,5)", "(256,0,0,1,1,1)", "(1,2,3,4,5,6,7)", "(a,b)", ",,,,,"] {
+        for text in [
+            "",
+            "(1,2,3,4,5)",
+            "(256,0,0,1,1,1)",
+            "(1,2,3,4,5,6,7)",
+            "(a,b)",
+            ",,,,,",
+        ] {
             assert_eq!(passive_address(text), None, "{text}");
         }
     }

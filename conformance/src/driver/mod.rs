@@ -7,14 +7,18 @@ mod address;
 mod control;
 mod data;
 mod recorder;
+mod suppaftp;
 mod tls;
+mod user;
 mod wire;
 
+pub(crate) use self::suppaftp::{Client, Suppaftp};
 pub use address::{eprt_argument, extended_passive_port, passive_address, port_argument};
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
+pub(crate) use user::{Told, Wish};
 
 use std::time::Duration;
 
@@ -72,4 +76,33 @@ pub enum Fault {
     Broken,
     /// The tester's own trouble.
     Trouble(String),
+}
+
+/// Why something before the dialogue did not work out.
+#[derive(Debug)]
+pub(crate) enum Setback {
+    /// No connection.
+    Gone(String),
+    /// The server will not have it, in words.
+    Refused(String),
+    /// The tester's own trouble.
+    Trouble(String),
+}
+
+impl Setback {
+    /// Tells of a fault while `what` was done.
+    pub(crate) fn of(what: &str, fault: Fault) -> Self {
+        Self::Refused(match fault {
+            Fault::Trouble(trouble) => return Self::Trouble(trouble),
+            Fault::TimedOut => format!("{what}: no answer in time"),
+            Fault::Ended => format!("{what}: the server closed the control connection"),
+            Fault::Broken => format!("{what}: failed"),
+        })
+    }
+}
+
+impl From<ConnectError> for Setback {
+    fn from(error: ConnectError) -> Self {
+        Self::Gone(error.to_string())
+    }
 }

@@ -1,5 +1,6 @@
 //! Where events are written down while a scenario is played.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,6 +18,7 @@ struct Inner {
     began: Instant,
     line: AtomicU32,
     events: Mutex<Vec<Event>>,
+    variables: Mutex<BTreeMap<String, String>>,
 }
 
 impl Default for Recorder {
@@ -25,6 +27,7 @@ impl Default for Recorder {
             began: Instant::now(),
             line: AtomicU32::new(0),
             events: Mutex::default(),
+            variables: Mutex::default(),
         }))
     }
 }
@@ -45,7 +48,21 @@ impl Recorder {
     pub fn record(&self, connection: &Connection, what: What) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let line = self.line();
-        self.events().push(Event { at, connection: connection.clone(), line, what });
+        self.events().push(Event {
+            at,
+            connection: connection.clone(),
+            line,
+            what,
+        });
+    }
+
+    /// The variables the dialogue begins with.
+    pub fn begin_with(&self, variables: BTreeMap<String, String>) {
+        *self
+            .0
+            .variables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = variables;
     }
 
     /// Everything so far.
@@ -54,6 +71,12 @@ impl Recorder {
         Transcript {
             name: name.to_owned(),
             variant: variant.to_owned(),
+            variables: self
+                .0
+                .variables
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             events: self.events().clone(),
         }
     }

@@ -37,7 +37,9 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| format!("CA: {error}"))?;
-            roots.add(certificate).map_err(|error| format!("CA: {error}"))?;
+            roots
+                .add(certificate)
+                .map_err(|error| format!("CA: {error}"))?;
         }
         if roots.is_empty() {
             return Err("CA: no certificate in it".into());
@@ -60,9 +62,12 @@ impl TlsClient {
     /// # Errors
     /// When rustls refuses the configuration.
     pub fn new(trust: &Trust, host: &str, ip: IpAddr) -> Result<Self, String> {
-        let name =
-            ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(ip));
-        Ok(Self { config: configure(trust, None)?, name, trust: trust.clone() })
+        let name = ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(ip));
+        Ok(Self {
+            config: configure(trust, None)?,
+            name,
+            trust: trust.clone(),
+        })
     }
 
     /// The same client held to one version of TLS, or free again; it forgets its sessions.
@@ -91,7 +96,9 @@ impl TlsClient {
 
 impl fmt::Debug for TlsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsClient").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("TlsClient")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -123,9 +130,9 @@ fn configure(trust: &Trust, version: Option<TlsVersion>) -> Result<Arc<ClientCon
         .with_protocol_versions(versions)
         .map_err(|error| error.to_string())?;
     Ok(Arc::new(match trust {
-        Trust::Authorities(roots) => {
-            builder.with_root_certificates(roots.clone()).with_no_client_auth()
-        }
+        Trust::Authorities(roots) => builder
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth(),
         Trust::Anything => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Gullible(provider)))
@@ -155,7 +162,12 @@ impl ServerCertVerifier for Gullible {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -164,7 +176,12 @@ impl ServerCertVerifier for Gullible {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -31,7 +31,12 @@ impl Wire {
         let read = match self {
             Self::Clear(tcp) => tcp.read(into).await,
             Self::Tls(tls) => tls.read(into).await,
-            Self::Closed => return Err(End { by: Side::Us, how: Manner::Clean }),
+            Self::Closed => {
+                return Err(End {
+                    by: Side::Us,
+                    how: Manner::Clean,
+                });
+            }
         };
         let how = match read {
             Ok(0) => Manner::Clean,
@@ -39,7 +44,10 @@ impl Wire {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Manner::NoCloseNotify,
             Err(_) => Manner::Reset,
         };
-        Err(End { by: Side::Server, how })
+        Err(End {
+            by: Side::Server,
+            how,
+        })
     }
 
     /// Writes some of the octets. Cancel safe.
@@ -82,7 +90,12 @@ impl Wire {
             return Err(Handshake::Failed("the connection is not in clear".into()));
         };
         let connector = TlsConnector::from(client.config());
-        match timeout(patience, connector.connect(client.name(), RecordGate::new(tcp))).await {
+        match timeout(
+            patience,
+            connector.connect(client.name(), RecordGate::new(tcp)),
+        )
+        .await
+        {
             Err(_) => Err(Handshake::TimedOut),
             Ok(Err(error)) => Err(Handshake::Failed(error.to_string())),
             Ok(Ok(tls)) => {
@@ -127,7 +140,9 @@ impl Wire {
                 Self::Closed => Ok(()),
             }
         };
-        timeout(patience, end).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        timeout(patience, end)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Takes what the peer still sends, out of sight, until it closes or patience ends. Closing a socket with unread
@@ -174,7 +189,12 @@ const HEADER: usize = 5;
 
 impl RecordGate {
     fn new(tcp: TcpStream) -> Self {
-        Self { tcp, header: [0; HEADER], have: 0, left: 0 }
+        Self {
+            tcp,
+            header: [0; HEADER],
+            have: 0,
+            left: 0,
+        }
     }
 
     fn passed(&mut self, octets: &[u8]) {
@@ -200,7 +220,11 @@ impl AsyncRead for RecordGate {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let gate = self.get_mut();
-        let wanted = if gate.left > 0 { gate.left } else { HEADER - gate.have };
+        let wanted = if gate.left > 0 {
+            gate.left
+        } else {
+            HEADER - gate.have
+        };
         let mut part = ReadBuf::new(into.initialize_unfilled_to(wanted.min(into.remaining())));
         ready!(Pin::new(&mut gate.tcp).poll_read(context, &mut part))?;
         gate.passed(part.filled());

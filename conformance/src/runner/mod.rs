@@ -9,9 +9,20 @@
 //! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
 //! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
 
+mod plan;
+mod play;
+mod player;
+mod run;
+mod session;
+mod user;
 mod variant;
+mod workshop;
 
 pub use crate::verdict::Stop;
+pub use plan::{Plan, Selection, Skipped, plan};
+pub use play::{Manner, play};
+pub use run::run_all;
+pub(crate) use session::Session;
 pub use variant::{NoVariant, Protection, Variant};
 
 use std::sync::Arc;

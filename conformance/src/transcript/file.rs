@@ -1,11 +1,31 @@
-//! Transcripts as files: JSON lines with a versioned header.
-use super::Transcript;
+//! Transcripts as files: JSON lines, first a header with the version of the format, then one event a line.
+//!
+//! A newer minor version may add events and fields; a newer major version is refused, because guessing at evidence is
+//! worse than having none.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Transcript};
 
 /// `major.minor` of the format written.
 pub const FORMAT: (u32, u32) = (1, 0);
+
 /// Why a transcript cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
+    /// There is no header.
+    #[error("transcript: it is empty, not even a header line")]
+    Empty,
+    /// A newer program wrote it.
+    #[error("transcript: format {major}.{minor}, and this program reads up to {}.x", FORMAT.0)]
+    Newer {
+        /// Its major version.
+        major: u32,
+        /// Its minor version.
+        minor: u32,
+    },
     /// A line is no JSON of this format.
     #[error("transcript line {line}: {problem}")]
     Line {
@@ -15,17 +35,210 @@ pub enum ReadError {
         problem: String,
     },
 }
+
 /// As JSON lines.
 #[must_use]
 pub fn write(transcript: &Transcript) -> String {
-    let _ = transcript;
-    unimplemented!("helper B")
+    let header = Header {
+        version: Version {
+            major: FORMAT.0,
+            minor: FORMAT.1,
+        },
+        name: transcript.name.clone(),
+        variant: transcript.variant.clone(),
+        variables: transcript.variables.clone(),
+    };
+    let mut text = line(&header);
+    for event in &transcript.events {
+        text.push_str(&line(event));
+    }
+    text
 }
-/// From JSON lines.
+
+/// From JSON lines; empty lines are ignored.
 ///
 /// # Errors
 /// [`ReadError`]
 pub fn read(text: &str) -> Result<Transcript, ReadError> {
-    let _ = text;
-    unimplemented!("helper B")
+    let mut lines = text
+        .lines()
+        .enumerate()
+        .map(|(index, text)| (index + 1, text.trim()))
+        .filter(|(_, text)| !text.is_empty());
+    let (number, first) = lines.next().ok_or(ReadError::Empty)?;
+    // The version alone first: the rest of a newer header may look different.
+    let Versioned { version } = parsed(number, first)?;
+    if version.major > FORMAT.0 {
+        return Err(ReadError::Newer {
+            major: version.major,
+            minor: version.minor,
+        });
+    }
+    let header: Header = parsed(number, first)?;
+    let events = lines
+        .map(|(number, text)| parsed::<Event>(number, text))
+        .collect::<Result<_, _>>()?;
+    Ok(Transcript {
+        name: header.name,
+        variant: header.variant,
+        variables: header.variables,
+        events,
+    })
+}
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    #[serde(rename = "ftpspec_transcript")]
+    version: Version,
+    name: String,
+    #[serde(default)]
+    variant: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    variables: BTreeMap<String, String>,
+}
+
+/// What every header of any version has.
+#[derive(Debug, Deserialize)]
+struct Versioned {
+    #[serde(rename = "ftpspec_transcript")]
+    version: Version,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Version {
+    major: u32,
+    minor: u32,
+}
+
+fn parsed<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
+    serde_json::from_str(text).map_err(|error| ReadError::Line {
+        line,
+        problem: error.to_string(),
+    })
+}
+
+fn line(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(value).expect("plain structures always become JSON");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::scenario::{Connection, DataMode};
+    use crate::transcript::{Awaited, End, Manner, Side, TlsFacts, What};
+
+    fn everything() -> Transcript {
+        let octets: Vec<u8> = (0..=255).collect();
+        let what = [
+            What::Connected {
+                local: "127.0.0.1:1".into(),
+                peer: "127.0.0.1:21".into(),
+            },
+            What::ConnectFailed {
+                error: "refused".into(),
+            },
+            What::Sent {
+                octets: octets.clone(),
+            },
+            What::Received {
+                octets: octets.clone(),
+            },
+            What::TlsEstablished(TlsFacts {
+                data: true,
+                version: "TLS 1.3".into(),
+                suite: "x".into(),
+                resumed: true,
+            }),
+            What::TlsFailed {
+                data: false,
+                error: "e".into(),
+            },
+            What::TlsEnded { clean: true },
+            What::Closed(End {
+                by: Side::Server,
+                how: Manner::NoCloseNotify,
+            }),
+            What::Silence {
+                waited_ms: 200,
+                awaited: Awaited::DataConnection,
+            },
+            What::DataListening {
+                local: "[::1]:3".into(),
+            },
+            What::DataOpened {
+                mode: DataMode::Eprt,
+                local: "a".into(),
+                peer: "b".into(),
+            },
+            What::DataFailed { error: "e".into() },
+            What::DataSent {
+                octets: octets.clone(),
+            },
+            What::DataReceived { octets: vec![] },
+            What::DataClosed(End {
+                by: Side::Us,
+                how: Manner::Reset,
+            }),
+            What::Observed {
+                fact: "f".into(),
+                octets,
+                ok: false,
+            },
+        ];
+        let event = |(at, what)| Event {
+            at,
+            connection: Connection::main(),
+            line: 7,
+            what,
+        };
+        Transcript {
+            name: "rfc959/x".into(),
+            variant: "pasv".into(),
+            variables: BTreeMap::from([("dir".into(), "/d".into())]),
+            events: (0..).zip(what).map(event).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let transcript = everything();
+        assert_eq!(read(&write(&transcript)).unwrap(), transcript);
+    }
+
+    #[test]
+    fn the_header_comes_first_and_names_the_format() {
+        let text = write(&everything());
+        assert!(
+            text.starts_with(r#"{"ftpspec_transcript":{"major":1,"minor":0},"#),
+            "{text}"
+        );
+        assert_eq!(text.lines().count(), 1 + everything().events.len());
+    }
+
+    #[test]
+    fn a_newer_minor_version_is_read() {
+        let text = write(&everything()).replace(r#""minor":0"#, r#""minor":9,"more":1"#);
+        assert_eq!(read(&text).unwrap(), everything());
+    }
+
+    #[test]
+    fn a_newer_major_version_is_refused_whatever_else_it_says() {
+        let error = read(r#"{"ftpspec_transcript":{"major":2,"minor":1},"name":{}}"#).unwrap_err();
+        assert_eq!(error, ReadError::Newer { major: 2, minor: 1 });
+    }
+
+    #[test]
+    fn an_error_names_the_line() {
+        let mut text = write(&everything());
+        text.push_str("\n{\"at\":1}\n");
+        let line = everything().events.len() + 3;
+        assert!(matches!(read(&text), Err(ReadError::Line { line: l, .. }) if l == line));
+        assert_eq!(read("\n\n"), Err(ReadError::Empty));
+        assert!(matches!(read("{}"), Err(ReadError::Line { line: 1, .. })));
+    }
 }

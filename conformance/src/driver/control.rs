@@ -1,0 +1,425 @@
+//! The control connection (RFC 959 §2.3): octets out, whole replies in, both written down.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::tls::TlsClient;
+use super::wire::{Handshake, Wire};
+use super::{Fault, Recorder, Timeouts};
+use crate::scenario::{Connection, TlsVersion};
+use crate::transcript::{Awaited, End, Manner, Reply, ReplyReader, Side, What};
+
+/// A reply may be this long; FEAT and HELP of real servers stay far below.
+const REPLY_LIMIT: usize = 1 << 20;
+/// So many commands may wait for their completion before the oldest is forgotten.
+const PENDING_LIMIT: usize = 256;
+/// Long enough between two segments that the peer's TCP hands them up one by one.
+const BETWEEN_SEGMENTS: Duration = Duration::from_millis(2);
+
+/// One control connection.
+///
+/// It follows the dialogue just far enough to know whether data connections are private (RFC 4217 §9: after PROT P was
+/// accepted), whoever sent the command and in whatever form.
+#[derive(Debug)]
+pub struct Control {
+    name: Connection,
+    recorder: Recorder,
+    timeouts: Timeouts,
+    wire: Wire,
+    reader: ReplyReader,
+    ended: bool,
+    local: SocketAddr,
+    peer: SocketAddr,
+    tls: TlsClient,
+    greeted: bool,
+    line: Vec<u8>,
+    pending: VecDeque<String>,
+    private: bool,
+}
+
+/// The control connection could not be made; the transcript says so too.
+#[derive(Debug, thiserror::Error)]
+#[error("target: no connection to {address}: {error}")]
+pub struct ConnectError {
+    /// Where to.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl Control {
+    /// Connects and leaves the greeting unread.
+    ///
+    /// # Errors
+    /// When TCP does not stand in time.
+    pub async fn connect(
+        name: Connection,
+        address: SocketAddr,
+        tls: TlsClient,
+        timeouts: Timeouts,
+        recorder: Recorder,
+    ) -> Result<Self, ConnectError> {
+        let connected = timeout(timeouts.connect, TcpStream::connect(address))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .and_then(|tcp| {
+                tcp.set_nodelay(true)?;
+                Ok((tcp.local_addr()?, tcp.peer_addr()?, tcp))
+            });
+        let (local, peer, tcp) = match connected {
+            Ok(connected) => connected,
+            Err(error) => {
+                recorder.record(
+                    &name,
+                    What::ConnectFailed {
+                        error: error.to_string(),
+                    },
+                );
+                return Err(ConnectError { address, error });
+            }
+        };
+        let stands = What::Connected {
+            local: local.to_string(),
+            peer: peer.to_string(),
+        };
+        recorder.record(&name, stands);
+        Ok(Self {
+            name,
+            recorder,
+            timeouts,
+            wire: Wire::Clear(tcp),
+            reader: ReplyReader::default(),
+            ended: false,
+            local,
+            peer,
+            tls,
+            greeted: false,
+            line: Vec::new(),
+            pending: VecDeque::new(),
+            private: false,
+        })
+    }
+
+    /// Our end.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The server's end.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.ended
+    }
+
+    /// Whether a reply was read, which the first time is the greeting.
+    #[must_use]
+    pub fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Whether it is under TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.wire.is_tls()
+    }
+
+    /// The TLS client to shake hands with on a data connection, if data connections are private now.
+    #[must_use]
+    pub fn data_protection(&self) -> Option<&TlsClient> {
+        self.private.then_some(&self.tls)
+    }
+
+    /// Sends one line and its CRLF.
+    ///
+    /// # Errors
+    /// [`Fault::TimedOut`] when the server takes nothing; that it is gone shows where a reply is expected.
+    pub async fn send_line(&mut self, line: &str) -> Result<(), Fault> {
+        let mut octets = line.as_bytes().to_vec();
+        octets.extend_from_slice(b"\r\n");
+        self.send(&[octets]).await
+    }
+
+    /// Sends octets, each piece in a TCP segment of its own.
+    ///
+    /// # Errors
+    /// As [`Self::send_line`].
+    pub async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), Fault> {
+        let octets = segments.concat();
+        self.follow(&octets);
+        // First written down, then sent: what the server says to it comes later in the transcript.
+        self.record(What::Sent { octets });
+        let wire = &mut self.wire;
+        let sending = async {
+            for (index, segment) in segments.iter().enumerate() {
+                if index > 0 {
+                    sleep(BETWEEN_SEGMENTS).await;
+                }
+                wire.write_all(segment).await?;
+            }
+            io::Result::Ok(())
+        };
+        let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
+        let patience = self.timeouts.reply + BETWEEN_SEGMENTS.saturating_mul(count);
+        match timeout(patience, sending).await {
+            // A failed write is no end yet: the server may have said why before it closed.
+            Ok(_) => Ok(()),
+            Err(_) => Err(self.silence(patience, Awaited::Reply)),
+        }
+    }
+
+    /// The next reply.
+    ///
+    /// # Errors
+    /// When none comes in time, the connection ends first, or the reply has no end.
+    pub async fn hear(&mut self) -> Result<Reply, Fault> {
+        let patience = self.timeouts.reply;
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(reply) = self.take_reply() {
+                return Ok(reply);
+            }
+            if self.ended {
+                return Err(Fault::Ended);
+            }
+            if self.reader.rest().len() > REPLY_LIMIT {
+                self.give_up_on_rest();
+                return Err(Fault::Broken);
+            }
+            match timeout_at(deadline, self.read()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => {
+                    self.server_ended(end);
+                    return Err(Fault::Ended);
+                }
+                Err(_) => return Err(self.silence(patience, Awaited::Reply)),
+            }
+        }
+    }
+
+    /// Waits this long for nothing.
+    ///
+    /// # Errors
+    /// When something comes, or the connection ends.
+    pub async fn silent(&mut self, duration: Duration) -> Result<(), Fault> {
+        let deadline = Instant::now() + duration;
+        loop {
+            if self.take_reply().is_some() {
+                return Err(Fault::Broken);
+            }
+            if self.ended {
+                return Err(Fault::Ended);
+            }
+            match timeout_at(deadline, self.read()).await {
+                Ok(Ok(())) if self.reader.rest().len() > REPLY_LIMIT => {
+                    self.give_up_on_rest();
+                    return Err(Fault::Broken);
+                }
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => {
+                    self.server_ended(end);
+                    return Err(Fault::Ended);
+                }
+                Err(_) if self.reader.rest().is_empty() => {
+                    self.silence(duration, Awaited::Nothing);
+                    return Ok(());
+                }
+                Err(_) => {
+                    self.give_up_on_rest();
+                    return Err(Fault::Broken);
+                }
+            }
+        }
+    }
+
+    /// Waits for the server to end the connection; replies that still come are written down.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn until_closed(&mut self) -> Result<(), Fault> {
+        self.until_closed_within(self.timeouts.reply).await
+    }
+
+    /// [`Self::until_closed`] with a patience of its own.
+    ///
+    /// # Errors
+    /// When the connection does not end in time.
+    pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), Fault> {
+        let deadline = Instant::now() + patience;
+        while !self.ended {
+            while self.take_reply().is_some() {}
+            if self.reader.rest().len() > REPLY_LIMIT {
+                self.give_up_on_rest();
+                return Err(Fault::Broken);
+            }
+            match timeout_at(deadline, self.read()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(end)) => self.server_ended(end),
+                Err(_) => return Err(self.silence(patience, Awaited::Close)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down whole replies that were read but not asked for.
+    pub fn write_down_left_over(&mut self) {
+        while self.take_reply().is_some() {}
+    }
+
+    /// Shakes hands, held to a version if one is named.
+    ///
+    /// # Errors
+    /// When the handshake fails; the connection has ended then.
+    pub async fn handshake(&mut self, version: Option<TlsVersion>) -> Result<(), Fault> {
+        if version.is_some() {
+            self.tls.held_to(version).map_err(Fault::Trouble)?;
+        }
+        let patience = self.timeouts.handshake;
+        match self.wire.handshake(&self.tls, false, patience).await {
+            Ok(facts) => {
+                self.record(What::TlsEstablished(facts));
+                if self.tls.trusts_anything() {
+                    let fact = "the server's certificate was accepted without verification";
+                    self.record(What::Observed {
+                        fact: fact.into(),
+                        octets: vec![],
+                        ok: true,
+                    });
+                }
+                Ok(())
+            }
+            Err(Handshake::TimedOut) => {
+                self.ended = true;
+                Err(self.silence(patience, Awaited::Handshake))
+            }
+            Err(Handshake::Failed(error)) => {
+                self.ended = true;
+                self.record(What::TlsFailed { data: false, error });
+                Err(Fault::Broken)
+            }
+        }
+    }
+
+    /// Goes back to clear text after CCC (RFC 4217 §12.3).
+    ///
+    /// # Errors
+    /// When the connection is not under TLS.
+    pub async fn back_to_clear(&mut self) -> Result<(), Fault> {
+        if !self.wire.is_tls() {
+            return Err(Fault::Broken);
+        }
+        let clean = self.wire.back_to_clear(self.timeouts.handshake).await;
+        self.record(What::TlsEnded { clean });
+        Ok(())
+    }
+
+    /// Closes from our side, without QUIT.
+    pub async fn close(&mut self) {
+        if self.ended {
+            return;
+        }
+        // A peer that is gone already cannot be told.
+        let _ = self.wire.finish(self.timeouts.handshake).await;
+        self.wire.linger(self.timeouts.quiet);
+        self.ended = true;
+        self.record(What::Closed(End {
+            by: Side::Us,
+            how: Manner::Clean,
+        }));
+    }
+
+    async fn read(&mut self) -> Result<(), End> {
+        let mut octets = [0; 8192];
+        let read = self.wire.read(&mut octets).await?;
+        self.reader.push(&octets[..read]);
+        Ok(())
+    }
+
+    fn take_reply(&mut self) -> Option<Reply> {
+        let reply = self.reader.next_reply()?;
+        self.record(What::Received {
+            octets: reply.octets.clone(),
+        });
+        self.answered(reply.code);
+        Some(reply)
+    }
+
+    fn silence(&mut self, waited: Duration, awaited: Awaited) -> Fault {
+        self.give_up_on_rest();
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.record(What::Silence { waited_ms, awaited });
+        Fault::TimedOut
+    }
+
+    fn server_ended(&mut self, end: End) {
+        self.give_up_on_rest();
+        self.ended = true;
+        self.wire = Wire::Closed;
+        self.record(What::Closed(end));
+    }
+
+    /// Octets that became no whole reply are written down once, as they are.
+    fn give_up_on_rest(&mut self) {
+        let octets = self.reader.rest().to_vec();
+        if !octets.is_empty() {
+            self.reader = ReplyReader::default();
+            self.record(What::Received { octets });
+        }
+    }
+
+    fn record(&self, what: What) {
+        self.recorder.record(&self.name, what);
+    }
+
+    /// Remembers each command line that was sent, until its completion reply.
+    fn follow(&mut self, octets: &[u8]) {
+        for octet in octets {
+            match octet {
+                b'\n' => {
+                    let line = std::mem::take(&mut self.line);
+                    let line = String::from_utf8_lossy(&line).trim().to_ascii_uppercase();
+                    if self.pending.len() == PENDING_LIMIT {
+                        self.pending.pop_front();
+                    }
+                    self.pending.push_back(line);
+                }
+                // Enough of an over-long line to see that it is none of ours.
+                _ if self.line.len() < 64 => self.line.push(*octet),
+                _ => {}
+            }
+        }
+    }
+
+    fn answered(&mut self, code: u16) {
+        if !self.greeted {
+            self.greeted = true;
+            return;
+        }
+        if (100..200).contains(&code) {
+            return;
+        }
+        let Some(command) = self.pending.pop_front() else {
+            return;
+        };
+        if !(200..300).contains(&code) {
+            return;
+        }
+        match command.split_whitespace().collect::<Vec<_>>()[..] {
+            ["PROT", level] => self.private = level == "P",
+            // A new security exchange or login starts without protection (RFC 4217 §9, RFC 2228 §3).
+            ["AUTH", _] | ["REIN"] => self.private = false,
+            _ => {}
+        }
+    }
+}

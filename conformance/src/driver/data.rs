@@ -1,0 +1,398 @@
+//! The data connection (RFC 959 §2.3) that belongs to one control connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::tls::TlsClient;
+use super::wire::{Handshake, Wire};
+use super::{Fault, Recorder, Timeouts};
+use crate::scenario::{Connection, DataMode};
+use crate::transcript::{Awaited, End, Manner, Side, What};
+
+/// So much is taken from one data connection.
+const DATA_LIMIT: usize = 256 << 20;
+
+/// The place for a data connection beside a control connection, and what stands in it.
+#[derive(Debug)]
+pub struct DataPort {
+    name: Connection,
+    recorder: Recorder,
+    timeouts: Timeouts,
+    state: State,
+}
+
+/// ```text
+///  Nothing --listen--> Listening --the server connects--> Open --either side ends it--> Nothing
+///     `-------------------connect (passive)---------------^
+/// ```
+#[derive(Debug)]
+enum State {
+    Nothing,
+    Listening {
+        mode: DataMode,
+        listener: TcpListener,
+    },
+    Open {
+        wire: Wire,
+        wrote: bool,
+    },
+}
+
+impl DataPort {
+    /// With nothing in it.
+    #[must_use]
+    pub fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
+        Self {
+            name,
+            recorder,
+            timeouts,
+            state: State::Nothing,
+        }
+    }
+
+    /// Listens at the address of our end of the control connection, where the server's data connection has to come;
+    /// tells where.
+    ///
+    /// # Errors
+    /// When the system lets us not.
+    pub async fn listen(&mut self, mode: DataMode, at: SocketAddr) -> Result<SocketAddr, Fault> {
+        self.close().await;
+        let trouble = |error: io::Error| Fault::Trouble(format!("cannot listen: {error}"));
+        let mut own = at;
+        own.set_port(0);
+        let listener = TcpListener::bind(own).await.map_err(trouble)?;
+        let local = listener.local_addr().map_err(trouble)?;
+        self.record(What::DataListening {
+            local: local.to_string(),
+        });
+        self.state = State::Listening { mode, listener };
+        Ok(local)
+    }
+
+    /// Connects to where the server listens.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub async fn connect(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), Fault> {
+        self.close().await;
+        match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
+            Ok(Ok(tcp)) => self.opened(mode, tcp),
+            Ok(Err(error)) => {
+                self.record(What::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(Fault::Broken)
+            }
+            Err(_) => Err(self.silence(self.timeouts.connect, Awaited::DataConnection)),
+        }
+    }
+
+    /// Whether connecting there fails, or the connection is closed at once without an octet.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub async fn is_refused(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), Fault> {
+        match self.connect(mode, to).await {
+            // Filtered is refused too: nobody answered.
+            Err(Fault::Broken | Fault::TimedOut) => Ok(()),
+            Err(other) => Err(other),
+            Ok(()) => {
+                let closed = self
+                    .nothing_comes(self.timeouts.quiet.saturating_mul(3))
+                    .await;
+                if self.is_open() {
+                    self.close().await;
+                    return Err(Fault::Broken);
+                }
+                closed
+            }
+        }
+    }
+
+    /// Whether a data connection stands.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Makes the data connection stand, and shakes hands if it is to be private and has not yet.
+    ///
+    /// # Errors
+    /// When the server does not connect in time, or the handshake fails.
+    pub async fn ready(&mut self, protection: Option<&TlsClient>) -> Result<(), Fault> {
+        self.accept(self.timeouts.data).await?;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let Some(client) = protection.filter(|_| !wire.is_tls()) else {
+            return Ok(());
+        };
+        match wire.handshake(client, true, self.timeouts.handshake).await {
+            Ok(facts) => {
+                self.record(What::TlsEstablished(facts));
+                Ok(())
+            }
+            Err(failed) => {
+                self.state = State::Nothing;
+                match failed {
+                    Handshake::TimedOut => {
+                        Err(self.silence(self.timeouts.handshake, Awaited::Handshake))
+                    }
+                    Handshake::Failed(error) => {
+                        self.record(What::TlsFailed { data: true, error });
+                        Err(Fault::Broken)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether something was prepared and not used up.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        !matches!(self.state, State::Nothing)
+    }
+
+    /// Writes octets and leaves the connection open.
+    ///
+    /// # Errors
+    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply tells.
+    pub async fn write(&mut self, octets: &[u8]) -> Result<(), Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, wrote } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        *wrote = true;
+        let mut sent = 0;
+        let fate = loop {
+            if sent == octets.len() {
+                break match timeout(patience, wire.flush()).await {
+                    Ok(flushed) => Some(flushed),
+                    Err(_) => None,
+                };
+            }
+            match timeout(patience, wire.write(&octets[sent..])).await {
+                Ok(Ok(0)) => break Some(Err(io::ErrorKind::WriteZero.into())),
+                Ok(Ok(count)) => sent += count,
+                Ok(Err(error)) => break Some(Err(error)),
+                Err(_) => break None,
+            }
+        };
+        if sent > 0 {
+            self.record(What::DataSent {
+                octets: octets[..sent].to_vec(),
+            });
+        }
+        match fate {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => {
+                self.ended(End {
+                    by: Side::Server,
+                    how: Manner::Reset,
+                });
+                Ok(())
+            }
+            None => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// Reads until the server ends the connection.
+    ///
+    /// # Errors
+    /// When nothing comes for too long, or it does not stop coming.
+    pub async fn read_to_end(&mut self) -> Result<Vec<u8>, Fault> {
+        self.read(DATA_LIMIT, true).await
+    }
+
+    /// Reads exactly so many octets and leaves the connection open.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub async fn read_exactly(&mut self, count: u64) -> Result<Vec<u8>, Fault> {
+        let count = usize::try_from(count).unwrap_or(DATA_LIMIT).min(DATA_LIMIT);
+        self.read(count, false).await
+    }
+
+    /// The server opens no data connection (active), or sends nothing and closes (passive).
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub async fn no_data(&mut self) -> Result<(), Fault> {
+        match &self.state {
+            State::Nothing => Ok(()),
+            State::Listening { .. } => match self.accept(self.timeouts.quiet).await {
+                Err(Fault::TimedOut) => {
+                    self.state = State::Nothing;
+                    Ok(())
+                }
+                Ok(()) => {
+                    self.close().await;
+                    Err(Fault::Broken)
+                }
+                Err(other) => Err(other),
+            },
+            State::Open { .. } => self.nothing_comes(self.timeouts.data).await,
+        }
+    }
+
+    /// Ends the connection from our side with FIN, close_notify before it under TLS.
+    pub async fn close(&mut self) {
+        match std::mem::replace(&mut self.state, State::Nothing) {
+            State::Open { mut wire, wrote } => {
+                // A server that is gone already cannot be told.
+                let _ = wire.finish(self.timeouts.handshake).await;
+                if wrote {
+                    wire.linger(self.timeouts.data);
+                }
+                self.record(What::DataClosed(End {
+                    by: Side::Us,
+                    how: Manner::Clean,
+                }));
+            }
+            State::Listening { .. } | State::Nothing => {}
+        }
+    }
+
+    /// Ends the connection from our side with a TCP reset.
+    pub fn reset(&mut self) {
+        if let State::Open { mut wire, .. } = std::mem::replace(&mut self.state, State::Nothing) {
+            // A connection that is gone already needs none.
+            let _ = wire.reset();
+            self.record(What::DataClosed(End {
+                by: Side::Us,
+                how: Manner::Reset,
+            }));
+        }
+    }
+
+    async fn read(&mut self, count: usize, to_end: bool) -> Result<Vec<u8>, Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let mut octets = Vec::new();
+        let mut buffer = vec![0; 64 << 10];
+        let fate = loop {
+            let left = (count - octets.len()).min(buffer.len());
+            if left == 0 {
+                break None;
+            }
+            match timeout(patience, wire.read(&mut buffer[..left])).await {
+                Ok(Ok(read)) => octets.extend_from_slice(&buffer[..read]),
+                Ok(Err(end)) => break Some(Ok(end)),
+                Err(_) => break Some(Err(())),
+            }
+        };
+        if !octets.is_empty() {
+            self.record(What::DataReceived {
+                octets: octets.clone(),
+            });
+        }
+        match fate {
+            None if to_end => {
+                self.reset();
+                Err(Fault::Broken)
+            }
+            None => Ok(octets),
+            Some(Ok(end)) => {
+                self.ended(end);
+                if to_end {
+                    Ok(octets)
+                } else {
+                    Err(Fault::Broken)
+                }
+            }
+            Some(Err(())) => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// Waits for the end of an open connection, before any octet.
+    async fn nothing_comes(&mut self, patience: Duration) -> Result<(), Fault> {
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let mut octets = [0; 1024];
+        match timeout(patience, wire.read(&mut octets)).await {
+            Ok(Ok(read)) => {
+                self.record(What::DataReceived {
+                    octets: octets[..read].to_vec(),
+                });
+                Err(Fault::Broken)
+            }
+            Ok(Err(end)) => {
+                self.ended(end);
+                Ok(())
+            }
+            Err(_) => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// Takes the connection of the server where we listen for one.
+    async fn accept(&mut self, patience: Duration) -> Result<(), Fault> {
+        let State::Listening { mode, listener } = &self.state else {
+            return Ok(());
+        };
+        let mode = *mode;
+        match timeout_at(Instant::now() + patience, listener.accept()).await {
+            Ok(Ok((tcp, _))) => self.opened(mode, tcp),
+            Ok(Err(error)) => {
+                self.record(What::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(Fault::Broken)
+            }
+            Err(_) => Err(self.silence(patience, Awaited::DataConnection)),
+        }
+    }
+
+    fn opened(&mut self, mode: DataMode, tcp: TcpStream) -> Result<(), Fault> {
+        let ends = tcp
+            .set_nodelay(true)
+            .and_then(|()| Ok((tcp.local_addr()?, tcp.peer_addr()?)));
+        match ends {
+            Ok((local, peer)) => {
+                let (local, peer) = (local.to_string(), peer.to_string());
+                self.record(What::DataOpened { mode, local, peer });
+                self.state = State::Open {
+                    wire: Wire::Clear(tcp),
+                    wrote: false,
+                };
+                Ok(())
+            }
+            // It was reset while it was being looked at.
+            Err(error) => {
+                self.state = State::Nothing;
+                self.record(What::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(Fault::Broken)
+            }
+        }
+    }
+
+    fn ended(&mut self, end: End) {
+        self.state = State::Nothing;
+        self.record(What::DataClosed(end));
+    }
+
+    fn nothing_stands(&self) -> Fault {
+        self.record(What::DataFailed {
+            error: "no data connection stands".into(),
+        });
+        Fault::Broken
+    }
+
+    fn silence(&self, waited: Duration, awaited: Awaited) -> Fault {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.record(What::Silence { waited_ms, awaited });
+        Fault::TimedOut
+    }
+
+    fn record(&self, what: What) {
+        self.recorder.record(&self.name, what);
+    }
+}

@@ -1,0 +1,231 @@
+//! A client somebody else wrote: the suppaftp crate plays user steps.
+//!
+//! It keeps replies to itself, so each step is written down as an observation and not as octets. Its own limits: data
+//! is always private under TLS, TLS is never implicit, and active mode is PORT on IPv4 and EPRT on IPv6.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream};
+use suppaftp::types::{FileType, FormatControl};
+use suppaftp::{FtpError, Mode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, Wish};
+use crate::scenario::{Connection, DataMode, UserStep};
+use crate::target::Target;
+use crate::transcript::{Awaited, What};
+
+/// So much is taken from one data connection.
+const DATA_LIMIT: u64 = 256 << 20;
+
+/// A session of the suppaftp client.
+pub(crate) struct Suppaftp {
+    client: AsyncRustlsFtpStream,
+    recorder: Recorder,
+    patience: Duration,
+}
+
+/// How the client is set up.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// Passive, extended passive, or active for the other two.
+    pub(crate) mode: DataMode,
+    /// Whether it speaks IPv6.
+    pub(crate) ipv6: bool,
+    /// Whether it uses AUTH TLS.
+    pub(crate) tls: bool,
+    /// The directory it enters.
+    pub(crate) enter: Option<String>,
+}
+
+impl fmt::Debug for Suppaftp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suppaftp").finish_non_exhaustive()
+    }
+}
+
+impl Suppaftp {
+    /// Connects, logs in and enters the directory.
+    pub(crate) async fn log_in(
+        target: &Target,
+        how: Client,
+        timeouts: Timeouts,
+        recorder: Recorder,
+    ) -> Result<Self, Setback> {
+        let patience = timeouts.reply * 2 + timeouts.data + timeouts.handshake;
+        let logging_in = connect(target, &how, timeouts, &recorder);
+        let client = timeout(patience, logging_in)
+            .await
+            .unwrap_or_else(|_| Err(Setback::Refused("suppaftp: no login in time".into())))?;
+        Ok(Self {
+            client,
+            recorder,
+            patience,
+        })
+    }
+
+    /// Plays the step.
+    pub(crate) async fn say(&mut self, wish: &Wish) -> Result<Told, Fault> {
+        let patience = self.patience;
+        match timeout(patience, play(&mut self.client, wish)).await {
+            Ok(Ok(told)) => Ok(told),
+            Ok(Err(FtpError::ConnectionError(error))) if is_end(&error) => Err(Fault::Ended),
+            Ok(Err(error)) => Ok(told(error)),
+            Err(_) => {
+                let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+                let silence = What::Silence {
+                    waited_ms,
+                    awaited: Awaited::Reply,
+                };
+                self.recorder.record(&Connection::main(), silence);
+                Err(Fault::TimedOut)
+            }
+        }
+    }
+}
+
+async fn connect(
+    target: &Target,
+    how: &Client,
+    timeouts: Timeouts,
+    recorder: &Recorder,
+) -> Result<AsyncRustlsFtpStream, Setback> {
+    let address = target
+        .address(how.ipv6)
+        .ok_or_else(|| Setback::Refused("the target has no address of that family".into()))?;
+    let tcp = timeout(timeouts.connect, TcpStream::connect(address))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let gone = |error: io::Error| Setback::Gone(format!("no connection to {address}: {error}"));
+    let tcp = tcp.map_err(|error| {
+        let failed = What::ConnectFailed {
+            error: error.to_string(),
+        };
+        recorder.record(&Connection::main(), failed);
+        gone(error)
+    })?;
+    let local = tcp.local_addr().map_err(gone)?;
+    let stands = What::Connected {
+        local: local.to_string(),
+        peer: address.to_string(),
+    };
+    recorder.record(&Connection::main(), stands);
+
+    let refused = |error: FtpError| Setback::Refused(format!("suppaftp: {error}"));
+    let mut client = AsyncRustlsFtpStream::connect_with_stream(tcp)
+        .await
+        .map_err(refused)?;
+    if how.tls {
+        let tls = TlsClient::new(&target.trust, &target.host, address.ip());
+        let tls = tls.map_err(Setback::Trouble)?;
+        let connector = AsyncRustlsConnector::from(TlsConnector::from(tls.config()));
+        let name = tls.name().to_str().into_owned();
+        client = client
+            .into_secure(connector, &name)
+            .await
+            .map_err(refused)?;
+    }
+    match how.mode {
+        DataMode::Pasv => client.set_mode(Mode::Passive),
+        DataMode::Epsv => client.set_mode(Mode::ExtendedPassive),
+        DataMode::Port | DataMode::Eprt => client = client.active_mode(timeouts.data),
+    }
+    client
+        .login(&target.user, &target.password)
+        .await
+        .map_err(refused)?;
+    for directory in target.path.iter().chain(&how.enter) {
+        client.cwd(directory).await.map_err(refused)?;
+    }
+    Ok(client)
+}
+
+async fn play(client: &mut AsyncRustlsFtpStream, wish: &Wish) -> Result<Told, FtpError> {
+    use UserStep as S;
+    let nothing = |()| Told::Done(vec![]);
+    match &wish.step {
+        S::Put(name, _) | S::Append(name, _) => {
+            client.transfer_type(FileType::Binary).await?;
+            let mut transfer = if matches!(wish.step, S::Put(..)) {
+                client.put_with_stream(name).await?
+            } else {
+                client.append_with_stream(name).await?
+            };
+            transfer
+                .write_all(&wish.octets)
+                .await
+                .map_err(FtpError::ConnectionError)?;
+            transfer.finish().await.map(nothing)
+        }
+        S::Get(name, _) | S::Resume(name, _, _) => {
+            client.transfer_type(FileType::Binary).await?;
+            if let S::Resume(_, at, _) = wish.step {
+                let at = usize::try_from(at).map_err(|_| FtpError::BadResponse)?;
+                client.resume_transfer(at).await?;
+            }
+            let mut transfer = client.retr_as_stream(name).await?;
+            let mut octets = Vec::new();
+            let mut limited = (&mut transfer).take(DATA_LIMIT);
+            limited
+                .read_to_end(&mut octets)
+                .await
+                .map_err(FtpError::ConnectionError)?;
+            transfer.finish().await?;
+            Ok(Told::Done(octets))
+        }
+        S::Names(_) | S::List(_) => {
+            client
+                .transfer_type(FileType::Ascii(FormatControl::Default))
+                .await?;
+            let lines = if matches!(wish.step, S::Names(_)) {
+                client.nlst(None).await?
+            } else {
+                client.list(None).await?
+            };
+            Ok(Told::Done(lines.join("\n").into_bytes()))
+        }
+        S::Size(name, _) => {
+            client.transfer_type(FileType::Binary).await?;
+            let size = client.size(name).await?;
+            Ok(Told::Number(
+                u64::try_from(size).map_err(|_| FtpError::BadResponse)?,
+            ))
+        }
+        S::Rename(from, to) => client.rename(from, to).await.map(nothing),
+        S::Delete(name) => client.rm(name).await.map(nothing),
+        S::Mkdir(name) => client.mkdir(name).await.map(nothing),
+        S::Rmdir(name) => client.rmdir(name).await.map(nothing),
+        S::Cwd(name) => client.cwd(name).await.map(nothing),
+    }
+}
+
+/// What an error of the client says about the server.
+fn told(error: FtpError) -> Told {
+    match &error {
+        FtpError::UnexpectedResponse(reply) if matches!(reply.body.first(), Some(b'4' | b'5')) => {
+            let text = String::from_utf8_lossy(&reply.body);
+            Told::Refused(
+                text.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(120)
+                    .collect(),
+            )
+        }
+        _ => Told::Failed(error.to_string()),
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe
+    )
+}

@@ -1,0 +1,154 @@
+//! User steps: what a user wishes, and whether what a client found out is that. Every driver is weighed alike.
+
+use crate::scenario::{ContentError, UserStep, Variables};
+
+/// What a user step came to, whoever played it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It was done; octets or lines where the step reads some.
+    Done(Vec<u8>),
+    /// A number, for SIZE.
+    Number(u64),
+    /// The server refused, in its words.
+    Refused(String),
+    /// The client could make nothing of what came, in its words.
+    Failed(String),
+}
+
+/// A step with its contents worked out.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The step as it is shown.
+    pub(crate) shown: String,
+    /// What is sent or wanted.
+    pub(crate) octets: Vec<u8>,
+    /// The step with variables replaced.
+    pub(crate) step: UserStep,
+    /// Whether it must be refused.
+    pub(crate) fails: bool,
+}
+
+impl Wish {
+    /// Works out contents and names.
+    pub(crate) fn new(step: &UserStep, fails: bool, known: &Variables) -> Result<Self, String> {
+        use UserStep as S;
+        let name = |name: &String| known.expand(name);
+        let names = |names: &[String]| names.iter().map(name).collect::<Result<Vec<_>, _>>();
+        let content = |it: &crate::scenario::Content| {
+            it.octets(known)
+                .map_err(|error: ContentError| error.to_string())
+        };
+        let mut octets = Vec::new();
+        if let S::Put(_, it) | S::Append(_, it) | S::Get(_, it) | S::Resume(_, _, it) = step {
+            octets = content(it)?;
+        }
+        let (word, step) = match step {
+            S::Put(a, it) => ("put", S::Put(name(a)?, it.clone())),
+            S::Append(a, it) => ("append", S::Append(name(a)?, it.clone())),
+            S::Get(a, it) => ("get", S::Get(name(a)?, it.clone())),
+            S::Resume(a, at, it) => ("resume", S::Resume(name(a)?, *at, it.clone())),
+            S::Names(all) => ("names", S::Names(names(all)?)),
+            S::List(all) => ("list", S::List(names(all)?)),
+            S::Size(a, count) => ("size", S::Size(name(a)?, *count)),
+            S::Rename(a, b) => ("rename", S::Rename(name(a)?, name(b)?)),
+            S::Delete(a) => ("delete", S::Delete(name(a)?)),
+            S::Mkdir(a) => ("mkdir", S::Mkdir(name(a)?)),
+            S::Rmdir(a) => ("rmdir", S::Rmdir(name(a)?)),
+            S::Cwd(a) => ("cwd", S::Cwd(name(a)?)),
+        };
+        let shown = if fails {
+            format!("@fails {word}")
+        } else {
+            format!("@{word}")
+        };
+        Ok(Self {
+            shown,
+            octets,
+            step,
+            fails,
+        })
+    }
+
+    /// Whether what came is what the step wants, and that in words.
+    pub(crate) fn weigh(&self, told: &Told) -> (bool, String) {
+        let shown = &self.shown;
+        match (told, self.fails) {
+            (Told::Refused(words), true) => return (true, format!("{shown}: refused: {words}")),
+            (Told::Refused(words), false) => return (false, format!("{shown}: refused: {words}")),
+            (Told::Failed(words), _) => return (false, format!("{shown}: failed: {words}")),
+            (_, true) => return (false, format!("{shown}: was not refused")),
+            (_, false) => {}
+        }
+        match (&self.step, told) {
+            (UserStep::Get(..) | UserStep::Resume(..), Told::Done(came)) => (
+                *came == self.octets,
+                format!("{shown}: {} octets", came.len()),
+            ),
+            (UserStep::Names(names), Told::Done(came)) => {
+                let (mut came, mut names) = (lines(came), names.clone());
+                came.sort_unstable();
+                names.sort_unstable();
+                (came == names, format!("{shown}: {}", came.join(", ")))
+            }
+            (UserStep::List(names), Told::Done(came)) => {
+                let came = lines(came);
+                let missing = names
+                    .iter()
+                    .find(|name| !came.iter().any(|line| line.ends_with(name.as_str())));
+                let fact = match missing {
+                    Some(missing) => format!("{shown}: no line ends in {missing}"),
+                    None => format!("{shown}: {} lines", came.len()),
+                };
+                (missing.is_none(), fact)
+            }
+            (UserStep::Size(_, count), Told::Number(came)) => {
+                (came == count, format!("{shown}: {came}"))
+            }
+            (_, Told::Done(_)) => (true, format!("{shown}: done")),
+            (_, _) => (false, format!("{shown}: no such answer")),
+        }
+    }
+}
+
+/// The lines of a listing.
+fn lines(octets: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(octets)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::scenario::Content;
+
+    fn wish(step: UserStep, fails: bool) -> Wish {
+        Wish::new(&step, fails, &Variables::default()).unwrap()
+    }
+
+    #[test]
+    fn a_get_wants_exactly_its_octets() {
+        let get = wish(UserStep::Get("a".into(), Content::literal(b"abc")), false);
+        assert!(get.weigh(&Told::Done(b"abc".to_vec())).0);
+        assert!(!get.weigh(&Told::Done(b"ab".to_vec())).0);
+        assert!(!get.weigh(&Told::Refused("550 no".into())).0);
+    }
+
+    #[test]
+    fn names_may_come_in_any_order_but_no_other_ones() {
+        let names = wish(UserStep::Names(vec!["a".into(), "b".into()]), false);
+        assert!(names.weigh(&Told::Done(b"b\r\na\r\n".to_vec())).0);
+        assert!(!names.weigh(&Told::Done(b"b\r\na\r\nc\r\n".to_vec())).0);
+    }
+
+    #[test]
+    fn what_fails_must_be_refused_and_not_merely_broken() {
+        let delete = wish(UserStep::Delete("a".into()), true);
+        assert!(delete.weigh(&Told::Refused("550 no".into())).0);
+        assert!(!delete.weigh(&Told::Done(vec![])).0);
+        assert!(!delete.weigh(&Told::Failed("no reply".into())).0);
+    }
+}

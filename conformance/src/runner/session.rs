@@ -1,0 +1,285 @@
+//! A control connection with its data connection, and what every dialogue needs of them: greeting, protection, login,
+//! and the preparation of data connections.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::{Protection, Variant};
+use crate::driver::{
+    Control, DataPort, Fault, Recorder, Setback, Timeouts, TlsClient, eprt_argument,
+    extended_passive_port, passive_address, port_argument,
+};
+use crate::scenario::{Connection, DataMode};
+use crate::target::{Target, TlsMode};
+use crate::transcript::{Reply, What};
+
+/// A control connection with its data connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The control connection.
+    pub(crate) control: Control,
+    /// Its data connection.
+    pub(crate) data: DataPort,
+    target: Arc<Target>,
+    protection: Protection,
+    name: Connection,
+    recorder: Recorder,
+    passive: Option<(DataMode, SocketAddr)>,
+}
+
+impl Session {
+    /// Connects and leaves the greeting unread; shakes hands first where TLS is implicit.
+    pub(crate) async fn connect(
+        name: Connection,
+        target: &Arc<Target>,
+        variant: Variant,
+        timeouts: Timeouts,
+        recorder: &Recorder,
+    ) -> Result<Self, Setback> {
+        let address = target.address(variant.ipv6).ok_or_else(|| {
+            let family = if variant.ipv6 { "IPv6" } else { "IPv4" };
+            Setback::Refused(format!("the target has no {family} address"))
+        })?;
+        let tls =
+            TlsClient::new(&target.trust, &target.host, address.ip()).map_err(Setback::Trouble)?;
+        let control =
+            Control::connect(name.clone(), address, tls, timeouts, recorder.clone()).await?;
+        let mut session = Self {
+            control,
+            data: DataPort::new(name.clone(), timeouts, recorder.clone()),
+            target: target.clone(),
+            protection: variant.protection,
+            name,
+            recorder: recorder.clone(),
+            passive: None,
+        };
+        if variant.protection == Protection::Implicit {
+            let shaken = session.control.handshake(None).await;
+            shaken.map_err(|fault| Setback::of("TLS handshake", fault))?;
+        }
+        Ok(session)
+    }
+
+    /// Everything from the greeting, if it is still unread, until the user is logged in at the target's path.
+    pub(crate) async fn log_in(&mut self) -> Result<(), Setback> {
+        if !self.control.is_greeted() {
+            self.greeting().await?;
+        }
+        self.secure().await?;
+        self.authenticate().await?;
+        if let Some(path) = self.target.path.clone() {
+            self.required(&format!("CWD {path}"), &[250, 200]).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the greeting; 120 announces another one (RFC 959 §5.4).
+    async fn greeting(&mut self) -> Result<(), Setback> {
+        loop {
+            let reply = self
+                .control
+                .hear()
+                .await
+                .map_err(|fault| Setback::of("greeting", fault))?;
+            match reply.code {
+                120 => {}
+                200..300 => return Ok(()),
+                _ => return Err(refused("greeting", &reply)),
+            }
+        }
+    }
+
+    /// AUTH TLS, PBSZ and PROT, as far as the variant says so (RFC 4217 §4, RFC 2228 §3).
+    async fn secure(&mut self) -> Result<(), Setback> {
+        let private = match self.protection {
+            Protection::Clear => return Ok(()),
+            Protection::Explicit { data_private } => data_private,
+            Protection::Implicit => true,
+        };
+        if !self.control.is_tls() {
+            self.required("AUTH TLS", &[234]).await?;
+            let shaken = self.control.handshake(None).await;
+            shaken.map_err(|fault| Setback::of("TLS handshake", fault))?;
+        }
+        if private {
+            self.required("PBSZ 0", &[200]).await?;
+            self.required("PROT P", &[200]).await?;
+        }
+        Ok(())
+    }
+
+    /// USER, PASS and ACCT, as far as they are asked for (RFC 959 §5.4, §6).
+    async fn authenticate(&mut self) -> Result<(), Setback> {
+        let target = self.target.clone();
+        let mut reply = self.asked(&format!("USER {}", target.user), "USER").await?;
+        if reply.code == 331 {
+            reply = self
+                .asked(&format!("PASS {}", target.password), "PASS")
+                .await?;
+        }
+        if reply.code == 332 {
+            let Some(account) = &target.account else {
+                return Err(Setback::Refused(
+                    "login: ACCT is asked for, and none is given".into(),
+                ));
+            };
+            reply = self.asked(&format!("ACCT {account}"), "ACCT").await?;
+        }
+        if (200..300).contains(&reply.code) {
+            Ok(())
+        } else {
+            Err(refused("login", &reply))
+        }
+    }
+
+    /// Sends a command that must be answered with one of the codes.
+    pub(crate) async fn required(&mut self, line: &str, codes: &[u16]) -> Result<Reply, Setback> {
+        let reply = self.asked(line, line).await?;
+        if codes.contains(&reply.code) {
+            Ok(reply)
+        } else {
+            Err(refused(line, &reply))
+        }
+    }
+
+    async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, Setback> {
+        self.exchange(line)
+            .await
+            .map_err(|fault| Setback::of(what, fault))
+    }
+
+    /// Sends one line and takes one reply.
+    pub(crate) async fn exchange(&mut self, line: &str) -> Result<Reply, Fault> {
+        self.control.send_line(line).await?;
+        self.hear().await
+    }
+
+    /// Takes one reply and does what it asks for: remembers where the server listens, shakes hands on a private data
+    /// connection when the transfer begins.
+    pub(crate) async fn hear(&mut self) -> Result<Reply, Fault> {
+        let reply = self.control.hear().await?;
+        match reply.code {
+            100..200 if self.data.is_prepared() => {
+                if let Some(client) = self.control.data_protection().cloned() {
+                    // A failure is written down; the steps and replies that follow tell what came of it.
+                    let _ = self.data.ready(Some(&client)).await;
+                }
+            }
+            227 => self.passive = self.address_of_227(&reply).map(|at| (DataMode::Pasv, at)),
+            229 => {
+                self.passive = extended_passive_port(&reply.text())
+                    .map(|port| (DataMode::Epsv, self.at_peer(port)));
+            }
+            _ => {}
+        }
+        Ok(reply)
+    }
+
+    /// Prepares a data connection; passive connects at once. The reply tells why if it is refused.
+    pub(crate) async fn prepare(&mut self, mode: DataMode) -> Result<Reply, Fault> {
+        let (reply, wanted) = match mode {
+            DataMode::Pasv => (self.exchange("PASV").await?, 227),
+            DataMode::Epsv => (self.exchange("EPSV").await?, 229),
+            DataMode::Port => {
+                let local = self.data.listen(mode, self.control.local()).await?;
+                let argument = port_argument(local)
+                    .ok_or_else(|| Fault::Trouble("PORT cannot name an IPv6 address".into()))?;
+                (self.exchange(&format!("PORT {argument}")).await?, 200)
+            }
+            DataMode::Eprt => {
+                let local = self.data.listen(mode, self.control.local()).await?;
+                (
+                    self.exchange(&format!("EPRT {}", eprt_argument(local)))
+                        .await?,
+                    200,
+                )
+            }
+        };
+        if reply.code != wanted {
+            self.data.close().await;
+            return Ok(reply);
+        }
+        if wanted != 200 {
+            self.connect_passive().await?;
+        }
+        Ok(reply)
+    }
+
+    /// Connects to the address of the last 227 or 229.
+    pub(crate) async fn connect_passive(&mut self) -> Result<(), Fault> {
+        let (mode, address) = self.passive_address()?;
+        self.data.connect(mode, address).await
+    }
+
+    /// Whether connecting to the address of the last 227 or 229 is refused.
+    pub(crate) async fn passive_is_refused(&mut self) -> Result<(), Fault> {
+        let (mode, address) = self.passive_address()?;
+        self.data.is_refused(mode, address).await
+    }
+
+    /// Makes the data connection stand, under TLS if it is private.
+    pub(crate) async fn data_ready(&mut self) -> Result<&mut DataPort, Fault> {
+        let client = self.control.data_protection().cloned();
+        self.data.ready(client.as_ref()).await?;
+        Ok(&mut self.data)
+    }
+
+    fn passive_address(&self) -> Result<(DataMode, SocketAddr), Fault> {
+        self.passive.ok_or_else(|| {
+            let error = "no 227 or 229 named an address".into();
+            self.recorder.record(&self.name, What::DataFailed { error });
+            Fault::Broken
+        })
+    }
+
+    /// Where a 227 leads. A server must not send its tester to other hosts (that would be the bounce attack of
+    /// RFC 2577 §3 turned round), and one behind NAT cannot know better; so only its own address is believed.
+    fn address_of_227(&self, reply: &Reply) -> Option<SocketAddr> {
+        let (ip, port) = passive_address(&reply.text())?;
+        let named = SocketAddr::from((ip, port));
+        let peer = self.control.peer().ip().to_canonical();
+        let believed = peer == IpAddr::from(ip) || (peer.is_loopback() && ip.is_loopback());
+        if believed {
+            return Some(named);
+        }
+        let fact = format!("the 227 names {named}; connecting to the server's own address instead");
+        self.recorder.record(
+            &self.name,
+            What::Observed {
+                fact,
+                octets: vec![],
+                ok: true,
+            },
+        );
+        Some(self.at_peer(port))
+    }
+
+    fn at_peer(&self, port: u16) -> SocketAddr {
+        let mut address = self.control.peer();
+        address.set_port(port);
+        address
+    }
+}
+
+/// The protection every connection to this target begins with at least.
+pub(crate) fn least_protection(target: &Target) -> Protection {
+    match target.tls {
+        TlsMode::Off => Protection::Clear,
+        TlsMode::Explicit => Protection::Explicit { data_private: true },
+        TlsMode::Implicit => Protection::Implicit,
+    }
+}
+
+/// The server will not have it.
+pub(crate) fn refused(what: &str, reply: &Reply) -> Setback {
+    // A password must not travel in a reason.
+    let what = if what.starts_with("PASS ") {
+        "PASS"
+    } else {
+        what
+    };
+    let text = reply.text();
+    let first = text.lines().next().unwrap_or_default();
+    let short: String = first.chars().take(120).collect();
+    Setback::Refused(format!("{what}: {} {short}", reply.code))
+}

@@ -1,0 +1,151 @@
+//! User steps as the raw driver plays them: the dialogue of the plainest client.
+
+use super::session::Session;
+use crate::driver::{Fault, Told, Wish};
+use crate::scenario::{DataMode, UserStep};
+use crate::transcript::Reply;
+
+/// Plays the step as the plainest client would.
+pub(crate) async fn say(session: &mut Session, mode: DataMode, wish: &Wish) -> Result<Told, Fault> {
+    use UserStep as S;
+    let mut raw = Raw { session, mode };
+    match &wish.step {
+        S::Put(name, _) => raw.store(&format!("STOR {name}"), &wish.octets).await,
+        S::Append(name, _) => raw.store(&format!("APPE {name}"), &wish.octets).await,
+        S::Get(name, _) => raw.retrieve("TYPE I", None, &format!("RETR {name}")).await,
+        S::Resume(name, at, _) => {
+            let rest = format!("REST {at}");
+            raw.retrieve("TYPE I", Some(&rest), &format!("RETR {name}"))
+                .await
+        }
+        S::Names(_) => raw.retrieve("TYPE A", None, "NLST").await,
+        S::List(_) => raw.retrieve("TYPE A", None, "LIST").await,
+        S::Size(name, _) => raw.size(name).await,
+        S::Rename(from, to) => {
+            let reply = raw.session.exchange(&format!("RNFR {from}")).await?;
+            if reply.code != 350 {
+                return Ok(said(&reply));
+            }
+            raw.done(&format!("RNTO {to}")).await
+        }
+        S::Delete(name) => raw.done(&format!("DELE {name}")).await,
+        S::Mkdir(name) => raw.done(&format!("MKD {name}")).await,
+        S::Rmdir(name) => raw.done(&format!("RMD {name}")).await,
+        S::Cwd(name) => raw.done(&format!("CWD {name}")).await,
+    }
+}
+
+struct Raw<'a> {
+    session: &'a mut Session,
+    mode: DataMode,
+}
+
+impl Raw<'_> {
+    async fn done(&mut self, line: &str) -> Result<Told, Fault> {
+        Ok(said(&self.session.exchange(line).await?))
+    }
+
+    async fn size(&mut self, name: &str) -> Result<Told, Fault> {
+        let typed = self.session.exchange("TYPE I").await?;
+        if !is_done(&typed) {
+            return Ok(said(&typed));
+        }
+        let reply = self.session.exchange(&format!("SIZE {name}")).await?;
+        Ok(match reply.text().trim().parse() {
+            Ok(number) if reply.code == 213 => Told::Number(number),
+            _ => Told::Refused(words(&reply)),
+        })
+    }
+
+    async fn store(&mut self, line: &str, octets: &[u8]) -> Result<Told, Fault> {
+        let reply = match self.begin("TYPE I", None, line).await? {
+            Ok(reply) => reply,
+            Err(refused) => return Ok(refused),
+        };
+        let data = self.session.data_ready().await?;
+        data.write(octets).await?;
+        data.close().await;
+        self.complete(reply, Vec::new()).await
+    }
+
+    async fn retrieve(
+        &mut self,
+        kind: &str,
+        before: Option<&str>,
+        line: &str,
+    ) -> Result<Told, Fault> {
+        let reply = match self.begin(kind, before, line).await? {
+            Ok(reply) => reply,
+            Err(refused) => return Ok(refused),
+        };
+        let octets = self.session.data_ready().await?.read_to_end().await?;
+        self.complete(reply, octets).await
+    }
+
+    /// Representation type, data connection, marker and command; `Err` where one is refused.
+    async fn begin(
+        &mut self,
+        kind: &str,
+        before: Option<&str>,
+        line: &str,
+    ) -> Result<Result<Reply, Told>, Fault> {
+        let typed = self.session.exchange(kind).await?;
+        if !is_done(&typed) {
+            return Ok(Err(said(&typed)));
+        }
+        let prepared = self.session.prepare(self.mode).await?;
+        if !is_done(&prepared) {
+            return Ok(Err(said(&prepared)));
+        }
+        if let Some(before) = before {
+            let marked = self.session.exchange(before).await?;
+            if marked.code != 350 {
+                self.session.data.close().await;
+                return Ok(Err(said(&marked)));
+            }
+        }
+        let reply = self.session.exchange(line).await?;
+        if (100..300).contains(&reply.code) {
+            return Ok(Ok(reply));
+        }
+        self.session.data.close().await;
+        Ok(Err(said(&reply)))
+    }
+
+    async fn complete(&mut self, begun: Reply, octets: Vec<u8>) -> Result<Told, Fault> {
+        let told = if begun.code < 200 {
+            self.session.hear().await?
+        } else {
+            begun
+        };
+        Ok(if is_done(&told) {
+            Told::Done(octets)
+        } else {
+            said(&told)
+        })
+    }
+}
+
+fn is_done(reply: &Reply) -> bool {
+    (200..300).contains(&reply.code)
+}
+
+fn said(reply: &Reply) -> Told {
+    if is_done(reply) {
+        Told::Done(Vec::new())
+    } else {
+        Told::Refused(words(reply))
+    }
+}
+
+fn words(reply: &Reply) -> String {
+    let text = reply.text();
+    let first: String = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect();
+    format!("{} {first}", reply.code)
+}

@@ -1,0 +1,501 @@
+//! The runner's own connection: it makes the scenario's directory, the files in it, looks at what became of them, and
+//! removes everything again. It touches nothing outside the directory it made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Variant;
+use super::session::{Session, refused};
+use crate::driver::{Fault, Recorder, Setback, Timeouts};
+use crate::scenario::{Connection, DataMode};
+use crate::target::Target;
+use crate::transcript::{Reply, What};
+
+/// So deep a tree is cleaned up.
+const DEPTH: usize = 16;
+/// So many entries are removed.
+const ENTRIES: usize = 10_000;
+/// So long clean-up may take.
+const CLEAN_UP: Duration = Duration::from_secs(20);
+
+/// The runner's own connection and the directory it made.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    target: Arc<Target>,
+    variant: Variant,
+    timeouts: Timeouts,
+    recorder: Recorder,
+    session: Session,
+    /// The name of the directory, in the one login leads to.
+    name: String,
+    /// Its absolute pathname, if PWD told.
+    path: Option<String>,
+    /// Where it was made, if PWD told.
+    base: Option<String>,
+    removed: usize,
+}
+
+/// What reading a file back came to.
+pub(super) enum Fetched {
+    /// Its octets.
+    Octets(Vec<u8>),
+    /// The server refused.
+    Refused(Reply),
+}
+
+impl Workshop {
+    /// Logs in and makes a directory of this name.
+    pub(super) async fn open(
+        target: &Arc<Target>,
+        variant: Variant,
+        timeouts: Timeouts,
+        recorder: &Recorder,
+        name: String,
+    ) -> Result<Self, Setback> {
+        let mut session = log_in(target, variant, timeouts, recorder).await?;
+        let base = working_directory(&mut session).await?;
+        let line = format!("MKD {name}");
+        let made = session
+            .exchange(&line)
+            .await
+            .map_err(|fault| Setback::of(&line, fault))?;
+        if !(200..300).contains(&made.code) {
+            return Err(refused(&line, &made));
+        }
+        let mut workshop = Self {
+            target: target.clone(),
+            variant,
+            timeouts,
+            recorder: recorder.clone(),
+            session,
+            name,
+            path: None,
+            base,
+            removed: 0,
+        };
+        let enter = workshop.enter().to_owned();
+        workshop
+            .session
+            .required(&format!("CWD {enter}"), &[250, 200])
+            .await?;
+        workshop.path = working_directory(&mut workshop.session).await?;
+        Ok(workshop)
+    }
+
+    /// The pathname that leads into the directory after login.
+    pub(super) fn enter(&self) -> &str {
+        self.path.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Makes a file.
+    pub(super) async fn make_file(&mut self, name: &str, octets: &[u8]) -> Result<(), Setback> {
+        let what = format!("@given {name}");
+        stays_inside(name)?;
+        self.session.required("TYPE I", &[200]).await?;
+        self.prepare(&what).await?;
+        let line = format!("STOR {name}");
+        let asked = self
+            .session
+            .exchange(&line)
+            .await
+            .map_err(|fault| Setback::of(&what, fault))?;
+        if !(100..300).contains(&asked.code) {
+            return Err(refused(&what, &asked));
+        }
+        let told = self
+            .upload(octets, asked)
+            .await
+            .map_err(|fault| Setback::of(&what, fault))?;
+        if (200..300).contains(&told.code) {
+            Ok(())
+        } else {
+            Err(refused(&what, &told))
+        }
+    }
+
+    async fn upload(&mut self, octets: &[u8], asked: Reply) -> Result<Reply, Fault> {
+        let data = self.session.data_ready().await?;
+        data.write(octets).await?;
+        data.close().await;
+        if asked.code < 200 {
+            self.session.hear().await
+        } else {
+            Ok(asked)
+        }
+    }
+
+    /// Makes a directory.
+    pub(super) async fn make_directory(&mut self, name: &str) -> Result<(), Setback> {
+        stays_inside(name)?;
+        let line = format!("MKD {name}");
+        let made = self
+            .session
+            .exchange(&line)
+            .await
+            .map_err(|fault| Setback::of(&line, fault))?;
+        if (200..300).contains(&made.code) {
+            Ok(())
+        } else {
+            Err(refused(&line, &made))
+        }
+    }
+
+    /// Reads a file back.
+    pub(super) async fn fetch(&mut self, name: &str) -> Result<Fetched, Setback> {
+        let what = format!("reading {name} back");
+        self.session.required("TYPE I", &[200]).await?;
+        self.prepare(&what).await?;
+        self.download(&format!("RETR {name}"))
+            .await
+            .map_err(|fault| Setback::of(&what, fault))
+    }
+
+    /// Whether there is nothing of this name: neither a directory to enter nor a file to read.
+    pub(super) async fn is_missing(&mut self, name: &str) -> Result<bool, Setback> {
+        let line = format!("CWD {name}");
+        let entered = self.session.exchange(&line).await;
+        if (200..300).contains(&entered.map_err(|fault| Setback::of(&line, fault))?.code) {
+            let back = format!("CWD {}", self.enter());
+            self.session.required(&back, &[250, 200]).await?;
+            return Ok(false);
+        }
+        Ok(matches!(self.fetch(name).await?, Fetched::Refused(_)))
+    }
+
+    async fn download(&mut self, line: &str) -> Result<Fetched, Fault> {
+        let asked = self.session.exchange(line).await?;
+        if !(100..300).contains(&asked.code) {
+            self.session.data.close().await;
+            return Ok(Fetched::Refused(asked));
+        }
+        let octets = self.session.data_ready().await?.read_to_end().await?;
+        let told = if asked.code < 200 {
+            self.session.hear().await?
+        } else {
+            asked
+        };
+        Ok(if (200..300).contains(&told.code) {
+            Fetched::Octets(octets)
+        } else {
+            Fetched::Refused(told)
+        })
+    }
+
+    async fn prepare(&mut self, what: &str) -> Result<(), Setback> {
+        let modes: &[DataMode] = if self.variant.ipv6 {
+            &[DataMode::Epsv, DataMode::Eprt]
+        } else {
+            &[DataMode::Pasv, DataMode::Epsv, DataMode::Port]
+        };
+        let mut last = None;
+        for mode in modes {
+            let reply = self.session.prepare(*mode).await;
+            let reply = reply.map_err(|fault| Setback::of(what, fault))?;
+            if (200..300).contains(&reply.code) {
+                return Ok(());
+            }
+            last = Some(reply);
+        }
+        Err(last.map_or_else(
+            || Setback::Trouble("no data mode".into()),
+            |it| refused(what, &it),
+        ))
+    }
+
+    /// Removes the directory and all that is in it, as far as the server lets us; the transcript says if it did not.
+    pub(super) async fn clean_up(mut self) {
+        let cleaned = timeout(CLEAN_UP, self.remove_everything()).await;
+        if !matches!(cleaned, Ok(Ok(true))) {
+            let fact = format!("clean-up: {} is still there", self.name);
+            let what = What::Observed {
+                fact,
+                octets: vec![],
+                ok: false,
+            };
+            self.recorder.record(&Connection::runner(), what);
+        }
+        if self.session.control.is_open() {
+            // Politely, but it is of no consequence any more.
+            let _ = self.session.control.send_line("QUIT").await;
+            let quiet = self.timeouts.quiet;
+            let _ = self.session.control.until_closed_within(quiet).await;
+            self.session.control.close().await;
+        }
+    }
+
+    async fn remove_everything(&mut self) -> Result<bool, Setback> {
+        if self.session.control.is_open() && self.leave().await {
+            // Often the scenario left nothing behind, or the server removes trees.
+            if self.remove().await {
+                return Ok(true);
+            }
+        } else {
+            // The connection did not survive the scenario, or was cut short in the middle of something.
+            self.session.control.close().await;
+            self.session =
+                log_in(&self.target, self.variant, self.timeouts, &self.recorder).await?;
+            if self.remove().await {
+                return Ok(true);
+            }
+        }
+        if let Some(path) = self.path.clone()
+            && self.done(b"CWD ", path.as_bytes()).await
+            && self.is_at(path.as_bytes()).await
+        {
+            Box::pin(self.empty(path.into_bytes(), DEPTH)).await;
+            self.leave().await;
+        }
+        Ok(self.remove().await)
+    }
+
+    /// Goes back to where the directory was made.
+    async fn leave(&mut self) -> bool {
+        let Some(base) = self.base.clone() else {
+            return false;
+        };
+        self.done(b"CWD ", base.as_bytes()).await
+    }
+
+    async fn remove(&mut self) -> bool {
+        let name = self.name.clone();
+        self.done(b"RMD ", name.as_bytes()).await
+    }
+
+    /// Empties the working directory, which is `here`.
+    async fn empty(&mut self, here: Vec<u8>, depth: usize) {
+        for entry in self.entries().await {
+            self.removed += 1;
+            if self.removed > ENTRIES || !self.session.control.is_open() {
+                return;
+            }
+            // DELE first, always: where it works on a symbolic link it removes the link and not what it leads to.
+            if self.done(b"DELE ", &entry.name).await || self.done(b"RMD ", &entry.name).await {
+                continue;
+            }
+            let inside = [here.as_slice(), b"/", entry.name.as_slice()].concat();
+            if depth == 0 || !entry.is_directory || !self.done(b"CWD ", &entry.name).await {
+                continue;
+            }
+            // Somewhere else nothing is removed.
+            if self.is_at(&inside).await {
+                Box::pin(self.empty(inside, depth - 1)).await;
+            }
+            if !(self.done(b"CWD ", &here).await && self.is_at(&here).await) {
+                return;
+            }
+            self.done(b"RMD ", &entry.name).await;
+        }
+    }
+
+    async fn entries(&mut self) -> Vec<Entry> {
+        for (line, read) in [
+            ("MLSD", mlsd_entry as fn(&[u8]) -> Option<Entry>),
+            ("LIST -a", list_entry),
+            ("LIST", list_entry),
+            ("NLST", nlst_entry),
+        ] {
+            if self.prepare(line).await.is_err() {
+                return vec![];
+            }
+            if let Ok(Fetched::Octets(octets)) = self.download(line).await {
+                let entries: Vec<_> = octets
+                    .split(|octet| *octet == b'\n')
+                    .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+                    .filter_map(read)
+                    .filter(|entry| is_plain_name(&entry.name))
+                    .take(ENTRIES)
+                    .collect();
+                if !entries.is_empty() {
+                    return entries;
+                }
+            }
+        }
+        vec![]
+    }
+
+    async fn is_at(&mut self, path: &[u8]) -> bool {
+        let at = working_directory(&mut self.session).await;
+        at.is_ok_and(|at| at.is_some_and(|at| at.as_bytes() == path))
+    }
+
+    async fn done(&mut self, verb: &[u8], argument: &[u8]) -> bool {
+        let line = [verb, argument, b"\r\n"].concat();
+        if self.session.control.send(&[line]).await.is_err() {
+            return false;
+        }
+        self.session
+            .control
+            .hear()
+            .await
+            .is_ok_and(|reply| (200..300).contains(&reply.code))
+    }
+}
+
+async fn log_in(
+    target: &Arc<Target>,
+    variant: Variant,
+    timeouts: Timeouts,
+    recorder: &Recorder,
+) -> Result<Session, Setback> {
+    let name = Connection::runner();
+    let mut session = Session::connect(name, target, variant, timeouts, recorder).await?;
+    session.log_in().await?;
+    Ok(session)
+}
+
+/// What PWD tells; `None` if the server does not tell it in the form of RFC 959 Appendix II.
+async fn working_directory(session: &mut Session) -> Result<Option<String>, Setback> {
+    let reply = session
+        .exchange("PWD")
+        .await
+        .map_err(|fault| Setback::of("PWD", fault))?;
+    Ok((reply.code == 257)
+        .then(|| quoted_pathname(&reply.text()))
+        .flatten())
+}
+
+/// The pathname in a 257: between quotes, a doubled quote is one (RFC 959 Appendix II).
+fn quoted_pathname(text: &str) -> Option<String> {
+    let mut path = String::new();
+    let mut rest = text.split_once('"')?.1.chars().peekable();
+    loop {
+        match rest.next()? {
+            '"' if rest.peek() == Some(&'"') => {
+                rest.next();
+                path.push('"');
+            }
+            '"' => return Some(path),
+            other => path.push(other),
+        }
+    }
+}
+
+/// A name of `@given` that could lead out of the directory is the scenario's mistake, and not followed.
+fn stays_inside(name: &str) -> Result<(), Setback> {
+    let is_wild = |part: &str| part.is_empty() || part == "..";
+    if name.split('/').any(is_wild) || name.contains(['\r', '\n', '\0']) {
+        return Err(Setback::Trouble(format!(
+            "@given {name}: not inside the scenario's directory"
+        )));
+    }
+    Ok(())
+}
+
+/// An entry of a listing.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    name: Vec<u8>,
+    is_directory: bool,
+}
+
+/// Whether a name of a listing is one that a command can take and that leads nowhere else.
+fn is_plain_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..")
+        && !name
+            .iter()
+            .any(|octet| matches!(octet, b'/' | b'\\' | b'\r' | b'\n' | 0))
+}
+
+/// `facts SP pathname` (RFC 3659 §7.2).
+fn mlsd_entry(line: &[u8]) -> Option<Entry> {
+    let space = line.iter().position(|octet| *octet == b' ')?;
+    let facts = String::from_utf8_lossy(&line[..space]).to_ascii_lowercase();
+    let kind = facts.split(';').find_map(|fact| fact.strip_prefix("type="));
+    if matches!(kind, Some("cdir" | "pdir")) {
+        return None;
+    }
+    Some(Entry {
+        name: line[space + 1..].to_vec(),
+        is_directory: kind == Some("dir"),
+    })
+}
+
+/// A line as `ls -l` writes it, which is what servers do though no RFC says so.
+fn list_entry(line: &[u8]) -> Option<Entry> {
+    let kind = line.first()?;
+    if !matches!(kind, b'-' | b'd' | b'l') {
+        return None;
+    }
+    let mut rest = line;
+    for _ in 0..8 {
+        let end = rest.iter().position(|octet| *octet == b' ')?;
+        let next = rest[end..].iter().position(|octet| *octet != b' ')?;
+        rest = &rest[end + next..];
+    }
+    let arrow = rest
+        .windows(4)
+        .position(|part| part == b" -> ")
+        .filter(|_| *kind == b'l');
+    let name = arrow.map_or(rest, |arrow| &rest[..arrow]);
+    Some(Entry {
+        name: name.to_vec(),
+        is_directory: *kind == b'd',
+    })
+}
+
+/// A bare name. What it is stays unknown, so nothing below it is touched.
+fn nlst_entry(line: &[u8]) -> Option<Entry> {
+    Some(Entry {
+        name: line.to_vec(),
+        is_directory: false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, is_directory: bool) -> Option<Entry> {
+        Some(Entry {
+            name: name.into(),
+            is_directory,
+        })
+    }
+
+    #[test]
+    fn a_quoted_pathname_may_hold_quotes() {
+        assert_eq!(
+            quoted_pathname("\"/a \"\"b\"\"\" is here").as_deref(),
+            Some("/a \"b\"")
+        );
+        assert_eq!(quoted_pathname("/a is here"), None);
+        assert_eq!(quoted_pathname("\"/a"), None);
+    }
+
+    #[test]
+    fn a_listing_says_what_is_a_directory() {
+        assert_eq!(mlsd_entry(b"Type=dir;Modify=2; a b"), entry("a b", true));
+        assert_eq!(
+            mlsd_entry(b"type=OS.unix=slink:/etc; link"),
+            entry("link", false)
+        );
+        assert_eq!(mlsd_entry(b"type=pdir; .."), None);
+        assert_eq!(
+            list_entry(b"drwxr-xr-x   2 ftp ftp   0 Jan  1 10:00 a b"),
+            entry("a b", true)
+        );
+        assert_eq!(
+            list_entry(b"lrwxrwxrwx   1 ftp ftp   4 Jan  1 10:00 link -> /etc"),
+            entry("link", false)
+        );
+        assert_eq!(list_entry(b"total 12"), None);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_never_removed() {
+        for name in ["", ".", "..", "../x", "/etc", "a/b", "a\\b", "a\rb", "a\0"] {
+            assert!(!is_plain_name(name.as_bytes()), "{name:?}");
+        }
+        assert!(is_plain_name(b"..."));
+    }
+
+    #[test]
+    fn a_given_stays_inside() {
+        for name in ["../x", "a/../../x", "/etc/x", "a\r\nDELE b", ""] {
+            assert!(stays_inside(name).is_err(), "{name:?}");
+        }
+        assert!(stays_inside("a/b c").is_ok());
+    }
+}

@@ -1,0 +1,131 @@
+//! What a target offers, found out once before anything is planned.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Target, TlsMode};
+use crate::driver::{Recorder, Setback, Timeouts};
+use crate::runner::{Protection, Session, Variant};
+use crate::scenario::{Connection, DataMode, DriverKind};
+use crate::transcript::Transcript;
+
+/// What a target offers.
+#[derive(Debug, Clone, Default)]
+pub struct TargetFacts {
+    /// What FEAT listed (RFC 2389 §3.2), as it stands; `None` if FEAT is unknown there.
+    pub features: Option<Vec<String>>,
+    /// The greeting's text.
+    pub greeting: String,
+    /// Whether AUTH TLS ends in a handshake.
+    pub auth_tls: bool,
+    /// Whether EPSV is known.
+    pub epsv: bool,
+    /// Whether EPRT is known.
+    pub eprt: bool,
+    /// How long a NOOP and its reply take.
+    pub round_trip: Duration,
+    /// Why nothing more is known: no connection, no login. A run without login is still worth its report.
+    pub trouble: Option<String>,
+    /// Whether there was a connection at all.
+    pub reachable: bool,
+    /// What was said.
+    pub transcript: Transcript,
+}
+
+/// Connects to the target and asks it what it offers.
+pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
+    let recorder = Recorder::default();
+    let mut facts = TargetFacts::default();
+    if let Err(setback) = ask(target, timeouts, &recorder, &mut facts).await {
+        facts.trouble = Some(match setback {
+            Setback::Gone(why) | Setback::Refused(why) | Setback::Trouble(why) => why,
+        });
+    }
+    if target.tls == TlsMode::Off && facts.reachable {
+        facts.auth_tls = offers_tls(target, timeouts, &recorder).await;
+    }
+    facts.transcript = recorder.transcript("probe", "");
+    facts
+}
+
+async fn ask(
+    target: &Arc<Target>,
+    timeouts: Timeouts,
+    recorder: &Recorder,
+    facts: &mut TargetFacts,
+) -> Result<(), Setback> {
+    let protection = match target.tls {
+        TlsMode::Off => Protection::Clear,
+        TlsMode::Explicit => Protection::Explicit { data_private: true },
+        TlsMode::Implicit => Protection::Implicit,
+    };
+    let mut session = connect(target, protection, timeouts, recorder).await?;
+    facts.reachable = true;
+    let greeting = session
+        .control
+        .hear()
+        .await
+        .map_err(|fault| Setback::of("greeting", fault))?;
+    facts.greeting = greeting.text();
+    if !(200..300).contains(&greeting.code) {
+        return Err(Setback::Refused(format!("greeting: {}", greeting.code)));
+    }
+    session.log_in().await?;
+    facts.auth_tls = target.tls == TlsMode::Explicit;
+    let asked = |fault| Setback::of("probe", fault);
+    let began = Instant::now();
+    session.exchange("NOOP").await.map_err(asked)?;
+    facts.round_trip = began.elapsed();
+    let feat = session.exchange("FEAT").await.map_err(asked)?;
+    if feat.code == 211 {
+        let lines = feat.between().iter();
+        let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim().to_owned();
+        facts.features = Some(lines.map(text).collect());
+    }
+    let epsv = session.exchange("EPSV").await.map_err(asked)?;
+    facts.epsv = epsv.code / 100 == 2;
+    let eprt = session.prepare(DataMode::Eprt).await.map_err(asked)?;
+    facts.eprt = eprt.code / 100 == 2;
+    session.data.close().await;
+    if session.control.send_line("QUIT").await.is_ok() {
+        // How it says goodbye is of no interest here.
+        let _ = session.control.until_closed_within(timeouts.quiet).await;
+    }
+    session.control.close().await;
+    Ok(())
+}
+
+async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorder) -> bool {
+    let Ok(mut session) = connect(target, Protection::Clear, timeouts, recorder).await else {
+        return false;
+    };
+    let greeted = session
+        .control
+        .hear()
+        .await
+        .is_ok_and(|reply| reply.code == 220);
+    let offered = greeted
+        && session
+            .exchange("AUTH TLS")
+            .await
+            .is_ok_and(|reply| reply.code == 234)
+        && session.control.handshake(None).await.is_ok();
+    session.control.close().await;
+    offered
+}
+
+async fn connect(
+    target: &Arc<Target>,
+    protection: Protection,
+    timeouts: Timeouts,
+    recorder: &Recorder,
+) -> Result<Session, Setback> {
+    let ipv6 = target.address(false).is_none();
+    let variant = Variant {
+        protection,
+        ipv6,
+        data: DataMode::Pasv,
+        driver: DriverKind::Raw,
+    };
+    Session::connect(Connection::runner(), target, variant, timeouts, recorder).await
+}
