@@ -51,7 +51,9 @@ impl Player {
         let mut variables = Variables::default();
         variables.set("user", &target.user);
         variables.set("password", &target.password);
-        variables.set("host", &target.host);
+        if let Some(address) = target.address(job.variant.ipv6) {
+            variables.set("host", address.ip().to_string());
+        }
         recorder.begin_with(variables.0.clone());
         Self {
             job,
@@ -307,7 +309,8 @@ impl Player {
                 session.control.close().await;
                 Ok(())
             }
-            Action::Tls(version) => control.handshake(*version).await,
+            // A handshake that fails ends the dialogue either way.
+            Action::Tls(version) | Action::TlsOrEnd(version) => control.handshake(*version).await,
             Action::Plain => control.back_to_clear().await,
             Action::Data(named) => match session.prepare(named.unwrap_or(mode)).await {
                 Ok(reply) if reply.code / 100 == 2 => Ok(()),
@@ -380,6 +383,14 @@ impl Player {
         if matches(expect, reply, &mut self.variables) != Match::WrongCode {
             return Ok(());
         }
+        // Just as legal, but nothing is left to be played.
+        if expect
+            .ends
+            .as_ref()
+            .is_some_and(|(_, codes)| codes.matches(reply.code))
+        {
+            return Err(Stop::Mismatch { line });
+        }
         let class = u8::try_from(reply.code / 100).unwrap_or(0);
         let fits = expect
             .codes
@@ -405,6 +416,9 @@ impl Player {
             .listen(mode, own)
             .await
             .map_err(|fault| stop(fault, line))?;
+        self.variables
+            .set("family", if local.is_ipv4() { "1" } else { "2" });
+        self.variables.set("address", local.ip().to_string());
         self.variables.set("port", local.port().to_string());
         self.variables.set("eprt", eprt_argument(local));
         if let Some(hostport) = port_argument(local) {
