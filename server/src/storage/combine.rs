@@ -32,7 +32,8 @@ pub fn combine(
     writing.commit()?;
     let mut removed = Ok(());
     for source in sources {
-        removed = removed.and(storage.remove_file(source));
+        let outcome = storage.remove_file(source);
+        removed = removed.and(outcome);
     }
     removed
 }

@@ -8,6 +8,7 @@ mod combine;
 mod digest;
 mod memory;
 mod path;
+mod vfs_adapter;
 mod whole;
 
 pub use ascii::ascii_size;
@@ -15,6 +16,12 @@ pub use combine::combine;
 pub use digest::digest;
 pub use memory::MemFs;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
+#[cfg(test)]
+mod claims;
+#[cfg(test)]
+mod model;
+
+pub use vfs_adapter::VfsStorage;
 pub use whole::{make_directories, read_file, write_file};
 
 use bytes::Bytes;

@@ -244,20 +244,21 @@ impl Storage for MemFs {
     }
 
     fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
+        if from.is_root() || to.is_root() {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         let replaced = {
             let mut tree = self.tree_mut();
             let from_place = tree.locate(from, false)?;
             let id = from_place.found()?;
-            if from.is_root() || to.is_root() {
-                return Err(ErrorKind::PermissionDenied.into());
+            let is_directory = matches!(tree.get(id)?.node, Node::Directory { .. });
+            // Said of the paths first, so that the reason is told even where `to` has no place.
+            if is_directory && from != to && to.is_within(from) {
+                return Err(into_itself());
             }
             let mut to_place = tree.locate(to, false)?;
-            let is_directory = matches!(tree.get(id)?.node, Node::Directory { .. });
             if is_directory && to_place.id != Some(id) && tree.is_within(to_place.parent, id)? {
-                return Err(io::Error::new(
-                    ErrorKind::InvalidInput,
-                    "a directory cannot be moved into itself",
-                ));
+                return Err(into_itself());
             }
             let replaced = match to_place.id {
                 None => None,
@@ -366,6 +367,13 @@ fn opened(node: &Node) -> io::Result<Arc<Content>> {
         Node::Directory { .. } => Err(ErrorKind::IsADirectory.into()),
         Node::Link(_) => Err(ErrorKind::NotFound.into()),
     }
+}
+
+fn into_itself() -> io::Error {
+    io::Error::new(
+        ErrorKind::InvalidInput,
+        "a directory cannot be moved into itself",
+    )
 }
 
 #[cfg(test)]

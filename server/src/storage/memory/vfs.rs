@@ -266,7 +266,12 @@ mod tests {
 
     use vfs::VfsPath;
 
-    vfs::test_vfs!(MemFs::new());
+    #[expect(clippy::useless_vec, reason = "the macro is not ours")]
+    mod suite {
+        use super::*;
+
+        vfs::test_vfs!(MemFs::new());
+    }
 
     #[test]
     fn a_copy_and_its_original_go_their_own_ways() {
