@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod command;
 pub mod driver;
 pub mod report;
 pub mod runner;

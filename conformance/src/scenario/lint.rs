@@ -1,17 +1,583 @@
-//! What the grammar cannot see.
-use super::{Diagnostic, Scenario};
+//! What the grammar cannot see: whether a scenario hangs together, and what it says about the catalogue.
 
-/// What a scenario is checked against.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+
+use super::error::did_you_mean;
+use super::{
+    Action, Connection, Diagnostic, DriverKind, Expect, Given, Octets, Receive, ReplyPattern,
+    Scenario, Severity, Step, TextPattern, UserStep,
+};
+use super::{Content, variables};
+
+/// What a scenario is checked against. What is empty is not checked.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// Every requirement id.
-    pub requirements: std::collections::BTreeSet<String>,
+    pub requirements: BTreeSet<String>,
     /// Every verb of the registry.
-    pub verbs: std::collections::BTreeSet<String>,
+    pub verbs: BTreeSet<String>,
 }
+
+/// Needs that are no verbs: looked up in FEAT, or found out by the runner.
+const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6"];
+
+/// Variables that have a value from the start.
+const GIVEN_VARIABLES: &[&str] = &["user", "password", "dir", "host"];
+
+/// Variables that `@listen` gives a value.
+const LISTEN_VARIABLES: &[&str] = &["address", "family", "port", "hostport", "eprt"];
+
 /// What is wrong beyond the grammar.
 #[must_use]
 pub fn lint(scenario: &Scenario, knowledge: &Knowledge) -> Vec<Diagnostic> {
-    let _ = (scenario, knowledge);
-    unimplemented!("helper A")
+    let mut linter = Linter::new(scenario);
+    linter.front_matter(knowledge);
+    linter.dialogue();
+    linter.found.sort_by_key(|found| found.span.start);
+    linter.found
+}
+
+struct Linter<'a> {
+    scenario: &'a Scenario,
+    /// The octets of each line, without its end.
+    lines: Vec<Range<usize>>,
+    found: Vec<Diagnostic>,
+    known: BTreeSet<&'a str>,
+    captured: BTreeSet<String>,
+    connections: BTreeMap<&'a Connection, State>,
+}
+
+/// What has happened on one control connection.
+#[derive(Debug, Default)]
+struct State {
+    /// A data connection is prepared and has not ended.
+    data: bool,
+    /// Lines of commands that have no completion reply yet.
+    unanswered: VecDeque<u32>,
+    /// Exact octets were sent: how many commands those are is the scenario's own business.
+    uncounted: bool,
+}
+
+impl<'a> Linter<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let mut start = 0;
+        let lines = scenario
+            .text
+            .split_inclusive('\n')
+            .map(|line| {
+                let span = start..start + line.trim_end_matches(['\r', '\n']).len();
+                start += line.len();
+                span
+            })
+            .collect();
+        let mut connections = BTreeMap::new();
+        let main = scenario
+            .steps
+            .iter()
+            .map(|step| &step.connection)
+            .find(|one| one.0 == "main");
+        if let Some(main) = main {
+            connections.insert(main, State::default());
+        }
+        Self {
+            scenario,
+            lines,
+            found: Vec::new(),
+            known: GIVEN_VARIABLES.iter().copied().collect(),
+            captured: BTreeSet::new(),
+            connections,
+        }
+    }
+
+    fn front_matter(&mut self, knowledge: &Knowledge) {
+        let about = &self.scenario.about;
+        if about.title.ends_with('.') {
+            self.warning(
+                self.in_front(&about.title),
+                "a title has no full stop",
+                None,
+            );
+        }
+        for cite in &about.cites {
+            if !is_clause(cite) {
+                let help = "as in `RFC 959 §5.4` or `draft-bryan-ftpext-hash-02 §3`";
+                self.warning(
+                    self.in_front(cite),
+                    "this cites no clause",
+                    Some(help.into()),
+                );
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for id in &about.covers {
+            if !seen.insert(id) {
+                self.warning(self.in_front(id), format!("`{id}` is covered twice"), None);
+            }
+            if !knowledge.requirements.is_empty() && !knowledge.requirements.contains(id) {
+                let help = did_you_mean(id, knowledge.requirements.iter().map(String::as_str));
+                self.error(
+                    self.in_front(id),
+                    format!("there is no requirement `{id}`"),
+                    help,
+                );
+            }
+        }
+        for need in &about.needs {
+            let verb = need.split_whitespace().next().unwrap_or_default();
+            let known = OTHER_NEEDS.contains(&need.as_str()) || knowledge.verbs.contains(verb);
+            if !knowledge.verbs.is_empty() && !known {
+                let names = knowledge.verbs.iter().map(String::as_str);
+                let help = did_you_mean(verb, names.chain(OTHER_NEEDS.iter().copied()));
+                self.warning(
+                    self.in_front(need),
+                    format!("nobody knows the need `{need}`"),
+                    help,
+                );
+            }
+        }
+        if about.drivers.contains(&DriverKind::Suppaftp) {
+            let wire = self
+                .scenario
+                .steps
+                .iter()
+                .find(|step| !is_for_any_driver(&step.action));
+            if let Some(step) = wire {
+                let help = "user steps are `@put`, `@get`, `@names` …";
+                let message = "only user steps can be played by suppaftp";
+                self.error(self.line(step.line), message, Some(help.into()));
+            }
+        }
+        if self.scenario.steps.is_empty() {
+            let end = self.scenario.text.len();
+            self.error(end..end, "the dialogue is empty", None);
+        }
+    }
+
+    fn dialogue(&mut self) {
+        for step in &self.scenario.steps {
+            self.connection(step);
+            self.variables(step);
+            self.data(step);
+            self.replies(step);
+        }
+        let states = std::mem::take(&mut self.connections);
+        for (connection, state) in states {
+            let Some(line) = state.unanswered.front().filter(|_| !state.uncounted) else {
+                continue;
+            };
+            let message = match state.unanswered.len() {
+                1 => "from here on a command is never answered".to_owned(),
+                more => format!("from here on {more} commands are never answered"),
+            };
+            let name = if connection.0 == "main" {
+                ""
+            } else {
+                connection.0.as_str()
+            };
+            let help = format!("`{name}< CODES` expects its reply");
+            self.warning(self.line(*line), message, Some(help));
+        }
+    }
+
+    fn connection(&mut self, step: &'a Step) {
+        if matches!(step.action, Action::Open | Action::Login) {
+            self.connections.entry(&step.connection).or_default();
+        }
+        if !self.connections.contains_key(&step.connection) {
+            let name = &step.connection.0;
+            let message = format!("the control connection `{name}` is not open yet");
+            let help = format!("`{name}@login` or `{name}@open` opens it");
+            self.error(self.line(step.line), message, Some(help));
+            // Once is enough.
+            self.connections.entry(&step.connection).or_default();
+        }
+    }
+
+    fn variables(&mut self, step: &'a Step) {
+        let mut used: Vec<&str> = Vec::new();
+        match &step.action {
+            Action::Send(line) => {
+                used.extend(names_in(line));
+                if line.ends_with(char::is_whitespace) {
+                    let span = self.line(step.line);
+                    let help = "if that is meant, `@raw \"…\"` shows it".to_owned();
+                    self.warning(
+                        span.end - 1..span.end,
+                        "the line ends with a blank",
+                        Some(help),
+                    );
+                }
+            }
+            Action::Octets(Octets::Raw(content) | Octets::Bytewise(content))
+            | Action::SendData(content)
+            | Action::WriteData(content)
+            | Action::Receive(Receive::Exactly(content)) => used.extend(content.variables()),
+            Action::Octets(Octets::Segments(contents))
+            | Action::Receive(Receive::Lines(contents)) => {
+                used.extend(contents.iter().flat_map(Content::variables));
+            }
+            Action::Given(Given::File(name, content)) | Action::Stored(name, content) => {
+                used.extend(names_in(name));
+                used.extend(content.variables());
+            }
+            Action::Given(Given::Directory(name)) | Action::Missing(name) => {
+                used.extend(names_in(name));
+            }
+            Action::User { step, .. } => used.extend(names_in_user_step(step)),
+            Action::Listen => self.known.extend(LISTEN_VARIABLES),
+            Action::Expect(expect) => self.expectation(step.line, expect),
+            Action::Receive(Receive::Matching(pattern)) => self.pattern(step.line, pattern),
+            Action::Receive(Receive::Has(patterns) | Receive::HasNot(patterns)) => {
+                for pattern in patterns {
+                    self.pattern(step.line, pattern);
+                }
+            }
+            _ => {}
+        }
+        self.must_be_known(step.line, used);
+    }
+
+    fn expectation(&mut self, line: u32, expect: &'a Expect) {
+        match &expect.text {
+            None => {}
+            Some(ReplyPattern::Text(text)) => self.pattern(line, text),
+            Some(ReplyPattern::Block {
+                first,
+                between,
+                last,
+            }) => {
+                for pattern in between.iter().flatten().chain([first, last]) {
+                    self.pattern(line, pattern);
+                }
+            }
+        }
+        if let Some(should) = &expect.should {
+            self.expectation(should.0, &should.1);
+        }
+    }
+
+    /// A glob captures what it does not know; a regular expression captures its named groups only.
+    fn pattern(&mut self, line: u32, pattern: &'a TextPattern) {
+        match pattern.regex() {
+            Some(_) => {
+                self.must_be_known(line, pattern.variables());
+                self.captured.extend(pattern.groups());
+            }
+            None => self.known.extend(pattern.variables()),
+        }
+    }
+
+    fn must_be_known(&mut self, line: u32, used: Vec<&'a str>) {
+        for name in used {
+            if self.known.contains(name) || self.captured.contains(name) {
+                continue;
+            }
+            let whole = self.line(line);
+            let written = format!("${{{name}}}");
+            let at = self.scenario.text[whole.clone()].find(&written);
+            let span = match at {
+                Some(at) => whole.start + at..whole.start + at + written.len(),
+                None => whole,
+            };
+            let help = match LISTEN_VARIABLES.contains(&name) {
+                true => Some("`@listen` gives it a value".to_owned()),
+                false => did_you_mean(
+                    name,
+                    self.known
+                        .iter()
+                        .copied()
+                        .chain(self.captured.iter().map(String::as_str)),
+                ),
+            };
+            self.error(
+                span,
+                format!("the variable `{name}` has no value here"),
+                help,
+            );
+            // Once is enough.
+            self.known.insert(name);
+        }
+    }
+
+    fn data(&mut self, step: &'a Step) {
+        let state = self.connections.entry(&step.connection).or_default();
+        let (needs, ends) = match step.action {
+            Action::Data(_) | Action::Listen | Action::Connect => {
+                state.data = true;
+                return;
+            }
+            Action::WriteData(_) | Action::Read(_) | Action::Handshake => (true, false),
+            Action::SendData(_)
+            | Action::Receive(_)
+            | Action::CloseData
+            | Action::ResetData
+            | Action::DataEnds
+            | Action::NoData => (true, true),
+            Action::Drop => (false, true),
+            _ => (false, false),
+        };
+        let missing = needs && !state.data;
+        if ends {
+            state.data = false;
+        }
+        if missing {
+            let help = "`@data` prepares one before the transfer command".to_owned();
+            let message = "there is no data connection here";
+            self.error(self.line(step.line), message, Some(help));
+        }
+    }
+
+    fn replies(&mut self, step: &'a Step) {
+        let state = self.connections.entry(&step.connection).or_default();
+        match &step.action {
+            Action::Send(_) => state.unanswered.push_back(step.line),
+            Action::Expect(expect) if !expect.codes.preliminary() => {
+                state.unanswered.pop_front();
+            }
+            Action::Octets(_) => state.uncounted = true,
+            // Nobody waits for an answer any more.
+            Action::Closed | Action::Drop => state.unanswered.clear(),
+            _ => {}
+        }
+    }
+
+    /// Where a text of the front matter stands.
+    fn in_front(&self, text: &str) -> Range<usize> {
+        // A text with escapes is not found as it is meant; the first line will do then.
+        let at = self.scenario.text.find(&format!("\"{text}\""));
+        at.map_or(0..0, |at| at + 1..at + 1 + text.len())
+    }
+
+    fn line(&self, line: u32) -> Range<usize> {
+        self.lines
+            .get(line.saturating_sub(1) as usize)
+            .cloned()
+            .unwrap_or(0..0)
+    }
+
+    fn error(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+        self.push(Severity::Error, span, message.into(), help);
+    }
+
+    fn warning(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
+        self.push(Severity::Warning, span, message.into(), help);
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        span: Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
+        let line = self.lines.partition_point(|line| line.end < span.start) + 1;
+        let line = u32::try_from(line.min(self.lines.len().max(1))).unwrap_or(u32::MAX);
+        self.found.push(Diagnostic {
+            severity,
+            message,
+            line,
+            span,
+            help,
+        });
+    }
+}
+
+/// `RFC 959 §5.4`, `RFC 959 App. II`, `draft-bryan-ftpext-hash-02 §3`, or a vendor's document and a place in it.
+fn is_clause(cite: &str) -> bool {
+    let (document, clause) = match cite.strip_prefix("RFC ") {
+        Some(rest) => match rest.split_once(' ') {
+            Some((number, _)) if number.bytes().any(|octet| !octet.is_ascii_digit()) => {
+                return false;
+            }
+            Some(parts) => parts,
+            None => return false,
+        },
+        None if cite.starts_with("RFC") => return false,
+        None => match cite.split_once(' ') {
+            Some(parts) => parts,
+            None => return false,
+        },
+    };
+    !document.is_empty() && !clause.is_empty() && clause.trim() == clause
+}
+
+fn is_for_any_driver(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::User { .. } | Action::Given(_) | Action::Stored(..) | Action::Missing(_)
+    )
+}
+
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    variables::parts(text.as_bytes()).filter_map(|part| match part {
+        variables::Part::Variable(name) => Some(name),
+        variables::Part::Octets(_) => None,
+    })
+}
+
+fn names_in_user_step(step: &UserStep) -> Vec<&str> {
+    let (names, content): (Vec<&String>, Option<&Content>) = match step {
+        UserStep::Put(name, content)
+        | UserStep::Append(name, content)
+        | UserStep::Get(name, content)
+        | UserStep::Resume(name, _, content) => (vec![name], Some(content)),
+        UserStep::Names(names) | UserStep::List(names) => (names.iter().collect(), None),
+        UserStep::Rename(old, new) => (vec![old, new], None),
+        UserStep::Size(name, _)
+        | UserStep::Delete(name)
+        | UserStep::Mkdir(name)
+        | UserStep::Rmdir(name)
+        | UserStep::Cwd(name) => (vec![name], None),
+    };
+    let in_content = content.map(Content::variables).unwrap_or_default();
+    names
+        .into_iter()
+        .flat_map(|name| names_in(name))
+        .chain(in_content)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+    use super::*;
+    use crate::scenario::{ScenarioId, parse, render};
+    use rstest::rstest;
+
+    const FRONT: &str = "+++\ntitle = \"A claim\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"959-a\"]\nlevel = \"must\"\n+++\n";
+
+    fn knowledge() -> Knowledge {
+        Knowledge {
+            requirements: ["959-a".to_owned(), "959-b".to_owned()].into(),
+            verbs: ["NOOP".to_owned(), "REST".to_owned()].into(),
+        }
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        let scenario = parse(ScenarioId("x".into()), text).unwrap();
+        lint(&scenario, &knowledge())
+            .iter()
+            .map(|found| format!("{} at `{}`", found.message, &text[found.span.clone()]))
+            .collect()
+    }
+
+    #[rstest]
+    #[case::plain("> NOOP\n< 200")]
+    #[case::preliminary("@data\n> LIST\n< 125 | 150\n@receive *\n< 226")]
+    #[case::pipelined("> NOOP\n> NOOP\n< 200\n< 200")]
+    #[case::quit("> QUIT\n@closed")]
+    #[case::dropped("> STOR x\n@drop")]
+    #[case::raw("@raw \"NOOP\\r\\n\"\n< 200\n> NOOP")]
+    #[case::captured("> MKD a\n< 257 \"${made}\"*\n> CWD ${made}\n< 250")]
+    #[case::captured_by_group("> PWD\n< 257 /(?<x>.)/\n> CWD ${x}\n< 250 /${x}/")]
+    #[case::listened(
+        "@listen\n> PORT ${hostport}\n< 200\n> EPRT |${family}|${address}|${port}|\n< 200"
+    )]
+    #[case::given("@given ${user} ${dir}\n> USER ${user}$${x}\n< 331 ${password} ${host}")]
+    #[case::second("B@login\nB> NOOP\nB< 200\nC@open\nC< 220")]
+    #[case::kept_open("@data\n@write \"a\"\n@write \"b\"\n@send \"c\"")]
+    fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
+        assert_eq!(found(&format!("{FRONT}{dialogue}\n")), Vec::<String>::new());
+    }
+
+    #[rstest]
+    #[case("", "the dialogue is empty at ``")]
+    #[case(
+        "> CWD ${made}\n< 250",
+        "the variable `made` has no value here at `${made}`"
+    )]
+    #[case(
+        "> PORT ${hostport}\n< 200",
+        "the variable `hostport` has no value here at `${hostport}`"
+    )]
+    #[case("@put a ${b}", "the variable `b` has no value here at `${b}`")]
+    #[case("> X\n< 200 /${b}/", "the variable `b` has no value here at `${b}`")]
+    #[case("@receive *", "there is no data connection here at `@receive *`")]
+    #[case(
+        "@data\n@send \"a\"\n@send \"b\"",
+        "there is no data connection here at `@send \"b\"`"
+    )]
+    #[case("@data\nB@login\nB@eof", "there is no data connection here at `B@eof`")]
+    #[case(
+        "B> NOOP\nB< 200",
+        "the control connection `B` is not open yet at `B> NOOP`"
+    )]
+    #[case("> NOOP", "from here on a command is never answered at `> NOOP`")]
+    #[case(
+        "> A\n< 150\n> B\n< 200",
+        "from here on a command is never answered at `> B`"
+    )]
+    #[case(
+        "> A\n> B\n> C\n< 200",
+        "from here on 2 commands are never answered at `> B`"
+    )]
+    #[case("> NOOP \n< 200", "the line ends with a blank at ` `")]
+    fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected: &str) {
+        assert_eq!(found(&format!("{FRONT}{dialogue}\n")), [expected]);
+    }
+
+    #[rstest]
+    #[case(
+        "covers = [\"959-a\"]",
+        "covers = [\"959-c\"]",
+        "there is no requirement `959-c` at `959-c`"
+    )]
+    #[case(
+        "covers = [\"959-a\"]",
+        "covers = [\"959-a\", \"959-a\"]",
+        "`959-a` is covered twice at `959-a`"
+    )]
+    #[case("A claim", "A claim.", "a title has no full stop at `A claim.`")]
+    #[case("RFC 959 §5.4", "RFC959 5.4", "this cites no clause at `RFC959 5.4`")]
+    #[case(
+        "level",
+        "needs = [\"RSET STREAM\"]\nlevel",
+        "nobody knows the need `RSET STREAM` at `RSET STREAM`"
+    )]
+    #[case(
+        "level",
+        "drivers = [\"suppaftp\"]\nlevel",
+        "only user steps can be played by suppaftp at `> NOOP`"
+    )]
+    fn the_front_matter_is_held_against_the_catalogue(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] expected: &str,
+    ) {
+        let text = format!("{}> NOOP\n< 200\n", FRONT.replace(from, to));
+        assert_eq!(found(&text), [expected]);
+    }
+
+    #[test]
+    fn lints_suggest_what_was_probably_meant() {
+        let text = format!("{}> CWD ${{dri}}\n", FRONT.replace("959-a", "959-aa"));
+        let scenario = parse(ScenarioId("x".into()), &text).unwrap();
+        let found = lint(&scenario, &knowledge());
+        insta::assert_snapshot!(render("x.ftpt", &text, &found, false), @r##"
+        error: there is no requirement `959-aa`
+         --> x.ftpt:4:12
+          |
+        4 | covers = ["959-aa"]
+          |            ^^^^^^
+          |
+          = help: did you mean `959-a`?
+
+        warning: from here on a command is never answered
+         --> x.ftpt:7:1
+          |
+        7 | > CWD ${dri}
+          | ^^^^^^^^^^^^
+          |
+          = help: `< CODES` expects its reply
+
+        error: the variable `dri` has no value here
+         --> x.ftpt:7:7
+          |
+        7 | > CWD ${dri}
+          |       ^^^^^^
+          |
+          = help: did you mean `dir`?
+        "##);
+    }
 }

@@ -9,6 +9,7 @@ mod display;
 mod error;
 mod expect;
 mod format;
+mod json;
 mod lint;
 mod parse;
 mod pattern;
@@ -24,12 +25,14 @@ pub use parse::{FILE_LIMIT, parse};
 pub use pattern::{Matcher, TextPattern};
 pub use variables::Variables;
 
+use serde::Serialize;
 use std::fmt;
 use std::path::{Component, Path};
 use std::time::Duration;
 
 /// The path below `scenarios/` without its ending, as in `rfc3659/rest-retr-offset`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct ScenarioId(pub String);
 
 impl ScenarioId {
@@ -57,7 +60,7 @@ impl fmt::Display for ScenarioId {
 }
 
 /// One parsed scenario file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Scenario {
     /// Its path below `scenarios/`, without ending.
     pub id: ScenarioId,
@@ -66,11 +69,12 @@ pub struct Scenario {
     /// The dialogue, in order.
     pub steps: Vec<Step>,
     /// The whole file, for error messages and reports.
+    #[serde(skip)]
     pub text: String,
 }
 
 /// The front matter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct About {
     /// The claim, as a sentence without a full stop.
     pub title: String,
@@ -91,6 +95,7 @@ pub struct About {
     /// Who may play it.
     pub drivers: Vec<DriverKind>,
     /// Only played when this profile is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
 }
 
@@ -111,7 +116,7 @@ pub enum Level {
 }
 
 /// Along which axes a scenario is varied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Axes {
     /// Each data mode: PASV, EPSV, PORT, EPRT.
     pub data: bool,
@@ -159,18 +164,20 @@ impl fmt::Display for Connection {
 }
 
 /// One statement and where it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// 1-based line in the file.
     pub line: u32,
     /// Which control connection it is about.
     pub connection: Connection,
     /// What is done or expected.
+    #[serde(flatten)]
     pub action: Action,
 }
 
 /// What a statement does or expects. See `scenarios/README.md` for each.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "action", content = "argument", rename_all = "snake_case")]
 pub enum Action {
     /// `> LINE`. May contain `${variables}`.
     Send(String),
@@ -179,7 +186,7 @@ pub enum Action {
     /// `@raw`, `@segment`, `@bytewise`.
     Octets(Octets),
     /// `@silent`
-    Silent(Duration),
+    Silent(#[serde(serialize_with = "json::milliseconds")] Duration),
     /// `@closed`
     Closed,
     /// `@alive`
@@ -238,21 +245,28 @@ pub enum Action {
 }
 
 /// One expected reply.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Expect {
     /// The codes that hold.
     pub codes: Codes,
     /// The text, if it matters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<ReplyPattern>,
     /// The stricter wish and its line.
-    pub should: Option<Box<(u32, Expect)>>,
+    #[serde(
+        serialize_with = "json::should",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub should: Option<Box<(u32, Self)>>,
     /// `!ends`: codes that are just as legal, but leave the rest of the scenario nothing to test, and the line. The player
     /// stops there; the outcome is UNSUPPORTED if everything before held.
+    #[serde(serialize_with = "json::ends", skip_serializing_if = "Option::is_none")]
     pub ends: Option<(u32, Codes)>,
 }
 
 /// The text of an expected reply.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReplyPattern {
     /// The text of the whole reply.
     Text(TextPattern),
@@ -268,7 +282,8 @@ pub enum ReplyPattern {
 }
 
 /// Exact octets, and how they are cut into segments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Octets {
     /// All at once.
     Raw(Content),
@@ -279,7 +294,8 @@ pub enum Octets {
 }
 
 /// What must come over the data connection until its end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Receive {
     /// Exactly these octets.
     Exactly(Content),
@@ -296,7 +312,8 @@ pub enum Receive {
 }
 
 /// What is made before the dialogue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Given {
     /// A file.
     File(String, Content),
@@ -305,7 +322,8 @@ pub enum Given {
 }
 
 /// What a user wants, whatever the wire looks like.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UserStep {
     /// STOR in TYPE I.
     Put(String, Content),
@@ -350,10 +368,12 @@ pub enum DataMode {
 }
 
 /// TLS versions a scenario can pin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum TlsVersion {
     /// TLS 1.2
+    #[serde(rename = "1.2")]
     V12,
     /// TLS 1.3
+    #[serde(rename = "1.3")]
     V13,
 }

@@ -14,6 +14,7 @@ use super::error::{Diagnostic, Severity, did_you_mean, nearest};
 use super::variables::variable_at;
 use super::{Action, Connection, Scenario, ScenarioId, Step};
 use cursor::Cursor;
+pub(super) use front::KEYS;
 
 /// The largest file that is read. The whole suite is smaller than this.
 pub const FILE_LIMIT: usize = 1 << 20;
@@ -60,8 +61,8 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     }
 }
 
-/// The lines of the dialogue that are statements, with their 1-based numbers.
-pub(super) fn statement_lines(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
+/// Where the front matter stands, and the lines of the dialogue.
+pub(super) fn file_parts(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
     let lines = lines_of(text);
     let (front, body) = front_matter(&lines, &mut Problems::new(""))?;
     Some((front, lines[body..].to_vec()))
