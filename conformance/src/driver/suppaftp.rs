@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream};
-use suppaftp::types::{FileType, FormatControl};
+use suppaftp::types::FileType;
 use suppaftp::{FtpError, Mode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -179,9 +179,7 @@ async fn play(client: &mut AsyncRustlsFtpStream, wish: &Wish) -> Result<Told, Ft
             Ok(Told::Done(octets))
         }
         S::Names(_) | S::List(_) => {
-            client
-                .transfer_type(FileType::Ascii(FormatControl::Default))
-                .await?;
+            // In whatever type is set: its TYPE for ASCII is `A N`, which not every server knows.
             let lines = if matches!(wish.step, S::Names(_)) {
                 client.nlst(None).await?
             } else {

@@ -1,7 +1,7 @@
 //! One job from connecting to clean-up. Never hangs, never panics into the run.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::timeout;
 
@@ -26,9 +26,17 @@ impl Default for Manner {
         Self {
             timeouts: Timeouts::default(),
             deadline: Duration::from_secs(30),
-            run: "run".into(),
+            run: unlike_any_other(),
         }
     }
+}
+
+/// A name for a run, so that what an earlier one had to leave behind is not in the way.
+fn unlike_any_other() -> String {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("{:x}-{:x}", now.as_millis(), std::process::id())
 }
 
 impl Manner {

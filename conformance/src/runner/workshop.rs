@@ -270,6 +270,14 @@ impl Workshop {
             if self.removed > ENTRIES || !self.session.control.is_open() {
                 return;
             }
+            // A server that lists a CR in a name takes it as part of one, or else it must not go unnoticed.
+            if entry.name.contains(&b'\r') {
+                self.done(b"DELE ", &entry.name).await;
+                if self.is_at(&here).await {
+                    continue;
+                }
+                return;
+            }
             // DELE first, always: where it works on a symbolic link it removes the link and not what it leads to.
             if self.done(b"DELE ", &entry.name).await || self.done(b"RMD ", &entry.name).await {
                 continue;
@@ -395,7 +403,7 @@ fn is_plain_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..")
         && !name
             .iter()
-            .any(|octet| matches!(octet, b'/' | b'\\' | b'\r' | b'\n' | 0))
+            .any(|octet| matches!(octet, b'/' | b'\\' | b'\n' | 0))
 }
 
 /// `facts SP pathname` (RFC 3659 §7.2).
@@ -419,10 +427,11 @@ fn list_entry(line: &[u8]) -> Option<Entry> {
         return None;
     }
     let mut rest = line;
-    for _ in 0..8 {
+    for field in 0..8 {
         let end = rest.iter().position(|octet| *octet == b' ')?;
         let next = rest[end..].iter().position(|octet| *octet != b' ')?;
-        rest = &rest[end + next..];
+        // A name may begin with spaces, so only one parts it from the fields.
+        rest = &rest[end + if field == 7 { 1 } else { next }..];
     }
     let arrow = rest
         .windows(4)
@@ -480,12 +489,16 @@ mod tests {
             list_entry(b"lrwxrwxrwx   1 ftp ftp   4 Jan  1 10:00 link -> /etc"),
             entry("link", false)
         );
+        assert_eq!(
+            list_entry(b"-rw-r--r--   1 ftp ftp   4 Jan  1 10:00  a "),
+            entry(" a ", false)
+        );
         assert_eq!(list_entry(b"total 12"), None);
     }
 
     #[test]
     fn a_name_that_leads_elsewhere_is_never_removed() {
-        for name in ["", ".", "..", "../x", "/etc", "a/b", "a\\b", "a\rb", "a\0"] {
+        for name in ["", ".", "..", "../x", "/etc", "a/b", "a\\b", "a\nb", "a\0"] {
             assert!(!is_plain_name(name.as_bytes()), "{name:?}");
         }
         assert!(is_plain_name(b"..."));

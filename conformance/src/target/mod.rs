@@ -1,7 +1,9 @@
 //! Where the server under test comes from: an address, or the embedded reference server.
 
+mod embedded;
 mod probe;
 
+pub use embedded::Embedded;
 pub use probe::{TargetFacts, probe};
 
 use std::fmt;

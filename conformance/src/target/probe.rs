@@ -35,7 +35,12 @@ pub struct TargetFacts {
 /// Connects to the target and asks it what it offers.
 pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
     let recorder = Recorder::default();
-    let mut facts = TargetFacts::default();
+    // What cannot be asked for is taken as offered: then the scenarios tell.
+    let mut facts = TargetFacts {
+        epsv: true,
+        eprt: true,
+        ..TargetFacts::default()
+    };
     if let Err(setback) = ask(target, timeouts, &recorder, &mut facts).await {
         facts.trouble = Some(match setback {
             Setback::Gone(why) | Setback::Refused(why) | Setback::Trouble(why) => why,
