@@ -248,7 +248,12 @@ impl Pairing {
     }
 
     /// Which of the waiting exchanges the reply belongs to.
-    fn addressee(&self, reply: &Reply) -> Option<usize> {
+    fn addressee(&mut self, reply: &Reply) -> Option<usize> {
+        // Some servers answer transfer and ABOR with one reply: the next one is for whatever was sent next.
+        let abort = self.waiting.len() > 1 && self.oldest_is_abort();
+        if abort && matches!(reply.code, 200..=224 | 227..=399) {
+            self.waiting.pop_front();
+        }
         let oldest = *self.waiting.front()?;
         if self.waiting.len() < 2 || reply.class() == 1 {
             return Some(0);
@@ -260,6 +265,11 @@ impl Pairing {
         let ends_no_transfer =
             matches!(reply.code, 200..=225 | 227..=249 | 300..=399 | 500..=503 | 530);
         Some(usize::from(in_transfer && ends_no_transfer))
+    }
+
+    fn oldest_is_abort(&self) -> bool {
+        let oldest = self.waiting.front().map(|at| &self.conversation.exchanges[*at]);
+        oldest.and_then(|exchange| exchange.command.as_ref()).is_some_and(|c| c.verb == "ABOR")
     }
 
     /// Nothing that was begun is answered any more.
@@ -371,6 +381,9 @@ mod tests {
     #[case::abort_after_the_end(
         &["S: 220 hi", "C: RETR a", "S: 150 x", "C: ABOR", "S: 226 x", "S: 225 x"],
         "greeting 220, RETR 150 226, ABOR 225;")]
+    #[case::abort_without_reply_of_its_own(
+        &["S: 220 hi", "C: RETR a", "S: 150 x", "C: ABOR", "S: 226 x", "C: NOOP", "S: 200 x"],
+        "greeting 220, RETR 150 226, ABOR, NOOP 200;")]
     #[case::status_in_transfer(
         &["S: 220 hi", "C: RETR a", "S: 150 x", "C: STAT", "S: 213 x", "S: 226 x"],
         "greeting 220, RETR 150 226, STAT 213;")]
