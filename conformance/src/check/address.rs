@@ -66,7 +66,12 @@ fn other_host(
 ) -> Option<Finding> {
     let reached = reached(context, place.connection, place.event)?;
     (address != reached).then(|| {
-        context.broken(&SAME_ADDRESS, place, format!("{reached}, which was reached"), quoted(reply))
+        context.broken(
+            &SAME_ADDRESS,
+            place,
+            format!("{reached}, which was reached"),
+            quoted(reply),
+        )
     })
 }
 
@@ -106,7 +111,9 @@ fn delimited_port(text: &str) -> Option<u16> {
         let inner = &text[at + 1..];
         let inner = &inner[..inner.find(')')?];
         let delimiter = inner.chars().next().filter(|c| ('!'..='~').contains(c))?;
-        let digits = inner.strip_prefix(&delimiter.to_string().repeat(3))?.strip_suffix(delimiter)?;
+        let digits = inner
+            .strip_prefix(&delimiter.to_string().repeat(3))?
+            .strip_suffix(delimiter)?;
         let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
         digits.parse().ok().filter(|port: &u16| plain && *port != 0)
     })
@@ -137,7 +144,11 @@ mod tests {
     #[case::no_port("EPSV", "229 (||||)", &[Must])]
     #[case::signed("EPSV", "229 (|||+5|)", &[Must])]
     fn addresses_are_judged(#[case] verb: &str, #[case] reply: &str, #[case] expected: &[Level]) {
-        let dialogue = ["S: 220 x".to_owned(), format!("C: {verb}"), format!("S: {reply}")];
+        let dialogue = [
+            "S: 220 x".to_owned(),
+            format!("C: {verb}"),
+            format!("S: {reply}"),
+        ];
         let dialogue: Vec<&str> = dialogue.iter().map(String::as_str).collect();
         assert_eq!(levels(&JUDGE, &dialogue), expected);
     }

@@ -30,7 +30,9 @@ const END: Rule = Rule {
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let listings = context.whole().filter(|whole| whole.is(&["FEAT"], 211));
-    listings.flat_map(|whole| listing(context, &whole)).collect()
+    listings
+        .flat_map(|whole| listing(context, &whole))
+        .collect()
 }
 
 fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
@@ -45,7 +47,10 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
         let expected = "one space and the name of the feature";
         findings.push(context.broken(&ONE_SPACE, &whole.place, expected, shown(line)));
     }
-    if !last.get(4..).is_some_and(|text| text.eq_ignore_ascii_case(b"end")) {
+    if !last
+        .get(4..)
+        .is_some_and(|text| text.eq_ignore_ascii_case(b"end"))
+    {
         findings.push(context.broken(&END, &whole.place, "211 End", quoted(reply)));
     }
     findings

@@ -25,8 +25,12 @@ impl Features {
 
     /// Learns more, as from another transcript of the same server.
     pub fn learn(&mut self, conversations: &[Conversation]) {
-        for exchange in conversations.iter().flat_map(|conversation| &conversation.exchanges) {
-            let (Some(command), Some((_, reply))) = (&exchange.command, exchange.completion()) else {
+        for exchange in conversations
+            .iter()
+            .flat_map(|conversation| &conversation.exchanges)
+        {
+            let (Some(command), Some((_, reply))) = (&exchange.command, exchange.completion())
+            else {
                 continue;
             };
             if exchange.irregular {
@@ -58,18 +62,33 @@ impl Features {
     /// The feature line that advertises a need such as `MLST`, `REST STREAM` or `AUTH TLS`.
     #[must_use]
     pub fn advertised(&self, need: &str) -> Option<&str> {
-        let need = if need.eq_ignore_ascii_case("TLS") { "AUTH TLS" } else { need };
-        let (label, parameter) =
-            need.split_once(' ').map_or((need, None), |(label, rest)| (label, Some(rest.trim())));
+        let need = if need.eq_ignore_ascii_case("TLS") {
+            "AUTH TLS"
+        } else {
+            need
+        };
+        let (label, parameter) = need
+            .split_once(' ')
+            .map_or((need, None), |(label, rest)| (label, Some(rest.trim())));
         // MLSD has no line of its own (RFC 3659 §7.8).
-        let label = if label.eq_ignore_ascii_case("MLSD") { "MLST" } else { label };
-        self.lines.iter().flatten().map(String::as_str).find(|line| {
-            let mut words = line.split([' ', ';', ',', '*']);
-            words.next().is_some_and(|word| word.eq_ignore_ascii_case(label))
-                && parameter.is_none_or(|parameter| {
-                    words.any(|word| word.eq_ignore_ascii_case(parameter))
-                })
-        })
+        let label = if label.eq_ignore_ascii_case("MLSD") {
+            "MLST"
+        } else {
+            label
+        };
+        self.lines
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .find(|line| {
+                let mut words = line.split([' ', ';', ',', '*']);
+                words
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case(label))
+                    && parameter.is_none_or(|parameter| {
+                        words.any(|word| word.eq_ignore_ascii_case(parameter))
+                    })
+            })
     }
 }
 
@@ -80,8 +99,17 @@ mod tests {
     use rstest::rstest;
 
     fn features() -> Features {
-        let feat = "S: 211-x /  AUTH TLS;SSL /  MLST type*;size*; /  REST STREAM /  MODE Z / 211 End";
-        let dialogue = ["S: 220 x", "C: FEAT", feat, "C: MLST", "S: 501 x", "C: HASH a", "S: 502 x"];
+        let feat =
+            "S: 211-x /  AUTH TLS;SSL /  MLST type*;size*; /  REST STREAM /  MODE Z / 211 End";
+        let dialogue = [
+            "S: 220 x",
+            "C: FEAT",
+            feat,
+            "C: MLST",
+            "S: 501 x",
+            "C: HASH a",
+            "S: 502 x",
+        ];
         Features::of(&Conversation::all(&transcript(&dialogue)))
     }
 

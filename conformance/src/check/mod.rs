@@ -68,7 +68,10 @@ pub const JUDGES: &[Judge] = &[
 /// What every always-on judge finds in one transcript.
 #[must_use]
 pub fn always_on(context: &Context<'_>) -> Vec<Finding> {
-    JUDGES.iter().flat_map(|judge| (judge.judge)(context)).collect()
+    JUDGES
+        .iter()
+        .flat_map(|judge| (judge.judge)(context))
+        .collect()
 }
 
 /// A rule that can be broken: what a finding repeats of it.
@@ -102,7 +105,11 @@ impl Context<'_> {
             expected: expected.into(),
             observed: observed.into(),
             connection: place.connection.clone(),
-            line: self.transcript.events.get(place.event).map_or(0, |event| event.line),
+            line: self
+                .transcript
+                .events
+                .get(place.event)
+                .map_or(0, |event| event.line),
             event: place.event,
         }
     }
@@ -112,8 +119,15 @@ impl Context<'_> {
         self.conversations.iter().flat_map(|conversation| {
             conversation.exchanges.iter().filter_map(|exchange| {
                 let (event, reply) = exchange.completion()?;
-                let place = Place { connection: &conversation.connection, event: *event };
-                exchange.is_whole().then_some(Whole { exchange, reply, place })
+                let place = Place {
+                    connection: &conversation.connection,
+                    event: *event,
+                };
+                exchange.is_whole().then_some(Whole {
+                    exchange,
+                    reply,
+                    place,
+                })
             })
         })
     }

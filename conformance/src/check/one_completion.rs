@@ -38,11 +38,19 @@ const NOTHING_UNASKED: Rule = Rule {
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for conversation in context.conversations {
-        for exchange in conversation.exchanges.iter().filter(|exchange| exchange.is_whole()) {
+        for exchange in conversation
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.is_whole())
+        {
             findings.extend(preliminaries(context, conversation, exchange));
         }
         // Nobody can say how many replies half a line or an over-long one gets.
-        if conversation.exchanges.iter().any(|exchange| exchange.irregular) {
+        if conversation
+            .exchanges
+            .iter()
+            .any(|exchange| exchange.irregular)
+        {
             continue;
         }
         for (event, reply) in &conversation.unasked {
@@ -51,7 +59,10 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             if reply.code == 421 || reply.class() == 0 {
                 continue;
             }
-            let place = Place { connection: &conversation.connection, event: *event };
+            let place = Place {
+                connection: &conversation.connection,
+                event: *event,
+            };
             let expected = "no reply while no command waits for one";
             findings.push(context.broken(&NOTHING_UNASKED, &place, expected, quoted(reply)));
         }
@@ -65,18 +76,29 @@ fn preliminaries(
     exchange: &Exchange,
 ) -> Option<Finding> {
     // 110 is a restart marker; there may be any number while data moves (RFC 959 §5.4).
-    let mut preliminary = exchange.preliminary().filter(|(_, reply)| reply.code != 110);
+    let mut preliminary = exchange
+        .preliminary()
+        .filter(|(_, reply)| reply.code != 110);
     let first = preliminary.next();
     if let Some((event, reply)) = preliminary.next() {
-        let place = Place { connection: &conversation.connection, event: *event };
-        let expected = format!("{}: one preliminary reply, then the completion", exchange.name());
+        let place = Place {
+            connection: &conversation.connection,
+            event: *event,
+        };
+        let expected = format!(
+            "{}: one preliminary reply, then the completion",
+            exchange.name()
+        );
         return Some(context.broken(&ONE_PRELIMINARY, &place, expected, quoted(reply)));
     }
     let (event, reply) = exchange.completion()?;
     // An empty LIST or NLST without data connection is common, and nothing is lost by it.
     let announced = matches!(exchange.name(), "RETR" | "STOR" | "STOU" | "APPE" | "MLSD");
     if announced && first.is_none() && matches!(reply.code, 226 | 250) {
-        let place = Place { connection: &conversation.connection, event: *event };
+        let place = Place {
+            connection: &conversation.connection,
+            event: *event,
+        };
         let expected = format!("{}: 125 or 150, then 226 or 250", exchange.name());
         return Some(context.broken(&PRELIMINARY_FIRST, &place, expected, quoted(reply)));
     }
@@ -109,6 +131,9 @@ mod tests {
     fn a_reply_too_many_or_too_few_is_found(#[case] dialogue: &[&str], #[case] clause: &str) {
         let findings = findings(&JUDGE, dialogue);
         assert_eq!(findings.len(), 1, "{findings:?}");
-        assert_eq!((findings[0].level, findings[0].clause.as_str()), (Level::Must, clause));
+        assert_eq!(
+            (findings[0].level, findings[0].clause.as_str()),
+            (Level::Must, clause)
+        );
     }
 }

@@ -33,7 +33,10 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
         let (rule, expected) = match quotation(&whole.reply.first_line_text()) {
             Quotation::Sound => return None,
             Quotation::Missing => (&FIRST, "257 \"pathname\" and then anything"),
-            Quotation::GoesOn => (&DOUBLED, "the end of the text or a space behind the closing quote"),
+            Quotation::GoesOn => (
+                &DOUBLED,
+                "the end of the text or a space behind the closing quote",
+            ),
         };
         Some(context.broken(rule, &whole.place, expected, quoted(whole.reply)))
     });

@@ -37,7 +37,11 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             .exchanges
             .iter()
             .any(|exchange| matches!(exchange.name(), "ADAT" | "MIC" | "CONF" | "ENC"));
-        for exchange in conversation.exchanges.iter().filter(|exchange| exchange.is_whole()) {
+        for exchange in conversation
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.is_whole())
+        {
             let rule = match &exchange.command {
                 None => context.registry.greeting_rule(),
                 Some(command) => match context.registry.rule(&command.verb) {
@@ -55,7 +59,10 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
                     Standing::OtherCode => &CODE,
                     Standing::WrongClass => &CLASS,
                 };
-                let place = Place { connection: &conversation.connection, event: *event };
+                let place = Place {
+                    connection: &conversation.connection,
+                    event: *event,
+                };
                 let expected = format!("{}: {} ({})", exchange.name(), rule.shown(), rule.source);
                 findings.push(context.broken(broken, &place, expected, quoted(reply)));
             }

@@ -18,11 +18,20 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for conversation in context.conversations {
         let asked = conversation.exchanges.iter().flat_map(|exchange| {
-            exchange.replies.iter().map(move |(event, reply)| (exchange.name(), *event, reply))
+            exchange
+                .replies
+                .iter()
+                .map(move |(event, reply)| (exchange.name(), *event, reply))
         });
-        let unasked = conversation.unasked.iter().map(|(event, reply)| ("", *event, reply));
+        let unasked = conversation
+            .unasked
+            .iter()
+            .map(|(event, reply)| ("", *event, reply));
         for (verb, event, reply) in asked.chain(unasked) {
-            let place = Place { connection: &conversation.connection, event };
+            let place = Place {
+                connection: &conversation.connection,
+                event,
+            };
             for fault in &reply.faults {
                 if *fault == ReplyFault::Unfinished && !was_given_up(context, &place) {
                     continue;
@@ -34,7 +43,12 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             }
             if reply.code % 100 >= 60 && (100..700).contains(&reply.code) {
                 let observed = format!("{}: {}", reply.code, quoted(reply));
-                findings.push(context.broken(&SECOND_DIGIT, &place, "a second digit of 0 to 5", observed));
+                findings.push(context.broken(
+                    &SECOND_DIGIT,
+                    &place,
+                    "a second digit of 0 to 5",
+                    observed,
+                ));
             }
         }
     }
@@ -51,50 +65,69 @@ const SECOND_DIGIT: Rule = Rule {
 /// A reply without an end is the server's fault only if we waited for the end, or the server left.
 fn was_given_up(context: &Context<'_>, place: &Place<'_>) -> bool {
     let later = context.transcript.events.iter().skip(place.event + 1);
-    later.filter(|event| event.connection == *place.connection).any(|event| match &event.what {
-        What::Silence { awaited, .. } => *awaited == Awaited::Reply,
-        What::Closed(end) => end.by == Side::Server,
-        _ => false,
-    })
+    later
+        .filter(|event| event.connection == *place.connection)
+        .any(|event| match &event.what {
+            What::Silence { awaited, .. } => *awaited == Awaited::Reply,
+            What::Closed(end) => end.by == Side::Server,
+            _ => false,
+        })
 }
 
 /// The rule a fault breaks; `None` where another document allows it, or none says anything.
 fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
-    let must = |clause, requirement| Rule { judge: NAME, level: Level::Must, clause, requirement };
-    let style =
-        |clause, requirement| Rule { judge: NAME, level: Level::Practice, clause, requirement };
+    let must = |clause, requirement| Rule {
+        judge: NAME,
+        level: Level::Must,
+        clause,
+        requirement,
+    };
+    let style = |clause, requirement| Rule {
+        judge: NAME,
+        level: Level::Practice,
+        clause,
+        requirement,
+    };
     Some(match fault {
-        ReplyFault::BareLf { .. } => {
-            must("RFC 959 §4.2", "A line of a reply ends with the Telnet end-of-line code, CR LF")
-        }
+        ReplyFault::BareLf { .. } => must(
+            "RFC 959 §4.2",
+            "A line of a reply ends with the Telnet end-of-line code, CR LF",
+        ),
         ReplyFault::BareCr { .. } => must(
             "RFC 854 and RFC 2640 §3.1",
             "On the control connection a CR is followed by LF, or by NUL where it stands for itself",
         ),
-        ReplyFault::Nul { .. } => {
-            must("RFC 959 §4.2", "The text of a reply is printable; a NUL only follows a CR")
-        }
-        ReplyFault::NoCode | ReplyFault::ImpossibleCode => {
-            must("RFC 959 §4.2", "A reply begins with three digits, the first of which is 1 to 5")
-        }
+        ReplyFault::Nul { .. } => must(
+            "RFC 959 §4.2",
+            "The text of a reply is printable; a NUL only follows a CR",
+        ),
+        ReplyFault::NoCode | ReplyFault::ImpossibleCode => must(
+            "RFC 959 §4.2",
+            "A reply begins with three digits, the first of which is 1 to 5",
+        ),
         // RFC 3659 §7.2 and §7.8 leave the space out together with the text.
-        ReplyFault::NoSeparator { .. } if verb == "MLSD" && reply.lines[0].len() == 3 => return None,
-        ReplyFault::BareLastLine if verb == "MLST" => return None,
-        ReplyFault::NoSeparator { .. } | ReplyFault::BareLastLine => {
-            must("RFC 959 §4.2", "The code is followed by a space, or by a hyphen if lines follow")
+        ReplyFault::NoSeparator { .. } if verb == "MLSD" && reply.lines[0].len() == 3 => {
+            return None;
         }
+        ReplyFault::BareLastLine if verb == "MLST" => return None,
+        ReplyFault::NoSeparator { .. } | ReplyFault::BareLastLine => must(
+            "RFC 959 §4.2",
+            "The code is followed by a space, or by a hyphen if lines follow",
+        ),
         // Every line of a protected reply has the code (RFC 2228 §5.2).
         ReplyFault::RepeatedCode { .. } if (631..=633).contains(&reply.code) => return None,
         ReplyFault::RepeatedCode { .. } | ReplyFault::InteriorNumber { .. } => style(
             "RFC 959 §4.2",
             "A line between the first and the last of a reply does not begin with a reply code",
         ),
-        ReplyFault::Unfinished => {
-            must("RFC 959 §4.2", "A multi-line reply ends with a line of its own code and a space")
-        }
-        ReplyFault::TooLong | ReplyFault::LongLine { .. } => {
-            style("RFC 959 §4.2", "Replies and their lines have a length clients can hold")
-        }
+        ReplyFault::Unfinished => must(
+            "RFC 959 §4.2",
+            "A multi-line reply ends with a line of its own code and a space",
+        ),
+        ReplyFault::TooLong | ReplyFault::LongLine { .. } => style(
+            "RFC 959 §4.2",
+            "Replies and their lines have a length clients can hold",
+        ),
         ReplyFault::NotUtf8 { .. } => return None,
     })
 }

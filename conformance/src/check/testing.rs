@@ -17,11 +17,18 @@ use proptest::prelude::*;
 pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
     let mut line = 0;
-    let connected =
-        What::Connected { local: "127.0.0.1:40000".into(), peer: "127.0.0.1:2121".into() };
+    let connected = What::Connected {
+        local: "127.0.0.1:40000".into(),
+        peer: "127.0.0.1:2121".into(),
+    };
     let mut add = |line, what| {
         let connection = Connection::main();
-        transcript.events.push(Event { at: 0, connection, line, what });
+        transcript.events.push(Event {
+            at: 0,
+            connection,
+            line,
+            what,
+        });
     };
     add(line, connected);
     for statement in dialogue {
@@ -40,18 +47,39 @@ pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
 fn what(statement: &str) -> What {
     let octets = |text: &str| unescape(text).expect("a test writes whole escapes");
     let lines = |text: &str| octets(&format!("{}\\r\\n", text.replace(" / ", "\\r\\n")));
-    let end = End { by: Side::Server, how: Manner::Clean };
+    let end = End {
+        by: Side::Server,
+        how: Manner::Clean,
+    };
     match statement.split_at(statement.len().min(3)) {
-        ("C: ", text) => What::Sent { octets: lines(text) },
-        ("S: ", text) => What::Received { octets: lines(text) },
-        ("C! ", text) => What::Sent { octets: octets(text) },
-        ("S! ", text) => What::Received { octets: octets(text) },
-        ("D< ", text) => What::DataReceived { octets: octets(text) },
-        ("D> ", text) => What::DataSent { octets: octets(text) },
+        ("C: ", text) => What::Sent {
+            octets: lines(text),
+        },
+        ("S: ", text) => What::Received {
+            octets: lines(text),
+        },
+        ("C! ", text) => What::Sent {
+            octets: octets(text),
+        },
+        ("S! ", text) => What::Received {
+            octets: octets(text),
+        },
+        ("D< ", text) => What::DataReceived {
+            octets: octets(text),
+        },
+        ("D> ", text) => What::DataSent {
+            octets: octets(text),
+        },
         ("D.", "") => What::DataClosed(end),
         _ => match statement {
-            "silence" => What::Silence { waited_ms: 5000, awaited: Awaited::Reply },
-            "quiet" => What::Silence { waited_ms: 200, awaited: Awaited::Nothing },
+            "silence" => What::Silence {
+                waited_ms: 5000,
+                awaited: Awaited::Reply,
+            },
+            "quiet" => What::Silence {
+                waited_ms: 200,
+                awaited: Awaited::Nothing,
+            },
             "closed" => What::Closed(end),
             other => panic!("`{other}` is no statement of a test dialogue"),
         },
@@ -63,26 +91,68 @@ pub(super) fn findings(judge: &Judge, dialogue: &[&str]) -> Vec<Finding> {
     let transcript = transcript(dialogue);
     let conversations = Conversation::all(&transcript);
     let registry = Registry::built_in();
-    (judge.judge)(&Context { transcript: &transcript, conversations: &conversations, registry })
+    (judge.judge)(&Context {
+        transcript: &transcript,
+        conversations: &conversations,
+        registry,
+    })
 }
 
 /// The levels of what one judge finds, for tables.
 pub(super) fn levels(judge: &Judge, dialogue: &[&str]) -> Vec<Level> {
-    findings(judge, dialogue).into_iter().map(|finding| finding.level).collect()
+    findings(judge, dialogue)
+        .into_iter()
+        .map(|finding| finding.level)
+        .collect()
 }
 
 /// Any transcript, with what judges look for in it more often than chance would have it.
 pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
     let sent = proptest::sample::select(vec![
-        "NOOP\r\n", "RETR a\r\n", "MLSD\r\n", "MLST a\r\n", "FEAT\r\n", "PASV\r\n", "EPSV\r\n", "PWD\r\n",
-        "MKD a\r\n", "SIZE a\r\n", "MDTM a\r\n", "ABOR\r\n", "STAT\r\n", "NO", "\n", "\u{ff}\r\n",
+        "NOOP\r\n",
+        "RETR a\r\n",
+        "MLSD\r\n",
+        "MLST a\r\n",
+        "FEAT\r\n",
+        "PASV\r\n",
+        "EPSV\r\n",
+        "PWD\r\n",
+        "MKD a\r\n",
+        "SIZE a\r\n",
+        "MDTM a\r\n",
+        "ABOR\r\n",
+        "STAT\r\n",
+        "NO",
+        "\n",
+        "\u{ff}\r\n",
     ]);
     let received = proptest::sample::select(vec![
-        "200 ok\r\n", "150 go\r\n", "226 done\r\n", "213 12\r\n", "213 20240101000000\r\n", "211-Feat\r\n REST STREAM\r\n",
-        "211 End\r\n", "250-a\r\n type=file;size=1; a\r\n250 End\r\n", "227 (1,2,3,4,5,6)\r\n", "229 (|||7|)\r\n",
-        "229 (", "257 \"a\"\r\n", "257 \"", "999\r\n", "\r\n", "\r", "227 999,1,1,1,1,1\r\n", "\u{e9}",
+        "200 ok\r\n",
+        "150 go\r\n",
+        "226 done\r\n",
+        "213 12\r\n",
+        "213 20240101000000\r\n",
+        "211-Feat\r\n REST STREAM\r\n",
+        "211 End\r\n",
+        "250-a\r\n type=file;size=1; a\r\n250 End\r\n",
+        "227 (1,2,3,4,5,6)\r\n",
+        "229 (|||7|)\r\n",
+        "229 (",
+        "257 \"a\"\r\n",
+        "257 \"",
+        "999\r\n",
+        "\r\n",
+        "\r",
+        "227 999,1,1,1,1,1\r\n",
+        "\u{e9}",
     ]);
-    let data = proptest::sample::select(vec!["type=file; a\r\n", "size=x; a\r\n", " \r\n", "\n", "=;= "]);
+    let data = proptest::sample::select(vec![
+        "type=file; a\r\n",
+        "size=x; a\r\n",
+        " \r\n",
+        "\n",
+        "=;= ",
+    ]);
     let octets = || proptest::collection::vec(any::<u8>(), 0..24);
     let end = (any::<bool>(), 0..3u8).prop_map(|(us, how)| End {
         by: if us { Side::Us } else { Side::Server },
@@ -105,12 +175,18 @@ pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
     ];
     let event = (what, 0..30u32, any::<bool>()).prop_map(|(what, line, main)| Event {
         at: 0,
-        connection: if main { Connection::main() } else { Connection("B".into()) },
+        connection: if main {
+            Connection::main()
+        } else {
+            Connection("B".into())
+        },
         line,
         what,
     });
-    proptest::collection::vec(event, 0..40)
-        .prop_map(|events| Transcript { events, ..Transcript::default() })
+    proptest::collection::vec(event, 0..40).prop_map(|events| Transcript {
+        events,
+        ..Transcript::default()
+    })
 }
 
 proptest! {

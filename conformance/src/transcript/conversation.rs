@@ -184,6 +184,8 @@ impl Pairing {
             // every advisory on STARTTLS injection), so nothing waits any more.
             What::TlsEstablished(facts) if !facts.data => self.end(),
             What::TlsEnded { .. } | What::Closed(_) => self.end(),
+            // Who waited in vain begins anew.
+            What::Silence { .. } => self.give_up(),
             _ => {}
         }
     }
@@ -268,15 +270,25 @@ impl Pairing {
     }
 
     fn oldest_is_abort(&self) -> bool {
-        let oldest = self.waiting.front().map(|at| &self.conversation.exchanges[*at]);
-        oldest.and_then(|exchange| exchange.command.as_ref()).is_some_and(|c| c.verb == "ABOR")
+        let oldest = self
+            .waiting
+            .front()
+            .map(|at| &self.conversation.exchanges[*at]);
+        oldest
+            .and_then(|exchange| exchange.command.as_ref())
+            .is_some_and(|c| c.verb == "ABOR")
+    }
+
+    /// What came so far is all that comes of that reply.
+    fn give_up(&mut self) {
+        if let Some(reply) = self.reader.finish() {
+            self.reply(self.received, reply);
+        }
     }
 
     /// Nothing that was begun is answered any more.
     fn end(&mut self) {
-        if let Some(reply) = self.reader.finish() {
-            self.reply(self.received, reply);
-        }
+        self.give_up();
         self.waiting.clear();
         self.unsent.clear();
     }

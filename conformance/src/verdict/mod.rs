@@ -114,6 +114,19 @@ pub enum Stop {
     TargetGone(String),
 }
 
+impl Stop {
+    /// The line of the statement at which it ended; 0 for the barrier at the end. `None` where it is about none.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        match self {
+            Self::Mismatch { line } | Self::TimedOut { line } | Self::ConnectionLost { line } => {
+                Some(*line)
+            }
+            Self::Prerequisite(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
+        }
+    }
+}
+
 /// The verdict on one scenario in one variant.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Verdict {

@@ -1,0 +1,234 @@
+//! What steps want of the data connection.
+
+use super::{Here, Walk};
+use crate::check::shown;
+use crate::scenario::{Content, Receive, TextPattern, Variables};
+use crate::transcript::{Awaited, Manner, Side, What};
+use std::net::{IpAddr, SocketAddr};
+
+impl Walk<'_> {
+    /// `@data`: the reply is positive, and passive connects.
+    pub(super) fn data_prepared(&mut self, here: &Here<'_>) {
+        let refused = match self.first_reply(here) {
+            None => true,
+            Some((_, reply)) => reply.class() != 2,
+        };
+        let failed = |what: &What| {
+            matches!(
+                what,
+                What::DataFailed { .. }
+                    | What::Silence {
+                        awaited: Awaited::DataConnection,
+                        ..
+                    }
+            )
+        };
+        if refused || self.any(here, failed) {
+            self.broken(here, "");
+        }
+    }
+
+    /// `@refused`: no connection, or one that is closed at once without an octet.
+    pub(super) fn refused(&mut self, here: &Here<'_>) {
+        let opened = self.any(here, |what| matches!(what, What::DataOpened { .. }));
+        let octets = self.any(here, |what| matches!(what, What::DataReceived { .. }));
+        let closed = self.any(
+            here,
+            |what| matches!(what, What::DataClosed(end) if end.by == Side::Server),
+        );
+        if octets || (opened && !closed) {
+            self.find_at_last(here, "the data connection was accepted");
+        }
+    }
+
+    /// `@send`, `@write`: the server took every octet.
+    pub(super) fn sent(&mut self, here: &Here<'_>, content: &Content) {
+        let Ok(wanted) = content.octets(&self.variables) else {
+            return self.broken(here, "");
+        };
+        let taken: usize = here
+            .events
+            .iter()
+            .map(|index| match self.what(*index) {
+                What::DataSent { octets } => octets.len(),
+                _ => 0,
+            })
+            .sum();
+        if taken < wanted.len() {
+            let observed = format!("the server took {taken} of {} octets", wanted.len());
+            if taken > 0 {
+                self.find_at_last(here, &observed)
+            } else {
+                self.broken(here, &observed)
+            }
+        } else if self.any(here, |what| matches!(what, What::DataFailed { .. })) {
+            self.broken(here, "");
+        }
+    }
+
+    /// `@receive`: the right octets, and then the end of the data connection.
+    pub(super) fn receive(&mut self, here: &Here<'_>, receive: &Receive) {
+        let ended = here
+            .events
+            .iter()
+            .find_map(|index| match self.what(*index) {
+                What::DataClosed(end) if end.by == Side::Server => Some(end.how),
+                _ => None,
+            });
+        match ended {
+            None => return self.broken(here, ""),
+            Some(Manner::Reset) => {
+                return self.find_at_last(here, "the server reset the data connection");
+            }
+            Some(Manner::Clean | Manner::NoCloseNotify) => {}
+        }
+        let octets = self.data(here);
+        let wrong = match receive {
+            Receive::Anything => None,
+            Receive::Exactly(content) => match content.octets(&self.variables) {
+                Ok(wanted) => difference(&wanted, &octets),
+                Err(error) => Some(error.to_string()),
+            },
+            Receive::Matching(pattern) => {
+                let text = String::from_utf8_lossy(&octets);
+                let fits = pattern.matches(&text, &mut self.variables);
+                (!fits).then(|| octets_shown(&octets))
+            }
+            Receive::Lines(wanted) => {
+                let wanted: Result<Vec<Vec<u8>>, _> = wanted
+                    .iter()
+                    .map(|line| line.octets(&self.variables))
+                    .collect();
+                match wanted {
+                    Ok(wanted) => other_lines(wanted, &octets),
+                    Err(error) => Some(error.to_string()),
+                }
+            }
+            Receive::Has(globs) => self.globs(globs, &octets, true),
+            Receive::HasNot(globs) => self.globs(globs, &octets, false),
+        };
+        if let Some(observed) = wrong {
+            self.find_at_last(here, &observed);
+        }
+    }
+
+    /// `@read`: so many octets.
+    pub(super) fn read(&mut self, here: &Here<'_>, count: u64) {
+        let came = self.data(here).len() as u64;
+        if came != count {
+            self.broken(here, &format!("{came} octets"));
+        }
+    }
+
+    /// `@eof`: the server ends the data connection, in whatever manner.
+    pub(super) fn data_ends(&mut self, here: &Here<'_>) {
+        let by_server =
+            |what: &What| matches!(what, What::DataClosed(end) if end.by == Side::Server);
+        if !self.any(here, by_server) {
+            self.broken(here, "");
+        }
+    }
+
+    /// `@nodata`: no octet, and no data connection where we listen for one.
+    pub(super) fn no_data(&mut self, here: &Here<'_>) {
+        let came =
+            |what: &What| matches!(what, What::DataReceived { .. } | What::DataOpened { .. });
+        if self.any(here, came) {
+            self.find_at_last(here, "the server opened or used a data connection");
+        }
+    }
+
+    fn data(&self, here: &Here<'_>) -> Vec<u8> {
+        let octets = here
+            .events
+            .iter()
+            .filter_map(|index| match self.what(*index) {
+                What::DataReceived { octets } => Some(octets.as_slice()),
+                _ => None,
+            });
+        octets.collect::<Vec<_>>().concat()
+    }
+
+    fn globs(&mut self, globs: &[TextPattern], octets: &[u8], wanted: bool) -> Option<String> {
+        let text = String::from_utf8_lossy(octets);
+        let lines: Vec<&str> = text.lines().collect();
+        let wrong = globs.iter().find(|glob| {
+            let found = lines
+                .iter()
+                .any(|line| glob.matches(line, &mut self.variables));
+            found != wanted
+        })?;
+        let how = if wanted {
+            "no line fits"
+        } else {
+            "a line fits"
+        };
+        Some(format!(
+            "{how} `{}`: {}",
+            wrong.source,
+            octets_shown(octets)
+        ))
+    }
+
+    fn find_at_last(&mut self, here: &Here<'_>, observed: &str) {
+        let event = here.events.last().copied().unwrap_or(0);
+        self.find(here.step, here.step.line, event, observed.to_owned());
+    }
+}
+
+/// Where octets differ from the wanted ones, in words; `None` if they do not.
+pub(super) fn difference(wanted: &[u8], came: &[u8]) -> Option<String> {
+    if wanted == came {
+        return None;
+    }
+    let at = wanted
+        .iter()
+        .zip(came)
+        .take_while(|(one, other)| one == other)
+        .count();
+    let from = at.saturating_sub(8);
+    Some(format!(
+        "{} octets where {} are wanted, different from octet {at} on: …{}",
+        came.len(),
+        wanted.len(),
+        shown(&came[from..])
+    ))
+}
+
+fn other_lines(mut wanted: Vec<Vec<u8>>, octets: &[u8]) -> Option<String> {
+    let mut came: Vec<Vec<u8>> = Vec::new();
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let Some(end) = memchr::memmem::find(rest, b"\r\n") else {
+            return Some(format!("a line without CRLF: {}", shown(rest)));
+        };
+        came.push(rest[..end].to_vec());
+        rest = &rest[end + 2..];
+    }
+    wanted.sort();
+    came.sort();
+    (wanted != came).then(|| octets_shown(octets))
+}
+
+fn octets_shown(octets: &[u8]) -> String {
+    if octets.is_empty() {
+        "no octets".into()
+    } else {
+        shown(octets)
+    }
+}
+
+/// The variables `@listen` sets.
+pub(super) fn set_listener(variables: &mut Variables, local: SocketAddr) {
+    let ip = local.ip().to_canonical();
+    let family = if ip.is_ipv4() { 1 } else { 2 };
+    variables.set("address", ip.to_string());
+    variables.set("port", local.port().to_string());
+    variables.set("family", family.to_string());
+    variables.set("eprt", format!("|{family}|{ip}|{}|", local.port()));
+    if let IpAddr::V4(ip) = ip {
+        let [high, low] = local.port().to_be_bytes();
+        let host = ip.to_string().replace('.', ",");
+        variables.set("hostport", format!("{host},{high},{low}"));
+    }
+}

@@ -1,0 +1,62 @@
+//! The end of a scenario: NOOP, and exactly one reply.
+
+use super::Walk;
+use crate::check::quoted;
+use crate::scenario::Connection;
+use crate::transcript::{Side, What};
+
+impl Walk<'_> {
+    /// A reply too many or too few anywhere before shows here at the latest.
+    pub(super) fn barrier(&mut self) {
+        let main = Connection::main();
+        let events = self.context.transcript.events.iter().enumerate();
+        let own: Vec<_> = events
+            .filter(|(_, event)| event.connection == main)
+            .collect();
+        let after = own
+            .iter()
+            .rposition(|(_, event)| event.line > 0)
+            .map_or(0, |at| at + 1);
+        let end = &own[after..];
+        let sent = |command: &[u8]| {
+            end.iter().position(
+                |(_, event)| matches!(&event.what, What::Sent { octets } if octets == command),
+            )
+        };
+        // Whoever had no connection any more was not asked.
+        let Some(noop) = sent(b"NOOP\r\n") else {
+            return;
+        };
+        let quit = sent(b"QUIT\r\n").unwrap_or(end.len()).max(noop);
+        let asked = end[noop].0;
+
+        let to_noop = self.replies_in(end[..quit].iter().map(|(index, _)| *index));
+        let to_quit = self.replies_in(end[quit..].iter().map(|(index, _)| *index));
+        let wrong = match to_noop.as_slice() {
+            [] => {
+                let closed = end[noop..].iter().any(
+                    |(_, event)| matches!(&event.what, What::Closed(end) if end.by == Side::Server),
+                );
+                let observed = if closed {
+                    "the server closed the control connection"
+                } else {
+                    "no reply"
+                };
+                Some((asked, observed.to_owned()))
+            }
+            // A session that is not logged in may be told so.
+            [(_, reply)] if matches!(reply.code, 200 | 530) => match to_quit.as_slice() {
+                [_, (event, reply), ..] if reply.code != 421 => {
+                    Some((*event, format!("one more reply to QUIT: {}", quoted(reply))))
+                }
+                _ => None,
+            },
+            [(event, reply)] => Some((*event, quoted(reply))),
+            [_, (event, reply), ..] => Some((*event, format!("one more reply: {}", quoted(reply)))),
+        };
+        if let Some((event, observed)) = wrong {
+            let expected = "NOOP at the end of the session: exactly one 200".to_owned();
+            self.finding(main, 0, event, expected, observed);
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! `expectation`: what a scenario asks for itself, held against what happened while it was played.
+//!
+//! The player only decides whether a dialogue can go on. Here every step is looked at again, by the line its events
+//! carry, so that a transcript that was recorded, replayed or written by hand is judged like one that was just played.
+
+mod data;
+mod ending;
+#[cfg(test)]
+mod tests;
+
+use super::{Context, quoted};
+use crate::scenario::{
+    Action, Connection, Content, Expect, Level, Match, Scenario, Step, TlsVersion, UserStep,
+    Variables, matches,
+};
+use crate::transcript::{Awaited, Conversation, Manner, Reply, Side, What};
+use crate::verdict::{Finding, Stop};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+const NAME: &str = "expectation";
+
+/// What a scenario's own expectations come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+    /// The line at which something just as legal left the rest nothing to test (`!ends`).
+    pub ended: Option<u32>,
+}
+
+/// Holds a scenario's steps against the transcript, as far as they were played.
+#[must_use]
+pub fn expectation(scenario: &Scenario, stop: Option<&Stop>, context: &Context<'_>) -> Judgement {
+    let last = match stop {
+        None => u32::MAX,
+        Some(Stop::Prerequisite(_) | Stop::Trouble(_) | Stop::TargetGone(_)) => {
+            return Judgement::default();
+        }
+        Some(stop) => match stop.line() {
+            // Line 0 is the barrier at the end, unless not one step was played.
+            Some(0) if !context.has_dialogue() => return Judgement::default(),
+            Some(0) | None => u32::MAX,
+            Some(line) => line,
+        },
+    };
+    let mut walk = Walk::new(scenario, context);
+    for step in scenario.steps.iter().filter(|step| step.line <= last) {
+        walk.step(step);
+        if walk.judgement.ended.is_some() {
+            return walk.judgement;
+        }
+    }
+    if last == u32::MAX && scenario.about.barrier {
+        walk.barrier();
+    }
+    walk.judgement
+}
+
+impl Context<'_> {
+    fn has_dialogue(&self) -> bool {
+        let events = &self.transcript.events;
+        events
+            .iter()
+            .any(|event| event.line > 0 && event.connection != Connection::runner())
+    }
+}
+
+struct Walk<'a> {
+    scenario: &'a Scenario,
+    context: &'a Context<'a>,
+    replies: BTreeMap<usize, Vec<&'a Reply>>,
+    /// Events by connection and line.
+    events: BTreeMap<(&'a str, u32), Vec<usize>>,
+    variables: Variables,
+    judgement: Judgement,
+}
+
+impl<'a> Walk<'a> {
+    fn new(scenario: &'a Scenario, context: &'a Context<'a>) -> Self {
+        let mut events: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, event) in context.transcript.events.iter().enumerate() {
+            let key = (event.connection.0.as_str(), event.line);
+            events.entry(key).or_default().push(index);
+        }
+        Self {
+            scenario,
+            context,
+            replies: Conversation::replies(context.conversations),
+            events,
+            variables: Variables(context.transcript.variables.clone()),
+            judgement: Judgement::default(),
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let here = Here {
+            step,
+            events: self.at(&step.connection, step.line),
+        };
+        match &step.action {
+            Action::Expect(expect) => self.expect(&here, expect),
+            Action::Silent(_) => self.silent(&here),
+            Action::Closed => self.closed(&here),
+            Action::Alive => self.alive(&here),
+            Action::Open => {
+                if !self.any(&here, |what| matches!(what, What::Connected { .. })) {
+                    self.broken(&here, "");
+                }
+            }
+            Action::Tls(version) => self.tls(&here, *version),
+            Action::TlsOrEnd(version) => {
+                if self.any(&here, is_handshake) {
+                    self.tls(&here, *version);
+                } else {
+                    self.judgement.ended = Some(step.line);
+                }
+            }
+            Action::Plain => self.plain(&here),
+            Action::Data(_) => self.data_prepared(&here),
+            Action::Listen => self.listen(&here),
+            Action::Connect => {
+                if !self.any(&here, |what| matches!(what, What::DataOpened { .. })) {
+                    self.broken(&here, "");
+                }
+            }
+            Action::Refused => self.refused(&here),
+            Action::SendData(content) | Action::WriteData(content) => self.sent(&here, content),
+            Action::Receive(receive) => self.receive(&here, receive),
+            Action::Read(count) => self.read(&here, *count),
+            Action::DataEnds => self.data_ends(&here),
+            Action::NoData => self.no_data(&here),
+            Action::Stored(_, content) => self.observed(step, "@stored", Some(content)),
+            Action::Missing(_) => self.observed(step, "@missing", None),
+            Action::User { step: user, fails } => {
+                let content = match user {
+                    UserStep::Get(_, content) | UserStep::Resume(_, _, content) if !fails => {
+                        Some(content)
+                    }
+                    _ => None,
+                };
+                self.observed(step, "@", content);
+            }
+            Action::Send(_)
+            | Action::Octets(_)
+            | Action::Login
+            | Action::Drop
+            | Action::Handshake
+            | Action::CloseData
+            | Action::ResetData
+            | Action::Given(_) => {}
+        }
+    }
+
+    fn expect(&mut self, here: &Here<'_>, expect: &Expect) {
+        let Some((event, reply)) = self.first_reply(here).filter(|(_, reply)| reply.is_whole())
+        else {
+            return self.broken(here, "");
+        };
+        let observed = quoted(reply);
+        match matches(expect, reply, &mut self.variables) {
+            Match::Holds => {}
+            Match::WrongCode
+                if expect
+                    .ends
+                    .as_ref()
+                    .is_some_and(|(_, codes)| codes.matches(reply.code)) =>
+            {
+                self.judgement.ended = Some(here.step.line);
+                return;
+            }
+            Match::WrongCode | Match::WrongText => {
+                return self.find(here.step, here.step.line, event, observed);
+            }
+        }
+        if let Some((line, should)) = expect.should.as_deref()
+            && matches(should, reply, &mut self.variables) != Match::Holds
+        {
+            self.find(here.step, *line, event, observed);
+            if let Some(finding) = self.judgement.findings.last_mut() {
+                finding.level = finding.level.max(Level::Should);
+            }
+        }
+    }
+
+    fn silent(&mut self, here: &Here<'_>) {
+        if self.any(here, |what| {
+            matches!(what, What::Received { .. } | What::Closed(_))
+        }) {
+            self.broken(here, "");
+        }
+    }
+
+    /// The end may have been noticed before the step that waits for it.
+    fn closed(&mut self, here: &Here<'_>) {
+        let events = self.context.transcript.events.iter();
+        let own = events.filter(|event| {
+            event.connection == here.step.connection && event.line <= here.step.line
+        });
+        let closed = own.fold(false, |closed, event| match &event.what {
+            What::Connected { .. } => false,
+            What::Closed(end) => end.by == Side::Server,
+            _ => closed,
+        });
+        if !closed {
+            self.broken(here, "the control connection stays open");
+        }
+    }
+
+    fn alive(&mut self, here: &Here<'_>) {
+        let (event, observed) = match self.all_replies(here).as_slice() {
+            [] => return self.broken(here, ""),
+            [(_, reply)] if reply.code == 200 => return,
+            [(_, first), (event, reply), ..] if first.code == 200 => {
+                (*event, format!("one more reply: {}", quoted(reply)))
+            }
+            [(event, reply), ..] => (*event, quoted(reply)),
+        };
+        self.find(here.step, here.step.line, event, observed);
+    }
+
+    fn tls(&mut self, here: &Here<'_>, version: Option<TlsVersion>) {
+        let wanted = match version {
+            None => "",
+            Some(TlsVersion::V12) => "TLS 1.2",
+            Some(TlsVersion::V13) => "TLS 1.3",
+        };
+        let facts = here
+            .events
+            .iter()
+            .find_map(|index| match self.what(*index) {
+                What::TlsEstablished(facts) if !facts.data => Some((*index, facts)),
+                _ => None,
+            });
+        match facts {
+            None => self.broken(here, ""),
+            Some((event, facts)) if !facts.version.starts_with(wanted) => {
+                self.find(here.step, here.step.line, event, facts.version.clone());
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// That the server says close_notify is TLS's own rule; the session goes on without it all the same.
+    fn plain(&mut self, here: &Here<'_>) {
+        let ended = here
+            .events
+            .iter()
+            .find_map(|index| match self.what(*index) {
+                What::TlsEnded { clean } => Some((*index, *clean)),
+                _ => None,
+            });
+        match ended {
+            None => self.broken(here, ""),
+            Some((event, false)) => {
+                let observed = "the server sent no close_notify of its own".to_owned();
+                self.find(here.step, here.step.line, event, observed);
+                if let Some(finding) = self.judgement.findings.last_mut() {
+                    finding.level = finding.level.max(Level::Should);
+                }
+            }
+            Some((_, true)) => {}
+        }
+    }
+
+    /// What a driver or the runner's own connection found out.
+    fn observed(&mut self, step: &Step, about: &str, content: Option<&Content>) {
+        let found = [&step.connection, &Connection::runner()]
+            .into_iter()
+            .find_map(|connection| {
+                self.at(connection, step.line)
+                    .into_iter()
+                    .rev()
+                    .find_map(|index| match self.what(index) {
+                        What::Observed { fact, octets, ok } if fact.starts_with(about) => {
+                            Some((index, fact.clone(), octets, *ok))
+                        }
+                        _ => None,
+                    })
+            });
+        let Some((event, fact, octets, ok)) = found else {
+            let events = self.at(&step.connection, step.line);
+            return self.broken(&Here { step, events }, "");
+        };
+        if !ok {
+            return self.find(step, step.line, event, fact);
+        }
+        let wanted = content.and_then(|content| content.octets(&self.variables).ok());
+        if let Some(difference) = wanted.and_then(|wanted| data::difference(&wanted, octets)) {
+            self.find(step, step.line, event, difference);
+        }
+    }
+
+    // What the steps above and in the other files are made of.
+
+    fn at(&self, connection: &Connection, line: u32) -> Vec<usize> {
+        self.events
+            .get(&(connection.0.as_str(), line))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn what(&self, index: usize) -> &'a What {
+        &self.context.transcript.events[index].what
+    }
+
+    fn any(&self, here: &Here<'_>, is: impl Fn(&What) -> bool) -> bool {
+        here.events.iter().any(|index| is(self.what(*index)))
+    }
+
+    fn all_replies(&self, here: &Here<'_>) -> Vec<(usize, &'a Reply)> {
+        self.replies_in(here.events.iter().copied())
+    }
+
+    fn replies_in(&self, events: impl Iterator<Item = usize>) -> Vec<(usize, &'a Reply)> {
+        let mut replies = Vec::new();
+        for event in events {
+            let here = self.replies.get(&event).into_iter().flatten();
+            replies.extend(here.map(|reply| (event, *reply)));
+        }
+        replies
+    }
+
+    fn first_reply(&self, here: &Here<'_>) -> Option<(usize, &'a Reply)> {
+        self.all_replies(here).into_iter().next()
+    }
+
+    /// The step does not hold, and what the events of its line show is why.
+    fn broken(&mut self, here: &Here<'_>, otherwise: &str) {
+        let shown = here
+            .events
+            .iter()
+            .rev()
+            .find_map(|index| Some((*index, self.shows(*index)?)));
+        let (event, observed) = shown.unwrap_or_else(|| self.before(here, otherwise));
+        self.find(here.step, here.step.line, event, observed);
+    }
+
+    /// Where the line has no events that explain anything: the end of the connection before it, if there was one.
+    fn before(&self, here: &Here<'_>, otherwise: &str) -> (usize, String) {
+        let events = self.context.transcript.events.iter().enumerate();
+        let mut own = events.filter(|(_, event)| {
+            event.connection == here.step.connection && event.line <= here.step.line
+        });
+        let last = own.next_back();
+        let (index, observed) = match last {
+            Some((index, event)) if matches!(event.what, What::Closed(_)) => {
+                (index, self.shows(index))
+            }
+            Some((index, _)) => (index, None),
+            None => (0, None),
+        };
+        let otherwise = if otherwise.is_empty() {
+            "nothing came of it"
+        } else {
+            otherwise
+        };
+        (index, observed.unwrap_or_else(|| otherwise.to_owned()))
+    }
+
+    /// An event in words, if it can be the reason that a step does not hold.
+    fn shows(&self, index: usize) -> Option<String> {
+        Some(match self.what(index) {
+            What::Received { octets } => match self.replies.get(&index).and_then(|r| r.first()) {
+                Some(reply) if !reply.is_whole() => {
+                    format!("a reply without end: {}", quoted(reply))
+                }
+                Some(reply) => quoted(reply),
+                None => super::shown(octets),
+            },
+            What::ConnectFailed { error } => format!("no control connection: {error}"),
+            What::TlsFailed { error, .. } => format!("the TLS handshake failed: {error}"),
+            What::Closed(end) => match (end.by, end.how) {
+                (Side::Us, _) => "we had closed the control connection".into(),
+                (Side::Server, Manner::Reset) => "the server reset the control connection".into(),
+                (Side::Server, _) => "the server closed the control connection".into(),
+            },
+            What::Silence { waited_ms, awaited } => {
+                let awaited = match awaited {
+                    Awaited::Reply => "no reply",
+                    Awaited::Nothing => return None,
+                    Awaited::Data => "no more octets and no end of the data connection",
+                    Awaited::DataConnection => "no data connection",
+                    Awaited::Close => "the control connection stays open",
+                    Awaited::Handshake => "no TLS handshake",
+                };
+                format!("{awaited} within {waited_ms} ms")
+            }
+            What::DataFailed { error } => format!("no data connection: {error}"),
+            What::DataReceived { octets } => format!("data: {}", super::shown(octets)),
+            What::DataClosed(end) if end.by == Side::Server => {
+                "the server ended the data connection".into()
+            }
+            _ => return None,
+        })
+    }
+
+    fn find(&mut self, step: &Step, line: u32, event: usize, observed: String) {
+        let source = usize::try_from(line).unwrap_or(0).checked_sub(1);
+        let text = source.and_then(|line| self.scenario.text.lines().nth(line));
+        let expected = text.unwrap_or_default().trim().to_owned();
+        self.finding(step.connection.clone(), line, event, expected, observed);
+    }
+
+    fn finding(
+        &mut self,
+        connection: Connection,
+        line: u32,
+        event: usize,
+        expected: String,
+        observed: String,
+    ) {
+        let about = &self.scenario.about;
+        self.judgement.findings.push(Finding {
+            judge: NAME.into(),
+            level: about.level,
+            requirement: about.title.clone(),
+            clause: about.cites.join(", "),
+            expected,
+            observed,
+            connection,
+            line,
+            event,
+        });
+    }
+
+    fn listen(&mut self, here: &Here<'_>) {
+        let local = here
+            .events
+            .iter()
+            .find_map(|index| match self.what(*index) {
+                What::DataListening { local } => local.parse::<SocketAddr>().ok(),
+                _ => None,
+            });
+        match local {
+            None => self.broken(here, ""),
+            Some(local) => data::set_listener(&mut self.variables, local),
+        }
+    }
+}
+
+/// A step and the events of its line on its connection.
+struct Here<'a> {
+    step: &'a Step,
+    events: Vec<usize>,
+}
+
+fn is_handshake(what: &What) -> bool {
+    matches!(what, What::TlsEstablished(facts) if !facts.data)
+}

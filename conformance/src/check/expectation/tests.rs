@@ -1,0 +1,323 @@
+use super::super::testing::{any_transcript, transcript};
+use super::*;
+use crate::catalogue::Registry;
+use crate::scenario::{ScenarioId, parse};
+use crate::transcript::{End, Event, TlsFacts, Transcript};
+use proptest::prelude::*;
+use rstest::rstest;
+use std::sync::LazyLock;
+
+/// Lines before the dialogue; steps count from 1 behind them.
+const FRONT: &str = "+++\ntitle = \"t\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"959-5.4-noop-reply\"]\n\
+                     level = \"must\"\nlogin = false\n+++\n";
+const OFFSET: u32 = 7;
+
+fn scenario(steps: &str) -> Scenario {
+    parse(ScenarioId("a/b".into()), &format!("{FRONT}{steps}\n")).expect("a test scenario is sound")
+}
+
+/// Plays nothing: the dialogue's line numbers count from the first step.
+fn played(dialogue: &[&str]) -> Transcript {
+    let mut transcript = transcript(dialogue);
+    for event in &mut transcript.events {
+        if event.line > 0 {
+            event.line += OFFSET;
+        }
+    }
+    transcript
+}
+
+fn judged(steps: &str, stop: Option<&Stop>, transcript: &Transcript) -> Judgement {
+    judged_by(&scenario(steps), stop, transcript)
+}
+
+fn judged_by(scenario: &Scenario, stop: Option<&Stop>, transcript: &Transcript) -> Judgement {
+    let conversations = Conversation::all(transcript);
+    let registry = Registry::built_in();
+    let context = Context {
+        transcript,
+        conversations: &conversations,
+        registry,
+    };
+    expectation(scenario, stop, &context)
+}
+
+/// Level, line of the step, and what was observed, of each finding.
+fn found(steps: &str, dialogue: &[&str]) -> Vec<(Level, u32, String)> {
+    let judgement = judged(steps, None, &played(dialogue));
+    let findings = judgement.findings.into_iter();
+    findings
+        .map(|f| (f.level, f.line.saturating_sub(OFFSET), f.observed))
+        .collect()
+}
+
+const END: [&str; 5] = ["0:C: NOOP", "S: 200 x", "C: QUIT", "S: 221 x", "closed"];
+
+#[rstest]
+#[case::reply("> NOOP\n< 200", &["1:C: NOOP", "2:S: 200 x"])]
+#[case::text("> SYST\n< 215 UNIX *", &["1:C: SYST", "2:S: 215 UNIX Type: L8"])]
+#[case::capture("> PWD\n< 257 \"${here}\"*\n> CWD ${here}\n< 250", &["1:C: PWD", "2:S: 257 \"/a\" x", "3:C: CWD /a", "4:S: 250 x"])]
+#[case::wish("> CDUP\n< 2yz\n!should 200 | 250", &["1:C: CDUP", "2:S: 250 x"])]
+#[case::silence("@silent 200ms", &["1:quiet"])]
+#[case::closed_when_read("> QUIT\n< 221\n@closed", &["1:C: QUIT", "2:S: 221 x", "3:closed"])]
+#[case::closed_before("> QUIT\n< 221\n@closed", &["1:C: QUIT", "2:S: 221 x", "closed"])]
+#[case::alive("@alive", &["1:C: NOOP", "S: 200 x"])]
+#[case::data("@data PASV\n> RETR a\n< 150\n@receive \"abc\"\n< 226", &["1:C: PASV", "S: 227 (127,0,0,1,4,1)", "2:C: RETR a", "3:S: 150 x", "4:D< abc", "D.", "5:S: 226 x"])]
+#[case::lines("@receive lines \"b\" \"a\"", &["1:D< a\\r\\nb\\r\\n", "D."])]
+#[case::has("@receive has \"*.b\"", &["1:D< x\\r\\na.b\\r\\n", "D."])]
+#[case::has_not("@receive hasnot \"*.b\"", &["1:D< x\\r\\n", "D."])]
+#[case::text_of_data("@receive /^a.c$/", &["1:D< abc", "D."])]
+#[case::anything("@receive *", &["1:D< abc", "D."])]
+#[case::read("@read 2\n@eof", &["1:D< ab", "2:D."])]
+#[case::nothing("@nodata", &["1:D."])]
+#[case::send("@send \"abc\"", &["1:D> abc"])]
+fn what_holds_is_no_finding(#[case] steps: &str, #[case] dialogue: &[&str]) {
+    let mut all = vec!["0:S: 220 x"];
+    all.extend(dialogue);
+    if !dialogue.iter().any(|line| line.ends_with("closed")) {
+        all.extend(END);
+    }
+    assert_eq!(found(steps, &all), []);
+}
+
+#[rstest]
+#[case::code("> NOOP\n< 200", &["1:C: NOOP", "2:S: 250 x"], (Level::Must, 2, "250 x"))]
+#[case::text("> SYST\n< 215 UNIX *", &["1:C: SYST", "2:S: 215 WINDOWS"], (Level::Must, 2, "215 WINDOWS"))]
+#[case::wish("> CDUP\n< 2yz\n!should 200", &["1:C: CDUP", "2:S: 250 x"], (Level::Should, 3, "250 x"))]
+#[case::no_reply("> NOOP\n< 200", &["1:C: NOOP", "2:silence"], (Level::Must, 2, "no reply within 5000 ms"))]
+#[case::half_a_reply("> FEAT\n< 211", &["1:C: FEAT", "2:S: 211-x", "silence"], (Level::Must, 2, "no reply within 5000 ms"))]
+#[case::left("> NOOP\n< 200", &["1:C: NOOP", "2:closed"], (Level::Must, 2, "the server closed the control connection"))]
+#[case::no_silence("@silent 200ms", &["1:S: 200 x"], (Level::Must, 1, "200 x"))]
+#[case::open("> QUIT\n< 221\n@closed", &["1:C: QUIT", "2:S: 221 x", "3:quiet"], (Level::Must, 3, "the control connection stays open"))]
+#[case::twice_alive("@alive", &["1:C: NOOP", "S: 200 x", "S: 200 y"], (Level::Must, 1, "one more reply: 200 y"))]
+#[case::octets("@receive \"abc\"", &["1:D< abd", "D."], (Level::Must, 1, "3 octets where 3 are wanted, different from octet 2 on: …abd"))]
+#[case::no_end("@receive \"abc\"", &["1:D< abc", "2:C: X"], (Level::Must, 1, "data: abc"))]
+#[case::order("@receive lines \"a\"", &["1:D< a\\r\\nb\\r\\n", "D."], (Level::Must, 1, "a\\r\\nb\\r\\n"))]
+#[case::bare_lf("@receive lines \"a\"", &["1:D< a\\n", "D."], (Level::Must, 1, "a line without CRLF: a\\n"))]
+#[case::has("@receive has \"*.b\"", &["1:D< x\\r\\n", "D."], (Level::Must, 1, "no line fits `*.b`: x\\r\\n"))]
+#[case::has_not("@receive hasnot \"*.b\"", &["1:D< a.b\\r\\n", "D."], (Level::Must, 1, "a line fits `*.b`: a.b\\r\\n"))]
+#[case::data("@nodata", &["1:D< a"], (Level::Must, 1, "the server opened or used a data connection"))]
+#[case::half_sent("@send \"abc\"", &["1:D> a"], (Level::Must, 1, "the server took 1 of 3 octets"))]
+#[case::passive_refused("@data PASV", &["1:C: PASV", "S: 425 x"], (Level::Must, 1, "425 x"))]
+fn what_does_not_hold_is_one_finding(
+    #[case] steps: &str,
+    #[case] dialogue: &[&str],
+    #[case] (level, line, observed): (Level, u32, &str),
+) {
+    let mut all = vec!["0:S: 220 x"];
+    all.extend(dialogue);
+    let findings = found(steps, &all);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_eq!((findings[0].0, findings[0].1), (level, line));
+    assert!(findings[0].2.starts_with(observed), "{}", findings[0].2);
+}
+
+#[rstest]
+#[case::one_too_many(&["0:C: NOOP", "S: 226 x", "S: 200 x"], "one more reply: 200 x")]
+#[case::hidden_behind_quit(&["0:C: NOOP", "S: 200 x", "C: QUIT", "S: 200 x", "S: 221 x"], "one more reply to QUIT: 221 x")]
+#[case::other_reply(&["0:C: NOOP", "S: 226 x"], "226 x")]
+#[case::none(&["0:C: NOOP", "silence"], "no reply")]
+#[case::gone(&["0:C: NOOP", "closed"], "the server closed the control connection")]
+fn the_barrier_finds_a_reply_too_many_or_too_few(#[case] end: &[&str], #[case] observed: &str) {
+    let mut all = vec!["0:S: 220 x", "1:C: PWD", "2:S: 257 \"/\""];
+    all.extend(end);
+    assert_eq!(
+        found("> PWD\n< 257", &all),
+        [(Level::Must, 0, observed.to_owned())]
+    );
+}
+
+#[test]
+fn a_legal_reply_that_leaves_nothing_to_test_ends_the_scenario() {
+    let steps = "> CCC\n< 200\n!ends 534\n> NOOP\n< 200";
+    let transcript = played(&["0:S: 220 x", "1:C: CCC", "2:S: 534 x"]);
+    let judgement = judged(steps, None, &transcript);
+    assert_eq!(
+        judgement,
+        Judgement {
+            findings: Vec::new(),
+            ended: Some(2 + OFFSET)
+        }
+    );
+}
+
+#[test]
+fn steps_behind_the_one_that_stopped_the_player_are_not_judged() {
+    let stop = Stop::Mismatch { line: 2 + OFFSET };
+    let transcript = played(&["0:S: 220 x", "1:C: NOOP", "2:S: 500 x"]);
+    let judgement = judged("> NOOP\n< 200\n> PWD\n< 257", Some(&stop), &transcript);
+    assert_eq!(judgement.findings.len(), 1);
+    assert_eq!(judgement.findings[0].expected, "< 200");
+    assert_eq!(judgement.findings[0].clause, "RFC 959 §5.4");
+}
+
+#[test]
+fn what_stopped_before_the_first_step_is_no_finding_of_the_scenario() {
+    let transcript = played(&["0:S: 220 x", "silence"]);
+    for stop in [
+        Stop::Prerequisite("login".into()),
+        Stop::Trouble("x".into()),
+        Stop::TargetGone("x".into()),
+        Stop::TimedOut { line: 0 },
+    ] {
+        assert_eq!(
+            judged("> NOOP\n< 200", Some(&stop), &transcript),
+            Judgement::default()
+        );
+    }
+}
+
+fn with(dialogue: &[&str], line: u32, what: What) -> Transcript {
+    let mut transcript = played(dialogue);
+    let connection = Connection::main();
+    transcript.events.push(Event {
+        at: 0,
+        connection,
+        line: line + OFFSET,
+        what,
+    });
+    transcript
+}
+
+#[rstest]
+#[case("@get a \"abc\"", b"abc", true, None)]
+#[case("@get a \"abc\"", b"abd", true, Some("3 octets where 3"))]
+#[case("@get a \"abc\"", b"", false, Some("@get: refused: 550 no"))]
+#[case("@stored a \"abc\"", b"ab", true, Some("2 octets where 3"))]
+#[case("@missing a", b"", true, None)]
+fn what_a_driver_found_out_is_weighed(
+    #[case] step: &str,
+    #[case] octets: &[u8],
+    #[case] ok: bool,
+    #[case] observed: Option<&str>,
+) {
+    let name = step.split(' ').next().unwrap_or_default();
+    let fact = if ok {
+        format!("{name}: done")
+    } else {
+        format!("{name}: refused: 550 no")
+    };
+    let what = What::Observed {
+        fact,
+        octets: octets.to_vec(),
+        ok,
+    };
+    let judgement = judged(step, None, &with(&["0:S: 220 x"], 1, what));
+    let came = judgement
+        .findings
+        .first()
+        .map(|finding| finding.observed.as_str());
+    assert_eq!(came.is_some(), observed.is_some(), "{came:?}");
+    assert!(
+        came.unwrap_or_default()
+            .starts_with(observed.unwrap_or_default()),
+        "{came:?}"
+    );
+}
+
+#[test]
+fn a_handshake_must_stand_in_the_version_that_is_pinned() {
+    let facts = |version: &str| {
+        let (suite, resumed) = (String::new(), false);
+        What::TlsEstablished(TlsFacts {
+            data: false,
+            version: version.into(),
+            suite,
+            resumed,
+        })
+    };
+    let findings = |step: &str, what| judged(step, None, &with(&["0:S: 220 x"], 1, what)).findings;
+    assert_eq!(findings("@tls", facts("TLS 1.3")), []);
+    assert_eq!(findings("@tls 1.2", facts("TLS 1.2")), []);
+    assert_eq!(
+        findings("@tls 1.2", facts("TLS 1.3"))[0].observed,
+        "TLS 1.3"
+    );
+    let failed = || What::TlsFailed {
+        data: false,
+        error: "bad".into(),
+    };
+    assert_eq!(
+        findings("@tls", failed())[0].observed,
+        "the TLS handshake failed: bad"
+    );
+    let ended = judged("@tls\n!ends", None, &with(&["0:S: 220 x"], 1, failed())).ended;
+    assert_eq!(ended, Some(1 + OFFSET));
+}
+
+#[test]
+fn a_connection_that_goes_on_in_clear_without_close_notify_is_a_warning() {
+    let transcript = with(&["0:S: 220 x"], 1, What::TlsEnded { clean: false });
+    let findings = judged("@plain", None, &transcript).findings;
+    assert_eq!(
+        findings.iter().map(|f| f.level).collect::<Vec<_>>(),
+        [Level::Should]
+    );
+}
+
+#[test]
+fn a_refused_connection_is_none_or_closed_at_once() {
+    let opened = || What::DataOpened {
+        mode: crate::scenario::DataMode::Pasv,
+        local: "127.0.0.1:1".into(),
+        peer: "127.0.0.1:2".into(),
+    };
+    let mut transcript = with(&["0:S: 220 x"], 1, opened());
+    assert_eq!(judged("@refused", None, &transcript).findings.len(), 1);
+    let end = End {
+        by: Side::Server,
+        how: Manner::Clean,
+    };
+    let closed = Event {
+        what: What::DataClosed(end),
+        ..transcript.events[2].clone()
+    };
+    transcript.events.push(closed);
+    assert_eq!(judged("@refused", None, &transcript).findings, []);
+}
+
+#[test]
+fn the_listener_gives_variables_their_values() {
+    let listening = What::DataListening {
+        local: "127.0.0.1:1027".into(),
+    };
+    let mut transcript = with(&["0:S: 220 x"], 1, listening);
+    let replies = "200 127,0,0,1,4,3 |1|127.0.0.1|1027| 127.0.0.1 1027 1\r\n";
+    let event = |line, what| Event {
+        at: 0,
+        connection: Connection::main(),
+        line: line + OFFSET,
+        what,
+    };
+    transcript.events.push(event(
+        2,
+        What::Sent {
+            octets: b"X\r\n".to_vec(),
+        },
+    ));
+    transcript.events.push(event(
+        3,
+        What::Received {
+            octets: replies.into(),
+        },
+    ));
+    let steps = "@listen\n> X\n< 200 ${hostport} ${eprt} ${address} ${port} ${family}";
+    assert_eq!(judged(steps, None, &transcript).findings, []);
+}
+
+const EVERYTHING: &str = "< 220\n> PWD\n< 257 \"${here}\"*\n!should 257 /x/\n@data PASV\n@send \"abc\"\n< 226\n\
+    @data PASV\n@receive lines \"a\" \"b\"\n@closed\n@alive\n@silent 1ms\n@refused\n@nodata\n@eof\n@read 3\n\
+    @stored a \"b\"\n@missing a\n@tls 1.2\n@plain\n@listen\n@connect\n@receive /a/\n@receive hasnot \"*\"\n@receive *";
+
+proptest! {
+    #[test]
+    fn no_transcript_makes_the_expectation_panic(transcript in any_transcript(), stop in 0..40u32) {
+        static SCENARIO: LazyLock<Scenario> = LazyLock::new(|| scenario(EVERYTHING));
+        let stop = Stop::TimedOut { line: stop };
+        for stop in [None, Some(&stop)] {
+            for finding in judged_by(&SCENARIO, stop, &transcript).findings {
+                prop_assert!(finding.event <= transcript.events.len());
+            }
+        }
+    }
+}
