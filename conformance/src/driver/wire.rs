@@ -145,6 +145,15 @@ impl Wire {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
+    /// Ends our direction with a FIN alone: under TLS the peer cannot tell that from a cut.
+    pub(super) async fn cut(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(tcp) => tcp.shutdown().await,
+            Self::Tls(tls) => tls.get_mut().0.tcp.shutdown().await,
+            Self::Closed => Ok(()),
+        }
+    }
+
     /// Takes what the peer still sends, out of sight, until it closes or patience ends. Closing a socket with unread
     /// octets (TLS 1.3 tickets are enough) makes a reset, which may destroy what we sent last.
     pub(super) fn linger(&mut self, patience: Duration) {

@@ -326,7 +326,7 @@ impl Player {
             Action::Receive(_) | Action::DataEnds => receive(session, None).await,
             Action::Read(count) => receive(session, Some(*count)).await,
             Action::CloseData => {
-                session.data.close().await;
+                session.data.cut().await;
                 Ok(())
             }
             Action::ResetData => {
