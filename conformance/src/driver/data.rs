@@ -259,10 +259,15 @@ impl DataPort {
 
     /// Ends the connection from our side with a FIN alone, as anybody on the path could (RFC 4217 §12.7).
     pub async fn cut(&mut self) {
-        if let State::Open { mut wire, wrote } = std::mem::replace(&mut self.state, State::Nothing) {
+        if let State::Open { mut wire, wrote } = std::mem::replace(&mut self.state, State::Nothing)
+        {
             // A server that is gone already cannot be told.
             let _ = wire.cut().await;
-            let how = if wire.is_tls() { Manner::NoCloseNotify } else { Manner::Clean };
+            let how = if wire.is_tls() {
+                Manner::NoCloseNotify
+            } else {
+                Manner::Clean
+            };
             if wrote {
                 wire.linger(self.timeouts.data);
             }
