@@ -1,0 +1,199 @@
+//! `ftpspec serve`: the disposable reference server.
+
+use ftpspec_server::auth::{FixedUsers, Permissions};
+use ftpspec_server::storage::{MemFs, seed};
+use ftpspec_server::{Limits, Running, Server, Tls};
+use serde::Serialize;
+use std::io::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What `serve` is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Addresses to listen on; none is loopback, IPv4 and where possible IPv6.
+    pub bind: Vec<IpAddr>,
+    /// Port; 0 takes a free one.
+    pub port: u16,
+    /// User names and passwords, everything allowed.
+    pub users: Vec<(String, String)>,
+    /// Whether `anonymous` may read.
+    pub anonymous: bool,
+    /// How connections are protected.
+    pub tls: TlsWish,
+    /// Certificate chain and private key, in PEM; none is an ephemeral CA.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Directory whose files are there from the start.
+    pub seed: Option<PathBuf>,
+    /// First and last port of passive data connections.
+    pub passive_ports: Option<(u16, u16)>,
+}
+
+/// How connections are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsWish {
+    /// Not at all.
+    Off,
+    /// When the client says AUTH TLS.
+    #[default]
+    Explicit,
+    /// From the first octet.
+    Implicit,
+}
+
+/// The line on stdout that says the server is ready. Version 1; fields are only ever added.
+#[derive(Debug, Serialize)]
+struct Ready<'a> {
+    event: &'static str,
+    version: u32,
+    addresses: Vec<String>,
+    host: String,
+    port: u16,
+    url: String,
+    user: &'a str,
+    password: &'a str,
+    tls: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ca_sha256: Option<String>,
+    pid: u32,
+}
+
+/// Serves until SIGINT or SIGTERM; prints the ready line on stdout.
+///
+/// # Errors
+/// Whatever keeps the server from starting: a taken port, a certificate that cannot be read, a directory that is not there.
+pub async fn serve(wish: Wish) -> io::Result<()> {
+    let storage = Arc::new(MemFs::new());
+    if let Some(directory) = &wish.seed {
+        for skipped in seed(storage.as_ref(), directory).map_err(|e| about(&e, directory))? {
+            eprintln!("serve: not seeded: {skipped}");
+        }
+    }
+    let mut users = FixedUsers::on(storage);
+    for (name, password) in &wish.users {
+        users = users.with(name, Some(password), Permissions::ALL);
+    }
+    if wish.anonymous {
+        users = users.with("anonymous", None, Permissions::READ_ONLY);
+        users = users.with("ftp", None, Permissions::READ_ONLY);
+    }
+    let mut builder =
+        Server::builder().authenticator(Arc::new(users)).limits(Limits::default()).port(wish.port);
+    for ip in &wish.bind {
+        builder = builder.bind(SocketAddr::new(*ip, wish.port));
+    }
+    builder = match (wish.tls, &wish.certificate) {
+        (TlsWish::Off, _) => builder.tls(Tls::off()),
+        (TlsWish::Explicit, None) => builder.tls(Tls::explicit()),
+        (TlsWish::Implicit, None) => builder.tls(Tls::implicit()),
+        (TlsWish::Explicit, Some((cert, key))) => builder.tls(Tls::explicit().files(cert, key)),
+        (TlsWish::Implicit, Some((cert, key))) => builder.tls(Tls::implicit().files(cert, key)),
+    };
+    if let Some((first, last)) = wish.passive_ports {
+        builder = builder.passive_ports(first..=last);
+    }
+    let running = builder.start().await?;
+    let ca = CaFile::write(&running)?;
+    announce(&wish, &running, ca.as_ref())?;
+    interrupted().await?;
+    running.stop().await;
+    Ok(())
+}
+
+fn announce(wish: &Wish, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {
+    let addresses = running.addresses();
+    let first = addresses.first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let (user, password) =
+        wish.users.first().map_or(("anonymous", ""), |(user, password)| (user, password));
+    // An address that means "any" is no address to connect to.
+    let host = match first.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
+        ip => ip.to_string(),
+    };
+    let scheme = if wish.tls == TlsWish::Implicit { "ftps" } else { "ftp" };
+    let mut url = url::Url::parse(&format!("{scheme}://localhost/")).map_err(io::Error::other)?;
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    url.set_host(Some(&bracketed)).map_err(io::Error::other)?;
+    // The setters refuse only URLs that cannot have these parts; an ftp URL can.
+    let _ = url.set_port(Some(first.port()));
+    let _ = url.set_username(user);
+    let _ = url.set_password((!password.is_empty()).then_some(password));
+    let ready = Ready {
+        event: "ready",
+        version: 1,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        host,
+        port: first.port(),
+        url: url.into(),
+        user,
+        password,
+        tls: match wish.tls {
+            TlsWish::Off => "off",
+            TlsWish::Explicit => "explicit",
+            TlsWish::Implicit => "implicit",
+        },
+        ca: ca.map(|file| file.path.display().to_string()),
+        ca_sha256: running.ca_fingerprint(),
+        pid: std::process::id(),
+    };
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, &ready)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// The ephemeral CA's certificate as a file, in a directory of its own; removed at the end.
+struct CaFile {
+    path: PathBuf,
+}
+
+impl CaFile {
+    fn write(running: &Running) -> io::Result<Option<Self>> {
+        let Some(pem) = running.ca_pem() else { return Ok(None) };
+        let id = format!("ftpspec-{}-{}", std::process::id(), running.addresses()[0].port());
+        let directory = std::env::temp_dir().join(id);
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
+        // An existing directory may be somebody else's trap: it is an error, not a place to write to.
+        builder.create(&directory).map_err(|e| about(&e, &directory))?;
+        let path = directory.join("ca.pem");
+        std::fs::write(&path, pem).map_err(|e| about(&e, &path))?;
+        Ok(Some(Self { path }))
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        if let Some(directory) = self.path.parent() {
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+///
+/// # Errors
+/// When the system does not let us listen for signals.
+pub async fn interrupted() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn about(error: &io::Error, path: &std::path::Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
