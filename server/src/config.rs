@@ -80,6 +80,7 @@ pub enum StartError {
 /// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
+    pub(crate) port: u16,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,
     storage: Option<Arc<dyn Storage>>,
@@ -97,6 +98,13 @@ impl Builder {
     #[must_use]
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.addresses.push(address);
+        self
+    }
+
+    /// The port of 127.0.0.1 and ::1 where no address was named with [`bind`](Self::bind). Without a call: any free port.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 

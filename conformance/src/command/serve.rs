@@ -2,7 +2,7 @@
 
 use ftpspec_server::auth::{FixedUsers, Permissions};
 use ftpspec_server::storage::{MemFs, seed};
-use ftpspec_server::{Limits, Running, Server, Tls};
+use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -57,7 +57,7 @@ struct Ready<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ca: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ca_sha256: Option<String>,
+    ca_sha256: Option<&'a str>,
     pid: u32,
 }
 
@@ -68,39 +68,54 @@ struct Ready<'a> {
 pub async fn serve(wish: Wish) -> io::Result<()> {
     let storage = Arc::new(MemFs::new());
     if let Some(directory) = &wish.seed {
-        for skipped in seed(storage.as_ref(), directory).map_err(|e| about(&e, directory))? {
+        let seeded = seed(storage.as_ref(), directory).map_err(|error| about(&error, directory))?;
+        for skipped in seeded.skipped {
             eprintln!("serve: not seeded: {skipped}");
         }
     }
-    let mut users = FixedUsers::on(storage);
-    for (name, password) in &wish.users {
-        users = users.with(name, Some(password), Permissions::ALL);
-    }
-    if wish.anonymous {
-        users = users.with("anonymous", None, Permissions::READ_ONLY);
-        users = users.with("ftp", None, Permissions::READ_ONLY);
-    }
-    let mut builder =
-        Server::builder().authenticator(Arc::new(users)).limits(Limits::default()).port(wish.port);
+    let mut builder = Server::builder().shared_storage(storage).port(wish.port);
     for ip in &wish.bind {
         builder = builder.bind(SocketAddr::new(*ip, wish.port));
     }
-    builder = match (wish.tls, &wish.certificate) {
-        (TlsWish::Off, _) => builder.tls(Tls::off()),
-        (TlsWish::Explicit, None) => builder.tls(Tls::explicit()),
-        (TlsWish::Implicit, None) => builder.tls(Tls::implicit()),
-        (TlsWish::Explicit, Some((cert, key))) => builder.tls(Tls::explicit().files(cert, key)),
-        (TlsWish::Implicit, Some((cert, key))) => builder.tls(Tls::implicit().files(cert, key)),
-    };
+    for (name, password) in &wish.users {
+        builder = builder.user(name, password);
+    }
+    if wish.anonymous {
+        builder = builder.anonymous();
+    }
+    if let Some(tls) = tls(&wish) {
+        builder = builder.tls(tls);
+    }
     if let Some((first, last)) = wish.passive_ports {
         builder = builder.passive_ports(first..=last);
     }
-    let running = builder.start().await?;
+    let running = builder.start().await.map_err(whose_fault)?;
     let ca = CaFile::write(&running)?;
     announce(&wish, &running, ca.as_ref())?;
     interrupted().await?;
     running.stop().await;
     Ok(())
+}
+
+fn tls(wish: &Wish) -> Option<Tls> {
+    let mut tls = match wish.tls {
+        TlsWish::Off => return None,
+        TlsWish::Explicit => Tls::explicit(),
+        TlsWish::Implicit => Tls::implicit(),
+    };
+    if let Some((chain, key)) = &wish.certificate {
+        tls = tls.certificate_files(chain, key);
+    }
+    for ip in &wish.bind {
+        tls = tls.named(ip.to_string());
+    }
+    Some(tls)
+}
+
+/// The whole chain of causes in one line.
+fn whose_fault(error: StartError) -> io::Error {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    io::Error::other(format!("{error}{}", cause.unwrap_or_default()))
 }
 
 fn announce(wish: &Wish, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {

@@ -163,7 +163,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     });
 
     let listeners = if builder.addresses.is_empty() && builder.implicit_addresses.is_empty() {
-        listen_on_loopback()?
+        listen_on_loopback(builder.port)?
     } else {
         listen_at_all(&builder.addresses)?
     };
@@ -293,8 +293,8 @@ fn listen_at_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartErro
 }
 
 /// 127.0.0.1 and ::1 at the same port, so that "localhost" works whichever a client takes.
-fn listen_on_loopback() -> Result<Vec<TcpListener>, StartError> {
-    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+fn listen_on_loopback(port: u16) -> Result<Vec<TcpListener>, StartError> {
+    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     for _ in 0..LOOPBACK_TRIES {
         let first = listen(v4).map_err(listen_error(v4))?;
         let port = first.local_addr().map_err(listen_error(v4))?.port();
