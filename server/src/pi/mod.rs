@@ -1,79 +1,273 @@
 //! The server-PI: decides what every command leads to. Pure: no socket, no file, no clock, no waiting
 //! (RFC 959 §2.3, §5.4, §6).
 
+mod files;
+mod login;
+mod parameters;
+mod security;
+mod service;
 mod setup;
+mod storage_replies;
+mod transfer;
 mod work;
 
 pub use setup::{Link, Setup, TlsPolicy};
 pub use work::*;
 
-use crate::wire::{ControlEvent, Reply, done};
+use crate::storage::{Metadata, VirtualPath};
+use crate::wire::{
+    Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, LoginRule,
+    Reply, Verb, done,
+};
+use login::Login;
+use parameters::Parameters;
+use security::Security;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
+use transfer::Running;
 
 /// One control connection's state.
 ///
 /// ```text
-/// greeting() ; each event: receive() -> Step ; Ask(work): work.answer(&mut session, …) -> Step …
-/// while a Transfer is out: during_transfer(&event) -> Meanwhile ; queued events: receive() afterwards
+/// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session, outcome) -> Step …
+/// while a Work::Transfer is out: during_transfer(&event) -> Meanwhile; queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
 pub struct Session {
     setup: Arc<Setup>,
-    link: Link,
-    moved: u64,
+    /// The address of ours the client connected to.
+    local: IpAddr,
+    /// The client's address.
+    peer: IpAddr,
+    login: Login,
+    failed_logins: u8,
+    security: Security,
+    pending: Pending,
+    parameters: Parameters,
+    running: Option<Running>,
 }
+
+/// A command whose meaning waits for the next one. At most one can wait, and any other command forgets it: RNFR by
+/// RFC 959 §4.1.3, PASS by §4.1.1 ("immediately preceded"). A restart marker survives the commands that prepare a
+/// transfer ([`VerbRow::keeps_restart`](crate::wire::VerbRow)).
+#[derive(Debug, Default)]
+enum Pending {
+    #[default]
+    Nothing,
+    /// USER was given this name.
+    Password(Box<[u8]>),
+    /// RNFR named this.
+    Rename(VirtualPath),
+    /// REST named this octet.
+    Restart(u64),
+}
+
+impl Pending {
+    /// Where the next transfer begins.
+    fn offset(&self) -> u64 {
+        match self {
+            Self::Restart(offset) => *offset,
+            _ => 0,
+        }
+    }
+}
+
+/// What a decision comes to; a refusal is returned early by `?`.
+type Decision = Result<Step, Completion>;
 
 impl Session {
     /// The session of a new control connection.
     #[must_use]
     pub fn new(setup: Arc<Setup>, link: Link) -> Self {
         Self {
+            local: link.local.ip().to_canonical(),
+            peer: link.peer.ip().to_canonical(),
+            login: Login::Out,
+            failed_logins: 0,
+            security: Security::initial(setup.tls, link.protected),
+            pending: Pending::Nothing,
+            parameters: Parameters::default(),
+            running: None,
             setup,
-            link,
-            moved: 0,
         }
     }
 
     /// The reply to connecting (RFC 959 §5.4).
     #[must_use]
     pub fn greeting(&self) -> Reply {
-        Reply::line(220, self.setup.greeting.clone())
+        let mut lines: Vec<String> = self.setup.greeting.lines().map(String::from).collect();
+        let last = lines.pop().unwrap_or_default();
+        if lines.is_empty() {
+            return Reply::line(220, last);
+        }
+        let first = lines.remove(0);
+        Reply::block(220, first, lines, last)
     }
 
     /// Decides what an event of the control connection leads to.
     pub fn receive(&mut self, event: ControlEvent) -> Step {
-        match event {
-            ControlEvent::Line(line) if line.eq_ignore_ascii_case(b"QUIT") => {
-                Step::ReplyThen(done(221, "Goodbye."), Control::Close)
+        let decision = match &event {
+            ControlEvent::Line(line) => self.decide(line),
+            ControlEvent::Overlong => {
+                self.pending = Pending::Nothing;
+                Err(done(500, "The command line is too long."))
             }
-            _ => Step::Reply(done(502, "Command not implemented.")),
-        }
+            ControlEvent::Malformed => {
+                self.pending = Pending::Nothing;
+                Err(done(501, "A command line holds no NUL and no bare CR."))
+            }
+        };
+        decision.unwrap_or_else(Step::Reply)
     }
 
     /// Decides about an event that comes while a [`Work::Transfer`] is out.
+    ///
+    /// Only ABOR and STAT without argument are let through (RFC 959 §4.1.3). All else waits, NOOP and QUIT too: replies
+    /// keep the order of their commands (RFC 959 §4.2), so a pipelined `RETR`, `NOOP` is 150, 226, 200.
     pub fn during_transfer(&mut self, event: &ControlEvent) -> Meanwhile {
-        let _ = event;
-        Meanwhile::Queue
+        let ControlEvent::Line(line) = event else {
+            return Meanwhile::Queue;
+        };
+        let Ok(command) = CommandLine::split(line) else {
+            return Meanwhile::Queue;
+        };
+        if command.verb.row().in_transfer == InTransfer::Waits || !self.offers(command.verb) {
+            return Meanwhile::Queue;
+        }
+        match command.parse() {
+            Ok(Command::Abor) => Meanwhile::Abort(done(226, "The transfer was ended.")),
+            Ok(Command::Stat(None)) => Meanwhile::Reply(self.status()),
+            _ => Meanwhile::Queue,
+        }
     }
 
     /// Whether data connections are to be protected now (PROT P).
     #[must_use]
     pub fn protects_data(&self) -> bool {
-        self.link.protected
+        self.security.data_is_private()
     }
 
     /// The shell says how much the running transfer has moved so far: STAT tells it.
     pub fn transfer_progress(&mut self, octets: u64) {
-        self.moved = octets;
+        if let Some(running) = &mut self.running {
+            running.moved = octets;
+        }
     }
 
-    /// The shell says that the control connection is protected now. If the handshake fails it closes instead.
-    pub fn tls_established(&mut self) {
-        self.link.protected = true;
+    /// The verb of a line before anything is done about it, then its login rule, then its argument.
+    fn decide(&mut self, line: &[u8]) -> Decision {
+        let pending = std::mem::take(&mut self.pending);
+        let line = CommandLine::split(line).map_err(|_| done(500, "Command unrecognized."))?;
+        let row = line.verb.row();
+        if let (true, Pending::Restart(offset)) = (row.keeps_restart, &pending) {
+            self.pending = Pending::Restart(*offset);
+        }
+        if !self.offers(line.verb) {
+            return Err(done(502, "Command not implemented."));
+        }
+        if row.login == LoginRule::LoggedIn {
+            self.user()?;
+        }
+        let command = line.parse().map_err(|error| done(501, error.0))?;
+        self.execute(command, pending)
     }
 
-    /// The shell says that the control connection is in the clear again, after [`Control::EndTls`].
-    pub fn tls_ended(&mut self) {
-        self.link.protected = false;
+    fn execute(&mut self, command: Command<'_>, pending: Pending) -> Decision {
+        match command {
+            Command::User(name) => self.user_name(name),
+            Command::Pass(password) => self.password(password, pending),
+            Command::Acct => self.account(),
+            Command::Rein => self.reinitialize(),
+            Command::Quit => Ok(Step::ReplyThen(done(221, "Goodbye."), Control::Close)),
+            Command::Auth(mechanism) => self.authenticate_by(mechanism),
+            Command::Pbsz => self.protection_buffer_size(),
+            Command::Prot(level) => self.protection_level(level),
+            Command::Ccc => self.clear_command_channel(),
+            Command::Type(code) => self.representation_type(code),
+            Command::Stru(code) => self.structure(code),
+            Command::Mode(code) => self.mode(code),
+            Command::Port(address) => self.port(address),
+            Command::Eprt(address) => self.extended_port(address),
+            Command::Pasv => self.passive(),
+            Command::Epsv(protocol) => self.extended_passive(protocol),
+            Command::Rest(offset) => self.restart(offset),
+            Command::Opts(options) => self.options(options),
+            Command::Retr(pathname) => self.retrieve(pathname, &pending),
+            Command::Stor(pathname) => self.store(Verb::Stor, pathname, &pending),
+            Command::Appe(pathname) => self.store(Verb::Appe, pathname, &pending),
+            Command::Stou(pathname) => self.store_unique(pathname, &pending),
+            Command::List(argument) => self.list(Verb::List, argument),
+            Command::Nlst(argument) => self.list(Verb::Nlst, argument),
+            Command::Mlsd(pathname) => self.list_facts(pathname),
+            Command::Abor => self.abort(),
+            Command::Cwd(pathname) => self.change_directory(pathname),
+            Command::Cdup => self.change_directory(b".."),
+            Command::Pwd => self.working_directory(),
+            Command::Mkd(pathname) => self.make_directory(pathname),
+            Command::Rmd(pathname) => self.remove_directory(pathname),
+            Command::Dele(pathname) => self.remove_file(pathname),
+            Command::Rnfr(pathname) => self.rename_from(pathname),
+            Command::Rnto(pathname) => self.rename_to(pathname, pending),
+            Command::Size(pathname) => self.size(pathname),
+            Command::Mdtm(pathname) => self.modification_time(pathname),
+            Command::Mfmt(time, pathname) => self.set_modification_time(time, pathname),
+            Command::Mlst(pathname) => self.facts(pathname),
+            Command::Hash(pathname) => self.hash(pathname),
+            Command::Comb(argument) => self.combine(&argument),
+            Command::Avbl(pathname) => self.available(pathname),
+            Command::Stat(None) => Ok(Step::Reply(self.status())),
+            Command::Stat(Some(pathname)) => self.list_status(pathname),
+            Command::Feat => Ok(Step::Reply(self.features())),
+            Command::Help(topic) => self.help(topic),
+            Command::Site(argument) => self.site(argument),
+            Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
+            Command::Noop => Ok(Step::Reply(done(200, "Nothing was done."))),
+            Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),
+            Command::Allo => Ok(Step::Reply(done(202, "No storage needs to be reserved."))),
+            Command::Smnt => Ok(Step::Reply(done(202, "There is only one file system."))),
+            Command::Unimplemented => Err(done(502, "Command not implemented.")),
+        }
+    }
+
+    /// Whether a verb does anything here: FEAT and HELP name it, and it is not answered 502.
+    fn offers(&self, verb: Verb) -> bool {
+        let protection = matches!(verb, Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc);
+        verb.row().implemented
+            && !self.setup.disabled.contains(verb)
+            && !(protection && self.setup.tls == TlsPolicy::Off)
+    }
+
+    /// Everything but the protection and the count of failed logins as it was in the beginning (REIN, RFC 959 §4.1.1;
+    /// AUTH, RFC 4217 §4).
+    fn reset(&mut self) {
+        self.login = Login::Out;
+        self.pending = Pending::Nothing;
+        self.parameters = Parameters::default();
+    }
+}
+
+/// Asks the shell for something.
+fn ask(work: Work) -> Decision {
+    Ok(Step::Ask(Box::new(work)))
+}
+
+/// Asks the shell what stands there, and decides by that.
+fn look(
+    at: At,
+    then: impl FnOnce(&mut Session, At, io::Result<Metadata>) -> Decision + Send + 'static,
+) -> Decision {
+    ask(Work::Stat(Question::new(at, |session, at, found| {
+        then(session, at, found).unwrap_or_else(Step::Reply)
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        assert!(size_of::<Session>() <= 256, "{}", size_of::<Session>());
     }
 }

@@ -1,5 +1,6 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
+use crate::wire::VerbSet;
 use std::net::SocketAddr;
 
 /// Whether and how the control connection can be protected (RFC 4217).
@@ -23,7 +24,9 @@ pub struct Setup {
     pub host: String,
     /// Whether and how the control connection can be protected.
     pub tls: TlsPolicy,
-    /// Wrong passwords before the session is ended with 421 (RFC 2577 §5).
+    /// Verbs that are answered 502, and that FEAT and HELP do not name.
+    pub disabled: VerbSet,
+    /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
     pub failed_logins: u8,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
     pub allow_ccc: bool,
@@ -35,6 +38,7 @@ impl Default for Setup {
             greeting: "ftpspec reference server ready.".into(),
             host: "localhost".into(),
             tls: TlsPolicy::Off,
+            disabled: VerbSet::EMPTY,
             failed_logins: 5,
             allow_ccc: false,
         }

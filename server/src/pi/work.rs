@@ -247,9 +247,10 @@ impl Listing {
 }
 
 /// Where the data connection comes from (RFC 959 §3.2; the last of PORT, EPRT, PASV, EPSV counts).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DataPort {
-    /// None was named: 425.
+    /// None was named: 425. No [`Transfer`] is asked for with it.
+    #[default]
     None,
     /// We connect.
     Active(SocketAddr),
@@ -258,9 +259,10 @@ pub enum DataPort {
 }
 
 /// How file content becomes data octets (RFC 959 §3.1.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Representation {
     /// TYPE A: line ends are CRLF on the wire, LF in the file.
+    #[default]
     Ascii,
     /// TYPE I, TYPE L 8: as it is.
     Image,

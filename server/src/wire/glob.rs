@@ -45,7 +45,7 @@ pub fn is_pattern(name: &[u8]) -> bool {
 fn one(pattern: &[u8], octet: u8) -> Option<usize> {
     match pattern[0] {
         b'?' => Some(1),
-        b'[' => class(pattern, octet).unwrap_or((octet == b'[').then_some(1)),
+        b'[' => class(pattern, octet).unwrap_or_else(|| (octet == b'[').then_some(1)),
         literal => (literal == octet).then_some(1),
     }
 }

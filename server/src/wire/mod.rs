@@ -1,16 +1,25 @@
 //! The grammar of the control connection: octets to lines, lines to commands, replies to octets (RFC 959 §4.2, §5.3).
 //! Pure: no socket, no file, no clock.
 
+mod argument;
+mod command;
 mod control;
 mod glob;
 mod hash;
 mod listing;
 mod reply;
 mod time;
+mod verbs;
 
+pub use argument::{
+    CombArgument, ExtendedAddress, Format, ListArgument, ModeCode, Options, PassiveProtocol,
+    ProtectionLevel, StructureCode, TypeCode,
+};
+pub use command::{Command, CommandLine, SyntaxError, Unrecognized};
 pub use control::{ControlEvent, LineReader, MAX_LINE};
 pub use glob::{is_pattern, matches};
 pub use hash::HashAlgorithm;
 pub use listing::{Facts, Lister, ListingFormat, write_facts, write_long};
 pub use reply::{Completion, Preliminary, Reply, ReplyCode, ReplyLine, done};
 pub use time::{parse_time_val, write_time_val};
+pub use verbs::{Arity, Feature, InTransfer, LoginRule, VERBS, Verb, VerbRow, VerbSet};

@@ -1,0 +1,282 @@
+//! Directories, names, sizes, times and digests (RFC 959 §4.1.1, §4.1.3, RFC 3659, drafts).
+
+use super::storage_replies::Act;
+use super::{
+    At, Combine, Decision, HashOf, Hashed, Pending, Question, Representation, Session, Step, Work,
+    ask, look,
+};
+use crate::storage::{FileKind, Times, VirtualPath};
+use crate::wire::{CombArgument, Completion, Reply, done, write_facts, write_time_val};
+use std::io::{self, ErrorKind, Write as _};
+use std::time::SystemTime;
+
+use super::login::Login;
+
+impl Session {
+    /// CWD and CDUP. Above the root is the root.
+    pub(super) fn change_directory(&mut self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        look(at, |session, at, found| {
+            Ok(Step::Reply(match found {
+                Ok(metadata) if metadata.kind == FileKind::Directory => {
+                    if let Login::In(user) = &mut session.login {
+                        user.working_directory = at.path;
+                    }
+                    done(250, "The working directory was changed.")
+                }
+                Ok(_) => Act::Find.failed(ErrorKind::NotADirectory),
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// PWD.
+    pub(super) fn working_directory(&self) -> Decision {
+        let path = &self.user()?.working_directory;
+        Ok(Step::Reply(directory_reply(
+            path,
+            " is the working directory.",
+        )))
+    }
+
+    /// MKD.
+    pub(super) fn make_directory(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.make_directory)?;
+        ask(Work::MakeDirectory(Question::new(at, |_, at, outcome| {
+            Step::Reply(match outcome {
+                Ok(()) => directory_reply(&at.path, " was made."),
+                Err(error) => Act::Find.refused(&error),
+            })
+        })))
+    }
+
+    /// RMD.
+    pub(super) fn remove_directory(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.remove)?;
+        ask(Work::RemoveDirectory(Question::new(at, |_, _, outcome| {
+            plain(outcome, Act::Find, "The directory was removed.")
+        })))
+    }
+
+    /// DELE.
+    pub(super) fn remove_file(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.remove)?;
+        ask(Work::RemoveFile(Question::new(at, |_, _, outcome| {
+            plain(outcome, Act::Find, "The file was removed.")
+        })))
+    }
+
+    /// RNFR.
+    pub(super) fn rename_from(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.remove)?;
+        if at.path.is_root() {
+            return Err(done(550, "The root has no name."));
+        }
+        look(at, |session, at, found| {
+            Ok(Step::Reply(match found {
+                Ok(_) => {
+                    session.pending = Pending::Rename(at.path);
+                    done(350, "RNTO must follow.")
+                }
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// RNTO.
+    pub(super) fn rename_to(&self, pathname: &[u8], pending: Pending) -> Decision {
+        let Pending::Rename(from) = pending else {
+            return Err(done(503, "RNTO must follow RNFR."));
+        };
+        let to = self.resolve(Act::Name, pathname)?;
+        let from = At {
+            storage: to.storage,
+            path: from,
+        };
+        ask(Work::Rename(Question::new(
+            (from, to.path),
+            |_, _, outcome| plain(outcome, Act::Name, "Renamed."),
+        )))
+    }
+
+    /// SIZE: exactly what RETR would send now (RFC 3659 §4).
+    pub(super) fn size(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.list)?;
+        if self.parameters.representation == Representation::Ascii {
+            return ask(Work::AsciiSize(Question::new(at, |_, _, octets| {
+                Step::Reply(number(octets))
+            })));
+        }
+        look(at, |_, _, found| {
+            Ok(Step::Reply(match found {
+                Ok(metadata) if metadata.kind == FileKind::File => {
+                    done(213, metadata.len.to_string())
+                }
+                Ok(_) => done(550, "That is not a file."),
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// MDTM. Tells and never sets (RFC 3659 §3.4); of directories too.
+    pub(super) fn modification_time(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.list)?;
+        look(at, |_, _, found| {
+            Ok(Step::Reply(match found.map(|metadata| metadata.modified) {
+                Ok(Some(time)) => {
+                    let mut text = Vec::new();
+                    write_time_val(time, &mut text);
+                    done(213, text)
+                }
+                Ok(None) => done(550, "The modification time is not known."),
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// MFMT (draft-somers-ftp-mfxx §3).
+    pub(super) fn set_modification_time(&self, time: SystemTime, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.write)?;
+        let times = Times {
+            modified: Some(time),
+            created: None,
+        };
+        let pathname = pathname.to_vec();
+        ask(Work::SetTimes(Question::new(
+            (at, times),
+            move |_, _, outcome| {
+                Step::Reply(match outcome {
+                    Ok(()) => {
+                        let mut text = b"Modify=".to_vec();
+                        write_time_val(time, &mut text);
+                        text.extend_from_slice(b"; ");
+                        text.extend_from_slice(&pathname);
+                        done(213, text)
+                    }
+                    Err(error) => Act::Find.refused(&error),
+                })
+            },
+        )))
+    }
+
+    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1).
+    pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
+        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
+        self.permit(Act::Find, |may| may.list)?;
+        let (facts, permissions) = (self.parameters.facts, self.user()?.user.permissions);
+        look(at, move |_, at, found| {
+            Ok(Step::Reply(match found {
+                Ok(metadata) => {
+                    let mut line = vec![b' '];
+                    write_facts(&metadata, facts, permissions, &mut line);
+                    line.push(b' ');
+                    line.extend_from_slice(at.path.as_bytes());
+                    Completion(Reply::block(250, "Facts", [line], "End"))
+                }
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// HASH (draft-bryan-ftpext-hash-02 §3). The range is told with its last octet; an empty file has none, so 0-0.
+    pub(super) fn hash(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Hash, pathname)?;
+        self.permit(Act::Hash, |may| may.read)?;
+        let hash = HashOf {
+            at,
+            algorithm: self.parameters.algorithm,
+            start: 0,
+            end: None,
+        };
+        let pathname = pathname.to_vec();
+        ask(Work::Hash(Question::new(
+            hash,
+            move |_, hash: HashOf, outcome: io::Result<Hashed>| {
+                Step::Reply(match outcome {
+                    Ok(hashed) => {
+                        let last = hashed.end.saturating_sub(1).max(hash.start);
+                        let mut text = Vec::with_capacity(160 + pathname.len());
+                        let _ = write!(text, "{} {}-{last} ", hash.algorithm.name(), hash.start);
+                        for octet in hashed.digest {
+                            let _ = write!(text, "{octet:02x}");
+                        }
+                        text.push(b' ');
+                        text.extend_from_slice(&pathname);
+                        done(213, text)
+                    }
+                    Err(error) => Act::Hash.refused(&error),
+                })
+            },
+        )))
+    }
+
+    /// COMB (Globalscape). A file that is named twice would be read while it is written, or twice removed: refused.
+    pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
+        let target = self.resolve(Act::Find, &argument.target)?;
+        self.permit(Act::Find, |may| may.write && may.read && may.remove)?;
+        let mut sources: Vec<VirtualPath> = Vec::with_capacity(argument.sources.len());
+        for pathname in &argument.sources {
+            let source = self.resolve(Act::Find, pathname)?.path;
+            if source == target.path || sources.contains(&source) {
+                return Err(done(501, "No file may be named twice."));
+            }
+            sources.push(source);
+        }
+        ask(Work::Combine(Question::new(
+            Combine { target, sources },
+            |_, _, outcome| plain(outcome, Act::Find, "The files were combined."),
+        )))
+    }
+
+    /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4). Of a directory only.
+    pub(super) fn available(&self, pathname: Option<&[u8]>) -> Decision {
+        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
+        self.permit(Act::Find, |may| may.list)?;
+        look(at, |_, at, found| {
+            let metadata = found.map_err(|error| Act::Find.refused(&error))?;
+            if metadata.kind != FileKind::Directory {
+                return Err(Act::Find.failed(ErrorKind::NotADirectory));
+            }
+            ask(Work::Available(Question::new(at, |_, _, octets| {
+                Step::Reply(number(octets))
+            })))
+        })
+    }
+}
+
+/// 213 with a number.
+fn number(octets: io::Result<u64>) -> Completion {
+    match octets {
+        Ok(octets) => done(213, octets.to_string()),
+        Err(error) => Act::Find.refused(&error),
+    }
+}
+
+/// 250 with this text.
+fn plain(outcome: io::Result<()>, act: Act, text: &'static str) -> Step {
+    Step::Reply(match outcome {
+        Ok(()) => done(250, text),
+        Err(error) => act.refused(&error),
+    })
+}
+
+/// 257: the quoted path first, quotes in it doubled (RFC 959 Appendix II).
+fn directory_reply(path: &VirtualPath, text: &str) -> Completion {
+    let mut line = vec![b'"'];
+    for octet in path.as_bytes() {
+        if *octet == b'"' {
+            line.push(b'"');
+        }
+        line.push(*octet);
+    }
+    line.push(b'"');
+    line.extend_from_slice(text.as_bytes());
+    done(257, line)
+}

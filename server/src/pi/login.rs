@@ -1,0 +1,132 @@
+//! USER, PASS, ACCT and REIN: who is there (RFC 959 §4.1.1, §6).
+//!
+//! ```text
+//!            USER              PASS
+//!   Out ------------> Out ------------> In      ACCT is never needed: 202
+//!    ^   331, pending  |  530            |
+//!    +-----------------+                 |
+//!    +-----------------------------------+
+//!              USER, REIN, AUTH
+//! ```
+
+use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
+use crate::auth::{Credentials, Denied, Permissions, Secret, User};
+use crate::storage::VirtualPath;
+use crate::wire::{Completion, done};
+use std::sync::Arc;
+
+use super::storage_replies::{Act, path_refused};
+
+/// Where the login sequence stands. Only one who is in has a working directory.
+#[derive(Debug)]
+pub(super) enum Login {
+    Out,
+    In(Box<LoggedIn>),
+}
+
+/// A user and where they are.
+#[derive(Debug)]
+pub(super) struct LoggedIn {
+    pub(super) user: User,
+    pub(super) working_directory: VirtualPath,
+}
+
+impl Session {
+    /// USER. A new name flushes the old login; the transfer parameters stay (RFC 959 §4.1.1). Any name is answered alike
+    /// (RFC 2577 §7).
+    pub(super) fn user_name(&mut self, name: &[u8]) -> Decision {
+        self.login = Login::Out;
+        self.pending = Pending::Password(name.into());
+        Ok(Step::Reply(done(331, "Please give the password.")))
+    }
+
+    /// PASS.
+    pub(super) fn password(&mut self, password: &[u8], pending: Pending) -> Decision {
+        let Pending::Password(user) = pending else {
+            return Err(done(503, "PASS must follow USER."));
+        };
+        let credentials = Credentials {
+            user: user.into_vec(),
+            password: Secret::new(password),
+            peer: self.peer,
+            protected: self.security.is_protected(),
+        };
+        ask(Work::Authenticate(Question::new(
+            credentials,
+            |session: &mut Self, _, outcome: Result<User, Denied>| match outcome {
+                Ok(user) => {
+                    session.failed_logins = 0;
+                    session.login = Login::In(Box::new(LoggedIn {
+                        working_directory: user.home.clone(),
+                        user,
+                    }));
+                    Step::Reply(done(230, "Logged in."))
+                }
+                Err(Denied) => session.denied(),
+            },
+        )))
+    }
+
+    /// ACCT. No account is ever needed, so it is superfluous, or out of order.
+    pub(super) fn account(&self) -> Decision {
+        match self.login {
+            Login::In(_) => Ok(Step::Reply(done(202, "No account is needed."))),
+            Login::Out => Err(done(503, "USER and PASS come first.")),
+        }
+    }
+
+    /// REIN. The control connection is as it was just after it was opened, so its protection ends as well, behind the
+    /// reply (RFC 4217 §13); where it was opened protected, it stays so.
+    pub(super) fn reinitialize(&mut self) -> Decision {
+        self.reset();
+        let control = if self.security.reinitialize(self.setup.tls) {
+            Control::EndTls
+        } else {
+            Control::DropDataPort
+        };
+        Ok(Step::ReplyThen(done(220, "Ready for a new user."), control))
+    }
+
+    /// Who is logged in; 530 if nobody is.
+    pub(super) fn user(&self) -> Result<&LoggedIn, Completion> {
+        match &self.login {
+            Login::In(user) => Ok(user),
+            Login::Out => Err(done(530, "Please log in with USER and PASS.")),
+        }
+    }
+
+    /// Who is logged in, if `allowed` says they may do this; 550 if not (552 for HASH).
+    pub(super) fn permit(
+        &self,
+        act: Act,
+        allowed: impl FnOnce(&Permissions) -> bool,
+    ) -> Result<(), Completion> {
+        if allowed(&self.user()?.user.permissions) {
+            Ok(())
+        } else {
+            Err(act.failed(std::io::ErrorKind::PermissionDenied))
+        }
+    }
+
+    /// Where a pathname leads.
+    pub(super) fn resolve(&self, act: Act, pathname: &[u8]) -> Result<At, Completion> {
+        let user = self.user()?;
+        let path = user
+            .working_directory
+            .join(pathname)
+            .map_err(|error| path_refused(act, error))?;
+        Ok(At {
+            storage: Arc::clone(&user.user.storage),
+            path,
+        })
+    }
+
+    /// A wrong password: 530, or 421 and the end when there were too many (RFC 2577 §5).
+    fn denied(&mut self) -> Step {
+        self.failed_logins = self.failed_logins.saturating_add(1);
+        if self.setup.failed_logins != 0 && self.failed_logins >= self.setup.failed_logins {
+            return Step::ReplyThen(done(421, "Too many failed logins."), Control::Close);
+        }
+        Step::Reply(done(530, "Login incorrect."))
+    }
+}

@@ -1,0 +1,232 @@
+//! TYPE, STRU, MODE, PORT, EPRT, PASV, EPSV, REST and OPTS: how the next transfer goes (RFC 959 §4.1.2, RFC 2428).
+
+use super::{
+    Control, DataPort, Decision, Facts, HashAlgorithm, Listen, Pending, Question, Representation,
+    Session, Step, Work, ask,
+};
+use crate::wire::{
+    Completion, ExtendedAddress, Format, ModeCode, Options, PassiveProtocol, StructureCode,
+    TypeCode, done,
+};
+use std::net::{IpAddr, SocketAddr};
+
+/// The lowest port a data connection may be made to (RFC 2577 §3).
+const LOWEST_PORT: u16 = 1024;
+
+/// What commands set for the transfers behind them. STRU is always File and MODE always Stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameters {
+    pub(super) representation: Representation,
+    pub(super) port: DataPort,
+    /// EPSV ALL was given.
+    pub(super) only_epsv: bool,
+    /// The facts of MLST and MLSD.
+    pub(super) facts: Facts,
+    /// The algorithm of HASH.
+    pub(super) algorithm: HashAlgorithm,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            representation: Representation::Ascii,
+            port: DataPort::None,
+            only_epsv: false,
+            facts: Facts::ALL,
+            algorithm: HashAlgorithm::Sha256,
+        }
+    }
+}
+
+impl Session {
+    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501.
+    pub(super) fn representation_type(&mut self, code: TypeCode) -> Decision {
+        let (representation, reply) = match code {
+            TypeCode::Ascii(Format::NonPrint) => {
+                (Representation::Ascii, done(200, "Type is ASCII Non-print."))
+            }
+            TypeCode::Image => (Representation::Image, done(200, "Type is Image.")),
+            TypeCode::Local(8) => (Representation::Image, done(200, "Type is Local 8.")),
+            TypeCode::Ascii(Format::Telnet | Format::CarriageControl)
+            | TypeCode::Ebcdic(_)
+            | TypeCode::Local(_) => return Err(done(504, "Types are A N, I and L 8.")),
+        };
+        self.parameters.representation = representation;
+        Ok(Step::Reply(reply))
+    }
+
+    /// STRU.
+    pub(super) fn structure(&self, code: StructureCode) -> Decision {
+        match code {
+            StructureCode::File => Ok(Step::Reply(done(200, "Structure is File."))),
+            StructureCode::Record | StructureCode::Page => {
+                Err(done(504, "The only structure is F."))
+            }
+        }
+    }
+
+    /// MODE.
+    pub(super) fn mode(&self, code: ModeCode) -> Decision {
+        match code {
+            ModeCode::Stream => Ok(Step::Reply(done(200, "Mode is Stream."))),
+            ModeCode::Block | ModeCode::Compressed | ModeCode::Deflate => {
+                Err(done(504, "The only mode is S."))
+            }
+        }
+    }
+
+    /// PORT.
+    pub(super) fn port(&mut self, address: SocketAddr) -> Decision {
+        self.refuse_after_epsv_all()?;
+        self.active(address)
+    }
+
+    /// EPRT. An address of the other protocol can never be the client's: 522 names the one that can (RFC 2428 §2).
+    pub(super) fn extended_port(&mut self, address: ExtendedAddress) -> Decision {
+        self.refuse_after_epsv_all()?;
+        match address {
+            ExtendedAddress::OtherProtocol => Err(unknown_protocol()),
+            ExtendedAddress::Known(address) if address.is_ipv4() != self.peer.is_ipv4() => {
+                Err(self.other_protocol())
+            }
+            ExtendedAddress::Known(address) => self.active(address),
+        }
+    }
+
+    /// PASV. A 227 can name no IPv6 address; the reply says which protocol EPSV takes (522, RFC 2428 §2).
+    pub(super) fn passive(&mut self) -> Decision {
+        self.refuse_after_epsv_all()?;
+        let IpAddr::V4(local) = self.local else {
+            return Err(done(522, "A 227 can name no IPv6 address, use EPSV (2)"));
+        };
+        self.listen(move |at| {
+            // The shell may name another address of ours (behind NAT), but not the unspecified one.
+            let ip = match at.ip().to_canonical() {
+                IpAddr::V4(ip) if !ip.is_unspecified() => ip,
+                _ => local,
+            };
+            let [a, b, c, d] = ip.octets();
+            let [high, low] = at.port().to_be_bytes();
+            done(
+                227,
+                format!("Entering Passive Mode ({a},{b},{c},{d},{high},{low})"),
+            )
+        })
+    }
+
+    /// EPSV.
+    pub(super) fn extended_passive(&mut self, protocol: PassiveProtocol) -> Decision {
+        match protocol {
+            PassiveProtocol::All => {
+                self.parameters.only_epsv = true;
+                return Ok(Step::Reply(done(200, "Only EPSV from now on.")));
+            }
+            PassiveProtocol::Other => return Err(unknown_protocol()),
+            PassiveProtocol::V4 if self.local.is_ipv6() => return Err(self.other_protocol()),
+            PassiveProtocol::V6 if self.local.is_ipv4() => return Err(self.other_protocol()),
+            PassiveProtocol::Same | PassiveProtocol::V4 | PassiveProtocol::V6 => {}
+        }
+        self.listen(|at| {
+            done(
+                229,
+                format!("Entering Extended Passive Mode (|||{}|)", at.port()),
+            )
+        })
+    }
+
+    /// REST. Any offset a file could have is taken; whether this file has it is seen at the transfer (RFC 3659 §5.3).
+    pub(super) fn restart(&mut self, offset: u64) -> Decision {
+        self.pending = Pending::Restart(offset);
+        Ok(Step::Reply(done(
+            350,
+            format!("The next transfer begins at octet {offset}."),
+        )))
+    }
+
+    /// OPTS.
+    pub(super) fn options(&mut self, options: Options<'_>) -> Decision {
+        Ok(Step::Reply(match options {
+            // Pathnames are octets, so there is nothing to switch.
+            Options::Utf8 => done(200, "Pathnames are UTF-8."),
+            Options::Mlst(facts) => {
+                self.parameters.facts = facts;
+                let mut text = String::from("MLST OPTS");
+                let mut separator = " ";
+                for (name, _) in facts.named().into_iter().filter(|(_, sent)| *sent) {
+                    text.push_str(separator);
+                    text.push_str(name);
+                    text.push(';');
+                    separator = "";
+                }
+                done(200, text)
+            }
+            Options::Hash(name) => {
+                if let Some(name) = name {
+                    self.parameters.algorithm = HashAlgorithm::named(name).ok_or_else(|| {
+                        done(501, "No such algorithm; the selection stays as it was.")
+                    })?;
+                }
+                done(200, self.parameters.algorithm.name())
+            }
+        }))
+    }
+
+    /// The server makes the data connection. Only to the client itself, and to no port of a well-known service: a server
+    /// that connects anywhere attacks for others (RFC 2577 §3).
+    fn active(&mut self, address: SocketAddr) -> Decision {
+        if address.ip() != self.peer {
+            return Err(done(501, "The address is not yours."));
+        }
+        if address.port() < LOWEST_PORT {
+            return Err(done(504, "Ports below 1024 are not connected to."));
+        }
+        self.parameters.port = DataPort::Active(address);
+        Ok(Step::ReplyThen(
+            done(200, "Data connections go to that address."),
+            Control::DropDataPort,
+        ))
+    }
+
+    /// The client makes the data connection.
+    fn listen(
+        &mut self,
+        entered: impl FnOnce(SocketAddr) -> Completion + Send + 'static,
+    ) -> Decision {
+        let listen = Listen {
+            on: self.local,
+            from: self.peer,
+        };
+        ask(Work::Listen(Question::new(
+            listen,
+            move |session: &mut Self, _, outcome| {
+                let (port, reply) = match outcome {
+                    Ok(at) => (DataPort::Passive, entered(at)),
+                    Err(_) => (DataPort::None, done(425, "No port is free to listen on.")),
+                };
+                session.parameters.port = port;
+                Step::Reply(reply)
+            },
+        )))
+    }
+
+    /// RFC 2428 §4: after EPSV ALL, for the whole session.
+    fn refuse_after_epsv_all(&self) -> Result<(), Completion> {
+        if self.parameters.only_epsv {
+            return Err(done(501, "EPSV ALL was given: use EPSV."));
+        }
+        Ok(())
+    }
+
+    /// The protocol is known, but it is not the control connection's.
+    fn other_protocol(&self) -> Completion {
+        if self.peer.is_ipv4() {
+            done(522, "That protocol leads nowhere from here, use (1)")
+        } else {
+            done(522, "That protocol leads nowhere from here, use (2)")
+        }
+    }
+}
+
+fn unknown_protocol() -> Completion {
+    done(522, "That network protocol is not supported, use (1,2)")
+}

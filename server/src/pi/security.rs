@@ -1,0 +1,154 @@
+//! AUTH, PBSZ, PROT and CCC (RFC 2228 §3, RFC 4217).
+
+use super::{Control, Decision, Session, Step, TlsPolicy};
+use crate::wire::{ProtectionLevel, done};
+
+use super::login::Login;
+
+/// The ladder of RFC 4217 §9: AUTH, then PBSZ, then PROT. Each rung stands on the one below.
+///
+/// ```text
+///   Clear --AUTH--> Starting --handshake--> Tls --PBSZ--> Sized(private?) --CCC--> Cleared(private?)
+///     ^                                                        |
+///     +-------------------------- REIN ------------------------+
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Security {
+    /// Neither connection is protected.
+    Clear,
+    /// AUTH was accepted; the handshake is under way. `private`: data connections will be, without PROT.
+    Starting { private: bool },
+    /// The control connection is protected.
+    Tls,
+    /// PBSZ was given: PROT may follow.
+    Sized { private: bool },
+    /// The control connection was protected; data connections stay as PROT left them (RFC 4217 §5).
+    Cleared { private: bool },
+}
+
+impl Security {
+    /// How a session begins. Implicit TLS has no negotiation, so clients expect protected data without PBSZ and PROT.
+    pub(super) fn initial(policy: TlsPolicy, protected: bool) -> Self {
+        match (policy, protected) {
+            (_, false) => Self::Clear,
+            (TlsPolicy::Implicit, true) => Self::Sized { private: true },
+            (TlsPolicy::Off | TlsPolicy::Explicit, true) => Self::Tls,
+        }
+    }
+
+    /// Whether the control connection is protected.
+    pub(super) fn is_protected(self) -> bool {
+        matches!(self, Self::Tls | Self::Sized { .. })
+    }
+
+    /// Whether data connections are protected from now on.
+    pub(super) fn data_is_private(self) -> bool {
+        matches!(
+            self,
+            Self::Sized { private: true } | Self::Cleared { private: true }
+        )
+    }
+
+    /// Back to the beginning; tells whether TLS has to end for that.
+    pub(super) fn reinitialize(&mut self, policy: TlsPolicy) -> bool {
+        let protected = self.is_protected();
+        let implicit = policy == TlsPolicy::Implicit;
+        *self = Self::initial(policy, protected && implicit);
+        protected && !implicit
+    }
+}
+
+impl Session {
+    /// The shell says that the control connection is protected now. If the handshake fails it closes instead.
+    pub fn tls_established(&mut self) {
+        self.security = match self.security {
+            Security::Starting { private: true } => Security::Sized { private: true },
+            _ => Security::Tls,
+        };
+    }
+
+    /// The shell says that the control connection is in the clear again, after [`Control::EndTls`].
+    pub fn tls_ended(&mut self) {
+        // REIN and CCC have set what comes then; anything else would be an end nobody asked for.
+        if self.security.is_protected() {
+            self.security = Security::Clear;
+        }
+    }
+
+    /// AUTH. Mechanism names are those of RFC 4217 §17; `TLS-P` is the older way to ask for protected data as well. The
+    /// user must log in again, and every parameter is reset (RFC 4217 §4). Not twice: TLS in TLS protects nothing more.
+    pub(super) fn authenticate_by(&mut self, mechanism: &[u8]) -> Decision {
+        let private = if mechanism.eq_ignore_ascii_case(b"TLS-P") {
+            true
+        } else if mechanism.eq_ignore_ascii_case(b"TLS") || mechanism.eq_ignore_ascii_case(b"TLS-C")
+        {
+            false
+        } else {
+            return Err(done(504, "Only AUTH TLS is known here."));
+        };
+        if self.security.is_protected() {
+            return Err(done(503, "The control connection is protected already."));
+        }
+        self.reset();
+        self.security = Security::Starting { private };
+        Ok(Step::ReplyThen(
+            done(234, "Begin the TLS handshake."),
+            Control::StartTls,
+        ))
+    }
+
+    /// PBSZ. TLS is a stream: any size becomes 0 (RFC 4217 §9).
+    pub(super) fn protection_buffer_size(&mut self) -> Decision {
+        match self.security {
+            Security::Tls => self.security = Security::Sized { private: false },
+            Security::Sized { .. } => {}
+            Security::Clear | Security::Starting { .. } | Security::Cleared { .. } => {
+                return Err(done(503, "PBSZ must follow AUTH TLS."));
+            }
+        }
+        Ok(Step::Reply(done(200, "PBSZ=0")))
+    }
+
+    /// PROT. TLS knows Clear and Private only (RFC 4217 §9).
+    pub(super) fn protection_level(&mut self, level: Option<ProtectionLevel>) -> Decision {
+        match self.security {
+            Security::Sized { .. } => {}
+            Security::Tls => return Err(done(503, "PROT must follow PBSZ.")),
+            Security::Clear | Security::Starting { .. } | Security::Cleared { .. } => {
+                return Err(done(503, "PROT must follow AUTH TLS and PBSZ."));
+            }
+        }
+        let private = match level {
+            Some(ProtectionLevel::Clear) => false,
+            Some(ProtectionLevel::Private) => true,
+            Some(ProtectionLevel::Safe | ProtectionLevel::Confidential) => {
+                return Err(done(536, "TLS knows the levels C and P only."));
+            }
+            None => return Err(done(504, "The levels are C and P.")),
+        };
+        self.security = Security::Sized { private };
+        Ok(Step::Reply(if private {
+            done(200, "Data connections are private.")
+        } else {
+            done(200, "Data connections are clear.")
+        }))
+    }
+
+    /// CCC (RFC 4217 §5). Not before the login: the password would go in the clear.
+    pub(super) fn clear_command_channel(&mut self) -> Decision {
+        if !self.security.is_protected() {
+            return Err(done(533, "The control connection is not protected."));
+        }
+        if !self.setup.allow_ccc || matches!(self.login, Login::Out) {
+            return Err(done(534, "The control connection stays protected."));
+        }
+        self.security = Security::Cleared {
+            private: self.security.data_is_private(),
+        };
+        self.parameters.port = super::DataPort::None;
+        Ok(Step::ReplyThen(
+            done(200, "The control connection is clear."),
+            Control::EndTls,
+        ))
+    }
+}

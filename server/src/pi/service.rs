@@ -1,0 +1,158 @@
+//! FEAT, HELP, SITE and STAT: what the server says of itself (RFC 959 §4.1.3, RFC 2389).
+
+use super::login::Login;
+use super::security::Security;
+use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step};
+use crate::wire::{Completion, Feature, Reply, VERBS, Verb, VerbRow, done};
+
+/// Verbs on a line of HELP.
+const VERBS_PER_LINE: usize = 8;
+
+impl Session {
+    /// FEAT: a line for each verb offered that the table has one for, and the two features that are no verbs.
+    pub(super) fn features(&self) -> Completion {
+        let mut lines: Vec<String> = self
+            .offered()
+            .filter(|row| row.verb != Verb::Ccc || self.setup.allow_ccc)
+            .filter_map(|row| self.feature(row.feature))
+            .collect();
+        // RFC 3659 §6.3, RFC 2640 §3.2.
+        lines.extend([" TVFS".into(), " UTF8".into()]);
+        Completion(Reply::block(211, "Extensions supported:", lines, "End"))
+    }
+
+    /// HELP: the verbs offered, or one of them; HELP SITE is SITE HELP.
+    pub(super) fn help(&self, topic: Option<&[u8]>) -> Decision {
+        let Some(topic) = topic else {
+            return Ok(Step::Reply(self.verbs()));
+        };
+        let row = Verb::named(topic)
+            .filter(|verb| self.offers(*verb))
+            .ok_or_else(|| done(501, "There is no such verb here."))?
+            .row();
+        if row.verb == Verb::Site {
+            return Ok(Step::Reply(site_help()));
+        }
+        let syntax = if row.syntax.is_empty() {
+            format!("Syntax: {}", row.name)
+        } else if row.arity == crate::wire::Arity::Optional {
+            format!("Syntax: {}{}", row.name, row.syntax)
+        } else {
+            format!("Syntax: {} {}", row.name, row.syntax)
+        };
+        Ok(Step::Reply(Completion(Reply::block(
+            214,
+            syntax,
+            [format!(" {}", row.help)],
+            "End",
+        ))))
+    }
+
+    /// SITE. What it does not know is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
+    pub(super) fn site(&self, argument: &[u8]) -> Decision {
+        if argument.eq_ignore_ascii_case(b"HELP") {
+            return Ok(Step::Reply(site_help()));
+        }
+        Err(done(501, "There is no such service; see SITE HELP."))
+    }
+
+    /// STAT without argument, also while a transfer runs.
+    pub(super) fn status(&self) -> Completion {
+        let user = match &self.login {
+            Login::In(user) => format!(" Logged in as {}", user.user.name.escape_debug()),
+            Login::Out => " Not logged in".into(),
+        };
+        let representation = match self.parameters.representation {
+            Representation::Ascii => "ASCII Non-print",
+            Representation::Image => "Image",
+        };
+        let protection = match self.security {
+            Security::Clear | Security::Starting { .. } => {
+                " Control connection: clear; data connections: clear"
+            }
+            Security::Tls | Security::Sized { private: false } => {
+                " Control connection: TLS; data connections: clear"
+            }
+            Security::Sized { private: true } => {
+                " Control connection: TLS; data connections: private"
+            }
+            Security::Cleared { private: false } => {
+                " Control connection: cleared; data connections: clear"
+            }
+            Security::Cleared { private: true } => {
+                " Control connection: cleared; data connections: private"
+            }
+        };
+        let data = match (self.running, self.parameters.port) {
+            (Some(running), _) => format!(
+                " Transfer in progress: {}, {} octets moved",
+                running.verb.row().name,
+                running.moved
+            ),
+            (None, DataPort::None) => " No data port".into(),
+            (None, DataPort::Passive) => " Listening for a data connection".into(),
+            (None, DataPort::Active(address)) => format!(" Data port: {address}"),
+        };
+        Completion(Reply::block(
+            211,
+            format!("Status of {}", self.setup.host),
+            [
+                format!(" Connected from {}", self.peer),
+                user,
+                format!(" TYPE: {representation}; STRU: File; MODE: Stream"),
+                protection.into(),
+                data,
+            ],
+            "End of status",
+        ))
+    }
+
+    fn verbs(&self) -> Completion {
+        let names: Vec<&str> = self.offered().map(|row| row.name).collect();
+        let lines = names.chunks(VERBS_PER_LINE).map(|names| {
+            names
+                .iter()
+                .map(|name| format!(" {name:<7}"))
+                .collect::<String>()
+        });
+        Completion(Reply::block(214, "These verbs are known:", lines, "End"))
+    }
+
+    fn offered(&self) -> impl Iterator<Item = &'static VerbRow> {
+        VERBS.iter().filter(|row| self.offers(row.verb))
+    }
+
+    /// A line of FEAT, with its one space (RFC 2389 §3.2).
+    fn feature(&self, feature: Feature) -> Option<String> {
+        match feature {
+            Feature::Unlisted => None,
+            Feature::Line(line) => Some(format!(" {line}")),
+            Feature::Facts => {
+                let mut line = String::from(" MLST ");
+                for (name, sent) in self.parameters.facts.named() {
+                    line.push_str(name);
+                    line.push_str(if sent { "*;" } else { ";" });
+                }
+                Some(line)
+            }
+            Feature::Hashes => {
+                let mut line = String::from(" HASH ");
+                for algorithm in HashAlgorithm::ALL {
+                    line.push_str(algorithm.name());
+                    let selected = algorithm == self.parameters.algorithm;
+                    line.push_str(if selected { "*;" } else { ";" });
+                }
+                Some(line)
+            }
+        }
+    }
+}
+
+fn site_help() -> Completion {
+    Completion(Reply::block(
+        214,
+        "These services are known:",
+        [" HELP"],
+        "End",
+    ))
+}

@@ -1,0 +1,132 @@
+//! The one table from what a storage says to reply codes (RFC 959 §5.4).
+
+use crate::storage::PathError;
+use crate::wire::{Completion, done};
+use std::io::{self, ErrorKind};
+
+/// What was attempted: its row of RFC 959 §5.4 says which codes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// RETR and all that names one existing file or directory: 550.
+    Find,
+    /// STOR, STOU, APPE, RNTO: a name is to be given, 553.
+    Name,
+    /// LIST, NLST, STAT: 450 is the only refusal their rows have.
+    List,
+    /// HASH: draft-bryan-ftpext-hash-02 §3.5.
+    Hash,
+}
+
+impl Act {
+    /// The reply to an error of a storage.
+    pub(super) fn failed(self, kind: ErrorKind) -> Completion {
+        use Act::{Find, Hash, List, Name};
+        match (self, kind) {
+            (Hash, ErrorKind::PermissionDenied) => done(552, "Permission denied."),
+            (_, ErrorKind::PermissionDenied) => done(550, "Permission denied."),
+            (_, ErrorKind::ReadOnlyFilesystem) => done(550, "The file system is read-only."),
+
+            (Find | Hash, ErrorKind::NotFound) => done(550, "No such file or directory."),
+            (Name, ErrorKind::NotFound) => done(553, "No such directory."),
+            (List, ErrorKind::NotFound) => done(450, "No such file or directory."),
+
+            (Find, ErrorKind::IsADirectory) => done(550, "That is a directory."),
+            (Name | Hash, ErrorKind::IsADirectory) => done(553, "That is a directory."),
+            (List, ErrorKind::IsADirectory) => done(450, "That is a directory."),
+
+            (Find | Hash, ErrorKind::NotADirectory) => done(550, "That is not a directory."),
+            (Name, ErrorKind::NotADirectory) => done(553, "That is not a directory."),
+            (List, ErrorKind::NotADirectory) => done(450, "That is not a directory."),
+
+            (Find | Hash, ErrorKind::AlreadyExists) => done(550, "That exists already."),
+            (Name, ErrorKind::AlreadyExists) => done(553, "That exists already."),
+            (List, ErrorKind::AlreadyExists) => done(450, "That exists already."),
+
+            (Find | Hash, ErrorKind::DirectoryNotEmpty) => done(550, "The directory is not empty."),
+            (Name, ErrorKind::DirectoryNotEmpty) => done(553, "The directory is not empty."),
+            (List, ErrorKind::DirectoryNotEmpty) => done(450, "The directory is not empty."),
+
+            (Find | Hash, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
+                done(550, "That cannot be done with this name.")
+            }
+            (Name, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
+                done(553, "That cannot be done with this name.")
+            }
+            (List, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
+                done(450, "That cannot be done with this name.")
+            }
+
+            (_, ErrorKind::ResourceBusy | ErrorKind::WouldBlock) => {
+                done(450, "The file is busy; try again.")
+            }
+            (_, ErrorKind::StorageFull) => done(452, "No storage is left."),
+            (_, ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => {
+                done(552, "The storage you may use is full.")
+            }
+            (_, ErrorKind::Unsupported) => done(504, "This storage cannot do that."),
+            (Hash, _) => done(551, "The digest could not be taken."),
+            (_, _) => done(451, "The storage failed."),
+        }
+    }
+
+    /// The reply to an error of a storage. What the error says stays here: texts of the host are nobody's business.
+    pub(super) fn refused(self, error: &io::Error) -> Completion {
+        self.failed(error.kind())
+    }
+}
+
+/// The reply to octets that are no path. Where a name is to be given, 553 says that this one cannot be.
+pub(super) fn path_refused(act: Act, error: PathError) -> Completion {
+    match (act, error) {
+        (Act::Name, PathError::Control) => done(553, "The pathname has a line end in it."),
+        (_, PathError::Control) => done(501, "The pathname has a line end in it."),
+        (Act::Name, PathError::TooLong) => done(553, "The pathname is too long."),
+        (Act::List, PathError::TooLong) => done(450, "The pathname is too long."),
+        (Act::Find | Act::Hash, PathError::TooLong) => done(550, "The pathname is too long."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [ErrorKind; 13] = [
+        ErrorKind::NotFound,
+        ErrorKind::AlreadyExists,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotADirectory,
+        ErrorKind::IsADirectory,
+        ErrorKind::DirectoryNotEmpty,
+        ErrorKind::InvalidInput,
+        ErrorKind::Unsupported,
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::ResourceBusy,
+        ErrorKind::Other,
+    ];
+
+    #[test]
+    fn every_error_is_a_refusal_that_tells_nothing_of_the_host() {
+        for act in [Act::Find, Act::Name, Act::List, Act::Hash] {
+            for kind in KINDS {
+                let Completion(reply) = act.refused(&io::Error::new(kind, "/etc/secret"));
+                assert!((400..600).contains(&reply.code.0), "{act:?} {kind:?}");
+                assert!(
+                    reply
+                        .lines()
+                        .all(|line| !line.windows(6).any(|part| part == b"secret"))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_4yz_and_what_stays_is_5yz() {
+        for act in [Act::Find, Act::Name] {
+            assert_eq!(act.failed(ErrorKind::StorageFull).0.code.0, 452);
+            assert_eq!(act.failed(ErrorKind::ResourceBusy).0.code.0, 450);
+            assert!(act.failed(ErrorKind::NotFound).0.code.0 >= 500);
+        }
+    }
+}

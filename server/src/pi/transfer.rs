@@ -1,0 +1,288 @@
+//! RETR, STOR, APPE, STOU, LIST, NLST, MLSD, STAT of a pathname, and ABOR: what moves (RFC 959 §4.1.3).
+
+use super::storage_replies::Act;
+use super::{
+    At, Content, Control, DataPort, Decision, Listing, Opening, Pending, Question, Representation,
+    Session, Step, Transfer, TransferEnd, Work, ask, look,
+};
+use crate::storage::{FileKind, Metadata, OpenWrite, VirtualPath};
+use crate::wire::{
+    Completion, ListArgument, ListingFormat, Preliminary, Reply, Verb, done, is_pattern,
+};
+use std::io::{self, ErrorKind};
+
+/// The transfer that is out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) verb: Verb,
+    pub(super) moved: u64,
+}
+
+impl Session {
+    /// RETR. The file is looked at first where the reply depends on it: 550 comes before 425, and a restart marker
+    /// behind its end is 554 (RFC 1123 §4.1.3.4).
+    pub(super) fn retrieve(&mut self, pathname: &[u8], pending: &Pending) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.read)?;
+        let offset = self.offset(pending)?;
+        if offset == 0 && self.parameters.port != DataPort::None {
+            return self.start(Verb::Retr, Content::Retrieve { at, offset });
+        }
+        look(at, move |session, at, found| {
+            let metadata = found.map_err(|error| Act::Find.refused(&error))?;
+            if metadata.kind == FileKind::Directory {
+                return Err(Act::Find.failed(ErrorKind::IsADirectory));
+            }
+            if offset > metadata.len {
+                return Err(behind_the_end());
+            }
+            session.start(Verb::Retr, Content::Retrieve { at, offset })
+        })
+    }
+
+    /// STOR and APPE. Behind REST both write at the marker (RFC 3659 §5.3).
+    pub(super) fn store(&mut self, verb: Verb, pathname: &[u8], pending: &Pending) -> Decision {
+        let at = self.resolve(Act::Name, pathname)?;
+        self.permit(Act::Name, |may| may.write)?;
+        let offset = self.offset(pending)?;
+        self.need_data_port()?;
+        if offset == 0 {
+            let how = if verb == Verb::Appe {
+                OpenWrite::Append
+            } else {
+                OpenWrite::Truncate
+            };
+            return self.start(verb, Content::Store { at, how });
+        }
+        let how = OpenWrite::At(offset);
+        look(at, move |session, at, found| match found {
+            Ok(file) if offset > file.len => Err(behind_the_end()),
+            Ok(file) if offset < file.len && !at.storage.abilities().write_at => {
+                Err(done(554, "This storage takes up a file at its end only."))
+            }
+            Ok(_) => session.start(verb, Content::Store { at, how }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(behind_the_end()),
+            Err(error) => Err(Act::Name.refused(&error)),
+        })
+    }
+
+    /// STOU. The name that was found goes into the 150, as RFC 1123 §4.1.2.9 wants it. A restart marker means nothing
+    /// here (RFC 3659 §5.3).
+    pub(super) fn store_unique(&mut self, pathname: Option<&[u8]>, pending: &Pending) -> Decision {
+        let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
+        self.permit(Act::Name, |may| may.write)?;
+        if pending.offset() != 0 {
+            return Err(done(554, "A new file begins at its beginning."));
+        }
+        self.start(Verb::Stou, Content::StoreUnique { at })
+    }
+
+    /// LIST and NLST.
+    pub(super) fn list(&mut self, verb: Verb, argument: ListArgument<'_>) -> Decision {
+        let all = argument.all;
+        let format = if verb == Verb::Nlst {
+            ListingFormat::Names { all }
+        } else {
+            ListingFormat::Long { all }
+        };
+        self.look_up(argument.pathname, format, move |session, listing, _| {
+            session.start(verb, Content::List(listing))
+        })
+    }
+
+    /// STAT with a pathname: as LIST, over the control connection.
+    pub(super) fn list_status(&mut self, pathname: &[u8]) -> Decision {
+        let format = ListingFormat::Long { all: false };
+        self.look_up(Some(pathname), format, |_, listing, code| {
+            ask(Work::ListLines(Question::new(
+                listing,
+                move |_, listing: Listing, lines: io::Result<Vec<Vec<u8>>>| {
+                    Step::Reply(match lines {
+                        Ok(lines) => Completion(Reply::block(
+                            code,
+                            [b"Status of ".as_slice(), listing.at.path.as_bytes()].concat(),
+                            lines,
+                            "End of status",
+                        )),
+                        Err(error) => Act::List.refused(&error),
+                    })
+                },
+            )))
+        })
+    }
+
+    /// MLSD. Of what is no directory: 501; of what is not there: 550 (RFC 3659 §7.2.1).
+    pub(super) fn list_facts(&mut self, pathname: Option<&[u8]>) -> Decision {
+        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
+        self.permit(Act::Find, |may| may.list)?;
+        look(at, |session, at, found| match found {
+            Ok(metadata) if metadata.kind == FileKind::Directory => {
+                let format = ListingFormat::Facts(session.parameters.facts);
+                session
+                    .listing(at, format)
+                    .and_then(|listing| session.start(Verb::Mlsd, Content::List(listing)))
+            }
+            Ok(_) => Err(done(501, "That is not a directory.")),
+            Err(error) => Err(Act::Find.refused(&error)),
+        })
+    }
+
+    /// ABOR with nothing to end: closes the data port (RFC 959 §4.1.3, first case).
+    pub(super) fn abort(&mut self) -> Decision {
+        self.parameters.port = DataPort::None;
+        Ok(Step::ReplyThen(
+            done(226, "There was nothing to end."),
+            Control::DropDataPort,
+        ))
+    }
+
+    /// Finds out what a pathname of LIST, NLST or STAT names: a directory (212), a file (213), or, if there is no such
+    /// thing, a pattern in its last name (NLST is how clients expand `mget *.txt`).
+    fn look_up(
+        &mut self,
+        pathname: Option<&[u8]>,
+        format: ListingFormat,
+        then: impl FnOnce(&mut Self, Listing, u16) -> Decision + Send + 'static,
+    ) -> Decision {
+        let given = pathname.unwrap_or_default().to_vec();
+        let at = self.resolve(Act::List, &given)?;
+        self.permit(Act::List, |may| may.list)?;
+        look(at, move |session, at, found| {
+            let (listing, code) = session.named(&given, at, &found, format)?;
+            then(session, listing, code)
+        })
+    }
+
+    fn named(
+        &self,
+        given: &[u8],
+        at: At,
+        found: &io::Result<Metadata>,
+        format: ListingFormat,
+    ) -> Result<(Listing, u16), Completion> {
+        let (directory, last) = match memchr::memrchr(b'/', given) {
+            Some(slash) => given.split_at(slash + 1),
+            None => (&b""[..], given),
+        };
+        match found {
+            Ok(metadata) if metadata.kind == FileKind::Directory => {
+                let mut prefix = given.to_vec();
+                if !last.is_empty() {
+                    prefix.push(b'/');
+                }
+                let listing = self.listing(at, format)?;
+                Ok((Listing { prefix, ..listing }, 212))
+            }
+            Ok(_) => {
+                let prefix = directory.to_vec();
+                let listing = self.listing(at, format)?;
+                Ok((Listing { prefix, ..listing }, 213))
+            }
+            Err(_) if is_pattern(last) => {
+                let listing = self.listing(self.resolve(Act::List, directory)?, format)?;
+                let listing = Listing {
+                    prefix: directory.to_vec(),
+                    pattern: Some(last.to_vec()),
+                    ..listing
+                };
+                Ok((listing, 212))
+            }
+            Err(error) => Err(Act::List.refused(error)),
+        }
+    }
+
+    fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
+        Ok(Listing {
+            at,
+            pattern: None,
+            prefix: Vec::new(),
+            format,
+            permissions: self.user()?.user.permissions,
+        })
+    }
+
+    /// Where the transfer begins. In TYPE A the marker counts octets of the converted data, which no storage can seek:
+    /// 555, as RFC 1123 §4.1.3.4 has it for a type that does not fit.
+    fn offset(&self, pending: &Pending) -> Result<u64, Completion> {
+        let offset = pending.offset();
+        if offset != 0 && self.parameters.representation == Representation::Ascii {
+            return Err(done(555, "A restart needs TYPE I."));
+        }
+        Ok(offset)
+    }
+
+    /// 425 without PORT, EPRT, PASV or EPSV. RFC 959 §3.2 has a default port; no client of today listens there.
+    fn need_data_port(&self) -> Result<(), Completion> {
+        if self.parameters.port == DataPort::None {
+            return Err(done(425, "Use PASV, EPSV, PORT or EPRT first."));
+        }
+        Ok(())
+    }
+
+    /// Asks for the transfer. The data port is used up by it, and protection is decided here, not at PASV.
+    fn start(&mut self, verb: Verb, content: Content) -> Decision {
+        self.need_data_port()?;
+        let representation = match content {
+            // A listing has its CRLF already (RFC 1123 §4.1.2.7; RFC 3659 §7.2 for MLSD).
+            Content::List(_) => Representation::Image,
+            _ => self.parameters.representation,
+        };
+        let opening = match (verb, representation) {
+            (Verb::Stou, _) => Opening::Named(named_opening),
+            (Verb::List | Verb::Nlst | Verb::Mlsd, _) => fixed("Here comes the listing."),
+            (_, Representation::Ascii) => fixed("Opening the data connection, ASCII."),
+            (_, Representation::Image) => fixed("Opening the data connection, Image."),
+        };
+        let transfer = Transfer {
+            opening,
+            content,
+            port: std::mem::take(&mut self.parameters.port),
+            protected: self.security.data_is_private(),
+            representation,
+        };
+        self.running = Some(Running { verb, moved: 0 });
+        ask(Work::Transfer(Question::new(
+            transfer,
+            move |session, _, end| {
+                session.running = None;
+                ended(verb, &end)
+            },
+        )))
+    }
+}
+
+/// The completion of a transfer (RFC 959 §5.4; RFC 4217 §10.2 for 522).
+fn ended(verb: Verb, end: &TransferEnd) -> Completion {
+    let act = match verb {
+        Verb::Stor | Verb::Stou | Verb::Appe => Act::Name,
+        Verb::List | Verb::Nlst => Act::List,
+        _ => Act::Find,
+    };
+    match end {
+        TransferEnd::Complete { .. } => done(226, "Transfer complete."),
+        TransferEnd::NotOpened(error) => act.refused(error),
+        TransferEnd::NoConnection => done(425, "No data connection came about."),
+        TransferEnd::NoProtection => done(522, "The data connection could not be protected."),
+        TransferEnd::ConnectionLost => done(426, "The data connection was lost."),
+        TransferEnd::Aborted => done(426, "The transfer was aborted."),
+        TransferEnd::StorageFailed(error) => match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                act.refused(error)
+            }
+            _ => done(451, "The storage failed in the middle of the transfer."),
+        },
+    }
+}
+
+fn fixed(text: &'static str) -> Opening {
+    Opening::Fixed(Preliminary(Reply::line(150, text)))
+}
+
+fn named_opening(path: &VirtualPath) -> Preliminary {
+    let text = [b"FILE: ".as_slice(), path.as_bytes()].concat();
+    Preliminary(Reply::line(150, text))
+}
+
+fn behind_the_end() -> Completion {
+    done(554, "The restart marker lies behind the end of the file.")
+}

@@ -1,0 +1,522 @@
+//! The terms of RFC 959 §5.3.2 and its extensions: arguments parsed into types that cannot be wrong.
+
+use super::listing::Facts;
+use super::time::parse_time_val;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::SystemTime;
+
+/// What TYPE names (RFC 959 §3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeCode {
+    /// `A`
+    Ascii(Format),
+    /// `E`
+    Ebcdic(Format),
+    /// `I`
+    Image,
+    /// `L`, with the size of a logical byte.
+    Local(u8),
+}
+
+/// Format controls of TYPE A and E (RFC 959 §3.1.1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `N`
+    NonPrint,
+    /// `T`
+    Telnet,
+    /// `C`
+    CarriageControl,
+}
+
+/// What STRU names (RFC 959 §3.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StructureCode {
+    /// `F`
+    File,
+    /// `R`
+    Record,
+    /// `P`
+    Page,
+}
+
+/// What MODE names (RFC 959 §3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeCode {
+    /// `S`
+    Stream,
+    /// `B`
+    Block,
+    /// `C`
+    Compressed,
+    /// `Z` (draft-preston-ftpext-deflate)
+    Deflate,
+}
+
+/// What PROT names (RFC 2228 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtectionLevel {
+    /// `C`
+    Clear,
+    /// `S`
+    Safe,
+    /// `E`
+    Confidential,
+    /// `P`
+    Private,
+}
+
+/// What EPRT names (RFC 2428 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtendedAddress {
+    /// An address of a protocol we know.
+    Known(SocketAddr),
+    /// A protocol other than 1 and 2: 522.
+    OtherProtocol,
+}
+
+/// What EPSV asks for (RFC 2428 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassiveProtocol {
+    /// The one of the control connection.
+    Same,
+    /// `1`
+    V4,
+    /// `2`
+    V6,
+    /// Another number: 522.
+    Other,
+    /// `ALL`: no other data connection set-up from now on (RFC 2428 §4).
+    All,
+}
+
+/// What LIST and NLST are to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListArgument<'a> {
+    /// `-a`: names that begin with a dot too. Other options are taken and mean nothing.
+    pub all: bool,
+    /// The pathname behind the options; `None` is the working directory.
+    pub pathname: Option<&'a [u8]>,
+}
+
+/// What OPTS sets (RFC 2389 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Options<'a> {
+    /// `UTF8`, with ON, OFF or nothing.
+    Utf8,
+    /// `MLST` with the facts to be sent (RFC 3659 §7.9).
+    Mlst(Facts),
+    /// `HASH` with the algorithm to be used, if it is to be changed.
+    Hash(Option<&'a [u8]>),
+}
+
+/// What COMB combines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CombArgument {
+    /// The file appended to.
+    pub target: Vec<u8>,
+    /// The files appended; at least one.
+    pub sources: Vec<Vec<u8>>,
+}
+
+/// `A [N|T|C]`, `E [N|T|C]`, `I`, `L <byte-size>`, in any case, with any number of spaces.
+pub(super) fn type_code(argument: &[u8]) -> Option<TypeCode> {
+    let (code, rest) = argument.split_first()?;
+    let parameter = rest.trim_ascii();
+    match (code.to_ascii_uppercase(), parameter) {
+        (b'A', parameter) => Some(TypeCode::Ascii(format(rest, parameter)?)),
+        (b'E', parameter) => Some(TypeCode::Ebcdic(format(rest, parameter)?)),
+        (b'I', b"") => Some(TypeCode::Image),
+        (b'L', parameter) => Some(TypeCode::Local(number(parameter)?)),
+        _ => None,
+    }
+}
+
+fn format(rest: &[u8], parameter: &[u8]) -> Option<Format> {
+    match parameter {
+        [] => Some(Format::NonPrint),
+        [_] if rest[0] != b' ' => None,
+        [code] => match code.to_ascii_uppercase() {
+            b'N' => Some(Format::NonPrint),
+            b'T' => Some(Format::Telnet),
+            b'C' => Some(Format::CarriageControl),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+pub(super) fn structure_code(argument: &[u8]) -> Option<StructureCode> {
+    Some(match letter(argument)? {
+        b'F' => StructureCode::File,
+        b'R' => StructureCode::Record,
+        b'P' => StructureCode::Page,
+        _ => return None,
+    })
+}
+
+pub(super) fn mode_code(argument: &[u8]) -> Option<ModeCode> {
+    Some(match letter(argument)? {
+        b'S' => ModeCode::Stream,
+        b'B' => ModeCode::Block,
+        b'C' => ModeCode::Compressed,
+        b'Z' => ModeCode::Deflate,
+        _ => return None,
+    })
+}
+
+pub(super) fn protection_level(argument: &[u8]) -> Option<ProtectionLevel> {
+    Some(match letter(argument)? {
+        b'C' => ProtectionLevel::Clear,
+        b'S' => ProtectionLevel::Safe,
+        b'E' => ProtectionLevel::Confidential,
+        b'P' => ProtectionLevel::Private,
+        _ => return None,
+    })
+}
+
+fn letter(argument: &[u8]) -> Option<u8> {
+    match argument {
+        [letter] => Some(letter.to_ascii_uppercase()),
+        _ => None,
+    }
+}
+
+/// `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2 `<host-port>`).
+pub(super) fn host_port(argument: &[u8]) -> Option<SocketAddr> {
+    let mut fields = [0_u8; 6];
+    let mut parts = argument.split(|octet| *octet == b',');
+    for field in &mut fields {
+        // Three digits at the most: `0177` is no way to write 127.
+        *field = number(parts.next().filter(|part| part.len() <= 3)?)?;
+    }
+    if parts.next().is_some() {
+        return None;
+    }
+    let [a, b, c, d, high, low] = fields;
+    let port = u16::from_be_bytes([high, low]);
+    Some(SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), port))
+}
+
+/// `<d><net-prt><d><net-addr><d><tcp-port><d>` (RFC 2428 §2).
+pub(super) fn extended_address(argument: &[u8]) -> Option<ExtendedAddress> {
+    let (delimiter, rest) = argument.split_first()?;
+    if !delimiter.is_ascii_graphic() {
+        return None;
+    }
+    let mut parts = rest.split(|octet| octet == delimiter);
+    let protocol: u32 = number(parts.next()?)?;
+    let address = parts.next()?;
+    let port = parts.next()?;
+    if parts.next() != Some(b"") || parts.next().is_some() {
+        return None;
+    }
+    let address = std::str::from_utf8(address).ok();
+    let ip: IpAddr = match protocol {
+        1 => address?.parse::<Ipv4Addr>().ok()?.into(),
+        2 => address?.parse::<Ipv6Addr>().ok()?.into(),
+        _ => return Some(ExtendedAddress::OtherProtocol),
+    };
+    let port = number(port).filter(|port| *port != 0)?;
+    Some(ExtendedAddress::Known(SocketAddr::new(
+        ip.to_canonical(),
+        port,
+    )))
+}
+
+pub(super) fn passive_protocol(argument: Option<&[u8]>) -> Option<PassiveProtocol> {
+    Some(match argument {
+        None => PassiveProtocol::Same,
+        Some(all) if all.eq_ignore_ascii_case(b"ALL") => PassiveProtocol::All,
+        Some(protocol) => match number::<u32>(protocol)? {
+            1 => PassiveProtocol::V4,
+            2 => PassiveProtocol::V6,
+            _ => PassiveProtocol::Other,
+        },
+    })
+}
+
+/// A restart marker in stream mode (RFC 3659 §5.3). No file is larger than an `i64` says.
+pub(super) fn restart_marker(argument: &[u8]) -> Option<u64> {
+    number(argument).filter(|marker| i64::try_from(*marker).is_ok())
+}
+
+/// `n` or `n R m` (RFC 959 §5.3.1).
+pub(super) fn allocation(argument: &[u8]) -> Option<()> {
+    let mut words = words(argument);
+    number::<u64>(words.next()?)?;
+    if let Some(word) = words.next() {
+        if !word.eq_ignore_ascii_case(b"R") {
+            return None;
+        }
+        number::<u64>(words.next()?)?;
+    }
+    words.next().is_none().then_some(())
+}
+
+/// Leading words that begin with `-` are options, up to `--`. A name that begins so is reached as `./-name`.
+pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
+    let mut all = false;
+    let mut rest = argument.unwrap_or_default();
+    while let [b'-', behind @ ..] = rest {
+        let end = memchr::memchr(b' ', behind).unwrap_or(behind.len());
+        let option = &behind[..end];
+        all |= option.contains(&b'a') || option.contains(&b'A');
+        rest = behind[end..].strip_prefix(b" ").unwrap_or_default();
+        if option == b"-" {
+            break;
+        }
+    }
+    ListArgument {
+        all,
+        pathname: (!rest.is_empty()).then_some(rest),
+    }
+}
+
+/// `UTF8 [ON|OFF]`, `MLST [facts]`, `HASH [name]`.
+pub(super) fn options(argument: &[u8]) -> Option<Options<'_>> {
+    let mut words = words(argument);
+    let command = words.next()?.to_ascii_uppercase();
+    let value = words.next();
+    if words.next().is_some() {
+        return None;
+    }
+    match (&command[..], value) {
+        (b"UTF8", None) => Some(Options::Utf8),
+        (b"UTF8", Some(value)) => (value.eq_ignore_ascii_case(b"ON")
+            || value.eq_ignore_ascii_case(b"OFF"))
+        .then_some(Options::Utf8),
+        (b"MLST", value) => facts(value.unwrap_or_default()).map(Options::Mlst),
+        (b"HASH", value) => Some(Options::Hash(value)),
+        _ => None,
+    }
+}
+
+/// `1*(factname ";")`; a missing last semicolon is forgiven, unknown names are passed over (RFC 3659 §7.9).
+fn facts(list: &[u8]) -> Option<Facts> {
+    let mut facts = Facts::NONE;
+    let list = list.strip_suffix(b";").unwrap_or(list);
+    if list.is_empty() {
+        return Some(facts);
+    }
+    for name in list.split(|octet| *octet == b';') {
+        if name.is_empty()
+            || !name
+                .iter()
+                .all(|octet| octet.is_ascii_alphanumeric() || b".-/_".contains(octet))
+        {
+            return None;
+        }
+        facts.select(name);
+    }
+    Some(facts)
+}
+
+/// `time-val SP pathname` (draft-somers-ftp-mfxx §3.1).
+pub(super) fn time_and_pathname(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
+    let space = memchr::memchr(b' ', argument)?;
+    let pathname = &argument[space + 1..];
+    (!pathname.is_empty()).then_some((parse_time_val(&argument[..space])?, pathname))
+}
+
+/// A target and at least one source, by spaces; a name may stand in double quotes, a quote in it doubled.
+pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
+    let mut names = Vec::new();
+    let mut rest = argument.trim_ascii();
+    while !rest.is_empty() {
+        let (name, behind) = match rest {
+            [b'"', quoted @ ..] => quoted_name(quoted)?,
+            _ => {
+                let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+                (rest[..end].to_vec(), &rest[end..])
+            }
+        };
+        if name.is_empty() || !(behind.is_empty() || behind.starts_with(b" ")) {
+            return None;
+        }
+        names.push(name);
+        rest = behind.trim_ascii_start();
+    }
+    let mut names = names.into_iter();
+    let target = names.next()?;
+    let sources: Vec<_> = names.collect();
+    (!sources.is_empty()).then_some(CombArgument { target, sources })
+}
+
+/// The name up to its closing quote, and what is behind that.
+fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut name = Vec::new();
+    let mut rest = quoted;
+    loop {
+        let quote = memchr::memchr(b'"', rest)?;
+        name.extend_from_slice(&rest[..quote]);
+        rest = &rest[quote + 1..];
+        let Some(behind) = rest.strip_prefix(b"\"") else {
+            return Some((name, rest));
+        };
+        name.push(b'"');
+        rest = behind;
+    }
+}
+
+/// A decimal number of digits only: no sign, no spaces.
+pub(super) fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn words(argument: &[u8]) -> impl Iterator<Item = &[u8]> {
+    argument
+        .split(|octet| *octet == b' ')
+        .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("A", Some(TypeCode::Ascii(Format::NonPrint)))]
+    #[case("a n", Some(TypeCode::Ascii(Format::NonPrint)))]
+    #[case("A T", Some(TypeCode::Ascii(Format::Telnet)))]
+    #[case("E C", Some(TypeCode::Ebcdic(Format::CarriageControl)))]
+    #[case("I", Some(TypeCode::Image))]
+    #[case("L 8", Some(TypeCode::Local(8)))]
+    #[case("L8", Some(TypeCode::Local(8)))]
+    #[case("L 36", Some(TypeCode::Local(36)))]
+    #[case("L", None)]
+    #[case("L x", None)]
+    #[case("L 256", None)]
+    #[case("I N", None)]
+    #[case("AN", None)]
+    #[case("A X", None)]
+    #[case("Q", None)]
+    fn types(#[case] argument: &str, #[case] expected: Option<TypeCode>) {
+        assert_eq!(type_code(argument.as_bytes()), expected);
+    }
+
+    #[rstest]
+    #[case("127,0,0,1,4,1", Some("127.0.0.1:1025"))]
+    #[case("127,0,0,1,4,0", Some("127.0.0.1:1024"))]
+    #[case("1,2,3", None)]
+    #[case("127,0,0,1,4,1,5", None)]
+    #[case("256,0,0,1,1,1", None)]
+    #[case("0177,0,0,1,1,1", None)]
+    #[case("-1,0,0,1,1,1", None)]
+    #[case("a,b,c,d,e,f", None)]
+    #[case("127,0,0,1,4, 1", None)]
+    fn host_ports(#[case] argument: &str, #[case] expected: Option<&str>) {
+        let expected = expected.and_then(|address| address.parse().ok());
+        assert_eq!(host_port(argument.as_bytes()), expected);
+    }
+
+    #[rstest]
+    #[case("|1|132.235.1.2|6275|", Some("132.235.1.2:6275"))]
+    #[case("!1!127.0.0.1!5000!", Some("127.0.0.1:5000"))]
+    #[case("|2|0:0:0:0:0:0:0:1|5282|", Some("[::1]:5282"))]
+    #[case("|2|::ffff:127.0.0.1|5282|", Some("127.0.0.1:5282"))]
+    #[case("|1|::1|5000|", None)]
+    #[case("|2|127.0.0.1|5000|", None)]
+    #[case("|2|[::1]|5000|", None)]
+    #[case("|1|1.2.3|5000|", None)]
+    #[case("|1|127.0.0.1|0|", None)]
+    #[case("|1|127.0.0.1|65536|", None)]
+    #[case("|1|127.0.0.1|5000", None)]
+    #[case("|1|127.0.0.1|5000||", None)]
+    #[case("x", None)]
+    #[case(" 1 127.0.0.1 5000 ", None)]
+    fn extended_addresses(#[case] argument: &str, #[case] expected: Option<&str>) {
+        let expected =
+            expected.map(|address| ExtendedAddress::Known(address.parse().expect("an address")));
+        assert_eq!(extended_address(argument.as_bytes()), expected);
+    }
+
+    #[test]
+    fn an_unknown_protocol_is_told_apart_from_nonsense() {
+        assert_eq!(
+            extended_address(b"|3|whatever|1|"),
+            Some(ExtendedAddress::OtherProtocol)
+        );
+        assert_eq!(passive_protocol(Some(b"9")), Some(PassiveProtocol::Other));
+        assert_eq!(passive_protocol(Some(b"abc")), None);
+    }
+
+    #[rstest]
+    #[case("0", Some(0))]
+    #[case("9223372036854775807", Some(i64::MAX as u64))]
+    #[case("9223372036854775808", None)]
+    #[case("1000000000000000000000000000000", None)]
+    #[case("-1", None)]
+    #[case("+1", None)]
+    #[case("1 2", None)]
+    #[case("", None)]
+    fn restart_markers(#[case] argument: &str, #[case] expected: Option<u64>) {
+        assert_eq!(restart_marker(argument.as_bytes()), expected);
+    }
+
+    #[rstest]
+    #[case("", false, None)]
+    #[case("-a", true, None)]
+    #[case("-la", true, None)]
+    #[case("-laR", true, None)]
+    #[case("-1", false, None)]
+    #[case("-1 d", false, Some("d"))]
+    #[case("-l -a a b", true, Some("a b"))]
+    #[case("./-la", false, Some("./-la"))]
+    #[case("-- -la", false, Some("-la"))]
+    #[case("d -a", false, Some("d -a"))]
+    fn list_arguments(#[case] argument: &str, #[case] all: bool, #[case] pathname: Option<&str>) {
+        assert_eq!(
+            list_argument(Some(argument.as_bytes())),
+            ListArgument {
+                all,
+                pathname: pathname.map(str::as_bytes)
+            }
+        );
+    }
+
+    #[rstest]
+    #[case("t a", Some((b"t".to_vec(), vec![b"a".to_vec()])))]
+    #[case("\"t t\" \"a\"\"b\"  c", Some((b"t t".to_vec(), vec![b"a\"b".to_vec(), b"c".to_vec()])))]
+    #[case("t", None)]
+    #[case("", None)]
+    #[case("\"t a", None)]
+    #[case("\"t\"a b", None)]
+    #[case("\"\" a", None)]
+    fn comb_names_may_be_quoted(
+        #[case] argument: &str,
+        #[case] expected: Option<(Vec<u8>, Vec<Vec<u8>>)>,
+    ) {
+        let parsed = comb_argument(argument.as_bytes()).map(|comb| (comb.target, comb.sources));
+        assert_eq!(parsed, expected);
+    }
+
+    #[rstest]
+    #[case("100", true)]
+    #[case("100 R 10", true)]
+    #[case("100 r 10", true)]
+    #[case("x", false)]
+    #[case("100 R", false)]
+    #[case("100 10", false)]
+    #[case("100 R 10 1", false)]
+    fn allocations(#[case] argument: &str, #[case] taken: bool) {
+        assert_eq!(allocation(argument.as_bytes()).is_some(), taken);
+    }
+
+    #[test]
+    fn fact_lists_pass_over_what_is_unknown_and_refuse_what_is_no_name() {
+        let only_size = Facts {
+            size: true,
+            ..Facts::NONE
+        };
+        assert_eq!(options(b"mlst SIZE;frogs;"), Some(Options::Mlst(only_size)));
+        assert_eq!(options(b"MLST size"), Some(Options::Mlst(only_size)));
+        assert_eq!(options(b"MLST"), Some(Options::Mlst(Facts::NONE)));
+        assert_eq!(options(b"MLST unique type;"), None);
+        assert_eq!(options(b"MLST a;;b;"), None);
+        assert_eq!(options(b"FEAT"), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! A line becomes a command (RFC 959 §5.3).
+
+use super::argument::{
+    self, CombArgument, ExtendedAddress, ListArgument, ModeCode, Options, PassiveProtocol,
+    ProtectionLevel, StructureCode, TypeCode,
+};
+use super::verbs::{Arity, Verb};
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+/// The longest user name. It is kept until PASS comes.
+const MAX_USER: usize = 512;
+
+/// A line cut into its verb and its argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandLine<'a> {
+    /// The verb.
+    pub verb: Verb,
+    /// What stands behind the one space after the verb; `None` without a space.
+    pub argument: Option<&'a [u8]>,
+}
+
+/// No verb of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unrecognized;
+
+/// What is wrong with an argument: 501 with this text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyntaxError(pub &'static str);
+
+/// A command whose argument is well-formed. Pathnames are octets as they came (RFC 2640 §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each is the verb of its name, see the table of verbs"
+)]
+pub enum Command<'a> {
+    Abor,
+    Acct,
+    Allo,
+    Appe(&'a [u8]),
+    Auth(&'a [u8]),
+    Avbl(Option<&'a [u8]>),
+    Ccc,
+    Cdup,
+    Clnt,
+    Comb(CombArgument),
+    Cwd(&'a [u8]),
+    Dele(&'a [u8]),
+    Eprt(ExtendedAddress),
+    Epsv(PassiveProtocol),
+    Feat,
+    Hash(&'a [u8]),
+    Help(Option<&'a [u8]>),
+    List(ListArgument<'a>),
+    Mdtm(&'a [u8]),
+    Mfmt(SystemTime, &'a [u8]),
+    Mkd(&'a [u8]),
+    Mlsd(Option<&'a [u8]>),
+    Mlst(Option<&'a [u8]>),
+    Mode(ModeCode),
+    Nlst(ListArgument<'a>),
+    Noop,
+    Opts(Options<'a>),
+    Pass(&'a [u8]),
+    Pasv,
+    Pbsz,
+    Port(SocketAddr),
+    /// `None` is a level nobody defined.
+    Prot(Option<ProtectionLevel>),
+    Pwd,
+    Quit,
+    Rein,
+    Rest(u64),
+    Retr(&'a [u8]),
+    Rmd(&'a [u8]),
+    Rnfr(&'a [u8]),
+    Rnto(&'a [u8]),
+    Site(&'a [u8]),
+    Size(&'a [u8]),
+    Smnt,
+    Stat(Option<&'a [u8]>),
+    Stor(&'a [u8]),
+    Stou(Option<&'a [u8]>),
+    Stru(StructureCode),
+    Syst,
+    Type(TypeCode),
+    User(&'a [u8]),
+    /// Recognized, but nothing more: 502.
+    Unimplemented,
+}
+
+impl<'a> CommandLine<'a> {
+    /// Finds the verb of a line.
+    ///
+    /// # Errors
+    /// [`Unrecognized`] if there is none.
+    pub fn split(line: &'a [u8]) -> Result<Self, Unrecognized> {
+        let (name, argument) = match memchr::memchr(b' ', line) {
+            Some(space) => (&line[..space], Some(&line[space + 1..])),
+            None => (line, None),
+        };
+        let verb = Verb::named(name).ok_or(Unrecognized)?;
+        Ok(Self { verb, argument })
+    }
+
+    /// Reads the argument as the verb wants it.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] says what would have been right.
+    pub fn parse(self) -> Result<Command<'a>, SyntaxError> {
+        match (self.verb.row().arity, self.argument) {
+            (Arity::None, Some(argument)) if !argument.trim_ascii().is_empty() => {
+                return Err(SyntaxError("This command takes no argument."));
+            }
+            (Arity::Required, None) => {
+                return Err(SyntaxError("This command needs an argument."));
+            }
+            _ => {}
+        }
+        let word = || self.argument.unwrap_or_default().trim_ascii();
+        // RFC 3659 §2.2: one space, then the pathname, whose spaces are all its own.
+        let optional = self.argument.filter(|argument| !argument.is_empty());
+        let pathname = || optional.ok_or(SyntaxError("A pathname is expected."));
+        Ok(match self.verb {
+            Verb::Abor => Command::Abor,
+            Verb::Acct => Command::Acct,
+            Verb::Allo => {
+                argument::allocation(word())
+                    .ok_or(SyntaxError("A number of octets is expected."))?;
+                Command::Allo
+            }
+            Verb::Appe => Command::Appe(pathname()?),
+            Verb::Auth => match word() {
+                b"" => return Err(SyntaxError("The name of a mechanism is expected.")),
+                mechanism => Command::Auth(mechanism),
+            },
+            Verb::Avbl => Command::Avbl(optional),
+            Verb::Ccc => Command::Ccc,
+            Verb::Cdup | Verb::Xcup => Command::Cdup,
+            Verb::Clnt => Command::Clnt,
+            Verb::Comb => Command::Comb(argument::comb_argument(word()).ok_or(SyntaxError(
+                "A target and at least one source are expected.",
+            ))?),
+            Verb::Cwd | Verb::Xcwd => Command::Cwd(pathname()?),
+            Verb::Dele => Command::Dele(pathname()?),
+            Verb::Eprt => Command::Eprt(
+                argument::extended_address(word())
+                    .ok_or(SyntaxError("|protocol|address|port| is expected."))?,
+            ),
+            Verb::Epsv => Command::Epsv(
+                argument::passive_protocol(Some(word()).filter(|word| !word.is_empty()))
+                    .ok_or(SyntaxError("1, 2, ALL or nothing is expected."))?,
+            ),
+            Verb::Feat => Command::Feat,
+            Verb::Hash => Command::Hash(pathname()?),
+            Verb::Help => Command::Help(Some(word()).filter(|word| !word.is_empty())),
+            Verb::List => Command::List(argument::list_argument(optional)),
+            Verb::Mdtm => Command::Mdtm(pathname()?),
+            Verb::Mfmt => {
+                let (time, pathname) = argument::time_and_pathname(pathname()?)
+                    .ok_or(SyntaxError("YYYYMMDDHHMMSS and a pathname are expected."))?;
+                Command::Mfmt(time, pathname)
+            }
+            Verb::Mkd | Verb::Xmkd => Command::Mkd(pathname()?),
+            Verb::Mlsd => Command::Mlsd(optional),
+            Verb::Mlst => Command::Mlst(optional),
+            Verb::Mode => {
+                Command::Mode(argument::mode_code(word()).ok_or(SyntaxError("S is expected."))?)
+            }
+            Verb::Nlst => Command::Nlst(argument::list_argument(optional)),
+            Verb::Noop => Command::Noop,
+            Verb::Opts => Command::Opts(
+                argument::options(word())
+                    .ok_or(SyntaxError("No such option; see FEAT for what has some."))?,
+            ),
+            Verb::Pass => Command::Pass(self.argument.unwrap_or_default()),
+            Verb::Pasv => Command::Pasv,
+            Verb::Pbsz => {
+                argument::number::<u32>(word())
+                    .ok_or(SyntaxError("A number below 2^32 is expected."))?;
+                Command::Pbsz
+            }
+            Verb::Port => Command::Port(
+                argument::host_port(word()).ok_or(SyntaxError("h1,h2,h3,h4,p1,p2 is expected."))?,
+            ),
+            Verb::Prot => match word() {
+                b"" => return Err(SyntaxError("C or P is expected.")),
+                level => Command::Prot(argument::protection_level(level)),
+            },
+            Verb::Pwd | Verb::Xpwd => Command::Pwd,
+            Verb::Quit => Command::Quit,
+            Verb::Rein => Command::Rein,
+            Verb::Rest => Command::Rest(
+                argument::restart_marker(word())
+                    .ok_or(SyntaxError("A number of octets is expected."))?,
+            ),
+            Verb::Retr => Command::Retr(pathname()?),
+            Verb::Rmd | Verb::Xrmd => Command::Rmd(pathname()?),
+            Verb::Rnfr => Command::Rnfr(pathname()?),
+            Verb::Rnto => Command::Rnto(pathname()?),
+            Verb::Site => Command::Site(word()),
+            Verb::Size => Command::Size(pathname()?),
+            Verb::Smnt => {
+                pathname()?;
+                Command::Smnt
+            }
+            Verb::Stat => Command::Stat(optional),
+            Verb::Stor => Command::Stor(pathname()?),
+            Verb::Stou => Command::Stou(optional),
+            Verb::Stru => Command::Stru(
+                argument::structure_code(word()).ok_or(SyntaxError("F is expected."))?,
+            ),
+            Verb::Syst => Command::Syst,
+            Verb::Type => Command::Type(
+                argument::type_code(word()).ok_or(SyntaxError("A, A N, I or L 8 is expected."))?,
+            ),
+            Verb::User => match self.argument.unwrap_or_default() {
+                name if name.is_empty() || name.len() > MAX_USER || name.contains(&b'\r') => {
+                    return Err(SyntaxError("A user name is expected."));
+                }
+                name => Command::User(name),
+            },
+            Verb::Adat
+            | Verb::Conf
+            | Verb::Csid
+            | Verb::Dsiz
+            | Verb::Enc
+            | Verb::Host
+            | Verb::Lang
+            | Verb::Lprt
+            | Verb::Lpsv
+            | Verb::Md5
+            | Verb::Mfct
+            | Verb::Mff
+            | Verb::Mic
+            | Verb::Mmd5
+            | Verb::Rang
+            | Verb::Rmda
+            | Verb::Thmb
+            | Verb::Xcrc
+            | Verb::Xmd5
+            | Verb::Xsha
+            | Verb::Xsha1
+            | Verb::Xsha256
+            | Verb::Xsha512 => Command::Unimplemented,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Option<Command<'_>> {
+        CommandLine::split(line.as_bytes()).ok()?.parse().ok()
+    }
+
+    #[test]
+    fn a_pathname_keeps_its_spaces() {
+        assert_eq!(parsed("RETR  a b "), Some(Command::Retr(b" a b ")));
+        assert_eq!(parsed("mkd d"), Some(Command::Mkd(b"d")));
+    }
+
+    #[test]
+    fn other_arguments_do_not_mind_spaces() {
+        assert_eq!(parsed("TYPE  I "), Some(Command::Type(TypeCode::Image)));
+        assert_eq!(parsed("NOOP "), Some(Command::Noop));
+    }
+
+    #[test]
+    fn a_password_may_be_empty_but_not_missing() {
+        assert_eq!(parsed("PASS "), Some(Command::Pass(b"")));
+        assert_eq!(parsed("PASS  x "), Some(Command::Pass(b" x ")));
+        assert_eq!(parsed("PASS"), None);
+    }
+
+    #[test]
+    fn without_verb_there_is_no_command() {
+        assert_eq!(CommandLine::split(b""), Err(Unrecognized));
+        assert_eq!(CommandLine::split(b" NOOP"), Err(Unrecognized));
+        assert_eq!(CommandLine::split(b"XYZZ a"), Err(Unrecognized));
+    }
+}

@@ -1,0 +1,313 @@
+//! The table of verbs: the one place that says what a verb is called, how it is written, when it may be used, and what
+//! FEAT and HELP say of it. The parser, the login rule, FEAT, HELP and SITE HELP all read it.
+
+mod table;
+
+pub use table::VERBS;
+
+/// The verbs this server recognizes, in the order of the alphabet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is documented by its row in the table")]
+pub enum Verb {
+    Abor,
+    Acct,
+    Adat,
+    Allo,
+    Appe,
+    Auth,
+    Avbl,
+    Ccc,
+    Cdup,
+    Clnt,
+    Comb,
+    Conf,
+    Csid,
+    Cwd,
+    Dele,
+    Dsiz,
+    Enc,
+    Eprt,
+    Epsv,
+    Feat,
+    Hash,
+    Help,
+    Host,
+    Lang,
+    List,
+    Lprt,
+    Lpsv,
+    Md5,
+    Mdtm,
+    Mfct,
+    Mff,
+    Mfmt,
+    Mic,
+    Mkd,
+    Mlsd,
+    Mlst,
+    Mmd5,
+    Mode,
+    Nlst,
+    Noop,
+    Opts,
+    Pass,
+    Pasv,
+    Pbsz,
+    Port,
+    Prot,
+    Pwd,
+    Quit,
+    Rang,
+    Rein,
+    Rest,
+    Retr,
+    Rmd,
+    Rmda,
+    Rnfr,
+    Rnto,
+    Site,
+    Size,
+    Smnt,
+    Stat,
+    Stor,
+    Stou,
+    Stru,
+    Syst,
+    Thmb,
+    Type,
+    User,
+    Xcrc,
+    Xcup,
+    Xcwd,
+    Xmd5,
+    Xmkd,
+    Xpwd,
+    Xrmd,
+    Xsha,
+    Xsha1,
+    Xsha256,
+    Xsha512,
+}
+
+impl Verb {
+    /// The verb of that name, in any case (RFC 959 §5.3).
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let mut upper = [0; LONGEST];
+        let upper = upper.get_mut(..name.len())?;
+        upper.copy_from_slice(name);
+        upper.make_ascii_uppercase();
+        let found = VERBS
+            .binary_search_by(|row| row.name.as_bytes().cmp(upper))
+            .ok()?;
+        Some(VERBS[found].verb)
+    }
+
+    /// Its row in the table.
+    #[must_use]
+    pub fn row(self) -> &'static VerbRow {
+        &VERBS[self as usize]
+    }
+}
+
+/// The longest verb.
+const LONGEST: usize = 7;
+
+/// What the table says of a verb.
+#[derive(Debug, Clone, Copy)]
+pub struct VerbRow {
+    /// Which verb.
+    pub verb: Verb,
+    /// As it is written.
+    pub name: &'static str,
+    /// What follows it, in the manner of RFC 959 §5.3.1; empty if nothing does.
+    pub syntax: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// Whether it takes an argument.
+    pub arity: Arity,
+    /// Who may use it.
+    pub login: LoginRule,
+    /// What FEAT says of it.
+    pub feature: Feature,
+    /// What becomes of it while a transfer runs.
+    pub in_transfer: InTransfer,
+    /// Whether a restart marker set by REST is still there afterwards.
+    pub keeps_restart: bool,
+    /// Whether this server does more than recognize it: if not, 502.
+    pub implemented: bool,
+}
+
+/// Whether a verb takes an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// It does not: 501 with one.
+    None,
+    /// It may.
+    Optional,
+    /// It does: 501 without.
+    Required,
+}
+
+/// Who may use a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginRule {
+    /// Anybody.
+    Always,
+    /// Those who are logged in: 530 before.
+    LoggedIn,
+}
+
+/// What FEAT says of a verb (RFC 2389 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Nothing: it is in RFC 959, or belongs to another line.
+    Unlisted,
+    /// This line.
+    Line(&'static str),
+    /// `MLST` with the facts, those that are sent marked (RFC 3659 §7.8).
+    Facts,
+    /// `HASH` with the algorithms, the selected one marked.
+    Hashes,
+}
+
+/// What becomes of a command while a transfer runs (RFC 959 §4.1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTransfer {
+    /// It waits until the transfer has ended, since replies keep the order of the commands.
+    Waits,
+    /// It is let through: ABOR, and STAT without argument.
+    Passes,
+}
+
+/// A set of verbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VerbSet(u128);
+
+impl VerbSet {
+    /// No verb.
+    pub const EMPTY: Self = Self(0);
+
+    /// Adds a verb.
+    #[must_use]
+    pub const fn with(self, verb: Verb) -> Self {
+        Self(self.0 | 1 << verb as u128)
+    }
+
+    /// Whether the verb is in it.
+    #[must_use]
+    pub const fn contains(self, verb: Verb) -> bool {
+        self.0 >> (verb as u128) & 1 == 1
+    }
+}
+
+impl FromIterator<Verb> for VerbSet {
+    fn from_iter<T: IntoIterator<Item = Verb>>(verbs: T) -> Self {
+        verbs.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_where_their_verb_points() {
+        for (index, row) in VERBS.iter().enumerate() {
+            assert_eq!(row.verb as usize, index, "{}", row.name);
+            assert_eq!(row.verb.row().name, row.name);
+        }
+        assert!(VERBS.len() <= 128, "a VerbSet holds 128 verbs");
+    }
+
+    #[test]
+    fn names_are_sorted_upper_case_and_not_too_long() {
+        assert!(VERBS.is_sorted_by(|a, b| a.name < b.name));
+        for row in VERBS {
+            assert!(row.name.len() <= LONGEST, "{}", row.name);
+            assert!(
+                row.name
+                    .bytes()
+                    .all(|octet| octet.is_ascii_uppercase() || octet.is_ascii_digit()),
+                "{}",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn every_verb_is_found_in_any_case_and_nothing_else_is() {
+        for row in VERBS {
+            assert_eq!(Verb::named(row.name.as_bytes()), Some(row.verb));
+            assert_eq!(
+                Verb::named(row.name.to_lowercase().as_bytes()),
+                Some(row.verb)
+            );
+        }
+        for other in [&b""[..], b"RET", b"RETRX", b"XXXXXXXXXXXX", b"R\xffTR"] {
+            assert_eq!(Verb::named(other), None);
+        }
+    }
+
+    #[test]
+    fn syntax_says_what_arity_says() {
+        for row in VERBS {
+            let syntax = row.syntax;
+            let expected = match row.arity {
+                Arity::None => syntax.is_empty(),
+                Arity::Optional => syntax.starts_with('['),
+                Arity::Required => syntax.starts_with("<SP>"),
+            };
+            assert!(expected, "{} {syntax}", row.name);
+        }
+    }
+
+    #[test]
+    fn every_row_has_a_sentence_of_help() {
+        for row in VERBS {
+            assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn feature_lines_begin_with_their_verb() {
+        for row in VERBS {
+            if let Feature::Line(line) = row.feature {
+                assert!(line.starts_with(row.name), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_only_recognized_promises_nothing() {
+        for row in VERBS.iter().filter(|row| !row.implemented) {
+            assert_eq!(row.feature, Feature::Unlisted, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn base_commands_and_feat_itself_are_no_features() {
+        let base = [
+            "USER", "PASS", "ACCT", "CWD", "CDUP", "SMNT", "QUIT", "REIN", "PORT", "PASV", "TYPE",
+            "STRU", "MODE", "RETR", "STOR", "STOU", "APPE", "ALLO", "RNFR", "RNTO", "ABOR", "DELE",
+            "RMD", "MKD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT",
+            "OPTS", "MLSD",
+        ];
+        for name in base {
+            let verb = Verb::named(name.as_bytes());
+            assert_eq!(
+                verb.map(|verb| verb.row().feature),
+                Some(Feature::Unlisted),
+                "{name}"
+            );
+            assert_eq!(verb.map(|verb| verb.row().implemented), Some(true));
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set: VerbSet = [Verb::Abor, Verb::Xsha512].into_iter().collect();
+        assert!(set.contains(Verb::Abor) && set.contains(Verb::Xsha512));
+        assert!(!set.contains(Verb::Retr));
+    }
+}
