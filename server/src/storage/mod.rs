@@ -8,19 +8,21 @@ mod combine;
 mod digest;
 mod memory;
 mod path;
+mod seed;
 mod vfs_adapter;
 mod whole;
+
+#[cfg(test)]
+mod claims;
+#[cfg(test)]
+mod model;
 
 pub use ascii::ascii_size;
 pub use combine::combine;
 pub use digest::digest;
 pub use memory::MemFs;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
-#[cfg(test)]
-mod claims;
-#[cfg(test)]
-mod model;
-
+pub use seed::{MAX_SEED_DEPTH, MAX_SEED_ENTRIES, Seeded, SkipReason, Skipped, seed};
 pub use vfs_adapter::VfsStorage;
 pub use whole::{make_directories, read_file, write_file};
 

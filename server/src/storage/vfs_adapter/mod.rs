@@ -308,3 +308,6 @@ impl ReadHandle for Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
