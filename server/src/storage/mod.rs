@@ -67,8 +67,8 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// Opens a file for writing. Until [`WriteHandle::commit`] the old content stays what others see.
     ///
     /// # Errors
-    /// `NotFound` (no such directory), `AlreadyExists` ([`OpenWrite::CreateNew`]), `IsADirectory`, and what the storage
-    /// refuses.
+    /// `NotFound` (no such directory), `AlreadyExists` ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
+    /// ([`OpenWrite::At`] beyond the end), and what the storage refuses.
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>>;
 
     /// Makes a directory.
@@ -148,7 +148,7 @@ pub struct Abilities {
 
 /// Reads a file piece by piece.
 pub trait ReadHandle: Send {
-    /// The next octets, at most `max`; empty at the end. Zero-copy where the storage can.
+    /// The next octets, at most `max`, which is not 0; empty at the end. Zero-copy where the storage can.
     ///
     /// # Errors
     /// The storage's own.
@@ -179,7 +179,8 @@ pub enum OpenWrite {
     CreateNew,
     /// APPE: behind what is there.
     Append,
-    /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut off.
+    /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut off. An offset beyond
+    /// the end is refused: such a restart marker cannot have come from this file.
     At(u64),
 }
 

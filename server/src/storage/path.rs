@@ -129,3 +129,66 @@ impl fmt::Debug for VirtualPath {
         write!(f, "{}", self.0.escape_ascii())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn path(pathname: &str) -> VirtualPath {
+        VirtualPath::root().join(pathname.as_bytes()).unwrap()
+    }
+
+    #[rstest]
+    #[case("", "/w/d")]
+    #[case("a", "/w/d/a")]
+    #[case("a/", "/w/d/a")]
+    #[case("./a//b/.", "/w/d/a/b")]
+    #[case("..", "/w")]
+    #[case("../../../../a", "/a")]
+    #[case("a/../../b", "/w/b")]
+    #[case("/", "/")]
+    #[case("//a/..", "/")]
+    #[case("/..", "/")]
+    #[case("...", "/w/d/...")]
+    #[case("a\\..\\b", "/w/d/a\\..\\b")]
+    fn a_pathname_leads_from_here(#[case] pathname: &str, #[case] expected: &str) {
+        let there = path("/w/d").join(pathname.as_bytes()).unwrap();
+        assert_eq!(there.to_str(), Some(expected));
+    }
+
+    #[rstest]
+    #[case(b"a\0b".to_vec(), PathError::Control)]
+    #[case(b"a\rb".to_vec(), PathError::Control)]
+    #[case(b"a\nb".to_vec(), PathError::Control)]
+    #[case(vec![b'a'; MAX_NAME + 1], PathError::TooLong)]
+    #[case(b"abcdefg/".repeat(MAX_PATH / 8 + 1), PathError::TooLong)]
+    fn what_is_no_pathname_is_refused(#[case] pathname: Vec<u8>, #[case] error: PathError) {
+        assert_eq!(VirtualPath::root().join(&pathname), Err(error));
+    }
+
+    #[test]
+    fn a_directory_contains_what_is_below_and_not_what_begins_alike() {
+        assert!(path("/a").is_within(&path("/a")));
+        assert!(path("/a/b/c").is_within(&path("/a")));
+        assert!(path("/a").is_within(&path("/")));
+        assert!(!path("/ab").is_within(&path("/a")));
+        assert!(!path("/a").is_within(&path("/a/b")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_pathname_leads_out_and_parts_make_the_whole(pathname in "[./ab]{0,30}") {
+            let there = path("/w").join(pathname.as_bytes()).unwrap();
+            prop_assert!(there.as_bytes().starts_with(b"/"));
+            prop_assert!(there.components().all(|name| !matches!(name, b"" | b"." | b"..")));
+            prop_assert_eq!(there.parent().is_none(), there.is_root());
+            if let (Some(parent), Some(name)) = (there.parent(), there.name()) {
+                prop_assert_eq!(parent.join(name).unwrap(), there);
+            }
+        }
+    }
+}

@@ -113,7 +113,13 @@ impl Content {
             octets = rest;
         }
         for piece in octets.chunks(CHUNK) {
-            self.push_piece(Bytes::copy_from_slice(piece), true);
+            // A file that has grown this far goes on; a small one is not given more than it needs.
+            let octets = if self.len() < CHUNK as u64 {
+                Bytes::copy_from_slice(piece)
+            } else {
+                larger(piece, CHUNK).freeze()
+            };
+            self.push_piece(octets, true);
         }
     }
 
@@ -196,7 +202,11 @@ fn extended(tail: Bytes, more: &[u8]) -> Bytes {
 }
 
 fn larger(octets: &[u8], len: usize) -> BytesMut {
-    let mut own = BytesMut::with_capacity(len.next_power_of_two().min(CHUNK));
+    let capacity = match len {
+        ..ADOPT => len.next_power_of_two(),
+        ADOPT.. => CHUNK,
+    };
+    let mut own = BytesMut::with_capacity(capacity);
     own.extend_from_slice(octets);
     own
 }
