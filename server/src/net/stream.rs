@@ -1,7 +1,7 @@
 //! A control connection, protected or not.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -41,10 +41,13 @@ impl ControlStream {
         BUFFER.with_borrow_mut(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
             ready!(match self {
-                Self::Clear(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+                Self::Clear(stream) => Pin::new(&mut *stream).poll_read(cx, &mut buffer),
                 Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
                 Self::Gone => Poll::Ready(Ok(())),
             })?;
+            if let Self::Clear(stream) = self {
+                read_past_the_urgent_mark(stream, &mut buffer);
+            }
             reader.feed(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
@@ -99,5 +102,20 @@ impl ControlStream {
         };
         tcp.shutdown().await?;
         Ok(tcp)
+    }
+}
+
+/// Reads on where a read may have stopped short although there is more.
+///
+/// A read never passes the mark of urgent data, even when that is read in line: `ABOR CR` comes alone, and the LF is still
+/// there (RFC 959 §4.1.3). tokio takes a short read for an empty socket and would wait for the next octet to arrive.
+fn read_past_the_urgent_mark(stream: &TcpStream, buffer: &mut ReadBuf<'_>) {
+    let socket = socket2::SockRef::from(stream);
+    while !matches!(buffer.filled().last(), None | Some(b'\n')) && buffer.remaining() > 0 {
+        match (&*socket).read(buffer.initialize_unfilled()) {
+            // Whether it is the end or a failure, the next read finds it out.
+            Ok(0) | Err(_) => return,
+            Ok(octets) => buffer.advance(octets),
+        }
     }
 }

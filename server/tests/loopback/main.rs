@@ -83,6 +83,9 @@ async fn carry_everything(mut client: Client, active: bool) {
     let data = client.data(active).await;
     client.expect("RETR missing", "550").await;
     drop(data);
+    for name in ["file", "empty", "text"] {
+        client.expect(&format!("DELE {name}"), "250").await;
+    }
     client.expect("QUIT", "221").await;
     assert_eq!(client.reply().await, "");
 }

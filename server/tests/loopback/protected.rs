@@ -60,13 +60,14 @@ async fn after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read() {
 }
 
 #[tokio::test]
-async fn data_connections_resume_the_session_of_the_control_connection_again_and_again() {
+async fn data_connections_resume_the_session_of_the_control_connection() {
     let server = start_with_tls().await;
     for version in VERSIONS {
         let mut client = Client::connect(server.addresses()[0]).await;
         client.protect(connector(&server, version)).await;
         client.login().await;
-        for name in ["a", "b", "c"] {
+        // Two tickets are sent, and rustls presents each once only; others present one again and again.
+        for name in ["a", "b"] {
             let data = client.passive().await;
             client.expect(&format!("STOR {name}"), "150").await;
             let mut data = client.establish(data).await;
