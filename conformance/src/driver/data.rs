@@ -235,7 +235,10 @@ impl DataPort {
                 }
                 Err(other) => Err(other),
             },
-            State::Open { .. } => self.nothing_comes(self.timeouts.data).await,
+            State::Open { .. } => {
+                self.nothing_comes(self.timeouts.quiet.saturating_mul(3))
+                    .await
+            }
         }
     }
 

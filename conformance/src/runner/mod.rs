@@ -14,6 +14,10 @@ mod play;
 mod player;
 mod run;
 mod session;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod user;
 mod variant;
 mod workshop;

@@ -418,7 +418,8 @@ impl Player {
             .map_err(|fault| stop(fault, line))?;
         self.variables
             .set("family", if local.is_ipv4() { "1" } else { "2" });
-        self.variables.set("address", local.ip().to_string());
+        self.variables
+            .set("address", local.ip().to_canonical().to_string());
         self.variables.set("port", local.port().to_string());
         self.variables.set("eprt", eprt_argument(local));
         if let Some(hostport) = port_argument(local) {

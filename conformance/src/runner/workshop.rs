@@ -272,7 +272,9 @@ impl Workshop {
             }
             // A server that lists a CR in a name takes it as part of one, or else it must not go unnoticed.
             if entry.name.contains(&b'\r') {
-                self.done(b"DELE ", &entry.name).await;
+                for verb in [b"DELE ".as_slice(), b"RMD "] {
+                    self.done(verb, &entry.name).await;
+                }
                 if self.is_at(&here).await {
                     continue;
                 }

@@ -1,0 +1,415 @@
+//! The player against servers that behave, and against servers that do not.
+
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use super::testing::{Do, FIRST, Fake, job, manner};
+use super::{Played, RunEvent, Stop, play, run_all};
+use crate::scenario::Connection;
+use crate::transcript::{Awaited, Event, Manner as How, Side, What};
+
+const DIRECTORY: &str = "ftpspec-t-0000";
+
+fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a What> {
+    let is = |event: &&Event| event.connection.0 == connection && event.line == line;
+    played
+        .transcript
+        .events
+        .iter()
+        .filter(is)
+        .map(|event| &event.what)
+        .collect()
+}
+
+fn received(octets: &str) -> What {
+    What::Received {
+        octets: octets.into(),
+    }
+}
+
+fn sent(octets: &str) -> What {
+    What::Sent {
+        octets: octets.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
+    let server = Fake::start(|_| None).await;
+    let dialogue = "@given in.txt \"abc\"\n@given sub/\n@data\n> RETR in.txt\n< 150\n@receive \"abc\"\n< 226\n\
+        @data\n> STOR sub/out.txt\n< 150\n@send \"xyz\"\n< 226\n@stored sub/out.txt \"xyz\"\n@missing nothing";
+    for variant in ["pasv", "port"] {
+        let played = play(job(variant, "", dialogue), &server.target, &manner()).await;
+        assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
+        let stored = on(&played, "runner", FIRST + 12);
+        assert!(
+            matches!(stored.last(), Some(What::Observed { octets, ok: true, .. }) if octets == b"xyz")
+        );
+        assert!(server.has().is_empty(), "{:?}", server.has());
+        assert_eq!(played.transcript.variables["dir"], format!("/{DIRECTORY}"));
+    }
+}
+
+#[tokio::test]
+async fn the_login_and_the_end_belong_to_no_line() {
+    let server = Fake::start(|_| None).await;
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    assert_eq!(on(&played, "main", FIRST), [&sent("SYST\r\n")]);
+    assert_eq!(
+        on(&played, "main", FIRST + 1),
+        [&received("215 UNIX Type: L8\r\n")]
+    );
+    let own = on(&played, "main", 0);
+    assert!(own.contains(&&sent("USER anonymous\r\n")));
+    assert!(own.contains(&&sent(&format!("CWD /{DIRECTORY}\r\n"))));
+    let end: Vec<_> = own[own.len() - 5..].to_vec();
+    assert_eq!(
+        end[..4],
+        [
+            &sent("NOOP\r\n"),
+            &received("200 ok\r\n"),
+            &sent("QUIT\r\n"),
+            &received("221 bye\r\n")
+        ]
+    );
+    assert!(matches!(end[4], What::Closed(end) if end.by == Side::Server));
+}
+
+#[tokio::test]
+async fn a_reply_in_single_octets_is_one_reply() {
+    let rule = |line: &str| (line == "SYST").then(|| vec![Do::Bytewise("215-a\r\n215 b\r\n")]);
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    assert_eq!(played.stop, None);
+    assert_eq!(
+        on(&played, "main", FIRST + 1),
+        [&received("215-a\r\n215 b\r\n")]
+    );
+}
+
+#[tokio::test]
+async fn a_reply_too_many_is_taken_by_the_next_expectation() {
+    let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n250 b\r\n")]);
+    let server = Fake::start(rule).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215\n> NOOP\n< 2yz"),
+        &server.target,
+        &manner(),
+    )
+    .await;
+    assert_eq!(on(&played, "main", FIRST + 3), [&received("250 b\r\n")]);
+}
+
+#[tokio::test]
+async fn a_reply_too_many_before_the_end_is_written_down_there() {
+    let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n200 b\r\n")]);
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let own = on(&played, "main", 0);
+    let noop = own
+        .iter()
+        .position(|what| **what == sent("NOOP\r\n"))
+        .expect("the barrier");
+    let replies = own[noop..]
+        .iter()
+        .filter(|what| matches!(what, What::Received { .. }))
+        .count();
+    assert_eq!(replies, 3, "{own:#?}");
+}
+
+#[tokio::test]
+async fn half_a_reply_is_kept_when_the_server_closes() {
+    let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215-half\r\n21"), Do::Close]);
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    assert_eq!(played.stop, Some(Stop::ConnectionLost { line: FIRST + 1 }));
+    let events = on(&played, "main", FIRST + 1);
+    assert_eq!(events[0], &received("215-half\r\n21"));
+    assert!(
+        matches!(events[1], What::Closed(end) if end.by == Side::Server && end.how == How::Clean)
+    );
+    assert!(server.has().is_empty(), "clean-up follows whatever happens");
+}
+
+#[tokio::test]
+async fn silence_ends_the_dialogue_in_time_and_clean_up_follows() {
+    let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
+    let began = Instant::now();
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
+    let silence = What::Silence {
+        waited_ms: 400,
+        awaited: Awaited::Reply,
+    };
+    assert_eq!(on(&played, "main", FIRST + 1), [&silence]);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn the_deadline_ends_what_no_single_time_out_does() {
+    let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
+    let mut manner = manner();
+    manner.timeouts.reply = Duration::from_secs(3600);
+    manner.deadline = Duration::from_millis(300);
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner).await;
+    assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn a_reply_of_another_class_stops_and_another_code_does_not() {
+    let dialogue = "> SYST\n< 250\n> NOSUCH\n< 200\n> NOOP\n< 200";
+    let server = Fake::start(|_| None).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST + 3 }));
+    assert!(
+        !server.heard().contains(&"NOOP".to_owned()),
+        "nothing is said after it"
+    );
+}
+
+#[tokio::test]
+async fn a_capture_is_said_again() {
+    let server = Fake::start(|_| None).await;
+    let dialogue = "> MKD a\n< 257 \"${made}\"\n> CWD ${made}\n< 250";
+    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    assert_eq!(played.stop, None);
+    let line = format!("CWD /{DIRECTORY}/a\r\n");
+    assert_eq!(on(&played, "main", FIRST + 2), [&sent(&line)]);
+}
+
+#[tokio::test]
+async fn a_227_of_another_host_is_not_followed() {
+    let rule = |line: &str| (line == "PASV").then(|| vec![Do::Passive("192,0,2,1")]);
+    let server = Fake::start(rule).await;
+    let dialogue = "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive *\n< 226";
+    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    assert_eq!(played.stop, None, "{:#?}", played.transcript);
+    let events = on(&played, "main", FIRST + 1);
+    assert!(
+        events
+            .iter()
+            .any(|what| matches!(what, What::Observed { fact, ok: true, .. }
+        if fact.contains("192.0.2.1")))
+    );
+    assert!(
+        events
+            .iter()
+            .any(|what| matches!(what, What::DataOpened { peer, .. }
+        if peer.starts_with("127.0.0.1:")))
+    );
+}
+
+#[tokio::test]
+async fn a_227_without_an_address_cannot_be_gone_on_with() {
+    let main_only = |line: &str| (line == "PASV").then(|| vec![Do::Say("227 somewhere\r\n")]);
+    let server = Fake::start(main_only).await;
+    let played = play(
+        job("pasv", "", "@data\n> NOOP\n< 200"),
+        &server.target,
+        &manner(),
+    )
+    .await;
+    assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST }));
+    assert!(matches!(
+        on(&played, "main", FIRST).last(),
+        Some(What::DataFailed { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_data_connection_that_never_comes_is_waited_for_in_time() {
+    let rule = |line: &str| (line == "RETR a").then(|| vec![Do::Say("150 soon\r\n")]);
+    let server = Fake::start(rule).await;
+    let dialogue = "@data\n> RETR a\n< 150\n@receive *";
+    let played = play(job("port", "", dialogue), &server.target, &manner()).await;
+    assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 3 }));
+    let silence = What::Silence {
+        waited_ms: 400,
+        awaited: Awaited::DataConnection,
+    };
+    assert_eq!(on(&played, "main", FIRST + 3), [&silence]);
+}
+
+#[tokio::test]
+async fn no_data_connection_is_what_nodata_wants() {
+    let server = Fake::start(|_| None).await;
+    let dialogue = "@data\n> RETR nothing\n< 550\n@nodata\n> NOOP\n< 200";
+    for variant in ["port", "pasv"] {
+        let played = play(job(variant, "", dialogue), &server.target, &manner()).await;
+        assert_eq!(played.stop, None, "{variant}");
+        let events = on(&played, "main", FIRST + 3);
+        assert!(
+            !events
+                .iter()
+                .any(|what| matches!(what, What::DataReceived { .. }))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_the_server_does_not_make_fails_and_is_told() {
+    let rule = |line: &str| (line == "AUTH TLS").then(|| vec![Do::Say("234 go\r\n"), Do::Close]);
+    let server = Fake::start(rule).await;
+    let dialogue = "< 220\n> AUTH TLS\n< 234\n@tls";
+    let played = play(
+        job("pasv", "login = false", dialogue),
+        &server.target,
+        &manner(),
+    )
+    .await;
+    let line = FIRST + 3;
+    assert_eq!(played.stop, Some(Stop::Mismatch { line }));
+    let events = on(&played, "main", line);
+    assert!(
+        matches!(events[..], [What::TlsFailed { data: false, .. }]),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_tls_variant_without_auth_tls_is_no_test() {
+    let server = Fake::start(|_| None).await;
+    let played = play(
+        job("pasv tls", "", "> NOOP\n< 200"),
+        &server.target,
+        &manner(),
+    )
+    .await;
+    assert!(
+        matches!(&played.stop, Some(Stop::Prerequisite(why)) if why.starts_with("AUTH TLS: 502"))
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_is_no_test() {
+    let rule = |line: &str| {
+        line.starts_with("PASS ")
+            .then(|| vec![Do::Say("530 no\r\n")])
+    };
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> NOOP\n< 200"), &server.target, &manner()).await;
+    let Some(Stop::Prerequisite(why)) = &played.stop else {
+        panic!("{:?}", played.stop)
+    };
+    assert!(why.contains("530"), "{why}");
+    assert!(!why.contains(&server.target.password), "{why}");
+}
+
+#[rstest]
+#[case::up("type=dir; ..\r\n")]
+#[case::absolute("type=file; /etc/passwd\r\n")]
+#[case::through("type=file; a/../../b\r\n")]
+#[case::a_second_command("type=file; a\nDELE /b\r\n")]
+#[tokio::test]
+async fn clean_up_believes_no_name_that_leads_elsewhere(#[case] listing: &'static str) {
+    let rule = move |line: &str| match line {
+        "MLSD" | "LIST" | "LIST -a" | "NLST" => Some(vec![Do::Data(listing)]),
+        _ => None,
+    };
+    let server = Fake::start(rule).await;
+    play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    for line in server.heard() {
+        if let Some((_, name)) = line
+            .split_once(' ')
+            .filter(|(verb, _)| matches!(*verb, "DELE" | "RMD"))
+        {
+            assert!(!name.contains('/') && name != "..", "{line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clean_up_removes_nothing_where_a_directory_leads_elsewhere() {
+    // `out` is a link that the server shows as a directory; inside it PWD tells the truth.
+    let inside = std::sync::atomic::AtomicBool::new(false);
+    let rule = move |line: &str| {
+        let set = |to| inside.store(to, std::sync::atomic::Ordering::Relaxed);
+        let is_inside = inside.load(std::sync::atomic::Ordering::Relaxed);
+        match line {
+            "CWD out" => {
+                set(true);
+                Some(vec![Do::Say("250 there\r\n")])
+            }
+            "PWD" if is_inside => Some(vec![Do::Say("257 \"/home/somebody\"\r\n")]),
+            line if line.starts_with("CWD ") => {
+                set(false);
+                None
+            }
+            "DELE out" | "RMD out" => Some(vec![Do::Say("550 no\r\n")]),
+            "MLSD" if !is_inside => Some(vec![Do::Data("type=dir; out\r\n")]),
+            _ => None,
+        }
+    };
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    let heard = server.heard();
+    let at = heard
+        .iter()
+        .position(|line| line == "CWD out")
+        .expect("it was looked into");
+    assert_eq!(heard[at + 1], "PWD");
+    assert!(heard[at + 2].starts_with("CWD /"), "{:?}", &heard[at..]);
+    let left = on(&played, &Connection::runner().0, 0);
+    assert!(
+        left.iter()
+            .any(|what| matches!(what, What::Observed { ok: false, .. }))
+    );
+}
+
+#[tokio::test]
+async fn results_come_in_the_order_of_the_plan() {
+    let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
+    let slow = job("pasv", "", "> SYST\n< 215");
+    let mut jobs = vec![slow];
+    for number in 1..6 {
+        let mut quick = job("pasv", "", "> NOOP\n< 200");
+        quick.number = number;
+        jobs.push(quick);
+    }
+    let mut finished = Vec::new();
+    run_all(jobs, &server.target, &manner(), 3, |event| {
+        if let RunEvent::Finished(played) = event {
+            finished.push((played.job.number, played.stop.is_none()));
+        }
+    })
+    .await;
+    assert_eq!(
+        finished,
+        [
+            (0, false),
+            (1, true),
+            (2, true),
+            (3, true),
+            (4, true),
+            (5, true)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_ends_every_job_and_no_report() {
+    let mut target = (*Fake::start(|_| None).await.target).clone();
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    target.addresses = vec![closed.local_addr().expect("its address")];
+    drop(closed);
+    let jobs: Vec<_> = (0..5).map(|_| job("pasv", "", "> NOOP\n< 200")).collect();
+    let mut stops = Vec::new();
+    run_all(jobs, &std::sync::Arc::new(target), &manner(), 1, |event| {
+        if let RunEvent::Finished(played) = event {
+            stops.push(played.stop);
+        }
+    })
+    .await;
+    assert_eq!(stops.len(), 5);
+    assert!(
+        stops
+            .iter()
+            .all(|stop| matches!(stop, Some(Stop::TargetGone(_)))),
+        "{stops:?}"
+    );
+}
