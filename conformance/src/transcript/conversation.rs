@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// A longer command line may be refused or cut up by a server; what it answers cannot be paired with certainty.
 const LONG_COMMAND: usize = 512;
 
+/// How a TLS record with an alert begins, whatever the version (RFC 8446 §5.1).
+const TLS_ALERT: &[u8] = &[21, 3];
+
 /// The exchanges of one control connection.
 #[derive(Debug, Clone)]
 pub struct Conversation {
@@ -148,6 +151,8 @@ struct Pairing {
     began: (u32, usize),
     /// The last event in which octets came.
     received: usize,
+    /// AUTH was answered 234, and no handshake has ended well since.
+    handshake_due: bool,
 }
 
 impl Pairing {
@@ -163,6 +168,7 @@ impl Pairing {
             unsent: Vec::new(),
             began: (0, 0),
             received: 0,
+            handshake_due: false,
         }
     }
 
@@ -173,6 +179,8 @@ impl Pairing {
                 self.begin(None, line, index, false);
             }
             What::Sent { octets } => self.sent(index, line, octets),
+            // A handshake that goes wrong may end with an alert where a 421 is the other choice (RFC 4217 §10.1).
+            What::Received { octets } if self.handshake_due && octets.starts_with(TLS_ALERT) => {}
             What::Received { octets } => {
                 self.received = index;
                 self.reader.push(octets);
@@ -182,7 +190,10 @@ impl Pairing {
             }
             // What was sent in the clear before the handshake must not be answered (RFC 4217 §4.2 and
             // every advisory on STARTTLS injection), so nothing waits any more.
-            What::TlsEstablished(facts) if !facts.data => self.end(),
+            What::TlsEstablished(facts) if !facts.data => {
+                self.end();
+                self.handshake_due = false;
+            }
             What::TlsEnded { .. } | What::Closed(_) => self.end(),
             // Who waited in vain begins anew.
             What::Silence { .. } => self.give_up(),
@@ -225,6 +236,7 @@ impl Pairing {
     }
 
     fn reply(&mut self, index: usize, reply: Reply) {
+        self.handshake_due |= reply.code == 234;
         if self.waiting.is_empty() && !self.unsent.is_empty() {
             // The server takes for a line what is none.
             let raw = std::mem::take(&mut self.unsent);
@@ -430,6 +442,25 @@ mod tests {
         let exchange = &conversations[0].exchanges[1];
         assert!(exchange.irregular && !exchange.is_whole());
         assert_eq!(exchange.replies.len(), 1);
+    }
+
+    #[test]
+    fn an_alert_where_the_handshake_belongs_is_no_reply() {
+        let mut transcript = played(&["S: 220 hi", "C: AUTH TLS", "S: 234 go", "C: no handshake"]);
+        transcript.events.push(Event {
+            at: 0,
+            connection: Connection::main(),
+            line: 0,
+            what: What::Received {
+                octets: vec![0x15, 3, 3, 0, 2, 2, 0x32],
+            },
+        });
+        let conversations = Conversation::all(&transcript);
+        let replies: Vec<_> = conversations[0]
+            .every_reply()
+            .map(|(_, reply)| reply.code)
+            .collect();
+        assert_eq!(replies, [220, 234]);
     }
 
     #[test]
