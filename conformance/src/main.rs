@@ -1,2 +1,109 @@
-//! The ftpspec command.
-fn main() {}
+//! The `ftpspec` command.
+
+mod cli;
+
+use clap::Parser as _;
+use cli::{Cli, Command, Format, Matrix, TlsChoice};
+use ftpspec::command::{self, Fmt, check, serve};
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+/// The tester itself failed.
+const TROUBLE: i32 = 3;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logs();
+    let code = match cli.command {
+        Command::Serve(wish) => in_runtime(serve_until_interrupted(wish)),
+        Command::Check(wish) => in_runtime(judge(None, wish.url, wish.playing)),
+        Command::Run(wish) => in_runtime(judge(Some(wish.files), wish.target, wish.playing)),
+        Command::List(_) | Command::Explain(_) => command::NOTHING,
+        Command::Lint(wish) => command::lint(&wish.paths),
+        Command::Fmt(wish) => command::fmt(
+            &wish.paths,
+            match (wish.check, wish.json) {
+                (true, _) => Fmt::Check,
+                (false, true) => Fmt::Json,
+                (false, false) => Fmt::Write,
+            },
+        ),
+    };
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+/// Logs go to stderr; `RUST_LOG` says how much.
+fn logs() {
+    use tracing_subscriber::EnvFilter;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+fn in_runtime(work: impl Future<Output = i32>) -> i32 {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("ftpspec: failed to start: {error}");
+            TROUBLE
+        }
+    }
+}
+
+async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
+    let default_password = wish.password.unwrap_or_else(|| "test".into());
+    let mut users: Vec<(String, String)> = wish
+        .user
+        .iter()
+        .map(|user| match user.split_once(':') {
+            Some((name, password)) => (name.to_owned(), password.to_owned()),
+            None => (user.clone(), default_password.clone()),
+        })
+        .collect();
+    if users.is_empty() {
+        users.push(("test".into(), default_password));
+    }
+    let wish = serve::Wish {
+        bind: wish.bind,
+        port: wish.port,
+        users,
+        anonymous: wish.anonymous,
+        tls: match wish.tls {
+            TlsChoice::Off => serve::TlsWish::Off,
+            TlsChoice::Explicit => serve::TlsWish::Explicit,
+            TlsChoice::Implicit => serve::TlsWish::Implicit,
+        },
+        certificate: wish.cert.zip(wish.key),
+        seed: wish.seed,
+        passive_ports: wish.passive_ports,
+    };
+    match serve::serve(wish).await {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("serve: {error}");
+            command::USAGE
+        }
+    }
+}
+
+async fn judge(files: Option<Vec<std::path::PathBuf>>, url: Option<String>, playing: cli::Playing) -> i32 {
+    let wish = check::Wish {
+        files,
+        url,
+        user: playing.user,
+        password: playing.password,
+        ca: playing.ca,
+        select: playing.select,
+        variant: playing.variant,
+        full: playing.matrix == Matrix::Full,
+        profiles: playing.profile,
+        jobs: playing.jobs,
+        timeout: playing.timeout,
+        strict: playing.strict,
+        json: playing.format == Format::Json,
+        transcripts: playing.transcripts,
+    };
+    check::check(wish).await
+}

@@ -1,7 +1,9 @@
 //! What the verbs of the command line do. Arguments are read elsewhere; here are functions that return an exit code.
 
+pub mod check;
 mod fmt;
 mod lint;
+pub mod serve;
 
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};

@@ -1,6 +1,5 @@
 //! `ftpspec serve`: the disposable reference server.
 
-use ftpspec_server::auth::{FixedUsers, Permissions};
 use ftpspec_server::storage::{MemFs, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;

@@ -11,7 +11,7 @@ pub use terminal::{Look, terminal};
 pub use wire::excerpt;
 
 use crate::scenario::Level;
-use crate::verdict::{Finding, Outcome, Verdict};
+use crate::verdict::{JudgeVerdict, Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON form. Fields are only ever added within one.
@@ -37,7 +37,7 @@ pub struct Report {
     /// One row for each scenario and variant that was played, in the order of the plan.
     pub scenarios: Vec<Row>,
     /// One row for each always-on judge.
-    pub judges: Vec<JudgeRow>,
+    pub judges: Vec<JudgeVerdict>,
     /// What was not played, and why.
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
@@ -74,39 +74,6 @@ pub struct Row {
     /// The wire around the first finding.
     pub wire: Vec<String>,
     /// The command that plays it alone.
-    pub again: String,
-}
-
-/// What an always-on judge found in all transcripts together.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct JudgeRow {
-    /// Its name.
-    pub judge: String,
-    /// What it wants.
-    pub statement: String,
-    /// Where that stands.
-    pub clause: String,
-    /// The worst of what it found.
-    pub outcome: Outcome,
-    /// Distinct findings, each with where it was seen first and how often.
-    pub findings: Vec<Sighting>,
-}
-
-/// One finding of an always-on judge; the same thing seen again is counted, not repeated.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Sighting {
-    /// What does not hold.
-    #[serde(flatten)]
-    pub finding: Finding,
-    /// The scenario it was seen in first.
-    pub scenario: String,
-    /// In which variant.
-    pub variant: String,
-    /// How often it was seen.
-    pub times: u64,
-    /// The wire around it.
-    pub wire: Vec<String>,
-    /// The command that shows it.
     pub again: String,
 }
 
@@ -152,27 +119,6 @@ impl Report {
         }
     }
 }
-
-impl JudgeRow {
-    /// Counts a finding: a new one is kept with its evidence, the same again only adds to its number.
-    pub fn add(&mut self, sighting: Sighting) {
-        self.outcome = self.outcome.max(Outcome::of_broken(sighting.finding.level));
-        let same = self.findings.iter().position(|known| {
-            known.finding.requirement == sighting.finding.requirement
-                && known.finding.expected == sighting.finding.expected
-                && known.finding.observed == sighting.finding.observed
-        });
-        match same {
-            Some(known) => self.findings[known].times += sighting.times,
-            None if self.findings.len() < MOST_SIGHTINGS => self.findings.push(sighting),
-            // The rest would only be more of the same; the outcome already counts it.
-            None => {}
-        }
-    }
-}
-
-/// Distinct findings kept of one judge.
-const MOST_SIGHTINGS: usize = 200;
 
 #[cfg(test)]
 mod tests {

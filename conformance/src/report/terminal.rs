@@ -1,8 +1,8 @@
 //! The report a person reads: what matters first, and then how it stands by RFC.
 
-use super::{JudgeRow, Report, Row};
+use super::{Report, Row};
 use crate::scenario::Level;
-use crate::verdict::{Finding, Outcome};
+use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::{AnsiColor, Style};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -90,11 +90,13 @@ impl Writer {
         for finding in verdict.findings.iter().take(MOST) {
             self.finding(finding);
         }
-        self.more(verdict.findings.len());
-        self.evidence(&row.wire, &row.again);
+        self.more(verdict.findings.len(), MOST);
+        self.wire(&row.wire);
+        self.line(format!("  again     {}", row.again));
+        self.line("");
     }
 
-    fn judge(&mut self, row: &JudgeRow) {
+    fn judge(&mut self, row: &JudgeVerdict) {
         let name = self.painted(&row.judge, Style::new().bold());
         let outcome = self.outcome(row.outcome);
         self.line(format!("{outcome} {name} (in every transcript)"));
@@ -103,11 +105,11 @@ impl Writer {
         worst_first.sort_by_key(|sighting| sighting.finding.level);
         for sighting in worst_first.iter().take(MOST) {
             self.finding(&sighting.finding);
-            let times = if sighting.times > 1 { format!(", {} times", sighting.times) } else { String::new() };
-            self.line(format!("  seen in   {} [{}]{times}", sighting.scenario, sighting.variant));
-            self.evidence(&sighting.wire, &sighting.again);
+            self.line(format!("  seen in   {} [{}]", sighting.scenario, sighting.variant));
+            self.wire(&sighting.wire);
+            self.line("");
         }
-        self.more(row.findings.len());
+        self.more(row.count, worst_first.len().min(MOST));
     }
 
     fn finding(&mut self, finding: &Finding) {
@@ -119,20 +121,18 @@ impl Writer {
         }
     }
 
-    fn more(&mut self, count: usize) {
-        if count > MOST {
-            self.line(format!("  … and {} more; --format json has them all", count - MOST));
+    fn more(&mut self, found: usize, told: usize) {
+        if found > told {
+            self.line(format!("  … and {} more; --format json tells more", found - told));
         }
     }
 
-    fn evidence(&mut self, wire: &[String], again: &str) {
+    fn wire(&mut self, wire: &[String]) {
         for (index, line) in wire.iter().enumerate() {
             let label = if index == 0 { "wire" } else { "" };
             let line = self.painted(line, Style::new().dimmed());
             self.line(format!("  {label:<9} {line}"));
         }
-        self.line(format!("  again     {again}"));
-        self.line("");
     }
 
     fn brief(&mut self, report: &Report, outcome: Outcome, meaning: &str) {
