@@ -304,8 +304,8 @@ impl Player {
                 Ok(_) => Err(Fault::Broken),
                 Err(fault) => Err(fault),
             },
+            // The data connection stays: whether the server ends it is what such a scenario asks.
             Action::Drop => {
-                session.data.close().await;
                 session.control.close().await;
                 Ok(())
             }
