@@ -8,7 +8,7 @@ mod reply;
 
 pub use conversation::{Command, Conversation, Exchange};
 pub use file::{FORMAT, ReadError, read, write};
-pub use redact::redact;
+pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
 
 use crate::scenario::{Connection, DataMode};

@@ -1,10 +1,385 @@
-//! A transcript as text a person can read and a snapshot can hold: passwords, ports, addresses, dates and
+//! A transcript as text a person can read, and as text a snapshot can hold: passwords, ports, addresses, dates and
 //! directory names replaced.
-use super::Transcript;
 
-/// The dialogue as text, one line per event, everything that changes from run to run replaced.
+use super::{Awaited, End, Event, Manner, Side, Transcript, What, escape};
+use crate::scenario::{Connection, DataMode};
+use regex::{Captures, Regex};
+use sha2::{Digest as _, Sha256};
+use std::sync::LazyLock;
+
+/// Longer data is shown as its length and the beginning of its SHA-256.
+const SHOWN_DATA: usize = 64;
+
+/// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for
+/// itself, on a connection of its own, is left out.
 #[must_use]
 pub fn redact(transcript: &Transcript) -> String {
-    let _ = transcript;
-    unimplemented!("helper C")
+    let own = Connection::runner();
+    let events = transcript
+        .events
+        .iter()
+        .filter(|event| event.connection != own);
+    let mut text = String::new();
+    for event in events {
+        for line in lines(event) {
+            text.push_str(&stable(&line, transcript));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// One event as lines a person can read, passwords replaced: `C: ` is the client, `S: ` the server, `D> ` and `D< `
+/// the data connection, `-- ` everything else.
+#[must_use]
+pub fn lines(event: &Event) -> Vec<String> {
+    let label = if event.connection == Connection::main() {
+        String::new()
+    } else {
+        format!("{} ", event.connection)
+    };
+    let what = match &event.what {
+        What::Sent { octets } => {
+            return control("C: ", &without_secret(octets))
+                .map(|line| label.clone() + &line)
+                .collect();
+        }
+        What::Received { octets } => {
+            return control("S: ", octets)
+                .map(|line| label.clone() + &line)
+                .collect();
+        }
+        What::DataSent { octets } => format!("D> {}", data(octets)),
+        What::DataReceived { octets } => format!("D< {}", data(octets)),
+        What::DataListening { .. } => "-- listening for a data connection".into(),
+        What::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
+        What::DataFailed { error } => format!("-- no data connection: {error}"),
+        What::DataClosed(end) => format!("-- data connection {}", ended(end)),
+        What::Connected { .. } => "-- connected".into(),
+        What::ConnectFailed { error } => format!("-- no connection: {error}"),
+        What::TlsEstablished(facts) => format!(
+            "-- {}{}{}",
+            facts.version,
+            if facts.data {
+                " on the data connection"
+            } else {
+                ""
+            },
+            if facts.resumed { ", resumed" } else { "" }
+        ),
+        What::TlsFailed { data, error } => format!(
+            "-- TLS handshake failed{}: {error}",
+            if *data { " on the data connection" } else { "" }
+        ),
+        What::TlsEnded { clean: true } => "-- in clear again".into(),
+        What::TlsEnded { clean: false } => "-- in clear again, without close_notify".into(),
+        What::Closed(end) => format!("-- {}", ended(end)),
+        What::Silence { awaited, .. } => format!("-- {}", silence(*awaited)),
+        What::Observed { fact, .. } => format!("-- {fact}"),
+    };
+    vec![label + &what]
+}
+
+/// A control connection's octets, line by line. What is no whole line shows its octets.
+fn control<'a>(who: &'a str, octets: &[u8]) -> impl Iterator<Item = String> + use<'a> {
+    let mut shown = Vec::new();
+    let mut rest = octets;
+    while !rest.is_empty() {
+        let (line, behind) = match memchr::memmem::find(rest, b"\r\n") {
+            Some(end) => (&rest[..end], &rest[end + 2..]),
+            None => (rest, &[][..]),
+        };
+        shown.push(readable(line));
+        rest = behind;
+    }
+    if !octets.ends_with(b"\r\n")
+        && let Some(last) = shown.last_mut()
+    {
+        last.push_str(" (no line end)");
+    }
+    shown.into_iter().map(move |line| format!("{who}{line}"))
+}
+
+/// Escaped, but for text in other languages.
+fn readable(octets: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_ascii() || character.is_control() {
+                let mut buffer = [0; 4];
+                text.push_str(&escape(character.encode_utf8(&mut buffer).as_bytes()));
+            } else {
+                text.push(character);
+            }
+        }
+        text.push_str(&escape(chunk.invalid()));
+    }
+    text
+}
+
+fn without_secret(octets: &[u8]) -> Vec<u8> {
+    static SECRET: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
+        regex::bytes::Regex::new(r"(?im-u)^((?:PASS|ACCT|ADAT) )[^\r\n]+").expect("it is tested")
+    });
+    SECRET
+        .replace_all(octets, &b"${1}<secret>"[..])
+        .into_owned()
+}
+
+fn data(octets: &[u8]) -> String {
+    if octets.len() <= SHOWN_DATA {
+        return readable(octets);
+    }
+    let digest: String = Sha256::digest(octets)
+        .iter()
+        .take(8)
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
+    format!("{} octets, sha256 {digest}…", octets.len())
+}
+
+fn mode_word(mode: DataMode) -> &'static str {
+    match mode {
+        DataMode::Pasv => "PASV",
+        DataMode::Epsv => "EPSV",
+        DataMode::Port => "PORT",
+        DataMode::Eprt => "EPRT",
+    }
+}
+
+fn ended(end: &End) -> String {
+    let by = match end.by {
+        Side::Us => "by the client",
+        Side::Server => "by the server",
+    };
+    match end.how {
+        Manner::Clean => format!("closed {by}"),
+        Manner::NoCloseNotify => format!("closed {by} without close_notify"),
+        Manner::Reset => format!("reset {by}"),
+    }
+}
+
+fn silence(awaited: Awaited) -> &'static str {
+    match awaited {
+        Awaited::Reply => "no reply",
+        Awaited::Nothing => "silence",
+        Awaited::Data => "no more data, and no end",
+        Awaited::DataConnection => "no data connection came",
+        Awaited::Close => "still open",
+        Awaited::Handshake => "no handshake",
+    }
+}
+
+/// What changes from run to run, and what stands for it. The order matters: what is more particular comes first.
+static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
+    let patterns: [(String, &str); 14] = [
+        (r"(?i)(PORT )\d+(?:,\d+){5}".into(), "${1}<host-port>"),
+        (r"\b\d+(?:,\d+){5}\b".into(), "<host-port>"),
+        (
+            r"\|([12])\|[0-9a-fA-F:.]+\|\d+\|".into(),
+            "|${1}|<address>|<port>|",
+        ),
+        (r"\((.)(.)(.)\d+(.)\)".into(), "(${1}${2}${3}<port>${4})"),
+        (
+            r"(?i)\b(modify|create)=\d{14}(?:\.\d+)?".into(),
+            "${1}=<time>",
+        ),
+        (r"(?i)\bunique=[^; ]+".into(), "unique=<unique>"),
+        (r"\b\d{14}(?:\.\d+)?\b".into(), "<time>"),
+        (
+            r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?Z?".into(),
+            "<time>",
+        ),
+        (
+            format!(r"\b{month} [ \d]\d  ?(?:\d\d:\d\d|\d{{4}})\b"),
+            "<date>",
+        ),
+        (r"\b\d\d:\d\d:\d\d(?:\.\d+)?\b".into(), "<time>"),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}:\d+\b".into(), "<address>"),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}\b".into(), "<address>"),
+        (
+            r"\[[0-9a-fA-F:]*::[0-9a-fA-F:]*\](?::\d+)?".into(),
+            "<address>",
+        ),
+        (r"(?i)\b(pid|port) \d+\b".into(), "${1} <number>"),
+    ];
+    let compiled = patterns.into_iter().map(|(pattern, stands)| {
+        (
+            Regex::new(&pattern).expect("a test compiles every pattern"),
+            stands,
+        )
+    });
+    compiled.collect()
+});
+
+fn stable(line: &str, transcript: &Transcript) -> String {
+    let mut line = line.to_owned();
+    // The whole path first, so that its last name alone is only what is left.
+    if let Some(directory) = transcript.variables.get("dir").filter(|dir| dir.len() > 1) {
+        line = line.replace(directory.as_str(), "<dir>");
+        let name = directory.rsplit('/').next().unwrap_or_default();
+        if name.len() > 3 {
+            line = line.replace(name, "<dir>");
+        }
+    }
+    if let Some(password) = transcript
+        .variables
+        .get("password")
+        .filter(|it| it.len() > 3)
+        && !transcript
+            .variables
+            .get("user")
+            .is_some_and(|user| user == password)
+    {
+        line = line.replace(password.as_str(), "<secret>");
+    }
+    for (pattern, stands) in CHANGING.iter() {
+        line = pattern
+            .replace_all(&line, |found: &Captures<'_>| {
+                let mut text = String::new();
+                found.expand(stands, &mut text);
+                text
+            })
+            .into_owned();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::TlsFacts;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn event(connection: Connection, what: What) -> Event {
+        Event {
+            at: 17,
+            connection,
+            line: 1,
+            what,
+        }
+    }
+
+    fn redacted(what: What) -> String {
+        let variables = [("dir", "/home/ftpspec-x-0001"), ("password", "hunter2")];
+        let variables = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let transcript = Transcript {
+            events: vec![event(Connection::main(), what)],
+            variables: variables.collect(),
+            ..Transcript::default()
+        };
+        redact(&transcript)
+    }
+
+    fn received(text: &str) -> What {
+        What::Received {
+            octets: format!("{text}\r\n").into(),
+        }
+    }
+
+    #[rstest]
+    #[case(
+        "227 Entering Passive Mode (127,0,0,1,200,13).",
+        "227 Entering Passive Mode (<host-port>)."
+    )]
+    #[case("229 Extended (|||51213|)", "229 Extended (|||<port>|)")]
+    #[case("213 20240102030405.678", "213 <time>")]
+    #[case("257 \"/home/ftpspec-x-0001/a\" made", "257 \"<dir>/a\" made")]
+    #[case("250 ftpspec-x-0001 removed", "250 <dir> removed")]
+    #[case(
+        "250-x\r\n type=file;modify=20240102030405;unique=a1; b\r\n250 End",
+        "250-x\nS:  type=file;modify=<time>;unique=<unique>; b\nS: 250 End"
+    )]
+    #[case(
+        "211 from 192.168.0.1:2000 at 10:11:12",
+        "211 from <address> at <time>"
+    )]
+    #[case("213-rw 1 a 3 Jan  2 2024 f", "213-rw 1 a 3 <date> f")]
+    #[case("230 hello hunter2", "230 hello <secret>")]
+    #[case("257 \"/grüße\"", "257 \"/grüße\"")]
+    #[case("200 1,2,3", "200 1,2,3")]
+    fn what_changes_from_run_to_run_is_replaced(#[case] reply: &str, #[case] expected: &str) {
+        assert_eq!(redacted(received(reply)), format!("S: {expected}\n"));
+    }
+
+    #[rstest]
+    #[case("PASS top secret\r\n", "C: PASS <secret>\n")]
+    #[case("pass x\r\nNOOP\r\n", "C: pass <secret>\nC: NOOP\n")]
+    #[case("PORT 127,0,0,1,4,5\r\n", "C: PORT <host-port>\n")]
+    #[case("EPRT |2|::1|5000|\r\n", "C: EPRT |2|<address>|<port>|\n")]
+    #[case("NOOP\n", "C: NOOP\\n (no line end)\n")]
+    fn what_we_send_is_shown_without_secrets(#[case] sent: &str, #[case] expected: &str) {
+        assert_eq!(
+            redacted(What::Sent {
+                octets: sent.into()
+            }),
+            expected
+        );
+    }
+
+    #[test]
+    fn data_is_shown_or_summed_up() {
+        assert_eq!(
+            redacted(What::DataSent {
+                octets: b"a\r\n".to_vec()
+            }),
+            "D> a\\r\\n\n"
+        );
+        let long = redacted(What::DataReceived {
+            octets: vec![b'x'; 100],
+        });
+        assert!(
+            long.starts_with("D< 100 octets, sha256 ") && long.len() < 60,
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn tls_is_a_version_and_no_cipher_suite() {
+        let suite = "TLS13_AES_256_GCM_SHA384".into();
+        let facts = TlsFacts {
+            data: true,
+            version: "TLS 1.3".into(),
+            suite,
+            resumed: true,
+        };
+        let shown = redacted(What::TlsEstablished(facts));
+        assert_eq!(shown, "-- TLS 1.3 on the data connection, resumed\n");
+    }
+
+    #[test]
+    fn other_connections_have_a_label_and_the_runner_s_own_is_left_out() {
+        let noop = || What::Sent {
+            octets: b"NOOP\r\n".to_vec(),
+        };
+        let events = vec![
+            event(Connection("B".into()), noop()),
+            event(Connection::runner(), noop()),
+        ];
+        assert_eq!(
+            redact(&Transcript {
+                events,
+                ..Transcript::default()
+            }),
+            "B C: NOOP\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_can_be_shown(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
+            for what in [
+                What::Sent { octets: octets.clone() },
+                What::Received { octets: octets.clone() },
+                What::DataReceived { octets: octets.clone() },
+            ] {
+                let shown = redacted(what);
+                prop_assert!(!shown.contains('\r') && !shown.contains('\0'));
+            }
+        }
+    }
 }

@@ -2,6 +2,12 @@
 //!
 //! Requirement level and outcome are two facts; [`Outcome`] is what is shown.
 
+mod conclude;
+mod judges;
+
+pub use conclude::{Evidence, conclude};
+pub use judges::{JudgeTally, JudgeVerdict, Located};
+
 use crate::scenario::{Connection, Level, ScenarioId};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +134,7 @@ impl Stop {
 }
 
 /// The verdict on one scenario in one variant.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Which scenario.
     pub scenario: ScenarioIdText,

@@ -54,6 +54,14 @@ pub fn expectation(scenario: &Scenario, stop: Option<&Stop>, context: &Context<'
     if last == u32::MAX && scenario.about.barrier {
         walk.barrier();
     }
+    // The player could not go on, so something did not hold, even if no rule here says what.
+    if last != u32::MAX
+        && walk.judgement.findings.is_empty()
+        && let Some(step) = scenario.steps.iter().find(|step| step.line == last)
+    {
+        let events = walk.at(&step.connection, step.line);
+        walk.broken(&Here { step, events }, "");
+    }
     walk.judgement
 }
 

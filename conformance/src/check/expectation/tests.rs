@@ -152,6 +152,15 @@ fn steps_behind_the_one_that_stopped_the_player_are_not_judged() {
 }
 
 #[test]
+fn where_the_player_could_not_go_on_something_does_not_hold() {
+    let stop = Stop::TimedOut { line: 1 + OFFSET };
+    let transcript = played(&["0:S: 220 x", "1:C: NOOP", "silence"]);
+    let findings = judged("> NOOP\n< 200", Some(&stop), &transcript).findings;
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].observed, "no reply within 5000 ms");
+}
+
+#[test]
 fn what_stopped_before_the_first_step_is_no_finding_of_the_scenario() {
     let transcript = played(&["0:S: 220 x", "silence"]);
     for stop in [
