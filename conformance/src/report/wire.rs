@@ -1,74 +1,50 @@
 //! The wire around a finding, as lines a person reads.
 
-use crate::transcript::{Event, Transcript, What, escape};
+use crate::transcript::{Transcript, lines};
 
-/// Control events shown before the one a finding points to.
+/// Lines shown before those of the event a finding points to.
 const BEFORE: usize = 7;
-/// Octets shown of one line.
+/// Lines shown of that event, the first and the last of them.
+const MOST: usize = 12;
+/// Characters shown of one line.
 const WIDTH: usize = 160;
 
-/// The lines of the dialogue up to `event`, on the same control connection; passwords hidden.
+/// The dialogue up to `event` on the same control connection, or up to its end if there is no such event; passwords are
+/// left out.
 #[must_use]
 pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
-    let Some(at) = transcript.events.get(event).or(transcript.events.last()) else {
+    let events = &transcript.events;
+    let Some(last) = events.len().checked_sub(1).map(|last| last.min(event)) else {
         return Vec::new();
     };
-    let end = (event + 1).min(transcript.events.len());
-    let mut lines: Vec<String> = transcript.events[..end]
-        .iter()
-        .filter(|other| other.connection == at.connection)
-        .flat_map(lines)
-        .collect();
-    let cut = lines.len().saturating_sub(BEFORE + 1);
-    lines.drain(..cut);
+    let own = events[..last].iter().filter(|other| other.connection == events[last].connection);
+    // From the end backwards, so that a long dialogue costs nothing.
+    let mut before: Vec<String> = Vec::new();
+    for event in own.rev() {
+        before.extend(lines(event).into_iter().rev());
+        if before.len() >= BEFORE {
+            break;
+        }
+    }
+    before.truncate(BEFORE);
+    before.reverse();
+    before.extend(cut(lines(&events[last])));
+    before.into_iter().map(shortened).collect()
+}
+
+/// A long reply without its middle.
+fn cut(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > MOST {
+        let left_out = lines.len() - (MOST - 1);
+        lines.splice(MOST - 2..MOST - 2 + left_out, [format!("-- {left_out} lines left out")]);
+    }
     lines
 }
 
-fn lines(event: &Event) -> Vec<String> {
-    match &event.what {
-        What::Sent { octets } => split(octets).map(|line| format!("C: {}", hidden(&line))).collect(),
-        What::Received { octets } => split(octets).map(|line| format!("S: {line}")).collect(),
-        What::DataReceived { octets } => vec![format!("D< {}", content(octets))],
-        What::DataSent { octets } => vec![format!("D> {}", content(octets))],
-        What::TlsEstablished(facts) => {
-            let which = if facts.data { "data" } else { "control" };
-            vec![format!("-- {} on the {which} connection", facts.version)]
-        }
-        What::TlsFailed { error, .. } => vec![format!("-- no TLS: {error}")],
-        What::TlsEnded { .. } => vec!["-- in clear again".into()],
-        What::Closed(end) => vec![format!("-- control connection ended by {:?} ({:?})", end.by, end.how)],
-        What::DataClosed(end) => vec![format!("-- data connection ended by {:?} ({:?})", end.by, end.how)],
-        What::Silence { waited_ms, awaited } => vec![format!("-- {waited_ms} ms without {awaited:?}")],
-        What::DataFailed { error } => vec![format!("-- no data connection: {error}")],
-        What::ConnectFailed { error } => vec![format!("-- no connection: {error}")],
-        What::Observed { fact, .. } => vec![format!("-- {fact}")],
-        What::Connected { .. } | What::DataListening { .. } | What::DataOpened { .. } => Vec::new(),
-    }
-}
-
-/// The lines of octets without their line ends, everything unprintable escaped.
-fn split(octets: &[u8]) -> impl Iterator<Item = String> {
-    octets.split_inclusive(|octet| *octet == b'\n').map(|line| {
-        let line = line.strip_suffix(b"\r\n").unwrap_or(line);
-        shortened(&escape(line))
-    })
-}
-
-fn content(octets: &[u8]) -> String {
-    format!("{} octets: {}", octets.len(), shortened(&escape(&octets[..octets.len().min(WIDTH)])))
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &text[..cut]),
-        None => text.to_owned(),
-    }
-}
-
-fn hidden(line: &str) -> String {
-    match line.get(..5) {
-        Some(verb) if verb.eq_ignore_ascii_case("PASS ") => format!("{verb}***"),
-        _ => line.to_owned(),
+fn shortened(line: String) -> String {
+    match line.char_indices().nth(WIDTH) {
+        Some((cut, _)) => format!("{} …", &line[..cut]),
+        None => line,
     }
 }
 
@@ -76,6 +52,7 @@ fn hidden(line: &str) -> String {
 mod tests {
     use super::*;
     use crate::scenario::Connection;
+    use crate::transcript::{Event, What};
 
     fn transcript(whats: Vec<What>) -> Transcript {
         let event = |what| Event { at: 0, connection: Connection::main(), line: 1, what };
@@ -85,7 +62,7 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         let sent = What::Sent { octets: b"pass hunter2\r\n".to_vec() };
-        assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass ***"]);
+        assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
     }
 
     #[test]
@@ -98,7 +75,26 @@ mod tests {
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
         let said = What::Received { octets: b"200 Okay.\r\n".to_vec() };
-        assert_eq!(excerpt(&transcript(vec![said]), 99), ["S: 200 Okay."]);
+        for event in [99, usize::MAX] {
+            assert_eq!(excerpt(&transcript(vec![said.clone()]), event), ["S: 200 Okay."]);
+        }
         assert!(excerpt(&Transcript::default(), 0).is_empty());
+    }
+
+    #[test]
+    fn a_long_reply_loses_its_middle() {
+        let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
+        let said = What::Received { octets: lines.into() };
+        let shown = excerpt(&transcript(vec![said]), 0);
+        assert_eq!(shown.len(), MOST);
+        assert_eq!(shown[9], "S: 211-9");
+        assert_eq!(shown[10], "-- 19 lines left out");
+        assert_eq!(shown[11], "S: 211-29");
+    }
+
+    #[test]
+    fn a_long_line_is_shortened() {
+        let said = What::Received { octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat() };
+        assert_eq!(excerpt(&transcript(vec![said]), 0)[0].chars().count(), WIDTH + 2);
     }
 }
