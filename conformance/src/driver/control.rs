@@ -16,6 +16,9 @@ use crate::transcript::{Awaited, End, Manner, Reply, ReplyReader, Side, What};
 
 /// A reply may be this long; FEAT and HELP of real servers stay far below.
 const REPLY_LIMIT: usize = 1 << 20;
+/// How much longer a reply to PASS may take: RFC 2577 §5 asks servers to wait before they refuse a password, and some
+/// wait longer each time.
+const AFTER_PASS: Duration = Duration::from_secs(10);
 /// So many commands may wait for their completion before the oldest is forgotten.
 const PENDING_LIMIT: usize = 256;
 /// Long enough between two segments that the peer's TCP hands them up one by one.
@@ -184,7 +187,10 @@ impl Control {
     /// # Errors
     /// When none comes in time, the connection ends first, or the reply has no end.
     pub async fn hear(&mut self) -> Result<Reply, Fault> {
-        let patience = self.timeouts.reply;
+        let mut patience = self.timeouts.reply;
+        if self.pending.front().is_some_and(|line| line.starts_with("PASS")) {
+            patience += AFTER_PASS;
+        }
         let deadline = Instant::now() + patience;
         loop {
             if let Some(reply) = self.take_reply() {
