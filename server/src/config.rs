@@ -93,8 +93,8 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Listens at `address`; may be called again. Port 0 is any free port. Without a call: 127.0.0.1, and the same port of
-    /// ::1 where the host has it.
+    /// Listens at `address`; may be called again. Port 0 is any free port. Without a call to this or to
+    /// [`bind_implicit`](Self::bind_implicit): 127.0.0.1, and the same port of ::1 where the host has it.
     #[must_use]
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.addresses.push(address);

@@ -12,4 +12,4 @@ pub use ascii::{AsciiDecoder, AsciiEncoder};
 pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;
-pub(crate) use transfer::{Patience, Route, carry, open};
+pub(crate) use transfer::{Patience, Progress, Route, carry, open};

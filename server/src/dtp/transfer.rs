@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -35,6 +35,29 @@ pub(crate) struct Opened {
 enum Flow {
     Out(Source),
     In(Sink),
+}
+
+/// How far a transfer is, for those who watch it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    moved: AtomicU64,
+    committing: AtomicBool,
+}
+
+impl Progress {
+    /// Octets over the data connection so far.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything has come and is being made the file: too late to abort.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.committing.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, octets: usize) {
+        self.moved.fetch_add(octets as u64, Ordering::Relaxed);
+    }
 }
 
 /// How long a client may keep us waiting.
@@ -113,7 +136,7 @@ pub(crate) async fn carry(
     route: Route,
     tls: Option<Arc<ServerConfig>>,
     patience: Patience,
-    moved: Arc<AtomicU64>,
+    progress: Arc<Progress>,
 ) -> TransferEnd {
     let connected = match route {
         Route::Passive(port) => {
@@ -130,12 +153,12 @@ pub(crate) async fn carry(
         Err(why) => return why.into(),
     };
     let outcome = match opened.flow {
-        Flow::Out(source) => send(&mut stream, source, patience.stall, &moved).await,
-        Flow::In(sink) => receive(&mut stream, sink, patience.stall, &moved).await,
+        Flow::Out(source) => send(&mut stream, source, patience.stall, &progress).await,
+        Flow::In(sink) => receive(&mut stream, sink, patience.stall, &progress).await,
     };
     match outcome {
         Ok(()) => TransferEnd::Complete {
-            octets: moved.load(Ordering::Relaxed),
+            octets: progress.moved(),
         },
         Err(Broken::Connection) => TransferEnd::ConnectionLost,
         Err(Broken::Storage(error)) => {
@@ -154,7 +177,7 @@ async fn send(
     stream: &mut DataStream,
     mut source: Source,
     stall: Duration,
-    moved: &AtomicU64,
+    progress: &Progress,
 ) -> Result<(), Broken> {
     loop {
         let mut pieces: VecDeque<Bytes> = source.next().await.map_err(Broken::Storage)?.into();
@@ -166,7 +189,7 @@ async fn send(
             if octets == 0 {
                 return Err(Broken::Connection);
             }
-            moved.fetch_add(octets as u64, Ordering::Relaxed);
+            progress.add(octets);
             advance(&mut pieces, octets);
         }
     }
@@ -200,7 +223,7 @@ async fn receive(
     stream: &mut DataStream,
     mut sink: Sink,
     stall: Duration,
-    moved: &AtomicU64,
+    progress: &Progress,
 ) -> Result<(), Broken> {
     let (mut size, largest) = BUFFERS;
     let mut buffer = BytesMut::with_capacity(size);
@@ -210,7 +233,7 @@ async fn receive(
         if octets == 0 {
             break;
         }
-        moved.fetch_add(octets as u64, Ordering::Relaxed);
+        progress.add(octets);
         if buffer.len() == buffer.capacity() {
             size = (size * 4).min(largest);
             let full = std::mem::replace(&mut buffer, BytesMut::with_capacity(size));
@@ -224,6 +247,7 @@ async fn receive(
         buffer.freeze()
     };
     sink.write(rest).await.map_err(Broken::Storage)?;
+    progress.committing.store(true, Ordering::Relaxed);
     sink.commit().await.map_err(Broken::Storage)?;
     // The file is there; a client that does not wait for our end of the connection has lost nothing.
     let _ = in_time(stall, stream.shutdown()).await;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,10 +16,12 @@ use super::record_gate::RecordGate;
 use super::running::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls::ConnectionTls;
-use crate::dtp::{PassivePort, Patience, Route, carry, open};
+use crate::dtp::{PassivePort, Patience, Progress, Route, carry, open};
 use crate::pi::{
-    Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
+    Content, Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer,
+    TransferEnd, Work,
 };
+use crate::storage::VirtualPath;
 use crate::wire::{Completion, ControlEvent, LineReader, Reply};
 
 /// How long a client may take to close after we have, and what it may still send.
@@ -313,8 +314,8 @@ impl Connection {
     ) -> Result<(), End> {
         let number = self.seat.number;
         let wanted = &question.about;
-        let content = &wanted.content;
-        tracing::debug!(connection = number, ?content, "a transfer begins");
+        let (what, path) = described(&wanted.content);
+        tracing::debug!(connection = number, what, ?path, "a transfer begins");
         let (end, abort) = match open(wanted).await {
             Err(error) => {
                 self.drop_data_port();
@@ -336,10 +337,10 @@ impl Connection {
                     handshake: limits.handshake,
                     stall: limits.data_stall,
                 };
-                let moved = Arc::new(AtomicU64::new(0));
+                let progress = Arc::new(Progress::default());
                 let tls = self.data_tls(wanted.protected);
-                let carrying = carry(opened, route, tls, patience, Arc::clone(&moved));
-                self.listen_during(Box::pin(carrying), &moved).await?
+                let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
+                self.listen_during(Box::pin(carrying), &progress).await?
             }
         };
         tracing::info!(connection = number, ?end, "a transfer ended");
@@ -362,7 +363,7 @@ impl Connection {
     async fn listen_during(
         &mut self,
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
-        moved: &AtomicU64,
+        progress: &Progress,
     ) -> Result<(TransferEnd, Option<Completion>), End> {
         // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
         let mut commands_first = false;
@@ -374,11 +375,14 @@ impl Connection {
                 let Some(event) = self.reader.next_event() else {
                     break;
                 };
-                self.session
-                    .transfer_progress(moved.load(Ordering::Relaxed));
+                self.session.transfer_progress(progress.moved());
                 match self.session.during_transfer(&event) {
                     Meanwhile::Reply(completion) => completion.0.encode(&mut self.replies),
                     Meanwhile::Queue => self.queue.push_back(event),
+                    // A file must not appear after 426 was said.
+                    Meanwhile::Abort(completion) if progress.is_committing() => {
+                        return Ok((carrying.await, Some(completion)));
+                    }
                     Meanwhile::Abort(completion) => {
                         return Ok((TransferEnd::Aborted, Some(completion)));
                     }
@@ -388,9 +392,7 @@ impl Connection {
                 && self.replies.len() < limits.queued_replies;
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
-                if !self.replies.is_empty()
-                    && let Poll::Ready(Err(_)) = self.stream.poll_send(cx, &mut self.replies)
-                {
+                if let Poll::Ready(Err(_)) = self.stream.poll_send(cx, &mut self.replies) {
                     return Poll::Ready(Err(End::Lost));
                 }
                 for commands in [commands_first, !commands_first] {
@@ -430,6 +432,10 @@ impl Connection {
                 std::future::poll_fn(|cx| self.stream.poll_send(cx, replies)).await?;
             }
             let mut stream = self.stream.finish().await?;
+            if end == End::Stopped {
+                // Idle clients have nothing underway, and whoever stops the server should not wait for them.
+                return Ok(());
+            }
             let mut scrap = vec![0; 4096];
             let mut drained = 0;
             while drained < PARTING.1 {
@@ -442,6 +448,16 @@ impl Connection {
         };
         // Whatever fails here, there is nobody left to tell.
         let _ = timeout(PARTING.0, parting).await;
+    }
+}
+
+/// A transfer for the log.
+fn described(content: &Content) -> (&'static str, &VirtualPath) {
+    match content {
+        Content::Retrieve { at, .. } => ("retrieve", &at.path),
+        Content::Store { at, .. } => ("store", &at.path),
+        Content::StoreUnique { at } => ("store unique", &at.path),
+        Content::List(listing) => ("list", &listing.at.path),
     }
 }
 

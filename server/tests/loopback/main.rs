@@ -1,6 +1,7 @@
 //! The server over real sockets: what only sockets can show.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod blocking;
 mod client;
 mod hostile;
 mod protected;
@@ -8,10 +9,11 @@ mod protected;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ftpspec_server::storage::MemFs;
+use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
 use ftpspec_server::{Builder, Limits, Running, Server, Tls};
 use rustls::version::{TLS12, TLS13};
 
+use blocking::Blocking;
 use client::{Client, Data, Wire, connector};
 
 fn builder() -> Builder {
@@ -101,6 +103,78 @@ async fn files_travel_over_ipv4_and_ipv6_active_and_passive_in_the_clear() {
         }
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn files_travel_from_and_to_a_storage_that_blocks() {
+    let storage = Blocking(MemFs::new());
+    let server = builder().storage(storage).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let large: Vec<u8> = content().repeat(20);
+    client.upload("STOR large", &large, false).await;
+    assert_eq!(client.download("RETR large", false).await, large);
+    client.expect("DELE large", "250").await;
+    carry_everything(client, false).await;
+}
+
+#[tokio::test]
+async fn a_full_storage_ends_an_upload_and_the_client_gets_to_read_it() {
+    let full = MemFs::new().with_quota(100_000);
+    for blocking in [false, true] {
+        let builder = if blocking {
+            builder().storage(Blocking(full.clone()))
+        } else {
+            builder().storage(full.clone())
+        };
+        let server = builder.start().await.unwrap();
+        let mut client = logged_in(&server).await;
+        let data = client.passive().await;
+        client.expect("STOR file", "150").await;
+        let mut data = client.establish(data).await;
+        data.write(&content()).await;
+        data.end().await;
+        let reply = client.reply().await;
+        assert!(
+            reply.starts_with("452") || reply.starts_with("552"),
+            "{reply}"
+        );
+        // An orderly end, not a reset.
+        assert_eq!(data.read_to_end().await, b"");
+        client.expect("SIZE file", "550").await;
+    }
+}
+
+#[tokio::test]
+async fn a_listing_is_sent_in_pieces_whatever_its_length() {
+    const FILES: usize = 5_000;
+    let files = MemFs::new();
+    let directory = VirtualPath::root().join(b"d").unwrap();
+    files.make_directory(&directory).unwrap();
+    for number in 0..FILES {
+        let name = format!("a-name-of-forty-octets-or-so-{number:011}");
+        let path = directory.join(name.as_bytes()).unwrap();
+        files
+            .open_write(&path, OpenWrite::CreateNew)
+            .unwrap()
+            .commit()
+            .unwrap();
+    }
+    let server = builder().storage(files).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    for command in ["NLST d", "LIST d", "MLSD d"] {
+        let listing = String::from_utf8(client.download(command, false).await).unwrap();
+        let names = listing
+            .lines()
+            .filter(|line| line.contains("a-name"))
+            .count();
+        assert_eq!(names, FILES, "{command}");
+    }
+    let found = client.download("NLST d/*-0000000123?", false).await;
+    assert_eq!(found.split(|octet| *octet == b'\n').count(), 11);
+    // What NLST gives, RETR takes.
+    let first = String::from_utf8(found).unwrap();
+    let first = first.lines().next().unwrap();
+    assert_eq!(client.download(&format!("RETR {first}"), false).await, b"");
 }
 
 #[tokio::test]
