@@ -170,10 +170,7 @@ impl DataPort {
         let mut sent = 0;
         let fate = loop {
             if sent == octets.len() {
-                break match timeout(patience, wire.flush()).await {
-                    Ok(flushed) => Some(flushed),
-                    Err(_) => None,
-                };
+                break timeout(patience, wire.flush()).await.ok();
             }
             match timeout(patience, wire.write(&octets[sent..])).await {
                 Ok(Ok(0)) => break Some(Err(io::ErrorKind::WriteZero.into())),

@@ -9,13 +9,15 @@
 //! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
 //! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
 
+mod listing;
 mod plan;
 mod play;
 mod player;
 mod run;
 mod session;
+mod steps;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod user;

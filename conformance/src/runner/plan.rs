@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
-use crate::scenario::{DataMode, DriverKind, Scenario};
+use crate::scenario::{Action, DataMode, DriverKind, Scenario, UserStep};
 use crate::target::{Target, TargetFacts};
 
 /// What is wished for, beyond the scenarios themselves.
@@ -72,6 +72,11 @@ pub fn plan(
             let wanted = (selection.variants.is_empty() || selection.variants.contains(&variant))
                 && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver));
             if !wanted {
+                continue;
+            }
+            if variant.ipv6 && speaks_of_ipv4(scenario) {
+                let reason = "it says PASV or PORT, which know IPv4 only".into();
+                skip(variant.to_string(), reason);
                 continue;
             }
             match not_offered(variant, target, facts) {
@@ -189,9 +194,22 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     }
 }
 
+/// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
+fn speaks_of_ipv4(scenario: &Scenario) -> bool {
+    let needs_ipv6 = scenario.about.needs.iter().any(|need| need == "ipv6");
+    !needs_ipv6
+        && scenario.steps.iter().any(|step| match &step.action {
+            Action::Send(line) => {
+                let verb = line.split_whitespace().next().unwrap_or_default();
+                verb.eq_ignore_ascii_case("PASV") || verb.eq_ignore_ascii_case("PORT")
+            }
+            Action::Data(Some(DataMode::Pasv | DataMode::Port)) => true,
+            _ => false,
+        })
+}
+
 /// Whether a scenario may change what the server stores.
 fn writes(scenario: &Scenario) -> bool {
-    use crate::scenario::{Action, UserStep};
     const WRITING: &[&str] = &[
         "STOR", "STOU", "APPE", "DELE", "RMD", "XRMD", "MKD", "XMKD", "RNFR", "RNTO", "MFMT",
         "MFCT", "MFF", "SITE", "ALLO",
@@ -216,4 +234,152 @@ fn writes(scenario: &Scenario) -> bool {
         ),
         _ => false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::testing::job;
+
+    fn target(addresses: &[&str]) -> Target {
+        let addresses = addresses
+            .iter()
+            .map(|text| text.parse().expect("an address"))
+            .collect();
+        Target::at("localhost", addresses)
+    }
+
+    fn facts() -> TargetFacts {
+        TargetFacts {
+            auth_tls: true,
+            epsv: true,
+            eprt: true,
+            ..TargetFacts::default()
+        }
+    }
+
+    fn planned(
+        front: &str,
+        selection: &Selection,
+        target: &Target,
+        facts: &TargetFacts,
+    ) -> Vec<String> {
+        let scenario = job("pasv", front, "> NOOP\n< 200").scenario;
+        let plan = plan(&[scenario], selection, target, facts);
+        plan.jobs
+            .iter()
+            .map(|job| job.variant.to_string())
+            .collect()
+    }
+
+    const V4: &[&str] = &["127.0.0.1:21"];
+    const BOTH: &[&str] = &["127.0.0.1:21", "[::1]:21"];
+
+    #[test]
+    fn without_axes_there_is_one_variant_of_the_family_at_hand() {
+        let usual = Selection::default();
+        assert_eq!(planned("", &usual, &target(V4), &facts()), ["pasv"]);
+        assert_eq!(planned("", &usual, &target(BOTH), &facts()), ["pasv"]);
+        assert_eq!(
+            planned("", &usual, &target(&["[::1]:21"]), &facts()),
+            ["epsv ipv6"]
+        );
+        assert_eq!(
+            planned("needs = [\"ipv6\"]", &usual, &target(BOTH), &facts()),
+            ["epsv ipv6"]
+        );
+        assert!(planned("needs = [\"ipv6\"]", &usual, &target(V4), &facts()).is_empty());
+    }
+
+    #[test]
+    fn the_axes_are_data_modes_in_clear_and_one_protected_variant() {
+        let axes = "axes = [\"data\", \"tls\"]";
+        let usual = Selection::default();
+        let all = ["pasv", "epsv", "port", "eprt", "epsv tls"];
+        assert_eq!(planned(axes, &usual, &target(V4), &facts()), all);
+        let no_tls = TargetFacts {
+            auth_tls: false,
+            ..facts()
+        };
+        assert_eq!(planned(axes, &usual, &target(V4), &no_tls), all[..4]);
+        let old = TargetFacts {
+            epsv: false,
+            eprt: false,
+            ..facts()
+        };
+        assert_eq!(planned(axes, &usual, &target(V4), &old), ["pasv", "port"]);
+    }
+
+    #[test]
+    fn every_combination_is_planned_when_asked_for() {
+        let full = Selection {
+            full: true,
+            ..Selection::default()
+        };
+        let axes = "axes = [\"data\", \"tls\"]";
+        let variants = planned(axes, &full, &target(BOTH), &facts());
+        assert_eq!(variants.len(), (4 + 2) * 3, "{variants:?}");
+        assert!(variants.contains(&"eprt tls-control ipv6".to_owned()));
+    }
+
+    #[test]
+    fn a_target_that_begins_with_tls_is_never_spoken_to_in_clear() {
+        let mut implicit = target(V4);
+        implicit.tls = crate::target::TlsMode::Implicit;
+        let axes = "axes = [\"data\", \"tls\"]";
+        let variants = planned(axes, &Selection::default(), &implicit, &facts());
+        assert_eq!(
+            variants,
+            [
+                "pasv implicit",
+                "epsv implicit",
+                "port implicit",
+                "eprt implicit"
+            ]
+        );
+    }
+
+    #[test]
+    fn suppaftp_plays_only_what_it_can() {
+        let front = "axes = [\"data\"]\ndrivers = [\"suppaftp\"]";
+        let scenario = job("suppaftp", front, "@mkdir a").scenario;
+        let plan = plan(&[scenario], &Selection::default(), &target(V4), &facts());
+        let variants: Vec<_> = plan
+            .jobs
+            .iter()
+            .map(|job| job.variant.to_string())
+            .collect();
+        assert_eq!(variants, ["suppaftp", "suppaftp epsv", "suppaftp port"]);
+    }
+
+    #[test]
+    fn what_is_not_played_is_told_with_its_reason() {
+        let usual = Selection::default();
+        let security = job("pasv", "profile = \"security\"", "> NOOP\n< 200").scenario;
+        let writing = job("pasv", "", "> DELE a\n< 250").scenario;
+        let mut read_only = target(V4);
+        read_only.writable = false;
+        let told = plan(&[security.clone(), writing], &usual, &read_only, &facts());
+        assert!(told.jobs.is_empty());
+        let reasons: Vec<_> = told
+            .skipped
+            .iter()
+            .map(|skipped| skipped.reason.as_str())
+            .collect();
+        assert_eq!(
+            reasons,
+            [
+                "only in the profile security",
+                "the target is not to be written to"
+            ]
+        );
+        let asked = Selection {
+            profiles: vec!["security".into()],
+            ..usual
+        };
+        assert_eq!(
+            plan(&[security], &asked, &target(V4), &facts()).jobs.len(),
+            1
+        );
+    }
 }

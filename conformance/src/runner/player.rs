@@ -4,18 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::Session;
-use super::user;
-use super::workshop::{Fetched, Workshop};
+use super::workshop::Workshop;
 use super::{Job, Protection, Stop, Variant};
-use crate::driver::{
-    Client, Fault, Recorder, Setback, Suppaftp, Timeouts, Told, Wish, eprt_argument, port_argument,
-};
-use crate::scenario::{
-    Action, Connection, Content, DataMode, DriverKind, Expect, Given, Match, Octets, Step,
-    Variables, matches,
-};
+use crate::driver::{Client, Fault, Recorder, Setback, Suppaftp, Timeouts};
+use crate::scenario::{Action, Connection, Content, DriverKind, Given, Variables};
 use crate::target::Target;
-use crate::transcript::{Reply, What};
+use crate::transcript::What;
 
 /// The hands of one job: its connections and what the dialogue has learnt.
 #[derive(Debug)]
@@ -23,10 +17,10 @@ pub(super) struct Player {
     job: Job,
     target: Arc<Target>,
     timeouts: Timeouts,
-    recorder: Recorder,
-    variables: Variables,
-    sessions: BTreeMap<Connection, Session>,
-    suppaftp: Option<Suppaftp>,
+    pub(super) recorder: Recorder,
+    pub(super) variables: Variables,
+    pub(super) sessions: BTreeMap<Connection, Session>,
+    pub(super) suppaftp: Option<Suppaftp>,
     workshop: Option<Workshop>,
 }
 
@@ -101,7 +95,7 @@ impl Player {
         self.workshop.take()
     }
 
-    fn variant(&self) -> Variant {
+    pub(super) fn variant(&self) -> Variant {
         self.job.variant
     }
 
@@ -137,7 +131,7 @@ impl Player {
         Ok(())
     }
 
-    fn workshop(&mut self) -> Result<&mut Workshop, Stop> {
+    pub(super) fn workshop(&mut self) -> Result<&mut Workshop, Stop> {
         self.workshop
             .as_mut()
             .ok_or_else(|| Stop::Prerequisite("the target is not to be written to".into()))
@@ -207,14 +201,14 @@ impl Player {
     }
 
     /// A further connection of the dialogue; the target is not gone because it will not have that one.
-    async fn one_more(&self, name: &Connection, line: u32) -> Result<Session, Stop> {
+    pub(super) async fn one_more(&self, name: &Connection, line: u32) -> Result<Session, Stop> {
         self.connect(name.clone()).await.map_err(|stop| match stop {
             Stop::TargetGone(_) => Stop::Mismatch { line },
             other => other,
         })
     }
 
-    async fn log_in(&mut self, name: &Connection) -> Result<(), Stop> {
+    pub(super) async fn log_in(&mut self, name: &Connection) -> Result<(), Stop> {
         let enter = self
             .workshop
             .as_ref()
@@ -253,272 +247,21 @@ impl Player {
         Ok(())
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Stop> {
-        let name = &step.connection;
-        match &step.action {
-            Action::Given(_) => Ok(()),
-            Action::Open => {
-                let session = self.one_more(name, step.line).await?;
-                self.sessions.insert(name.clone(), session);
-                Ok(())
-            }
-            Action::Login => {
-                if !self.sessions.contains_key(name) {
-                    let session = self.one_more(name, step.line).await?;
-                    self.sessions.insert(name.clone(), session);
-                }
-                self.log_in(name).await
-            }
-            Action::Expect(expect) => {
-                let reply = self.session(name)?.hear().await;
-                let reply = reply.map_err(|fault| stop(fault, step.line))?;
-                self.compare(expect, &reply, step.line)
-            }
-            Action::Stored(file, content) => self.stored(file, content).await,
-            Action::Missing(file) => self.missing(file).await,
-            Action::User {
-                step: wanted,
-                fails,
-            } => {
-                let wish = Wish::new(wanted, *fails, &self.variables)
-                    .map_err(|_| Stop::Mismatch { line: step.line })?;
-                self.user_step(name, &wish, step.line).await
-            }
-            Action::Listen => self.listen(name, step.line).await,
-            action => self.act(name, action, step.line).await,
-        }
-    }
-
-    /// The statements that only need the one session.
-    async fn act(&mut self, name: &Connection, action: &Action, line: u32) -> Result<(), Stop> {
-        let mode = self.variant().data;
-        let prepared = self.prepared(action, line)?;
-        let session = self.session(name)?;
-        let control = &mut session.control;
-        let done = match action {
-            Action::Send(_) | Action::Octets(_) => control.send(&prepared).await,
-            Action::Silent(duration) => control.silent(*duration).await,
-            Action::Closed => control.until_closed().await,
-            Action::Alive => match session.exchange("NOOP").await {
-                Ok(reply) if reply.code / 100 == 2 => Ok(()),
-                Ok(_) => Err(Fault::Broken),
-                Err(fault) => Err(fault),
-            },
-            // The data connection stays: whether the server ends it is what such a scenario asks.
-            Action::Drop => {
-                session.control.close().await;
-                Ok(())
-            }
-            // A handshake that fails ends the dialogue either way.
-            Action::Tls(version) | Action::TlsOrEnd(version) => control.handshake(*version).await,
-            Action::Plain => control.back_to_clear().await,
-            Action::Data(named) => match session.prepare(named.unwrap_or(mode)).await {
-                Ok(reply) if reply.code / 100 == 2 => Ok(()),
-                Ok(_) => Err(Fault::Broken),
-                Err(fault) => Err(fault),
-            },
-            Action::Connect => session.connect_passive().await,
-            Action::Refused => session.passive_is_refused().await,
-            Action::Handshake => session.data_ready().await.map(|_| ()),
-            Action::SendData(_) => send_data(session, &prepared, true).await,
-            Action::WriteData(_) => send_data(session, &prepared, false).await,
-            // What came is compared by whoever judges; the dialogue goes on.
-            Action::Receive(_) | Action::DataEnds => receive(session, None).await,
-            Action::Read(count) => receive(session, Some(*count)).await,
-            Action::CloseData => {
-                session.data.cut().await;
-                Ok(())
-            }
-            Action::ResetData => {
-                session.data.reset();
-                Ok(())
-            }
-            Action::NoData => match session.data.no_data().await {
-                // Written down; nothing that follows depends on it.
-                Err(Fault::Broken | Fault::TimedOut) => Ok(()),
-                other => other,
-            },
-            Action::Given(_)
-            | Action::Open
-            | Action::Login
-            | Action::Expect(_)
-            | Action::Stored(..)
-            | Action::Missing(_)
-            | Action::User { .. }
-            | Action::Listen => Err(Fault::Trouble("a statement in the wrong place".into())),
-        };
-        done.map_err(|fault| stop(fault, line))
-    }
-
-    /// The octets a statement sends, cut into segments.
-    fn prepared(&self, action: &Action, line: u32) -> Result<Vec<Vec<u8>>, Stop> {
-        // A variable without a value was to be captured by a reply that did not fit, which is told there.
-        let unknown = |_| Stop::Mismatch { line };
-        let octets = |content: &Content| self.octets(content).map_err(unknown);
-        Ok(match action {
-            Action::Send(text) => {
-                let mut octets = self
-                    .variables
-                    .expand(text)
-                    .map_err(|_| Stop::Mismatch { line })?;
-                octets.push_str("\r\n");
-                vec![octets.into_bytes()]
-            }
-            Action::Octets(Octets::Raw(content))
-            | Action::SendData(content)
-            | Action::WriteData(content) => vec![octets(content)?],
-            Action::Octets(Octets::Segments(contents)) => {
-                contents.iter().map(octets).collect::<Result<_, _>>()?
-            }
-            Action::Octets(Octets::Bytewise(content)) => octets(content)?
-                .into_iter()
-                .map(|octet| vec![octet])
-                .collect(),
-            _ => vec![],
-        })
-    }
-
-    /// A reply of another class than any expected one cannot be gone on with; everything else is the judge's.
-    fn compare(&mut self, expect: &Expect, reply: &Reply, line: u32) -> Result<(), Stop> {
-        if matches(expect, reply, &mut self.variables) != Match::WrongCode {
-            return Ok(());
-        }
-        // Just as legal, but nothing is left to be played.
-        if expect
-            .ends
-            .as_ref()
-            .is_some_and(|(_, codes)| codes.matches(reply.code))
-        {
-            return Err(Stop::Mismatch { line });
-        }
-        let class = u8::try_from(reply.code / 100).unwrap_or(0);
-        let fits = expect
-            .codes
-            .0
-            .iter()
-            .any(|code| code.0[0].is_none_or(|it| it == class));
-        if fits {
-            Ok(())
-        } else {
-            Err(Stop::Mismatch { line })
-        }
-    }
-
-    async fn listen(&mut self, name: &Connection, line: u32) -> Result<(), Stop> {
-        let mode = match self.variant().data {
-            DataMode::Port | DataMode::Pasv => DataMode::Port,
-            DataMode::Eprt | DataMode::Epsv => DataMode::Eprt,
-        };
-        let session = self.session(name)?;
-        let own = session.control.local();
-        let local = session
-            .data
-            .listen(mode, own)
-            .await
-            .map_err(|fault| stop(fault, line))?;
-        self.variables
-            .set("family", if local.is_ipv4() { "1" } else { "2" });
-        self.variables
-            .set("address", local.ip().to_canonical().to_string());
-        self.variables.set("port", local.port().to_string());
-        self.variables.set("eprt", eprt_argument(local));
-        if let Some(hostport) = port_argument(local) {
-            self.variables.set("hostport", hostport);
-        }
-        Ok(())
-    }
-
-    async fn stored(&mut self, name: &str, content: &Content) -> Result<(), Stop> {
-        let (name, wanted) = (self.expand(name)?, self.octets(content)?);
-        let (fact, octets, ok) = match self.workshop()?.fetch(&name).await? {
-            Fetched::Octets(octets) => {
-                let ok = octets == wanted;
-                (
-                    format!("@stored {name}: {} octets", octets.len()),
-                    octets,
-                    ok,
-                )
-            }
-            Fetched::Refused(reply) => (
-                format!("@stored {name}: refused: {}", reply.code),
-                vec![],
-                false,
-            ),
-        };
-        self.recorder
-            .record(&Connection::runner(), What::Observed { fact, octets, ok });
-        Ok(())
-    }
-
-    async fn missing(&mut self, name: &str) -> Result<(), Stop> {
-        let name = self.expand(name)?;
-        let ok = self.workshop()?.is_missing(&name).await?;
-        let fact = format!(
-            "@missing {name}: {}",
-            if ok { "is missing" } else { "is there" }
-        );
-        self.recorder.record(
-            &Connection::runner(),
-            What::Observed {
-                fact,
-                octets: vec![],
-                ok,
-            },
-        );
-        Ok(())
-    }
-
-    async fn user_step(&mut self, name: &Connection, wish: &Wish, line: u32) -> Result<(), Stop> {
-        let mode = self.variant().data;
-        let told = match &mut self.suppaftp {
-            Some(client) => client.say(wish).await,
-            None => user::say(self.session(name)?, mode, wish).await,
-        };
-        let told = match told {
-            Ok(told) => told,
-            Err(fault) => {
-                let fact = format!("{}: could not be done", wish.shown);
-                let what = What::Observed {
-                    fact,
-                    octets: vec![],
-                    ok: false,
-                };
-                self.recorder.record(name, what);
-                return Err(stop(fault, line));
-            }
-        };
-        let (ok, fact) = wish.weigh(&told);
-        let refused = matches!(told, Told::Refused(_));
-        let octets = if let Told::Done(octets) = told {
-            octets
-        } else {
-            vec![]
-        };
-        self.recorder
-            .record(name, What::Observed { fact, octets, ok });
-        // Other octets than wished can be gone on with; what was not done is missing later.
-        if ok || refused == wish.fails {
-            Ok(())
-        } else {
-            Err(Stop::Mismatch { line })
-        }
-    }
-
-    fn session(&mut self, name: &Connection) -> Result<&mut Session, Stop> {
+    pub(super) fn session(&mut self, name: &Connection) -> Result<&mut Session, Stop> {
         let line = self.recorder.line();
         self.sessions
             .get_mut(name)
             .ok_or_else(|| Stop::Trouble(format!("line {line}: connection {name} is not open")))
     }
 
-    fn expand(&self, text: &str) -> Result<String, Stop> {
+    pub(super) fn expand(&self, text: &str) -> Result<String, Stop> {
         let line = self.recorder.line();
         self.variables
             .expand(text)
             .map_err(|_| Stop::Mismatch { line })
     }
 
-    fn octets(&self, content: &Content) -> Result<Vec<u8>, Stop> {
+    pub(super) fn octets(&self, content: &Content) -> Result<Vec<u8>, Stop> {
         let line = self.recorder.line();
         content
             .octets(&self.variables)
@@ -526,26 +269,8 @@ impl Player {
     }
 }
 
-async fn send_data(session: &mut Session, octets: &[Vec<u8>], end: bool) -> Result<(), Fault> {
-    let data = session.data_ready().await?;
-    for octets in octets {
-        data.write(octets).await?;
-    }
-    if end {
-        data.close().await;
-    }
-    Ok(())
-}
-
-async fn receive(session: &mut Session, count: Option<u64>) -> Result<(), Fault> {
-    let data = session.data_ready().await?;
-    match count {
-        Some(count) => data.read_exactly(count).await.map(|_| ()),
-        None => data.read_to_end().await.map(|_| ()),
-    }
-}
-
-fn stop(fault: Fault, line: u32) -> Stop {
+/// Why the dialogue stops at a fault.
+pub(super) fn stop(fault: Fault, line: u32) -> Stop {
     match fault {
         Fault::TimedOut => Stop::TimedOut { line },
         Fault::Ended => Stop::ConnectionLost { line },

@@ -87,7 +87,7 @@ impl Fake {
 }
 
 /// A scenario with this front matter besides the required, to be played in this variant.
-pub(super) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
+pub(crate) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
     let text = format!(
         "+++\ntitle = \"t\"\ncites = [\"RFC 959 §4.2\"]\ncovers = [\"x\"]\nlevel = \"must\"\n{front}\n+++\n{dialogue}\n"
     );
@@ -100,10 +100,10 @@ pub(super) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
 }
 
 /// The line of the scenario on which the dialogue begins.
-pub(super) const FIRST: u32 = 8;
+pub(crate) const FIRST: u32 = 8;
 
 /// Little patience, and names that stay the same.
-pub(super) fn manner() -> Manner {
+pub(crate) fn manner() -> Manner {
     let short = Duration::from_millis(400);
     let timeouts = Timeouts {
         connect: short,

@@ -59,3 +59,122 @@ impl Embedded {
         self.running.stop().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::driver::Timeouts;
+    use crate::runner::testing::{FIRST, job, manner};
+    use crate::runner::{Job, Played, play};
+    use crate::scenario::Connection;
+    use crate::target::probe;
+    use crate::transcript::{End, Manner as How, Side, What};
+
+    async fn played(server: &Embedded, job: Job) -> Played {
+        let mut patient = manner();
+        patient.timeouts = Timeouts::default();
+        play(job, server.target(), &patient).await
+    }
+
+    #[tokio::test]
+    async fn it_offers_what_a_reference_has_to() {
+        let server = Embedded::start().await.unwrap();
+        let facts = probe(server.target(), Timeouts::default()).await;
+        assert_eq!(facts.trouble, None);
+        assert!(facts.auth_tls && facts.epsv && facts.eprt);
+        assert!(facts.features.unwrap().contains(&"REST STREAM".to_owned()));
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn private_data_connections_resume_the_session_of_the_control_connection() {
+        let server = Embedded::start().await.unwrap();
+        let dialogue =
+            "@given a pattern(100000)\n@data\n> RETR a\n< 150\n@receive pattern(100000)\n< 226";
+        for variant in ["pasv tls", "epsv tls", "port tls", "eprt tls"] {
+            let played = played(&server, job(variant, "", dialogue)).await;
+            assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
+            let events = played.transcript.events;
+            let own: Vec<_> = events
+                .iter()
+                .filter(|event| event.connection == Connection::main())
+                .collect();
+            assert!(own.iter().any(|event| matches!(&event.what,
+                What::TlsEstablished(facts) if facts.data && facts.resumed)));
+            assert!(own.iter().any(|event| matches!(
+                &event.what,
+                What::DataClosed(End {
+                    by: Side::Server,
+                    how: How::Clean
+                })
+            )));
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn after_ccc_the_dialogue_goes_on_in_clear() {
+        let server = Embedded::start().await.unwrap();
+        let dialogue = "> CCC\n< 200\n@plain\n> NOOP\n< 200";
+        let played = played(&server, job("pasv tls", "", dialogue)).await;
+        assert_eq!(played.stop, None, "{:#?}", played.transcript);
+        let ended =
+            |event: &&crate::transcript::Event| event.what == What::TlsEnded { clean: true };
+        assert_eq!(
+            played.transcript.events.iter().find(ended).unwrap().line,
+            FIRST + 2
+        );
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn user_steps_come_to_the_same_with_every_driver() {
+        let server = Embedded::start().await.unwrap();
+        let front = "drivers = [\"raw\", \"suppaftp\"]";
+        let dialogue = "@put a \"0123\"\n@append a \"45\"\n@get a \"012345\"\n@resume a 4 \"45\"\n@size a 6\n\
+            @mkdir d\n@fails @mkdir d\n@rename a d/b\n@names d\n@cwd d\n@list b\n@delete b\n@fails @get b *";
+        let dialogue = dialogue.replace(" *", " \"\"");
+        for variant in [
+            "pasv",
+            "epsv tls",
+            "suppaftp",
+            "suppaftp epsv",
+            "suppaftp port",
+            "suppaftp tls",
+        ] {
+            let played = played(&server, job(variant, front, &dialogue)).await;
+            assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
+            let observed: Vec<_> = (played.transcript.events.iter())
+                .filter(|event| event.line > 0)
+                .filter_map(|event| match &event.what {
+                    What::Observed { ok, .. } => Some(*ok),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(observed, [true; 13], "{variant}");
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn the_same_job_gives_the_same_events_again() {
+        let server = Embedded::start().await.unwrap();
+        let dialogue =
+            "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive \"1\"\n< 226\n> MKD b\n< 257";
+        let mut runs = Vec::new();
+        for _ in 0..2 {
+            let played = played(&server, job("epsv tls", "", dialogue)).await;
+            let shape: Vec<_> = (played.transcript.events.iter())
+                .map(|event| {
+                    let what = std::mem::discriminant(&event.what);
+                    (event.connection.clone(), event.line, what)
+                })
+                .collect();
+            runs.push((played.transcript.variables, shape));
+        }
+        assert_eq!(runs[0], runs[1]);
+        server.stop().await;
+    }
+}

@@ -1,0 +1,105 @@
+//! Listings as servers write them, as far as clean-up has to read them.
+
+/// An entry of a listing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) name: Vec<u8>,
+    pub(super) is_directory: bool,
+}
+
+/// Whether a name of a listing is one that a command can take and that leads nowhere else.
+pub(super) fn is_plain_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..")
+        && !name
+            .iter()
+            .any(|octet| matches!(octet, b'/' | b'\\' | b'\n' | 0))
+}
+
+/// `facts SP pathname` (RFC 3659 §7.2).
+pub(super) fn mlsd_entry(line: &[u8]) -> Option<Entry> {
+    let space = line.iter().position(|octet| *octet == b' ')?;
+    let facts = String::from_utf8_lossy(&line[..space]).to_ascii_lowercase();
+    let kind = facts.split(';').find_map(|fact| fact.strip_prefix("type="));
+    if matches!(kind, Some("cdir" | "pdir")) {
+        return None;
+    }
+    Some(Entry {
+        name: line[space + 1..].to_vec(),
+        is_directory: kind == Some("dir"),
+    })
+}
+
+/// A line as `ls -l` writes it, which is what servers do though no RFC says so.
+pub(super) fn list_entry(line: &[u8]) -> Option<Entry> {
+    let kind = line.first()?;
+    if !matches!(kind, b'-' | b'd' | b'l') {
+        return None;
+    }
+    let mut rest = line;
+    for field in 0..8 {
+        let end = rest.iter().position(|octet| *octet == b' ')?;
+        let next = rest[end..].iter().position(|octet| *octet != b' ')?;
+        // A name may begin with spaces, so only one parts it from the fields.
+        rest = &rest[end + if field == 7 { 1 } else { next }..];
+    }
+    let arrow = rest
+        .windows(4)
+        .position(|part| part == b" -> ")
+        .filter(|_| *kind == b'l');
+    let name = arrow.map_or(rest, |arrow| &rest[..arrow]);
+    Some(Entry {
+        name: name.to_vec(),
+        is_directory: *kind == b'd',
+    })
+}
+
+/// A bare name. What it is stays unknown, so nothing below it is touched.
+pub(super) fn nlst_entry(line: &[u8]) -> Option<Entry> {
+    Some(Entry {
+        name: line.to_vec(),
+        is_directory: false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, is_directory: bool) -> Option<Entry> {
+        Some(Entry {
+            name: name.into(),
+            is_directory,
+        })
+    }
+
+    #[test]
+    fn a_listing_says_what_is_a_directory() {
+        assert_eq!(mlsd_entry(b"Type=dir;Modify=2; a b"), entry("a b", true));
+        assert_eq!(
+            mlsd_entry(b"type=OS.unix=slink:/etc; link"),
+            entry("link", false)
+        );
+        assert_eq!(mlsd_entry(b"type=pdir; .."), None);
+        assert_eq!(
+            list_entry(b"drwxr-xr-x   2 ftp ftp   0 Jan  1 10:00 a b"),
+            entry("a b", true)
+        );
+        assert_eq!(
+            list_entry(b"lrwxrwxrwx   1 ftp ftp   4 Jan  1 10:00 link -> /etc"),
+            entry("link", false)
+        );
+        assert_eq!(
+            list_entry(b"-rw-r--r--   1 ftp ftp   4 Jan  1 10:00  a "),
+            entry(" a ", false)
+        );
+        assert_eq!(list_entry(b"total 12"), None);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_never_removed() {
+        for name in ["", ".", "..", "../x", "/etc", "a/b", "a\\b", "a\nb", "a\0"] {
+            assert!(!is_plain_name(name.as_bytes()), "{name:?}");
+        }
+        assert!(is_plain_name(b"..."));
+    }
+}
