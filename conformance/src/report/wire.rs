@@ -17,7 +17,9 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     let Some(last) = events.len().checked_sub(1).map(|last| last.min(event)) else {
         return Vec::new();
     };
-    let own = events[..last].iter().filter(|other| other.connection == events[last].connection);
+    let own = events[..last]
+        .iter()
+        .filter(|other| other.connection == events[last].connection);
     // From the end backwards, so that a long dialogue costs nothing.
     let mut before: Vec<String> = Vec::new();
     for event in own.rev() {
@@ -36,7 +38,10 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
 fn cut(mut lines: Vec<String>) -> Vec<String> {
     if lines.len() > MOST {
         let left_out = lines.len() - (MOST - 1);
-        lines.splice(MOST - 2..MOST - 2 + left_out, [format!("-- {left_out} lines left out")]);
+        lines.splice(
+            MOST - 2..MOST - 2 + left_out,
+            [format!("-- {left_out} lines left out")],
+        );
     }
     lines
 }
@@ -55,28 +60,45 @@ mod tests {
     use crate::transcript::{Event, What};
 
     fn transcript(whats: Vec<What>) -> Transcript {
-        let event = |what| Event { at: 0, connection: Connection::main(), line: 1, what };
-        Transcript { events: whats.into_iter().map(event).collect(), ..Transcript::default() }
+        let event = |what| Event {
+            at: 0,
+            connection: Connection::main(),
+            line: 1,
+            what,
+        };
+        Transcript {
+            events: whats.into_iter().map(event).collect(),
+            ..Transcript::default()
+        }
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let sent = What::Sent { octets: b"pass hunter2\r\n".to_vec() };
+        let sent = What::Sent {
+            octets: b"pass hunter2\r\n".to_vec(),
+        };
         assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
     }
 
     #[test]
     fn only_the_lines_just_before_are_shown() {
-        let noop = || What::Sent { octets: b"NOOP\r\n".to_vec() };
+        let noop = || What::Sent {
+            octets: b"NOOP\r\n".to_vec(),
+        };
         let shown = excerpt(&transcript((0..50).map(|_| noop()).collect()), 40);
         assert_eq!(shown.len(), BEFORE + 1);
     }
 
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
-        let said = What::Received { octets: b"200 Okay.\r\n".to_vec() };
+        let said = What::Received {
+            octets: b"200 Okay.\r\n".to_vec(),
+        };
         for event in [99, usize::MAX] {
-            assert_eq!(excerpt(&transcript(vec![said.clone()]), event), ["S: 200 Okay."]);
+            assert_eq!(
+                excerpt(&transcript(vec![said.clone()]), event),
+                ["S: 200 Okay."]
+            );
         }
         assert!(excerpt(&Transcript::default(), 0).is_empty());
     }
@@ -84,7 +106,9 @@ mod tests {
     #[test]
     fn a_long_reply_loses_its_middle() {
         let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
-        let said = What::Received { octets: lines.into() };
+        let said = What::Received {
+            octets: lines.into(),
+        };
         let shown = excerpt(&transcript(vec![said]), 0);
         assert_eq!(shown.len(), MOST);
         assert_eq!(shown[9], "S: 211-9");
@@ -94,7 +118,12 @@ mod tests {
 
     #[test]
     fn a_long_line_is_shortened() {
-        let said = What::Received { octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat() };
-        assert_eq!(excerpt(&transcript(vec![said]), 0)[0].chars().count(), WIDTH + 2);
+        let said = What::Received {
+            octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat(),
+        };
+        assert_eq!(
+            excerpt(&transcript(vec![said]), 0)[0].chars().count(),
+            WIDTH + 2
+        );
     }
 }
