@@ -4,7 +4,7 @@
 //! except that STAT and ABOR may be answered while a transfer goes on (RFC 959 §4.1.3).
 
 use super::reply::telnet;
-use super::{Reply, ReplyReader, Transcript, What};
+use super::{Awaited, Reply, ReplyReader, Transcript, What};
 use crate::scenario::Connection;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,8 +45,8 @@ pub struct Exchange {
     pub sent: usize,
     /// Preliminary replies and the completion, with the index of the event each came in.
     pub replies: Vec<(usize, Reply)>,
-    /// Whether the line was not what RFC 959 §5.3 calls a command line (bare LF, NUL, over-long …), so that
-    /// nobody can say how many replies it gets.
+    /// Whether nobody can say which replies belong to it: the line was not what RFC 959 §5.3 calls a command line
+    /// (bare LF, NUL, over-long …), or a reply was given up before and may still have come.
     pub irregular: bool,
 }
 
@@ -151,6 +151,8 @@ struct Pairing {
     began: (u32, usize),
     /// The last event in which octets came.
     received: usize,
+    /// A reply did not come in time, so that later ones may belong to earlier commands.
+    adrift: bool,
     /// AUTH was answered 234, and no handshake has ended well since.
     handshake_due: bool,
 }
@@ -168,6 +170,7 @@ impl Pairing {
             unsent: Vec::new(),
             began: (0, 0),
             received: 0,
+            adrift: false,
             handshake_due: false,
         }
     }
@@ -176,6 +179,7 @@ impl Pairing {
         match what {
             What::Connected { .. } => {
                 self.end();
+                self.adrift = false;
                 self.begin(None, line, index, false);
             }
             What::Sent { octets } => self.sent(index, line, octets),
@@ -195,8 +199,16 @@ impl Pairing {
                 self.handshake_due = false;
             }
             What::TlsEnded { .. } | What::Closed(_) => self.end(),
-            // Who waited in vain begins anew.
-            What::Silence { .. } => self.give_up(),
+            What::Silence { awaited, .. } => {
+                // Who waited in vain begins anew. The reply may still come, and then nobody can say to what.
+                self.give_up();
+                self.adrift |= *awaited == Awaited::Reply && !self.waiting.is_empty();
+                if self.adrift {
+                    for exchange in &self.waiting {
+                        self.conversation.exchanges[*exchange].irregular = true;
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -217,7 +229,8 @@ impl Pairing {
 
     fn command_line(&mut self, raw: &[u8], line: u32, index: usize) {
         let text = without_telnet(raw);
-        let irregular = text.is_empty()
+        let irregular = self.adrift
+            || text.is_empty()
             || text.len() > LONG_COMMAND
             || text.iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n'));
         self.begin(Some(Command::of_line(&text)), line, index, irregular);
@@ -419,6 +432,29 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(shown(&played(dialogue)), expected);
+    }
+
+    #[test]
+    fn after_a_reply_that_did_not_come_in_time_nothing_is_certain() {
+        let mut transcript = played(&["S: 220 hi", "C: NOOP"]);
+        let late = played(&["S: 200 late", "C: PWD", "S: 257 x"]).events;
+        let what = What::Silence {
+            waited_ms: 5,
+            awaited: Awaited::Reply,
+        };
+        let silence = Event {
+            what,
+            ..transcript.events[0].clone()
+        };
+        transcript.events.push(silence);
+        transcript.events.extend(late.into_iter().skip(1));
+        let conversations = Conversation::all(&transcript);
+        let whole: Vec<bool> = conversations[0]
+            .exchanges
+            .iter()
+            .map(Exchange::is_whole)
+            .collect();
+        assert_eq!(whole, [true, false, false]);
     }
 
     #[test]
