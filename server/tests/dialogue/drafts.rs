@@ -1,0 +1,81 @@
+//! MFMT, HASH, COMB, AVBL and CLNT.
+
+use super::logged_in;
+
+#[test]
+fn mfmt_sets_the_modification_time() {
+    logged_in(
+        "C: mfmt 20020717210715 a / S: 213 Modify=20020717210715; a\\r\\n / C: MDTM a / S: 213 20020717210715\\r\\n
+         C: MFMT 20020717210715.5 d/f / S: 213 Modify=20020717210715.500; d/f\\r\\n / C: MDTM d/f / S: 213 20020717210715.500",
+    );
+}
+
+#[test]
+fn mfmt_refuses_dates_that_never_were_and_files_that_are_not() {
+    logged_in(
+        "C: MFMT 20010229000000 a / S: 501 / C: MFMT a / S: 501 / C: MFMT 20020717210715 / S: 501 / C: MFMT 20020717210715  / S: 501
+         C: MFMT 20020717210715 nosuch / S: 550 / C: MFMT / S: 501",
+    );
+}
+
+#[test]
+fn hash_tells_algorithm_range_digest_and_name() {
+    logged_in(
+        "C: HASH a / S: 213 SHA-256 0-9 84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882 a\\r\\n
+         C: OPTS HASH MD5 / S: 200 MD5 / C: CWD d / S: 250 / C: HASH ../a / S: 213 MD5 0-9 781e5e245d69b566979b86e28d23f2c7 ../a\\r\\n
+         C: OPTS HASH CRC32 / S: 200 CRC32 / C: HASH /empty / S: 213 CRC32 0-0 00000000 /empty\\r\\n",
+    );
+}
+
+#[test]
+fn hash_does_not_mind_the_type() {
+    logged_in(
+        "C: TYPE A / S: 200 / C: OPTS HASH SHA-1 / S: 200 SHA-1 / C: HASH text / S: 213 SHA-1 0-7 ",
+    );
+}
+
+#[test]
+fn hash_of_directories_and_nothing_is_refused() {
+    logged_in("C: HASH d / S: 553 / C: HASH nosuch / S: 550 / C: HASH / S: 501");
+}
+
+#[test]
+fn an_unknown_algorithm_leaves_the_selection() {
+    logged_in(
+        "C: OPTS HASH md5 / S: 200 MD5 / C: OPTS HASH CRC-37 / S: 501 / C: OPTS HASH / S: 200 MD5\\r\\n / C: OPTS HASH a b / S: 501",
+    );
+}
+
+#[test]
+fn comb_appends_and_removes() {
+    logged_in(
+        "C: COMB \"t t\" a \"d/f\" / S: 250 / F: /t t = 0123456789f / C: MLST a / S: 550 / C: MLST d/f / S: 550",
+    );
+    logged_in("C: COMB a d/f / S: 250 / F: /a = 0123456789f");
+}
+
+#[test]
+fn comb_refuses_to_name_a_file_twice() {
+    logged_in(
+        "C: COMB a a / S: 501 / C: COMB a ./a / S: 501 / C: COMB t a a / S: 501 / C: COMB t a d/../a / S: 501 / F: /a = 0123456789",
+    );
+}
+
+#[test]
+fn comb_needs_a_target_and_sources_that_are_there() {
+    logged_in(
+        "C: COMB / S: 501 / C: COMB t / S: 501 / C: COMB \"t a / S: 501 / C: COMB t nosuch / S: 550 / C: MLST t / S: 550",
+    );
+}
+
+#[test]
+fn avbl_is_of_directories() {
+    logged_in(
+        "C: AVBL / S: 213 4096\\r\\n / C: AVBL d / S: 213 / C: AVBL a / S: 550 / C: AVBL nosuch / S: 550",
+    );
+}
+
+#[test]
+fn a_client_may_tell_its_name() {
+    super::dialogue("C: CLNT NcFTP 3.2.6 linux / S: 200 / C: CLNT / S: 501");
+}

@@ -1,0 +1,63 @@
+//! The server-PI by dialogue: what it is told and what it says, by document. No socket is opened.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod clients;
+mod drafts;
+mod every_verb;
+mod laws;
+mod rfc1123;
+mod rfc2389;
+mod rfc2428;
+mod rfc3659;
+mod rfc4217;
+mod rfc959;
+mod rfc959_transfers;
+mod world;
+
+use ftpspec_server::pi::{Link, Setup, TlsPolicy};
+use ftpspec_server::wire::VerbSet;
+use world::World;
+
+/// Plays a script on a session in the clear, with TLS at hand; see [`World::play`].
+#[track_caller]
+fn dialogue(script: &str) {
+    World::new(setup(), link()).play(script);
+}
+
+/// Plays a script behind a login.
+#[track_caller]
+fn logged_in(script: &str) {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play(script);
+}
+
+const LOGIN: &str = "C: USER test / S: 331 / C: PASS secret / S: 230";
+const READER: &str = "C: USER reader / S: 331 / C: PASS secret / S: 230";
+
+fn setup() -> Setup {
+    Setup {
+        greeting: "Hello.".into(),
+        host: "test.example".into(),
+        tls: TlsPolicy::Explicit,
+        disabled: VerbSet::EMPTY,
+        failed_logins: 3,
+        allow_ccc: true,
+    }
+}
+
+fn link() -> Link {
+    Link {
+        local: "192.0.2.1:21".parse().unwrap(),
+        peer: "192.0.2.7:50000".parse().unwrap(),
+        protected: false,
+    }
+}
+
+fn link_v6() -> Link {
+    Link {
+        local: "[2001:db8::1]:21".parse().unwrap(),
+        peer: "[2001:db8::7]:50000".parse().unwrap(),
+        protected: false,
+    }
+}

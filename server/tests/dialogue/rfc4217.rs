@@ -1,0 +1,181 @@
+//! RFC 2228 and RFC 4217: AUTH, PBSZ, PROT and CCC.
+
+use super::world::World;
+use super::{LOGIN, dialogue, link, setup};
+use ftpspec_server::pi::{Control, Link, Setup, TlsPolicy};
+
+const TLS: &str = "C: AUTH TLS / S: 234";
+const RETR: &str = "C: PASV / S: 227 / C: RETR a / S: 150 / S: 226";
+
+fn implicit() -> World {
+    let setup = Setup {
+        tls: TlsPolicy::Implicit,
+        ..setup()
+    };
+    let link = Link {
+        protected: true,
+        ..link()
+    };
+    World::new(setup, link)
+}
+
+fn protected(world: &World) -> Option<bool> {
+    world.transfer.map(|(_, protected, _)| protected)
+}
+
+#[test]
+fn auth_tls_is_234_and_then_the_handshake() {
+    let mut world = World::new(setup(), link());
+    world.play("C: auth tls / S: 234");
+    assert_eq!(world.control, Some(Control::StartTls));
+    dialogue(
+        "C: AUTH TLS-C / S: 234 / C: STAT / S: 211 ~ Control connection: TLS; data connections: clear",
+    );
+    dialogue(
+        "C: AUTH TLS-P / S: 234 / C: STAT / S: 211 ~ Control connection: TLS; data connections: private",
+    );
+}
+
+#[test]
+fn other_mechanisms_are_504() {
+    dialogue(
+        "C: AUTH SSL / S: 504 / C: AUTH GSSAPI / S: 504 / C: AUTH NOSUCH / S: 504 / C: AUTH / S: 501 / C: AUTH  / S: 501",
+    );
+}
+
+#[test]
+fn tls_in_tls_is_503() {
+    dialogue(&format!("{TLS} / C: AUTH TLS / S: 503 / C: NOOP / S: 200"));
+    implicit().play("C: AUTH TLS / S: 503");
+}
+
+#[test]
+fn auth_resets_the_login_and_all_parameters() {
+    dialogue(&format!(
+        "{LOGIN} / C: TYPE I / S: 200 / C: CWD d / S: 250 / C: PASV / S: 227 / {TLS} / C: PWD / S: 530
+         {LOGIN} / C: PWD / S: 257 \"/\" / C: STAT / S: 211 ~ TYPE: ASCII / C: STAT / S: 211 ~ No data port"
+    ));
+    dialogue(&format!(
+        "C: USER test / S: 331 / {TLS} / C: PASS secret / S: 503"
+    ));
+}
+
+#[test]
+fn each_rung_stands_on_the_one_below() {
+    dialogue("C: PBSZ 0 / S: 503 / C: PROT P / S: 503");
+    dialogue(&format!(
+        "{TLS} / C: PROT P / S: 503 / C: PBSZ 0 / S: 200 PBSZ=0 / C: PROT P / S: 200 / C: PROT C / S: 200"
+    ));
+}
+
+#[test]
+fn pbsz_is_always_zero() {
+    dialogue(&format!(
+        "{TLS} / C: PBSZ x / S: 501 / C: PBSZ 4294967296 / S: 501 / C: PBSZ / S: 501 / C: PBSZ 1024 / S: 200 PBSZ=0"
+    ));
+}
+
+#[test]
+fn levels_tls_has_not_are_536_and_those_nobody_has_504() {
+    dialogue(&format!(
+        "{TLS} / C: PBSZ 0 / S: 200 / C: PROT S / S: 536 / C: PROT e / S: 536 / C: PROT X / S: 504 / C: PROT / S: 501
+         C: prot p / S: 200 / C: STAT / S: 211 ~ data connections: private"
+    ));
+}
+
+#[test]
+fn protection_is_decided_at_the_transfer() {
+    let mut world = World::new(setup(), link());
+    world.play(&format!("{TLS} / {LOGIN} / {RETR}"));
+    assert_eq!(protected(&world), Some(false));
+    world.play(
+        "C: PASV / S: 227 / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: RETR a / S: 150 / S: 226",
+    );
+    assert_eq!(protected(&world), Some(true));
+    world.play(RETR);
+    assert_eq!(protected(&world), Some(true));
+    world.play("C: PASV / S: 227 / C: PROT C / S: 200 / C: LIST / S: 150 / S: 226");
+    assert_eq!(protected(&world), Some(false));
+}
+
+#[test]
+fn a_second_pbsz_leaves_the_level() {
+    dialogue(&format!(
+        "{TLS} / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: PBSZ 0 / S: 200 / C: STAT / S: 211 ~ private"
+    ));
+}
+
+#[test]
+fn ccc_clears_the_control_connection_and_freezes_the_level() {
+    let mut world = World::new(setup(), link());
+    world.play(&format!(
+        "{TLS} / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / {LOGIN} / C: CCC / S: 200"
+    ));
+    assert_eq!(world.control, Some(Control::EndTls));
+    world.play(&format!(
+        "C: PWD / S: 257 / C: PBSZ 0 / S: 503 / C: PROT C / S: 503 / C: CCC / S: 533 / {RETR}"
+    ));
+    assert_eq!(protected(&world), Some(true));
+    world.play(&format!("{TLS} / C: PWD / S: 530"));
+}
+
+#[test]
+fn ccc_is_refused_in_the_clear_before_the_login_and_by_policy() {
+    dialogue("C: CCC / S: 533");
+    dialogue(&format!("{TLS} / C: CCC / S: 534"));
+    let setup = Setup {
+        allow_ccc: false,
+        ..setup()
+    };
+    World::new(setup, link()).play(&format!("{TLS} / {LOGIN} / C: CCC / S: 534"));
+}
+
+#[test]
+fn rein_ends_tls_behind_its_reply() {
+    let mut world = World::new(setup(), link());
+    world.play(&format!("{TLS} / {LOGIN} / C: REIN / S: 220"));
+    assert_eq!(world.control, Some(Control::EndTls));
+    world.play(&format!(
+        "C: PBSZ 0 / S: 503 / {TLS} / {LOGIN} / C: PWD / S: 257"
+    ));
+}
+
+#[test]
+fn implicit_tls_is_protected_throughout_and_stays_so() {
+    let mut world = implicit();
+    world.play(&format!("{LOGIN} / {RETR}"));
+    assert_eq!(protected(&world), Some(true));
+    world.play(&format!("C: PROT C / S: 200 / {RETR}"));
+    assert_eq!(protected(&world), Some(false));
+    world.play("C: REIN / S: 220");
+    assert_eq!(world.control, Some(Control::DropDataPort));
+    world.play(&format!("{LOGIN} / {RETR}"));
+    assert_eq!(protected(&world), Some(true));
+}
+
+#[test]
+fn the_login_knows_whether_it_came_protected() {
+    use ftpspec_server::pi::{Session, Step, Work};
+    use ftpspec_server::wire::ControlEvent;
+    for (begin, expected) in [(None, false), (Some("AUTH TLS"), true)] {
+        let mut session = Session::new(setup().into(), link());
+        let line = |text: &str| ControlEvent::Line(text.into());
+        if let Some(begin) = begin {
+            let Step::ReplyThen(..) = session.receive(line(begin)) else {
+                panic!("AUTH is accepted");
+            };
+            session.tls_established();
+        }
+        let Step::Reply(_) = session.receive(line("USER test")) else {
+            panic!("331");
+        };
+        let Step::Ask(work) = session.receive(line("PASS secret")) else {
+            panic!("somebody must decide");
+        };
+        let Work::Authenticate(question) = *work else {
+            panic!("it is a login");
+        };
+        assert_eq!(question.about.protected, expected);
+        assert!(!format!("{question:?}").contains("secret"));
+    }
+}

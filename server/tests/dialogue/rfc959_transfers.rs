@@ -1,0 +1,159 @@
+//! RFC 959 §4.1.3: what moves, and what may be said meanwhile.
+
+use super::world::World;
+use super::{LOGIN, link, logged_in, setup};
+use ftpspec_server::pi::{Control, DataPort, Representation};
+
+#[test]
+fn a_retrieval_is_150_then_226() {
+    logged_in("C: PASV / S: 227 / C: RETR a / S: 150 / S: 226 / D: 0123456789");
+}
+
+#[test]
+fn without_a_data_port_it_is_425_but_first_comes_what_is_wrong_with_the_file() {
+    logged_in("C: RETR a / S: 425 / C: RETR nosuch / S: 550 / C: RETR d / S: 550");
+    logged_in("C: LIST / S: 425 / C: LIST nosuch / S: 450 / C: MLSD nosuch / S: 550");
+    logged_in("C: STOR a / S: 425 / C: STOU / S: 425 / C: APPE a / S: 425 / F: /a = 0123456789");
+}
+
+#[test]
+fn a_data_port_is_used_up_by_one_transfer() {
+    logged_in("C: PASV / S: 227 / C: RETR a / S: 150 / S: 226 / C: RETR a / S: 425");
+    logged_in("C: PASV / S: 227 / C: RETR nosuch / S: 550 / C: RETR a / S: 425");
+}
+
+#[test]
+fn the_last_of_port_and_pasv_counts() {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play("C: PASV / S: 227 / C: PORT 192,0,2,7,200,1 / S: 200");
+    assert_eq!(world.control, Some(Control::DropDataPort));
+    world.play("C: TYPE I / S: 200 / C: RETR a / S: 150 / S: 226");
+    let active = DataPort::Active("192.0.2.7:51201".parse().unwrap());
+    assert_eq!(world.transfer, Some((active, false, Representation::Image)));
+    world.play("C: PORT 192,0,2,7,200,1 / S: 200 / C: PASV / S: 227 / C: RETR a / S: 150 / S: 226");
+    assert_eq!(
+        world.transfer,
+        Some((DataPort::Passive, false, Representation::Image))
+    );
+}
+
+#[test]
+fn listings_keep_their_own_type_and_leave_the_other_alone() {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play("C: PASV / S: 227 / C: LIST / S: 150 / S: 226");
+    assert_eq!(
+        world.transfer.map(|(_, _, how)| how),
+        Some(Representation::Image)
+    );
+    world.play("C: PASV / S: 227 / C: RETR a / S: 150 / S: 226");
+    assert_eq!(
+        world.transfer.map(|(_, _, how)| how),
+        Some(Representation::Ascii)
+    );
+}
+
+#[test]
+fn stor_replaces_and_appe_appends() {
+    logged_in("U: xy / C: PASV / S: 227 / C: STOR a / S: 150 / S: 226 / F: /a = xy");
+    logged_in("U: xy / C: PASV / S: 227 / C: APPE a / S: 150 / S: 226 / F: /a = 0123456789xy");
+    logged_in("U: xy / C: PASV / S: 227 / C: APPE new / S: 150 / S: 226 / F: /new = xy");
+}
+
+#[test]
+fn a_name_that_cannot_be_given_is_553() {
+    logged_in(
+        "C: PASV / S: 227 / C: STOR nosuch/x / S: 553 / C: PASV / S: 227 / C: STOR d / S: 553",
+    );
+}
+
+#[test]
+fn list_and_nlst_take_directories_files_and_nothing() {
+    logged_in(
+        "C: CWD d / S: 250 / C: PASV / S: 227 / C: NLST / S: 150 / S: 226 / D: e\\r\\nf\\r\\ng.txt\\r\\n
+         C: PASV / S: 227 / C: NLST f / S: 150 / S: 226 / D: f\\r\\n
+         C: PASV / S: 227 / C: LIST f / S: 150 / S: 226 / D: -rw-r--r-- 1 ftp      ftp                 1 Nov 23 04:00 f\\r\\n
+         C: PASV / S: 227 / C: NLST e / S: 150 / S: 226 / D: ",
+    );
+}
+
+#[test]
+fn how_transfers_fail() {
+    let begin = "C: PASV / S: 227 / B: RETR a / S: 150 / E:";
+    logged_in(&format!("{begin} lost / S: 426 / C: NOOP / S: 200"));
+    logged_in(&format!("{begin} unconnected / S: 425 / C: NOOP / S: 200"));
+    logged_in(&format!("{begin} unprotected / S: 522 / C: NOOP / S: 200"));
+    logged_in(&format!("{begin} broken / S: 451 / C: NOOP / S: 200"));
+    logged_in("C: PASV / S: 227 / B: STOR x / S: 150 / E: full / S: 452 / C: NOOP / S: 200");
+}
+
+#[test]
+fn abor_ends_a_transfer_with_426_and_226() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: ABOR / S: 426 / S: 226 / C: NOOP / S: 200",
+    );
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: abor / S: 426 / S: 226 / C: RETR a / S: 425",
+    );
+}
+
+#[test]
+fn abor_with_nothing_to_end_is_226_and_closes_the_port() {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play("C: PASV / S: 227 / C: ABOR / S: 226");
+    assert_eq!(world.control, Some(Control::DropDataPort));
+    world.play("C: RETR a / S: 425");
+}
+
+#[test]
+fn stat_is_answered_during_a_transfer() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: STAT / S: 211 ~ RETR, 42 octets / M: stat / S: 211 / E: complete / S: 226
+         C: STAT / S: 211 ~ No data port",
+    );
+}
+
+#[test]
+fn everything_else_waits_for_the_end_in_order() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / N: / M: PWD / N: / M: STAT d / N: / M: XYZZ / N:
+         E: complete / S: 226 / S: 200 / S: 257 / S: 212 / S: 500",
+    );
+}
+
+#[test]
+fn what_waited_comes_after_the_replies_to_abor() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / N: / M: ABOR / S: 426 / S: 226 / S: 200",
+    );
+}
+
+#[test]
+fn quit_during_a_transfer_lets_it_finish() {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: QUIT / N: / E: complete / S: 226 / S: 221",
+    );
+    assert!(world.closed);
+}
+
+#[test]
+fn rein_and_user_during_a_transfer_let_it_finish() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: REIN / N: / E: complete / S: 226 / S: 220 / C: PWD / S: 530",
+    );
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: USER x / N: / E: complete / S: 226 / S: 331 / C: PWD / S: 530",
+    );
+}
+
+#[test]
+fn a_chain_of_queued_transfers_is_worked_off() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: PASV / N: / M: RETR d/f / N: / E: complete
+         S: 226 / S: 227 / S: 150 / S: 226 / D: f",
+    );
+}

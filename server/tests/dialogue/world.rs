@@ -1,0 +1,457 @@
+//! A world for a session: files in memory, logins decided at once, data connections that are only noted.
+
+use bytes::Bytes;
+use ftpspec_server::auth::{Authenticator, FixedUsers, Permissions};
+use ftpspec_server::pi::{
+    Content, Control, DataPort, HashOf, Hashed, Link, Listing, Meanwhile, Opening, Question,
+    Representation, Session, Setup, Step, Transfer, TransferEnd, Work,
+};
+use ftpspec_server::storage::{
+    Entry, FileKind, MemFs, OpenWrite, Storage, Times, VirtualPath, ascii_size, combine, digest,
+    read_file, write_file,
+};
+use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+type Running = Question<Transfer, TransferEnd, Completion>;
+
+/// A session and all it can ask for.
+pub(crate) struct World {
+    pub(crate) session: Session,
+    pub(crate) files: Arc<dyn Storage>,
+    users: FixedUsers,
+    listener: SocketAddr,
+    /// What was said and not yet looked at.
+    said: VecDeque<Reply>,
+    /// What the last transfer sent over the data connection, before TYPE A is applied.
+    sent: Vec<u8>,
+    /// What the next STOR gets over it.
+    received: Vec<u8>,
+    running: Option<Running>,
+    queued: VecDeque<ControlEvent>,
+    pub(crate) closed: bool,
+    /// The last change of the connections.
+    pub(crate) control: Option<Control>,
+    /// How the last transfer was asked for: port, protected, representation.
+    pub(crate) transfer: Option<(DataPort, bool, Representation)>,
+}
+
+impl World {
+    /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`, `/d/.hidden`, and the
+    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing; the password is `secret`.
+    pub(crate) fn new(setup: Setup, link: Link) -> Self {
+        let files: Arc<dyn Storage> = Arc::new(MemFs::new());
+        for directory in ["/d", "/d/e"] {
+            files.make_directory(&path(directory)).unwrap();
+        }
+        for (name, content) in [
+            ("/a", "0123456789"),
+            ("/text", "one\ntwo\n"),
+            ("/empty", ""),
+            ("/-la", "x"),
+            ("/d/f", "f"),
+            ("/d/g.txt", "g"),
+            ("/d/.hidden", "h"),
+        ] {
+            write_file(&*files, &path(name), Bytes::from(content)).unwrap();
+        }
+        let times = Times {
+            modified: parse_time_val(b"20231123040000"),
+            created: None,
+        };
+        for name in [
+            "/a",
+            "/text",
+            "/empty",
+            "/-la",
+            "/d/f",
+            "/d/g.txt",
+            "/d/.hidden",
+            "/d/e",
+            "/d",
+        ] {
+            files.set_times(&path(name), times).unwrap();
+        }
+        let nothing = Permissions {
+            read: false,
+            list: false,
+            write: false,
+            remove: false,
+            make_directory: false,
+        };
+        let users = FixedUsers::on(Arc::clone(&files))
+            .with("test", Some("secret"), Permissions::ALL)
+            .with("reader", Some("secret"), Permissions::READ_ONLY)
+            .with("nobody", Some("secret"), nothing);
+        Self {
+            session: Session::new(Arc::new(setup), link),
+            files,
+            users,
+            listener: SocketAddr::new(link.local.ip(), 2121),
+            said: VecDeque::new(),
+            sent: Vec::new(),
+            received: Vec::new(),
+            running: None,
+            queued: VecDeque::new(),
+            closed: false,
+            control: None,
+            transfer: None,
+        }
+    }
+
+    /// Plays a script of lines, or of parts between ` / `:
+    ///
+    /// ```text
+    /// C: NOOP         the client sends a line; everything it leads to is done
+    /// B: RETR a       it begins a transfer, which goes on until E or an ABOR
+    /// M: STAT         it sends a line meanwhile
+    /// E: complete     the transfer ends: complete, lost, unconnected, unprotected, full
+    /// S: 226          the server says this: a code, or a code and how the rest begins
+    /// S: 211 ~ TYPE   a reply with these octets somewhere in it
+    /// N:              the server says nothing (more)
+    /// D: a\r\nb       the data of the last transfer
+    /// U: xyz          the data the next upload brings
+    /// F: /a = xyz     the content of a file is this now
+    /// ```
+    #[track_caller]
+    pub(crate) fn play(&mut self, script: &str) {
+        let lines = script.split('\n').flat_map(|line| line.split(" / "));
+        for line in lines.map(str::trim_start).filter(|line| !line.is_empty()) {
+            let (kind, rest) = line.split_at(2);
+            let rest = rest.strip_prefix(' ').unwrap_or(rest);
+            if !matches!(kind, "S:" | "D:" | "F:" | "N:" | "U:") {
+                assert!(self.said.is_empty(), "before {line}: {:?}", self.said);
+            }
+            match kind {
+                "C:" => {
+                    self.send(rest);
+                    self.end(TransferEnd::Complete { octets: 0 });
+                }
+                "B:" => {
+                    self.send(rest);
+                    assert!(self.running.is_some(), "{line} began no transfer");
+                }
+                "M:" => self.meanwhile(ControlEvent::Line(unescaped(rest))),
+                "E:" => self.end(match rest {
+                    "complete" => TransferEnd::Complete { octets: 1 },
+                    "lost" => TransferEnd::ConnectionLost,
+                    "unconnected" => TransferEnd::NoConnection,
+                    "unprotected" => TransferEnd::NoProtection,
+                    "full" => TransferEnd::StorageFailed(io::ErrorKind::StorageFull.into()),
+                    "broken" => TransferEnd::StorageFailed(io::ErrorKind::Other.into()),
+                    other => panic!("no transfer ends {other}"),
+                }),
+                "S:" => self.expect(line, rest),
+                "N:" => assert!(self.said.is_empty(), "{:?}", self.said),
+                "D:" => assert_eq!(escaped(&self.sent), rest, "{line}"),
+                "U:" => self.received = unescaped(rest),
+                "F:" => {
+                    let (name, content) = rest.split_once(" = ").unwrap();
+                    let found = read_file(&*self.files, &path(name), 1 << 20).unwrap();
+                    assert_eq!(escaped(&found), content, "{line}");
+                }
+                _ => panic!("no such line: {line}"),
+            }
+        }
+        assert!(self.said.is_empty(), "at the end: {:?}", self.said);
+    }
+
+    /// Does all that an event leads to, but leaves a transfer running. Gives what was said.
+    pub(crate) fn receive(&mut self, event: ControlEvent) -> Vec<Reply> {
+        let step = self.session.receive(event);
+        self.follow(step);
+        self.said.drain(..).collect()
+    }
+
+    /// Ends the transfer that runs, if one does. Gives what was said.
+    pub(crate) fn finish(&mut self) -> Vec<Reply> {
+        self.end(TransferEnd::Complete { octets: 0 });
+        self.said.drain(..).collect()
+    }
+
+    fn send(&mut self, line: &str) {
+        assert!(self.running.is_none(), "a transfer runs");
+        assert!(!self.closed, "the connection is closed");
+        let step = self.session.receive(ControlEvent::Line(unescaped(line)));
+        self.follow(step);
+    }
+
+    fn meanwhile(&mut self, event: ControlEvent) {
+        assert!(self.running.is_some(), "no transfer runs");
+        self.session.transfer_progress(42);
+        match self.session.during_transfer(&event) {
+            Meanwhile::Reply(Completion(reply)) => self.said.push_back(reply),
+            Meanwhile::Queue => self.queued.push_back(event),
+            Meanwhile::Abort(Completion(reply)) => {
+                let question = self.running.take().unwrap();
+                let Completion(aborted) = question.answer(&mut self.session, TransferEnd::Aborted);
+                self.said.extend([aborted, reply]);
+                self.work_off();
+            }
+        }
+    }
+
+    fn end(&mut self, end: TransferEnd) {
+        if let Some(question) = self.running.take() {
+            let Completion(reply) = question.answer(&mut self.session, end);
+            self.said.push_back(reply);
+        }
+        self.work_off();
+    }
+
+    fn work_off(&mut self) {
+        while let Some(event) = self.queued.pop_front() {
+            let step = self.session.receive(event);
+            self.follow(step);
+            self.end(TransferEnd::Complete { octets: 0 });
+        }
+    }
+
+    fn follow(&mut self, mut step: Step) {
+        loop {
+            step = match step {
+                Step::Reply(Completion(reply)) => return self.said.push_back(reply),
+                Step::ReplyThen(Completion(reply), control) => {
+                    self.said.push_back(reply);
+                    self.control = Some(control);
+                    match control {
+                        Control::StartTls => self.session.tls_established(),
+                        Control::EndTls => self.session.tls_ended(),
+                        Control::Close => self.closed = true,
+                        Control::DropDataPort => {}
+                    }
+                    return;
+                }
+                Step::Ask(work) => match *work {
+                    Work::Transfer(question) => return self.begin(question),
+                    work => self.perform(work),
+                },
+            };
+        }
+    }
+
+    fn perform(&mut self, work: Work) -> Step {
+        let session = &mut self.session;
+        match work {
+            Work::Authenticate(q) => {
+                let mut deciding = self.users.authenticate(q.about.clone());
+                let mut context = Context::from_waker(Waker::noop());
+                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
+                    panic!("fixed users are decided at once");
+                };
+                q.answer(session, outcome)
+            }
+            Work::Listen(q) => q.answer(session, Ok(self.listener)),
+            Work::Stat(q) => {
+                let found = q.about.storage.stat(&q.about.path, true);
+                q.answer(session, found)
+            }
+            Work::AsciiSize(q) => {
+                let size = ascii_size(&*q.about.storage, &q.about.path);
+                q.answer(session, size)
+            }
+            Work::MakeDirectory(q) => {
+                let made = q.about.storage.make_directory(&q.about.path);
+                q.answer(session, made)
+            }
+            Work::RemoveDirectory(q) => {
+                let removed = q.about.storage.remove_directory(&q.about.path);
+                q.answer(session, removed)
+            }
+            Work::RemoveFile(q) => {
+                let removed = q.about.storage.remove_file(&q.about.path);
+                q.answer(session, removed)
+            }
+            Work::Rename(q) => {
+                let renamed = q.about.0.storage.rename(&q.about.0.path, &q.about.1);
+                q.answer(session, renamed)
+            }
+            Work::SetTimes(q) => {
+                let set = q.about.0.storage.set_times(&q.about.0.path, q.about.1);
+                q.answer(session, set)
+            }
+            Work::ListLines(q) => {
+                let lines = listed(&q.about).map(|text| {
+                    text.split(|octet| *octet == b'\n')
+                        .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+                        .filter(|line| !line.is_empty())
+                        .collect()
+                });
+                q.answer(session, lines)
+            }
+            Work::Available(q) => q.answer(session, Ok(4096)),
+            Work::Hash(q) => {
+                let HashOf {
+                    at,
+                    algorithm,
+                    start,
+                    end,
+                } = &q.about;
+                let hashed = digest(&*at.storage, &at.path, *algorithm, *start, *end)
+                    .map(|(digest, end)| Hashed { digest, end });
+                q.answer(session, hashed)
+            }
+            Work::Combine(q) => {
+                let target = &q.about.target;
+                let combined = combine(&*target.storage, &target.path, &q.about.sources);
+                q.answer(session, combined)
+            }
+            Work::Transfer(_) => unreachable!("transfers begin"),
+        }
+    }
+
+    /// Opens, says the preliminary reply, and does all at once what goes over the data connection.
+    fn begin(&mut self, question: Running) {
+        let transfer = &question.about;
+        assert_ne!(transfer.port, DataPort::None, "there is always a port");
+        self.transfer = Some((transfer.port, transfer.protected, transfer.representation));
+        self.sent.clear();
+        let moved = match &transfer.content {
+            Content::Retrieve { at, offset } => read_from(at.storage.as_ref(), &at.path, *offset)
+                .map(|octets| {
+                    self.sent = octets;
+                    at.path.clone()
+                }),
+            Content::Store { at, how } => {
+                stored(at.storage.as_ref(), &at.path, *how, &self.received)
+                    .map(|()| at.path.clone())
+            }
+            Content::StoreUnique { at } => {
+                let directory = at
+                    .storage
+                    .stat(&at.path, true)
+                    .is_ok_and(|found| found.kind == FileKind::Directory);
+                let unique = if directory {
+                    at.path.join(b"unique").unwrap()
+                } else {
+                    at.path.clone()
+                };
+                stored(
+                    at.storage.as_ref(),
+                    &unique,
+                    OpenWrite::CreateNew,
+                    &self.received,
+                )
+                .map(|()| unique)
+            }
+            Content::List(listing) => listed(listing).map(|text| {
+                self.sent = text;
+                listing.at.path.clone()
+            }),
+        };
+        match moved {
+            Ok(path) => {
+                self.said.push_back(match &transfer.opening {
+                    Opening::Fixed(preliminary) => preliminary.0.clone(),
+                    Opening::Named(make) => make(&path).0,
+                });
+                self.running = Some(question);
+            }
+            Err(error) => {
+                let end = TransferEnd::NotOpened(error);
+                let Completion(reply) = question.answer(&mut self.session, end);
+                self.said.push_back(reply);
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect(&mut self, line: &str, expected: &str) {
+        let Some(reply) = self.said.pop_front() else {
+            panic!("{line}: nothing was said");
+        };
+        let mut octets = Vec::new();
+        reply.encode(&mut octets);
+        let text = escaped(&octets);
+        let (start, within) = expected.split_once(" ~ ").unwrap_or((expected, ""));
+        assert!(
+            text.starts_with(start) && text.contains(within),
+            "{line}: {text}"
+        );
+    }
+}
+
+fn stored(
+    storage: &dyn Storage,
+    path: &VirtualPath,
+    how: OpenWrite,
+    octets: &[u8],
+) -> io::Result<()> {
+    let mut file = storage.open_write(path, how)?;
+    file.write_chunk(octets.to_vec().into())?;
+    file.commit()
+}
+
+fn read_from(storage: &dyn Storage, path: &VirtualPath, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = storage.open_read(path, offset)?;
+    let mut octets = Vec::new();
+    loop {
+        let chunk = file.read_chunk(4096)?;
+        if chunk.is_empty() {
+            return Ok(octets);
+        }
+        octets.extend_from_slice(&chunk);
+    }
+}
+
+fn listed(listing: &Listing) -> io::Result<Vec<u8>> {
+    let (storage, path) = (&listing.at.storage, &listing.at.path);
+    let lister = listing.lister(parse_time_val(b"20240101000000").unwrap());
+    let mut text = Vec::new();
+    let metadata = storage.stat(path, true)?;
+    if metadata.kind == FileKind::Directory {
+        for entry in storage.list(path)? {
+            let entry = entry?;
+            if lister.shows(&entry.name) {
+                lister.write(&entry, &mut text);
+            }
+        }
+    } else {
+        let name = path.name().unwrap_or_default().to_vec();
+        lister.write(&Entry { name, metadata }, &mut text);
+    }
+    Ok(text)
+}
+
+pub(crate) fn path(text: &str) -> VirtualPath {
+    VirtualPath::root().join(text.as_bytes()).unwrap()
+}
+
+/// Octets of a script: `\r`, `\n`, `\0` and `\xFF` are what they say.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        octets.extend_from_slice(before.as_bytes());
+        let length = match behind.as_bytes() {
+            [b'r', ..] => {
+                octets.push(b'\r');
+                1
+            }
+            [b'n', ..] => {
+                octets.push(b'\n');
+                1
+            }
+            [b'x', ..] => {
+                octets.push(u8::from_str_radix(&behind[1..3], 16).unwrap());
+                3
+            }
+            _ => panic!("no such escape: {text}"),
+        };
+        rest = &behind[length..];
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    octets
+}
+
+fn escaped(octets: &[u8]) -> String {
+    octets
+        .escape_ascii()
+        .to_string()
+        .replace("\\\"", "\"")
+        .replace("\\'", "'")
+}
