@@ -4,10 +4,12 @@ mod ascii;
 mod flow;
 mod listing;
 mod port;
+mod size;
 mod stream;
 mod transfer;
 
 pub use ascii::{AsciiDecoder, AsciiEncoder};
+pub use size::ascii_size;
 
 pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::connection::{Connection, End};
-use crate::dtp::{PassivePort, listing_lines, on_a_thread, on_storage};
+use crate::dtp::{PassivePort, ascii_size, listing_lines, on_a_thread, on_storage};
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
-use crate::storage::{ascii_size, combine, digest};
+use crate::storage::{combine, digest};
 
 impl Connection {
     /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.

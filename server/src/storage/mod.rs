@@ -3,7 +3,6 @@
 //!
 //! Nothing in this room knows a reply, a socket or tokio.
 
-mod ascii;
 mod combine;
 mod digest;
 mod memory;
@@ -17,7 +16,6 @@ mod claims;
 #[cfg(test)]
 mod model;
 
-pub use ascii::ascii_size;
 pub use combine::combine;
 pub use digest::digest;
 pub use memory::MemFs;

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use ftpspec_server::auth::{Authenticator, FixedUsers, Permissions};
+use ftpspec_server::dtp::ascii_size;
 use ftpspec_server::pi::{
     Content, Control, DataPort, HashOf, Hashed, Link, Listing, Meanwhile, Opening, Question,
     Representation, Session, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
-    Entry, FileKind, MemFs, OpenWrite, Storage, Times, VirtualPath, ascii_size, combine, digest,
-    read_file, write_file,
+    Entry, FileKind, MemFs, OpenWrite, Storage, Times, VirtualPath, combine, digest, read_file,
+    write_file,
 };
 use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
 use std::collections::VecDeque;

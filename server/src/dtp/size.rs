@@ -1,9 +1,12 @@
 //! How long a file is on the wire in TYPE A.
 
-use super::{CHUNK, Storage, VirtualPath};
-use crate::dtp::AsciiEncoder;
-
 use std::io;
+
+use super::AsciiEncoder;
+use crate::storage::{Storage, VirtualPath};
+
+/// Octets read at once.
+const CHUNK: usize = 64 << 10;
 
 /// Octets a RETR of the file would send in representation type ASCII (RFC 3659 §4). The file is read for it.
 ///
@@ -25,8 +28,8 @@ pub fn ascii_size(storage: &dyn Storage, path: &VirtualPath) -> io::Result<u64> 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::{MemFs, write_file};
     use super::*;
+    use crate::storage::{MemFs, write_file};
 
     use std::io::ErrorKind;
 
