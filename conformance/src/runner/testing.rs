@@ -104,7 +104,7 @@ pub(crate) const FIRST: u32 = 8;
 
 /// Little patience, and names that stay the same.
 pub(crate) fn manner() -> Manner {
-    let short = Duration::from_millis(400);
+    let short = Duration::from_secs(1);
     let timeouts = Timeouts {
         connect: short,
         reply: short,

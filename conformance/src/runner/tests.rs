@@ -139,7 +139,7 @@ async fn silence_ends_the_dialogue_in_time_and_clean_up_follows() {
     let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
     let silence = What::Silence {
-        waited_ms: 400,
+        waited_ms: 1000,
         awaited: Awaited::Reply,
     };
     assert_eq!(on(&played, "main", FIRST + 1), [&silence]);
@@ -227,7 +227,7 @@ async fn a_data_connection_that_never_comes_is_waited_for_in_time() {
     let played = play(job("port", "", dialogue), &server.target, &manner()).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 3 }));
     let silence = What::Silence {
-        waited_ms: 400,
+        waited_ms: 1000,
         awaited: Awaited::DataConnection,
     };
     assert_eq!(on(&played, "main", FIRST + 3), [&silence]);
