@@ -188,7 +188,11 @@ impl Control {
     /// When none comes in time, the connection ends first, or the reply has no end.
     pub async fn hear(&mut self) -> Result<Reply, Fault> {
         let mut patience = self.timeouts.reply;
-        if self.pending.front().is_some_and(|line| line.starts_with("PASS")) {
+        if self
+            .pending
+            .front()
+            .is_some_and(|line| line.starts_with("PASS"))
+        {
             patience += AFTER_PASS;
         }
         let deadline = Instant::now() + patience;

@@ -144,7 +144,11 @@ mod tests {
         let names = wish(UserStep::Names(vec!["a".into(), "b".into()]), false);
         assert!(names.weigh(&Told::Done(b"b\r\na\r\n".to_vec())).0);
         assert!(!names.weigh(&Told::Done(b"b\r\na\r\nc\r\n".to_vec())).0);
-        assert!(names.weigh(&Told::Done(b".\r\n..\r\na\r\nb\r\n".to_vec())).0);
+        assert!(
+            names
+                .weigh(&Told::Done(b".\r\n..\r\na\r\nb\r\n".to_vec()))
+                .0
+        );
     }
 
     #[test]
