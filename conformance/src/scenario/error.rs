@@ -58,7 +58,10 @@ pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) 
     out
 }
 
-/// The lines a span touches, and the span within them. A span may come from anywhere; it is bent to fit the text.
+/// How many octets of a long line are shown before and behind the place.
+const AROUND: usize = 300;
+
+/// The line a span begins in, and the span within it. A span may come from anywhere; it is bent to fit the text.
 fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
@@ -67,6 +70,9 @@ fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
     let to = text[start..]
         .find('\n')
         .map_or(text.len(), |newline| start + newline);
+    // Nobody reads a line that long; what stands around the place is enough.
+    let from = text.floor_char_boundary(from.max(start.saturating_sub(AROUND)));
+    let to = text.ceil_char_boundary(to.min(start + AROUND));
     (&text[from..to], start - from..end.min(to) - from)
 }
 

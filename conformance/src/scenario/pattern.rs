@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 use serde::Serialize;
 
 use super::Variables;
@@ -23,7 +24,7 @@ pub struct TextPattern {
 }
 
 impl TextPattern {
-    /// A pattern as it stands in a file.
+    /// A pattern as it stands in a file. Only its syntax is looked at; [`TextPattern::matcher`] finds the rest.
     ///
     /// # Errors
     /// What is wrong with it, as a sentence.
@@ -31,14 +32,10 @@ impl TextPattern {
         let pattern = Self {
             source: source.into(),
         };
-        let mut any = Variables::default();
-        if pattern.regex().is_some() {
-            // Which value a variable will have is not known yet; any text shows whether the rest is well-formed.
-            for name in pattern.variables() {
-                any.set(name, "x");
-            }
+        if let Some(inside) = pattern.regex() {
+            let expression = regex_with_values(inside, &pattern.any_values())?;
+            regex_syntax::parse(&expression).map_err(|error| in_one_line(&error.to_string()))?;
         }
-        pattern.matcher(&any)?;
         Ok(pattern)
     }
 
@@ -85,7 +82,10 @@ impl TextPattern {
         let regex = RegexBuilder::new(&expression)
             .size_limit(COMPILED_LIMIT)
             .build()
-            .map_err(|error| in_one_line(&error))?;
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
+                error => in_one_line(&error.to_string()),
+            })?;
         Ok(Matcher { regex, captures })
     }
 
@@ -108,23 +108,38 @@ impl TextPattern {
 
     /// The names a regular expression captures.
     pub(super) fn groups(&self) -> Vec<String> {
-        let Some(inside) = self.regex() else {
-            return Vec::new();
-        };
-        let mut any = Variables::default();
-        for name in self.variables() {
-            any.set(name, "x");
+        let mut names = Vec::new();
+        let expression = self
+            .regex()
+            .and_then(|inside| regex_with_values(inside, &self.any_values()).ok());
+        if let Some(hir) = expression.and_then(|text| regex_syntax::parse(&text).ok()) {
+            collect_groups(&hir, &mut names);
         }
-        regex_with_values(inside, &any)
-            .ok()
-            .and_then(|expression| {
-                RegexBuilder::new(&expression)
-                    .size_limit(COMPILED_LIMIT)
-                    .build()
-                    .ok()
-            })
-            .map(|regex| regex.capture_names().flatten().map(str::to_owned).collect())
-            .unwrap_or_default()
+        names
+    }
+
+    /// Some value for each variable: enough to see whether the rest is well-formed.
+    pub(super) fn any_values(&self) -> Variables {
+        let mut values = Variables::default();
+        for name in self.variables() {
+            values.set(name, "x");
+        }
+        values
+    }
+}
+
+/// The parser has a limit for how deep groups stand in each other.
+fn collect_groups(hir: &Hir, names: &mut Vec<String>) {
+    match hir.kind() {
+        HirKind::Capture(capture) => {
+            names.extend(capture.name.as_deref().map(str::to_owned));
+            collect_groups(&capture.sub, names);
+        }
+        HirKind::Repetition(repetition) => collect_groups(&repetition.sub, names),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => {
+            subs.iter().for_each(|sub| collect_groups(sub, names));
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
     }
 }
 
@@ -255,16 +270,10 @@ fn regex_with_values(inside: &str, variables: &Variables) -> Result<String, Stri
 }
 
 /// The last line of the regex crate's drawing says what is wrong.
-fn in_one_line(error: &regex::Error) -> String {
-    match error {
-        regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
-        _ => {
-            let drawing = error.to_string();
-            let last = drawing.lines().last().unwrap_or_default();
-            let sentence = last.strip_prefix("error: ").unwrap_or(last);
-            format!("the regular expression is broken: {sentence}")
-        }
-    }
+fn in_one_line(drawing: &str) -> String {
+    let last = drawing.lines().last().unwrap_or_default();
+    let sentence = last.strip_prefix("error: ").unwrap_or(last);
+    format!("the regular expression is broken: {sentence}")
 }
 
 #[cfg(test)]
@@ -343,11 +352,22 @@ mod tests {
         assert_eq!(pattern(r"/(?<port>\d+)(?:x)(y)/").groups(), ["port"]);
     }
 
-    #[rstest]
-    #[case("/(/", "the regular expression is broken: unclosed group")]
-    #[case("/(?:a{1000}){1000}/", "the pattern is too large")]
-    fn a_broken_pattern_says_why(#[case] source: &str, #[case] why: &str) {
-        assert_eq!(TextPattern::parse(source).unwrap_err(), why);
+    #[test]
+    fn a_broken_pattern_says_why() {
+        let why = |source: &str| {
+            let pattern = TextPattern::parse(source)?;
+            pattern.matcher(&Variables::default())
+        };
+        let broken = "the regular expression is broken: unclosed group";
+        assert_eq!(why("/(/").unwrap_err(), broken);
+        assert_eq!(
+            why("/(?:a{1000}){1000}/").unwrap_err(),
+            "the pattern is too large"
+        );
+        assert_eq!(
+            why("/${x}/").unwrap_err(),
+            "the variable `x` has no value here"
+        );
     }
 
     #[test]

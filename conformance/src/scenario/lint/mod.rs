@@ -28,6 +28,12 @@ const GIVEN_VARIABLES: &[&str] = &["user", "password", "dir", "host"];
 /// Variables that `@listen` gives a value.
 const LISTEN_VARIABLES: &[&str] = &["address", "family", "port", "hostport", "eprt"];
 
+/// How many diagnostics are told. Who has more has the wrong file.
+const DIAGNOSTICS_LIMIT: usize = 100;
+
+/// How many patterns are compiled to see whether they can be: no scenario has more, and it takes a while.
+const COMPILED_PATTERNS: usize = 200;
+
 /// What is wrong beyond the grammar.
 #[must_use]
 pub fn lint(scenario: &Scenario, knowledge: &Knowledge) -> Vec<Diagnostic> {
@@ -46,6 +52,9 @@ struct Linter<'a> {
     known: BTreeSet<&'a str>,
     captured: BTreeSet<String>,
     connections: BTreeMap<&'a Connection, State>,
+    /// Where each quoted text of the front matter starts.
+    quoted: BTreeMap<&'a str, usize>,
+    compiled: usize,
 }
 
 /// What has happened on one control connection.
@@ -87,6 +96,8 @@ impl<'a> Linter<'a> {
             known: GIVEN_VARIABLES.iter().copied().collect(),
             captured: BTreeSet::new(),
             connections,
+            quoted: quoted_texts(&scenario.text),
+            compiled: 0,
         }
     }
 
@@ -111,6 +122,9 @@ impl<'a> Linter<'a> {
         }
         let mut seen = BTreeSet::new();
         for id in &about.covers {
+            if self.is_full() {
+                break;
+            }
             if !seen.insert(id) {
                 self.warning(self.in_front(id), format!("`{id}` is covered twice"), None);
             }
@@ -124,6 +138,9 @@ impl<'a> Linter<'a> {
             }
         }
         for need in &about.needs {
+            if self.is_full() {
+                break;
+            }
             let verb = need.split_whitespace().next().unwrap_or_default();
             let known = OTHER_NEEDS.contains(&need.as_str()) || knowledge.verbs.contains(verb);
             if !knowledge.verbs.is_empty() && !known {
@@ -156,6 +173,9 @@ impl<'a> Linter<'a> {
 
     fn dialogue(&mut self) {
         for step in &self.scenario.steps {
+            if self.is_full() {
+                break;
+            }
             self.connection(step);
             self.variables(step);
             self.data(step);
@@ -259,6 +279,12 @@ impl<'a> Linter<'a> {
 
     /// A glob captures what it does not know; a regular expression captures its named groups only.
     fn pattern(&mut self, line: u32, pattern: &'a TextPattern) {
+        self.compiled += 1;
+        if self.compiled <= COMPILED_PATTERNS
+            && let Err(message) = pattern.matcher(&pattern.any_values())
+        {
+            self.error(self.line(line), message, None);
+        }
         match pattern.regex() {
             Some(_) => {
                 self.must_be_known(line, pattern.variables());
@@ -272,6 +298,9 @@ impl<'a> Linter<'a> {
         for name in used {
             if self.known.contains(name) || self.captured.contains(name) {
                 continue;
+            }
+            if self.is_full() {
+                return;
             }
             let whole = self.line(line);
             let written = format!("${{{name}}}");
@@ -344,8 +373,14 @@ impl<'a> Linter<'a> {
     /// Where a text of the front matter stands.
     fn in_front(&self, text: &str) -> Range<usize> {
         // A text with escapes is not found as it is meant; the first line will do then.
-        let at = self.scenario.text.find(&format!("\"{text}\""));
-        at.map_or(0..0, |at| at + 1..at + 1 + text.len())
+        self.quoted
+            .get(text)
+            .map_or(0..0, |at| *at..at + text.len())
+    }
+
+    /// Whether enough has been told. What is found after that is not even thought about.
+    fn is_full(&self) -> bool {
+        self.found.len() >= DIAGNOSTICS_LIMIT
     }
 
     fn line(&self, line: u32) -> Range<usize> {
@@ -370,6 +405,9 @@ impl<'a> Linter<'a> {
         message: String,
         help: Option<String>,
     ) {
+        if self.is_full() {
+            return;
+        }
         let line = self.lines.partition_point(|line| line.end < span.start) + 1;
         let line = u32::try_from(line.min(self.lines.len().max(1))).unwrap_or(u32::MAX);
         self.found.push(Diagnostic {
@@ -399,6 +437,20 @@ fn is_clause(cite: &str) -> bool {
         },
     };
     !document.is_empty() && !clause.is_empty() && clause.trim() == clause
+}
+
+/// The first place of each text between quotes in the front matter.
+fn quoted_texts(text: &str) -> BTreeMap<&str, usize> {
+    let mut places = BTreeMap::new();
+    let mut start = 0;
+    let front = text.find("\n+++").unwrap_or(0);
+    for (index, piece) in text[..front].split('"').enumerate() {
+        if index % 2 == 1 {
+            places.entry(piece).or_insert(start);
+        }
+        start += piece.len() + 1;
+    }
+    places
 }
 
 fn is_for_any_driver(action: &Action) -> bool {

@@ -72,6 +72,10 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     "> A\n> B\n> C\n< 200",
     "from here on 2 commands are never answered at `> B`"
 )]
+#[case(
+    "> X\n< 200 /(?:a{1000}){1000}/",
+    "the pattern is too large at `< 200 /(?:a{1000}){1000}/`"
+)]
 #[case("> NOOP \n< 200", "the line ends with a blank at ` `")]
 fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected: &str) {
     assert_eq!(found(&format!("{FRONT}{dialogue}\n")), [expected]);

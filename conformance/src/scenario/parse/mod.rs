@@ -19,6 +19,9 @@ pub(super) use front::KEYS;
 /// The largest file that is read. The whole suite is smaller than this.
 pub const FILE_LIMIT: usize = 1 << 20;
 
+/// The largest front matter that is read.
+const FRONT_LIMIT: usize = 64 << 10;
+
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;
 
@@ -139,7 +142,15 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
         return None;
     };
     let closing = closing + 1;
-    Some((lines[1].start..lines[closing].start, closing + 1))
+    let front = lines[1].start..lines[closing].start;
+    if front.len() > FRONT_LIMIT {
+        problems.push(Fault::new(
+            opening.span(),
+            "the front matter is larger than 64 KiB",
+        ));
+        return None;
+    }
+    Some((front, closing + 1))
 }
 
 /// What is wrong with one statement.

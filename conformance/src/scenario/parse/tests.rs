@@ -356,6 +356,12 @@ fn a_file_that_is_too_large_is_not_read() {
 }
 
 #[test]
+fn a_front_matter_that_is_too_large_is_not_read() {
+    let text = format!("+++\nx = {}\n+++\n", "[".repeat(100_000));
+    assert_eq!(parse(ScenarioId("x".into()), &text).unwrap_err().len(), 1);
+}
+
+#[test]
 fn every_example_of_the_readme_parses() {
     let readme = include_str!("../../../../scenarios/README.md");
     let mut examples = 0;
