@@ -18,7 +18,8 @@ fn main() -> ExitCode {
         Command::Serve(wish) => in_runtime(serve_until_interrupted(wish)),
         Command::Check(wish) => in_runtime(judge(None, wish.url, wish.playing)),
         Command::Run(wish) => in_runtime(judge(Some(wish.files), wish.target, wish.playing)),
-        Command::List(_) | Command::Explain(_) => command::NOTHING,
+        Command::List(wish) => command::list(&wish.patterns, wish.format == Format::Json),
+        Command::Explain(wish) => command::explain(&wish.id),
         Command::Lint(wish) => command::lint(&wish.paths),
         Command::Fmt(wish) => command::fmt(
             &wish.paths,

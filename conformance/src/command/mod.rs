@@ -1,12 +1,16 @@
 //! What the verbs of the command line do. Arguments are read elsewhere; here are functions that return an exit code.
 
 pub mod check;
+mod explain;
 mod fmt;
 mod lint;
+mod list;
 pub mod serve;
 
+pub use explain::explain;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
+pub use list::list;
 
 /// Everything is as expected.
 pub const OK: i32 = 0;
