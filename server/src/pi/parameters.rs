@@ -39,17 +39,18 @@ impl Default for Parameters {
 }
 
 impl Session {
-    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501.
+    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501. A host that makes
+    /// no difference between Non-print and Telnet format takes T as N (RFC 1123 §4.1.2.2).
     pub(super) fn representation_type(&mut self, code: TypeCode) -> Decision {
         let (representation, reply) = match code {
-            TypeCode::Ascii(Format::NonPrint) => {
+            TypeCode::Ascii(Format::NonPrint | Format::Telnet) => {
                 (Representation::Ascii, done(200, "Type is ASCII Non-print."))
             }
             TypeCode::Image => (Representation::Image, done(200, "Type is Image.")),
             TypeCode::Local(8) => (Representation::Image, done(200, "Type is Local 8.")),
-            TypeCode::Ascii(Format::Telnet | Format::CarriageControl)
-            | TypeCode::Ebcdic(_)
-            | TypeCode::Local(_) => return Err(done(504, "Types are A N, I and L 8.")),
+            TypeCode::Ascii(Format::CarriageControl) | TypeCode::Ebcdic(_) | TypeCode::Local(_) => {
+                return Err(done(504, "Types are A N, I and L 8."));
+            }
         };
         self.parameters.representation = representation;
         Ok(Step::Reply(reply))

@@ -169,7 +169,7 @@ fn rein_drops_the_data_port() {
 fn types_are_504_if_the_rfc_has_them_and_501_if_not() {
     logged_in(
         "C: TYPE A / S: 200 / C: TYPE A N / S: 200 / C: type i / S: 200 / C: TYPE  I / S: 200 / C: TYPE L 8 / S: 200
-         C: TYPE A T / S: 504 / C: TYPE A C / S: 504 / C: TYPE E / S: 504 / C: TYPE L 36 / S: 504
+         C: TYPE A C / S: 504 / C: TYPE E / S: 504 / C: TYPE L 36 / S: 504
          C: TYPE L / S: 501 / C: TYPE L x / S: 501 / C: TYPE X / S: 501 / C: TYPE / S: 501 / C: TYPE A N X / S: 501",
     );
 }

@@ -136,7 +136,7 @@ pub static VERBS: &[VerbRow] = &[
     with(Verb::Stru, "STRU", "<SP> F", "Sets the file structure: File.").keeps_restart(),
     bare(Verb::Syst, "SYST", "Tells the kind of operating system.").always(),
     with(Verb::Thmb, "THMB", "<SP> <format> <SP> <width> <SP> <height> <SP> <pathname>", "Sends a small picture.").unimplemented(),
-    with(Verb::Type, "TYPE", "<SP> (A [<SP> N] | I | L <SP> 8)", "Sets the representation type: ASCII, Image or Local.").keeps_restart(),
+    with(Verb::Type, "TYPE", "<SP> (A [<SP> (N | T)] | I | L <SP> 8)", "Sets the representation type: ASCII, Image or Local.").keeps_restart(),
     with(Verb::User, "USER", "<SP> <username>", "Begins to log in; PASS must follow.").always(),
     with(Verb::Xcrc, "XCRC", "<SP> <pathname>", "Tells the CRC32 of a file; HASH does.").unimplemented(),
     bare(Verb::Xcup, "XCUP", "The old name of CDUP."),
