@@ -290,7 +290,7 @@ impl Pairing {
             && exchange.command.as_ref().is_some_and(Command::is_transfer);
         // Codes no transfer ends with: the answer to something asked while it goes on.
         let ends_no_transfer =
-            matches!(reply.code, 200..=225 | 227..=249 | 300..=399 | 500..=503 | 530);
+            matches!(reply.code, 200..=225 | 227..=249 | 251..=399 | 500..=503 | 530);
         Some(usize::from(in_transfer && ends_no_transfer))
     }
 

@@ -1,0 +1,163 @@
+//! The rooms of this crate and the doors between them. A room that imports what it must not fails here, with the reason.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// Rooms that decide and never wait: what they say follows from what they are given, whoever played it.
+const PURE: [&str; 6] = [
+    "catalogue",
+    "check",
+    "report",
+    "scenario",
+    "transcript",
+    "verdict",
+];
+
+/// Where the reference server may be named: what starts it, and the target that is it.
+const HOSTS: [&str; 2] = ["command/serve.rs", "target/embedded.rs"];
+
+/// What the pure rooms must not name, and why.
+const FORBIDDEN: [(&str, &str); 5] = [
+    (
+        r"\btokio\b|\bsocket2\b|\bTcp(?:Stream|Listener)\b|\bUdpSocket\b",
+        "judges see transcripts, never sockets: a recorded transcript must be judged as one just played",
+    ),
+    (
+        r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|target|scripted|command|suite)\b",
+        "what was played must not depend on who plays it; the player imports these rooms and not the other way round",
+    ),
+    (
+        r"\bstd::(?:\{[^}]*\b)?fs\b|\binclude_dir!\(.*/src",
+        "files are read by commands and the suite, and handed in as text",
+    ),
+    (
+        r"\bSystemTime\b|\bInstant\b",
+        "the same transcript gives the same verdict at any time of day",
+    ),
+    (
+        r"\bprint(?:ln)?!|\beprint(?:ln)?!",
+        "whoever runs it decides where its findings go",
+    ),
+];
+
+struct Source {
+    /// Below `src/`, with `/` between names.
+    path: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    fn below(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                below(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    below(&root, &mut paths);
+    let source = |path: PathBuf| {
+        let name = path
+            .strip_prefix(&root)
+            .unwrap()
+            .to_string_lossy()
+            .replace('\\', "/");
+        Source {
+            path: name,
+            text: fs::read_to_string(&path).unwrap(),
+        }
+    };
+    paths.into_iter().map(source).collect()
+}
+
+/// The lines that are code, with their numbers.
+fn code(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let numbered = source
+        .text
+        .lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line));
+    numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn offences(source: &Source, pattern: &Regex, why: &str) -> Vec<String> {
+    let found = code(source).filter(|(_, line)| pattern.is_match(line));
+    found
+        .map(|(line, text)| format!("src/{}:{line}: `{}`: {why}", source.path, text.trim()))
+        .collect()
+}
+
+#[test]
+fn rooms_that_decide_import_nothing_that_waits() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let room = source
+            .path
+            .split('/')
+            .next()
+            .unwrap()
+            .trim_end_matches(".rs");
+        if !PURE.contains(&room) {
+            continue;
+        }
+        for (pattern, why) in FORBIDDEN {
+            found.extend(offences(&source, &Regex::new(pattern).unwrap(), why));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_judge_shares_no_code_with_the_accused() {
+    let pattern = Regex::new(r"\bftpspec_server\b").unwrap();
+    let why = "only what starts the reference server may name it; a codec in common would make both wrong alike";
+    let others = sources()
+        .into_iter()
+        .filter(|source| !HOSTS.contains(&source.path.as_str()));
+    let found: Vec<String> = others
+        .flat_map(|source| offences(&source, &pattern, why))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn every_room_that_is_named_here_exists() {
+    let sources = sources();
+    let has = |start: &str| sources.iter().any(|source| source.path.starts_with(start));
+    for room in PURE {
+        assert!(
+            has(&format!("{room}/")) || has(&format!("{room}.rs")),
+            "there is no room {room}"
+        );
+    }
+    for host in HOSTS {
+        assert!(has(host), "there is no {host}");
+    }
+}
+
+#[test]
+fn an_offence_is_told_with_its_place_and_reason() {
+    let text = "// use tokio::net;\nuse crate::{check, runner::Job};\n".to_owned();
+    let source = Source {
+        path: "check/x.rs".into(),
+        text,
+    };
+    let (pattern, why) = FORBIDDEN[1];
+    let told = offences(&source, &Regex::new(pattern).unwrap(), why);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("src/check/x.rs:2: `use crate::{check, runner::Job};`: what was"),
+        "{}",
+        told[0]
+    );
+    let (pattern, why) = FORBIDDEN[0];
+    assert!(offences(&source, &Regex::new(pattern).unwrap(), why).is_empty());
+}
