@@ -78,13 +78,13 @@ fn sources() -> Vec<Source> {
     paths.into_iter().map(source).collect()
 }
 
-/// The lines that are code, with their numbers.
+/// The lines that are code, with their numbers, up to the tests: those may look at the real suite.
 fn code(source: &Source) -> impl Iterator<Item = (usize, &str)> {
-    let numbered = source
+    let code = source
         .text
         .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line));
+        .take_while(|line| !line.starts_with("mod tests {"));
+    let numbered = code.enumerate().map(|(index, line)| (index + 1, line));
     numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 

@@ -223,15 +223,13 @@ fn stable(line: &str, transcript: &Transcript) -> String {
             line = line.replace(name, "<dir>");
         }
     }
-    if let Some(password) = transcript
+    // A short password, or one that is the user's name, would be found where it is none.
+    let user = transcript.variables.get("user");
+    let password = transcript
         .variables
         .get("password")
-        .filter(|it| it.len() > 3)
-        && !transcript
-            .variables
-            .get("user")
-            .is_some_and(|user| user == password)
-    {
+        .filter(|it| it.len() > 3);
+    if let Some(password) = password.filter(|password| user != Some(*password)) {
         line = line.replace(password.as_str(), "<secret>");
     }
     for (pattern, stands) in CHANGING.iter() {
