@@ -291,7 +291,8 @@ impl<'a> Desk<'a> {
         if let Some(directory) = &self.wish.transcripts {
             keep(directory, &played);
         }
-        let wire = match verdict.findings.first() {
+        // The first of the worst is what the outcome rests on.
+        let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {
             Some(finding) => excerpt(&played.transcript, finding.event),
             None if verdict.outcome > Outcome::Warn => excerpt(&played.transcript, usize::MAX),
             None => Vec::new(),

@@ -1,6 +1,7 @@
 //! The report a person reads: what matters first, and then how it stands by RFC.
 
 use super::{Report, Row};
+use crate::catalogue::Catalogue;
 use crate::scenario::Level;
 use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::{AnsiColor, Style};
@@ -84,6 +85,9 @@ impl Writer {
         let outcome = self.outcome(verdict.outcome);
         self.line(format!("{outcome} {id} [{}] {}", verdict.variant, level(row.level)));
         self.line(format!("  {}", row.title));
+        for rule in row.covers.iter().filter_map(|id| Catalogue::built_in().get(id)) {
+            self.line(format!("  rule      {} ({}, {})", rule.statement, rule.clause, rule.id));
+        }
         if !verdict.reason.is_empty() {
             self.line(format!("  because   {}", verdict.reason));
         }
@@ -233,6 +237,7 @@ mod tests {
         report.target.url = "ftp://127.0.0.1:2121".into();
         let row = &mut report.scenarios[1];
         row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
+        row.covers = vec!["959-5.4-greeting-code".into(), "gone".into()];
         row.verdict.findings.push(Finding {
             judge: "expectation".into(),
             level: Level::Must,
@@ -249,6 +254,7 @@ mod tests {
 
         FAIL rfc959/noop-200 [pasv] must
           NOOP is answered 200
+          rule      A new control connection is answered with 220, or 120 now and 220 when ready, or 421 if service is refused. (RFC 959 §5.4, 959-5.4-greeting-code)
           RFC 959 §4.1.3: NOOP is answered 200 (must)
           expected  200
           observed  500 What?
