@@ -1,0 +1,47 @@
+//! One test per scenario and variant, named by its path: the reference server passes it, and its dialogue is the one in
+//! the snapshot. New snapshots are accepted with `cargo insta review`.
+
+mod support;
+
+use ftpspec::runner::{Job, Manner, play};
+use ftpspec::scenario::DriverKind;
+use ftpspec::transcript::redact;
+use ftpspec::verdict::Outcome;
+use libtest_mimic::{Failed, Trial};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use support::House;
+
+fn main() {
+    let house = House::open();
+    let mut seen = BTreeSet::new();
+    let trials = house.jobs.iter().map(|job| {
+        // The first variant of a scenario is kept as a snapshot; the others only have to pass.
+        let kept = job.variant.driver == DriverKind::Raw && seen.insert(job.scenario.id.clone());
+        let (house, job) = (Arc::clone(&house), job.clone());
+        let name = format!("{} [{}]", job.scenario.id, job.variant);
+        Trial::test(name, move || passes(&house, job, kept))
+    });
+    support::run(trials.collect());
+}
+
+fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
+    let id = job.scenario.id.0.clone();
+    let played = house.runtime.block_on(play(job, &house.target, &Manner::default()));
+    let (verdict, judges) = house.verdict(&played);
+    let dialogue = redact(&played.transcript);
+    // What the reference server does not have yet says so, and is not hidden by a pass.
+    let allowed = matches!(verdict.outcome, Outcome::Pass | Outcome::Unsupported | Outcome::Note);
+    if !allowed || judges > Outcome::Note {
+        return Err(format!("{verdict:#?}\njudges: {}\n{dialogue}", judges.word()).into());
+    }
+    if kept {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path("snapshots");
+        settings.set_omit_expression(true);
+        settings.set_description(format!("{}: {id}", verdict.outcome.word()));
+        settings.bind(|| insta::assert_snapshot!(id.replace('/', "__"), dialogue));
+    }
+    Ok(())
+}
