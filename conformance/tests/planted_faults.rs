@@ -5,7 +5,7 @@
 
 mod support;
 
-use ftpspec::driver::Timeouts;
+use ftpspec::driver::{Timeouts, Trust};
 use ftpspec::runner::{Job, Manner, Played, play};
 use ftpspec::scenario::DriverKind;
 use ftpspec::scripted::{Scripted, mutant};
@@ -69,7 +69,12 @@ fn against(house: &House, job: &Job, script: &Transcript, patience: Duration) ->
         let real = &house.target;
         let on = real.address(job.variant.ipv6).ok_or("no address of that family")?.ip();
         let scripted = Scripted::start(script, on).await.map_err(|error| error.to_string())?;
-        let target = Arc::new(Target { addresses: vec![scripted.address()], ..Target::clone(real) });
+        let target = Arc::new(Target {
+            addresses: vec![scripted.address()],
+            // The script has a certificate of its own.
+            trust: Trust::Anything,
+            ..Target::clone(real)
+        });
         let manner = Manner {
             timeouts: Timeouts {
                 connect: patience,

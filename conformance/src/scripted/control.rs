@@ -60,11 +60,16 @@ impl Part {
                     by: Side::Server,
                     how,
                 }) => return self.leave(how).await,
-                What::Closed(End { by: Side::Us, .. }) => break,
+                What::Closed(End { by: Side::Us, .. }) => self.until_the_client_leaves().await?,
                 _ => {}
             }
         }
-        self.until_the_client_leaves().await
+        self.until_the_client_leaves().await?;
+        // A data connection the script does not end stays open until the scripted server is stopped.
+        if self.data.is_open() {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 
     /// Waits for as many lines as the transcript's client sent here (ports and names may differ), or as many octets
@@ -114,7 +119,7 @@ impl Part {
         }
     }
 
-    async fn until_the_client_leaves(mut self) -> io::Result<()> {
+    async fn until_the_client_leaves(&mut self) -> io::Result<()> {
         let mut piece = [0; 4096];
         while self.link()?.read(&mut piece).await? > 0 {}
         Ok(())

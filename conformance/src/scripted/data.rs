@@ -28,6 +28,10 @@ impl DataSide {
         }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Notes the client's PORT and EPRT.
     pub(super) fn heard(&mut self, octets: &[u8]) {
         for line in String::from_utf8_lossy(octets).lines() {

@@ -4,7 +4,7 @@
 //! not notice its mutants checks nothing.
 
 use crate::scenario::{
-    Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, TextPattern,
+    Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, UserStep, Variables,
 };
 use crate::transcript::{Event, Side, Transcript, What};
 use std::fmt;
@@ -89,9 +89,13 @@ impl Maker<'_> {
         match action {
             Action::Expect(expect) => self.expect(line, expect),
             Action::Alive => self.code(line, |code| code >= 400),
-            Action::User { fails, .. } => {
+            Action::User { step, fails } => {
                 self.code(line, |code| if *fails { code < 400 } else { code >= 500 });
-                self.data(line, &[Lie::Changed, Lie::Short]);
+                match step {
+                    // Only the names in it count.
+                    UserStep::List(_) => self.data(line, &[Lie::NoData]),
+                    _ => self.data(line, &[Lie::Changed, Lie::Short]),
+                }
             }
             Action::Receive(what) => self.receive(line, what),
             Action::Stored(..) => self.data(line, &[Lie::Changed, Lie::Short]),
@@ -139,11 +143,14 @@ impl Maker<'_> {
         let Some((at, octets)) = self.received(line).pop() else {
             return;
         };
-        if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code)) {
+        // What `!ends` lets end the scenario is no lie.
+        let ends = |code| expect.ends.as_ref().is_some_and(|(_, codes)| codes.matches(code));
+        if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code) && !ends(code)) {
             self.replace(line, Lie::Code(code), at, recode(&octets, code));
         }
-        if expect.text.as_ref().is_some_and(decides) {
-            self.replace(line, Lie::Text, at, retext(&octets));
+        let text = expect.text.as_ref().and_then(|pattern| another_text(pattern));
+        if let Some(text) = text {
+            self.replace(line, Lie::Text, at, retext(&octets, text));
         }
         if let Some((wished_at, wished)) = expect.should.as_deref()
             && let Some(code) = unwished(&expect.codes, &wished.codes)
@@ -260,8 +267,12 @@ impl Maker<'_> {
         );
     }
 
-    /// The last reply of the dialogue comes twice.
+    /// The last reply of the dialogue comes twice, where anybody is left to notice.
     fn twice(&mut self) {
+        let noop = What::Sent { octets: b"NOOP\r\n".to_vec() };
+        if !self.transcript.events.iter().any(|event| event.line == 0 && event.what == noop) {
+            return;
+        }
         let last = self
             .transcript
             .events
@@ -317,24 +328,13 @@ fn set_data(transcript: &mut Transcript, at: usize, octets: Vec<u8>) {
     transcript.events[at].what = What::DataReceived { octets };
 }
 
-/// Whether a text pattern rules anything out: `*` and lone captures do not.
-fn decides(pattern: &ReplyPattern) -> bool {
-    let rules_out = |pattern: &TextPattern| {
-        let mut rest = pattern.source.as_str();
-        while let Some(open) = rest.find("${") {
-            if rest[..open].chars().any(|letter| letter != '*') {
-                return true;
-            }
-            rest = rest[open..]
-                .find('}')
-                .map_or("", |close| &rest[open + close + 1..]);
-        }
-        rest.chars().any(|letter| letter != '*')
-    };
-    match pattern {
-        ReplyPattern::Text(text) => rules_out(text),
-        ReplyPattern::Block { between, .. } => between.iter().flatten().any(rules_out),
-    }
+/// A text that a pattern does not let pass, whatever its variables capture; none if it lets everything pass.
+fn another_text(pattern: &ReplyPattern) -> Option<&'static str> {
+    const CANDIDATES: [&str; 3] = ["Something else.", "~", "0"];
+    CANDIDATES.into_iter().find(|text| match pattern {
+        ReplyPattern::Text(pattern) => !pattern.matches(text, &mut Variables::default()),
+        ReplyPattern::Block { .. } => true,
+    })
 }
 
 /// A code of another class than the reply's for which `wrong` holds. Never one that means "not implemented": that would
@@ -373,9 +373,11 @@ fn recode(octets: &[u8], code: u16) -> Vec<u8> {
 }
 
 /// The reply with another text: one line, same code.
-fn retext(octets: &[u8]) -> Vec<u8> {
+fn retext(octets: &[u8], text: &str) -> Vec<u8> {
     let mut changed = octets.get(..3).unwrap_or_default().to_vec();
-    changed.extend_from_slice(b" Something else.\r\n");
+    changed.push(b' ');
+    changed.extend_from_slice(text.as_bytes());
+    changed.extend_from_slice(b"\r\n");
     changed
 }
 
@@ -394,7 +396,7 @@ mod tests {
 
     #[test]
     fn another_text_keeps_the_code() {
-        assert_eq!(retext(b"257 \"/\" is it.\r\n"), b"257 Something else.\r\n");
+        assert_eq!(retext(b"257 \"/\" is it.\r\n", "~"), b"257 ~\r\n");
     }
 
     #[test]

@@ -56,15 +56,16 @@ impl Stream {
         Ok(Self::Tls(Box::new(stream)))
     }
 
-    /// Says close_notify, waits for the client's, and goes on in clear.
+    /// Waits for the client's close_notify, answers it, and goes on in clear. Answered first, the client's next words in
+    /// clear could come along with its close_notify, and TLS would swallow them.
     pub(super) async fn end_tls(self) -> io::Result<Self> {
         let Self::Tls(mut stream) = self else {
             return Err(io::Error::other("the script ends TLS that never began"));
         };
-        stream.get_mut().1.send_close_notify();
-        stream.flush().await?;
         let mut rest = [0; 256];
         while stream.read(&mut rest).await? > 0 {}
+        stream.get_mut().1.send_close_notify();
+        stream.flush().await?;
         Ok(Self::Clear(stream.into_inner().0))
     }
 }
