@@ -9,6 +9,7 @@ use crate::auth::{Authenticator, FixedUsers, Permissions, Secret};
 use crate::net::{CertificateError, Running, Tls, start};
 use crate::pi::Setup;
 use crate::storage::{MemFs, Storage};
+use crate::wire::Verb;
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +76,9 @@ pub enum StartError {
     /// An address for implicit TLS, but no [`Tls`].
     #[error("failed to find the TLS settings that an implicit TLS address needs")]
     NoTls,
+    /// What was to be switched off is no verb.
+    #[error("failed to switch off {0:?}: there is no such verb")]
+    UnknownVerb(String),
 }
 
 /// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
@@ -90,6 +94,8 @@ pub struct Builder {
     pub(crate) setup: Setup,
     pub(crate) limits: Limits,
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+    /// What [`without`](Self::without) was told and is no verb.
+    pub(crate) unknown_verb: Option<String>,
 }
 
 impl Builder {
@@ -181,6 +187,18 @@ impl Builder {
         self
     }
 
+    /// Switches a verb off: it is answered 502, and FEAT, HELP and SITE HELP do not name it. May be called again.
+    ///
+    /// A name that is no verb keeps the server from starting: a switch that switches nothing would go unnoticed.
+    #[must_use]
+    pub fn without(mut self, verb: &str) -> Self {
+        match Verb::named(verb.as_bytes()) {
+            Some(verb) => self.setup.disabled = self.setup.disabled.with(verb),
+            None => self.unknown_verb = Some(verb.to_owned()),
+        }
+        self
+    }
+
     /// Lets CCC take the protection of the control connection away (RFC 4217 §15.3).
     #[must_use]
     pub fn allow_ccc(mut self) -> Self {
@@ -229,5 +247,18 @@ impl Builder {
                 users.with_secret(&name, password, may)
             });
         Ok(Arc::new(users))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_verb_cannot_be_switched_off() {
+        let builder = Builder::default().user("test", "secret");
+        let started = builder.clone().without("MFMTT").start().await;
+        assert!(matches!(started, Err(StartError::UnknownVerb(name)) if name == "MFMTT"));
+        assert!(builder.without("mfmt").start().await.is_ok());
     }
 }

@@ -141,6 +141,9 @@ impl Drop for Running {
 
 /// Starts a server on the current runtime.
 pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
+    if let Some(name) = builder.unknown_verb.take() {
+        return Err(StartError::UnknownVerb(name));
+    }
     let authenticator = builder.take_authenticator()?;
     let tls = builder.tls.as_ref();
     if tls.is_none() && !builder.implicit_addresses.is_empty() {

@@ -6,12 +6,15 @@ use super::{
 };
 use crate::wire::{
     Completion, ExtendedAddress, Format, ModeCode, Options, PassiveProtocol, StructureCode,
-    TypeCode, done,
+    TypeCode, Verb, done,
 };
 use std::net::{IpAddr, SocketAddr};
 
 /// The lowest port a data connection may be made to (RFC 2577 §3).
 const LOWEST_PORT: u16 = 1024;
+
+/// OPTS of what has none, or is switched off.
+const NO_SUCH_OPTION: &str = "No such option; see FEAT for what has some.";
 
 /// What commands set for the transfers behind them. STRU is always File and MODE always Stream.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +149,14 @@ impl Session {
 
     /// OPTS.
     pub(super) fn options(&mut self, options: Options<'_>) -> Decision {
+        let offered = match options {
+            Options::Utf8 => true,
+            Options::Mlst(_) => self.offers(Verb::Mlst) || self.offers(Verb::Mlsd),
+            Options::Hash(_) => self.offers(Verb::Hash),
+        };
+        if !offered {
+            return Err(done(501, NO_SUCH_OPTION));
+        }
         Ok(Step::Reply(match options {
             // Pathnames are octets, so there is nothing to switch.
             Options::Utf8 => done(200, "Pathnames are UTF-8."),

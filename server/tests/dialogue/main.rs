@@ -12,6 +12,7 @@ mod rfc3659;
 mod rfc4217;
 mod rfc959;
 mod rfc959_transfers;
+mod switched_off;
 mod world;
 
 use ftpspec_server::pi::{Link, Setup, TlsPolicy};
