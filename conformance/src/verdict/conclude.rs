@@ -166,8 +166,9 @@ impl Evidence<'_> {
                 let command = exchange.command.as_ref()?;
                 let argument = command.argument.as_deref().unwrap_or_default();
                 let about = parameter.is_none_or(|wanted| {
-                    let head = &argument[..argument.len().min(wanted.len())];
-                    head.eq_ignore_ascii_case(wanted.as_bytes())
+                    // The whole first words: `TLS` is not `TLS-C`.
+                    let (head, rest) = argument.split_at(argument.len().min(wanted.len()));
+                    head.eq_ignore_ascii_case(wanted.as_bytes()) && matches!(rest, [] | [b' ', ..])
                 });
                 let unknown = match reply.code {
                     500 | 502 => true,
@@ -289,6 +290,12 @@ mod tests {
     #[case::advertised("'HASH'", "pasv", &["C: FEAT", FEAT, "C: HASH a", "S: 502 x"], Outcome::FalseAd)]
     #[case::understood_before("'HASH'", "pasv", &["C: HASH b", "S: 213 x", "C: HASH a", "S: 500 x"], Outcome::Fail)]
     #[case::parameter("'MODE Z'", "pasv", &["C: MODE S", "S: 200 x", "C: MODE Z", "S: 504 x"], Outcome::Unsupported)]
+    #[case::longer_parameter(
+        "'TLS'",
+        "pasv",
+        &["C: AUTH TLS", "S: 234 x", "C: AUTH TLS-C", "S: 504 x"],
+        Outcome::Fail
+    )]
     #[case::other_parameter("'MODE Z'", "pasv", &["C: MODE B", "S: 504 x"], Outcome::Fail)]
     #[case::feature_with_parameter("'REST STREAM'", "pasv", &["C: REST 4", "S: 502 x"], Outcome::Unsupported)]
     #[case::variant("", "epsv", &["C: EPSV", "S: 500 x"], Outcome::Unsupported)]
