@@ -141,6 +141,11 @@ impl Connection {
         reply.encode(&mut self.replies);
     }
 
+    fn say_last(&mut self, text: &'static str) {
+        let reply = self.session.spoken(Reply::line(421, text));
+        self.say(&reply);
+    }
+
     /// Sends the replies. A client that does not read them is not read either, and then given up.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         if self.replies.is_empty() {
@@ -423,8 +428,8 @@ impl Connection {
         self.drop_data_port();
         match end {
             End::Said | End::Lost => {}
-            End::Idle => self.say(&Reply::line(421, "Idle for too long, closing.")),
-            End::Stopped => self.say(&Reply::line(421, "The server is stopping.")),
+            End::Idle => self.say_last("Idle for too long, closing."),
+            End::Stopped => self.say_last("The server is stopping."),
         }
         let parting = async {
             if end != End::Lost {

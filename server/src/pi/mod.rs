@@ -16,8 +16,8 @@ pub use work::*;
 
 use crate::storage::{Metadata, VirtualPath};
 use crate::wire::{
-    Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, LoginRule,
-    Reply, Verb, done,
+    Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
+    LoginRule, Reply, Verb, done,
 };
 use login::Login;
 use parameters::Parameters;
@@ -118,7 +118,7 @@ impl Session {
                 Err(done(501, "A command line holds no NUL and no bare CR."))
             }
         };
-        decision.unwrap_or_else(Step::Reply)
+        self.spoken(decision.unwrap_or_else(Step::Reply))
     }
 
     /// Decides about an event that comes while a [`Work::Transfer`] is out.
@@ -136,9 +136,20 @@ impl Session {
             return Meanwhile::Queue;
         }
         match command.parse() {
-            Ok(Command::Abor) => Meanwhile::Abort(done(226, "The transfer was ended.")),
-            Ok(Command::Stat(None)) => Meanwhile::Reply(self.status()),
+            Ok(Command::Abor) => {
+                Meanwhile::Abort(self.spoken(done(226, "The transfer was ended.")))
+            }
+            Ok(Command::Stat(None)) => Meanwhile::Reply(self.spoken(self.status())),
             _ => Meanwhile::Queue,
+        }
+    }
+
+    /// What is said, in the language of the session.
+    #[must_use]
+    pub fn spoken<S: Spoken>(&self, said: S) -> S {
+        match self.parameters.language {
+            Language::English => said,
+            language => said.spoken_in(language),
         }
     }
 
@@ -192,6 +203,7 @@ impl Session {
             Command::Pasv => self.passive(),
             Command::Epsv(protocol) => self.extended_passive(protocol),
             Command::Rest(offset) => self.restart(offset),
+            Command::Lang(tag) => self.language(tag),
             Command::Opts(options) => self.options(options),
             Command::Retr(pathname) => self.retrieve(pathname, &pending),
             Command::Stor(pathname) => self.store(Verb::Stor, pathname, &pending),

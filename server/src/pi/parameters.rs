@@ -5,8 +5,8 @@ use super::{
     Session, Step, Work, ask,
 };
 use crate::wire::{
-    Completion, ExtendedAddress, Format, ModeCode, Options, PassiveProtocol, StructureCode,
-    TypeCode, Verb, done,
+    Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, Options, PassiveProtocol,
+    StructureCode, TypeCode, Verb, done,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -27,6 +27,8 @@ pub(super) struct Parameters {
     pub(super) facts: Facts,
     /// The algorithm of HASH.
     pub(super) algorithm: HashAlgorithm,
+    /// The language of reply texts.
+    pub(super) language: Language,
 }
 
 impl Default for Parameters {
@@ -37,6 +39,7 @@ impl Default for Parameters {
             only_epsv: false,
             facts: Facts::ALL,
             algorithm: HashAlgorithm::Sha256,
+            language: Language::English,
         }
     }
 }
@@ -145,6 +148,17 @@ impl Session {
             350,
             format!("The next transfer begins at octet {offset}."),
         )))
+    }
+
+    /// LANG. Without a tag it is the server's own language again; the reply is in the new one (RFC 2640 §4.1).
+    pub(super) fn language(&mut self, tag: Option<LanguageTag<'_>>) -> Decision {
+        self.parameters.language = match tag {
+            None => Language::default(),
+            Some(tag) => Language::named(&tag)
+                .ok_or_else(|| done(504, "That language is not spoken here; see FEAT."))?,
+        };
+        // The text is looked up in the new language, where it names that one.
+        Ok(Step::Reply(done(200, "Replies are in English.")))
     }
 
     /// OPTS.

@@ -3,7 +3,7 @@
 use super::login::Login;
 use super::security::Security;
 use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step};
-use crate::wire::{Completion, Feature, Reply, VERBS, Verb, VerbRow, done};
+use crate::wire::{Completion, Feature, Language, Reply, VERBS, Verb, VerbRow, done};
 
 /// Verbs on a line of HELP.
 const VERBS_PER_LINE: usize = 8;
@@ -134,6 +134,13 @@ impl Session {
                     line.push_str(if sent { "*;" } else { ";" });
                 }
                 Some(line)
+            }
+            Feature::Languages => {
+                let languages = Language::ALL.map(|language| {
+                    let spoken = language == self.parameters.language;
+                    [language.tag(), if spoken { "*" } else { "" }].concat()
+                });
+                Some(format!(" LANG {}", languages.join(";")))
             }
             Feature::Hashes => {
                 let mut line = String::from(" HASH ");

@@ -4,7 +4,7 @@
 use super::Session;
 use crate::auth::{Credentials, Denied, Permissions, User};
 use crate::storage::{Metadata, Storage, Times, VirtualPath};
-use crate::wire::{Completion, Lister, ListingFormat, Preliminary};
+use crate::wire::{Completion, Language, Lister, ListingFormat, Preliminary, Reply};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -49,6 +49,44 @@ pub enum Meanwhile {
     Queue,
 }
 
+/// What leaves a session is said in a language (RFC 2640 §4).
+pub trait Spoken {
+    /// The same in another language.
+    #[must_use]
+    fn spoken_in(self, language: Language) -> Self;
+}
+
+impl Spoken for Reply {
+    fn spoken_in(mut self, language: Language) -> Self {
+        self.translate(language);
+        self
+    }
+}
+
+impl Spoken for Completion {
+    fn spoken_in(self, language: Language) -> Self {
+        Self(self.0.spoken_in(language))
+    }
+}
+
+impl Spoken for Step {
+    fn spoken_in(self, language: Language) -> Self {
+        match self {
+            Self::Reply(reply) => Self::Reply(reply.spoken_in(language)),
+            Self::ReplyThen(reply, control) => Self::ReplyThen(reply.spoken_in(language), control),
+            Self::Ask(mut work) => {
+                // All other work is answered later, and its answer is spoken then.
+                if let Work::Transfer(question) = &mut *work
+                    && let Opening::Fixed(Preliminary(reply)) = &mut question.about.opening
+                {
+                    reply.translate(language);
+                }
+                Self::Ask(work)
+            }
+        }
+    }
+}
+
 /// A question for the outside world that knows the type of its answer.
 pub struct Question<Q, A, R = Step> {
     /// What is asked.
@@ -71,8 +109,12 @@ impl<Q, A, R> Question<Q, A, R> {
     }
 
     /// Goes on with the answer.
-    pub fn answer(self, session: &mut Session, answer: A) -> R {
-        (self.then)(session, self.about, answer)
+    pub fn answer(self, session: &mut Session, answer: A) -> R
+    where
+        R: Spoken,
+    {
+        let said = (self.then)(session, self.about, answer);
+        session.spoken(said)
     }
 }
 

@@ -4,6 +4,7 @@ use super::argument::{
     self, CombArgument, ExtendedAddress, ListArgument, ModeCode, Options, PassiveProtocol,
     ProtectionLevel, StructureCode, TypeCode,
 };
+use super::language::{self, LanguageTag};
 use super::verbs::{Arity, Verb};
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -52,6 +53,7 @@ pub enum Command<'a> {
     Feat,
     Hash(&'a [u8]),
     Help(Option<&'a [u8]>),
+    Lang(Option<LanguageTag<'a>>),
     List(ListArgument<'a>),
     Mdtm(&'a [u8]),
     Mfmt(SystemTime, &'a [u8]),
@@ -155,6 +157,13 @@ impl<'a> CommandLine<'a> {
             Verb::Feat => Command::Feat,
             Verb::Hash => Command::Hash(pathname()?),
             Verb::Help => Command::Help(Some(word()).filter(|word| !word.is_empty())),
+            Verb::Lang => Command::Lang(match word() {
+                b"" => None,
+                tag => Some(
+                    language::language_tag(tag)
+                        .ok_or(SyntaxError("A language tag is expected."))?,
+                ),
+            }),
             Verb::List => Command::List(argument::list_argument(optional)),
             Verb::Mdtm => Command::Mdtm(pathname()?),
             Verb::Mfmt => {
@@ -227,7 +236,6 @@ impl<'a> CommandLine<'a> {
             | Verb::Dsiz
             | Verb::Enc
             | Verb::Host
-            | Verb::Lang
             | Verb::Lprt
             | Verb::Lpsv
             | Verb::Md5

@@ -1,5 +1,6 @@
 //! Replies: a three-digit code and text (RFC 959 §4.2).
 
+use super::language::Language;
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
@@ -92,6 +93,15 @@ impl Reply {
             0 => self.first.as_bytes(),
             behind => self.more[behind - 1].as_bytes(),
         })
+    }
+
+    /// Says it in another language: every line that has a text there.
+    pub fn translate(&mut self, language: Language) {
+        for line in std::iter::once(&mut self.first).chain(&mut self.more) {
+            if let Some(text) = language.translated(line.as_bytes()) {
+                *line = ReplyLine(text);
+            }
+        }
     }
 
     /// Appends the reply as octets, CRLF included. No CR, LF or NUL of a line ever reaches the wire; an octet 255 is

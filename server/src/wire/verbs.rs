@@ -167,6 +167,8 @@ pub enum Feature {
     Line(&'static str),
     /// `MLST` with the facts, those that are sent marked (RFC 3659 §7.8).
     Facts,
+    /// `LANG` with the languages, the one in force marked (RFC 2640 §4.3).
+    Languages,
     /// `HASH` with the algorithms, the selected one marked.
     Hashes,
 }

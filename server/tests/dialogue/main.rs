@@ -8,6 +8,7 @@ mod laws;
 mod rfc1123;
 mod rfc2389;
 mod rfc2428;
+mod rfc2640;
 mod rfc3659;
 mod rfc4217;
 mod rfc959;
@@ -16,7 +17,6 @@ mod switched_off;
 mod world;
 
 use ftpspec_server::pi::{Link, Setup, TlsPolicy};
-use ftpspec_server::wire::VerbSet;
 use world::World;
 
 /// Plays a script on a session in the clear, with TLS at hand; see [`World::play`].
@@ -41,9 +41,9 @@ fn setup() -> Setup {
         greeting: "Hello.".into(),
         host: "test.example".into(),
         tls: TlsPolicy::Explicit,
-        disabled: VerbSet::EMPTY,
         failed_logins: 3,
         allow_ccc: true,
+        ..Setup::default()
     }
 }
 

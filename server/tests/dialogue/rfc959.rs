@@ -38,8 +38,7 @@ fn what_is_no_command_is_500() {
 
 #[test]
 fn what_is_known_but_not_done_is_502() {
-    dialogue("C: HOST a / S: 502 / C: LANG / S: 502 / C: MIC x / S: 502");
-    logged_in("C: MFF a=b; c / S: 502 / C: RANG 0 1 / S: 502 / C: XCRC a / S: 502");
+    logged_in("C: LPSV / S: 502 / C: LPRT x / S: 502 / C: THMB JPG 9 9 a / S: 502");
 }
 
 #[test]
@@ -285,7 +284,7 @@ fn help_lists_verbs_and_explains_one() {
     logged_in(
         "C: HELP / S: 214- ~ RETR / C: HELP retr / S: 214-Syntax: RETR <SP> <pathname> / C: HELP NOSUCH / S: 501
          C: HELP SITE / S: 214- / C: SITE HELP / S: 214- / C: SITE / S: 501 / C: SITE CHMOD 600 a / S: 501
-         C: HELP NOOP / S: 214-Syntax: NOOP / C: HELP LIST / S: 214-Syntax: LIST[<SP> <pathname>] / C: HELP LANG / S: 501",
+         C: HELP NOOP / S: 214-Syntax: NOOP / C: HELP LIST / S: 214-Syntax: LIST[<SP> <pathname>] / C: HELP LPSV / S: 501",
     );
 }
 
