@@ -53,6 +53,15 @@ pub(super) fn vfs_below_the_root() -> Subject {
     subject(VfsStorage::new(AltrootFS::new(below).into()))
 }
 
+#[cfg(unix)]
+pub(super) fn disk() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    Subject {
+        storage: Box::new(DiskStorage::open(directory.path()).unwrap()),
+        _directory: Some(directory),
+    }
+}
+
 pub(super) fn path(pathname: &str) -> VirtualPath {
     VirtualPath::root().join(pathname.as_bytes()).unwrap()
 }
@@ -108,6 +117,12 @@ macro_rules! claims {
             #[test]
             fn mem_fs() {
                 claim(&*memory().storage);
+            }
+
+            #[test]
+            #[cfg(unix)]
+            fn disk_storage() {
+                claim(&*disk().storage);
             }
 
             #[test]

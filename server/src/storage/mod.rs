@@ -5,6 +5,8 @@
 
 mod combine;
 mod digest;
+#[cfg(unix)]
+mod disk;
 mod memory;
 mod path;
 mod seed;
@@ -18,6 +20,8 @@ mod model;
 
 pub use combine::combine;
 pub use digest::digest;
+#[cfg(unix)]
+pub use disk::{AbortedUpload, DiskStorage, Durability};
 pub use memory::MemFs;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
 pub use seed::{MAX_SEED_DEPTH, MAX_SEED_ENTRIES, Seeded, SkipReason, Skipped, seed};

@@ -262,6 +262,12 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
+    #[cfg(unix)]
+    fn disk_storage_is_what_the_model_is(operations in operations()) {
+        compare(&claims::disk(), &operations);
+    }
+
+    #[test]
     fn vfs_memory_fs_is_what_the_model_is(operations in operations()) {
         compare(&claims::vfs_memory(), &operations);
     }
