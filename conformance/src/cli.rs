@@ -51,11 +51,12 @@ const SERVE_HELP: &str = "\
 When it is ready it prints one JSON line on stdout:
   {\"event\":\"ready\",\"version\":1,\"addresses\":[…],\"host\":…,\"port\":…,\"url\":…,\"user\":…,\"password\":…,
    \"tls\":\"explicit\",\"ca\":\"/tmp/…/ca.pem\",\"ca_sha256\":…}
-Files live in memory and are gone afterwards. Logs go to stderr (RUST_LOG=info).
+Files live in memory and are gone afterwards, but for those of --root. Logs go to stderr (RUST_LOG=info).
 
 Examples:
   ftpspec serve --port 2121 --user bob:secret
-  ftpspec serve --tls implicit --seed fixtures/";
+  ftpspec serve --tls implicit --seed fixtures/
+  ftpspec serve --root /srv/ftp --user bob";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -83,9 +84,12 @@ pub(crate) struct Serve {
     /// Private key in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Directory whose files are there from the start.
-    #[arg(long, value_name = "DIR")]
+    /// Directory whose files are there from the start, as copies in memory: the directory is read once, never written.
+    #[arg(long, value_name = "DIR", conflicts_with = "root")]
     pub(crate) seed: Option<PathBuf>,
+    /// Directory that is served itself: uploads, deletions and renames happen on disk and stay.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,

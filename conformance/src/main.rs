@@ -78,6 +78,7 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         },
         certificate: wish.cert.zip(wish.key),
         seed: wish.seed,
+        root: wish.root,
         passive_ports: wish.passive_ports,
     };
     match serve::serve(wish).await {

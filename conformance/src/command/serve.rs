@@ -1,6 +1,6 @@
 //! `ftpspec serve`: the disposable reference server.
 
-use ftpspec_server::storage::{MemFs, seed};
+use ftpspec_server::storage::{DiskStorage, MemFs, Storage, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -25,6 +25,8 @@ pub struct Wish {
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Directory whose files are there from the start.
     pub seed: Option<PathBuf>,
+    /// Directory that is served itself.
+    pub root: Option<PathBuf>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
 }
@@ -65,13 +67,7 @@ struct Ready<'a> {
 /// # Errors
 /// Whatever keeps the server from starting: a taken port, a certificate that cannot be read, a directory that is not there.
 pub async fn serve(wish: Wish) -> io::Result<()> {
-    let storage = Arc::new(MemFs::new());
-    if let Some(directory) = &wish.seed {
-        let seeded = seed(storage.as_ref(), directory).map_err(|error| about(&error, directory))?;
-        for skipped in seeded.skipped {
-            eprintln!("serve: not seeded: {skipped}");
-        }
-    }
+    let storage = storage(&wish)?;
     let mut builder = Server::builder().shared_storage(storage).port(wish.port);
     for ip in &wish.bind {
         builder = builder.bind(SocketAddr::new(*ip, wish.port));
@@ -94,6 +90,22 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
     interrupted().await?;
     running.stop().await;
     Ok(())
+}
+
+/// The files that are served.
+fn storage(wish: &Wish) -> io::Result<Arc<dyn Storage>> {
+    if let Some(directory) = &wish.root {
+        let disk = DiskStorage::open(directory).map_err(|error| about(&error, directory))?;
+        return Ok(Arc::new(disk));
+    }
+    let memory = MemFs::new();
+    if let Some(directory) = &wish.seed {
+        let seeded = seed(&memory, directory).map_err(|error| about(&error, directory))?;
+        for skipped in seeded.skipped {
+            eprintln!("serve: not seeded: {skipped}");
+        }
+    }
+    Ok(Arc::new(memory))
 }
 
 fn tls(wish: &Wish) -> Option<Tls> {
