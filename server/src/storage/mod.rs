@@ -4,12 +4,15 @@
 //! Nothing in this room knows a reply, a socket or tokio.
 
 mod combine;
+mod copy;
 mod digest;
 #[cfg(unix)]
 mod disk;
 mod memory;
 mod path;
+mod range;
 mod seed;
+mod subtree;
 mod vfs_adapter;
 mod whole;
 
@@ -19,12 +22,15 @@ mod claims;
 mod model;
 
 pub use combine::combine;
+pub use copy::copy;
 pub use digest::digest;
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
 pub use memory::MemFs;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
+pub use range::{open_read_range, open_write_range};
 pub use seed::{MAX_SEED_DEPTH, MAX_SEED_ENTRIES, Seeded, SkipReason, Skipped, seed};
+pub use subtree::{MAX_SUBTREE, remove_subtree, subtree_size};
 pub use vfs_adapter::VfsStorage;
 pub use whole::{make_directories, read_file, write_file};
 
