@@ -33,6 +33,13 @@ pub struct Limits {
     pub queued_commands: usize,
     /// Octets of replies that wait to be sent. With more, the control connection is not read.
     pub queued_replies: usize,
+    /// Digests, sizes in TYPE A, copies and walks through directories that are under way at a time, for all sessions: each
+    /// occupies a thread and a processor.
+    pub long_jobs: usize,
+    /// How long one more of them waits for its turn before it is answered 450.
+    pub long_job_wait: Duration,
+    /// Octets of the largest file whose size SIZE counts in TYPE A; it is read for that.
+    pub ascii_size: u64,
     /// How long transfers may go on when the server is stopped.
     pub stop: Duration,
 }
@@ -49,6 +56,9 @@ impl Default for Limits {
             reply_stall: Duration::from_mins(1),
             queued_commands: 64,
             queued_replies: 16 << 10,
+            long_jobs: 4,
+            long_job_wait: Duration::from_secs(10),
+            ascii_size: 1 << 30,
             stop: Duration::from_secs(5),
         }
     }

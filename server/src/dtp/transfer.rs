@@ -18,7 +18,9 @@ use super::listing::open_listing;
 use super::port::{NoStream, PassivePort, connect};
 use super::stream::DataStream;
 use crate::pi::{At, Content, Opening, Representation, Transfer, TransferEnd};
-use crate::storage::{FileKind, OpenWrite, Storage, VirtualPath, WriteHandle};
+use crate::storage::{
+    FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
+};
 use crate::wire::Preliminary;
 
 /// The first buffer of an upload, and the largest. Small files must not cost a large one.
@@ -100,6 +102,24 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             let inline = storage.abilities().never_blocks;
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
+            (Flow::In(Sink::new(handle, inline, ascii)), None)
+        }
+        Content::RetrieveRange { at, range } => {
+            let At { storage, path } = at;
+            let inline = storage.abilities().never_blocks;
+            let handle = on_storage(&storage, move |storage| {
+                open_read_range(storage, &path, range.start, range.end)
+            })
+            .await?;
+            (Flow::Out(Source::new(handle, inline, ascii)), None)
+        }
+        Content::StoreRange { at, range } => {
+            let At { storage, path } = at;
+            let inline = storage.abilities().never_blocks;
+            let handle = on_storage(&storage, move |storage| {
+                open_write_range(storage, &path, range.start, range.end)
+            })
+            .await?;
             (Flow::In(Sink::new(handle, inline, ascii)), None)
         }
         Content::StoreUnique { at } => {

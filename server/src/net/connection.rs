@@ -460,7 +460,9 @@ impl Connection {
 fn described(content: &Content) -> (&'static str, &VirtualPath) {
     match content {
         Content::Retrieve { at, .. } => ("retrieve", &at.path),
+        Content::RetrieveRange { at, .. } => ("retrieve range", &at.path),
         Content::Store { at, .. } => ("store", &at.path),
+        Content::StoreRange { at, .. } => ("store range", &at.path),
         Content::StoreUnique { at } => ("store unique", &at.path),
         Content::List(listing) => ("list", &listing.at.path),
     }

@@ -4,10 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::time::timeout;
+
 use super::connection::{Connection, End};
 use crate::dtp::{PassivePort, ascii_size, listing_lines, on_a_thread, on_storage};
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
-use crate::storage::{combine, digest};
+use crate::storage::{Storage, combine, digest, remove_subtree, subtree_size};
 
 impl Connection {
     /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.
@@ -48,9 +50,10 @@ impl Connection {
                 question.answer(&mut self.session, found)
             }
             Work::AsciiSize(question) => {
-                self.flush().await?;
                 let At { storage, path } = question.about.clone();
-                let size = on_a_thread(&storage, move |storage| ascii_size(storage, &path)).await;
+                let size = self
+                    .in_turn(&storage, move |storage| ascii_size(storage, &path))
+                    .await?;
                 question.answer(&mut self.session, size)
             }
             Work::MakeDirectory(question) => {
@@ -63,6 +66,20 @@ impl Connection {
                 let removed =
                     on_storage(&storage, move |storage| storage.remove_directory(&path)).await;
                 question.answer(&mut self.session, removed)
+            }
+            Work::RemoveSubtree(question) => {
+                let At { storage, path } = question.about.clone();
+                let removed = self
+                    .in_turn(&storage, move |storage| remove_subtree(storage, &path))
+                    .await?;
+                question.answer(&mut self.session, removed)
+            }
+            Work::SubtreeSize(question) => {
+                let At { storage, path } = question.about.clone();
+                let size = self
+                    .in_turn(&storage, move |storage| subtree_size(storage, &path))
+                    .await?;
+                question.answer(&mut self.session, size)
             }
             Work::RemoveFile(question) => {
                 let At { storage, path } = question.about.clone();
@@ -93,30 +110,30 @@ impl Connection {
                 question.answer(&mut self.session, octets)
             }
             Work::Hash(question) => {
-                self.flush().await?;
                 let asked = question.about.clone();
                 let storage = Arc::clone(&asked.at.storage);
-                let hashed = on_a_thread(&storage, move |storage| {
-                    let HashOf {
-                        at,
-                        algorithm,
-                        start,
-                        end,
-                    } = asked;
-                    let (digest, end) = digest(storage, &at.path, algorithm, start, end)?;
-                    Ok(Hashed { digest, end })
-                })
-                .await;
+                let hashed = self
+                    .in_turn(&storage, move |storage| {
+                        let HashOf {
+                            at,
+                            algorithm,
+                            start,
+                            end,
+                        } = asked;
+                        let (digest, end) = digest(storage, &at.path, algorithm, start, end)?;
+                        Ok(Hashed { digest, end })
+                    })
+                    .await?;
                 question.answer(&mut self.session, hashed)
             }
             Work::Combine(question) => {
-                self.flush().await?;
                 let asked = question.about.clone();
                 let storage = Arc::clone(&asked.target.storage);
-                let combined = on_a_thread(&storage, move |storage| {
-                    combine(storage, &asked.target.path, &asked.sources)
-                })
-                .await;
+                let combined = self
+                    .in_turn(&storage, move |storage| {
+                        combine(storage, &asked.target.path, &asked.sources)
+                    })
+                    .await?;
                 question.answer(&mut self.session, combined)
             }
             Work::Transfer(question) => {
@@ -124,5 +141,27 @@ impl Connection {
                 Step::Reply(question.answer(&mut self.session, end))
             }
         })
+    }
+
+    /// Does what takes as long as files are, on a thread, when it is this session's turn ([`Limits::long_jobs`]). A turn
+    /// ends with the job, even if the client is gone by then.
+    ///
+    /// [`Limits::long_jobs`]: crate::Limits::long_jobs
+    async fn in_turn<T: Send + 'static>(
+        &mut self,
+        storage: &Arc<dyn Storage>,
+        job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
+    ) -> Result<io::Result<T>, End> {
+        self.flush().await?;
+        let shared = self.shared();
+        let turns = Arc::clone(&shared.long_jobs).acquire_owned();
+        let Ok(Ok(turn)) = timeout(shared.limits.long_job_wait, turns).await else {
+            return Ok(Err(io::ErrorKind::WouldBlock.into()));
+        };
+        let outcome = on_a_thread(storage, move |storage| {
+            let _turn = turn;
+            job(storage)
+        });
+        Ok(outcome.await)
     }
 }

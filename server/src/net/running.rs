@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::connection::Connection;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
+    /// Turns for [`Limits::long_jobs`].
+    pub(crate) long_jobs: Arc<Semaphore>,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
     sessions: AtomicUsize,
@@ -158,6 +160,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         authenticator,
         tls: tls.map(|tls| tls.prepare()).transpose()?,
         passive_ports: builder.passive_ports.take(),
+        long_jobs: long_jobs(&builder.limits),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(0),
@@ -180,6 +183,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     };
     let mut setup = builder.setup;
     setup.failed_logins = builder.limits.failed_logins;
+    setup.ascii_size = builder.limits.ascii_size;
     for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
         setup.tls = policy;
         let setup = Arc::new(setup.clone());
@@ -325,6 +329,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+fn long_jobs(limits: &Limits) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(limits.long_jobs.min(Semaphore::MAX_PERMITS)))
+}
+
 /// A place in a server that listens nowhere.
 #[cfg(test)]
 pub(super) fn a_seat() -> Seat {
@@ -334,6 +342,7 @@ pub(super) fn a_seat() -> Seat {
         limits: Limits::default(),
         tls: None,
         passive_ports: None,
+        long_jobs: long_jobs(&Limits::default()),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(1),

@@ -2,12 +2,11 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Combine, Decision, HashOf, Hashed, Pending, Question, Representation, Session, Step, Work,
-    ask, look,
+    At, Combine, Decision, Pending, Question, Representation, Session, Step, Work, ask, look,
 };
 use crate::storage::{FileKind, Times, VirtualPath};
 use crate::wire::{CombArgument, Completion, Reply, done, write_facts, write_time_val};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::time::SystemTime;
 
 use super::login::Login;
@@ -60,6 +59,19 @@ impl Session {
         })))
     }
 
+    /// RMDA (draft-peterson-streamlined-ftp-command-extensions §2).
+    pub(super) fn remove_subtree(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.remove)?;
+        ask(Work::RemoveSubtree(Question::new(at, |_, _, outcome| {
+            plain(
+                outcome,
+                Act::Find,
+                "The directory was removed with all that was in it.",
+            )
+        })))
+    }
+
     /// DELE.
     pub(super) fn remove_file(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
@@ -108,9 +120,16 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.list)?;
         if self.parameters.representation == Representation::Ascii {
-            return ask(Work::AsciiSize(Question::new(at, |_, _, octets| {
-                Step::Reply(number(octets))
-            })));
+            // The file is read for it: a large one would be work for nothing more than a question.
+            return look(at, |session, at, found| {
+                let metadata = found.map_err(|error| Act::Find.refused(&error))?;
+                if metadata.len > session.setup.ascii_size {
+                    return Err(done(550, "The file is too large to be counted in TYPE A."));
+                }
+                ask(Work::AsciiSize(Question::new(at, |_, _, octets| {
+                    Step::Reply(number(octets))
+                })))
+            });
         }
         look(at, |_, _, found| {
             Ok(Step::Reply(match found {
@@ -185,38 +204,6 @@ impl Session {
         })
     }
 
-    /// HASH (draft-bryan-ftpext-hash-02 §3). The range is told with its last octet; an empty file has none, so 0-0.
-    pub(super) fn hash(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Hash, pathname)?;
-        self.permit(Act::Hash, |may| may.read)?;
-        let hash = HashOf {
-            at,
-            algorithm: self.parameters.algorithm,
-            start: 0,
-            end: None,
-        };
-        let pathname = pathname.to_vec();
-        ask(Work::Hash(Question::new(
-            hash,
-            move |_, hash: HashOf, outcome: io::Result<Hashed>| {
-                Step::Reply(match outcome {
-                    Ok(hashed) => {
-                        let last = hashed.end.saturating_sub(1).max(hash.start);
-                        let mut text = Vec::with_capacity(160 + pathname.len());
-                        let _ = write!(text, "{} {}-{last} ", hash.algorithm.name(), hash.start);
-                        for octet in hashed.digest {
-                            let _ = write!(text, "{octet:02x}");
-                        }
-                        text.push(b' ');
-                        text.extend_from_slice(&pathname);
-                        done(213, text)
-                    }
-                    Err(error) => Act::Hash.refused(&error),
-                })
-            },
-        )))
-    }
-
     /// COMB (Globalscape). A file that is named twice would be read while it is written, or twice removed: refused.
     pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
         let target = self.resolve(Act::Find, &argument.target)?;
@@ -233,6 +220,15 @@ impl Session {
             Combine { target, sources },
             |_, _, outcome| plain(outcome, Act::Find, "The files were combined."),
         )))
+    }
+
+    /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the type.
+    pub(super) fn subtree_size(&self, pathname: Option<&[u8]>) -> Decision {
+        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
+        self.permit(Act::Find, |may| may.list)?;
+        ask(Work::SubtreeSize(Question::new(at, |_, _, octets| {
+            Step::Reply(number(octets))
+        })))
     }
 
     /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4). Of a directory only.

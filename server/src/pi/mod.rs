@@ -1,6 +1,7 @@
 //! The server-PI: decides what every command leads to. Pure: no socket, no file, no clock, no waiting
 //! (RFC 959 §2.3, §5.4, §6).
 
+mod digests;
 mod files;
 mod login;
 mod parameters;
@@ -24,6 +25,7 @@ use parameters::Parameters;
 use security::Security;
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use transfer::Running;
 
@@ -61,6 +63,8 @@ enum Pending {
     Rename(VirtualPath),
     /// REST named this octet.
     Restart(u64),
+    /// RANG named these octets.
+    Range(Range<u64>),
 }
 
 impl Pending {
@@ -68,6 +72,7 @@ impl Pending {
     fn offset(&self) -> u64 {
         match self {
             Self::Restart(offset) => *offset,
+            Self::Range(range) => range.start,
             _ => 0,
         }
     }
@@ -171,8 +176,12 @@ impl Session {
         let pending = std::mem::take(&mut self.pending);
         let line = CommandLine::split(line).map_err(|_| done(500, "Command unrecognized."))?;
         let row = line.verb.row();
-        if let (true, Pending::Restart(offset)) = (row.keeps_restart, &pending) {
-            self.pending = Pending::Restart(*offset);
+        if row.keeps_restart {
+            self.pending = match &pending {
+                Pending::Restart(offset) => Pending::Restart(*offset),
+                Pending::Range(range) => Pending::Range(range.clone()),
+                _ => Pending::Nothing,
+            };
         }
         if !self.offers(line.verb) {
             return Err(done(502, "Command not implemented."));
@@ -204,6 +213,7 @@ impl Session {
             Command::Epsv(protocol) => self.extended_passive(protocol),
             Command::Rest(offset) => self.restart(offset),
             Command::Lang(tag) => self.language(tag),
+            Command::Rang(range) => self.range(range),
             Command::Opts(options) => self.options(options),
             Command::Retr(pathname) => self.retrieve(pathname, &pending),
             Command::Stor(pathname) => self.store(Verb::Stor, pathname, &pending),
@@ -218,6 +228,7 @@ impl Session {
             Command::Pwd => self.working_directory(),
             Command::Mkd(pathname) => self.make_directory(pathname),
             Command::Rmd(pathname) => self.remove_directory(pathname),
+            Command::Rmda(pathname) => self.remove_subtree(pathname),
             Command::Dele(pathname) => self.remove_file(pathname),
             Command::Rnfr(pathname) => self.rename_from(pathname),
             Command::Rnto(pathname) => self.rename_to(pathname, pending),
@@ -225,8 +236,11 @@ impl Session {
             Command::Mdtm(pathname) => self.modification_time(pathname),
             Command::Mfmt(time, pathname) => self.set_modification_time(time, pathname),
             Command::Mlst(pathname) => self.facts(pathname),
-            Command::Hash(pathname) => self.hash(pathname),
+            Command::Hash(pathname) => self.hash(pathname, pending),
+            Command::Digest(algorithm, argument) => self.digest(algorithm, argument),
+            Command::Md5(names) => self.md5(&names),
             Command::Comb(argument) => self.combine(&argument),
+            Command::Dsiz(pathname) => self.subtree_size(pathname),
             Command::Avbl(pathname) => self.available(pathname),
             Command::Stat(None) => Ok(Step::Reply(self.status())),
             Command::Stat(Some(pathname)) => self.list_status(pathname),

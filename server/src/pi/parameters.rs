@@ -9,6 +9,7 @@ use crate::wire::{
     StructureCode, TypeCode, Verb, done,
 };
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 /// The lowest port a data connection may be made to (RFC 2577 §3).
 const LOWEST_PORT: u16 = 1024;
@@ -159,6 +160,26 @@ impl Session {
         };
         // The text is looked up in the new language, where it names that one.
         Ok(Step::Reply(done(200, "Replies are in English.")))
+    }
+
+    /// RANG. Whether the file has these octets is seen at the transfer (draft-bryan-ftp-range-09 §4.3, §5).
+    pub(super) fn range(&mut self, range: Option<Range<u64>>) -> Decision {
+        let Some(range) = range else {
+            return Ok(Step::Reply(done(
+                350,
+                "The next transfer is of all octets.",
+            )));
+        };
+        if self.parameters.representation != Representation::Image {
+            return Err(done(551, "A range needs TYPE I."));
+        }
+        let text = format!(
+            "The next transfer is of octets {} to {}.",
+            range.start,
+            range.end - 1
+        );
+        self.pending = Pending::Range(range);
+        Ok(Step::Reply(done(350, text)))
     }
 
     /// OPTS.

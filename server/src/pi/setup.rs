@@ -28,6 +28,8 @@ pub struct Setup {
     pub disabled: VerbSet,
     /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
     pub failed_logins: u8,
+    /// Octets of the largest file whose size SIZE counts in TYPE A.
+    pub ascii_size: u64,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
     pub allow_ccc: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Setup {
             tls: TlsPolicy::Off,
             disabled: VerbSet::EMPTY,
             failed_logins: 5,
+            ascii_size: 1 << 30,
             allow_ccc: false,
         }
     }

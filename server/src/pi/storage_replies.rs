@@ -56,9 +56,9 @@ impl Act {
                 done(450, "That cannot be done with this name.")
             }
 
-            (_, ErrorKind::ResourceBusy | ErrorKind::WouldBlock) => {
-                done(450, "The file is busy; try again.")
-            }
+            (_, ErrorKind::ResourceBusy) => done(450, "The file is busy; try again."),
+            (_, ErrorKind::WouldBlock) => done(450, "The server is busy; try again."),
+            (_, ErrorKind::ArgumentListTooLong) => done(451, "There is too much in the directory."),
             (_, ErrorKind::StorageFull) => done(452, "No storage is left."),
             (_, ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => {
                 done(552, "The storage you may use is full.")

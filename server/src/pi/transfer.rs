@@ -25,6 +25,13 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.read)?;
         let offset = self.offset(pending)?;
+        if let Pending::Range(range) = pending {
+            let range = range.clone();
+            return look(at, move |session, at, found| {
+                found.map_err(|error| Act::Find.refused(&error))?;
+                session.start(Verb::Retr, Content::RetrieveRange { at, range })
+            });
+        }
         if offset == 0 && self.parameters.port != DataPort::None {
             return self.start(Verb::Retr, Content::Retrieve { at, offset });
         }
@@ -40,13 +47,14 @@ impl Session {
         })
     }
 
-    /// STOR and APPE. Behind REST both write at the marker (RFC 3659 §5.3).
+    /// STOR and APPE. Behind REST both write at the marker (RFC 3659 §5.3), and behind RANG in the range
+    /// (draft-bryan-ftp-range-09 §4.3).
     pub(super) fn store(&mut self, verb: Verb, pathname: &[u8], pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname)?;
         self.permit(Act::Name, |may| may.write)?;
         let offset = self.offset(pending)?;
         self.need_data_port()?;
-        if offset == 0 {
+        if offset == 0 && !matches!(pending, Pending::Range(_)) {
             let how = if verb == Verb::Appe {
                 OpenWrite::Append
             } else {
@@ -55,12 +63,28 @@ impl Session {
             return self.start(verb, Content::Store { at, how });
         }
         let how = OpenWrite::At(offset);
+        let content = match pending {
+            Pending::Range(range) => {
+                let range = range.clone();
+                Content::StoreRange {
+                    at: at.clone(),
+                    range,
+                }
+            }
+            _ => Content::Store {
+                at: at.clone(),
+                how,
+            },
+        };
         look(at, move |session, at, found| match found {
             Ok(file) if offset > file.len => Err(behind_the_end()),
             Ok(file) if offset < file.len && !at.storage.abilities().write_at => {
                 Err(done(554, "This storage takes up a file at its end only."))
             }
-            Ok(_) => session.start(verb, Content::Store { at, how }),
+            Ok(_) => session.start(verb, content),
+            Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 => {
+                session.start(verb, content)
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Err(behind_the_end()),
             Err(error) => Err(Act::Name.refused(&error)),
         })
@@ -71,7 +95,7 @@ impl Session {
     pub(super) fn store_unique(&mut self, pathname: Option<&[u8]>, pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
         self.permit(Act::Name, |may| may.write)?;
-        if pending.offset() != 0 {
+        if pending.offset() != 0 || matches!(pending, Pending::Range(_)) {
             return Err(done(554, "A new file begins at its beginning."));
         }
         self.start(Verb::Stou, Content::StoreUnique { at })
@@ -205,7 +229,8 @@ impl Session {
     /// 555, as RFC 1123 §4.1.3.4 has it for a type that does not fit.
     fn offset(&self, pending: &Pending) -> Result<u64, Completion> {
         let offset = pending.offset();
-        if offset != 0 && self.parameters.representation == Representation::Ascii {
+        let partial = offset != 0 || matches!(pending, Pending::Range(_));
+        if partial && self.parameters.representation == Representation::Ascii {
             return Err(done(555, "A restart needs TYPE I."));
         }
         Ok(offset)
@@ -269,6 +294,7 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 act.refused(error)
             }
+            ErrorKind::InvalidData => done(451, "The data is not as long as the range."),
             _ => done(451, "The storage failed in the middle of the transfer."),
         },
     }

@@ -7,6 +7,7 @@ use crate::storage::{Metadata, Storage, Times, VirtualPath};
 use crate::wire::{Completion, Language, Lister, ListingFormat, Preliminary, Reply};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -148,6 +149,10 @@ pub enum Work {
     MakeDirectory(Question<At, io::Result<()>>),
     /// RMD.
     RemoveDirectory(Question<At, io::Result<()>>),
+    /// RMDA: a directory with all that is in it.
+    RemoveSubtree(Question<At, io::Result<()>>),
+    /// DSIZ: octets of all files below a directory.
+    SubtreeSize(Question<At, io::Result<u64>>),
     /// DELE.
     RemoveFile(Question<At, io::Result<()>>),
     /// RNTO: from, to.
@@ -239,6 +244,20 @@ pub enum Content {
         at: At,
         /// The restart marker.
         offset: u64,
+    },
+    /// RETR behind RANG.
+    RetrieveRange {
+        /// The file.
+        at: At,
+        /// The octets.
+        range: Range<u64>,
+    },
+    /// STOR, APPE behind RANG.
+    StoreRange {
+        /// The file.
+        at: At,
+        /// The octets; all of them must come.
+        range: Range<u64>,
     },
     /// STOR, APPE.
     Store {

@@ -3,6 +3,7 @@
 use super::listing::Facts;
 use super::time::parse_time_val;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::time::SystemTime;
 
 /// What TYPE names (RFC 959 §3.1.1).
@@ -241,6 +242,23 @@ pub(super) fn restart_marker(argument: &[u8]) -> Option<u64> {
     number(argument).filter(|marker| i64::try_from(*marker).is_ok())
 }
 
+/// `start end`, the last octet named (draft-bryan-ftp-range-09 §3): the range up to before `end`. `1 0` is none.
+pub(super) fn octet_range(argument: &[u8]) -> Option<Option<Range<u64>>> {
+    let mut words = words(argument);
+    let (first, last) = (
+        restart_marker(words.next()?)?,
+        restart_marker(words.next()?)?,
+    );
+    if words.next().is_some() {
+        return None;
+    }
+    match (first, last) {
+        (1, 0) => Some(None),
+        (first, last) if first > last => None,
+        (first, last) => Some(Some(first..last + 1)),
+    }
+}
+
 /// `n` or `n R m` (RFC 959 §5.3.1).
 pub(super) fn allocation(argument: &[u8]) -> Option<()> {
     let mut words = words(argument);
@@ -344,7 +362,7 @@ pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
 }
 
 /// The name up to its closing quote, and what is behind that.
-fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+pub(super) fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut name = Vec::new();
     let mut rest = quoted;
     loop {
@@ -455,6 +473,21 @@ mod tests {
     #[case("", None)]
     fn restart_markers(#[case] argument: &str, #[case] expected: Option<u64>) {
         assert_eq!(restart_marker(argument.as_bytes()), expected);
+    }
+
+    #[rstest]
+    #[case("0 0", Some(Some(0..1)))]
+    #[case("3  9", Some(Some(3..10)))]
+    #[case("1 0", Some(None))]
+    #[case("0 9223372036854775807", Some(Some(0..1 << 63)))]
+    #[case("2 0", None)]
+    #[case("0 9223372036854775808", None)]
+    #[case("-1 0", None)]
+    #[case("0", None)]
+    #[case("0 1 2", None)]
+    #[case("a b", None)]
+    fn octet_ranges(#[case] argument: &str, #[case] expected: Option<Option<Range<u64>>>) {
+        assert_eq!(octet_range(argument.as_bytes()), expected);
     }
 
     #[rstest]

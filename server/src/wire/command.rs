@@ -4,9 +4,12 @@ use super::argument::{
     self, CombArgument, ExtendedAddress, ListArgument, ModeCode, Options, PassiveProtocol,
     ProtectionLevel, StructureCode, TypeCode,
 };
+use super::digest_argument::{DigestArgument, SaidName, digest_argument, one_name, said_names};
+use super::hash::HashAlgorithm;
 use super::language::{self, LanguageTag};
 use super::verbs::{Arity, Verb};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::SystemTime;
 
 /// The longest user name. It is kept until PASS comes.
@@ -20,6 +23,9 @@ pub struct CommandLine<'a> {
     /// What stands behind the one space after the verb; `None` without a space.
     pub argument: Option<&'a [u8]>,
 }
+
+/// Nothing where a pathname should be.
+const NO_NAME: SyntaxError = SyntaxError("A pathname is expected.");
 
 /// No verb of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +54,9 @@ pub enum Command<'a> {
     Comb(CombArgument),
     Cwd(&'a [u8]),
     Dele(&'a [u8]),
+    /// XCRC, XMD5, XSHA, XSHA1, XSHA256, XSHA512.
+    Digest(HashAlgorithm, DigestArgument<'a>),
+    Dsiz(Option<&'a [u8]>),
     Eprt(ExtendedAddress),
     Epsv(PassiveProtocol),
     Feat,
@@ -55,6 +64,8 @@ pub enum Command<'a> {
     Help(Option<&'a [u8]>),
     Lang(Option<LanguageTag<'a>>),
     List(ListArgument<'a>),
+    /// MD5 and MMD5.
+    Md5(Vec<SaidName<'a>>),
     Mdtm(&'a [u8]),
     Mfmt(SystemTime, &'a [u8]),
     Mkd(&'a [u8]),
@@ -72,10 +83,13 @@ pub enum Command<'a> {
     Prot(Option<ProtectionLevel>),
     Pwd,
     Quit,
+    /// `None` is the whole file again.
+    Rang(Option<Range<u64>>),
     Rein,
     Rest(u64),
     Retr(&'a [u8]),
     Rmd(&'a [u8]),
+    Rmda(&'a [u8]),
     Rnfr(&'a [u8]),
     Rnto(&'a [u8]),
     Site(&'a [u8]),
@@ -123,7 +137,13 @@ impl<'a> CommandLine<'a> {
         let word = || self.argument.unwrap_or_default().trim_ascii();
         // RFC 3659 §2.2: one space, then the pathname, whose spaces are all its own.
         let optional = self.argument.filter(|argument| !argument.is_empty());
-        let pathname = || optional.ok_or(SyntaxError("A pathname is expected."));
+        let pathname = || optional.ok_or(NO_NAME);
+        let digest = |algorithm| {
+            let argument = digest_argument(pathname()?).ok_or(SyntaxError(
+                "A pathname is expected, then perhaps the first octet and the one behind the last.",
+            ))?;
+            Ok(Command::Digest(algorithm, argument))
+        };
         Ok(match self.verb {
             Verb::Abor => Command::Abor,
             Verb::Acct => Command::Acct,
@@ -146,6 +166,7 @@ impl<'a> CommandLine<'a> {
             ))?),
             Verb::Cwd | Verb::Xcwd => Command::Cwd(pathname()?),
             Verb::Dele => Command::Dele(pathname()?),
+            Verb::Dsiz => Command::Dsiz(optional),
             Verb::Eprt => Command::Eprt(
                 argument::extended_address(word())
                     .ok_or(SyntaxError("|protocol|address|port| is expected."))?,
@@ -165,6 +186,7 @@ impl<'a> CommandLine<'a> {
                 ),
             }),
             Verb::List => Command::List(argument::list_argument(optional)),
+            Verb::Md5 => Command::Md5(vec![one_name(pathname()?).ok_or(NO_NAME)?]),
             Verb::Mdtm => Command::Mdtm(pathname()?),
             Verb::Mfmt => {
                 let (time, pathname) = argument::time_and_pathname(pathname()?)
@@ -174,6 +196,9 @@ impl<'a> CommandLine<'a> {
             Verb::Mkd | Verb::Xmkd => Command::Mkd(pathname()?),
             Verb::Mlsd => Command::Mlsd(optional),
             Verb::Mlst => Command::Mlst(optional),
+            Verb::Mmd5 => Command::Md5(said_names(pathname()?).ok_or(SyntaxError(
+                "Pathnames with commas between them are expected, not too many.",
+            ))?),
             Verb::Mode => {
                 Command::Mode(argument::mode_code(word()).ok_or(SyntaxError("S is expected."))?)
             }
@@ -200,12 +225,16 @@ impl<'a> CommandLine<'a> {
             Verb::Pwd | Verb::Xpwd => Command::Pwd,
             Verb::Quit => Command::Quit,
             Verb::Rein => Command::Rein,
+            Verb::Rang => Command::Rang(argument::octet_range(word()).ok_or(SyntaxError(
+                "The first and the last octet are expected, or 1 0.",
+            ))?),
             Verb::Rest => Command::Rest(
                 argument::restart_marker(word())
                     .ok_or(SyntaxError("A number of octets is expected."))?,
             ),
             Verb::Retr => Command::Retr(pathname()?),
             Verb::Rmd | Verb::Xrmd => Command::Rmd(pathname()?),
+            Verb::Rmda => Command::Rmda(pathname()?),
             Verb::Rnfr => Command::Rnfr(pathname()?),
             Verb::Rnto => Command::Rnto(pathname()?),
             Verb::Site => Command::Site(word()),
@@ -230,28 +259,22 @@ impl<'a> CommandLine<'a> {
                 }
                 name => Command::User(name),
             },
+            Verb::Xcrc => digest(HashAlgorithm::Crc32)?,
+            Verb::Xmd5 => digest(HashAlgorithm::Md5)?,
+            Verb::Xsha | Verb::Xsha1 => digest(HashAlgorithm::Sha1)?,
+            Verb::Xsha256 => digest(HashAlgorithm::Sha256)?,
+            Verb::Xsha512 => digest(HashAlgorithm::Sha512)?,
             Verb::Adat
             | Verb::Conf
             | Verb::Csid
-            | Verb::Dsiz
             | Verb::Enc
             | Verb::Host
             | Verb::Lprt
             | Verb::Lpsv
-            | Verb::Md5
             | Verb::Mfct
             | Verb::Mff
             | Verb::Mic
-            | Verb::Mmd5
-            | Verb::Rang
-            | Verb::Rmda
-            | Verb::Thmb
-            | Verb::Xcrc
-            | Verb::Xmd5
-            | Verb::Xsha
-            | Verb::Xsha1
-            | Verb::Xsha256
-            | Verb::Xsha512 => Command::Unimplemented,
+            | Verb::Thmb => Command::Unimplemented,
         })
     }
 }

@@ -4,6 +4,7 @@
 mod argument;
 mod command;
 mod control;
+mod digest_argument;
 mod glob;
 mod hash;
 mod language;
@@ -18,6 +19,7 @@ pub use argument::{
 };
 pub use command::{Command, CommandLine, SyntaxError, Unrecognized};
 pub use control::{ControlEvent, LineReader, MAX_LINE};
+pub use digest_argument::{DigestArgument, SaidName};
 pub use glob::{is_pattern, matches};
 pub use hash::HashAlgorithm;
 pub use language::{Language, LanguageTag};

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod clients;
+mod digests;
 mod drafts;
 mod every_verb;
 mod laws;
+mod ranges;
 mod rfc1123;
 mod rfc2389;
 mod rfc2428;
@@ -34,6 +36,8 @@ fn logged_in(script: &str) {
 }
 
 const LOGIN: &str = "C: USER test / S: 331 / C: PASS secret / S: 230";
+/// USER and PASS of one who may do nothing.
+const NOBODY: &str = "C: USER nobody / S: 331 / C: PASS secret / S: 230";
 const READER: &str = "C: USER reader / S: 331 / C: PASS secret / S: 230";
 
 fn setup() -> Setup {

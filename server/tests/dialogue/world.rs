@@ -8,7 +8,8 @@ use ftpspec_server::pi::{
     Representation, Session, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
-    Entry, FileKind, MemFs, OpenWrite, Storage, Times, VirtualPath, combine, digest, read_file,
+    Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
+    combine, digest, open_read_range, open_write_range, read_file, remove_subtree, subtree_size,
     write_file,
 };
 use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
@@ -263,6 +264,14 @@ impl World {
                 let removed = q.about.storage.remove_directory(&q.about.path);
                 q.answer(session, removed)
             }
+            Work::RemoveSubtree(q) => {
+                let removed = remove_subtree(&*q.about.storage, &q.about.path);
+                q.answer(session, removed)
+            }
+            Work::SubtreeSize(q) => {
+                let size = subtree_size(&*q.about.storage, &q.about.path);
+                q.answer(session, size)
+            }
             Work::RemoveFile(q) => {
                 let removed = q.about.storage.remove_file(&q.about.path);
                 q.answer(session, removed)
@@ -312,11 +321,27 @@ impl World {
         self.transfer = Some((transfer.port, transfer.protected, transfer.representation));
         self.sent.clear();
         let moved = match &transfer.content {
-            Content::Retrieve { at, offset } => read_from(at.storage.as_ref(), &at.path, *offset)
+            Content::Retrieve { at, offset } => at
+                .storage
+                .open_read(&at.path, *offset)
+                .and_then(read_all)
                 .map(|octets| {
                     self.sent = octets;
                     at.path.clone()
                 }),
+            Content::RetrieveRange { at, range } => {
+                open_read_range(&*at.storage, &at.path, range.start, range.end)
+                    .and_then(read_all)
+                    .map(|octets| {
+                        self.sent = octets;
+                        at.path.clone()
+                    })
+            }
+            Content::StoreRange { at, range } => {
+                open_write_range(&*at.storage, &at.path, range.start, range.end)
+                    .and_then(|file| write_all(file, &self.received))
+                    .map(|()| at.path.clone())
+            }
             Content::Store { at, how } => {
                 stored(at.storage.as_ref(), &at.path, *how, &self.received)
                     .map(|()| at.path.clone())
@@ -382,13 +407,15 @@ fn stored(
     how: OpenWrite,
     octets: &[u8],
 ) -> io::Result<()> {
-    let mut file = storage.open_write(path, how)?;
+    write_all(storage.open_write(path, how)?, octets)
+}
+
+fn write_all(mut file: Box<dyn WriteHandle>, octets: &[u8]) -> io::Result<()> {
     file.write_chunk(octets.to_vec().into())?;
     file.commit()
 }
 
-fn read_from(storage: &dyn Storage, path: &VirtualPath, offset: u64) -> io::Result<Vec<u8>> {
-    let mut file = storage.open_read(path, offset)?;
+fn read_all(mut file: Box<dyn ReadHandle>) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     loop {
         let chunk = file.read_chunk(4096)?;
