@@ -4,6 +4,7 @@ use super::storage_replies::Act;
 use super::{
     Decision, HashAlgorithm, HashOf, Hashed, Pending, Question, Session, Step, Work, ask, look,
 };
+use crate::storage::FileKind;
 use crate::wire::{Completion, DigestArgument, SaidName, done};
 use std::io::{self, ErrorKind, Write as _};
 
@@ -31,7 +32,11 @@ impl Session {
             return ask_hash(hash, pathname);
         };
         look(at, move |_, _, found| {
-            let len = found.map_err(|error| Act::Hash.refused(&error))?.len;
+            let found = found.map_err(|error| Act::Hash.refused(&error))?;
+            if found.kind == FileKind::Directory {
+                return Err(Act::Hash.failed(ErrorKind::IsADirectory));
+            }
+            let len = found.len;
             if range.start >= len {
                 return Err(not_there());
             }

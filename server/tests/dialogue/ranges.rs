@@ -120,7 +120,7 @@ fn dsiz_is_the_sum_of_all_files_below() {
 fn rmda_removes_a_directory_with_all_that_is_in_it() {
     logged_in(
         "C: RMD d / S: 550 / C: RMDA d / S: 250 / C: MLST d / S: 550 / C: RMDA d / S: 550 / C: RMDA a / S: 550 That is not a directory.\\r\\n
-         C: RMDA / / S: 550 Permission denied.\\r\\n / C: RMDA .. / S: 550 / C: RMDA / S: 501 / F: /a = 0123456789",
+         C: RMDA /. / S: 550 Permission denied.\\r\\n / C: RMDA .. / S: 550 / C: RMDA / S: 501 / F: /a = 0123456789",
     );
 }
 
