@@ -42,6 +42,8 @@ pub struct Credentials {
     pub peer: IpAddr,
     /// Whether the control connection is protected.
     pub protected: bool,
+    /// The host that HOST named, in lower case (RFC 7151).
+    pub host: Option<String>,
 }
 
 /// A logged-in user.

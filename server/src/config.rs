@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::auth::{Authenticator, FixedUsers, Permissions, Secret};
 use crate::net::{CertificateError, Running, Tls, start};
-use crate::pi::Setup;
+use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
-use crate::wire::Verb;
+use crate::wire::{HostName, Verb};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,9 @@ pub enum StartError {
     /// What was to be switched off is no verb.
     #[error("failed to switch off {0:?}: there is no such verb")]
     UnknownVerb(String),
+    /// What a virtual host was to be called is no name.
+    #[error("failed to name a virtual host {0:?}: it is neither a domain name nor an address")]
+    HostName(String),
 }
 
 /// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
@@ -104,8 +107,8 @@ pub struct Builder {
     pub(crate) setup: Setup,
     pub(crate) limits: Limits,
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
-    /// What [`without`](Self::without) was told and is no verb.
-    pub(crate) unknown_verb: Option<String>,
+    /// A name that names nothing, and what to say of it when the server is to start.
+    pub(crate) mistake: Option<(fn(String) -> StartError, String)>,
 }
 
 impl Builder {
@@ -197,6 +200,17 @@ impl Builder {
         self
     }
 
+    /// Has a virtual host (RFC 7151): HOST can name it, a domain name or an address (of IPv6 in brackets). May be called
+    /// again. What is no name keeps the server from starting.
+    #[must_use]
+    pub fn host(mut self, name: &str, host: VirtualHost) -> Self {
+        match HostName::parse(name.as_bytes()) {
+            Some(name) => self.setup.hosts.push((name, host)),
+            None => self.mistake = Some((StartError::HostName, name.to_owned())),
+        }
+        self
+    }
+
     /// Switches a verb off: it is answered 502, and FEAT, HELP and SITE HELP do not name it. May be called again.
     ///
     /// A name that is no verb keeps the server from starting: a switch that switches nothing would go unnoticed.
@@ -204,7 +218,7 @@ impl Builder {
     pub fn without(mut self, verb: &str) -> Self {
         match Verb::named(verb.as_bytes()) {
             Some(verb) => self.setup.disabled = self.setup.disabled.with(verb),
-            None => self.unknown_verb = Some(verb.to_owned()),
+            None => self.mistake = Some((StartError::UnknownVerb, verb.to_owned())),
         }
         self
     }
@@ -265,10 +279,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_no_verb_cannot_be_switched_off() {
+    async fn names_that_name_nothing_keep_the_server_from_starting() {
         let builder = Builder::default().user("test", "secret");
         let started = builder.clone().without("MFMTT").start().await;
         assert!(matches!(started, Err(StartError::UnknownVerb(name)) if name == "MFMTT"));
+        let started = builder.clone().host("a b", VirtualHost::new()).start();
+        assert!(matches!(started.await, Err(StartError::HostName(name)) if name == "a b"));
         assert!(builder.without("mfmt").start().await.is_ok());
     }
 }

@@ -33,6 +33,7 @@ pub mod wire;
 
 pub use config::{Builder, Limits, StartError};
 pub use net::{CertificateError, Running, Tls};
+pub use pi::VirtualHost;
 
 /// The server. Running, it is a [`Running`].
 #[derive(Debug)]

@@ -256,6 +256,7 @@ impl Connection {
                     version = ?stream.get_ref().1.protocol_version(),
                     "protected"
                 );
+                self.session.server_name(stream.get_ref().1.server_name());
                 self.stream = ControlStream::Tls(Box::new(stream));
                 self.tls = Some(Box::new(tls));
                 Ok(())

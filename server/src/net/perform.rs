@@ -16,7 +16,8 @@ impl Connection {
     pub(super) async fn perform(&mut self, work: Work) -> Result<Step, End> {
         Ok(match work {
             Work::Authenticate(question) => {
-                let authenticator = Arc::clone(&self.shared().authenticator);
+                let of_host = self.session.authenticator();
+                let authenticator = Arc::clone(of_host.unwrap_or(&self.shared().authenticator));
                 let credentials = question.about.clone();
                 let user = credentials.user.escape_ascii().to_string();
                 let mut deciding = authenticator.authenticate(credentials);

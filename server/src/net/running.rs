@@ -143,8 +143,8 @@ impl Drop for Running {
 
 /// Starts a server on the current runtime.
 pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
-    if let Some(name) = builder.unknown_verb.take() {
-        return Err(StartError::UnknownVerb(name));
+    if let Some((error, name)) = builder.mistake.take() {
+        return Err(error(name));
     }
     let authenticator = builder.take_authenticator()?;
     let tls = builder.tls.as_ref();

@@ -35,6 +35,7 @@ impl Session {
     /// USER. A new name flushes the old login; the transfer parameters stay (RFC 959 §4.1.1). Any name is answered alike
     /// (RFC 2577 §7).
     pub(super) fn user_name(&mut self, name: &[u8]) -> Decision {
+        self.refuse_two_hosts()?;
         self.login = Login::Out;
         self.pending = Pending::Password(name.into());
         Ok(Step::Reply(done(331, "Please give the password.")))
@@ -50,6 +51,7 @@ impl Session {
             password: Secret::new(password),
             peer: self.peer,
             protected: self.security.is_protected(),
+            host: self.host().map(ToString::to_string),
         };
         ask(Work::Authenticate(Question::new(
             credentials,
@@ -79,6 +81,7 @@ impl Session {
     /// reply (RFC 4217 §13); where it was opened protected, it stays so.
     pub(super) fn reinitialize(&mut self) -> Decision {
         self.reset();
+        self.forget_host();
         let control = if self.security.reinitialize(self.setup.tls) {
             Control::EndTls
         } else {

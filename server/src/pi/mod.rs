@@ -3,6 +3,7 @@
 
 mod digests;
 mod files;
+mod host;
 mod login;
 mod parameters;
 mod security;
@@ -12,7 +13,7 @@ mod storage_replies;
 mod transfer;
 mod work;
 
-pub use setup::{Link, Setup, TlsPolicy};
+pub use setup::{Link, Setup, TlsPolicy, VirtualHost};
 pub use work::*;
 
 use crate::storage::{Metadata, VirtualPath};
@@ -48,6 +49,7 @@ pub struct Session {
     pending: Pending,
     parameters: Parameters,
     running: Option<Running>,
+    hosting: Option<Box<host::Hosting>>,
 }
 
 /// A command whose meaning waits for the next one. At most one can wait, and any other command forgets it: RNFR by
@@ -94,6 +96,7 @@ impl Session {
             pending: Pending::Nothing,
             parameters: Parameters::default(),
             running: None,
+            hosting: None,
             setup,
         }
     }
@@ -101,13 +104,7 @@ impl Session {
     /// The reply to connecting (RFC 959 §5.4).
     #[must_use]
     pub fn greeting(&self) -> Reply {
-        let mut lines: Vec<String> = self.setup.greeting.lines().map(String::from).collect();
-        let last = lines.pop().unwrap_or_default();
-        if lines.is_empty() {
-            return Reply::line(220, last);
-        }
-        let first = lines.remove(0);
-        Reply::block(220, first, lines, last)
+        greeting(&self.setup.greeting)
     }
 
     /// Decides what an event of the control connection leads to.
@@ -212,6 +209,7 @@ impl Session {
             Command::Pasv => self.passive(),
             Command::Epsv(protocol) => self.extended_passive(protocol),
             Command::Rest(offset) => self.restart(offset),
+            Command::Host(name) => self.choose_host(name),
             Command::Lang(tag) => self.language(tag),
             Command::Rang(range) => self.range(range),
             Command::Opts(options) => self.options(options),
@@ -271,6 +269,17 @@ impl Session {
         self.pending = Pending::Nothing;
         self.parameters = Parameters::default();
     }
+}
+
+/// 220 with a text of any number of lines.
+fn greeting(text: &str) -> Reply {
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    let last = lines.pop().unwrap_or_default();
+    if lines.is_empty() {
+        return Reply::line(220, last);
+    }
+    let first = lines.remove(0);
+    Reply::block(220, first, lines, last)
 }
 
 /// Asks the shell for something.

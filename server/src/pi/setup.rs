@@ -1,7 +1,9 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
-use crate::wire::VerbSet;
+use crate::auth::Authenticator;
+use crate::wire::{HostName, VerbSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Whether and how the control connection can be protected (RFC 4217).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,6 +34,37 @@ pub struct Setup {
     pub ascii_size: u64,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
     pub allow_ccc: bool,
+    /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
+    pub hosts: Vec<(HostName, VirtualHost)>,
+}
+
+/// A virtual host (RFC 7151): what a client finds who names it with HOST. What is not said is as without HOST.
+#[derive(Debug, Clone, Default)]
+pub struct VirtualHost {
+    pub(super) greeting: Option<String>,
+    pub(super) authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+impl VirtualHost {
+    /// One that is like the server itself.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The text of the 220 that answers HOST.
+    #[must_use]
+    pub fn greeting(mut self, text: impl Into<String>) -> Self {
+        self.greeting = Some(text.into());
+        self
+    }
+
+    /// Who may log in here, and with which files.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
 }
 
 impl Default for Setup {
@@ -44,6 +77,7 @@ impl Default for Setup {
             failed_logins: 5,
             ascii_size: 1 << 30,
             allow_ccc: false,
+            hosts: Vec::new(),
         }
     }
 }

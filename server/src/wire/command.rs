@@ -6,6 +6,7 @@ use super::argument::{
 };
 use super::digest_argument::{DigestArgument, SaidName, digest_argument, one_name, said_names};
 use super::hash::HashAlgorithm;
+use super::host::HostName;
 use super::language::{self, LanguageTag};
 use super::verbs::{Arity, Verb};
 use std::net::SocketAddr;
@@ -62,6 +63,7 @@ pub enum Command<'a> {
     Feat,
     Hash(&'a [u8]),
     Help(Option<&'a [u8]>),
+    Host(HostName),
     Lang(Option<LanguageTag<'a>>),
     List(ListArgument<'a>),
     /// MD5 and MMD5.
@@ -178,6 +180,9 @@ impl<'a> CommandLine<'a> {
             Verb::Feat => Command::Feat,
             Verb::Hash => Command::Hash(pathname()?),
             Verb::Help => Command::Help(Some(word()).filter(|word| !word.is_empty())),
+            Verb::Host => Command::Host(HostName::parse(word()).ok_or(SyntaxError(
+                "A host name or an address is expected, without a port.",
+            ))?),
             Verb::Lang => Command::Lang(match word() {
                 b"" => None,
                 tag => Some(
@@ -268,7 +273,6 @@ impl<'a> CommandLine<'a> {
             | Verb::Conf
             | Verb::Csid
             | Verb::Enc
-            | Verb::Host
             | Verb::Lprt
             | Verb::Lpsv
             | Verb::Mfct

@@ -13,6 +13,7 @@ mod rfc2428;
 mod rfc2640;
 mod rfc3659;
 mod rfc4217;
+mod rfc7151;
 mod rfc959;
 mod rfc959_transfers;
 mod switched_off;

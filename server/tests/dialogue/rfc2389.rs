@@ -32,6 +32,7 @@ fn features_are_listed_as_their_documents_want_them() {
             " EPRT",
             " EPSV",
             " HASH SHA-256*;SHA-512;SHA-1;MD5;CRC32;",
+            " HOST",
             " LANG EN*;DE",
             " MD5",
             " MDTM",

@@ -1,7 +1,7 @@
 //! A world for a session: files in memory, logins decided at once, data connections that are only noted.
 
 use bytes::Bytes;
-use ftpspec_server::auth::{Authenticator, FixedUsers, Permissions};
+use ftpspec_server::auth::{FixedUsers, Permissions};
 use ftpspec_server::dtp::ascii_size;
 use ftpspec_server::pi::{
     Content, Control, DataPort, HashOf, Hashed, Link, Listing, Meanwhile, Opening, Question,
@@ -240,7 +240,9 @@ impl World {
         let session = &mut self.session;
         match work {
             Work::Authenticate(q) => {
-                let mut deciding = self.users.authenticate(q.about.clone());
+                let of_host = session.authenticator().cloned();
+                let users = of_host.unwrap_or_else(|| Arc::new(self.users.clone()));
+                let mut deciding = users.authenticate(q.about.clone());
                 let mut context = Context::from_waker(Waker::noop());
                 let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
                     panic!("fixed users are decided at once");

@@ -143,13 +143,16 @@ impl Client {
     }
 
     pub(crate) async fn shake_hands(&mut self, tls: TlsConnector) {
+        let name = ServerName::from(self.server.ip());
+        self.shake_hands_with(tls, name).await;
+    }
+
+    /// Names the host in the handshake, unless it is an address.
+    pub(crate) async fn shake_hands_with(&mut self, tls: TlsConnector, name: ServerName<'static>) {
         let Wire::Clear(stream) = std::mem::replace(&mut self.wire, Wire::Gone) else {
             panic!("it is protected already");
         };
-        let stream = tls
-            .connect(ServerName::from(self.server.ip()), stream)
-            .await
-            .unwrap();
+        let stream = tls.connect(name, stream).await.unwrap();
         self.wire = Wire::Tls(Box::new(stream));
         self.tls = Some(tls);
     }

@@ -1,5 +1,6 @@
 //! TLS: injection, its end, resumption and truncation.
 
+use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, SupportedProtocolVersion};
 use tokio::io::AsyncWriteExt as _;
@@ -20,6 +21,24 @@ async fn what_is_sent_behind_auth_never_becomes_a_command() {
         client.shake_hands(connector(&server, version)).await;
         // Had it been taken, this would be 331 for the USER, and 230 for the PASS.
         client.expect("PASS secret", "503").await;
+    }
+}
+
+#[tokio::test]
+async fn host_can_be_no_other_than_the_server_name_of_the_handshake() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.expect("HOST 127.0.0.1", "220").await;
+        client.expect("AUTH TLS", "234").await;
+        let name = ServerName::try_from("localhost").unwrap();
+        client
+            .shake_hands_with(connector(&server, version), name)
+            .await;
+        client.expect("USER test", "503").await;
+        client.expect("HOST 127.0.0.1", "504").await;
+        client.expect("HOST LOCALHOST", "220").await;
+        client.login().await;
     }
 }
 

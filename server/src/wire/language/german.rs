@@ -46,6 +46,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("HOST comes before the login.", "HOST kommt vor der Anmeldung."),
     ("There is no such host here.", "Diesen Rechner gibt es hier nicht."),
     ("That is not the host named in the TLS handshake.", "Das ist nicht der Rechner, der im TLS-Handshake genannt wurde."),
+    ("HOST and the TLS handshake name different hosts; HOST can be given again.", "HOST und der TLS-Handshake nennen verschiedene Rechner; HOST kann wiederholt werden."),
     ("That language is not spoken here; see FEAT.", "Diese Sprache wird hier nicht gesprochen; siehe FEAT."),
     ("Replies are in English.", "Antworten sind auf Deutsch."),
     ("Idle for too long, closing.", "Zu lange untätig, die Verbindung wird geschlossen."),

@@ -93,7 +93,7 @@ pub static VERBS: &[VerbRow] = &[
     bare(Verb::Feat, "FEAT", "Lists the extensions of the server.").always().keeps_restart(),
     VerbRow { feature: Feature::Hashes, ..with(Verb::Hash, "HASH", "<SP> <pathname>", "Tells the digest of a file.") },
     may(Verb::Help, "HELP", "[<SP> <verb>]", "Lists the verbs, or explains one.").always(),
-    with(Verb::Host, "HOST", "<SP> <hostname>", "Names the virtual host.").always().unimplemented(),
+    with(Verb::Host, "HOST", "<SP> <hostname>", "Names the virtual host.").always().feature("HOST"),
     VerbRow { feature: Feature::Languages, ..may(Verb::Lang, "LANG", "[<SP> <language>]", "Chooses the language of replies.").always().keeps_restart() },
     may(Verb::List, "LIST", "[<SP> <pathname>]", "Lists a directory or file over the data connection, for people."),
     with(Verb::Lprt, "LPRT", "<SP> <long-host-port>", "Names an address; obsoleted by EPRT.").unimplemented(),

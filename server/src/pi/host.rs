@@ -1,0 +1,110 @@
+//! HOST: which of many hosts is meant (RFC 7151).
+
+use super::login::Login;
+use super::{Decision, Session, Step, VirtualHost, greeting};
+use crate::auth::Authenticator;
+use crate::wire::{Completion, HostName, Language, done};
+use std::sync::Arc;
+
+/// Which host the client wants. Most never say, so the session keeps it in a box.
+#[derive(Debug, Default)]
+pub(super) struct Hosting {
+    /// What HOST named.
+    named: Option<Named>,
+    /// What the TLS handshake named (server_name, RFC 6066 §3).
+    server_name: Option<HostName>,
+}
+
+#[derive(Debug)]
+struct Named {
+    name: HostName,
+    /// Which of the virtual hosts; `None` is the server itself.
+    index: Option<usize>,
+}
+
+impl Session {
+    /// The shell says which host the client named in the TLS handshake. HOST may name no other (RFC 7151 §3.2.2).
+    pub fn server_name(&mut self, name: Option<&str>) {
+        let name = name.and_then(|name| HostName::parse(name.as_bytes()));
+        if name.is_some() || self.hosting.is_some() {
+            self.hosting.get_or_insert_default().server_name = name;
+        }
+    }
+
+    /// The host that HOST named, if it did: certificates are chosen by it (RFC 7151 §4).
+    #[must_use]
+    pub fn host(&self) -> Option<&HostName> {
+        Some(&self.hosting.as_ref()?.named.as_ref()?.name)
+    }
+
+    /// Who decides about logins, where the host has its own.
+    #[must_use]
+    pub fn authenticator(&self) -> Option<&Arc<dyn Authenticator>> {
+        self.virtual_host()?.authenticator.as_ref()
+    }
+
+    /// HOST. The last one before the login counts, and begins anew: the language is the server's again (RFC 2640 §4.1).
+    pub(super) fn choose_host(&mut self, name: HostName) -> Decision {
+        if let Login::In(_) = self.login {
+            return Err(done(503, "HOST comes before the login."));
+        }
+        let hosting = self.hosting.as_deref();
+        if let Some(sni) = hosting.and_then(|hosting| hosting.server_name.as_ref())
+            && *sni != name
+        {
+            return Err(done(
+                504,
+                "That is not the host named in the TLS handshake.",
+            ));
+        }
+        let mut names = self.setup.hosts.iter().map(|(name, _)| name);
+        let index = names.position(|known| *known == name);
+        if index.is_none() && !self.is_own(&name) {
+            return Err(done(504, "There is no such host here."));
+        }
+        self.parameters.language = Language::default();
+        self.hosting.get_or_insert_default().named = Some(Named { name, index });
+        let text = match self.virtual_host() {
+            Some(host) => host.greeting.as_ref(),
+            None => Some(&self.setup.greeting),
+        };
+        Ok(Step::Reply(match (text, self.host()) {
+            (None, Some(name)) => done(220, format!("Welcome to {name}.")),
+            (text, _) => Completion(greeting(text.map_or("", |text| text))),
+        }))
+    }
+
+    /// REIN: as if HOST had never been (RFC 7151 §3.2.1).
+    pub(super) fn forget_host(&mut self) {
+        if let Some(hosting) = &mut self.hosting {
+            hosting.named = None;
+        }
+    }
+
+    /// Nobody logs in to one host who was shown the certificate of another.
+    pub(super) fn refuse_two_hosts(&self) -> Result<(), Completion> {
+        match self.hosting.as_deref() {
+            Some(Hosting {
+                named: Some(named),
+                server_name: Some(sni),
+            }) if named.name != *sni => Err(done(
+                503,
+                "HOST and the TLS handshake name different hosts; HOST can be given again.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn virtual_host(&self) -> Option<&VirtualHost> {
+        let index = self.hosting.as_ref()?.named.as_ref()?.index?;
+        self.setup.hosts.get(index).map(|(_, host)| host)
+    }
+
+    /// What the server calls itself, and the address the client reached it at.
+    fn is_own(&self, name: &HostName) -> bool {
+        match name {
+            HostName::Domain(name) => self.setup.host.eq_ignore_ascii_case(name),
+            HostName::Address(address) => *address == self.local,
+        }
+    }
+}
