@@ -94,6 +94,9 @@ pub enum StartError {
     HostName(String),
 }
 
+/// What is said of a name that names nothing.
+type Complaint = fn(String) -> StartError;
+
 /// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
@@ -108,7 +111,7 @@ pub struct Builder {
     pub(crate) limits: Limits,
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// A name that names nothing, and what to say of it when the server is to start.
-    pub(crate) mistake: Option<(fn(String) -> StartError, String)>,
+    pub(crate) mistake: Option<(Complaint, String)>,
 }
 
 impl Builder {
