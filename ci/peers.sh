@@ -33,9 +33,9 @@ install() {
 # The peer's files, fresh each time.
 scratch() {
   scratch=$(mktemp -d)
-  mkdir -p "$scratch/files" "$scratch/empty"
-  chmod 755 "$scratch"
-  chmod 777 "$scratch/files"
+  mkdir -p "$scratch/root/files" "$scratch/empty"
+  chmod 755 "$scratch" "$scratch/root"
+  chmod 777 "$scratch/root/files"
 }
 
 serve() {
@@ -44,7 +44,8 @@ serve() {
   scratch
   case $name in
     vsftpd)
-      # Anonymous with every write allowed: needs no account on this machine. URL: ftp://anonymous:x@127.0.0.1:PORT
+      # Anonymous with every write allowed, as a user that exists everywhere and has a home: needs no account on this
+      # machine. Its root must not be writable, a directory in it may. URL: ftp://anonymous:x@127.0.0.1:PORT/files
       cat > "$scratch/conf" <<CONF
 listen=NO
 listen_ipv6=YES
@@ -53,15 +54,14 @@ listen_port=$port
 anonymous_enable=YES
 local_enable=NO
 write_enable=YES
-anon_root=$scratch/files
+anon_root=$scratch/root
 anon_upload_enable=YES
 anon_mkdir_write_enable=YES
 anon_other_write_enable=YES
 anon_world_readable_only=NO
 anon_umask=022
-ftp_username=nobody
+ftp_username=daemon
 nopriv_user=nobody
-allow_writeable_chroot=YES
 secure_chroot_dir=$scratch/empty
 ascii_upload_enable=YES
 ascii_download_enable=YES
@@ -83,7 +83,7 @@ CONF
     proftpd)
       local hash
       hash=$(openssl passwd -1 "$password")
-      echo "$user:$hash:65534:65534::$scratch/files:/bin/false" > "$scratch/passwd"
+      echo "$user:$hash:65534:65534::$scratch/root/files:/bin/false" > "$scratch/passwd"
       echo "nogroup:x:65534:" > "$scratch/group"
       chmod 600 "$scratch/passwd" "$scratch/group"
       cat > "$scratch/conf" <<CONF
@@ -107,7 +107,7 @@ RequireValidShell off
 AllowOverwrite on
 AllowStoreRestart on
 AllowRetrieveRestart on
-DefaultRoot $scratch/files
+DefaultRoot $scratch/root/files
 MaxInstances none
 TransferLog none
 WtmpLog off
@@ -127,13 +127,15 @@ CONF
       exec "$peers/root/usr/sbin/proftpd" -n -q -c "$scratch/conf" ;;
     pure-ftpd)
       printf '%s\n%s\n' "$password" "$password" |
-        "$peers/root/usr/bin/pure-pw" useradd "$user" -f "$scratch/db" -u 65534 -g 65534 -d "$scratch/files" > /dev/null
+        "$peers/root/usr/bin/pure-pw" useradd "$user" -f "$scratch/db" -u 65534 -g 65534 -d "$scratch/root/files" > /dev/null
+      # The hash pure-pw makes is dear on purpose; every scenario logs in twice.
+      sed -i "s|^$user:[^:]*|$user:$(openssl passwd -1 "$password")|" "$scratch/db"
       "$peers/root/usr/bin/pure-pw" mkdb "$scratch/db.pdb" -f "$scratch/db"
-      chown 65534:65534 "$scratch/files"
+      chown 65534:65534 "$scratch/root/files"
       exec "$peers/root/usr/sbin/pure-ftpd" -S "127.0.0.1,$port" -l "puredb:$scratch/db.pdb" -E -H -u 1 -c 50 -C 50 -Y 1 \
         -2 "$peers/both.pem" -f none -g "$scratch/pid" ;;
     pyftpdlib)
-      exec "$peers/venv/bin/python" - "$port" "$scratch/files" "$user" "$password" "$peers/both.pem" <<'PYTHON'
+      exec "$peers/venv/bin/python" - "$port" "$scratch/root/files" "$user" "$password" "$peers/both.pem" <<'PYTHON'
 import sys
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import TLS_FTPHandler
@@ -153,9 +155,9 @@ PYTHON
 
 check() {
   local name=$1; shift
-  local port login="$user:$password"
+  local port login="$user:$password" path=
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  [ "$name" = vsftpd ] && login=anonymous:x
+  [ "$name" = vsftpd ] && login=anonymous:x path=/files
   setsid "$0" serve "$name" "$port" &
   peer=$!
   trap 'kill -- -$peer 2>/dev/null || true' EXIT
@@ -170,7 +172,7 @@ for _ in range(100):
     time.sleep(0.1)
 sys.exit("peers: no greeting within ten seconds")
 PYTHON
-  "${FTPSPEC:-$repository/target/release/ftpspec}" check "ftp://$login@127.0.0.1:$port" "$@"
+  "${FTPSPEC:-$repository/target/release/ftpspec}" check "ftp://$login@127.0.0.1:$port$path" "$@"
 }
 
 command=${1:-}; shift || true

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 /// Longer data is shown as its length and the beginning of its SHA-256.
 const SHOWN_DATA: usize = 64;
+/// Longer text of several lines (listings, which hold dates) is shown likewise.
+const SHOWN_TEXT: usize = 4096;
 
 /// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for
 /// itself, on a connection of its own, is left out.
@@ -49,8 +51,12 @@ pub fn lines(event: &Event) -> Vec<String> {
                 .map(|line| label.clone() + &line)
                 .collect();
         }
-        What::DataSent { octets } => format!("D> {}", data(octets)),
-        What::DataReceived { octets } => format!("D< {}", data(octets)),
+        What::DataSent { octets } => {
+            return data(octets).map(|line| format!("{label}D> {line}")).collect();
+        }
+        What::DataReceived { octets } => {
+            return data(octets).map(|line| format!("{label}D< {line}")).collect();
+        }
         What::DataListening { .. } => "-- listening for a data connection".into(),
         What::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
         What::DataFailed { error } => format!("-- no data connection: {error}"),
@@ -126,16 +132,24 @@ fn without_secret(octets: &[u8]) -> Vec<u8> {
         .into_owned()
 }
 
-fn data(octets: &[u8]) -> String {
-    if octets.len() <= SHOWN_DATA {
-        return readable(octets);
-    }
-    let digest: String = Sha256::digest(octets)
-        .iter()
-        .take(8)
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
-    format!("{} octets, sha256 {digest}…", octets.len())
+/// Data as lines: text line by line, anything else on one line, what is long summed up.
+fn data(octets: &[u8]) -> impl Iterator<Item = String> {
+    let text = std::str::from_utf8(octets).ok().filter(|text| {
+        text.len() <= SHOWN_TEXT
+            && text.ends_with("\r\n")
+            && !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n'))
+    });
+    let whole = text.is_none().then(|| {
+        if octets.len() <= SHOWN_DATA {
+            return readable(octets);
+        }
+        let digest: String =
+            Sha256::digest(octets).iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+        format!("{} octets, sha256 {digest}…", octets.len())
+    });
+    let lines = text.unwrap_or_default().split_inclusive("\r\n");
+    let lines: Vec<_> = lines.map(|line| readable(line.as_bytes())).collect();
+    whole.into_iter().chain(lines)
 }
 
 fn mode_word(mode: DataMode) -> &'static str {
@@ -173,13 +187,15 @@ fn silence(awaited: Awaited) -> &'static str {
 /// What changes from run to run, and what stands for it. The order matters: what is more particular comes first.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
-    let patterns: [(String, &str); 14] = [
+    let patterns: [(String, &str); 16] = [
         (r"(?i)(PORT )\d+(?:,\d+){5}".into(), "${1}<host-port>"),
         (r"\b\d+(?:,\d+){5}\b".into(), "<host-port>"),
         (
             r"\|([12])\|[0-9a-fA-F:.]+\|\d+\|".into(),
             "|${1}|<address>|<port>|",
         ),
+        // Any delimiter, and what scenarios make of it on purpose.
+        (r"(?i)(C: EPRT .*\D)\d{4,5}".into(), "${1}<port>"),
         (r"\((.)(.)(.)\d+(.)\)".into(), "(${1}${2}${3}<port>${4})"),
         (
             r"(?i)\b(modify|create)=\d{14}(?:\.\d+)?".into(),
@@ -203,6 +219,8 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "<address>",
         ),
         (r"(?i)\b(pid|port) \d+\b".into(), "${1} <number>"),
+        // AVBL: what is free depends on what else is being tested.
+        (r"(S: 213 )\d{7,}$".into(), "${1}<octets>"),
     ];
     let compiled = patterns.into_iter().map(|(pattern, stands)| {
         (
