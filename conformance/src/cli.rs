@@ -229,9 +229,9 @@ pub(crate) struct Explain {
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {
-    let range = text.split_once('-').and_then(|(first, last)| {
-        Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?))
-    });
+    let range = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?)));
     match range {
         Some((first, last)) if first > 0 && first <= last => Ok((first, last)),
         _ => Err("expected FIRST-LAST, for example 30000-30099".into()),

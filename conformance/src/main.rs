@@ -37,14 +37,19 @@ fn main() -> ExitCode {
 fn logs() {
     use tracing_subscriber::EnvFilter;
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error")),
+        )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 
 fn in_runtime(work: impl Future<Output = i32>) -> i32 {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
             eprintln!("ftpspec: failed to start: {error}");
@@ -90,7 +95,11 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
     }
 }
 
-async fn judge(files: Option<Vec<std::path::PathBuf>>, url: Option<String>, playing: cli::Playing) -> i32 {
+async fn judge(
+    files: Option<Vec<std::path::PathBuf>>,
+    url: Option<String>,
+    playing: cli::Playing,
+) -> i32 {
     let wish = check::Wish {
         files,
         url,

@@ -21,16 +21,25 @@ use support::House;
 fn main() {
     let house = House::open();
     let mut seen = BTreeSet::new();
-    let raw = house.jobs.iter().filter(|job| job.variant.driver == DriverKind::Raw);
-    let trials = raw.filter(|job| seen.insert(job.scenario.id.clone())).map(|job| {
-        let (house, job) = (Arc::clone(&house), job.clone());
-        Trial::test(job.scenario.id.0.clone(), move || notices_every_lie(&house, &job))
-    });
+    let raw = house
+        .jobs
+        .iter()
+        .filter(|job| job.variant.driver == DriverKind::Raw);
+    let trials = raw
+        .filter(|job| seen.insert(job.scenario.id.clone()))
+        .map(|job| {
+            let (house, job) = (Arc::clone(&house), job.clone());
+            Trial::test(job.scenario.id.0.clone(), move || {
+                notices_every_lie(&house, &job)
+            })
+        });
     support::run(trials.collect());
 }
 
 fn notices_every_lie(house: &House, job: &Job) -> Result<(), Failed> {
-    let truth = house.runtime.block_on(play(job.clone(), &house.target, &Manner::default()));
+    let truth = house
+        .runtime
+        .block_on(play(job.clone(), &house.target, &Manner::default()));
     let (verdict, _) = house.verdict(&truth);
     if verdict.outcome == Outcome::Unsupported {
         // The reference server does not have it yet, so there is no transcript to make a liar from.
@@ -56,19 +65,36 @@ fn notices_every_lie(house: &House, job: &Job) -> Result<(), Failed> {
         // A lie can also be a silence; nobody has to wait long for a script on the same machine.
         let played = against(house, job, &mutant.transcript, Duration::from_millis(700))?;
         let (verdict, judges) = house.verdict(&played);
-        let seen = verdict.findings.iter().any(|finding| finding.line >= mutant.line || finding.line == 0);
+        let seen = verdict
+            .findings
+            .iter()
+            .any(|finding| finding.line >= mutant.line || finding.line == 0);
         if !seen && judges < Outcome::Warn {
             believed.push(format!("line {}: the server {}", mutant.line, mutant.lie));
         }
     }
-    if believed.is_empty() { Ok(()) } else { Err(format!("believed:\n{}", believed.join("\n")).into()) }
+    if believed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("believed:\n{}", believed.join("\n")).into())
+    }
 }
 
-fn against(house: &House, job: &Job, script: &Transcript, patience: Duration) -> Result<Played, Failed> {
+fn against(
+    house: &House,
+    job: &Job,
+    script: &Transcript,
+    patience: Duration,
+) -> Result<Played, Failed> {
     house.runtime.block_on(async {
         let real = &house.target;
-        let on = real.address(job.variant.ipv6).ok_or("no address of that family")?.ip();
-        let scripted = Scripted::start(script, on).await.map_err(|error| error.to_string())?;
+        let on = real
+            .address(job.variant.ipv6)
+            .ok_or("no address of that family")?
+            .ip();
+        let scripted = Scripted::start(script, on)
+            .await
+            .map_err(|error| error.to_string())?;
         let target = Arc::new(Target {
             addresses: vec![scripted.address()],
             // The script has a certificate of its own.

@@ -27,11 +27,16 @@ fn main() {
 
 fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
     let id = job.scenario.id.0.clone();
-    let played = house.runtime.block_on(play(job, &house.target, &Manner::default()));
+    let played = house
+        .runtime
+        .block_on(play(job, &house.target, &Manner::default()));
     let (verdict, judges) = house.verdict(&played);
     let dialogue = redact(&played.transcript);
     // What the reference server does not have yet says so, and is not hidden by a pass.
-    let allowed = matches!(verdict.outcome, Outcome::Pass | Outcome::Unsupported | Outcome::Note);
+    let allowed = matches!(
+        verdict.outcome,
+        Outcome::Pass | Outcome::Unsupported | Outcome::Note
+    );
     if !allowed || judges > Outcome::Note {
         return Err(format!("{verdict:#?}\njudges: {}\n{dialogue}", judges.word()).into());
     }

@@ -62,8 +62,15 @@ pub async fn check(wish: Wish) -> i32 {
             let text = if wish.json {
                 report::json(&report)
             } else {
-                let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-                report::terminal(&report, Look { colour, strict: wish.strict })
+                let colour =
+                    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+                report::terminal(
+                    &report,
+                    Look {
+                        colour,
+                        strict: wish.strict,
+                    },
+                )
             };
             // A reader that left early (`| head`) is no failure of the run.
             let _ = io::stdout().write_all(text.as_bytes());
@@ -83,7 +90,10 @@ struct Failure {
 }
 
 fn usage(message: impl ToString) -> Failure {
-    Failure { code: USAGE, message: message.to_string() }
+    Failure {
+        code: USAGE,
+        message: message.to_string(),
+    }
 }
 
 async fn run(wish: &Wish) -> Result<Report, Failure> {
@@ -96,27 +106,48 @@ async fn run(wish: &Wish) -> Result<Report, Failure> {
         return Err(usage("timeout: give between 0 and 3600 seconds"));
     }
     if let Some(directory) = &wish.transcripts {
-        std::fs::create_dir_all(directory).map_err(|error| usage(format!("{}: {error}", directory.display())))?;
+        std::fs::create_dir_all(directory)
+            .map_err(|error| usage(format!("{}: {error}", directory.display())))?;
     }
     let server = Server::of(wish).await?;
     let target = server.target();
     let began = Instant::now();
-    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
 
     let patience = Duration::from_secs_f64(wish.timeout);
-    let timeouts =
-        Timeouts { connect: patience, reply: patience, data: patience, handshake: patience, ..Timeouts::default() };
+    let timeouts = Timeouts {
+        connect: patience,
+        reply: patience,
+        data: patience,
+        handshake: patience,
+        ..Timeouts::default()
+    };
     let facts = probe(&target, timeouts).await;
     if !facts.reachable {
         let why = facts.trouble.unwrap_or_default();
         return Err(Failure {
             code: TROUBLE,
-            message: format!("target: {} cannot be reached: {why}\nIs it running there, and not behind a firewall?", server.shown),
+            message: format!(
+                "target: {} cannot be reached: {why}\nIs it running there, and not behind a firewall?",
+                server.shown
+            ),
         });
     }
-    let scenarios: Vec<_> = suite.select(&wish.select).into_iter().cloned().map(Arc::new).collect();
+    let scenarios: Vec<_> = suite
+        .select(&wish.select)
+        .into_iter()
+        .cloned()
+        .map(Arc::new)
+        .collect();
     let full = wish.full || !variants.is_empty();
-    let selection = Selection { profiles: wish.profiles.clone(), full, variants, ..Selection::default() };
+    let selection = Selection {
+        profiles: wish.profiles.clone(),
+        full,
+        variants,
+        ..Selection::default()
+    };
     let plan = plan(&scenarios, &selection, &target, &facts);
     let manner = Manner {
         timeouts: timeouts.for_round_trip(facts.round_trip),
@@ -124,7 +155,12 @@ async fn run(wish: &Wish) -> Result<Report, Failure> {
         run: run_name(&server, started),
     };
     let mut desk = Desk::new(wish, &server, &facts, plan.jobs.len());
-    let at_once = wish.jobs.unwrap_or(if server.embedded.is_some() { AT_ONCE } else { 1 });
+    let usual = if server.embedded.is_some() {
+        AT_ONCE
+    } else {
+        1
+    };
+    let at_once = wish.jobs.unwrap_or(usual);
     let cut_short = tokio::select! {
         () = run_all(plan.jobs, &target, &manner, at_once, |event| desk.hear(event)) => false,
         _ = interrupted() => true,
@@ -165,9 +201,16 @@ fn suite(wish: &Wish) -> Result<(Suite, Vec<String>), Failure> {
     };
     let colour = io::stderr().is_terminal();
     for broken in &suite.broken {
-        eprintln!("{}", render(&broken.path, &broken.text, &broken.diagnostics, colour));
+        eprintln!(
+            "{}",
+            render(&broken.path, &broken.text, &broken.diagnostics, colour)
+        );
     }
-    let broken = suite.broken.iter().map(|broken| broken.path.clone()).collect();
+    let broken = suite
+        .broken
+        .iter()
+        .map(|broken| broken.path.clone())
+        .collect();
     Ok((suite, broken))
 }
 
@@ -190,11 +233,22 @@ struct Server {
 impl Server {
     async fn of(wish: &Wish) -> Result<Self, Failure> {
         let Some(url) = &wish.url else {
-            let embedded = Embedded::start().await.map_err(|message| Failure { code: TROUBLE, message })?;
+            let embedded = Embedded::start().await.map_err(|message| Failure {
+                code: TROUBLE,
+                message,
+            })?;
             let target = Arc::clone(embedded.target());
-            return Ok(Self { embedded: Some(embedded), target, shown: "embedded".into() });
+            return Ok(Self {
+                embedded: Some(embedded),
+                target,
+                shown: "embedded".into(),
+            });
         };
-        let url = if url.contains("://") { url.clone() } else { format!("ftp://{url}") };
+        let url = if url.contains("://") {
+            url.clone()
+        } else {
+            format!("ftp://{url}")
+        };
         let mut target = Target::from_url(&url).await.map_err(usage)?;
         if let Some(user) = &wish.user {
             target.user.clone_from(user);
@@ -206,7 +260,11 @@ impl Server {
             target.trust = trust(ca)?;
         }
         let shown = without_password(&url);
-        Ok(Self { embedded: None, target: Arc::new(target), shown })
+        Ok(Self {
+            embedded: None,
+            target: Arc::new(target),
+            shown,
+        })
     }
 
     fn target(&self) -> Arc<Target> {
@@ -226,7 +284,9 @@ fn trust(ca: &Path) -> Result<Trust, Failure> {
 }
 
 fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else { return "?".into() };
+    let Ok(mut parsed) = url::Url::parse(url) else {
+        return "?".into();
+    };
     // Only a URL without host refuses this, and that is no target.
     let _ = parsed.set_password(None);
     parsed.to_string().trim_end_matches('/').to_owned()
@@ -287,7 +347,10 @@ impl<'a> Desk<'a> {
             features: &self.features,
             registry: self.registry,
         };
-        let verdict = conclude(&evidence, expectation(scenario, played.stop.as_ref(), &context));
+        let verdict = conclude(
+            &evidence,
+            expectation(scenario, played.stop.as_ref(), &context),
+        );
         if let Some(directory) = &self.wish.transcripts {
             keep(directory, &played);
         }
@@ -320,23 +383,38 @@ impl<'a> Desk<'a> {
         match (&self.wish.files, &self.wish.url) {
             (None, None) => format!("ftpspec check --select {id} --variant {variant}"),
             (None, Some(_)) => {
-                format!("ftpspec check {} --select {id} --variant {variant}", quoted(&self.server.shown))
+                format!(
+                    "ftpspec check {} --select {id} --variant {variant}",
+                    quoted(&self.server.shown)
+                )
             }
             (Some(files), url) => {
-                let files: Vec<_> = files.iter().map(|file| quoted(&file.display().to_string())).collect();
-                let target = url.as_ref().map(|_| format!(" --target {}", quoted(&self.server.shown)));
+                let files: Vec<_> = files
+                    .iter()
+                    .map(|file| quoted(&file.display().to_string()))
+                    .collect();
+                let target = url
+                    .as_ref()
+                    .map(|_| format!(" --target {}", quoted(&self.server.shown)));
                 let target = target.unwrap_or_default();
-                format!("ftpspec run {}{target} --select {id} --variant {variant}", files.join(" "))
+                format!(
+                    "ftpspec run {}{target} --select {id} --variant {variant}",
+                    files.join(" ")
+                )
             }
         }
     }
 }
 
 fn keep(directory: &Path, played: &Played) {
-    let name = format!("{} {}", played.job.scenario.id.0, played.job.variant).replace(['/', ' '], "-");
+    let name =
+        format!("{} {}", played.job.scenario.id.0, played.job.variant).replace(['/', ' '], "-");
     let path = directory.join(format!("{name}.jsonl"));
     if let Err(error) = std::fs::write(&path, write(&played.transcript)) {
-        eprintln!("check: failed to keep the transcript {}: {error}", path.display());
+        eprintln!(
+            "check: failed to keep the transcript {}: {error}",
+            path.display()
+        );
     }
 }
 
@@ -350,13 +428,25 @@ struct Progress {
 
 impl Progress {
     fn new(jobs: usize) -> Self {
-        Self { shown: io::stderr().is_terminal(), jobs, done: 0, bad: 0 }
+        Self {
+            shown: io::stderr().is_terminal(),
+            jobs,
+            done: 0,
+            bad: 0,
+        }
     }
 
     fn started(&self, job: &Job) {
         if self.shown {
-            let bad = if self.bad > 0 { format!(", {} not as it should be", self.bad) } else { String::new() };
-            eprint!("\r\x1b[2K{}/{}{bad}  {} [{}]", self.done, self.jobs, job.scenario.id, job.variant);
+            let bad = if self.bad > 0 {
+                format!(", {} not as it should be", self.bad)
+            } else {
+                String::new()
+            };
+            eprint!(
+                "\r\x1b[2K{}/{}{bad}  {} [{}]",
+                self.done, self.jobs, job.scenario.id, job.variant
+            );
         }
     }
 

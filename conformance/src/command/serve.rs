@@ -131,18 +131,31 @@ fn whose_fault(error: StartError) -> io::Error {
 
 fn announce(wish: &Wish, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {
     let addresses = running.addresses();
-    let first = addresses.first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let (user, password) =
-        wish.users.first().map_or(("anonymous", ""), |(user, password)| (user, password));
+    let first = addresses
+        .first()
+        .copied()
+        .ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let (user, password) = wish
+        .users
+        .first()
+        .map_or(("anonymous", ""), |(user, password)| (user, password));
     // An address that means "any" is no address to connect to.
     let host = match first.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
         ip => ip.to_string(),
     };
-    let scheme = if wish.tls == TlsWish::Implicit { "ftps" } else { "ftp" };
+    let scheme = if wish.tls == TlsWish::Implicit {
+        "ftps"
+    } else {
+        "ftp"
+    };
     let mut url = url::Url::parse(&format!("{scheme}://localhost/")).map_err(io::Error::other)?;
-    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let bracketed = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.clone()
+    };
     url.set_host(Some(&bracketed)).map_err(io::Error::other)?;
     // The setters refuse only URLs that cannot have these parts; an ftp URL can.
     let _ = url.set_port(Some(first.port()));
@@ -179,14 +192,22 @@ struct CaFile {
 
 impl CaFile {
     fn write(running: &Running) -> io::Result<Option<Self>> {
-        let Some(pem) = running.ca_pem() else { return Ok(None) };
-        let id = format!("ftpspec-{}-{}", std::process::id(), running.addresses()[0].port());
+        let Some(pem) = running.ca_pem() else {
+            return Ok(None);
+        };
+        let id = format!(
+            "ftpspec-{}-{}",
+            std::process::id(),
+            running.addresses()[0].port()
+        );
         let directory = std::env::temp_dir().join(id);
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
         // An existing directory may be somebody else's trap: it is an error, not a place to write to.
-        builder.create(&directory).map_err(|e| about(&e, &directory))?;
+        builder
+            .create(&directory)
+            .map_err(|e| about(&e, &directory))?;
         let path = directory.join("ca.pem");
         std::fs::write(&path, pem).map_err(|e| about(&e, &path))?;
         Ok(Some(Self { path }))

@@ -176,7 +176,10 @@ mod tests {
 
     #[test]
     fn an_interrupted_run_says_so() {
-        let interrupted = Report { interrupted: true, ..report(&[Outcome::Fail]) };
+        let interrupted = Report {
+            interrupted: true,
+            ..report(&[Outcome::Fail])
+        };
         assert_eq!(interrupted.exit_code(false), 130);
     }
 }

@@ -20,10 +20,17 @@ pub struct Look {
 /// The report as text.
 #[must_use]
 pub fn terminal(report: &Report, look: Look) -> String {
-    let mut writer = Writer { text: String::new(), look };
+    let mut writer = Writer {
+        text: String::new(),
+        look,
+    };
     writer.head(report);
     for outcome in DETAILED {
-        for row in report.scenarios.iter().filter(|row| row.verdict.outcome == outcome) {
+        for row in report
+            .scenarios
+            .iter()
+            .filter(|row| row.verdict.outcome == outcome)
+        {
             writer.scenario(row);
         }
         for row in report.judges.iter().filter(|row| row.outcome == outcome) {
@@ -31,15 +38,24 @@ pub fn terminal(report: &Report, look: Look) -> String {
         }
     }
     writer.brief(report, Outcome::Note, "MAY or practice not followed");
-    writer.brief(report, Outcome::Unsupported, "optional, absent and not advertised");
+    writer.brief(
+        report,
+        Outcome::Unsupported,
+        "optional, absent and not advertised",
+    );
     writer.by_document(report);
     writer.summary(report);
     writer.text
 }
 
 /// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the summary.
-const DETAILED: [Outcome; 5] =
-    [Outcome::Warn, Outcome::NotTestable, Outcome::FalseAd, Outcome::Fail, Outcome::Error];
+const DETAILED: [Outcome; 5] = [
+    Outcome::Warn,
+    Outcome::NotTestable,
+    Outcome::FalseAd,
+    Outcome::Fail,
+    Outcome::Error,
+];
 /// Findings told of one scenario, sightings of one judge.
 const MOST: usize = 5;
 
@@ -55,7 +71,11 @@ impl Writer {
     }
 
     fn painted(&self, text: &str, style: Style) -> String {
-        if self.look.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.look.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 
     fn outcome(&self, outcome: Outcome) -> String {
@@ -63,18 +83,29 @@ impl Writer {
             Outcome::Pass => AnsiColor::Green,
             Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
             Outcome::Warn => AnsiColor::Yellow,
-            Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => AnsiColor::Red,
+            Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => {
+                AnsiColor::Red
+            }
         };
         self.painted(outcome.word(), colour.on_default().bold())
     }
 
     fn head(&mut self, report: &Report) {
         let greeting = report.target.greeting.lines().next().unwrap_or_default();
-        let said = if greeting.is_empty() { String::new() } else { format!(" · {greeting}") };
-        self.line(format!("ftpspec {} · {}{said}", report.ftpspec, report.target.url));
+        let said = if greeting.is_empty() {
+            String::new()
+        } else {
+            format!(" · {greeting}")
+        };
+        self.line(format!(
+            "ftpspec {} · {}{said}",
+            report.ftpspec, report.target.url
+        ));
         for path in &report.broken_files {
             let word = self.outcome(Outcome::Error);
-            self.line(format!("{word} {path} cannot be played; `ftpspec lint {path}` tells why"));
+            self.line(format!(
+                "{word} {path} cannot be played; `ftpspec lint {path}` tells why"
+            ));
         }
         self.line("");
     }
@@ -83,10 +114,21 @@ impl Writer {
         let verdict = &row.verdict;
         let id = self.painted(&verdict.scenario, Style::new().bold());
         let outcome = self.outcome(verdict.outcome);
-        self.line(format!("{outcome} {id} [{}] {}", verdict.variant, level(row.level)));
+        self.line(format!(
+            "{outcome} {id} [{}] {}",
+            verdict.variant,
+            level(row.level)
+        ));
         self.line(format!("  {}", row.title));
-        for rule in row.covers.iter().filter_map(|id| Catalogue::built_in().get(id)) {
-            self.line(format!("  rule      {} ({}, {})", rule.statement, rule.clause, rule.id));
+        for rule in row
+            .covers
+            .iter()
+            .filter_map(|id| Catalogue::built_in().get(id))
+        {
+            self.line(format!(
+                "  rule      {} ({}, {})",
+                rule.statement, rule.clause, rule.id
+            ));
         }
         if !verdict.reason.is_empty() {
             self.line(format!("  because   {}", verdict.reason));
@@ -109,7 +151,10 @@ impl Writer {
         worst_first.sort_by_key(|sighting| sighting.finding.level);
         for sighting in worst_first.iter().take(MOST) {
             self.finding(&sighting.finding);
-            self.line(format!("  seen in   {} [{}]", sighting.scenario, sighting.variant));
+            self.line(format!(
+                "  seen in   {} [{}]",
+                sighting.scenario, sighting.variant
+            ));
             self.wire(&sighting.wire);
             self.line("");
         }
@@ -117,7 +162,12 @@ impl Writer {
     }
 
     fn finding(&mut self, finding: &Finding) {
-        self.line(format!("  {}: {} ({})", finding.clause, finding.requirement, level(finding.level)));
+        self.line(format!(
+            "  {}: {} ({})",
+            finding.clause,
+            finding.requirement,
+            level(finding.level)
+        ));
         self.line(format!("  expected  {}", finding.expected));
         self.line(format!("  observed  {}", finding.observed));
         if finding.line > 0 {
@@ -127,7 +177,10 @@ impl Writer {
 
     fn more(&mut self, found: usize, told: usize) {
         if found > told {
-            self.line(format!("  … and {} more; --format json tells more", found - told));
+            self.line(format!(
+                "  … and {} more; --format json tells more",
+                found - told
+            ));
         }
     }
 
@@ -141,7 +194,11 @@ impl Writer {
 
     fn brief(&mut self, report: &Report, outcome: Outcome, meaning: &str) {
         let mut by_id: BTreeMap<&str, &str> = BTreeMap::new();
-        for row in report.scenarios.iter().filter(|row| row.verdict.outcome == outcome) {
+        for row in report
+            .scenarios
+            .iter()
+            .filter(|row| row.verdict.outcome == outcome)
+        {
             by_id.insert(&row.verdict.scenario, &row.title);
         }
         if by_id.is_empty() {
@@ -161,10 +218,18 @@ impl Writer {
         for row in &report.scenarios {
             let id = row.verdict.scenario.as_str();
             let document = id.rsplit_once('/').map_or(id, |(directory, _)| directory);
-            *rows.entry(document).or_default().entry(row.verdict.outcome).or_default() += 1;
+            *rows
+                .entry(document)
+                .or_default()
+                .entry(row.verdict.outcome)
+                .or_default() += 1;
         }
         for row in &report.judges {
-            *rows.entry("every transcript").or_default().entry(row.outcome).or_default() += 1;
+            *rows
+                .entry("every transcript")
+                .or_default()
+                .entry(row.outcome)
+                .or_default() += 1;
         }
         let width = rows.keys().map(|name| name.len()).max().unwrap_or_default();
         for (document, outcomes) in rows {
@@ -187,8 +252,16 @@ impl Writer {
             }
         }
         let seconds = report.took_ms as f64 / 1000.0;
-        let end = if report.interrupted { ", interrupted" } else { "" };
-        self.line(format!("{} played in {seconds:.1} s{end}: {}", report.scenarios.len(), parts.join(", ")));
+        let end = if report.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        };
+        self.line(format!(
+            "{} played in {seconds:.1} s{end}: {}",
+            report.scenarios.len(),
+            parts.join(", ")
+        ));
         if !report.skipped.is_empty() {
             let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
             for skipped in &report.skipped {
@@ -273,6 +346,15 @@ mod tests {
     fn colours_come_only_when_asked_for() {
         let report = report(&[Outcome::Fail]);
         assert!(!terminal(&report, Look::default()).contains('\u{1b}'));
-        assert!(terminal(&report, Look { colour: true, strict: false }).contains('\u{1b}'));
+        assert!(
+            terminal(
+                &report,
+                Look {
+                    colour: true,
+                    strict: false
+                }
+            )
+            .contains('\u{1b}')
+        );
     }
 }

@@ -144,11 +144,19 @@ impl Maker<'_> {
             return;
         };
         // What `!ends` lets end the scenario is no lie.
-        let ends = |code| expect.ends.as_ref().is_some_and(|(_, codes)| codes.matches(code));
+        let ends = |code| {
+            expect
+                .ends
+                .as_ref()
+                .is_some_and(|(_, codes)| codes.matches(code))
+        };
         if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code) && !ends(code)) {
             self.replace(line, Lie::Code(code), at, recode(&octets, code));
         }
-        let text = expect.text.as_ref().and_then(|pattern| another_text(pattern));
+        let text = expect
+            .text
+            .as_ref()
+            .and_then(|pattern| another_text(pattern));
         if let Some(text) = text {
             self.replace(line, Lie::Text, at, retext(&octets, text));
         }
@@ -269,8 +277,15 @@ impl Maker<'_> {
 
     /// The last reply of the dialogue comes twice, where anybody is left to notice.
     fn twice(&mut self) {
-        let noop = What::Sent { octets: b"NOOP\r\n".to_vec() };
-        if !self.transcript.events.iter().any(|event| event.line == 0 && event.what == noop) {
+        let noop = What::Sent {
+            octets: b"NOOP\r\n".to_vec(),
+        };
+        if !self
+            .transcript
+            .events
+            .iter()
+            .any(|event| event.line == 0 && event.what == noop)
+        {
             return;
         }
         let last = self

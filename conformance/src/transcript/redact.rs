@@ -52,10 +52,14 @@ pub fn lines(event: &Event) -> Vec<String> {
                 .collect();
         }
         What::DataSent { octets } => {
-            return data(octets).map(|line| format!("{label}D> {line}")).collect();
+            return data(octets)
+                .map(|line| format!("{label}D> {line}"))
+                .collect();
         }
         What::DataReceived { octets } => {
-            return data(octets).map(|line| format!("{label}D< {line}")).collect();
+            return data(octets)
+                .map(|line| format!("{label}D< {line}"))
+                .collect();
         }
         What::DataListening { .. } => "-- listening for a data connection".into(),
         What::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
@@ -137,14 +141,19 @@ fn data(octets: &[u8]) -> impl Iterator<Item = String> {
     let text = std::str::from_utf8(octets).ok().filter(|text| {
         text.len() <= SHOWN_TEXT
             && text.ends_with("\r\n")
-            && !text.chars().any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n'))
+            && !text
+                .chars()
+                .any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n'))
     });
     let whole = text.is_none().then(|| {
         if octets.len() <= SHOWN_DATA {
             return readable(octets);
         }
-        let digest: String =
-            Sha256::digest(octets).iter().take(8).map(|octet| format!("{octet:02x}")).collect();
+        let digest: String = Sha256::digest(octets)
+            .iter()
+            .take(8)
+            .map(|octet| format!("{octet:02x}"))
+            .collect();
         format!("{} octets, sha256 {digest}…", octets.len())
     });
     let lines = text.unwrap_or_default().split_inclusive("\r\n");

@@ -31,13 +31,24 @@ impl House {
         assert!(broken.is_empty(), "scenarios with errors: {broken:?}");
         let scenarios: Vec<_> = suite.scenarios.into_iter().map(Arc::new).collect();
         let runtime = Runtime::new().expect("a runtime can be made");
-        let embedded = runtime.block_on(Embedded::start()).expect("the reference server starts");
+        let embedded = runtime
+            .block_on(Embedded::start())
+            .expect("the reference server starts");
         let target = Arc::clone(embedded.target());
         let facts = runtime.block_on(probe(&target, Timeouts::default()));
         let profiles = vec!["security".to_owned()];
-        let selection = Selection { profiles, ..Selection::default() };
+        let selection = Selection {
+            profiles,
+            ..Selection::default()
+        };
         let plan = plan(&scenarios, &selection, &target, &facts);
-        Arc::new(Self { runtime, target, facts, jobs: plan.jobs, _embedded: embedded })
+        Arc::new(Self {
+            runtime,
+            target,
+            facts,
+            jobs: plan.jobs,
+            _embedded: embedded,
+        })
     }
 
     /// What was played, judged: the scenario's own verdict, and the worst an always-on judge says.
@@ -46,8 +57,11 @@ impl House {
         let conversations = Conversation::all(&played.transcript);
         let mut features = Features::of(&Conversation::all(&self.facts.transcript));
         features.learn(&conversations);
-        let context =
-            Context { transcript: &played.transcript, conversations: &conversations, registry };
+        let context = Context {
+            transcript: &played.transcript,
+            conversations: &conversations,
+            registry,
+        };
         let scenario = &played.job.scenario;
         let variant = played.job.variant.to_string();
         let mut judges = JudgeTally::default();
@@ -60,7 +74,10 @@ impl House {
             features: &features,
             registry,
         };
-        let verdict = conclude(&evidence, expectation(scenario, played.stop.as_ref(), &context));
+        let verdict = conclude(
+            &evidence,
+            expectation(scenario, played.stop.as_ref(), &context),
+        );
         let worst = judges.verdicts().iter().map(|judge| judge.outcome).max();
         (verdict, worst.unwrap_or(Outcome::Pass))
     }
