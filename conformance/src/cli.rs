@@ -1,6 +1,7 @@
 //! Arguments and help.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ftpspec::command::serve::Fault;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -53,10 +54,16 @@ When it is ready it prints one JSON line on stdout:
    \"tls\":\"explicit\",\"ca\":\"/tmp/…/ca.pem\",\"ca_sha256\":…}
 Files live in memory and are gone afterwards, but for those of --root. Logs go to stderr (RUST_LOG=info).
 
+Faults:
+  when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]
+WHAT is a verb, connect, login, handshake, data, listing, upload or download. Each fault counts the events that fit it,
+over the whole server. --list-faults tells all actions. In TOML: [[fault]] with when, nth, …, do, times as keys.
+
 Examples:
   ftpspec serve --port 2121 --user bob:secret
   ftpspec serve --tls implicit --seed fixtures/
-  ftpspec serve --root /srv/ftp --user bob";
+  ftpspec serve --root /srv/ftp --user bob
+  ftpspec serve --fault 'when RETR nth 2 do reset at 4096' --fault 'when LIST do missing 226 times 1'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -93,6 +100,15 @@ pub(crate) struct Serve {
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,
+    /// Planned misbehaviour, for the tests of clients: 'when RETR nth 2 do reset at 4096'; may be repeated.
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<Fault>,
+    /// A TOML file of [[fault]] tables; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fault_file: Vec<PathBuf>,
+    /// Prints how faults are written and what they do, and exits.
+    #[arg(long)]
+    pub(crate) list_faults: bool,
 }
 
 /// `--tls`

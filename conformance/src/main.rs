@@ -59,6 +59,12 @@ fn in_runtime(work: impl Future<Output = i32>) -> i32 {
 }
 
 async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
+    if wish.list_faults {
+        return match serve::list_faults() {
+            Ok(()) => 0,
+            Err(_) => TROUBLE,
+        };
+    }
     let default_password = wish.password.unwrap_or_else(|| "test".into());
     let mut users: Vec<(String, String)> = wish
         .user
@@ -85,6 +91,8 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         seed: wish.seed,
         root: wish.root,
         passive_ports: wish.passive_ports,
+        faults: wish.fault,
+        fault_files: wish.fault_file,
     };
     match serve::serve(wish).await {
         Ok(()) => 0,

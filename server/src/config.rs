@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{Authenticator, FixedUsers, Permissions, Secret};
+use crate::fault::Plan;
 use crate::net::{CertificateError, Running, Tls, start};
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
@@ -112,6 +113,7 @@ pub struct Builder {
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// A name that names nothing, and what to say of it when the server is to start.
     pub(crate) mistake: Option<(Complaint, String)>,
+    pub(crate) faults: Plan,
 }
 
 impl Builder {
@@ -244,6 +246,13 @@ impl Builder {
     #[must_use]
     pub fn passive_ports(mut self, ports: RangeInclusive<u16>) -> Self {
         self.passive_ports = Some(ports);
+        self
+    }
+
+    /// Lets the server misbehave as planned, beside what an earlier call planned: for the tests of clients.
+    #[must_use]
+    pub fn faults(mut self, plan: Plan) -> Self {
+        self.faults = self.faults.and(plan);
         self
     }
 

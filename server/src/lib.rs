@@ -26,6 +26,7 @@
 pub mod auth;
 mod config;
 pub mod dtp;
+pub mod fault;
 mod net;
 pub mod pi;
 pub mod storage;

@@ -1,5 +1,6 @@
 //! `ftpspec serve`: the disposable reference server.
 
+use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::storage::{DiskStorage, MemFs, Storage, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;
@@ -7,6 +8,8 @@ use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use ftpspec_server::fault::Fault;
 
 /// What `serve` is asked for.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +32,10 @@ pub struct Wish {
     pub root: Option<PathBuf>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
+    /// Planned misbehaviour.
+    pub faults: Vec<Fault>,
+    /// More of it, in TOML files.
+    pub fault_files: Vec<PathBuf>,
 }
 
 /// How connections are protected.
@@ -84,6 +91,7 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
     if let Some((first, last)) = wish.passive_ports {
         builder = builder.passive_ports(first..=last);
     }
+    builder = builder.faults(plan(&wish)?);
     let running = builder.start().await.map_err(whose_fault)?;
     let ca = CaFile::write(&running)?;
     announce(&wish, &running, ca.as_ref())?;
@@ -106,6 +114,25 @@ fn storage(wish: &Wish) -> io::Result<Arc<dyn Storage>> {
         }
     }
     Ok(Arc::new(memory))
+}
+
+/// Prints how faults are written and what they do.
+///
+/// # Errors
+/// When stdout is gone.
+pub fn list_faults() -> io::Result<()> {
+    io::stdout().lock().write_all(fault::describe().as_bytes())
+}
+
+/// The faults of the command line, then those of the files.
+fn plan(wish: &Wish) -> io::Result<Plan> {
+    let mut plan: Plan = wish.faults.iter().cloned().collect();
+    for path in &wish.fault_files {
+        let text = std::fs::read_to_string(path).map_err(|error| about(&error, path))?;
+        let file = Plan::from_toml(&text).map_err(|error| about(&io::Error::other(error), path))?;
+        plan = plan.and(file);
+    }
+    Ok(plan)
 }
 
 fn tls(wish: &Wish) -> Option<Tls> {

@@ -1,6 +1,7 @@
 //! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
 
 mod ascii;
+mod faulty;
 mod flow;
 mod listing;
 mod port;
@@ -11,6 +12,7 @@ mod transfer;
 pub use ascii::{AsciiDecoder, AsciiEncoder};
 pub use size::ascii_size;
 
+pub(crate) use faulty::DataFaults;
 pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;

@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::faulty::FaultyStream;
+
 /// What a client that was refused may still send before its connection is reset.
 const REFUSED_OCTETS: usize = 4 << 20;
 /// How long it may take for that.
@@ -21,6 +23,8 @@ pub(crate) enum DataStream {
     Clear(TcpStream),
     /// PROT P.
     Tls(Box<TlsStream<TcpStream>>),
+    /// One that misbehaves as planned.
+    Faulty(Box<FaultyStream>),
 }
 
 impl DataStream {
@@ -57,6 +61,7 @@ impl AsyncRead for DataStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_read(cx, to),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Faulty(stream) => Pin::new(stream).poll_read(cx, to),
         }
     }
 }
@@ -70,6 +75,7 @@ impl AsyncWrite for DataStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write(cx, octets),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Faulty(stream) => Pin::new(stream).poll_write(cx, octets),
         }
     }
 
@@ -81,6 +87,7 @@ impl AsyncWrite for DataStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Faulty(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -92,6 +99,7 @@ impl AsyncWrite for DataStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Faulty(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -100,6 +108,7 @@ impl AsyncWrite for DataStream {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Faulty(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::faulty::DataFaults;
 use super::flow::{PIECES, Sink, Source, on_storage};
 use super::listing::open_listing;
 use super::port::{NoStream, PassivePort, connect};
@@ -73,8 +74,13 @@ pub(crate) struct Patience {
 /// How the data connection comes about.
 pub(crate) enum Route {
     Passive(Box<PassivePort>),
-    Active { from: IpAddr, to: SocketAddr },
+    Active {
+        from: IpAddr,
+        to: SocketAddr,
+    },
     Nowhere,
+    /// One of them, and what the fault plan does to it.
+    Faulty(Box<Self>, Box<DataFaults>),
 }
 
 /// What went wrong while octets were moved.
@@ -158,6 +164,18 @@ pub(crate) async fn carry(
     patience: Patience,
     progress: Arc<Progress>,
 ) -> TransferEnd {
+    let (route, faults) = match route {
+        Route::Faulty(route, faults) => (*route, Some(faults)),
+        route => (route, None),
+    };
+    if let Some(faults) = &faults {
+        if faults.never_accept {
+            tokio::time::sleep(patience.connection).await;
+        }
+        if faults.never_accept || faults.refuse {
+            return TransferEnd::NoConnection;
+        }
+    }
     let connected = match route {
         Route::Passive(port) => {
             port.into_stream(tls, patience.connection, patience.handshake)
@@ -166,12 +184,19 @@ pub(crate) async fn carry(
         Route::Active { from, to } => {
             connect(from, to, tls, patience.connection, patience.handshake).await
         }
-        Route::Nowhere => Err(NoStream::Connection),
+        Route::Nowhere | Route::Faulty(..) => Err(NoStream::Connection),
     };
     let mut stream = match connected {
         Ok(stream) => stream,
         Err(why) => return why.into(),
     };
+    if let Some(faults) = faults {
+        if faults.require_reuse && !stream.resumes() {
+            stream.refuse();
+            return TransferEnd::NoProtection;
+        }
+        stream = faults.spoil(stream);
+    }
     let outcome = match opened.flow {
         Flow::Out(source) => send(&mut stream, source, patience.stall, &progress).await,
         Flow::In(sink) => receive(&mut stream, sink, patience.stall, &progress).await,
@@ -187,6 +212,11 @@ pub(crate) async fn carry(
             match stream {
                 DataStream::Clear(_) => stream.refuse(),
                 DataStream::Tls(stream) => DataStream::Clear(stream.into_inner().0).refuse(),
+                DataStream::Faulty(stream) => {
+                    if let Some(stream) = stream.into_inner() {
+                        stream.refuse();
+                    }
+                }
             }
             TransferEnd::StorageFailed(error)
         }

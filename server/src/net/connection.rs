@@ -12,6 +12,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::faulty::Watch;
 use super::record_gate::RecordGate;
 use super::running::{Seat, Shared};
 use super::stream::ControlStream;
@@ -35,10 +36,12 @@ pub(crate) struct Connection {
     pub(super) passive: Option<Box<PassivePort>>,
     pub(super) link: Link,
     pub(super) seat: Seat,
-    stream: ControlStream,
+    pub(super) stream: ControlStream,
+    /// What the fault plan has to do with this connection; `None` without a plan.
+    pub(super) faults: Option<Box<Watch>>,
     reader: LineReader,
     /// Replies that are still to be sent.
-    replies: Vec<u8>,
+    pub(super) replies: Vec<u8>,
     /// What came during a transfer and had to wait for its end.
     queue: VecDeque<ControlEvent>,
     tls: Option<Box<ConnectionTls>>,
@@ -76,6 +79,7 @@ impl Connection {
             session: Session::new(setup, link),
             passive: None,
             link,
+            faults: Watch::over(&seat),
             seat,
             stream: ControlStream::Clear(stream),
             reader: LineReader::new(),
@@ -101,18 +105,30 @@ impl Connection {
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
         let stop = Arc::clone(&self.shared().stop).notified_owned();
         let mut stop = std::pin::pin!(stop);
-        let idle_limit = self.shared().limits.idle;
+        let idle_limit = self.idle_limit();
         if self.link.protected {
             Box::pin(self.handshake()).await?;
         }
         let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
-        let greeting = self.session.greeting();
-        self.say(&greeting);
+        let greeted = self.faults.is_some() && Box::pin(self.strike_connect()).await?;
+        if !greeted {
+            let greeting = self.session.greeting();
+            self.say(&greeting);
+        }
+        if self.faults.is_some() {
+            Box::pin(self.settle()).await?;
+        }
         loop {
             while let Some(event) = self.next_event() {
+                if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
+                    continue;
+                }
                 match self.session.receive(event) {
                     Step::Reply(completion) => self.say(&completion.0),
                     step => Box::pin(self.follow(step)).await?,
+                }
+                if self.faults.is_some() {
+                    Box::pin(self.settle()).await?;
                 }
                 if self.replies.len() >= self.shared().limits.queued_replies {
                     self.flush().await?;
@@ -123,7 +139,7 @@ impl Connection {
             if self.shared().is_stopping() {
                 return Err(End::Stopped);
             }
-            idle.as_mut().reset(Instant::now() + idle_limit);
+            idle.as_mut().reset(Instant::now() + self.idle_limit());
             match self.wait(idle.as_mut(), stop.as_mut()).await {
                 Woken::Filled(1..) => {}
                 Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
@@ -138,7 +154,10 @@ impl Connection {
     }
 
     pub(super) fn say(&mut self, reply: &Reply) {
-        reply.encode(&mut self.replies);
+        match &mut self.faults {
+            None => reply.encode(&mut self.replies),
+            Some(watch) => watch.encode(reply, &mut self.replies),
+        }
     }
 
     fn say_last(&mut self, text: &'static str) {
@@ -148,6 +167,13 @@ impl Connection {
 
     /// Sends the replies. A client that does not read them is not read either, and then given up.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
+        if self.faults.is_some() {
+            Box::pin(self.release()).await?;
+        }
+        self.send().await
+    }
+
+    pub(super) async fn send(&mut self) -> Result<(), End> {
         if self.replies.is_empty() {
             return Ok(());
         }
@@ -247,7 +273,11 @@ impl Connection {
             tracing::error!(connection = number, "there is no TLS to begin");
             return Err(End::Lost);
         };
-        let tls = server.for_connection();
+        let certificate = match &mut self.faults {
+            Some(watch) => Box::pin(watch.spoil_handshake(&stream, &shared)).await?,
+            None => None,
+        };
+        let tls = server.for_connection(certificate);
         let accept = TlsAcceptor::from(Arc::clone(&tls.control)).accept(RecordGate::new(stream));
         match timeout(shared.limits.handshake, accept).await {
             Ok(Ok(stream)) => {
@@ -337,6 +367,7 @@ impl Connection {
                     },
                     (DataPort::Passive | DataPort::None, _) => Route::Nowhere,
                 };
+                let route = self.spoil_route(route);
                 let limits = &self.shared().limits;
                 let patience = Patience {
                     connection: limits.data_connection,
@@ -427,6 +458,9 @@ impl Connection {
     /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
     async fn part(mut self, end: End) {
         self.drop_data_port();
+        if self.faults.is_some() {
+            Box::pin(self.settle_last(end)).await;
+        }
         match end {
             End::Said | End::Lost => {}
             End::Idle => self.say_last("Idle for too long, closing."),

@@ -43,6 +43,7 @@ impl Connection {
                     self.passive = Some(Box::new(port));
                     address
                 });
+                let address = self.misdirect(address);
                 question.answer(&mut self.session, address)
             }
             Work::Stat(question) => {

@@ -16,6 +16,7 @@ use super::connection::Connection;
 use super::tls::{Authority, ServerTls};
 use crate::auth::Authenticator;
 use crate::config::{Builder, Limits, StartError};
+use crate::fault::{FaultCount, Faults};
 use crate::pi::{Link, Setup, TlsPolicy};
 use crate::wire::Reply;
 
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// Turns for [`Limits::long_jobs`].
     pub(crate) long_jobs: Arc<Semaphore>,
+    pub(crate) faults: Option<Faults>,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
     sessions: AtomicUsize,
@@ -45,6 +47,11 @@ impl Shared {
     /// Whether no more commands are taken.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Control connections that are open.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
     }
 
     fn begin_to_stop(&self) {
@@ -116,7 +123,14 @@ impl Running {
     /// Control connections that are open.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.shared.sessions.load(Ordering::Relaxed)
+        self.shared.sessions()
+    }
+
+    /// How often each fault of the plan was seen and struck, in the order of the plan.
+    #[must_use]
+    pub fn fault_counts(&self) -> Vec<FaultCount> {
+        let faults = self.shared.faults.as_ref();
+        faults.map(Faults::counts).unwrap_or_default()
     }
 
     /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end.
@@ -158,9 +172,12 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     };
     let shared = Arc::new(Shared {
         authenticator,
-        tls: tls.map(|tls| tls.prepare()).transpose()?,
+        tls: tls
+            .map(|tls| tls.prepare(&builder.faults.certificates()))
+            .transpose()?,
         passive_ports: builder.passive_ports.take(),
         long_jobs: long_jobs(&builder.limits),
+        faults: Faults::new(builder.faults.clone()),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(0),
@@ -343,6 +360,7 @@ pub(super) fn a_seat() -> Seat {
         tls: None,
         passive_ports: None,
         long_jobs: long_jobs(&Limits::default()),
+        faults: None,
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(1),

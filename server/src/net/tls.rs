@@ -17,6 +17,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::StoresServerSessions;
 use sha2::{Digest, Sha256};
 
+use super::bad_certificate::bad_certificate;
+use crate::fault::BadCertificate;
+
 /// Names and addresses every ephemeral server certificate is valid for: whatever a test on this host, or in a container
 /// on it, connects to.
 const ALWAYS_NAMED: [&str; 4] = ["localhost", "127.0.0.1", "::1", "host.docker.internal"];
@@ -121,10 +124,15 @@ impl Tls {
         self
     }
 
-    /// Reads or makes the certificate.
-    pub(crate) fn prepare(&self) -> Result<ServerTls, CertificateError> {
+    /// Reads or makes the certificate; and bad ones where a fault plan wants them.
+    pub(crate) fn prepare(&self, bad: &[BadCertificate]) -> Result<ServerTls, CertificateError> {
+        let mut authority = None;
         let (chain, key, ca) = match &self.identity {
-            Identity::Ephemeral(names) => ephemeral(names)?,
+            Identity::Ephemeral(names) => {
+                let (made, issuer) = ephemeral(names)?;
+                authority = Some(issuer);
+                made
+            }
             Identity::Pem(chain, key) => {
                 let chain = CertificateDer::pem_slice_iter(&chain.read()?)
                     .collect::<Result<Vec<_>, _>>()?;
@@ -138,7 +146,20 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"ftp".to_vec()];
-        Ok(ServerTls { config, ca })
+        let bad = bad
+            .iter()
+            .map(|kind| {
+                let (chain, key) = bad_certificate(*kind, authority.as_ref())?;
+                let provider = Arc::clone(config.crypto_provider());
+                let mut bad = ServerConfig::builder_with_provider(provider)
+                    .with_safe_default_protocol_versions()?
+                    .with_no_client_auth()
+                    .with_single_cert(chain, key)?;
+                bad.alpn_protocols.clone_from(&config.alpn_protocols);
+                Ok((*kind, bad))
+            })
+            .collect::<Result<_, CertificateError>>()?;
+        Ok(ServerTls { config, bad, ca })
     }
 }
 
@@ -158,6 +179,8 @@ impl Pem {
 #[derive(Debug)]
 pub(crate) struct ServerTls {
     config: ServerConfig,
+    /// What a fault plan shows in its place.
+    bad: Vec<(BadCertificate, ServerConfig)>,
     /// The ephemeral certificate authority.
     pub(crate) ca: Option<Authority>,
 }
@@ -181,8 +204,11 @@ pub(crate) struct ConnectionTls {
 }
 
 impl ServerTls {
-    pub(crate) fn for_connection(&self) -> ConnectionTls {
-        let mut config = self.config.clone();
+    pub(crate) fn for_connection(&self, bad: Option<BadCertificate>) -> ConnectionTls {
+        let mut config = bad
+            .and_then(|bad| self.bad.iter().find(|(kind, _)| *kind == bad))
+            .map_or(&self.config, |(_, config)| config)
+            .clone();
         config.session_storage = Arc::new(Sessions::default());
         // Some clients refuse to open a data connection without a ticket to resume with (PHP).
         config.send_tls13_tickets = 2;
@@ -248,7 +274,7 @@ type Made = (
 
 /// A certificate authority, and a server certificate signed by it. OpenSSL, Python's strict mode, Java and webpki each
 /// want some of these extensions.
-fn ephemeral(names: &[String]) -> Result<Made, CertificateError> {
+fn ephemeral(names: &[String]) -> Result<(Made, Issuer<'static, KeyPair>), CertificateError> {
     let day = Duration::from_hours(24);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -296,7 +322,8 @@ fn ephemeral(names: &[String]) -> Result<Made, CertificateError> {
     let certificate = server.signed_by(&key, &issuer)?;
 
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    Ok((vec![certificate.der().clone()], key, Some(ca)))
+    let made = (vec![certificate.der().clone()], key, Some(ca));
+    Ok((made, issuer))
 }
 
 /// `[::1]` is how people write it in a URL.
@@ -335,9 +362,9 @@ mod tests {
         };
         let [(mine, my_key), (_, other_key)] = [0, 1].map(made);
         let tls = |key: &String| Tls::explicit().certificate(mine.clone(), key.clone());
-        assert!(tls(&my_key).prepare().is_ok());
+        assert!(tls(&my_key).prepare(&[]).is_ok());
         assert!(matches!(
-            tls(&other_key).prepare(),
+            tls(&other_key).prepare(&[]),
             Err(CertificateError::Rejected(_))
         ));
     }

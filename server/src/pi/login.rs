@@ -11,7 +11,7 @@
 
 use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
 use crate::auth::{Credentials, Denied, Permissions, Secret, User};
-use crate::storage::VirtualPath;
+use crate::storage::{Storage, VirtualPath};
 use crate::wire::{Completion, done};
 use std::sync::Arc;
 
@@ -122,6 +122,26 @@ impl Session {
             storage: Arc::clone(&user.user.storage),
             path,
         })
+    }
+
+    /// Where a pathname leads, for the fault plan's eyes; `None` if nobody is logged in or it is no pathname.
+    pub(crate) fn locate(&self, pathname: &[u8]) -> Option<VirtualPath> {
+        let Login::In(user) = &self.login else {
+            return None;
+        };
+        user.working_directory.join(pathname).ok()
+    }
+
+    /// Puts another storage in the place of the user's, and gives back the one that was there.
+    pub(crate) fn exchange_storage(
+        &mut self,
+        exchange: impl FnOnce(&Arc<dyn Storage>) -> Option<Arc<dyn Storage>>,
+    ) -> Option<Arc<dyn Storage>> {
+        let Login::In(user) = &mut self.login else {
+            return None;
+        };
+        let other = exchange(&user.user.storage)?;
+        Some(std::mem::replace(&mut user.user.storage, other))
     }
 
     /// A wrong password: 530, or 421 and the end when there were too many (RFC 2577 §5).

@@ -3,6 +3,7 @@
 
 mod blocking;
 mod client;
+mod faults;
 mod hostile;
 mod protected;
 

@@ -1,0 +1,131 @@
+//! Which faults strike an event: the counters of a running server.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{Action, Fault, Plan, What};
+use crate::storage::VirtualPath;
+use crate::wire::{CommandLine, Verb, matches};
+
+/// How often a fault was looked at and how often it struck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FaultCount {
+    /// Events that fitted.
+    pub seen: u64,
+    /// Times it struck.
+    pub struck: u64,
+}
+
+/// The plan of a running server, with its counters.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    plan: Plan,
+    counts: Mutex<Vec<FaultCount>>,
+}
+
+/// What happens now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening<'a> {
+    Connect,
+    Handshake,
+    /// A line of the control connection.
+    Line(&'a [u8]),
+}
+
+impl Faults {
+    /// `None` if nothing is planned: such a server pays nothing.
+    pub(crate) fn new(plan: Plan) -> Option<Self> {
+        let counts = Mutex::new(vec![FaultCount::default(); plan.faults.len()]);
+        (!plan.faults.is_empty()).then_some(Self { plan, counts })
+    }
+
+    /// How often each fault of the plan was seen and struck, in their order.
+    pub(crate) fn counts(&self) -> Vec<FaultCount> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.clone()
+    }
+
+    /// Counts the event, and gives what is done to it. `user` is who was last named with USER, and becomes whom this
+    /// line names; `locate` says where a pathname leads.
+    pub(crate) fn strike(
+        &self,
+        happening: Happening<'_>,
+        session: u64,
+        user: &mut Vec<u8>,
+        locate: impl FnOnce(&[u8]) -> Option<VirtualPath>,
+    ) -> Vec<Action> {
+        let command = match happening {
+            Happening::Line(line) => match CommandLine::split(line) {
+                Ok(command) => Some(command),
+                Err(_) => return Vec::new(),
+            },
+            Happening::Connect | Happening::Handshake => None,
+        };
+        if let Some(command) = command.filter(|command| command.verb == Verb::User) {
+            *user = command.argument.unwrap_or_default().to_vec();
+        }
+        let candidates = self.plan.faults.iter().enumerate().filter(|(_, fault)| {
+            let what = match (happening, command) {
+                (Happening::Connect, _) => fault.what == What::Connect,
+                (Happening::Handshake, _) => fault.what == What::Handshake,
+                (Happening::Line(_), command) => {
+                    command.is_some_and(|command| fault.what.is_of(command.verb))
+                }
+            };
+            what && fault.session.is_none_or(|number| number == session)
+                && (fault.user.as_ref()).is_none_or(|name| name.as_bytes() == user.as_slice())
+        });
+        let candidates: Vec<(usize, &Fault)> = candidates.collect();
+        let path = if candidates.iter().any(|(_, fault)| fault.path.is_some()) {
+            command.and_then(|command| locate(pathname(command)))
+        } else {
+            None
+        };
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut actions = Vec::new();
+        for (index, fault) in candidates {
+            if !fault
+                .path
+                .as_ref()
+                .is_none_or(|pattern| fits(pattern, path.as_ref()))
+            {
+                continue;
+            }
+            let count = &mut counts[index];
+            count.seen += 1;
+            if fault.occurrence.holds(count.seen)
+                && fault.times.is_none_or(|times| count.struck < times)
+            {
+                count.struck += 1;
+                tracing::debug!(session, %fault, "a fault strikes");
+                actions.push(fault.action.clone());
+            }
+        }
+        actions
+    }
+}
+
+/// The pathname of a command: its argument, without a time before it or options.
+fn pathname(command: CommandLine<'_>) -> &[u8] {
+    let argument = command.argument.unwrap_or_default();
+    let behind_a_space = |octets: &'_ [u8]| memchr::memchr(b' ', octets).map(|space| space + 1);
+    match command.verb {
+        Verb::Mfmt | Verb::Mfct | Verb::Mff => {
+            &argument[behind_a_space(argument).unwrap_or_default()..]
+        }
+        Verb::List | Verb::Nlst if argument.starts_with(b"-") => {
+            &argument[behind_a_space(argument).unwrap_or(argument.len())..]
+        }
+        _ => argument,
+    }
+}
+
+fn fits(pattern: &str, path: Option<&VirtualPath>) -> bool {
+    path.is_some_and(|path| {
+        let held = if pattern.starts_with('/') {
+            path.as_bytes()
+        } else {
+            path.name().unwrap_or_default()
+        };
+        matches(pattern.as_bytes(), held)
+    })
+}

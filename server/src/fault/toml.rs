@@ -1,0 +1,99 @@
+//! A plan as TOML. Each `[[fault]]` becomes a line and is read by the one parser.
+
+use toml::{Table, Value};
+
+use super::action::Quoted;
+use super::parse::nearest;
+use super::{ParseError, Plan};
+
+/// In the order of a line.
+const KEYS: [&str; 9] = [
+    "when", "nth", "every", "from", "user", "path", "session", "do", "times",
+];
+
+/// Why a text is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum TomlError {
+    /// It is no TOML.
+    #[error("{0}")]
+    Syntax(#[from] toml::de::Error),
+    /// Something but `[[fault]]` at the top.
+    #[error("`{0}` is no part of a fault plan; each fault is a [[fault]] table")]
+    Unknown(String),
+    /// A key no fault has.
+    #[error("fault {fault}: there is no key `{key}`{}", .suggestion.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]
+    Key {
+        /// Which fault, counted from 1.
+        fault: usize,
+        /// The key.
+        key: String,
+        /// What was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// A value that is neither text nor a number.
+    #[error("fault {fault}: `{key}` is a text or a number")]
+    Value {
+        /// Which fault, counted from 1.
+        fault: usize,
+        /// The key.
+        key: String,
+    },
+    /// A fault that cannot be read; the line is what its keys come to.
+    #[error("fault {fault}: {error}")]
+    Fault {
+        /// Which fault, counted from 1.
+        fault: usize,
+        /// Why.
+        error: ParseError,
+    },
+}
+
+pub(super) fn read(text: &str) -> Result<Plan, TomlError> {
+    let mut plan = Plan::new();
+    for (name, value) in text.parse::<Table>()? {
+        let tables = match value {
+            Value::Array(tables) if name == "fault" => tables,
+            _ => return Err(TomlError::Unknown(name)),
+        };
+        for (index, table) in tables.into_iter().enumerate() {
+            let fault = index + 1;
+            let Value::Table(table) = table else {
+                return Err(TomlError::Unknown(name));
+            };
+            let line = line(fault, &table)?;
+            let read = line.parse();
+            plan.faults
+                .push(read.map_err(|error| TomlError::Fault { fault, error })?);
+        }
+    }
+    Ok(plan)
+}
+
+fn line(fault: usize, table: &Table) -> Result<String, TomlError> {
+    for key in table.keys() {
+        if !KEYS.contains(&key.as_str()) {
+            let suggestion = nearest(key, KEYS);
+            let key = key.clone();
+            return Err(TomlError::Key {
+                fault,
+                key,
+                suggestion,
+            });
+        }
+    }
+    let mut words = Vec::new();
+    for key in KEYS {
+        let value = match (key, table.get(key)) {
+            (_, None) => continue,
+            ("user" | "path", Some(Value::String(text))) => Quoted(text).to_string(),
+            (_, Some(Value::String(text))) => text.clone(),
+            (_, Some(Value::Integer(number))) => number.to_string(),
+            (key, Some(_)) => {
+                let key = key.to_owned();
+                return Err(TomlError::Value { fault, key });
+            }
+        };
+        words.push(format!("{key} {value}"));
+    }
+    Ok(words.join(" "))
+}
