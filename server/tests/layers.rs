@@ -75,6 +75,11 @@ const RULES: &[Rule] = &[
         because: "storages block and are embedded anywhere; the shell gives them threads",
     },
     Rule {
+        rooms: &["fault"],
+        never: &["tokio", "rustls", "crate::net", "crate::dtp", "crate::pi"],
+        because: "a fault plan says what is to go wrong and when; those who wait make it so",
+    },
+    Rule {
         rooms: &["dtp"],
         never: &["crate::net", "Session", "Step", "Meanwhile", "Question"],
         because: "the server-DTP gets plain requests (Transfer, Listing) and decides nothing",
