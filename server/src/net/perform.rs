@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::connection::{Connection, End};
 use crate::dtp::{PassivePort, ascii_size, listing_lines, on_a_thread, on_storage};
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
-use crate::storage::{Storage, combine, digest, remove_subtree, subtree_size};
+use crate::storage::{Storage, combine, digest, remove_subtree, set_facts, subtree_size};
 
 impl Connection {
     /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.
@@ -93,10 +93,12 @@ impl Connection {
                 let renamed = on_storage(&storage, move |storage| storage.rename(&path, &to)).await;
                 question.answer(&mut self.session, renamed)
             }
-            Work::SetTimes(question) => {
-                let (At { storage, path }, times) = question.about.clone();
-                let set =
-                    on_storage(&storage, move |storage| storage.set_times(&path, times)).await;
+            Work::SetFacts(question) => {
+                let (At { storage, path }, facts) = question.about.clone();
+                let set = on_storage(&storage, move |storage| {
+                    set_facts(storage, &path, facts.times, facts.mode)
+                })
+                .await;
                 question.answer(&mut self.session, set)
             }
             Work::ListLines(question) => {

@@ -4,10 +4,11 @@ use super::storage_replies::Act;
 use super::{
     At, Combine, Decision, Pending, Question, Representation, Session, Step, Work, ask, look,
 };
-use crate::storage::{FileKind, Times, VirtualPath};
-use crate::wire::{CombArgument, Completion, Reply, done, write_facts, write_time_val};
+use crate::storage::{FileKind, VirtualPath};
+use crate::wire::{
+    CombArgument, Completion, MffArgument, Reply, done, write_facts, write_time_val,
+};
 use std::io::{self, ErrorKind};
-use std::time::SystemTime;
 
 use super::login::Login;
 
@@ -159,23 +160,26 @@ impl Session {
         })
     }
 
-    /// MFMT (draft-somers-ftp-mfxx §3).
-    pub(super) fn set_modification_time(&self, time: SystemTime, pathname: &[u8]) -> Decision {
+    /// MFMT, MFCT and MFF (draft-somers-ftp-mfxx). What no storage lets a client set is 504 with its name (§5.5).
+    pub(super) fn set_facts(&self, argument: MffArgument<'_>) -> Decision {
+        let (changes, pathname) = match argument {
+            MffArgument::Known(changes, pathname) => (changes, pathname),
+            MffArgument::Unknown(name) => {
+                let text = [b"That fact cannot be set: ".as_slice(), name].concat();
+                return Err(done(504, text));
+            }
+        };
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.write)?;
-        let times = Times {
-            modified: Some(time),
-            created: None,
-        };
         let pathname = pathname.to_vec();
-        ask(Work::SetTimes(Question::new(
-            (at, times),
+        ask(Work::SetFacts(Question::new(
+            (at, changes),
             move |_, _, outcome| {
                 Step::Reply(match outcome {
                     Ok(()) => {
-                        let mut text = b"Modify=".to_vec();
-                        write_time_val(time, &mut text);
-                        text.extend_from_slice(b"; ");
+                        let mut text = Vec::new();
+                        changes.write(&mut text);
+                        text.push(b' ');
                         text.extend_from_slice(&pathname);
                         done(213, text)
                     }

@@ -80,6 +80,13 @@ impl Pending {
     }
 }
 
+/// What CSID says of us; names differ by case (draft-peterson-streamlined-ftp-command-extensions §6).
+const IDENTITY: &str = concat!(
+    "Name=ftpspec; Version=",
+    env!("CARGO_PKG_VERSION"),
+    "; CaseSensitive=1;"
+);
+
 /// What a decision comes to; a refusal is returned early by `?`.
 type Decision = Result<Step, Completion>;
 
@@ -200,6 +207,8 @@ impl Session {
             Command::Auth(mechanism) => self.authenticate_by(mechanism),
             Command::Pbsz => self.protection_buffer_size(),
             Command::Prot(level) => self.protection_level(level),
+            Command::Adat => self.security_data(),
+            Command::Mic => self.protected_command(),
             Command::Ccc => self.clear_command_channel(),
             Command::Type(code) => self.representation_type(code),
             Command::Stru(code) => self.structure(code),
@@ -232,7 +241,7 @@ impl Session {
             Command::Rnto(pathname) => self.rename_to(pathname, pending),
             Command::Size(pathname) => self.size(pathname),
             Command::Mdtm(pathname) => self.modification_time(pathname),
-            Command::Mfmt(time, pathname) => self.set_modification_time(time, pathname),
+            Command::Mff(argument) => self.set_facts(argument),
             Command::Mlst(pathname) => self.facts(pathname),
             Command::Hash(pathname) => self.hash(pathname, pending),
             Command::Digest(algorithm, argument) => self.digest(algorithm, argument),
@@ -248,6 +257,7 @@ impl Session {
             Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
             Command::Noop => Ok(Step::Reply(done(200, "Nothing was done."))),
             Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),
+            Command::Csid => Ok(Step::Reply(done(200, IDENTITY))),
             Command::Allo => Ok(Step::Reply(done(202, "No storage needs to be reserved."))),
             Command::Smnt => Ok(Step::Reply(done(202, "There is only one file system."))),
             Command::Unimplemented => Err(done(502, "Command not implemented.")),
@@ -256,7 +266,17 @@ impl Session {
 
     /// Whether a verb does anything here: FEAT and HELP name it, and it is not answered 502.
     fn offers(&self, verb: Verb) -> bool {
-        let protection = matches!(verb, Verb::Auth | Verb::Pbsz | Verb::Prot | Verb::Ccc);
+        let protection = matches!(
+            verb,
+            Verb::Auth
+                | Verb::Adat
+                | Verb::Pbsz
+                | Verb::Prot
+                | Verb::Ccc
+                | Verb::Mic
+                | Verb::Conf
+                | Verb::Enc
+        );
         verb.row().implemented
             && !self.setup.disabled.contains(verb)
             && !(protection && self.setup.tls == TlsPolicy::Off)

@@ -134,6 +134,26 @@ impl Session {
         }))
     }
 
+    /// ADAT. TLS exchanges its data in the handshake: before AUTH it is too early, behind it all is done (RFC 2228 §3).
+    pub(super) fn security_data(&self) -> Decision {
+        Err(match self.security {
+            Security::Clear | Security::Starting { .. } => done(503, "AUTH must come first."),
+            Security::Tls | Security::Sized { .. } | Security::Cleared { .. } => {
+                done(503, "TLS exchanges no security data by commands.")
+            }
+        })
+    }
+
+    /// MIC, CONF and ENC protect a single command. TLS has no such thing (RFC 2228 §3, §5: 537).
+    pub(super) fn protected_command(&self) -> Decision {
+        Err(match self.security {
+            Security::Clear | Security::Starting { .. } => done(503, "AUTH must come first."),
+            Security::Tls | Security::Sized { .. } | Security::Cleared { .. } => {
+                done(537, "TLS protects the connection, not single commands.")
+            }
+        })
+    }
+
     /// CCC (RFC 4217 §5). Not before the login: the password would go in the clear.
     pub(super) fn clear_command_channel(&mut self) -> Decision {
         if !self.security.is_protected() {

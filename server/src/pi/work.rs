@@ -3,8 +3,8 @@
 
 use super::Session;
 use crate::auth::{Credentials, Denied, Permissions, User};
-use crate::storage::{Metadata, Storage, Times, VirtualPath};
-use crate::wire::{Completion, Language, Lister, ListingFormat, Preliminary, Reply};
+use crate::storage::{Metadata, Storage, VirtualPath};
+use crate::wire::{Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -157,8 +157,8 @@ pub enum Work {
     RemoveFile(Question<At, io::Result<()>>),
     /// RNTO: from, to.
     Rename(Question<(At, VirtualPath), io::Result<()>>),
-    /// MFMT.
-    SetTimes(Question<(At, Times), io::Result<()>>),
+    /// MFMT, MFCT, MFF.
+    SetFacts(Question<(At, FactChanges), io::Result<()>>),
     /// STAT with a pathname: the listing, as lines without line ends.
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
     /// AVBL.

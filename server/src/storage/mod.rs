@@ -32,7 +32,7 @@ pub use range::{open_read_range, open_write_range};
 pub use seed::{MAX_SEED_DEPTH, MAX_SEED_ENTRIES, Seeded, SkipReason, Skipped, seed};
 pub use subtree::{MAX_SUBTREE, remove_subtree, subtree_size};
 pub use vfs_adapter::VfsStorage;
-pub use whole::{make_directories, read_file, write_file};
+pub use whole::{make_directories, read_file, set_facts, write_file};
 
 use bytes::Bytes;
 use std::fmt::Debug;

@@ -1,6 +1,6 @@
 //! Files as a whole, for fixtures and for whoever embeds the server.
 
-use super::{CHUNK, FileKind, OpenWrite, Storage, VirtualPath};
+use super::{CHUNK, FileKind, OpenWrite, Storage, Times, VirtualPath};
 
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
@@ -37,6 +37,26 @@ pub fn write_file(storage: &dyn Storage, path: &VirtualPath, content: Bytes) -> 
         file.write_chunk(content)?;
     }
     file.commit()
+}
+
+/// Sets times and permission bits of a file or directory, the bits first: a storage that has none changes nothing.
+///
+/// # Errors
+/// As [`Storage::set_mode`] and [`Storage::set_times`].
+pub fn set_facts(
+    storage: &dyn Storage,
+    path: &VirtualPath,
+    times: Times,
+    mode: Option<u32>,
+) -> io::Result<()> {
+    storage.stat(path, true)?;
+    if let Some(mode) = mode {
+        storage.set_mode(path, mode)?;
+    }
+    if times != Times::default() {
+        storage.set_times(path, times)?;
+    }
+    Ok(())
 }
 
 /// Makes a directory and those it is in, as far as they are missing.

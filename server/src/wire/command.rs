@@ -4,14 +4,15 @@ use super::argument::{
     self, CombArgument, ExtendedAddress, ListArgument, ModeCode, Options, PassiveProtocol,
     ProtectionLevel, StructureCode, TypeCode,
 };
+use super::changes::{self, FactChanges, MffArgument};
 use super::digest_argument::{DigestArgument, SaidName, digest_argument, one_name, said_names};
 use super::hash::HashAlgorithm;
 use super::host::HostName;
 use super::language::{self, LanguageTag};
 use super::verbs::{Arity, Verb};
+use crate::storage::Times;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::SystemTime;
 
 /// The longest user name. It is kept until PASS comes.
 const MAX_USER: usize = 512;
@@ -45,6 +46,7 @@ pub struct SyntaxError(pub &'static str);
 pub enum Command<'a> {
     Abor,
     Acct,
+    Adat,
     Allo,
     Appe(&'a [u8]),
     Auth(&'a [u8]),
@@ -53,6 +55,7 @@ pub enum Command<'a> {
     Cdup,
     Clnt,
     Comb(CombArgument),
+    Csid,
     Cwd(&'a [u8]),
     Dele(&'a [u8]),
     /// XCRC, XMD5, XSHA, XSHA1, XSHA256, XSHA512.
@@ -69,7 +72,10 @@ pub enum Command<'a> {
     /// MD5 and MMD5.
     Md5(Vec<SaidName<'a>>),
     Mdtm(&'a [u8]),
-    Mfmt(SystemTime, &'a [u8]),
+    /// MFMT, MFCT and MFF.
+    Mff(MffArgument<'a>),
+    /// MIC, CONF and ENC.
+    Mic,
     Mkd(&'a [u8]),
     Mlsd(Option<&'a [u8]>),
     Mlst(Option<&'a [u8]>),
@@ -193,11 +199,21 @@ impl<'a> CommandLine<'a> {
             Verb::List => Command::List(argument::list_argument(optional)),
             Verb::Md5 => Command::Md5(vec![one_name(pathname()?).ok_or(NO_NAME)?]),
             Verb::Mdtm => Command::Mdtm(pathname()?),
-            Verb::Mfmt => {
+            Verb::Mfmt | Verb::Mfct => {
                 let (time, pathname) = argument::time_and_pathname(pathname()?)
                     .ok_or(SyntaxError("YYYYMMDDHHMMSS and a pathname are expected."))?;
-                Command::Mfmt(time, pathname)
+                let changes = FactChanges {
+                    times: Times {
+                        modified: (self.verb == Verb::Mfmt).then_some(time),
+                        created: (self.verb == Verb::Mfct).then_some(time),
+                    },
+                    mode: None,
+                };
+                Command::Mff(MffArgument::Known(changes, pathname))
             }
+            Verb::Mff => Command::Mff(changes::mff_argument(pathname()?).ok_or(SyntaxError(
+                "Facts as name=value; and a pathname are expected.",
+            ))?),
             Verb::Mkd | Verb::Xmkd => Command::Mkd(pathname()?),
             Verb::Mlsd => Command::Mlsd(optional),
             Verb::Mlst => Command::Mlst(optional),
@@ -269,16 +285,20 @@ impl<'a> CommandLine<'a> {
             Verb::Xsha | Verb::Xsha1 => digest(HashAlgorithm::Sha1)?,
             Verb::Xsha256 => digest(HashAlgorithm::Sha256)?,
             Verb::Xsha512 => digest(HashAlgorithm::Sha512)?,
-            Verb::Adat
-            | Verb::Conf
-            | Verb::Csid
-            | Verb::Enc
-            | Verb::Lprt
-            | Verb::Lpsv
-            | Verb::Mfct
-            | Verb::Mff
-            | Verb::Mic
-            | Verb::Thmb => Command::Unimplemented,
+            Verb::Adat | Verb::Conf | Verb::Enc | Verb::Mic => {
+                changes::base64(word()).ok_or(SyntaxError("Base64 is expected."))?;
+                if self.verb == Verb::Adat {
+                    Command::Adat
+                } else {
+                    Command::Mic
+                }
+            }
+            Verb::Csid => {
+                changes::identity(word())
+                    .ok_or(SyntaxError("Facts as name=value; are expected."))?;
+                Command::Csid
+            }
+            Verb::Lprt | Verb::Lpsv | Verb::Thmb => Command::Unimplemented,
         })
     }
 }

@@ -2,6 +2,7 @@
 //! Pure: no socket, no file, no clock.
 
 mod argument;
+mod changes;
 mod command;
 mod control;
 mod digest_argument;
@@ -18,6 +19,7 @@ pub use argument::{
     CombArgument, ExtendedAddress, Format, ListArgument, ModeCode, Options, PassiveProtocol,
     ProtectionLevel, StructureCode, TypeCode,
 };
+pub use changes::{FactChanges, MffArgument};
 pub use command::{Command, CommandLine, SyntaxError, Unrecognized};
 pub use control::{ControlEvent, LineReader, MAX_LINE};
 pub use digest_argument::{DigestArgument, SaidName};

@@ -76,6 +76,48 @@ fn avbl_is_of_directories() {
 }
 
 #[test]
+fn mfct_sets_the_creation_time() {
+    logged_in(
+        "C: MFCT 20020717212230 a / S: 213 Create=20020717212230; a\\r\\n / C: OPTS MLST modify;create; / S: 200
+         C: MLST a / S: 250 ~  modify=20231123040000;create=20020717212230; /a
+         C: MFCT 20010229000000 a / S: 501 / C: MFCT a / S: 501 / C: MFCT 20020717212230 nosuch / S: 550",
+    );
+}
+
+#[test]
+fn mff_sets_several_facts_at_once() {
+    logged_in(
+        "C: MFF UNIX.mode=640;Create=20020717212230;modify=20020717212231; d/f / S: 213 Modify=20020717212231;Create=20020717212230;UNIX.mode=0640; d/f\\r\\n
+         C: OPTS MLST modify;create;UNIX.mode; / S: 200 / C: MLST d/f / S: 250 ~  modify=20020717212231;create=20020717212230;UNIX.mode=0640; /d/f",
+    );
+}
+
+#[test]
+fn mff_refuses_what_cannot_be_set_and_names_it() {
+    logged_in(
+        "C: MFF Modify=20020717212230;Size=3; a / S: 504 That fact cannot be set: Size\\r\\n / C: MDTM a / S: 213 20231123040000
+         C: MFF UNIX.owner=root; a / S: 504 That fact cannot be set: UNIX.owner / C: MFF Modify=20010229000000; a / S: 501
+         C: MFF Modify=20020717212230 a / S: 501 / C: MFF Modify=20020717212230; nosuch / S: 550 / C: MFF / S: 501",
+    );
+}
+
+#[test]
+fn who_may_only_look_sets_no_facts() {
+    super::dialogue(&format!(
+        "{} / C: MFCT 20020717212230 a / S: 550 / C: MFF UNIX.mode=777; a / S: 550 / C: MFMT 20020717212230 a / S: 550",
+        super::READER
+    ));
+}
+
+#[test]
+fn client_and_server_tell_who_they_are() {
+    logged_in(
+        "C: CSID Name=Client; Version=1.0; Frogs=many; / S: 200 Name=ftpspec; Version= ~ ; CaseSensitive=1;\\r\\n / C: CSID / S: 501 / C: CSID me / S: 501",
+    );
+    super::dialogue("C: CSID Name=Client; / S: 530");
+}
+
+#[test]
 fn a_client_may_tell_its_name() {
     super::dialogue("C: CLNT NcFTP 3.2.6 linux / S: 200 / C: CLNT / S: 501");
 }

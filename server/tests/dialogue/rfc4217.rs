@@ -179,3 +179,22 @@ fn the_login_knows_whether_it_came_protected() {
         assert!(!format!("{question:?}").contains("secret"));
     }
 }
+
+#[test]
+fn tls_exchanges_no_security_data_by_commands() {
+    dialogue(
+        "C: ADAT YWJj / S: 503 AUTH must come first. / C: ADAT / S: 501 / C: ADAT *** / S: 501
+         C: AUTH TLS / S: 234 / C: ADAT YWJj / S: 503 TLS exchanges / C: ADAT YWJ / S: 501",
+    );
+}
+
+#[test]
+fn single_commands_are_not_protected_by_tls() {
+    for verb in ["MIC", "CONF", "ENC"] {
+        dialogue(&format!(
+            "C: {verb} YWJj / S: 503 / C: {verb} / S: 501 / C: {verb} a / S: 501
+             C: AUTH TLS / S: 234 / C: {verb} YWJj / S: 537 / C: PBSZ 0 / S: 200 / C: {verb} YWJj / S: 537
+             {LOGIN} / C: CCC / S: 200 / C: {verb} YWJj / S: 537"
+        ));
+    }
+}

@@ -9,8 +9,8 @@ use ftpspec_server::pi::{
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, digest, open_read_range, open_write_range, read_file, remove_subtree, subtree_size,
-    write_file,
+    combine, digest, open_read_range, open_write_range, read_file, remove_subtree, set_facts,
+    subtree_size, write_file,
 };
 use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
 use std::collections::VecDeque;
@@ -282,8 +282,9 @@ impl World {
                 let renamed = q.about.0.storage.rename(&q.about.0.path, &q.about.1);
                 q.answer(session, renamed)
             }
-            Work::SetTimes(q) => {
-                let set = q.about.0.storage.set_times(&q.about.0.path, q.about.1);
+            Work::SetFacts(q) => {
+                let (at, facts) = &q.about;
+                let set = set_facts(&*at.storage, &at.path, facts.times, facts.mode);
                 q.answer(session, set)
             }
             Work::ListLines(q) => {
