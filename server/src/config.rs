@@ -1,6 +1,7 @@
 //! What a server can be told before it starts.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub struct Limits {
     pub long_job_wait: Duration,
     /// Octets of the largest file whose size SIZE counts in TYPE A; it is read for that.
     pub ascii_size: u64,
+    /// How many octets one octet may become in an upload in MODE Z, once more than 4 MiB came out. A zlib stream can make
+    /// 1032 of it, which only bombs and empty disks do.
+    pub inflation: u32,
     /// How long transfers may go on when the server is stopped.
     pub stop: Duration,
 }
@@ -60,6 +64,7 @@ impl Default for Limits {
             long_jobs: 4,
             long_job_wait: Duration::from_secs(10),
             ascii_size: 1 << 30,
+            inflation: 200,
             stop: Duration::from_secs(5),
         }
     }
@@ -232,6 +237,13 @@ impl Builder {
     #[must_use]
     pub fn allow_ccc(mut self) -> Self {
         self.setup.allow_ccc = true;
+        self
+    }
+
+    /// Sends a restart marker after every so many octets of a file, in MODE B and C (RFC 959 §3.5). Without a call: none.
+    #[must_use]
+    pub fn restart_markers(mut self, every: NonZeroU64) -> Self {
+        self.setup.restart_markers = Some(every);
         self
     }
 

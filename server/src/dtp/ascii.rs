@@ -68,6 +68,12 @@ impl AsciiEncoder {
         count
     }
 
+    /// Whether an encoder that begins here would do the same.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        !self.after_cr
+    }
+
     fn bare_lfs(&self, octets: &[u8]) -> usize {
         memchr_iter(b'\n', octets)
             .filter(|lf| !self.has_cr(octets, *lf))
@@ -124,6 +130,12 @@ impl AsciiDecoder {
         }
         decoded.put_slice(&octets[copied..]);
         decoded.freeze()
+    }
+
+    /// Whether a decoder that begins here would do the same.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        !self.held_cr
     }
 
     /// What was kept back: a CR that was the very last octet, else nothing.

@@ -1,16 +1,20 @@
 //! The file side of a transfer: a storage that may block, seen from a task that must not.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::{AsciiDecoder, AsciiEncoder};
+use super::{AsciiDecoder, AsciiEncoder, Encoder};
+use crate::pi::{Coding, Representation};
 use crate::storage::{ReadHandle, Storage, WriteHandle};
 
 /// Octets asked of a storage at once.
 const PIECE: usize = 256 << 10;
+/// Octets that go through an encoder at once.
+const CODED_PIECE: usize = 64 << 10;
 /// Pieces sent with one system call, and read by one blocking job.
 pub(crate) const PIECES: usize = 4;
 
@@ -47,7 +51,34 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
 /// A storage that blocks is read one batch ahead, by a job for each batch: a client that does not read occupies no thread.
 pub(crate) struct Source {
     state: Reading,
-    encoder: Option<AsciiEncoder>,
+    encoding: Encoding,
+}
+
+/// What becomes of the pieces.
+pub(crate) enum Encoding {
+    AsItIs,
+    Ascii(AsciiEncoder),
+    Coded(Box<Coded>),
+}
+
+/// Pieces on their way through an encoder.
+pub(crate) struct Coded {
+    encoder: Option<Encoder>,
+    pieces: VecDeque<Bytes>,
+}
+
+impl Encoding {
+    /// For a file that is read from `offset` on.
+    pub(crate) fn new(coding: &Coding, offset: u64) -> Self {
+        match coding.representation {
+            _ if !coding.is_plain() => Self::Coded(Box::new(Coded {
+                encoder: Some(Encoder::new(coding, offset)),
+                pieces: VecDeque::new(),
+            })),
+            Representation::Ascii => Self::Ascii(AsciiEncoder::new()),
+            Representation::Ebcdic | Representation::Image => Self::AsItIs,
+        }
+    }
 }
 
 /// What a reading job gives back.
@@ -60,14 +91,14 @@ enum Reading {
 }
 
 impl Source {
-    pub(crate) fn new(handle: Box<dyn ReadHandle>, inline: bool, ascii: bool) -> Self {
+    pub(crate) fn new(handle: Box<dyn ReadHandle>, inline: bool, encoding: Encoding) -> Self {
         Self {
             state: if inline {
                 Reading::Inline(handle)
             } else {
                 read_ahead(handle)
             },
-            encoder: ascii.then(AsciiEncoder::new),
+            encoding,
         }
     }
 
@@ -76,7 +107,58 @@ impl Source {
     /// # Errors
     /// The storage's own.
     pub(crate) async fn next(&mut self) -> io::Result<Vec<Bytes>> {
-        let mut pieces = match std::mem::replace(&mut self.state, Reading::Ended) {
+        if matches!(self.encoding, Encoding::Coded(_)) {
+            return self.next_coded().await;
+        }
+        let mut pieces = self.read().await?;
+        if let Encoding::Ascii(encoder) = &mut self.encoding {
+            for piece in &mut pieces {
+                *piece = encoder.encode(std::mem::take(piece));
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// One piece at a time: compressing takes a while, and other tasks want their turn.
+    async fn next_coded(&mut self) -> io::Result<Vec<Bytes>> {
+        let mut data = Vec::new();
+        while data.is_empty() {
+            let Encoding::Coded(coded) = &mut self.encoding else {
+                break;
+            };
+            if let Some(mut piece) = coded.pieces.pop_front() {
+                let now = piece.split_to(piece.len().min(CODED_PIECE));
+                if !piece.is_empty() {
+                    coded.pieces.push_front(piece);
+                }
+                if let Some(encoder) = &mut coded.encoder {
+                    encoder.encode(now, &mut data);
+                }
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let pieces = self.read().await?;
+            let Encoding::Coded(coded) = &mut self.encoding else {
+                break;
+            };
+            if !pieces.is_empty() {
+                coded.pieces = pieces.into();
+                continue;
+            }
+            if let Some(encoder) = coded.encoder.take() {
+                encoder.finish(&mut data);
+            }
+            break;
+        }
+        Ok(if data.is_empty() {
+            Vec::new()
+        } else {
+            vec![data.into()]
+        })
+    }
+
+    async fn read(&mut self) -> io::Result<Vec<Bytes>> {
+        let pieces = match std::mem::replace(&mut self.state, Reading::Ended) {
             Reading::Inline(mut handle) => {
                 let pieces = read_batch(&mut *handle)?;
                 self.state = Reading::Inline(handle);
@@ -95,11 +177,6 @@ impl Source {
         // Fewer pieces than asked for is the end.
         if pieces.len() < PIECES {
             self.state = Reading::Ended;
-        }
-        if let Some(encoder) = &mut self.encoder {
-            for piece in &mut pieces {
-                *piece = encoder.encode(std::mem::take(piece));
-            }
         }
         Ok(pieces)
     }
@@ -178,6 +255,18 @@ impl Sink {
                 .map_err(io::Error::other)?,
             Writing::Behind(_) | Writing::Failed => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+
+    /// Makes what was written so far the file. Nothing more can be written to this sink.
+    ///
+    /// # Errors
+    /// The storage's own.
+    pub(crate) async fn commit_so_far(&mut self) -> io::Result<()> {
+        let ended = Self {
+            state: std::mem::replace(&mut self.state, Writing::Failed),
+            decoder: self.decoder.take(),
+        };
+        ended.commit().await
     }
 
     async fn write_content(&mut self, octets: Bytes) -> io::Result<()> {

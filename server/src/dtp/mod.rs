@@ -1,6 +1,8 @@
 //! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
 
 mod ascii;
+mod coded_upload;
+mod coding;
 mod faulty;
 mod flow;
 mod listing;
@@ -10,7 +12,8 @@ mod stream;
 mod transfer;
 
 pub use ascii::{AsciiDecoder, AsciiEncoder};
-pub use size::ascii_size;
+pub use coding::{Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
+pub use size::coded_size;
 
 pub(crate) use faulty::DataFaults;
 pub(crate) use flow::{on_a_thread, on_storage};

@@ -1,18 +1,39 @@
-//! How long a file is on the wire in TYPE A.
+//! How long a file is on the wire where it has to be read for it.
 
 use std::io;
 
-use super::AsciiEncoder;
+use super::{AsciiEncoder, Encoder};
+use crate::pi::{Coding, Representation};
 use crate::storage::{Storage, VirtualPath};
 
 /// Octets read at once.
 const CHUNK: usize = 64 << 10;
 
-/// Octets a RETR of the file would send in representation type ASCII (RFC 3659 §4). The file is read for it.
+/// Octets a RETR of the file would send (RFC 3659 §4). The file is read for it.
 ///
 /// # Errors
 /// As [`Storage::open_read`] and reading.
-pub fn ascii_size(storage: &dyn Storage, path: &VirtualPath) -> io::Result<u64> {
+pub fn coded_size(storage: &dyn Storage, path: &VirtualPath, coding: &Coding) -> io::Result<u64> {
+    if coding.is_plain() && coding.representation == Representation::Ascii {
+        return ascii_size(storage, path);
+    }
+    let mut file = storage.open_read(path, 0)?;
+    let mut encoder = Encoder::new(coding, 0);
+    let mut data = Vec::new();
+    let mut size = 0;
+    loop {
+        let octets = file.read_chunk(CHUNK)?;
+        if octets.is_empty() {
+            encoder.finish(&mut data);
+            return Ok(size + data.len() as u64);
+        }
+        encoder.encode(octets, &mut data);
+        size += data.len() as u64;
+        data.clear();
+    }
+}
+
+fn ascii_size(storage: &dyn Storage, path: &VirtualPath) -> io::Result<u64> {
     let mut file = storage.open_read(path, 0)?;
     let mut encoder = AsciiEncoder::new();
     let mut size = 0;

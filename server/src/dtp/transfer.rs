@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,12 +13,15 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::coded_upload::CodedUpload;
 use super::faulty::DataFaults;
-use super::flow::{PIECES, Sink, Source, on_storage};
+use super::flow::{Encoding, PIECES, Sink, Source, on_storage};
 use super::listing::open_listing;
 use super::port::{NoStream, PassivePort, connect};
 use super::stream::DataStream;
-use crate::pi::{At, Content, Opening, Representation, Transfer, TransferEnd};
+use crate::pi::{
+    At, Coding, Content, Malformed, Mark, Opening, Representation, Transfer, TransferEnd,
+};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -38,6 +41,17 @@ pub(crate) struct Opened {
 enum Flow {
     Out(Source),
     In(Sink),
+    Coded(Box<CodedUpload>),
+}
+
+fn incoming(handle: Box<dyn WriteHandle>, at: At, coding: &Coding) -> Flow {
+    let inline = at.storage.abilities().never_blocks;
+    if !coding.is_plain() {
+        let sink = Sink::new(handle, inline, false);
+        return Flow::Coded(Box::new(CodedUpload::new(sink, at, coding)));
+    }
+    let ascii = coding.representation == Representation::Ascii;
+    Flow::In(Sink::new(handle, inline, ascii))
 }
 
 /// How far a transfer is, for those who watch it.
@@ -45,6 +59,9 @@ enum Flow {
 pub(crate) struct Progress {
     moved: AtomicU64,
     committing: AtomicBool,
+    /// Restart markers whose 110 has not been said yet; there are never many.
+    marks: Mutex<Vec<Mark>>,
+    marked: AtomicBool,
 }
 
 impl Progress {
@@ -58,8 +75,33 @@ impl Progress {
         self.committing.load(Ordering::Relaxed)
     }
 
-    fn add(&self, octets: usize) {
+    /// Whether there are [`marks`](Self::take_marks).
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.load(Ordering::Relaxed)
+    }
+
+    /// The restart markers that have come, in their order, each once.
+    pub(crate) fn take_marks(&self) -> Vec<Mark> {
+        if !self.marked.swap(false, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn mark(&self, mark: Mark) {
+        self.marks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(mark);
+        self.marked.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, octets: usize) {
         self.moved.fetch_add(octets as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_committing(&self) {
+        self.committing.store(true, Ordering::Relaxed);
     }
 }
 
@@ -84,9 +126,10 @@ pub(crate) enum Route {
 }
 
 /// What went wrong while octets were moved.
-enum Broken {
+pub(super) enum Broken {
     Connection,
     Storage(io::Error),
+    Form(Malformed),
 }
 
 /// Opens what is to be moved.
@@ -94,21 +137,21 @@ enum Broken {
 /// # Errors
 /// The storage's own: the transfer does not begin, and no preliminary reply is sent.
 pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
-    let ascii = transfer.representation == Representation::Ascii;
+    let coding = &transfer.coding;
     let (flow, name) = match transfer.content.clone() {
         Content::Retrieve { at, offset } => {
             let At { storage, path } = at;
             let inline = storage.abilities().never_blocks;
             let handle =
                 on_storage(&storage, move |storage| storage.open_read(&path, offset)).await?;
-            (Flow::Out(Source::new(handle, inline, ascii)), None)
+            let source = Source::new(handle, inline, Encoding::new(coding, offset));
+            (Flow::Out(source), None)
         }
         Content::Store { at, how } => {
-            let At { storage, path } = at;
-            let inline = storage.abilities().never_blocks;
+            let At { storage, path } = at.clone();
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
-            (Flow::In(Sink::new(handle, inline, ascii)), None)
+            (incoming(handle, at, coding), None)
         }
         Content::RetrieveRange { at, range } => {
             let At { storage, path } = at;
@@ -117,34 +160,31 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
                 open_read_range(storage, &path, range.start, range.end)
             })
             .await?;
-            (Flow::Out(Source::new(handle, inline, ascii)), None)
+            let source = Source::new(handle, inline, Encoding::new(coding, range.start));
+            (Flow::Out(source), None)
         }
         Content::StoreRange { at, range } => {
-            let At { storage, path } = at;
-            let inline = storage.abilities().never_blocks;
+            let At { storage, path } = at.clone();
             let handle = on_storage(&storage, move |storage| {
                 open_write_range(storage, &path, range.start, range.end)
             })
             .await?;
-            (Flow::In(Sink::new(handle, inline, ascii)), None)
+            (incoming(handle, at, coding), None)
         }
         Content::StoreUnique { at } => {
             let At { storage, path } = at;
-            let inline = storage.abilities().never_blocks;
-            let (handle, name) =
+            let (handle, path) =
                 on_storage(&storage, move |storage| open_unique(storage, &path)).await?;
-            (Flow::In(Sink::new(handle, inline, ascii)), Some(name))
+            let name = path.clone();
+            (incoming(handle, At { storage, path }, coding), Some(name))
         }
         Content::List(listing) => {
             let storage = Arc::clone(&listing.at.storage);
             let inline = storage.abilities().never_blocks;
             let reader =
                 on_storage(&storage, move |storage| open_listing(storage, &listing)).await?;
-            // The lines have their line ends already.
-            (
-                Flow::Out(Source::new(Box::new(reader), inline, false)),
-                None,
-            )
+            let source = Source::new(Box::new(reader), inline, Encoding::new(coding, 0));
+            (Flow::Out(source), None)
         }
     };
     let preliminary = match (&transfer.opening, name) {
@@ -200,6 +240,7 @@ pub(crate) async fn carry(
     let outcome = match opened.flow {
         Flow::Out(source) => send(&mut stream, source, patience.stall, &progress).await,
         Flow::In(sink) => receive(&mut stream, sink, patience.stall, &progress).await,
+        Flow::Coded(upload) => upload.receive(&mut stream, patience.stall, &progress).await,
     };
     match outcome {
         Ok(()) => TransferEnd::Complete {
@@ -207,18 +248,25 @@ pub(crate) async fn carry(
         },
         Err(Broken::Connection) => TransferEnd::ConnectionLost,
         Err(Broken::Storage(error)) => {
-            // Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the
-            // reply does.
-            match stream {
-                DataStream::Clear(_) => stream.refuse(),
-                DataStream::Tls(stream) => DataStream::Clear(stream.into_inner().0).refuse(),
-                DataStream::Faulty(stream) => {
-                    if let Some(stream) = stream.into_inner() {
-                        stream.refuse();
-                    }
-                }
-            }
+            break_off(stream);
             TransferEnd::StorageFailed(error)
+        }
+        Err(Broken::Form(why)) => {
+            break_off(stream);
+            TransferEnd::Malformed(why)
+        }
+    }
+}
+
+/// Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the reply does.
+fn break_off(stream: DataStream) {
+    match stream {
+        DataStream::Clear(_) => stream.refuse(),
+        DataStream::Tls(stream) => DataStream::Clear(stream.into_inner().0).refuse(),
+        DataStream::Faulty(stream) => {
+            if let Some(stream) = stream.into_inner() {
+                stream.refuse();
+            }
         }
     }
 }
@@ -297,14 +345,14 @@ async fn receive(
         buffer.freeze()
     };
     sink.write(rest).await.map_err(Broken::Storage)?;
-    progress.committing.store(true, Ordering::Relaxed);
+    progress.set_committing();
     sink.commit().await.map_err(Broken::Storage)?;
     // The file is there; a client that does not wait for our end of the connection has lost nothing.
     let _ = in_time(stall, stream.shutdown()).await;
     Ok(())
 }
 
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     stall: Duration,
     step: impl Future<Output = io::Result<T>>,
 ) -> Result<T, Broken> {

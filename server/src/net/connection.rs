@@ -20,7 +20,7 @@ use super::tls::ConnectionTls;
 use crate::dtp::{PassivePort, Patience, Progress, Route, carry, open};
 use crate::pi::{
     Content, Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer,
-    TransferEnd, Work,
+    TransferEnd, Work, restart_marker,
 };
 use crate::storage::VirtualPath;
 use crate::wire::{Completion, ControlEvent, LineReader, Reply};
@@ -437,6 +437,9 @@ impl Connection {
                         if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
                             return Poll::Ready(Ok(Some(end)));
                         }
+                        if progress.is_marked() {
+                            return Poll::Ready(Ok(None));
+                        }
                     } else if listens
                         && let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader)
                     {
@@ -449,7 +452,11 @@ impl Connection {
                 }
                 Poll::Pending
             });
-            if let Some(end) = happened.await? {
+            let ended = happened.await?;
+            for mark in progress.take_marks() {
+                self.say(&restart_marker(&mark).0);
+            }
+            if let Some(end) = ended {
                 return Ok((end, None));
             }
         }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use tokio::time::timeout;
 
 use super::connection::{Connection, End};
-use crate::dtp::{PassivePort, ascii_size, listing_lines, on_a_thread, on_storage};
+use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
 use crate::storage::{Storage, combine, digest, remove_subtree, set_facts, subtree_size};
 
@@ -51,10 +51,10 @@ impl Connection {
                 let found = on_storage(&storage, move |storage| storage.stat(&path, true)).await;
                 question.answer(&mut self.session, found)
             }
-            Work::AsciiSize(question) => {
-                let At { storage, path } = question.about.clone();
+            Work::CodedSize(question) => {
+                let (At { storage, path }, coding) = question.about.clone();
                 let size = self
-                    .in_turn(&storage, move |storage| ascii_size(storage, &path))
+                    .in_turn(&storage, move |storage| coded_size(storage, &path, &coding))
                     .await?;
                 question.answer(&mut self.session, size)
             }

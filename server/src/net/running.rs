@@ -201,6 +201,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     let mut setup = builder.setup;
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
+    setup.inflation = builder.limits.inflation;
     for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
         setup.tls = policy;
         let setup = Arc::new(setup.clone());

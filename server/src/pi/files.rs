@@ -2,7 +2,8 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Combine, Decision, Pending, Question, Representation, Session, Step, Work, ask, look,
+    At, Combine, Decision, Mode, Pending, Question, Representation, Session, Step, Structure, Work,
+    ask, look,
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
@@ -116,20 +117,26 @@ impl Session {
         )))
     }
 
-    /// SIZE: exactly what RETR would send now (RFC 3659 §4).
+    /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE B, C and Z that is nothing a client could use: neither
+    /// an offset nor the length of what it gets; so it is refused, as the RFC allows.
     pub(super) fn size(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.list)?;
-        if self.parameters.representation == Representation::Ascii {
+        let coding = self.coding();
+        if coding.mode != Mode::Stream {
+            return Err(done(550, "Sizes are told in MODE S."));
+        }
+        if coding.representation != Representation::Image || coding.structure != Structure::File {
             // The file is read for it: a large one would be work for nothing more than a question.
-            return look(at, |session, at, found| {
+            return look(at, move |session, at, found| {
                 let metadata = found.map_err(|error| Act::Find.refused(&error))?;
                 if metadata.len > session.setup.ascii_size {
                     return Err(done(550, "The file is too large to be counted in TYPE A."));
                 }
-                ask(Work::AsciiSize(Question::new(at, |_, _, octets| {
-                    Step::Reply(number(octets))
-                })))
+                ask(Work::CodedSize(Question::new(
+                    (at, coding),
+                    |_, _, octets| Step::Reply(number(octets)),
+                )))
             });
         }
         look(at, |_, _, found| {

@@ -14,6 +14,7 @@ mod transfer;
 mod work;
 
 pub use setup::{Link, Setup, TlsPolicy, VirtualHost};
+pub use transfer::restart_marker;
 pub use work::*;
 
 use crate::storage::{Metadata, VirtualPath};

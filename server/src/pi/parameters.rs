@@ -1,8 +1,8 @@
 //! TYPE, STRU, MODE, PORT, EPRT, PASV, EPSV, REST and OPTS: how the next transfer goes (RFC 959 §4.1.2, RFC 2428).
 
 use super::{
-    Control, DataPort, Decision, Facts, HashAlgorithm, Listen, Pending, Question, Representation,
-    Session, Step, Work, ask,
+    Coding, Control, DataPort, Decision, Facts, HashAlgorithm, Listen, Mode, Pending, Question,
+    Representation, Session, Step, Structure, Work, ask,
 };
 use crate::wire::{
     Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, Options, PassiveProtocol,
@@ -16,11 +16,19 @@ const LOWEST_PORT: u16 = 1024;
 
 /// OPTS of what has none, or is switched off.
 const NO_SUCH_OPTION: &str = "No such option; see FEAT for what has some.";
+/// The level of MODE Z that OPTS MODE Z goes back to.
+const DEFLATE_LEVEL: u8 = 6;
 
-/// What commands set for the transfers behind them. STRU is always File and MODE always Stream.
+/// What commands set for the transfers behind them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameters {
     pub(super) representation: Representation,
+    /// The form of TYPE A and E; Telnet format is Non-print.
+    pub(super) format: Format,
+    pub(super) structure: Structure,
+    pub(super) mode: ModeCode,
+    /// The level of MODE Z.
+    pub(super) level: u8,
     pub(super) port: DataPort,
     /// EPSV ALL was given.
     pub(super) only_epsv: bool,
@@ -36,6 +44,10 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             representation: Representation::Ascii,
+            format: Format::NonPrint,
+            structure: Structure::File,
+            mode: ModeCode::Stream,
+            level: DEFLATE_LEVEL,
             port: DataPort::None,
             only_epsv: false,
             facts: Facts::ALL,
@@ -46,40 +58,89 @@ impl Default for Parameters {
 }
 
 impl Session {
-    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501. A host that makes
-    /// no difference between Non-print and Telnet format takes T as N (RFC 1123 §4.1.2.2).
+    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501.
+    ///
+    /// Files here know no vertical format. A host that makes no difference between Non-print and Telnet format takes T as
+    /// N (RFC 1123 §4.1.2.2). Carriage control characters (C) are the first octet of a line and stay that both ways, so
+    /// that a file comes back as it was (RFC 959 §3.1.1.5.3): the reply says so.
     pub(super) fn representation_type(&mut self, code: TypeCode) -> Decision {
-        let (representation, reply) = match code {
-            TypeCode::Ascii(Format::NonPrint | Format::Telnet) => {
-                (Representation::Ascii, done(200, "Type is ASCII Non-print."))
-            }
-            TypeCode::Image => (Representation::Image, done(200, "Type is Image.")),
-            TypeCode::Local(8) => (Representation::Image, done(200, "Type is Local 8.")),
-            TypeCode::Ascii(Format::CarriageControl) | TypeCode::Ebcdic(_) | TypeCode::Local(_) => {
-                return Err(done(504, "Types are A N, I and L 8."));
+        let (representation, format) = match code {
+            TypeCode::Ascii(format) => (Representation::Ascii, format),
+            TypeCode::Ebcdic(format) => (Representation::Ebcdic, format),
+            TypeCode::Image | TypeCode::Local(8) => (Representation::Image, Format::NonPrint),
+            TypeCode::Local(_) => {
+                return Err(done(504, "Bytes have 8 bits here."));
             }
         };
+        let format = match format {
+            Format::NonPrint | Format::Telnet => Format::NonPrint,
+            Format::CarriageControl => Format::CarriageControl,
+        };
         self.parameters.representation = representation;
+        self.parameters.format = format;
+        Ok(Step::Reply(match (code, format) {
+            (TypeCode::Local(_), _) => done(200, "Type is Local 8."),
+            (TypeCode::Image, _) => done(200, "Type is Image."),
+            (TypeCode::Ebcdic(_), Format::CarriageControl) => done(
+                200,
+                "Type is EBCDIC Carriage Control; the control characters are kept as they come.",
+            ),
+            (TypeCode::Ebcdic(_), _) => done(200, "Type is EBCDIC Non-print."),
+            (TypeCode::Ascii(_), Format::CarriageControl) => done(
+                200,
+                "Type is ASCII Carriage Control; the control characters are kept as they come.",
+            ),
+            (TypeCode::Ascii(_), _) => done(200, "Type is ASCII Non-print."),
+        }))
+    }
+
+    /// STRU. No file here has pages, which exist for files with holes (RFC 959 §3.1.2.3; RFC 1123 §4.1.2.3 advises
+    /// against them).
+    pub(super) fn structure(&mut self, code: StructureCode) -> Decision {
+        let (structure, reply) = match code {
+            StructureCode::File => (Structure::File, done(200, "Structure is File.")),
+            StructureCode::Record => (
+                Structure::Record,
+                done(200, "Structure is Record; a record is a line."),
+            ),
+            StructureCode::Page => {
+                return Err(done(504, "No file here has pages; structures are F and R."));
+            }
+        };
+        self.parameters.structure = structure;
         Ok(Step::Reply(reply))
     }
 
-    /// STRU.
-    pub(super) fn structure(&self, code: StructureCode) -> Decision {
-        match code {
-            StructureCode::File => Ok(Step::Reply(done(200, "Structure is File."))),
-            StructureCode::Record | StructureCode::Page => {
-                Err(done(504, "The only structure is F."))
-            }
-        }
+    /// MODE.
+    pub(super) fn mode(&mut self, code: ModeCode) -> Decision {
+        self.parameters.mode = code;
+        Ok(Step::Reply(done(
+            200,
+            match code {
+                ModeCode::Stream => "Mode is Stream.",
+                ModeCode::Block => "Mode is Block.",
+                ModeCode::Compressed => "Mode is Compressed.",
+                ModeCode::Deflate => "Mode is Deflate.",
+            },
+        )))
     }
 
-    /// MODE.
-    pub(super) fn mode(&self, code: ModeCode) -> Decision {
-        match code {
-            ModeCode::Stream => Ok(Step::Reply(done(200, "Mode is Stream."))),
-            ModeCode::Block | ModeCode::Compressed | ModeCode::Deflate => {
-                Err(done(504, "The only mode is S."))
-            }
+    /// How file content becomes data octets as things stand.
+    pub(super) fn coding(&self) -> Coding {
+        let parameters = &self.parameters;
+        Coding {
+            representation: parameters.representation,
+            structure: parameters.structure,
+            mode: match parameters.mode {
+                ModeCode::Stream => Mode::Stream,
+                ModeCode::Block => Mode::Block,
+                ModeCode::Compressed => Mode::Compressed,
+                ModeCode::Deflate => Mode::Deflate {
+                    level: parameters.level,
+                },
+            },
+            markers: self.setup.restart_markers,
+            inflation: self.setup.inflation,
         }
     }
 
@@ -188,6 +249,7 @@ impl Session {
             Options::Utf8 => true,
             Options::Mlst(_) => self.offers(Verb::Mlst) || self.offers(Verb::Mlsd),
             Options::Hash(_) => self.offers(Verb::Hash),
+            Options::Deflate(_) => self.offers(Verb::Mode),
         };
         if !offered {
             return Err(done(501, NO_SUCH_OPTION));
@@ -206,6 +268,10 @@ impl Session {
                     separator = "";
                 }
                 done(200, text)
+            }
+            Options::Deflate(level) => {
+                self.parameters.level = level.unwrap_or(DEFLATE_LEVEL);
+                done(200, format!("MODE Z LEVEL {}", self.parameters.level))
             }
             Options::Hash(name) => {
                 if let Some(name) = name {

@@ -2,8 +2,10 @@
 
 use super::login::Login;
 use super::security::Security;
-use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step};
-use crate::wire::{Completion, Feature, Language, Reply, VERBS, Verb, VerbRow, done};
+use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step, Structure};
+use crate::wire::{
+    Completion, Feature, Format, Language, ModeCode, Reply, VERBS, Verb, VerbRow, done,
+};
 
 /// Verbs on a line of HELP.
 const VERBS_PER_LINE: usize = 8;
@@ -62,9 +64,24 @@ impl Session {
             Login::In(user) => format!(" Logged in as {}", user.user.name.escape_debug()),
             Login::Out => " Not logged in".into(),
         };
-        let representation = match self.parameters.representation {
+        let parameters = &self.parameters;
+        let carriage_control = parameters.format == Format::CarriageControl;
+        let representation = match parameters.representation {
+            Representation::Ascii if carriage_control => "ASCII Carriage Control",
             Representation::Ascii => "ASCII Non-print",
+            Representation::Ebcdic if carriage_control => "EBCDIC Carriage Control",
+            Representation::Ebcdic => "EBCDIC Non-print",
             Representation::Image => "Image",
+        };
+        let structure = match parameters.structure {
+            Structure::File => "File",
+            Structure::Record => "Record",
+        };
+        let mode = match parameters.mode {
+            ModeCode::Stream => "Stream",
+            ModeCode::Block => "Block",
+            ModeCode::Compressed => "Compressed",
+            ModeCode::Deflate => "Deflate",
         };
         let protection = match self.security {
             Security::Clear | Security::Starting { .. } => {
@@ -99,7 +116,7 @@ impl Session {
             [
                 format!(" Connected from {}", self.peer),
                 user,
-                format!(" TYPE: {representation}; STRU: File; MODE: Stream"),
+                format!(" TYPE: {representation}; STRU: {structure}; MODE: {mode}"),
                 protection.into(),
                 data,
             ],

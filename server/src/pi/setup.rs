@@ -3,6 +3,7 @@
 use crate::auth::Authenticator;
 use crate::wire::{HostName, VerbSet};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 /// Whether and how the control connection can be protected (RFC 4217).
@@ -34,6 +35,11 @@ pub struct Setup {
     pub ascii_size: u64,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
     pub allow_ccc: bool,
+    /// How many octets of a file go between two restart markers of a RETR in MODE B or C (RFC 959 §3.5); `None` sends no
+    /// markers.
+    pub restart_markers: Option<NonZeroU64>,
+    /// How many octets one received octet may become in MODE Z, once more than 4 MiB came out: a bomb is stopped.
+    pub inflation: u32,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
 }
@@ -78,6 +84,8 @@ impl Default for Setup {
             ascii_size: 1 << 30,
             allow_ccc: false,
             hosts: Vec::new(),
+            restart_markers: None,
+            inflation: 200,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Content, Control, DataPort, Decision, Listing, Opening, Pending, Question, Representation,
-    Session, Step, Transfer, TransferEnd, Work, ask, look,
+    At, Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mark, Mode, Opening,
+    Pending, Question, Representation, Session, Step, Structure, Transfer, TransferEnd, Work, ask,
+    look,
 };
 use crate::storage::{FileKind, Metadata, OpenWrite, VirtualPath};
 use crate::wire::{
@@ -225,13 +226,21 @@ impl Session {
         })
     }
 
-    /// Where the transfer begins. In TYPE A the marker counts octets of the converted data, which no storage can seek:
-    /// 555, as RFC 1123 §4.1.3.4 has it for a type that does not fit.
+    /// Where the transfer begins. In MODE S and Z the marker counts octets of the data, which are the file's only in TYPE I
+    /// and STRU F; in others no storage could seek them: 555, as RFC 1123 §4.1.3.4 has it for a type that does not fit.
+    /// In MODE B and C a marker is what we made it, and ours are octets of the file (RFC 959 §3.5).
     fn offset(&self, pending: &Pending) -> Result<u64, Completion> {
         let offset = pending.offset();
-        let partial = offset != 0 || matches!(pending, Pending::Range(_));
-        if partial && self.parameters.representation == Representation::Ascii {
-            return Err(done(555, "A restart needs TYPE I."));
+        let coding = self.coding();
+        let as_it_is =
+            coding.representation == Representation::Image && coding.structure == Structure::File;
+        let counts_data = matches!(coding.mode, Mode::Stream | Mode::Deflate { .. });
+        let fits = match pending {
+            Pending::Range(_) => counts_data && as_it_is,
+            _ => offset == 0 || !counts_data || as_it_is,
+        };
+        if !fits {
+            return Err(done(555, "A restart in this mode needs TYPE I and STRU F."));
         }
         Ok(offset)
     }
@@ -244,18 +253,35 @@ impl Session {
         Ok(())
     }
 
+    /// A listing has its CRLF already (RFC 1123 §4.1.2.7), also in TYPE I. It is text for EBCDIC and for records.
+    fn listing_coding(&self) -> Coding {
+        let coding = self.coding();
+        let representation = match (coding.representation, coding.structure) {
+            (Representation::Ebcdic, _) => Representation::Ebcdic,
+            (_, Structure::Record) => Representation::Ascii,
+            (_, Structure::File) => Representation::Image,
+        };
+        Coding {
+            representation,
+            markers: None,
+            ..coding
+        }
+    }
+
     /// Asks for the transfer. The data port is used up by it, and protection is decided here, not at PASV.
     fn start(&mut self, verb: Verb, content: Content) -> Decision {
         self.need_data_port()?;
-        let representation = match content {
-            // A listing has its CRLF already (RFC 1123 §4.1.2.7; RFC 3659 §7.2 for MLSD).
-            Content::List(_) => Representation::Image,
-            _ => self.parameters.representation,
+        let coding = match verb {
+            Verb::List | Verb::Nlst => self.listing_coding(),
+            // As if in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2).
+            Verb::Mlsd => Coding::plain(Representation::Image),
+            _ => self.coding(),
         };
-        let opening = match (verb, representation) {
+        let opening = match (verb, coding.representation) {
             (Verb::Stou, _) => Opening::Named(named_opening),
             (Verb::List | Verb::Nlst | Verb::Mlsd, _) => fixed("Here comes the listing."),
             (_, Representation::Ascii) => fixed("Opening the data connection, ASCII."),
+            (_, Representation::Ebcdic) => fixed("Opening the data connection, EBCDIC."),
             (_, Representation::Image) => fixed("Opening the data connection, Image."),
         };
         let transfer = Transfer {
@@ -263,7 +289,7 @@ impl Session {
             content,
             port: std::mem::take(&mut self.parameters.port),
             protected: self.security.data_is_private(),
-            representation,
+            coding,
         };
         self.running = Some(Running { verb, moved: 0 });
         ask(Work::Transfer(Question::new(
@@ -274,6 +300,18 @@ impl Session {
             },
         )))
     }
+}
+
+/// The reply to a restart marker that came with an upload; its text is prescribed (RFC 959 §5.4; RFC 1123 §4.1.3.4).
+#[must_use]
+pub fn restart_marker(mark: &Mark) -> Preliminary {
+    let text = [
+        b"MARK ",
+        &mark.theirs[..],
+        format!(" = {}", mark.ours).as_bytes(),
+    ]
+    .concat();
+    Preliminary(Reply::line(110, text))
 }
 
 /// The completion of a transfer (RFC 959 §5.4; RFC 4217 §10.2 for 522).
@@ -289,6 +327,14 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
         TransferEnd::NoConnection => done(425, "No data connection came about."),
         TransferEnd::NoProtection => done(522, "The data connection could not be protected."),
         TransferEnd::ConnectionLost => done(426, "The data connection was lost."),
+        TransferEnd::Malformed(why) => done(
+            451,
+            match why {
+                Malformed::Form => "The data are not in the form that MODE and STRU prescribe.",
+                Malformed::BehindTheEnd => "The data go on behind their end.",
+                Malformed::Inflation => "So few octets may not become so many.",
+            },
+        ),
         TransferEnd::Aborted => done(426, "The transfer was aborted."),
         TransferEnd::StorageFailed(error) => match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {

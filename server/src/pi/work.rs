@@ -7,6 +7,7 @@ use crate::storage::{Metadata, Storage, VirtualPath};
 use crate::wire::{Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -143,8 +144,8 @@ pub enum Work {
     Listen(Question<Listen, io::Result<SocketAddr>>),
     /// What stands there.
     Stat(Question<At, io::Result<Metadata>>),
-    /// Octets a RETR would send in TYPE A (RFC 3659 §4).
-    AsciiSize(Question<At, io::Result<u64>>),
+    /// Octets a RETR would send in MODE S where the file has to be read for it (RFC 3659 §4).
+    CodedSize(Question<(At, Coding), io::Result<u64>>),
     /// MKD.
     MakeDirectory(Question<At, io::Result<()>>),
     /// RMD.
@@ -223,7 +224,7 @@ pub struct Transfer {
     /// Whether the data connection is protected (PROT P), decided now.
     pub protected: bool,
     /// How file content becomes data octets.
-    pub representation: Representation,
+    pub coding: Coding,
 }
 
 /// The preliminary reply of a transfer.
@@ -319,14 +320,100 @@ pub enum DataPort {
     Passive,
 }
 
-/// How file content becomes data octets (RFC 959 §3.1.1).
+/// How file content becomes data octets and back: TYPE, STRU and MODE together (RFC 959 §3.1, §3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coding {
+    /// TYPE.
+    pub representation: Representation,
+    /// STRU.
+    pub structure: Structure,
+    /// MODE.
+    pub mode: Mode,
+    /// How many octets of a file go between two restart markers that are sent; only MODE B and C can carry them.
+    pub markers: Option<NonZeroU64>,
+    /// How many octets one received octet may become in MODE Z, see [`Setup::inflation`](super::Setup::inflation).
+    pub inflation: u32,
+}
+
+impl Coding {
+    /// Content as it is, or with the line ends of TYPE A: what nearly every transfer is.
+    #[must_use]
+    pub const fn plain(representation: Representation) -> Self {
+        Self {
+            representation,
+            structure: Structure::File,
+            mode: Mode::Stream,
+            markers: None,
+            inflation: 0,
+        }
+    }
+
+    /// Whether it is, apart from the line ends of TYPE A, the file as it is.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.representation != Representation::Ebcdic
+            && self.structure == Structure::File
+            && self.mode == Mode::Stream
+    }
+}
+
+/// TYPE: how octets stand for what they mean (RFC 959 §3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Representation {
     /// TYPE A: line ends are CRLF on the wire, LF in the file.
     #[default]
     Ascii,
+    /// TYPE E: code page 037, line ends are NL on the wire, LF in the file.
+    Ebcdic,
     /// TYPE I, TYPE L 8: as it is.
     Image,
+}
+
+/// STRU: what a file consists of (RFC 959 §3.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Structure {
+    /// STRU F: octets.
+    #[default]
+    File,
+    /// STRU R: records; each is a line in the file.
+    Record,
+}
+
+/// MODE: what goes over the data connection beside the octets (RFC 959 §3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// MODE S: nothing but record ends.
+    #[default]
+    Stream,
+    /// MODE B: headers.
+    Block,
+    /// MODE C: counts.
+    Compressed,
+    /// MODE Z: a zlib stream (draft-preston-ftpext-deflate).
+    Deflate {
+        /// 0 (fast) to 9 (small).
+        level: u8,
+    },
+}
+
+/// A restart marker that a client sent, and how REST names the same place here (RFC 959 §5.4, 110).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The client's: printable octets.
+    pub theirs: Box<[u8]>,
+    /// Octets of the file that are stored for good.
+    pub ours: u64,
+}
+
+/// What is wrong with data that were received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// They are not in the form that MODE and STRU prescribe.
+    Form,
+    /// They go on behind their end.
+    BehindTheEnd,
+    /// So few octets may not become so many.
+    Inflation,
 }
 
 /// How a transfer ended.
@@ -345,6 +432,8 @@ pub enum TransferEnd {
     NoProtection,
     /// The data connection broke off, or an upload ended without close_notify.
     ConnectionLost,
+    /// What came is not what MODE and STRU prescribe; nothing was stored behind the last restart marker.
+    Malformed(Malformed),
     /// ABOR.
     Aborted,
     /// The storage failed in the middle, or at commit.

@@ -109,6 +109,8 @@ pub enum Options<'a> {
     Mlst(Facts),
     /// `HASH` with the algorithm to be used, if it is to be changed.
     Hash(Option<&'a [u8]>),
+    /// `MODE Z` with the level, `None` for the one in the beginning (draft-preston-ftpext-deflate §3.6).
+    Deflate(Option<u8>),
 }
 
 /// What COMB combines.
@@ -291,11 +293,23 @@ pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
     }
 }
 
-/// `UTF8 [ON|OFF]`, `MLST [facts]`, `HASH [name]`.
+/// `UTF8 [ON|OFF]`, `MLST [facts]`, `HASH [name]`, `MODE Z [LEVEL n]`.
 pub(super) fn options(argument: &[u8]) -> Option<Options<'_>> {
     let mut words = words(argument);
     let command = words.next()?.to_ascii_uppercase();
     let value = words.next();
+    if command == b"MODE" {
+        let level = (words.next(), words.next(), words.next());
+        let deflate = value.is_some_and(|mode| mode.eq_ignore_ascii_case(b"Z"));
+        return match level {
+            (None, ..) if deflate => Some(Options::Deflate(None)),
+            (Some(name), Some(level), None) if deflate && name.eq_ignore_ascii_case(b"LEVEL") => {
+                let level = number(level).filter(|level| *level <= 9)?;
+                Some(Options::Deflate(Some(level)))
+            }
+            _ => None,
+        };
+    }
     if words.next().is_some() {
         return None;
     }
@@ -551,5 +565,16 @@ mod tests {
         assert_eq!(options(b"MLST unique type;"), None);
         assert_eq!(options(b"MLST a;;b;"), None);
         assert_eq!(options(b"FEAT"), None);
+        assert_eq!(options(b"mode z"), Some(Options::Deflate(None)));
+        assert_eq!(options(b"MODE Z level 9"), Some(Options::Deflate(Some(9))));
+        for bad in [
+            "MODE",
+            "MODE S",
+            "MODE Z LEVEL",
+            "MODE Z LEVEL 10",
+            "MODE Z METHOD 8",
+        ] {
+            assert_eq!(options(bad.as_bytes()), None, "{bad}");
+        }
     }
 }

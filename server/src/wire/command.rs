@@ -220,9 +220,9 @@ impl<'a> CommandLine<'a> {
             Verb::Mmd5 => Command::Md5(said_names(pathname()?).ok_or(SyntaxError(
                 "Pathnames with commas between them are expected, not too many.",
             ))?),
-            Verb::Mode => {
-                Command::Mode(argument::mode_code(word()).ok_or(SyntaxError("S is expected."))?)
-            }
+            Verb::Mode => Command::Mode(
+                argument::mode_code(word()).ok_or(SyntaxError("S, B, C or Z is expected."))?,
+            ),
             Verb::Nlst => Command::Nlst(argument::list_argument(optional)),
             Verb::Noop => Command::Noop,
             Verb::Opts => Command::Opts(
@@ -268,11 +268,11 @@ impl<'a> CommandLine<'a> {
             Verb::Stor => Command::Stor(pathname()?),
             Verb::Stou => Command::Stou(optional),
             Verb::Stru => Command::Stru(
-                argument::structure_code(word()).ok_or(SyntaxError("F is expected."))?,
+                argument::structure_code(word()).ok_or(SyntaxError("F or R is expected."))?,
             ),
             Verb::Syst => Command::Syst,
             Verb::Type => Command::Type(
-                argument::type_code(word()).ok_or(SyntaxError("A, A N, I or L 8 is expected."))?,
+                argument::type_code(word()).ok_or(SyntaxError("A, E, I or L 8 is expected."))?,
             ),
             Verb::User => match self.argument.unwrap_or_default() {
                 name if name.is_empty() || name.len() > MAX_USER || name.contains(&b'\r') => {

@@ -291,9 +291,9 @@ mod tests {
     fn base_commands_and_feat_itself_are_no_features() {
         let base = [
             "USER", "PASS", "ACCT", "CWD", "CDUP", "SMNT", "QUIT", "REIN", "PORT", "PASV", "TYPE",
-            "STRU", "MODE", "RETR", "STOR", "STOU", "APPE", "ALLO", "RNFR", "RNTO", "ABOR", "DELE",
-            "RMD", "MKD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT",
-            "OPTS", "MLSD",
+            "STRU", "RETR", "STOR", "STOU", "APPE", "ALLO", "RNFR", "RNTO", "ABOR", "DELE", "RMD",
+            "MKD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT", "OPTS",
+            "MLSD",
         ];
         for name in base {
             let verb = Verb::named(name.as_bytes());

@@ -3,6 +3,15 @@
 use super::logged_in;
 
 #[test]
+fn opts_mode_z_sets_the_level_or_takes_it_back() {
+    logged_in(
+        "C: OPTS MODE Z / S: 200 ~ LEVEL 6 / C: OPTS MODE Z LEVEL 9 / S: 200 ~ LEVEL 9 / C: MODE Z / S: 200
+         C: OPTS MODE Z LEVEL 10 / S: 501 / C: OPTS MODE Z WINDOW 15 / S: 501 / C: OPTS MODE B / S: 501
+         C: OPTS MODE Z / S: 200 ~ LEVEL 6",
+    );
+}
+
+#[test]
 fn mfmt_sets_the_modification_time() {
     logged_in(
         "C: mfmt 20020717210715 a / S: 213 Modify=20020717210715; a\\r\\n / C: MDTM a / S: 213 20020717210715\\r\\n

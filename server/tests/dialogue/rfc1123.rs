@@ -92,6 +92,7 @@ fn a_login_forgives_and_no_limit_is_no_limit() {
 #[test]
 fn type_a_t_is_type_a_n() {
     logged_in(
-        "C: TYPE I / S: 200 / C: TYPE A T / S: 200 / C: STAT / S: 211 ~ TYPE: ASCII Non-print / C: TYPE E T / S: 504",
+        "C: TYPE I / S: 200 / C: TYPE A T / S: 200 / C: STAT / S: 211 ~ TYPE: ASCII Non-print / C: TYPE E T / S: 200
+         C: STAT / S: 211 ~ TYPE: EBCDIC Non-print",
     );
 }

@@ -42,6 +42,7 @@ fn features_are_listed_as_their_documents_want_them() {
             " MFMT",
             " MLST type*;size*;modify*;create*;perm*;unique*;UNIX.mode*;",
             " MMD5",
+            " MODE Z",
             " PBSZ",
             " PROT",
             " RANG STREAM",

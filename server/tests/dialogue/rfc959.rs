@@ -168,7 +168,8 @@ fn rein_drops_the_data_port() {
 fn types_are_504_if_the_rfc_has_them_and_501_if_not() {
     logged_in(
         "C: TYPE A / S: 200 / C: TYPE A N / S: 200 / C: type i / S: 200 / C: TYPE  I / S: 200 / C: TYPE L 8 / S: 200
-         C: TYPE A C / S: 504 / C: TYPE E / S: 504 / C: TYPE L 36 / S: 504
+         C: TYPE A C / S: 200 ~ kept / C: TYPE E / S: 200 / C: TYPE e n / S: 200 / C: TYPE E C / S: 200 ~ kept
+         C: TYPE L 36 / S: 504 / C: STAT / S: 211 ~ TYPE: EBCDIC Carriage Control; STRU: File; MODE: Stream
          C: TYPE L / S: 501 / C: TYPE L x / S: 501 / C: TYPE X / S: 501 / C: TYPE / S: 501 / C: TYPE A N X / S: 501",
     );
 }
@@ -176,9 +177,10 @@ fn types_are_504_if_the_rfc_has_them_and_501_if_not() {
 #[test]
 fn structures_and_modes_likewise() {
     logged_in(
-        "C: STRU F / S: 200 / C: stru f / S: 200 / C: STRU R / S: 504 / C: STRU P / S: 504 / C: STRU X / S: 501
-         C: MODE S / S: 200 / C: mode s / S: 200 / C: MODE B / S: 504 / C: MODE C / S: 504 / C: MODE X / S: 501
-         C: MODE Z / S: 504 / C: STRU / S: 501 / C: MODE SS / S: 501",
+        "C: STRU F / S: 200 / C: stru f / S: 200 / C: STRU R / S: 200 / C: STRU P / S: 504 / C: STRU X / S: 501
+         C: MODE S / S: 200 / C: mode s / S: 200 / C: MODE B / S: 200 / C: MODE C / S: 200 / C: MODE X / S: 501
+         C: STAT / S: 211 ~ STRU: Record; MODE: Compressed
+         C: MODE Z / S: 200 / C: STRU / S: 501 / C: MODE SS / S: 501",
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, logged_in, setup};
-use ftpspec_server::pi::{Control, DataPort, Representation};
+use ftpspec_server::pi::{Control, DataPort, Mode, Representation, Structure};
 
 #[test]
 fn a_retrieval_is_150_then_226() {
@@ -30,11 +30,15 @@ fn the_last_of_port_and_pasv_counts() {
     assert_eq!(world.control, Some(Control::DropDataPort));
     world.play("C: TYPE I / S: 200 / C: RETR a / S: 150 / S: 226");
     let active = DataPort::Active("192.0.2.7:51201".parse().unwrap());
-    assert_eq!(world.transfer, Some((active, false, Representation::Image)));
+    let how = |world: &World| {
+        let (port, protected, coding) = world.transfer.unwrap();
+        (port, protected, coding.representation)
+    };
+    assert_eq!(how(&world), (active, false, Representation::Image));
     world.play("C: PORT 192,0,2,7,200,1 / S: 200 / C: PASV / S: 227 / C: RETR a / S: 150 / S: 226");
     assert_eq!(
-        world.transfer,
-        Some((DataPort::Passive, false, Representation::Image))
+        how(&world),
+        (DataPort::Passive, false, Representation::Image)
     );
 }
 
@@ -44,13 +48,54 @@ fn listings_keep_their_own_type_and_leave_the_other_alone() {
     world.play(LOGIN);
     world.play("C: PASV / S: 227 / C: LIST / S: 150 / S: 226");
     assert_eq!(
-        world.transfer.map(|(_, _, how)| how),
+        world.transfer.map(|(_, _, how)| how.representation),
         Some(Representation::Image)
     );
     world.play("C: PASV / S: 227 / C: RETR a / S: 150 / S: 226");
     assert_eq!(
-        world.transfer.map(|(_, _, how)| how),
+        world.transfer.map(|(_, _, how)| how.representation),
         Some(Representation::Ascii)
+    );
+}
+
+#[test]
+fn listings_are_coded_as_files_but_for_mlsd() {
+    let mut world = World::new(setup(), link());
+    world.play(LOGIN);
+    world.play("C: TYPE E / S: 200 / C: STRU R / S: 200 / C: MODE B / S: 200");
+    let mut coding = |command: &str| {
+        world.play(&format!(
+            "C: PASV / S: 227 / C: {command} / S: 150 / S: 226"
+        ));
+        let (_, _, coding) = world.transfer.unwrap();
+        (coding.representation, coding.structure, coding.mode)
+    };
+    let set = (Representation::Ebcdic, Structure::Record, Mode::Block);
+    assert_eq!(coding("RETR a"), set);
+    assert_eq!(coding("LIST"), set);
+    assert_eq!(coding("NLST"), set);
+    // RFC 3659 §7.2: as if in TYPE L 8, STRU F and MODE S.
+    let plain = (Representation::Image, Structure::File, Mode::Stream);
+    assert_eq!(coding("MLSD"), plain);
+    assert_eq!(coding("RETR a"), set);
+}
+
+#[test]
+fn restart_markers_count_data_in_some_modes_and_are_ours_in_others() {
+    logged_in(
+        "C: TYPE I / S: 200 / C: PASV / S: 227 / C: STRU R / S: 200 / C: REST 4 / S: 350 / C: RETR a / S: 555
+         C: STRU F / S: 200 / C: MODE Z / S: 200 / C: REST 4 / S: 350 / C: RETR a / S: 150 / S: 226
+         C: TYPE A / S: 200 / C: PASV / S: 227 / C: REST 4 / S: 350 / C: RETR a / S: 555
+         C: MODE B / S: 200 / C: REST 4 / S: 350 / C: RETR a / S: 150 / S: 226 / D: 456789
+         C: STRU R / S: 200 / C: TYPE E / S: 200 / C: MODE C / S: 200 / C: PASV / S: 227 / C: REST 11 / S: 350 / C: RETR a / S: 554
+         C: REST 4 / S: 350 / C: RETR a / S: 150 / S: 226 / D: 456789",
+    );
+}
+
+#[test]
+fn data_in_the_wrong_form_are_a_local_error() {
+    logged_in(
+        "C: MODE B / S: 200 / C: PASV / S: 227 / B: STOR a / S: 150 / E: malformed / S: 451 ~ form / C: PWD / S: 257",
     );
 }
 

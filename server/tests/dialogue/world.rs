@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use ftpspec_server::auth::{FixedUsers, Permissions};
-use ftpspec_server::dtp::ascii_size;
+use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
-    Content, Control, DataPort, HashOf, Hashed, Link, Listing, Meanwhile, Opening, Question,
-    Representation, Session, Setup, Step, Transfer, TransferEnd, Work,
+    Coding, Content, Control, DataPort, HashOf, Hashed, Link, Listing, Malformed, Meanwhile,
+    Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
@@ -38,8 +38,8 @@ pub(crate) struct World {
     pub(crate) closed: bool,
     /// The last change of the connections.
     pub(crate) control: Option<Control>,
-    /// How the last transfer was asked for: port, protected, representation.
-    pub(crate) transfer: Option<(DataPort, bool, Representation)>,
+    /// How the last transfer was asked for: port, protected, coding.
+    pub(crate) transfer: Option<(DataPort, bool, Coding)>,
 }
 
 impl World {
@@ -111,7 +111,7 @@ impl World {
     /// C: NOOP         the client sends a line; everything it leads to is done
     /// B: RETR a       it begins a transfer, which goes on until E or an ABOR
     /// M: STAT         it sends a line meanwhile
-    /// E: complete     the transfer ends: complete, lost, unconnected, unprotected, full
+    /// E: complete     the transfer ends: complete, lost, unconnected, unprotected, full, malformed
     /// S: 226          the server says this: a code, or a code and how the rest begins
     /// S: 211 ~ TYPE   a reply with these octets somewhere in it
     /// N:              the server says nothing (more)
@@ -140,6 +140,7 @@ impl World {
                 "M:" => self.meanwhile(ControlEvent::Line(unescaped(rest))),
                 "E:" => self.end(match rest {
                     "complete" => TransferEnd::Complete { octets: 1 },
+                    "malformed" => TransferEnd::Malformed(Malformed::Form),
                     "lost" => TransferEnd::ConnectionLost,
                     "unconnected" => TransferEnd::NoConnection,
                     "unprotected" => TransferEnd::NoProtection,
@@ -254,8 +255,9 @@ impl World {
                 let found = q.about.storage.stat(&q.about.path, true);
                 q.answer(session, found)
             }
-            Work::AsciiSize(q) => {
-                let size = ascii_size(&*q.about.storage, &q.about.path);
+            Work::CodedSize(q) => {
+                let (at, coding) = &q.about;
+                let size = coded_size(&*at.storage, &at.path, coding);
                 q.answer(session, size)
             }
             Work::MakeDirectory(q) => {
@@ -321,7 +323,7 @@ impl World {
     fn begin(&mut self, question: Running) {
         let transfer = &question.about;
         assert_ne!(transfer.port, DataPort::None, "there is always a port");
-        self.transfer = Some((transfer.port, transfer.protected, transfer.representation));
+        self.transfer = Some((transfer.port, transfer.protected, transfer.coding));
         self.sent.clear();
         let moved = match &transfer.content {
             Content::Retrieve { at, offset } => at

@@ -6,6 +6,7 @@ mod client;
 mod faults;
 mod hostile;
 mod protected;
+mod representations;
 
 use std::net::SocketAddr;
 use std::time::Duration;
