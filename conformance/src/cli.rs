@@ -1,7 +1,7 @@
 //! Arguments and help.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ftpspec::command::serve::Fault;
+use ftpspec::command::serve::{CertificateRule, Fault, certificate_login};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -62,6 +62,8 @@ over the whole server. --list-faults tells all actions. In TOML: [[fault]] with 
 Examples:
   ftpspec serve --port 2121 --user bob:secret
   ftpspec serve --tls implicit --seed fixtures/
+  ftpspec serve --tls-required data --tls-reuse require
+  ftpspec serve --client-ca ca.pem --user-cert alice=san:alice@example.org
   ftpspec serve --root /srv/ftp --user bob
   ftpspec serve --fault 'when RETR nth 2 do reset at 4096' --fault 'when LIST do missing 226 times 1'";
 
@@ -91,6 +93,8 @@ pub(crate) struct Serve {
     /// Private key in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls_rules: TlsRules,
     /// Directory whose files are there from the start, as copies in memory: the directory is read once, never written.
     #[arg(long, value_name = "DIR", conflicts_with = "root")]
     pub(crate) seed: Option<PathBuf>,
@@ -109,6 +113,73 @@ pub(crate) struct Serve {
     /// Prints how faults are written and what they do, and exits.
     #[arg(long)]
     pub(crate) list_faults: bool,
+}
+
+/// What the server asks of TLS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsRules {
+    /// What must be protected: nothing, the control connection (USER in the clear is 530), or transfers too (521).
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Required::None)]
+    pub(crate) tls_required: Required,
+    /// The lowest TLS version.
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Version::V1_2)]
+    pub(crate) tls_min: Version,
+    /// The highest TLS version.
+    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Version::V1_3)]
+    pub(crate) tls_max: Version,
+    /// Clients must show a certificate of these authorities, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Clients may come without a certificate.
+    #[arg(long, requires = "client_ca")]
+    pub(crate) client_cert_optional: bool,
+    /// Lets NAME in without a password, with a client certificate known by its SHA-256, its common name or an alternative
+    /// name; may be repeated.
+    #[arg(long, value_name = "NAME=sha256:HEX|cn:NAME|san:NAME", requires = "client_ca", value_parser = certificate_login)]
+    pub(crate) user_cert: Vec<(String, CertificateRule)>,
+    /// Data connections that do not resume the TLS session of their control connection: served, logged, or refused (522).
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Reuse::Off)]
+    pub(crate) tls_reuse: Reuse,
+    /// Writes the secrets of every TLS session to this file, for Wireshark. Whoever reads it can read everything.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_log: Option<PathBuf>,
+    /// CCC may take the protection of the control connection away.
+    #[arg(long)]
+    pub(crate) allow_ccc: bool,
+}
+
+/// `--tls-required`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Required {
+    /// Nothing.
+    None,
+    /// The login.
+    Control,
+    /// The login and every transfer.
+    Data,
+}
+
+/// `--tls-min`, `--tls-max`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Version {
+    /// TLS 1.2.
+    #[value(name = "1.2")]
+    V1_2,
+    /// TLS 1.3.
+    #[value(name = "1.3")]
+    V1_3,
+}
+
+/// `--tls-reuse`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reuse {
+    /// Nobody looks.
+    Off,
+    /// Logged, with the reason (RUST_LOG=warn).
+    Warn,
+    /// Refused with 522 and the reason. Many clients cannot do it.
+    Require,
 }
 
 /// `--tls`

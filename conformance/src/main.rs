@@ -3,7 +3,7 @@
 mod cli;
 
 use clap::Parser as _;
-use cli::{Cli, Command, Format, Matrix, TlsChoice};
+use cli::{Cli, Command, Format, Matrix, Required, Reuse, TlsChoice, Version};
 use ftpspec::command::{self, Fmt, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -88,6 +88,7 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
             TlsChoice::Implicit => serve::TlsWish::Implicit,
         },
         certificate: wish.cert.zip(wish.key),
+        tls_rules: tls_rules(wish.tls_rules),
         seed: wish.seed,
         root: wish.root,
         passive_ports: wish.passive_ports,
@@ -100,6 +101,35 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
             eprintln!("serve: {error}");
             command::USAGE
         }
+    }
+}
+
+fn tls_rules(wish: cli::TlsRules) -> serve::TlsRules {
+    let version = |version| match version {
+        Version::V1_2 => serve::TlsVersion::V1_2,
+        Version::V1_3 => serve::TlsVersion::V1_3,
+    };
+    let demand = if wish.client_cert_optional {
+        serve::ClientCertificates::Optional
+    } else {
+        serve::ClientCertificates::Required
+    };
+    serve::TlsRules {
+        required: match wish.tls_required {
+            Required::None => serve::TlsRequirement::None,
+            Required::Control => serve::TlsRequirement::Control,
+            Required::Data => serve::TlsRequirement::ControlAndData,
+        },
+        versions: Some((version(wish.tls_min), version(wish.tls_max))),
+        clients: wish.client_ca.map(|authorities| (authorities, demand)),
+        logins: wish.user_cert,
+        reuse: match wish.tls_reuse {
+            Reuse::Off => serve::SessionReuse::Off,
+            Reuse::Warn => serve::SessionReuse::Warn,
+            Reuse::Require => serve::SessionReuse::Require,
+        },
+        key_log: wish.key_log,
+        allow_ccc: wish.allow_ccc,
     }
 }
 

@@ -1,5 +1,9 @@
 //! Who may log in, and what they may do.
 
+mod certificate;
+
+pub use certificate::{CertificateClaim, CertificateRule, ClientCertificate, NoCertificateRule};
+
 use crate::storage::{Storage, VirtualPath};
 use std::collections::HashMap;
 use std::fmt;
@@ -44,6 +48,8 @@ pub struct Credentials {
     pub protected: bool,
     /// The host that HOST named, in lower case (RFC 7151).
     pub host: Option<String>,
+    /// The client's certificate, if it has shown one.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// A logged-in user.
@@ -104,6 +110,13 @@ pub type Authenticating<'a> = Pin<Box<dyn Future<Output = Result<User, Denied>> 
 pub trait Authenticator: Send + Sync + fmt::Debug + 'static {
     /// Checks the credentials. May take its time: sessions wait on their own.
     fn authenticate(&self, credentials: Credentials) -> Authenticating<'_>;
+
+    /// Decides whether a client certificate is enough to let a user in, without a password (RFC 4217 §12.2). If not, the
+    /// password is asked for. Without an implementation no certificate is.
+    fn recognize(&self, claim: CertificateClaim) -> Authenticating<'_> {
+        let _ = claim;
+        Box::pin(std::future::ready(Err(Denied)))
+    }
 }
 
 /// A fixed list of users on one storage.
@@ -111,6 +124,7 @@ pub trait Authenticator: Send + Sync + fmt::Debug + 'static {
 pub struct FixedUsers {
     storage: Arc<dyn Storage>,
     users: HashMap<Vec<u8>, (Option<Secret>, Permissions)>,
+    certificates: HashMap<Vec<u8>, Vec<(CertificateRule, Permissions)>>,
 }
 
 impl FixedUsers {
@@ -120,6 +134,7 @@ impl FixedUsers {
         Self {
             storage,
             users: HashMap::new(),
+            certificates: HashMap::new(),
         }
     }
 
@@ -140,6 +155,29 @@ impl FixedUsers {
         self.users.insert(user.into(), (password, permissions));
         self
     }
+
+    /// Lets `user` in with a certificate that `rule` admits; may be called again for other certificates. Whether they may
+    /// come with a password too is another matter.
+    #[must_use]
+    pub fn with_certificate(
+        mut self,
+        user: &str,
+        rule: CertificateRule,
+        permissions: Permissions,
+    ) -> Self {
+        let rules = self.certificates.entry(user.into()).or_default();
+        rules.push((rule, permissions));
+        self
+    }
+
+    fn let_in(&self, user: &[u8], permissions: Permissions) -> User {
+        User {
+            name: String::from_utf8_lossy(user).into_owned(),
+            storage: Arc::clone(&self.storage),
+            home: VirtualPath::root(),
+            permissions,
+        }
+    }
 }
 
 impl Authenticator for FixedUsers {
@@ -149,14 +187,21 @@ impl Authenticator for FixedUsers {
                 .as_ref()
                 .is_none_or(|password| *password == credentials.password)
         });
-        let outcome = found.map_or(Err(Denied), |(_, permissions)| {
-            Ok(User {
-                name: String::from_utf8_lossy(&credentials.user).into_owned(),
-                storage: Arc::clone(&self.storage),
-                home: VirtualPath::root(),
-                permissions: *permissions,
-            })
-        });
+        let outcome = found
+            .map(|(_, permissions)| self.let_in(&credentials.user, *permissions))
+            .ok_or(Denied);
+        Box::pin(std::future::ready(outcome))
+    }
+
+    fn recognize(&self, claim: CertificateClaim) -> Authenticating<'_> {
+        let rules = self.certificates.get(&claim.user).map(Vec::as_slice);
+        let admitted = rules
+            .unwrap_or_default()
+            .iter()
+            .find(|(rule, _)| rule.admits(&claim.certificate));
+        let outcome = admitted
+            .map(|(_, permissions)| self.let_in(&claim.user, *permissions))
+            .ok_or(Denied);
         Box::pin(std::future::ready(outcome))
     }
 }

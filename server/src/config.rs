@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Authenticator, FixedUsers, Permissions, Secret};
+use crate::auth::{Authenticator, CertificateRule, FixedUsers, Permissions, Secret};
 use crate::fault::Plan;
 use crate::net::{CertificateError, Running, Tls, start};
 use crate::pi::{Setup, VirtualHost};
@@ -111,6 +111,7 @@ pub struct Builder {
     pub(crate) implicit_addresses: Vec<SocketAddr>,
     storage: Option<Arc<dyn Storage>>,
     users: Vec<(String, Option<Secret>, Permissions)>,
+    certificates: Vec<(String, CertificateRule, Permissions)>,
     authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) tls: Option<Tls>,
     pub(crate) setup: Setup,
@@ -186,6 +187,15 @@ impl Builder {
     ) -> Self {
         self.users
             .push((user.to_owned(), password.map(Secret::new), permissions));
+        self
+    }
+
+    /// Lets `user` in to do everything, without a password, with a client certificate that `rule` admits (RFC 4217 §12.2);
+    /// may be called again. The certificates are asked for by [`Tls::client_certificates`].
+    #[must_use]
+    pub fn user_certificate(mut self, user: &str, rule: CertificateRule) -> Self {
+        self.certificates
+            .push((user.to_owned(), rule, Permissions::ALL));
         self
     }
 
@@ -281,7 +291,7 @@ impl Builder {
         if let Some(authenticator) = self.authenticator.take() {
             return Ok(authenticator);
         }
-        if self.users.is_empty() {
+        if self.users.is_empty() && self.certificates.is_empty() {
             return Err(StartError::NoUsers);
         }
         let storage = self
@@ -294,6 +304,10 @@ impl Builder {
             .fold(FixedUsers::on(storage), |users, (name, password, may)| {
                 users.with_secret(&name, password, may)
             });
+        let certificates = self.certificates.drain(..);
+        let users = certificates.fold(users, |users, (name, rule, may)| {
+            users.with_certificate(&name, rule, may)
+        });
         Ok(Arc::new(users))
     }
 }

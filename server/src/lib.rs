@@ -33,8 +33,9 @@ pub mod storage;
 pub mod wire;
 
 pub use config::{Builder, Limits, StartError};
-pub use net::{CertificateError, Running, Tls};
-pub use pi::VirtualHost;
+pub use dtp::SessionReuse;
+pub use net::{Alpn, CertificateError, ClientCertificates, CloseNotify, Running, Tls, TlsVersion};
+pub use pi::{TlsRequirement, VirtualHost};
 
 /// The server. Running, it is a [`Running`].
 #[derive(Debug)]

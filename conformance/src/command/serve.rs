@@ -1,5 +1,9 @@
 //! `ftpspec serve`: the disposable reference server.
 
+pub use ftpspec_server::auth::CertificateRule;
+pub use ftpspec_server::{ClientCertificates, SessionReuse, TlsRequirement, TlsVersion};
+
+use ftpspec_server::auth::NoCertificateRule;
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::storage::{DiskStorage, MemFs, Storage, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
@@ -26,6 +30,8 @@ pub struct Wish {
     pub tls: TlsWish,
     /// Certificate chain and private key, in PEM; none is an ephemeral CA.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// What is asked of TLS.
+    pub tls_rules: TlsRules,
     /// Directory whose files are there from the start.
     pub seed: Option<PathBuf>,
     /// Directory that is served itself.
@@ -48,6 +54,41 @@ pub enum TlsWish {
     Explicit,
     /// From the first octet.
     Implicit,
+}
+
+/// What is asked of TLS, where there is any.
+#[derive(Debug, Clone, Default)]
+pub struct TlsRules {
+    /// What must be protected.
+    pub required: TlsRequirement,
+    /// The lowest and the highest version; none is all that are safe.
+    pub versions: Option<(TlsVersion, TlsVersion)>,
+    /// The authorities of client certificates, in PEM, and whether clients must have one.
+    pub clients: Option<(PathBuf, ClientCertificates)>,
+    /// Who may log in with which client certificate.
+    pub logins: Vec<(String, CertificateRule)>,
+    /// What becomes of data connections that resume no session.
+    pub reuse: SessionReuse,
+    /// Where the secrets of every session are written to.
+    pub key_log: Option<PathBuf>,
+    /// Whether CCC may take the protection away.
+    pub allow_ccc: bool,
+}
+
+/// Reads `NAME=RULE`: who may log in with which client certificate.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn certificate_login(text: &str) -> Result<(String, CertificateRule), String> {
+    match text.split_once('=') {
+        Some((name, rule)) if !name.is_empty() => {
+            let rule = rule
+                .parse()
+                .map_err(|error: NoCertificateRule| error.to_string())?;
+            Ok((name.to_owned(), rule))
+        }
+        _ => Err("expected NAME=RULE, for example alice=cn:alice".into()),
+    }
 }
 
 /// The line on stdout that says the server is ready. Version 1; fields are only ever added.
@@ -85,8 +126,20 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
     if wish.anonymous {
         builder = builder.anonymous();
     }
-    if let Some(tls) = tls(&wish) {
-        builder = builder.tls(tls);
+    match tls(&wish) {
+        Some(tls) => builder = builder.tls(tls),
+        None if wish.tls_rules.required != TlsRequirement::None => {
+            return Err(io::Error::other(
+                "what must be protected cannot be: TLS is off",
+            ));
+        }
+        None => {}
+    }
+    for (name, rule) in &wish.tls_rules.logins {
+        builder = builder.user_certificate(name, rule.clone());
+    }
+    if wish.tls_rules.allow_ccc {
+        builder = builder.allow_ccc();
     }
     if let Some((first, last)) = wish.passive_ports {
         builder = builder.passive_ports(first..=last);
@@ -146,6 +199,17 @@ fn tls(wish: &Wish) -> Option<Tls> {
     }
     for ip in &wish.bind {
         tls = tls.named(ip.to_string());
+    }
+    let rules = &wish.tls_rules;
+    tls = tls.require(rules.required).session_reuse(rules.reuse);
+    if let Some((lowest, highest)) = rules.versions {
+        tls = tls.versions(lowest, highest);
+    }
+    if let Some((authorities, demand)) = &rules.clients {
+        tls = tls.client_certificates_of_file(*demand, authorities);
+    }
+    if let Some(path) = &rules.key_log {
+        tls = tls.key_log(path);
     }
     Some(tls)
 }

@@ -267,7 +267,7 @@ impl AsyncWrite for FaultyStream {
         }
         let bare = this.moves.no_close_notify;
         let mut inner = this.inner()?;
-        if bare && let DataStream::Tls(stream) = &mut *inner {
+        if bare && let DataStream::Tls { stream, .. } = &mut *inner {
             ready!(Pin::new(&mut *stream).poll_flush(cx))?;
             return Pin::new(stream.get_mut().0).poll_shutdown(cx);
         }
@@ -280,7 +280,7 @@ impl DataStream {
     fn tcp(&self) -> io::Result<&TcpStream> {
         match self {
             Self::Clear(stream) => Ok(stream),
-            Self::Tls(stream) => Ok(stream.get_ref().0),
+            Self::Tls { stream, .. } => Ok(stream.get_ref().0),
             Self::Faulty(stream) => match &stream.inner {
                 Some(stream) => stream.tcp(),
                 None => Err(io::ErrorKind::NotConnected.into()),
@@ -292,7 +292,7 @@ impl DataStream {
     pub(super) fn resumes(&self) -> bool {
         match self {
             Self::Clear(_) => true,
-            Self::Tls(stream) => {
+            Self::Tls { stream, .. } => {
                 stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
             }
             Self::Faulty(stream) => stream.inner.as_ref().is_some_and(Self::resumes),

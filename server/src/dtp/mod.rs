@@ -7,16 +7,19 @@ mod faulty;
 mod flow;
 mod listing;
 mod port;
+mod protection;
 mod size;
 mod stream;
 mod transfer;
 
 pub use ascii::{AsciiDecoder, AsciiEncoder};
 pub use coding::{Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
+pub use protection::SessionReuse;
 pub use size::coded_size;
 
 pub(crate) use faulty::DataFaults;
 pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;
+pub(crate) use protection::{DataProtection, SessionMap, Sessions, Terms};
 pub(crate) use transfer::{Patience, Progress, Route, carry, open};

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
-use tokio_rustls::{Accept, TlsAcceptor};
 
+use super::protection::{DataProtection, Handshake};
 use super::stream::DataStream;
-use crate::pi::TransferEnd;
+use crate::pi::{SessionOffered, TransferEnd};
 
 /// One connection is wanted; strangers may be in front of it.
 const BACKLOG: u32 = 16;
@@ -39,7 +38,7 @@ pub(crate) struct PassivePort {
 enum State {
     Listening(TcpListener),
     Connected(TcpStream),
-    Handshaking(Box<Accept<TcpStream>>),
+    Handshaking(Box<Handshake>),
     Ready(DataStream),
     Failed(NoStream),
 }
@@ -51,6 +50,10 @@ pub(crate) enum NoStream {
     Connection,
     /// The TLS handshake failed.
     Protection,
+    /// It does not resume the TLS session of its control connection, but has to.
+    NotResumed(SessionOffered),
+    /// The client's certificate is not that of the control connection.
+    OtherClient,
 }
 
 impl From<NoStream> for TransferEnd {
@@ -58,6 +61,8 @@ impl From<NoStream> for TransferEnd {
         match why {
             NoStream::Connection => Self::NoConnection,
             NoStream::Protection => Self::NoProtection,
+            NoStream::NotResumed(offered) => Self::NotResumed(offered),
+            NoStream::OtherClient => Self::OtherClient,
         }
     }
 }
@@ -97,7 +102,7 @@ impl PassivePort {
     }
 
     /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
-    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, tls: Option<&Arc<ServerConfig>>) {
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, tls: Option<&Arc<DataProtection>>) {
         while let Poll::Ready(Some(next)) = self.poll_step(cx, tls) {
             self.state = next;
         }
@@ -106,7 +111,7 @@ impl PassivePort {
     /// The data connection for a transfer that begins now.
     pub(crate) async fn into_stream(
         mut self,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<Arc<DataProtection>>,
         accept_time: Duration,
         handshake_time: Duration,
     ) -> Result<DataStream, NoStream> {
@@ -124,8 +129,10 @@ impl PassivePort {
         }
         match (self.state, tls) {
             (State::Connected(stream), None) => Ok(DataStream::Clear(stream)),
-            (State::Connected(stream), Some(tls)) => protect(stream, tls, handshake_time).await,
-            (State::Handshaking(accept), Some(_)) => finish(*accept, handshake_time).await,
+            (State::Connected(stream), Some(tls)) => {
+                protect(tls.begin(stream), handshake_time).await
+            }
+            (State::Handshaking(handshake), Some(_)) => protect(*handshake, handshake_time).await,
             (State::Ready(stream), Some(_)) => Ok(stream),
             (State::Failed(why), _) => Err(why),
             // PROT C came after the handshake had begun.
@@ -147,7 +154,7 @@ impl PassivePort {
     fn poll_step(
         &mut self,
         cx: &mut Context<'_>,
-        tls: Option<&Arc<ServerConfig>>,
+        tls: Option<&Arc<DataProtection>>,
     ) -> Poll<Option<State>> {
         Poll::Ready(match (&mut self.state, tls) {
             (State::Listening(listener), _) => loop {
@@ -174,16 +181,14 @@ impl PassivePort {
                 let State::Connected(stream) = connected else {
                     return Poll::Ready(Some(connected));
                 };
-                let accept = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
-                Some(State::Handshaking(Box::new(accept)))
+                Some(State::Handshaking(Box::new(tls.begin(stream))))
             }
-            (State::Handshaking(accept), _) => Some(match ready!(Pin::new(accept).poll(cx)) {
-                Ok(stream) => State::Ready(DataStream::Tls(Box::new(stream))),
-                Err(error) => {
-                    tracing::debug!(%error, "the TLS handshake of a data connection failed");
-                    State::Failed(NoStream::Protection)
-                }
-            }),
+            (State::Handshaking(handshake), _) => {
+                Some(match ready!(Pin::new(handshake.as_mut()).poll(cx)) {
+                    Ok(stream) => State::Ready(stream),
+                    Err(why) => State::Failed(why),
+                })
+            }
             (State::Connected(_), None) | (State::Ready(_) | State::Failed(_), _) => None,
         })
     }
@@ -193,7 +198,7 @@ impl PassivePort {
 pub(crate) async fn connect(
     from: IpAddr,
     to: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<DataProtection>>,
     connect_time: Duration,
     handshake_time: Duration,
 ) -> Result<DataStream, NoStream> {
@@ -217,34 +222,14 @@ pub(crate) async fn connect(
     };
     match tls {
         None => Ok(DataStream::Clear(stream)),
-        // We are the TLS server whoever connects (RFC 4217 §7).
-        Some(tls) => protect(stream, tls, handshake_time).await,
+        Some(tls) => protect(tls.begin(stream), handshake_time).await,
     }
 }
 
-async fn protect(
-    stream: TcpStream,
-    tls: Arc<ServerConfig>,
-    time: Duration,
-) -> Result<DataStream, NoStream> {
-    finish(TlsAcceptor::from(tls).accept(stream), time).await
-}
-
-async fn finish(accept: Accept<TcpStream>, time: Duration) -> Result<DataStream, NoStream> {
-    match timeout(time, accept).await {
-        Ok(Ok(stream)) => {
-            tracing::debug!(
-                kind = ?stream.get_ref().1.handshake_kind(),
-                "a data connection is protected"
-            );
-            Ok(DataStream::Tls(Box::new(stream)))
-        }
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "the TLS handshake of a data connection failed");
-            Err(NoStream::Protection)
-        }
-        Err(_) => Err(NoStream::Protection),
-    }
+async fn protect(handshake: Handshake, time: Duration) -> Result<DataStream, NoStream> {
+    timeout(time, handshake)
+        .await
+        .unwrap_or(Err(NoStream::Protection))
 }
 
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {

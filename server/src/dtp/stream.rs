@@ -1,6 +1,6 @@
 //! A data connection, protected or not.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,7 +22,11 @@ pub(crate) enum DataStream {
     /// PROT C.
     Clear(TcpStream),
     /// PROT P.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls {
+        stream: Box<TlsStream<TcpStream>>,
+        /// The client may end it without close_notify.
+        lenient: bool,
+    },
     /// One that misbehaves as planned.
     Faulty(Box<FaultyStream>),
 }
@@ -60,7 +64,13 @@ impl AsyncRead for DataStream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_read(cx, to),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, to),
+            Self::Tls { stream, lenient } => match Pin::new(stream).poll_read(cx, to) {
+                // Somebody may have cut it short.
+                Poll::Ready(Err(error)) if *lenient && error.kind() == ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                read => read,
+            },
             Self::Faulty(stream) => Pin::new(stream).poll_read(cx, to),
         }
     }
@@ -74,7 +84,7 @@ impl AsyncWrite for DataStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Tls { stream, .. } => Pin::new(stream).poll_write(cx, octets),
             Self::Faulty(stream) => Pin::new(stream).poll_write(cx, octets),
         }
     }
@@ -86,7 +96,7 @@ impl AsyncWrite for DataStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls { stream, .. } => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Faulty(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
@@ -98,7 +108,7 @@ impl AsyncWrite for DataStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls { stream, .. } => Pin::new(stream).poll_flush(cx),
             Self::Faulty(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -107,7 +117,7 @@ impl AsyncWrite for DataStream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls { stream, .. } => Pin::new(stream).poll_shutdown(cx),
             Self::Faulty(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -18,6 +17,7 @@ use super::faulty::DataFaults;
 use super::flow::{Encoding, PIECES, Sink, Source, on_storage};
 use super::listing::open_listing;
 use super::port::{NoStream, PassivePort, connect};
+use super::protection::DataProtection;
 use super::stream::DataStream;
 use crate::pi::{
     At, Coding, Content, Malformed, Mark, Opening, Representation, Transfer, TransferEnd,
@@ -200,7 +200,7 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
 pub(crate) async fn carry(
     opened: Opened,
     route: Route,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Arc<DataProtection>>,
     patience: Patience,
     progress: Arc<Progress>,
 ) -> TransferEnd {
@@ -262,7 +262,7 @@ pub(crate) async fn carry(
 fn break_off(stream: DataStream) {
     match stream {
         DataStream::Clear(_) => stream.refuse(),
-        DataStream::Tls(stream) => DataStream::Clear(stream.into_inner().0).refuse(),
+        DataStream::Tls { stream, .. } => DataStream::Clear(stream.into_inner().0).refuse(),
         DataStream::Faulty(stream) => {
             if let Some(stream) = stream.into_inner() {
                 stream.refuse();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep, timeout};
@@ -16,8 +15,8 @@ use super::faulty::Watch;
 use super::record_gate::RecordGate;
 use super::running::{Seat, Shared};
 use super::stream::ControlStream;
-use super::tls::ConnectionTls;
-use crate::dtp::{PassivePort, Patience, Progress, Route, carry, open};
+use super::tls_server::ConnectionTls;
+use crate::dtp::{DataProtection, PassivePort, Patience, Progress, Route, carry, open};
 use crate::pi::{
     Content, Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer,
     TransferEnd, Work, restart_marker,
@@ -44,7 +43,7 @@ pub(crate) struct Connection {
     pub(super) replies: Vec<u8>,
     /// What came during a transfer and had to wait for its end.
     queue: VecDeque<ControlEvent>,
-    tls: Option<Box<ConnectionTls>>,
+    pub(super) tls: Option<Box<ConnectionTls>>,
 }
 
 /// Why a control connection ends.
@@ -107,6 +106,7 @@ impl Connection {
         let mut stop = std::pin::pin!(stop);
         let idle_limit = self.idle_limit();
         if self.link.protected {
+            self.prepare_tls();
             Box::pin(self.handshake()).await?;
         }
         let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
@@ -201,7 +201,7 @@ impl Connection {
                     .as_ref()
                     .filter(|_| self.session.protects_data())
                     .map(|tls| tls.data());
-                port.poll_ahead(cx, tls.as_ref());
+                port.poll_ahead(cx, tls);
             }
             if stop.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Woken::Stopped);
@@ -264,20 +264,32 @@ impl Connection {
         }
     }
 
+    /// Gets ready for a handshake; whether there is a certificate to show.
+    pub(super) fn prepare_tls(&mut self) -> bool {
+        let server = self.seat.shared.tls.as_ref();
+        let tls = server.and_then(|server| server.for_connection(self.session.host()));
+        let ready = tls.is_some();
+        self.tls = tls.map(Box::new);
+        ready
+    }
+
     /// Protects the control connection (RFC 4217 §4).
     async fn handshake(&mut self) -> Result<(), End> {
         let number = self.seat.number;
         let shared = Arc::clone(self.shared());
         let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
-        let (Some(server), ControlStream::Clear(stream)) = (&shared.tls, stream) else {
-            tracing::error!(connection = number, "there is no TLS to begin");
+        let (Some(tls), ControlStream::Clear(stream)) = (&mut self.tls, stream) else {
+            tracing::error!(connection = number, "there is no certificate for TLS");
             return Err(End::Lost);
         };
-        let certificate = match &mut self.faults {
-            Some(watch) => Box::pin(watch.spoil_handshake(&stream, &shared)).await?,
-            None => None,
-        };
-        let tls = server.for_connection(certificate);
+        if let Some(watch) = &mut self.faults {
+            let bad = Box::pin(watch.spoil_handshake(&stream, &shared)).await?;
+            let server = shared.tls.as_ref();
+            let spoiled = bad.and_then(|bad| server?.with_bad_certificate(bad));
+            if let Some(spoiled) = spoiled {
+                **tls = spoiled;
+            }
+        }
         let accept = TlsAcceptor::from(Arc::clone(&tls.control)).accept(RecordGate::new(stream));
         match timeout(shared.limits.handshake, accept).await {
             Ok(Ok(stream)) => {
@@ -287,8 +299,9 @@ impl Connection {
                     "protected"
                 );
                 self.session.server_name(stream.get_ref().1.server_name());
+                self.session
+                    .client_certificate(tls.meet(stream.get_ref().1));
                 self.stream = ControlStream::Tls(Box::new(stream));
-                self.tls = Some(Box::new(tls));
                 Ok(())
             }
             Ok(Err(error)) => {
@@ -389,11 +402,11 @@ impl Connection {
         Ok(())
     }
 
-    fn data_tls(&self, protected: bool) -> Option<Arc<ServerConfig>> {
+    fn data_tls(&self, protected: bool) -> Option<Arc<DataProtection>> {
         self.tls
             .as_ref()
             .filter(|_| protected)
-            .map(|tls| tls.data())
+            .map(|tls| Arc::clone(tls.data()))
     }
 
     /// Takes commands while a transfer runs. Gives how it ended, and the reply to ABOR.

@@ -8,8 +8,11 @@ mod record_gate;
 mod running;
 mod stream;
 mod tls;
+mod tls_identity;
+mod tls_server;
 
 pub use running::Running;
-pub use tls::{CertificateError, Tls};
+pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
+pub use tls_identity::CertificateError;
 
 pub(crate) use running::start;

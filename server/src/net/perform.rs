@@ -35,6 +35,25 @@ impl Connection {
                 tracing::info!(connection = self.seat.number, user, granted, "login");
                 question.answer(&mut self.session, outcome)
             }
+            Work::Recognize(question) => {
+                let of_host = self.session.authenticator();
+                let authenticator = Arc::clone(of_host.unwrap_or(&self.shared().authenticator));
+                let user = question.about.user.escape_ascii().to_string();
+                self.flush().await?;
+                let outcome = authenticator.recognize(question.about.clone()).await;
+                let granted = outcome.is_ok();
+                tracing::info!(
+                    connection = self.seat.number,
+                    user,
+                    granted,
+                    "login by certificate"
+                );
+                question.answer(&mut self.session, outcome)
+            }
+            Work::PrepareTls(question) => {
+                let ready = self.prepare_tls();
+                question.answer(&mut self.session, ready)
+            }
             Work::Listen(question) => {
                 self.drop_data_port();
                 let range = self.shared().passive_ports.as_ref();

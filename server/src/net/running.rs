@@ -13,7 +13,8 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::connection::Connection;
-use super::tls::{Authority, ServerTls};
+use super::tls_identity::{Authority, CertificateError};
+use super::tls_server::ServerTls;
 use crate::auth::Authenticator;
 use crate::config::{Builder, Limits, StartError};
 use crate::fault::{FaultCount, Faults};
@@ -120,6 +121,41 @@ impl Running {
         self.authority().map(|ca| ca.fingerprint.as_str())
     }
 
+    /// Shows another certificate from the next TLS handshake of a control connection on: a chain and its private key, both
+    /// PEM text. Connections that are protected already live on, and their data connections show the old one.
+    ///
+    /// # Errors
+    /// [`CertificateError`]; then the old one stays.
+    pub fn rotate_certificate(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
+        self.tls()?.rotate(None, chain, key)
+    }
+
+    /// As [`rotate_certificate`](Self::rotate_certificate), for clients that ask for `host` (SNI).
+    ///
+    /// # Errors
+    /// [`CertificateError`]; then the old one stays.
+    pub fn rotate_host_certificate(
+        &self,
+        host: &str,
+        chain: &[u8],
+        key: &[u8],
+    ) -> Result<(), CertificateError> {
+        self.tls()?.rotate(Some(host), chain, key)
+    }
+
+    /// Has no certificate from now on: AUTH TLS is 431, and connections with implicit TLS are closed. Until a certificate
+    /// is [rotated](Self::rotate_certificate) in.
+    ///
+    /// # Errors
+    /// [`CertificateError::NoTls`].
+    pub fn withdraw_certificates(&self) -> Result<(), CertificateError> {
+        self.tls().map(ServerTls::withdraw)
+    }
+
+    fn tls(&self) -> Result<&ServerTls, CertificateError> {
+        self.shared.tls.as_ref().ok_or(CertificateError::NoTls)
+    }
+
     /// Control connections that are open.
     #[must_use]
     pub fn sessions(&self) -> usize {
@@ -173,7 +209,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     let shared = Arc::new(Shared {
         authenticator,
         tls: tls
-            .map(|tls| tls.prepare(&builder.faults.certificates()))
+            .map(|tls| ServerTls::prepare(tls, &builder.faults.certificates()))
             .transpose()?,
         passive_ports: builder.passive_ports.take(),
         long_jobs: long_jobs(&builder.limits),
@@ -199,6 +235,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         listeners: Vec::new(),
     };
     let mut setup = builder.setup;
+    setup.tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
     setup.inflation = builder.limits.inflation;

@@ -10,7 +10,7 @@
 //! ```
 
 use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
-use crate::auth::{Credentials, Denied, Permissions, Secret, User};
+use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, Secret, User};
 use crate::storage::{Storage, VirtualPath};
 use crate::wire::{Completion, done};
 use std::sync::Arc;
@@ -34,15 +34,42 @@ pub(super) struct LoggedIn {
 impl Session {
     /// USER. A new name flushes the old login; the transfer parameters stay (RFC 959 §4.1.1). Any name is answered alike
     /// (RFC 2577 §7).
+    ///
+    /// A client certificate can make the password superfluous: 232 (RFC 4217 §12.2).
     pub(super) fn user_name(&mut self, name: &[u8]) -> Decision {
+        self.need_protected_login()?;
         self.refuse_two_hosts()?;
         self.login = Login::Out;
-        self.pending = Pending::Password(name.into());
-        Ok(Step::Reply(done(331, "Please give the password.")))
+        let Some(certificate) = self.certificate() else {
+            return Ok(Step::Reply(self.ask_for_password(name.into())));
+        };
+        let claim = CertificateClaim {
+            user: name.into(),
+            certificate: Arc::clone(certificate),
+            peer: self.peer,
+        };
+        ask(Work::Recognize(Question::new(
+            claim,
+            |session: &mut Self, claim, outcome: Result<User, Denied>| {
+                Step::Reply(match outcome {
+                    Ok(user) => {
+                        session.let_in(user);
+                        done(232, "Logged in by your certificate.")
+                    }
+                    Err(Denied) => session.ask_for_password(claim.user.into()),
+                })
+            },
+        )))
+    }
+
+    fn ask_for_password(&mut self, name: Box<[u8]>) -> Completion {
+        self.pending = Pending::Password(name);
+        done(331, "Please give the password.")
     }
 
     /// PASS.
     pub(super) fn password(&mut self, password: &[u8], pending: Pending) -> Decision {
+        self.need_protected_login()?;
         let Pending::Password(user) = pending else {
             return Err(done(503, "PASS must follow USER."));
         };
@@ -51,22 +78,27 @@ impl Session {
             password: Secret::new(password),
             peer: self.peer,
             protected: self.security.is_protected(),
+            certificate: self.certificate().cloned(),
             host: self.host().map(ToString::to_string),
         };
         ask(Work::Authenticate(Question::new(
             credentials,
             |session: &mut Self, _, outcome: Result<User, Denied>| match outcome {
                 Ok(user) => {
-                    session.failed_logins = 0;
-                    session.login = Login::In(Box::new(LoggedIn {
-                        working_directory: user.home.clone(),
-                        user,
-                    }));
+                    session.let_in(user);
                     Step::Reply(done(230, "Logged in."))
                 }
                 Err(Denied) => session.denied(),
             },
         )))
+    }
+
+    fn let_in(&mut self, user: User) {
+        self.failed_logins = 0;
+        self.login = Login::In(Box::new(LoggedIn {
+            working_directory: user.home.clone(),
+            user,
+        }));
     }
 
     /// ACCT. No account is ever needed, so it is superfluous, or out of order.

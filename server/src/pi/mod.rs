@@ -13,10 +13,11 @@ mod storage_replies;
 mod transfer;
 mod work;
 
-pub use setup::{Link, Setup, TlsPolicy, VirtualHost};
+pub use setup::{Link, Setup, TlsPolicy, TlsRequirement, VirtualHost};
 pub use transfer::restart_marker;
 pub use work::*;
 
+use crate::auth::ClientCertificate;
 use crate::storage::{Metadata, VirtualPath};
 use crate::wire::{
     Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
@@ -47,6 +48,8 @@ pub struct Session {
     login: Login,
     failed_logins: u8,
     security: Security,
+    /// The client's, from the TLS handshake.
+    certificate: Option<Arc<ClientCertificate>>,
     pending: Pending,
     parameters: Parameters,
     running: Option<Running>,
@@ -101,6 +104,7 @@ impl Session {
             login: Login::Out,
             failed_logins: 0,
             security: Security::initial(setup.tls, link.protected),
+            certificate: None,
             pending: Pending::Nothing,
             parameters: Parameters::default(),
             running: None,

@@ -1,7 +1,9 @@
 //! AUTH, PBSZ, PROT and CCC (RFC 2228 §3, RFC 4217).
 
-use super::{Control, Decision, Session, Step, TlsPolicy};
-use crate::wire::{ProtectionLevel, done};
+use super::{Control, Decision, Question, Session, Step, TlsPolicy, TlsRequirement, Work, ask};
+use crate::auth::ClientCertificate;
+use crate::wire::{Completion, ProtectionLevel, done};
+use std::sync::Arc;
 
 use super::login::Login;
 
@@ -67,11 +69,19 @@ impl Session {
         };
     }
 
+    /// The shell says which certificate the client has shown in the TLS handshake, if it has, once that is over.
+    pub fn client_certificate(&mut self, certificate: Option<Arc<ClientCertificate>>) {
+        self.certificate = certificate;
+    }
+
     /// The shell says that the control connection is in the clear again, after [`Control::EndTls`].
     pub fn tls_ended(&mut self) {
         // REIN and CCC have set what comes then; anything else would be an end nobody asked for.
         if self.security.is_protected() {
             self.security = Security::Clear;
+        }
+        if self.security == Security::Clear {
+            self.certificate = None;
         }
     }
 
@@ -89,12 +99,48 @@ impl Session {
         if self.security.is_protected() {
             return Err(done(503, "The control connection is protected already."));
         }
-        self.reset();
-        self.security = Security::Starting { private };
-        Ok(Step::ReplyThen(
-            done(234, "Begin the TLS handshake."),
-            Control::StartTls,
-        ))
+        ask(Work::PrepareTls(Question::new(
+            (),
+            move |session: &mut Self, (), usable: bool| {
+                if !usable {
+                    return Step::Reply(done(431, "There is no certificate now, try again later."));
+                }
+                session.reset();
+                session.certificate = None;
+                session.security = Security::Starting { private };
+                Step::ReplyThen(done(234, "Begin the TLS handshake."), Control::StartTls)
+            },
+        )))
+    }
+
+    /// What must be in the clear no longer: USER and PASS (RFC 4217 §10.1). RFC 959 has no better code for it than 530.
+    pub(super) fn need_protected_login(&self) -> Result<(), Completion> {
+        if self.setup.tls_required != TlsRequirement::None && !self.security.is_protected() {
+            return Err(done(
+                530,
+                "Nobody logs in here in the clear: use AUTH TLS first.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the data connection of a transfer that begins now is protected; 521 where it has to be and is not. Decided
+    /// here and not at PASV or PORT: PROT may come between (RFC 4217 §10.2).
+    pub(super) fn data_protection(&self) -> Result<bool, Completion> {
+        let protected = self.security.data_is_private();
+        if !protected && self.setup.tls_required == TlsRequirement::ControlAndData {
+            return Err(done(
+                521,
+                "Data connections must be protected: use PROT P first.",
+            ));
+        }
+        Ok(protected)
+    }
+
+    /// The client's certificate, while the control connection is protected: later anybody could speak in its name.
+    pub(super) fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        let certificate = self.certificate.as_ref();
+        certificate.filter(|_| self.security.is_protected())
     }
 
     /// PBSZ. TLS is a stream: any size becomes 0 (RFC 4217 §9).

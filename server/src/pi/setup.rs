@@ -18,6 +18,18 @@ pub enum TlsPolicy {
     Implicit,
 }
 
+/// What must be protected (RFC 4217 §4.2). Nobody can be made to protect, but what comes in the clear can be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsRequirement {
+    /// Nothing: clients choose.
+    #[default]
+    None,
+    /// The control connection, at least for the login: USER and PASS in the clear are 530.
+    Control,
+    /// Data connections, too: a transfer in the clear is 521, whenever its data port was named.
+    ControlAndData,
+}
+
 /// What all sessions of a server have in common.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -27,6 +39,8 @@ pub struct Setup {
     pub host: String,
     /// Whether and how the control connection can be protected.
     pub tls: TlsPolicy,
+    /// What must be protected.
+    pub tls_required: TlsRequirement,
     /// Verbs that are answered 502, and that FEAT and HELP do not name.
     pub disabled: VerbSet,
     /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
@@ -79,6 +93,7 @@ impl Default for Setup {
             greeting: "ftpspec reference server ready.".into(),
             host: "localhost".into(),
             tls: TlsPolicy::Off,
+            tls_required: TlsRequirement::None,
             disabled: VerbSet::EMPTY,
             failed_logins: 5,
             ascii_size: 1 << 30,

@@ -3,8 +3,8 @@
 use super::storage_replies::Act;
 use super::{
     At, Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mark, Mode, Opening,
-    Pending, Question, Representation, Session, Step, Structure, Transfer, TransferEnd, Work, ask,
-    look,
+    Pending, Question, Representation, Session, SessionOffered, Step, Structure, Transfer,
+    TransferEnd, Work, ask, look,
 };
 use crate::storage::{FileKind, Metadata, OpenWrite, VirtualPath};
 use crate::wire::{
@@ -271,6 +271,7 @@ impl Session {
     /// Asks for the transfer. The data port is used up by it, and protection is decided here, not at PASV.
     fn start(&mut self, verb: Verb, content: Content) -> Decision {
         self.need_data_port()?;
+        let protected = self.data_protection()?;
         let coding = match verb {
             Verb::List | Verb::Nlst => self.listing_coding(),
             // As if in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2).
@@ -288,7 +289,7 @@ impl Session {
             opening,
             content,
             port: std::mem::take(&mut self.parameters.port),
-            protected: self.security.data_is_private(),
+            protected,
             coding,
         };
         self.running = Some(Running { verb, moved: 0 });
@@ -326,6 +327,11 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
         TransferEnd::NotOpened(error) => act.refused(error),
         TransferEnd::NoConnection => done(425, "No data connection came about."),
         TransferEnd::NoProtection => done(522, "The data connection could not be protected."),
+        TransferEnd::NotResumed(offered) => done(522, not_resumed(*offered)),
+        TransferEnd::OtherClient => done(
+            522,
+            "The data connection showed another client certificate than the control connection.",
+        ),
         TransferEnd::ConnectionLost => done(426, "The data connection was lost."),
         TransferEnd::Malformed(why) => done(
             451,
@@ -343,6 +349,24 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
             ErrorKind::InvalidData => done(451, "The data is not as long as the range."),
             _ => done(451, "The storage failed in the middle of the transfer."),
         },
+    }
+}
+
+/// The refusal says why (RFC 4217 §10.2).
+fn not_resumed(offered: SessionOffered) -> &'static str {
+    match offered {
+        SessionOffered::None => {
+            "TLS session reuse is required, and the data connection offered no session to resume."
+        }
+        SessionOffered::Unknown => {
+            "TLS session reuse is required, and the data connection offered no session of this server's."
+        }
+        SessionOffered::Foreign => {
+            "TLS session reuse is required, and the data connection offered another connection's session."
+        }
+        SessionOffered::Own => {
+            "TLS session reuse is required, and the session could not be resumed: another server name or cipher suite."
+        }
     }
 }
 

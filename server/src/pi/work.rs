@@ -2,7 +2,7 @@
 //! so the shell cannot hand back the wrong one or decide anything.
 
 use super::Session;
-use crate::auth::{Credentials, Denied, Permissions, User};
+use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
 use crate::storage::{Metadata, Storage, VirtualPath};
 use crate::wire::{Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply};
 use std::io;
@@ -140,6 +140,10 @@ pub struct At {
 pub enum Work {
     /// USER and PASS.
     Authenticate(Question<Credentials, Result<User, Denied>>),
+    /// USER with a client certificate: is it enough?
+    Recognize(Question<CertificateClaim, Result<User, Denied>>),
+    /// AUTH TLS: get ready for the handshake. Whether there is a certificate to show.
+    PrepareTls(Question<(), bool>),
     /// PASV, EPSV: listen for one data connection, in place of any earlier listener.
     Listen(Question<Listen, io::Result<SocketAddr>>),
     /// What stands there.
@@ -416,6 +420,19 @@ pub enum Malformed {
     Inflation,
 }
 
+/// Which TLS session a data connection that resumed none offered to resume. Of several, the last of these counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionOffered {
+    /// None.
+    None,
+    /// One the server does not know, or no longer. TLS 1.2 clients that could speak 1.3 make one up.
+    Unknown,
+    /// That of another control connection.
+    Foreign,
+    /// That of its control connection, but with another server name or cipher suite.
+    Own,
+}
+
 /// How a transfer ended.
 #[derive(Debug)]
 pub enum TransferEnd {
@@ -430,6 +447,10 @@ pub enum TransferEnd {
     NoConnection,
     /// The data connection's TLS handshake failed.
     NoProtection,
+    /// The data connection did not resume the TLS session of its control connection, but had to.
+    NotResumed(SessionOffered),
+    /// The data connection showed another client certificate than its control connection.
+    OtherClient,
     /// The data connection broke off, or an upload ended without close_notify.
     ConnectionLost,
     /// What came is not what MODE and STRU prescribe; nothing was stored behind the last restart marker.

@@ -2,7 +2,12 @@
 
 use super::world::World;
 use super::{LOGIN, dialogue, link, setup};
-use ftpspec_server::pi::{Control, Link, Setup, TlsPolicy};
+use std::sync::Arc;
+
+use ftpspec_server::auth::ClientCertificate;
+use ftpspec_server::pi::{
+    Control, Link, SessionOffered, Setup, TlsPolicy, TlsRequirement, TransferEnd,
+};
 
 const TLS: &str = "C: AUTH TLS / S: 234";
 const RETR: &str = "C: PASV / S: 227 / C: RETR a / S: 150 / S: 226";
@@ -161,7 +166,13 @@ fn the_login_knows_whether_it_came_protected() {
         let mut session = Session::new(setup().into(), link());
         let line = |text: &str| ControlEvent::Line(text.into());
         if let Some(begin) = begin {
-            let Step::ReplyThen(..) = session.receive(line(begin)) else {
+            let Step::Ask(work) = session.receive(line(begin)) else {
+                panic!("is there a certificate?");
+            };
+            let Work::PrepareTls(question) = *work else {
+                panic!("it is about TLS");
+            };
+            let Step::ReplyThen(..) = question.answer(&mut session, true) else {
                 panic!("AUTH is accepted");
             };
             session.tls_established();
@@ -178,6 +189,134 @@ fn the_login_knows_whether_it_came_protected() {
         assert_eq!(question.about.protected, expected);
         assert!(!format!("{question:?}").contains("secret"));
     }
+}
+
+fn requiring(requirement: TlsRequirement) -> World {
+    let setup = Setup {
+        tls_required: requirement,
+        ..setup()
+    };
+    World::new(setup, link())
+}
+
+#[test]
+fn where_the_control_connection_must_be_protected_nobody_logs_in_in_the_clear() {
+    for requirement in [TlsRequirement::Control, TlsRequirement::ControlAndData] {
+        let mut world = requiring(requirement);
+        world.play(&format!(
+            "C: USER test / S: 530 ~ AUTH TLS / C: PASS secret / S: 530 / C: PWD / S: 530 / C: FEAT / S: 211 / C: NOOP / S: 200
+             {TLS} / {LOGIN} / C: PWD / S: 257 / C: REIN / S: 220 / C: USER test / S: 530"
+        ));
+    }
+    requiring(TlsRequirement::None).play(LOGIN);
+}
+
+#[test]
+fn behind_ccc_a_new_login_would_be_in_the_clear() {
+    requiring(TlsRequirement::Control).play(&format!(
+        "{TLS} / {LOGIN} / C: CCC / S: 200 / C: PWD / S: 257 / C: USER test / S: 530 / C: PWD / S: 257"
+    ));
+}
+
+#[test]
+fn where_data_must_be_protected_every_transfer_in_the_clear_is_521_whatever_named_its_port() {
+    let mut world = requiring(TlsRequirement::ControlAndData);
+    world.play(&format!("{TLS} / {LOGIN}"));
+    let ports = [
+        "PASV / S: 227",
+        "EPSV / S: 229",
+        "PORT 192,0,2,7,200,1 / S: 200",
+        "EPRT |1|192.0.2.7|51201| / S: 200",
+    ];
+    for port in ports {
+        for transfer in [
+            "RETR a", "STOR new", "APPE new", "STOU", "LIST", "NLST", "MLSD",
+        ] {
+            world.play(&format!("C: {port} / C: {transfer} / S: 521 ~ PROT P"));
+        }
+        assert_eq!(protected(&world), None, "nothing was opened");
+    }
+    // The port of before PROT P serves, and is protected.
+    world.play("C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: RETR a / S: 150 / S: 226");
+    assert_eq!(protected(&world), Some(true));
+    world.play("C: PASV / S: 227 / C: PROT C / S: 200 / C: RETR a / S: 521 / C: STAT a / S: 213");
+}
+
+#[test]
+fn without_a_certificate_auth_is_431_and_the_session_goes_on_as_it_was() {
+    let mut world = World::new(setup(), link());
+    world.certificate = false;
+    world.play(&format!(
+        "{LOGIN} / C: TYPE I / S: 200 / C: AUTH TLS / S: 431 / C: AUTH X / S: 504 / C: PWD / S: 257"
+    ));
+    assert_eq!(world.control, None);
+    world.certificate = true;
+    world.play(&format!("{TLS} / C: PWD / S: 530"));
+}
+
+fn carols() -> Option<Arc<ClientCertificate>> {
+    Some(ClientCertificate::from_der(b"that of carol").into())
+}
+
+#[test]
+fn a_certificate_is_enough_for_its_user_and_nobody_else() {
+    let mut world = World::new(setup(), link());
+    world.play(TLS);
+    world.session.client_certificate(carols());
+    world.play(
+        "C: USER carol / S: 232 / C: PWD / S: 257 / C: PASS x / S: 503 / C: USER test / S: 331 / C: PWD / S: 530",
+    );
+    world.play("C: USER test / S: 331 / C: PASS wrong / S: 530 / C: USER test / S: 331 / C: PASS secret / S: 230");
+    // Another certificate, and none.
+    let other = ClientCertificate::from_der(b"that of mallory");
+    for certificate in [Some(Arc::new(other)), None] {
+        world.session.client_certificate(certificate);
+        world.play("C: USER carol / S: 331 / C: PASS secret / S: 530 / C: PWD / S: 530");
+    }
+}
+
+#[test]
+fn behind_ccc_and_rein_a_certificate_speaks_for_nobody() {
+    let mut world = World::new(setup(), link());
+    world.play(TLS);
+    world.session.client_certificate(carols());
+    world.play(
+        "C: USER carol / S: 232 / C: CCC / S: 200 / C: PWD / S: 257 / C: USER carol / S: 331",
+    );
+    world.play(&format!("{TLS} / C: USER carol / S: 331"));
+    world.session.client_certificate(carols());
+    world.play("C: REIN / S: 220");
+    world.play(&format!(
+        "C: USER carol / S: 331 / {TLS} / C: USER carol / S: 331"
+    ));
+}
+
+#[test]
+fn with_implicit_tls_a_certificate_outlives_rein() {
+    let mut world = implicit();
+    world.session.client_certificate(carols());
+    world.play(
+        "C: USER carol / S: 232 / C: REIN / S: 220 / C: PWD / S: 530 / C: USER carol / S: 232",
+    );
+}
+
+#[test]
+fn a_refused_data_connection_is_522_with_the_reason() {
+    for (offered, reason) in [
+        (SessionOffered::None, "no session to resume"),
+        (SessionOffered::Unknown, "no session of this server"),
+        (SessionOffered::Foreign, "another connection"),
+        (SessionOffered::Own, "could not be resumed"),
+    ] {
+        let mut world = World::new(setup(), link());
+        world.play(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
+        world.end(TransferEnd::NotResumed(offered));
+        world.play(&format!("S: 522 ~ {reason}"));
+    }
+    let mut world = World::new(setup(), link());
+    world.play(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
+    world.end(TransferEnd::OtherClient);
+    world.play("S: 522 ~ another client certificate");
 }
 
 #[test]

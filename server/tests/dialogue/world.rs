@@ -1,7 +1,9 @@
 //! A world for a session: files in memory, logins decided at once, data connections that are only noted.
 
 use bytes::Bytes;
-use ftpspec_server::auth::{FixedUsers, Permissions};
+use ftpspec_server::auth::{
+    Authenticator, CertificateRule, ClientCertificate, FixedUsers, Permissions,
+};
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
     Coding, Content, Control, DataPort, HashOf, Hashed, Link, Listing, Malformed, Meanwhile,
@@ -36,6 +38,8 @@ pub(crate) struct World {
     running: Option<Running>,
     queued: VecDeque<ControlEvent>,
     pub(crate) closed: bool,
+    /// Whether the server has a certificate.
+    pub(crate) certificate: bool,
     /// The last change of the connections.
     pub(crate) control: Option<Control>,
     /// How the last transfer was asked for: port, protected, coding.
@@ -44,7 +48,8 @@ pub(crate) struct World {
 
 impl World {
     /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`, `/d/.hidden`, and the
-    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing; the password is `secret`.
+    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing; the password is `secret`. `carol`
+    /// has a certificate.
     pub(crate) fn new(setup: Setup, link: Link) -> Self {
         let files: Arc<dyn Storage> = Arc::new(MemFs::new());
         for directory in ["/d", "/d/e"] {
@@ -85,10 +90,13 @@ impl World {
             remove: false,
             make_directory: false,
         };
+        let carols = ClientCertificate::from_der(b"that of carol");
+        let carols = CertificateRule::Fingerprint(*carols.fingerprint());
         let users = FixedUsers::on(Arc::clone(&files))
             .with("test", Some("secret"), Permissions::ALL)
             .with("reader", Some("secret"), Permissions::READ_ONLY)
-            .with("nobody", Some("secret"), nothing);
+            .with("nobody", Some("secret"), nothing)
+            .with_certificate("carol", carols, Permissions::ALL);
         Self {
             session: Session::new(Arc::new(setup), link),
             files,
@@ -100,6 +108,7 @@ impl World {
             running: None,
             queued: VecDeque::new(),
             closed: false,
+            certificate: true,
             control: None,
             transfer: None,
         }
@@ -198,7 +207,7 @@ impl World {
         }
     }
 
-    fn end(&mut self, end: TransferEnd) {
+    pub(crate) fn end(&mut self, end: TransferEnd) {
         if let Some(question) = self.running.take() {
             let Completion(reply) = question.answer(&mut self.session, end);
             self.said.push_back(reply);
@@ -250,6 +259,15 @@ impl World {
                 };
                 q.answer(session, outcome)
             }
+            Work::Recognize(q) => {
+                let mut deciding = self.users.recognize(q.about.clone());
+                let mut context = Context::from_waker(Waker::noop());
+                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
+                    panic!("fixed users are decided at once");
+                };
+                q.answer(session, outcome)
+            }
+            Work::PrepareTls(q) => q.answer(session, self.certificate),
             Work::Listen(q) => q.answer(session, Ok(self.listener)),
             Work::Stat(q) => {
                 let found = q.about.storage.stat(&q.about.path, true);
