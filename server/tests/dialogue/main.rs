@@ -7,6 +7,7 @@ mod drafts;
 mod every_verb;
 mod laws;
 mod ranges;
+mod registry;
 mod rfc1123;
 mod rfc2389;
 mod rfc2428;
