@@ -301,14 +301,9 @@ async fn a_slow_connection_is_slow_in_both_directions() {
 #[case("refuse")]
 #[tokio::test]
 async fn a_data_connection_does_not_come_about(#[case] action: &str) {
-    let server = faulty(&format!("when data nth 1 do {action}")).await;
     for active in [false, true] {
-        let server = if active {
-            &faulty(&format!("when data nth 1 do {action}")).await
-        } else {
-            &server
-        };
-        let mut client = logged_in(server).await;
+        let server = faulty(&format!("when data nth 1 do {action}")).await;
+        let mut client = logged_in(&server).await;
         let data = client.data(active).await;
         client.expect("NLST", "150").await;
         assert!(client.reply().await.starts_with("425"));
@@ -518,6 +513,32 @@ async fn tls_ends_without_close_notify() {
     };
     let error = stream.read_u8().await.unwrap_err();
     assert!(error.to_string().contains("close_notify"), "{error}");
+}
+
+#[rstest]
+#[case("reset at 4096", 4096, false, "426")]
+#[case("close at 4096", 4096, true, "426")]
+#[case("truncate to 4096", 4096, true, "226")]
+#[case("stall at 4096", 4096, false, "426")]
+#[tokio::test]
+async fn a_protected_download_is_cut_short_behind_as_many_octets_of_the_file(
+    #[case] action: &str,
+    #[case] octets: usize,
+    #[case] orderly: bool,
+    #[case] reply: &str,
+) {
+    for version in [&TLS12, &TLS13] {
+        let server = faulty(&format!("when RETR nth 1 do {action}")).await;
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        client.upload("STOR file", &[b'x'; 10_000], false).await;
+        let (received, end) = retrieve(&mut client).await;
+        assert_eq!((received.len(), end), (octets, orderly));
+        assert!(client.reply().await.starts_with(reply));
+        goes_on(&mut client).await;
+        assert_eq!(client.download("RETR file", false).await.len(), 10_000);
+    }
 }
 
 #[tokio::test]
