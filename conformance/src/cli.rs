@@ -113,6 +113,9 @@ pub(crate) struct Serve {
     /// Prints how faults are written and what they do, and exits.
     #[arg(long)]
     pub(crate) list_faults: bool,
+    /// Writes everything that happens into this file, as JSON lines; `-` is stderr. Passwords are left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
 }
 
 /// What the server asks of TLS.

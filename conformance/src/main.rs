@@ -94,6 +94,7 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         passive_ports: wish.passive_ports,
         faults: wish.fault,
         fault_files: wish.fault_file,
+        journal: wish.journal,
     };
     match serve::serve(wish).await {
         Ok(()) => 0,

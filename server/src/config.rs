@@ -1,17 +1,19 @@
 //! What a server can be told before it starts.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{Authenticator, CertificateRule, FixedUsers, Permissions, Secret};
 use crate::fault::Plan;
+use crate::hooks::{After, Asked, Before, HookList, Hooks, PublicAddressBy, SessionInfo, Verdict};
+use crate::journal::Journal;
 use crate::net::{CertificateError, Running, Tls, start};
+use crate::passive_ports::PassivePorts;
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
-use crate::wire::{HostName, Verb};
+use crate::wire::{HostName, Reply, Verb};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,10 +118,13 @@ pub struct Builder {
     pub(crate) tls: Option<Tls>,
     pub(crate) setup: Setup,
     pub(crate) limits: Limits,
-    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// A name that names nothing, and what to say of it when the server is to start.
     pub(crate) mistake: Option<(Complaint, String)>,
     pub(crate) faults: Plan,
+    pub(crate) passive_ports: PassivePorts,
+    pub(crate) public_address: Option<Ipv4Addr>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) hooks: HookList,
 }
 
 impl Builder {
@@ -264,10 +269,11 @@ impl Builder {
         self
     }
 
-    /// Ports PASV and EPSV listen at, for a firewall's sake. Without a call: any free port.
+    /// Ports PASV and EPSV listen at, for a firewall's sake, and what they are announced as, for NAT's. Without a call:
+    /// any free port. [`Running::set_passive_ports`] changes them later.
     #[must_use]
-    pub fn passive_ports(mut self, ports: RangeInclusive<u16>) -> Self {
-        self.passive_ports = Some(ports);
+    pub fn passive_ports(mut self, ports: impl Into<PassivePorts>) -> Self {
+        self.passive_ports = ports.into();
         self
     }
 
@@ -278,12 +284,90 @@ impl Builder {
         self
     }
 
+    /// The address a 227 names, behind NAT. Without a call: the one the client reached.
+    /// [`Running::set_public_address`] changes it later.
+    #[must_use]
+    pub fn public_address(mut self, address: Ipv4Addr) -> Self {
+        self.public_address = Some(address);
+        self
+    }
+
+    /// Asks `resolve` which address a 227 names to this client; `None` is as without it. It may look a name up.
+    #[must_use]
+    pub fn public_address_by<A>(
+        self,
+        resolve: impl Fn(SessionInfo) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        A: Future<Output = Option<Ipv4Addr>> + Send + 'static,
+    {
+        self.hooks(PublicAddressBy(resolve))
+    }
+
+    /// Writes down everything that happens. One journal is for one server.
+    #[must_use]
+    pub fn journal(mut self, journal: &Journal) -> Self {
+        self.journal = Some(journal.clone());
+        self
+    }
+
+    /// Has a say in what happens; may be called again. Hooks are asked in the order they were given.
+    #[must_use]
+    pub fn hooks(self, hooks: impl Hooks) -> Self {
+        self.shared_hooks(Arc::new(hooks))
+    }
+
+    /// Has a say in what happens, when somebody else has hold of it too.
+    #[must_use]
+    pub fn shared_hooks(mut self, hooks: Arc<dyn Hooks>) -> Self {
+        self.hooks.push(hooks);
+        self
+    }
+
+    /// Asks `decide` before one of `verbs` is done. Deciding that waits is a matter for [`Hooks::before`].
+    ///
+    /// ```
+    /// # use ftpspec_server::{Server, hooks::Verdict, wire::Verb};
+    /// let builder = Server::builder().before([Verb::Dele, Verb::Rmd], |session, _| {
+    ///     match session.path.as_ref().map(|path| path.as_bytes()) {
+    ///         Some(b"/archive") => Verdict::reply(550, "The archive stays as it is."),
+    ///         _ => Verdict::Proceed,
+    ///     }
+    /// });
+    /// # let _ = builder;
+    /// ```
+    #[must_use]
+    pub fn before(
+        self,
+        verbs: impl IntoIterator<Item = Verb>,
+        decide: impl Fn(&SessionInfo, &Asked) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        let verbs = verbs.into_iter().collect();
+        self.hooks(Before { verbs, decide })
+    }
+
+    /// Tells `tell` after one of `verbs` was done and answered.
+    #[must_use]
+    pub fn after(
+        self,
+        verbs: impl IntoIterator<Item = Verb>,
+        tell: impl Fn(&SessionInfo, &Asked, &Reply) + Send + Sync + 'static,
+    ) -> Self {
+        let verbs = verbs.into_iter().collect();
+        self.hooks(After { verbs, tell })
+    }
+
     /// Starts the server on the current tokio runtime. It is ready when this returns.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(self) -> Result<Running, StartError> {
-        start(self).await
+        let journal = self.journal.clone();
+        let started = start(self).await;
+        if let (Err(_), Some(journal)) = (&started, journal) {
+            journal.close();
+        }
+        started
     }
 
     /// Who decides about logins.

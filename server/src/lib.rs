@@ -27,14 +27,25 @@ pub mod auth;
 mod config;
 pub mod dtp;
 pub mod fault;
+pub mod hooks;
+pub mod journal;
 mod net;
+mod passive_ports;
 pub mod pi;
+mod roster;
 pub mod storage;
 pub mod wire;
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use config::{Builder, Limits, StartError};
 pub use dtp::SessionReuse;
+pub use hooks::{Hooks, SessionInfo};
 pub use net::{Alpn, CertificateError, ClientCertificates, CloseNotify, Running, Tls, TlsVersion};
+pub use passive_ports::PassivePorts;
 pub use pi::{TlsRequirement, VirtualHost};
 
 /// The server. Running, it is a [`Running`].

@@ -80,6 +80,17 @@ const RULES: &[Rule] = &[
         because: "a fault plan says what is to go wrong and when; those who wait make it so",
     },
     Rule {
+        rooms: &["journal"],
+        never: &[
+            "crate::pi",
+            "crate::net",
+            "crate::dtp",
+            "crate::hooks",
+            "crate::roster",
+        ],
+        because: "the journal is told what happened; it depends on nobody who tells it",
+    },
+    Rule {
         rooms: &["dtp"],
         never: &["crate::net", "Session", "Step", "Meanwhile", "Question"],
         because: "the server-DTP gets plain requests (Transfer, Listing) and decides nothing",

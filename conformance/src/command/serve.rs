@@ -5,13 +5,15 @@ pub use ftpspec_server::{ClientCertificates, SessionReuse, TlsRequirement, TlsVe
 
 use ftpspec_server::auth::NoCertificateRule;
 use ftpspec_server::fault::{self, Plan};
+use ftpspec_server::journal::Journal;
 use ftpspec_server::storage::{DiskStorage, MemFs, Storage, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 pub use ftpspec_server::fault::Fault;
 
@@ -42,6 +44,8 @@ pub struct Wish {
     pub faults: Vec<Fault>,
     /// More of it, in TOML files.
     pub fault_files: Vec<PathBuf>,
+    /// Where the journal is written, as JSON lines; `-` is stderr.
+    pub journal: Option<PathBuf>,
 }
 
 /// How connections are protected.
@@ -145,11 +149,18 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
         builder = builder.passive_ports(first..=last);
     }
     builder = builder.faults(plan(&wish)?);
+    let journal = wish.journal.as_deref().map(open_journal).transpose()?;
+    if let Some((journal, _)) = &journal {
+        builder = builder.journal(journal);
+    }
     let running = builder.start().await.map_err(whose_fault)?;
     let ca = CaFile::write(&running)?;
     announce(&wish, &running, ca.as_ref())?;
     interrupted().await?;
     running.stop().await;
+    if let Some((_, writing)) = journal {
+        writing.await??;
+    }
     Ok(())
 }
 
@@ -186,6 +197,18 @@ fn plan(wish: &Wish) -> io::Result<Plan> {
         plan = plan.and(file);
     }
     Ok(plan)
+}
+
+/// A journal that is written to `path` until the server has ended.
+fn open_journal(path: &Path) -> io::Result<(Journal, JoinHandle<io::Result<()>>)> {
+    let journal = Journal::new().hashing();
+    let writing = if path.as_os_str() == "-" {
+        journal.write_to(io::stderr())
+    } else {
+        let file = std::fs::File::create(path).map_err(|error| about(&error, path))?;
+        journal.write_to(io::BufWriter::new(file))
+    };
+    Ok((journal, writing))
 }
 
 fn tls(wish: &Wish) -> Option<Tls> {
@@ -332,6 +355,6 @@ pub async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-fn about(error: &io::Error, path: &std::path::Path) -> io::Error {
+fn about(error: &io::Error, path: &Path) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::flow::{Sink, on_storage};
 use super::stream::DataStream;
-use super::transfer::{Broken, Progress, in_time};
+use super::transfer::{Broken, in_time};
+use super::watch::Progress;
 use super::{Decoder, Piece};
 use crate::pi::{At, Coding, Mark};
 use crate::storage::OpenWrite;
@@ -57,7 +58,7 @@ impl CodedUpload {
                 self.sink.write(rest).await.map_err(Broken::Storage)?;
                 break;
             }
-            progress.add(octets);
+            progress.received(&buffer, octets);
             if self.decode(&mut buffer, progress).await? {
                 break;
             }

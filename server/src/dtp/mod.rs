@@ -11,6 +11,7 @@ mod protection;
 mod size;
 mod stream;
 mod transfer;
+mod watch;
 
 pub use ascii::{AsciiDecoder, AsciiEncoder};
 pub use coding::{Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
@@ -22,4 +23,5 @@ pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;
 pub(crate) use protection::{DataProtection, SessionMap, Sessions, Terms};
-pub(crate) use transfer::{Patience, Progress, Route, carry, open};
+pub(crate) use transfer::{Patience, Route, carry, open};
+pub(crate) use watch::Progress;

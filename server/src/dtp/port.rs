@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use super::protection::{DataProtection, Handshake};
 use super::stream::DataStream;
+use crate::passive_ports::PassivePorts;
 use crate::pi::{SessionOffered, TransferEnd};
 
 /// One connection is wanted; strangers may be in front of it.
@@ -80,18 +80,18 @@ impl std::fmt::Debug for State {
 }
 
 impl PassivePort {
-    /// Listens at `on` for a connection from `owner`; at a port of `range`, else at any.
+    /// Listens at `on` for a connection from `owner`, at one of `ports`.
     ///
     /// # Errors
     /// No port is free.
     pub(crate) fn listen(
         on: IpAddr,
         owner: IpAddr,
-        range: Option<&RangeInclusive<u16>>,
+        ports: &PassivePorts,
     ) -> io::Result<(Self, SocketAddr)> {
-        let listener = match range {
+        let listener = match ports.count() {
             None => listen_at(SocketAddr::new(on, 0))?,
-            Some(range) => listen_in(on, range)?,
+            Some(count) => listen_in(on, ports, count)?,
         };
         let address = listener.local_addr()?;
         let port = Self {
@@ -245,15 +245,17 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Tries every port of the range once, from a random one on: who can guess the next port can steal the connection
+/// Tries every port once, from a random one on: who can guess the next port can steal the connection
 /// (RFC 2577 §3).
-fn listen_in(on: IpAddr, range: &RangeInclusive<u16>) -> io::Result<TcpListener> {
-    let ports = u64::from(range.end().saturating_sub(*range.start())) + 1;
-    let start = RandomState::new().build_hasher().finish();
+fn listen_in(on: IpAddr, ports: &PassivePorts, count: u64) -> io::Result<TcpListener> {
+    // Small enough not to overflow, random enough not to be guessed.
+    let start = RandomState::new().build_hasher().finish() >> 1;
     let mut failure = io::ErrorKind::AddrInUse.into();
-    for step in 0..ports {
-        let offset = u16::try_from(start.wrapping_add(step) % ports).unwrap_or_default();
-        match listen_at(SocketAddr::new(on, range.start().saturating_add(offset))) {
+    for step in 0..count {
+        let Some(port) = ports.nth((start + step) % count) else {
+            continue;
+        };
+        match listen_at(SocketAddr::new(on, port)) {
             Ok(listener) => return Ok(listener),
             Err(error) => failure = error,
         }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::faulty::FaultyStream;
+use crate::journal::{DataMode, TlsFacts, What};
 
 /// What a client that was refused may still send before its connection is reset.
 const REFUSED_OCTETS: usize = 4 << 20;
@@ -32,6 +33,20 @@ pub(crate) enum DataStream {
 }
 
 impl DataStream {
+    /// What happened, for those who watch.
+    pub(crate) fn opened(&self, mode: DataMode) -> What {
+        let (peer, tls) = match self {
+            Self::Clear(stream) => (stream.peer_addr().ok(), None),
+            Self::Tls { stream, .. } => {
+                let (stream, tls) = stream.get_ref();
+                (stream.peer_addr().ok(), Some(Box::new(TlsFacts::of(tls))))
+            }
+            // It is told of before it is spoiled.
+            Self::Faulty(_) => (None, None),
+        };
+        What::DataOpened { mode, peer, tls }
+    }
+
     /// Closes a connection whose octets are not wanted, in the background.
     ///
     /// Closing with unread octets sends a reset, and a reset takes clients down that would have read the reply instead.

@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,9 +18,8 @@ use super::listing::open_listing;
 use super::port::{NoStream, PassivePort, connect};
 use super::protection::DataProtection;
 use super::stream::DataStream;
-use crate::pi::{
-    At, Coding, Content, Malformed, Mark, Opening, Representation, Transfer, TransferEnd,
-};
+use super::watch::Progress;
+use crate::pi::{At, Coding, Content, Malformed, Opening, Representation, Transfer, TransferEnd};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -35,6 +33,8 @@ const UNIQUE_NAMES: u32 = 1_000;
 /// A transfer whose file is open. The preliminary reply can be sent.
 pub(crate) struct Opened {
     pub(crate) preliminary: Preliminary,
+    /// STOU: the file that was made.
+    pub(crate) name: Option<VirtualPath>,
     flow: Flow,
 }
 
@@ -52,57 +52,6 @@ fn incoming(handle: Box<dyn WriteHandle>, at: At, coding: &Coding) -> Flow {
     }
     let ascii = coding.representation == Representation::Ascii;
     Flow::In(Sink::new(handle, inline, ascii))
-}
-
-/// How far a transfer is, for those who watch it.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    moved: AtomicU64,
-    committing: AtomicBool,
-    /// Restart markers whose 110 has not been said yet; there are never many.
-    marks: Mutex<Vec<Mark>>,
-    marked: AtomicBool,
-}
-
-impl Progress {
-    /// Octets over the data connection so far.
-    pub(crate) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
-    }
-
-    /// Whether everything has come and is being made the file: too late to abort.
-    pub(crate) fn is_committing(&self) -> bool {
-        self.committing.load(Ordering::Relaxed)
-    }
-
-    /// Whether there are [`marks`](Self::take_marks).
-    pub(crate) fn is_marked(&self) -> bool {
-        self.marked.load(Ordering::Relaxed)
-    }
-
-    /// The restart markers that have come, in their order, each once.
-    pub(crate) fn take_marks(&self) -> Vec<Mark> {
-        if !self.marked.swap(false, Ordering::Relaxed) {
-            return Vec::new();
-        }
-        std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn mark(&self, mark: Mark) {
-        self.marks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(mark);
-        self.marked.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn add(&self, octets: usize) {
-        self.moved.fetch_add(octets as u64, Ordering::Relaxed);
-    }
-
-    pub(super) fn set_committing(&self) {
-        self.committing.store(true, Ordering::Relaxed);
-    }
 }
 
 /// How long a client may keep us waiting.
@@ -187,12 +136,16 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             (Flow::Out(source), None)
         }
     };
-    let preliminary = match (&transfer.opening, name) {
+    let preliminary = match (&transfer.opening, &name) {
         (Opening::Fixed(preliminary), _) => preliminary.clone(),
-        (Opening::Named(preliminary), Some(name)) => preliminary(&name),
+        (Opening::Named(preliminary), Some(name)) => preliminary(name),
         (Opening::Named(preliminary), None) => preliminary(&VirtualPath::root()),
     };
-    Ok(Opened { preliminary, flow })
+    Ok(Opened {
+        preliminary,
+        name,
+        flow,
+    })
 }
 
 /// Moves everything. Dropping the future is how a transfer is aborted: what was stored is not committed, the data
@@ -230,6 +183,7 @@ pub(crate) async fn carry(
         Ok(stream) => stream,
         Err(why) => return why.into(),
     };
+    progress.opened(&stream);
     if let Some(faults) = faults {
         if faults.require_reuse && !stream.resumes() {
             stream.refuse();
@@ -287,7 +241,7 @@ async fn send(
             if octets == 0 {
                 return Err(Broken::Connection);
             }
-            progress.add(octets);
+            progress.sent(&pieces, octets);
             advance(&mut pieces, octets);
         }
     }
@@ -331,7 +285,7 @@ async fn receive(
         if octets == 0 {
             break;
         }
-        progress.add(octets);
+        progress.received(&buffer, octets);
         if buffer.len() == buffer.capacity() {
             size = (size * 4).min(largest);
             let full = std::mem::replace(&mut buffer, BytesMut::with_capacity(size));

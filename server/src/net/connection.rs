@@ -17,10 +17,12 @@ use super::running::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls_server::ConnectionTls;
 use crate::dtp::{DataProtection, PassivePort, Patience, Progress, Route, carry, open};
+use crate::journal::{DataMode, TlsFacts, What, Why};
 use crate::pi::{
     Content, Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer,
     TransferEnd, Work, restart_marker,
 };
+use crate::roster::Presence;
 use crate::storage::VirtualPath;
 use crate::wire::{Completion, ControlEvent, LineReader, Reply};
 
@@ -38,12 +40,15 @@ pub(crate) struct Connection {
     pub(super) stream: ControlStream,
     /// What the fault plan has to do with this connection; `None` without a plan.
     pub(super) faults: Option<Box<Watch>>,
+    pub(super) presence: Presence,
     reader: LineReader,
     /// Replies that are still to be sent.
     pub(super) replies: Vec<u8>,
     /// What came during a transfer and had to wait for its end.
     queue: VecDeque<ControlEvent>,
     pub(super) tls: Option<Box<ConnectionTls>>,
+    /// The last reply, for hooks that want to know it.
+    pub(super) answered: Option<Box<Reply>>,
 }
 
 /// Why a control connection ends.
@@ -55,6 +60,8 @@ pub(super) enum End {
     Idle,
     /// The server stops.
     Stopped,
+    /// Somebody closed the session from outside.
+    Kicked,
     /// The client is gone, or does not read its replies, or broke TLS.
     Lost,
 }
@@ -65,6 +72,19 @@ enum Woken {
     Lost,
     Idle,
     Stopped,
+    Kicked,
+}
+
+impl From<End> for Why {
+    fn from(end: End) -> Self {
+        match end {
+            End::Said => Self::Said,
+            End::Idle => Self::Idle,
+            End::Stopped => Self::Stopped,
+            End::Kicked => Self::Kicked,
+            End::Lost => Self::Lost,
+        }
+    }
 }
 
 impl Connection {
@@ -74,17 +94,26 @@ impl Connection {
         setup: Arc<Setup>,
         seat: Seat,
     ) -> Self {
+        let shared = &seat.shared;
+        let presence = shared.roster.enter(
+            seat.number,
+            (link.local, link.peer),
+            shared.journal.clone(),
+            shared.hooks.clone(),
+        );
         Self {
             session: Session::new(setup, link),
             passive: None,
             link,
             faults: Watch::over(&seat),
             seat,
+            presence,
             stream: ControlStream::Clear(stream),
             reader: LineReader::new(),
             replies: Vec::new(),
             queue: VecDeque::new(),
             tls: None,
+            answered: None,
         }
     }
 
@@ -111,9 +140,11 @@ impl Connection {
         }
         let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
         let greeted = self.faults.is_some() && Box::pin(self.strike_connect()).await?;
-        if !greeted {
+        if !greeted && self.presence.hooks().is_empty() {
             let greeting = self.session.greeting();
             self.say(&greeting);
+        } else if !greeted {
+            Box::pin(self.welcome()).await?;
         }
         if self.faults.is_some() {
             Box::pin(self.settle()).await?;
@@ -123,9 +154,13 @@ impl Connection {
                 if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
                     continue;
                 }
-                match self.session.receive(event) {
-                    Step::Reply(completion) => self.say(&completion.0),
-                    step => Box::pin(self.follow(step)).await?,
+                if !self.presence.hooks().is_empty() {
+                    Box::pin(self.receive_with_hooks(event)).await?;
+                } else {
+                    match self.session.receive(event) {
+                        Step::Reply(completion) => self.say(&completion.0),
+                        step => Box::pin(self.follow(step)).await?,
+                    }
                 }
                 if self.faults.is_some() {
                     Box::pin(self.settle()).await?;
@@ -139,18 +174,25 @@ impl Connection {
             if self.shared().is_stopping() {
                 return Err(End::Stopped);
             }
+            self.publish();
             idle.as_mut().reset(Instant::now() + self.idle_limit());
             match self.wait(idle.as_mut(), stop.as_mut()).await {
                 Woken::Filled(1..) => {}
                 Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
                 Woken::Idle => return Err(End::Idle),
                 Woken::Stopped => return Err(End::Stopped),
+                Woken::Kicked => return Err(End::Kicked),
             }
         }
     }
 
     fn next_event(&mut self) -> Option<ControlEvent> {
-        self.queue.pop_front().or_else(|| self.reader.next_event())
+        if let Some(waiting) = self.queue.pop_front() {
+            return Some(waiting);
+        }
+        let event = self.reader.next_event()?;
+        note_event(&self.presence, &event);
+        Some(event)
     }
 
     pub(super) fn say(&mut self, reply: &Reply) {
@@ -158,6 +200,16 @@ impl Connection {
             None => reply.encode(&mut self.replies),
             Some(watch) => watch.encode(reply, &mut self.replies),
         }
+        self.presence.note_reply(reply);
+        if !self.presence.hooks().is_empty() {
+            self.answered = Some(Box::new(reply.clone()));
+        }
+    }
+
+    /// Lets those outside know who is logged in, and where.
+    pub(super) fn publish(&self) {
+        self.presence
+            .update(self.session.logged_in(), self.session.protects_data());
     }
 
     fn say_last(&mut self, text: &'static str) {
@@ -206,13 +258,16 @@ impl Connection {
             if stop.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Woken::Stopped);
             }
+            if self.presence.poll_kicked(cx) {
+                return Poll::Ready(Woken::Kicked);
+            }
             idle.as_mut().poll(cx).map(|()| Woken::Idle)
         })
         .await
     }
 
     /// Does what a command leads to.
-    async fn follow(&mut self, mut step: Step) -> Result<(), End> {
+    pub(super) async fn follow(&mut self, mut step: Step) -> Result<(), End> {
         loop {
             step = match step {
                 Step::Reply(completion) => {
@@ -301,15 +356,26 @@ impl Connection {
                 self.session.server_name(stream.get_ref().1.server_name());
                 self.session
                     .client_certificate(tls.meet(stream.get_ref().1));
+                let facts = TlsFacts::of(stream.get_ref().1);
+                self.presence.set_tls(Some(facts.clone()));
+                self.presence.note(|| What::Protected(Box::new(facts)));
                 self.stream = ControlStream::Tls(Box::new(stream));
                 Ok(())
             }
             Ok(Err(error)) => {
                 tracing::info!(connection = number, %error, "the TLS handshake failed");
+                self.handshake_failed(error.to_string());
                 Err(End::Lost)
             }
-            Err(_) => Err(End::Lost),
+            Err(_) => {
+                self.handshake_failed("it took too long".into());
+                Err(End::Lost)
+            }
         }
+    }
+
+    fn handshake_failed(&self, error: String) {
+        self.presence.note(|| What::HandshakeFailed { error });
     }
 
     /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
@@ -342,7 +408,10 @@ impl Connection {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(End::Lost),
         }
+        self.presence.set_tls(None);
+        self.presence.note(|| What::Unprotected);
         while let Some(event) = self.reader.next_event() {
+            note_event(&self.presence, &event);
             self.queue.push_back(event);
             if self.queue.len() > self.seat.shared.limits.queued_commands {
                 return Err(End::Lost);
@@ -365,6 +434,7 @@ impl Connection {
         let wanted = &question.about;
         let (what, path) = described(&wanted.content);
         tracing::debug!(connection = number, what, ?path, "a transfer begins");
+        let watched = self.transfer_begins(&wanted.content);
         let (end, abort) = match open(wanted).await {
             Err(error) => {
                 self.drop_data_port();
@@ -372,13 +442,13 @@ impl Connection {
             }
             Ok(opened) => {
                 self.say(&opened.preliminary.0);
-                let route = match (wanted.port, self.passive.take()) {
-                    (DataPort::Passive, Some(port)) => Route::Passive(port),
-                    (DataPort::Active(to), _) => Route::Active {
-                        from: self.link.local.ip(),
-                        to,
-                    },
-                    (DataPort::Passive | DataPort::None, _) => Route::Nowhere,
+                let (route, mode) = match (wanted.port, self.passive.take()) {
+                    (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
+                    (DataPort::Active(to), _) => {
+                        let from = self.link.local.ip();
+                        (Route::Active { from, to }, DataMode::Active)
+                    }
+                    (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
                 };
                 let route = self.spoil_route(route);
                 let limits = &self.shared().limits;
@@ -387,12 +457,20 @@ impl Connection {
                     handshake: limits.handshake,
                     stall: limits.data_stall,
                 };
-                let progress = Arc::new(Progress::default());
+                let progress = Arc::new(Progress::of(&self.presence, mode));
+                self.presence.set_data_mode(mode);
+                let watched = watched.named(opened.name.as_ref());
                 let tls = self.data_tls(wanted.protected);
                 let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
-                self.listen_during(Box::pin(carrying), &progress).await?
+                let ended = self.listen_during(Box::pin(carrying), &progress).await;
+                let how = ended.as_ref().ok().map(|(end, _)| end);
+                watched.ended(&self.presence, how, &progress);
+                ended?
             }
         };
+        if let TransferEnd::NotOpened(_) = end {
+            watched.ended(&self.presence, Some(&end), &Progress::default());
+        }
         tracing::info!(connection = number, ?end, "a transfer ended");
         let completion = question.answer(&mut self.session, end);
         self.say(&completion.0);
@@ -425,9 +503,13 @@ impl Connection {
                 let Some(event) = self.reader.next_event() else {
                     break;
                 };
+                note_event(&self.presence, &event);
                 self.session.transfer_progress(progress.moved());
                 match self.session.during_transfer(&event) {
-                    Meanwhile::Reply(completion) => completion.0.encode(&mut self.replies),
+                    Meanwhile::Reply(completion) => {
+                        completion.0.encode(&mut self.replies);
+                        self.presence.note_reply(&completion.0);
+                    }
                     Meanwhile::Queue => self.queue.push_back(event),
                     // A file must not appear after 426 was said.
                     Meanwhile::Abort(completion) if progress.is_committing() => {
@@ -442,6 +524,9 @@ impl Connection {
                 && self.replies.len() < limits.queued_replies;
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
+                if self.presence.poll_kicked(cx) {
+                    return Poll::Ready(Err(End::Kicked));
+                }
                 if let Poll::Ready(Err(_)) = self.stream.poll_send(cx, &mut self.replies) {
                     return Poll::Ready(Err(End::Lost));
                 }
@@ -485,7 +570,10 @@ impl Connection {
             End::Said | End::Lost => {}
             End::Idle => self.say_last("Idle for too long, closing."),
             End::Stopped => self.say_last("The server is stopping."),
+            End::Kicked => self.say_last("The session was closed from outside."),
         }
+        self.publish();
+        self.presence.end(end.into());
         let parting = async {
             if end != End::Lost {
                 let replies = &mut self.replies;
@@ -508,6 +596,15 @@ impl Connection {
         };
         // Whatever fails here, there is nobody left to tell.
         let _ = timeout(PARTING.0, parting).await;
+    }
+}
+
+/// Writes down what came over the control connection.
+fn note_event(presence: &Presence, event: &ControlEvent) {
+    match event {
+        ControlEvent::Line(line) => presence.note_line(line),
+        ControlEvent::Overlong => presence.note(|| What::NoCommand { overlong: true }),
+        ControlEvent::Malformed => presence.note(|| What::NoCommand { overlong: false }),
     }
 }
 

@@ -10,6 +10,7 @@ mod stream;
 mod tls;
 mod tls_identity;
 mod tls_server;
+mod watching;
 
 pub use running::Running;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, End};
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
+use crate::journal::What;
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
 use crate::storage::{Storage, combine, digest, remove_subtree, set_facts, subtree_size};
 
@@ -33,7 +34,9 @@ impl Connection {
                 };
                 let granted = outcome.is_ok();
                 tracing::info!(connection = self.seat.number, user, granted, "login");
-                question.answer(&mut self.session, outcome)
+                let name = question.about.user.clone();
+                let step = question.answer(&mut self.session, outcome);
+                self.login_decided(name, granted, step)
             }
             Work::Recognize(question) => {
                 let of_host = self.session.authenticator();
@@ -48,7 +51,14 @@ impl Connection {
                     granted,
                     "login by certificate"
                 );
-                question.answer(&mut self.session, outcome)
+                let name = question.about.user.to_vec();
+                let step = question.answer(&mut self.session, outcome);
+                // Without a certificate that will do, the password is asked for.
+                if granted {
+                    self.login_decided(name, granted, step)
+                } else {
+                    step
+                }
             }
             Work::PrepareTls(question) => {
                 let ready = self.prepare_tls();
@@ -56,12 +66,19 @@ impl Connection {
             }
             Work::Listen(question) => {
                 self.drop_data_port();
-                let range = self.shared().passive_ports.as_ref();
-                let listening = PassivePort::listen(question.about.on, question.about.from, range);
-                let address = listening.map(|(port, address)| {
-                    self.passive = Some(Box::new(port));
-                    address
-                });
+                let ports = self.shared().passive_ports();
+                let listening = PassivePort::listen(question.about.on, question.about.from, &ports);
+                let address = match listening {
+                    Ok((port, mut address)) => {
+                        self.passive = Some(Box::new(port));
+                        address.set_port(ports.announced(address.port()));
+                        if let Some(public) = self.public_address().await? {
+                            address.set_ip(public.into());
+                        }
+                        Ok(address)
+                    }
+                    Err(error) => Err(error),
+                };
                 let address = self.misdirect(address);
                 question.answer(&mut self.session, address)
             }
@@ -80,12 +97,18 @@ impl Connection {
             Work::MakeDirectory(question) => {
                 let At { storage, path } = question.about.clone();
                 let made = on_storage(&storage, move |storage| storage.make_directory(&path)).await;
+                self.note_if(&made, || What::DirectoryMade {
+                    path: question.about.path.clone(),
+                });
                 question.answer(&mut self.session, made)
             }
             Work::RemoveDirectory(question) => {
                 let At { storage, path } = question.about.clone();
                 let removed =
                     on_storage(&storage, move |storage| storage.remove_directory(&path)).await;
+                self.note_if(&removed, || What::DirectoryRemoved {
+                    path: question.about.path.clone(),
+                });
                 question.answer(&mut self.session, removed)
             }
             Work::RemoveSubtree(question) => {
@@ -105,11 +128,18 @@ impl Connection {
             Work::RemoveFile(question) => {
                 let At { storage, path } = question.about.clone();
                 let removed = on_storage(&storage, move |storage| storage.remove_file(&path)).await;
+                self.note_if(&removed, || What::Removed {
+                    path: question.about.path.clone(),
+                });
                 question.answer(&mut self.session, removed)
             }
             Work::Rename(question) => {
                 let (At { storage, path }, to) = question.about.clone();
                 let renamed = on_storage(&storage, move |storage| storage.rename(&path, &to)).await;
+                self.note_if(&renamed, || What::Renamed {
+                    from: question.about.0.path.clone(),
+                    to: question.about.1.clone(),
+                });
                 question.answer(&mut self.session, renamed)
             }
             Work::SetFacts(question) => {
@@ -157,6 +187,17 @@ impl Connection {
                         combine(storage, &asked.target.path, &asked.sources)
                     })
                     .await?;
+                if combined.is_ok() {
+                    let asked = &question.about;
+                    self.presence.note(|| What::Stored {
+                        path: asked.target.path.clone(),
+                    });
+                    for source in &asked.sources {
+                        self.presence.note(|| What::Removed {
+                            path: source.clone(),
+                        });
+                    }
+                }
                 question.answer(&mut self.session, combined)
             }
             Work::Transfer(question) => {
@@ -186,5 +227,12 @@ impl Connection {
             job(storage)
         });
         Ok(outcome.await)
+    }
+
+    /// Tells that something was done, if it was.
+    fn note_if(&self, outcome: &io::Result<()>, what: impl FnOnce() -> What) {
+        if outcome.is_ok() {
+            self.presence.note(what);
+        }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -18,7 +17,11 @@ use super::tls_server::ServerTls;
 use crate::auth::Authenticator;
 use crate::config::{Builder, Limits, StartError};
 use crate::fault::{FaultCount, Faults};
+use crate::hooks::{HookList, SessionInfo};
+use crate::journal::Journal;
+use crate::passive_ports::PassivePorts;
 use crate::pi::{Link, Setup, TlsPolicy};
+use crate::roster::Roster;
 use crate::wire::Reply;
 
 /// Connections that may wait to be accepted.
@@ -34,17 +37,43 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<ServerTls>,
-    pub(crate) passive_ports: Option<RangeInclusive<u16>>,
     /// Turns for [`Limits::long_jobs`].
     pub(crate) long_jobs: Arc<Semaphore>,
     pub(crate) faults: Option<Faults>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) hooks: HookList,
+    announcing: Mutex<Announcing>,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
     sessions: AtomicUsize,
     accepted: AtomicU64,
 }
 
+/// What may change while the server runs.
+#[derive(Debug)]
+struct Announcing {
+    ports: Arc<PassivePorts>,
+    public: Option<Ipv4Addr>,
+}
+
 impl Shared {
+    /// Where PASV and EPSV listen now.
+    pub(crate) fn passive_ports(&self) -> Arc<PassivePorts> {
+        Arc::clone(&self.announcing().ports)
+    }
+
+    /// What a 227 names now.
+    pub(crate) fn public_address(&self) -> Option<Ipv4Addr> {
+        self.announcing().public
+    }
+
+    fn announcing(&self) -> MutexGuard<'_, Announcing> {
+        self.announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether no more commands are taken.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
@@ -156,9 +185,9 @@ impl Running {
         self.shared.tls.as_ref().ok_or(CertificateError::NoTls)
     }
 
-    /// Control connections that are open.
+    /// How many control connections are open.
     #[must_use]
-    pub fn sessions(&self) -> usize {
+    pub fn session_count(&self) -> usize {
         self.shared.sessions()
     }
 
@@ -169,6 +198,29 @@ impl Running {
         faults.map(Faults::counts).unwrap_or_default()
     }
 
+    /// The sessions, the oldest first. Each can be [closed](SessionInfo::close).
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.shared.roster.sessions()
+    }
+
+    /// The journal given to [`Builder::journal`].
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.shared.journal.as_ref()
+    }
+
+    /// Changes where PASV and EPSV listen, and what they announce, from the next one on: a container learns its published
+    /// ports after it has started.
+    pub fn set_passive_ports(&self, ports: impl Into<PassivePorts>) {
+        self.shared.announcing().ports = Arc::new(ports.into());
+    }
+
+    /// Changes the address that 227 names, from the next PASV on; `None` is the one the client reached.
+    pub fn set_public_address(&self, address: Option<Ipv4Addr>) {
+        self.shared.announcing().public = address;
+    }
+
     /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end.
     pub async fn stop(mut self) {
         self.shared.begin_to_stop();
@@ -176,6 +228,7 @@ impl Running {
             // A listener that panicked has stopped, too.
             let _ = listener.await;
         }
+        // The journal is closed by the drop.
     }
 
     fn authority(&self) -> Option<&Authority> {
@@ -187,6 +240,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         for listener in &self.listeners {
             listener.abort();
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.close();
         }
     }
 }
@@ -211,9 +267,15 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         tls: tls
             .map(|tls| ServerTls::prepare(tls, &builder.faults.certificates()))
             .transpose()?,
-        passive_ports: builder.passive_ports.take(),
         long_jobs: long_jobs(&builder.limits),
         faults: Faults::new(builder.faults.clone()),
+        roster: Arc::default(),
+        journal: builder.journal.clone(),
+        hooks: builder.hooks.clone(),
+        announcing: Mutex::new(Announcing {
+            ports: Arc::new(builder.passive_ports.clone()),
+            public: builder.public_address,
+        }),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(0),
@@ -396,9 +458,15 @@ pub(super) fn a_seat() -> Seat {
         authenticator: Arc::new(crate::auth::FixedUsers::on(storage)),
         limits: Limits::default(),
         tls: None,
-        passive_ports: None,
         long_jobs: long_jobs(&Limits::default()),
         faults: None,
+        roster: Arc::default(),
+        journal: None,
+        hooks: HookList::default(),
+        announcing: Mutex::new(Announcing {
+            ports: Arc::default(),
+            public: None,
+        }),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(1),

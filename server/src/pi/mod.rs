@@ -17,7 +17,7 @@ pub use setup::{Link, Setup, TlsPolicy, TlsRequirement, VirtualHost};
 pub use transfer::restart_marker;
 pub use work::*;
 
-use crate::auth::ClientCertificate;
+use crate::auth::{ClientCertificate, User};
 use crate::storage::{Metadata, VirtualPath};
 use crate::wire::{
     Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
@@ -165,6 +165,20 @@ impl Session {
             Language::English => said,
             language => said.spoken_in(language),
         }
+    }
+
+    /// Who is logged in, and the working directory.
+    #[must_use]
+    pub fn logged_in(&self) -> Option<(&User, &VirtualPath)> {
+        match &self.login {
+            Login::In(login) => Some((&login.user, &login.working_directory)),
+            Login::Out => None,
+        }
+    }
+
+    /// A command was answered by somebody else: what waited for it is forgotten, as any command forgets it.
+    pub fn passed_over(&mut self) {
+        self.pending = Pending::Nothing;
     }
 
     /// Whether data connections are to be protected now (PROT P).

@@ -87,6 +87,18 @@ impl Reply {
         }
     }
 
+    /// A reply whose text may have more than one line.
+    #[must_use]
+    pub fn text(code: u16, text: &str) -> Self {
+        let mut lines = text.lines().map(String::from);
+        let first = lines.next().unwrap_or_default();
+        let mut between: Vec<String> = lines.collect();
+        match between.pop() {
+            None => Self::line(code, first),
+            Some(last) => Self::block(code, first, between, last),
+        }
+    }
+
     /// The lines.
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
         (0..=self.more.len()).map(|index| match index {

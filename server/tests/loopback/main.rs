@@ -7,6 +7,7 @@ mod faults;
 mod hostile;
 mod protected;
 mod representations;
+mod watched;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -292,7 +293,7 @@ async fn a_stopping_server_says_421_and_lets_a_transfer_end() {
     let data = busy.passive().await;
     busy.expect("STOR file", "150").await;
     let mut data = busy.establish(data).await;
-    assert_eq!(server.sessions(), 2);
+    assert_eq!(server.session_count(), 2);
     let stopping = tokio::spawn(server.stop());
     assert!(idle.reply().await.starts_with("421"));
     assert_eq!(idle.reply().await, "");

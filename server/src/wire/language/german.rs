@@ -60,6 +60,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Replies are in English.", "Antworten sind auf Deutsch."),
     ("Idle for too long, closing.", "Zu lange untätig, die Verbindung wird geschlossen."),
     ("The server is stopping.", "Der Server wird angehalten."),
+    ("The session was closed from outside.", "Die Sitzung wurde von außen beendet."),
     // Protection
     ("Begin the TLS handshake.", "Der TLS-Handshake kann beginnen."),
     ("Only AUTH TLS is known here.", "Hier gibt es nur AUTH TLS."),

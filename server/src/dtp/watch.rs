@@ -1,0 +1,132 @@
+//! A transfer as others see it: how far it is, and what it moved.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::stream::DataStream;
+use crate::journal::{DataMode, hexadecimal};
+use crate::pi::Mark;
+use crate::roster::Entry;
+
+/// How far a transfer is, for those who watch it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    moved: AtomicU64,
+    opened: AtomicBool,
+    committing: AtomicBool,
+    /// Restart markers whose 110 has not been said yet; there are never many.
+    marks: Mutex<Vec<Mark>>,
+    marked: AtomicBool,
+    watch: Option<Watch>,
+}
+
+/// Who watches.
+#[derive(Debug)]
+struct Watch {
+    entry: Arc<Entry>,
+    mode: DataMode,
+    digest: Option<Mutex<Sha256>>,
+}
+
+impl Progress {
+    /// The progress of a transfer of this session.
+    pub(crate) fn of(entry: &Arc<Entry>, mode: DataMode) -> Self {
+        let digest = entry.hashes().then(Mutex::default);
+        Self {
+            watch: Some(Watch {
+                entry: Arc::clone(entry),
+                mode,
+                digest,
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// Octets over the data connection so far.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// Whether there was a data connection.
+    pub(crate) fn has_opened(&self) -> bool {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Whether everything has come and is being made the file: too late to abort.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.committing.load(Ordering::Relaxed)
+    }
+
+    /// SHA-256 over what was moved, if that was wished for.
+    pub(crate) fn sha256(&self) -> Option<String> {
+        let digest = self.watch.as_ref()?.digest.as_ref()?;
+        let digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(hexadecimal(&digest.clone().finalize()))
+    }
+
+    /// The data connection is there.
+    pub(super) fn opened(&self, stream: &DataStream) {
+        self.opened.store(true, Ordering::Relaxed);
+        if let Some(watch) = &self.watch {
+            watch.entry.note(|| stream.opened(watch.mode));
+        }
+    }
+
+    /// The first `octets` of `pieces` were sent.
+    pub(super) fn sent<'a>(&self, pieces: impl IntoIterator<Item = &'a Bytes>, octets: usize) {
+        self.add(octets);
+        let mut left = octets;
+        self.digest(|digest| {
+            for piece in pieces {
+                let part = piece.len().min(left);
+                digest.update(&piece[..part]);
+                left -= part;
+            }
+        });
+    }
+
+    /// The last `octets` of `buffer` were received.
+    pub(super) fn received(&self, buffer: &[u8], octets: usize) {
+        self.add(octets);
+        self.digest(|digest| digest.update(&buffer[buffer.len() - octets..]));
+    }
+
+    /// Whether there are [`marks`](Self::take_marks).
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.load(Ordering::Relaxed)
+    }
+
+    /// The restart markers that have come, in their order, each once.
+    pub(crate) fn take_marks(&self) -> Vec<Mark> {
+        if !self.marked.swap(false, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn mark(&self, mark: Mark) {
+        self.marks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(mark);
+        self.marked.store(true, Ordering::Relaxed);
+    }
+
+    /// From here on it is too late to abort.
+    pub(super) fn set_committing(&self) {
+        self.committing.store(true, Ordering::Relaxed);
+    }
+
+    fn add(&self, octets: usize) {
+        self.moved.fetch_add(octets as u64, Ordering::Relaxed);
+    }
+
+    fn digest(&self, update: impl FnOnce(&mut Sha256)) {
+        if let Some(digest) = self.watch.as_ref().and_then(|watch| watch.digest.as_ref()) {
+            update(&mut digest.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}

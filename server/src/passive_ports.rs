@@ -1,0 +1,123 @@
+//! Ports for passive data connections, and what they are called outside.
+
+use std::ops::RangeInclusive;
+
+/// Where PASV and EPSV listen, and which port they announce for it: behind NAT or in a container the two differ.
+///
+/// ```
+/// use ftpspec_server::PassivePorts;
+///
+/// let same = PassivePorts::from(50_000..=50_009);
+/// let shifted = PassivePorts::mapped(50_000..=50_009, 31_000);
+/// let published = PassivePorts::from_iter([(50_000, 49_153), (50_001, 49_207)]);
+/// assert_eq!(same.announced(50_003), 50_003);
+/// assert_eq!(shifted.announced(50_003), 31_003);
+/// assert_eq!(published.announced(50_001), 49_207);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PassivePorts {
+    /// Ranges of ports that are listened at, and what the first port of each is announced as. None: any free port.
+    ranges: Vec<(RangeInclusive<u16>, u16)>,
+}
+
+impl PassivePorts {
+    /// Any free port.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Ports of `listened`; they are announced as `announced` and those after it.
+    #[must_use]
+    pub fn mapped(listened: RangeInclusive<u16>, announced: u16) -> Self {
+        Self {
+            ranges: vec![(listened, announced)],
+        }
+    }
+
+    /// What a port that is listened at is announced as.
+    #[must_use]
+    pub fn announced(&self, listened: u16) -> u16 {
+        let range = self
+            .ranges
+            .iter()
+            .find(|(range, _)| range.contains(&listened));
+        range.map_or(listened, |(range, first)| {
+            first.saturating_add(listened - range.start())
+        })
+    }
+
+    /// How many ports there are to choose from; `None` is any.
+    pub(crate) fn count(&self) -> Option<u64> {
+        (!self.ranges.is_empty()).then(|| self.ranges.iter().map(|(range, _)| length(range)).sum())
+    }
+
+    /// One of them.
+    pub(crate) fn nth(&self, mut index: u64) -> Option<u16> {
+        for (range, _) in &self.ranges {
+            if index < length(range) {
+                return range.start().checked_add(u16::try_from(index).ok()?);
+            }
+            index -= length(range);
+        }
+        None
+    }
+}
+
+/// Ports of `listened`, announced as they are.
+impl From<RangeInclusive<u16>> for PassivePorts {
+    fn from(listened: RangeInclusive<u16>) -> Self {
+        let first = *listened.start();
+        Self::mapped(listened, first)
+    }
+}
+
+/// Pairs of a port that is listened at and what it is announced as.
+impl FromIterator<(u16, u16)> for PassivePorts {
+    fn from_iter<T: IntoIterator<Item = (u16, u16)>>(pairs: T) -> Self {
+        let pairs = pairs.into_iter();
+        Self {
+            ranges: pairs
+                .map(|(listened, announced)| (listened..=listened, announced))
+                .collect(),
+        }
+    }
+}
+
+fn length(range: &RangeInclusive<u16>) -> u64 {
+    if range.is_empty() {
+        0
+    } else {
+        u64::from(range.end() - range.start()) + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_port_is_tried_once() {
+        let mut ports = PassivePorts::from(10..=12);
+        ports.ranges.push((20..=20, 5));
+        let all: Vec<_> = (0..4).map(|index| ports.nth(index)).collect();
+        assert_eq!(all, [Some(10), Some(11), Some(12), Some(20)]);
+        assert_eq!((ports.count(), ports.nth(4)), (Some(4), None));
+    }
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "that is the claim")]
+    fn an_empty_range_has_no_port_and_is_not_any_port() {
+        let ports = PassivePorts::from(12..=10);
+        assert_eq!((ports.count(), ports.nth(0)), (Some(0), None));
+        assert_eq!(PassivePorts::any().count(), None);
+    }
+
+    #[test]
+    fn a_map_that_leaves_the_ports_ends_at_the_last() {
+        assert_eq!(
+            PassivePorts::mapped(1_000..=2_000, 65_000).announced(2_000),
+            65_535
+        );
+    }
+}
