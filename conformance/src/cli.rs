@@ -101,6 +101,9 @@ pub(crate) struct Serve {
     /// Directory that is served itself: uploads, deletions and renames happen on disk and stay.
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
+    /// Directory that is read and never written: what clients change is kept in memory above it, and gone afterwards.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "root"])]
+    pub(crate) overlay: Option<PathBuf>,
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,

@@ -91,6 +91,7 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         tls_rules: tls_rules(wish.tls_rules),
         seed: wish.seed,
         root: wish.root,
+        overlay: wish.overlay,
         passive_ports: wish.passive_ports,
         faults: wish.fault,
         fault_files: wish.fault_file,

@@ -150,7 +150,8 @@ impl Builder {
         self
     }
 
-    /// The files of the named users. Without a call: an empty [`MemFs`].
+    /// The files of the named users. Without a call: an empty [`MemFs`]. AVBL is switched off if the storage cannot tell
+    /// how much room there is.
     #[must_use]
     pub fn storage(self, storage: impl Storage) -> Self {
         self.shared_storage(Arc::new(storage))
@@ -382,6 +383,10 @@ impl Builder {
             .storage
             .take()
             .unwrap_or_else(|| Arc::new(MemFs::new()));
+        // FEAT comes before a login and has to be true after it.
+        if !storage.abilities().available {
+            self.setup.disabled = self.setup.disabled.with(Verb::Avbl);
+        }
         let users = self
             .users
             .drain(..)
@@ -399,6 +404,20 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn avbl_is_off_where_the_storage_knows_no_room() {
+        use crate::storage::VfsStorage;
+        for (room, builder) in [
+            (true, Builder::default()),
+            (true, Builder::default().storage(MemFs::new())),
+            (false, Builder::default().storage(VfsStorage::new(MemFs::new().into()))),
+        ] {
+            let mut builder = builder.user("test", "secret");
+            assert!(builder.take_authenticator().is_ok());
+            assert_eq!(!builder.setup.disabled.contains(Verb::Avbl), room);
+        }
+    }
 
     #[tokio::test]
     async fn names_that_name_nothing_keep_the_server_from_starting() {

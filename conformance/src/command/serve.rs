@@ -6,7 +6,7 @@ pub use ftpspec_server::{ClientCertificates, SessionReuse, TlsRequirement, TlsVe
 use ftpspec_server::auth::NoCertificateRule;
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::journal::Journal;
-use ftpspec_server::storage::{DiskStorage, MemFs, Storage, seed};
+use ftpspec_server::storage::{MemFs, Overlay, Storage, seed};
 use ftpspec_server::{Running, Server, StartError, Tls};
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -38,6 +38,8 @@ pub struct Wish {
     pub seed: Option<PathBuf>,
     /// Directory that is served itself.
     pub root: Option<PathBuf>,
+    /// Directory that is read, with memory above it.
+    pub overlay: Option<PathBuf>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
     /// Planned misbehaviour.
@@ -167,8 +169,11 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
 /// The files that are served.
 fn storage(wish: &Wish) -> io::Result<Arc<dyn Storage>> {
     if let Some(directory) = &wish.root {
-        let disk = DiskStorage::open(directory).map_err(|error| about(&error, directory))?;
-        return Ok(Arc::new(disk));
+        return on_disk(directory, false).map_err(|error| about(&error, directory));
+    }
+    if let Some(directory) = &wish.overlay {
+        let below = on_disk(directory, true).map_err(|error| about(&error, directory))?;
+        return Ok(Arc::new(Overlay::new(below)));
     }
     let memory = MemFs::new();
     if let Some(directory) = &wish.seed {
@@ -178,6 +183,25 @@ fn storage(wish: &Wish) -> io::Result<Arc<dyn Storage>> {
         }
     }
     Ok(Arc::new(memory))
+}
+
+#[cfg(unix)]
+fn on_disk(directory: &Path, read_only: bool) -> io::Result<Arc<dyn Storage>> {
+    use ftpspec_server::storage::DiskStorage;
+    let disk = if read_only {
+        DiskStorage::open_read_only(directory)
+    } else {
+        DiskStorage::open(directory)
+    };
+    Ok(Arc::new(disk?))
+}
+
+#[cfg(not(unix))]
+fn on_disk(_: &Path, _: bool) -> io::Result<Arc<dyn Storage>> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "directories are served on Unix only; --seed works everywhere",
+    ))
 }
 
 /// Prints how faults are written and what they do.

@@ -4,6 +4,7 @@
 use super::*;
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
 use vfs::{AltrootFS, MemoryFS, OverlayFS, PhysicalFS, VfsPath};
@@ -58,6 +59,30 @@ pub(super) fn disk() -> Subject {
     let directory = tempfile::tempdir().unwrap();
     Subject {
         storage: Box::new(DiskStorage::open(directory.path()).unwrap()),
+        _directory: Some(directory),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn overlay() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let lower = DiskStorage::open_read_only(directory.path()).unwrap();
+    Subject {
+        storage: Box::new(Overlay::new(Arc::new(lower))),
+        _directory: Some(directory),
+    }
+}
+
+pub(super) fn quota() -> Subject {
+    subject(Quota::new(Arc::new(MemFs::new()), 1 << 40).unwrap())
+}
+
+#[cfg(unix)]
+pub(super) fn quota_on_disk() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = Arc::new(DiskStorage::open(directory.path()).unwrap());
+    Subject {
+        storage: Box::new(Quota::new(inner, 1 << 40).unwrap()),
         _directory: Some(directory),
     }
 }
@@ -123,6 +148,23 @@ macro_rules! claims {
             #[cfg(unix)]
             fn disk_storage() {
                 claim(&*disk().storage);
+            }
+
+            #[test]
+            #[cfg(unix)]
+            fn overlay_on_disk() {
+                claim(&*overlay().storage);
+            }
+
+            #[test]
+            fn quota_on_mem_fs() {
+                claim(&*quota().storage);
+            }
+
+            #[test]
+            #[cfg(unix)]
+            fn quota_on_disk_storage() {
+                claim(&*quota_on_disk().storage);
             }
 
             #[test]

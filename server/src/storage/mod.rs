@@ -9,10 +9,13 @@ mod digest;
 #[cfg(unix)]
 mod disk;
 mod memory;
+mod overlay;
 mod path;
+mod quota;
 mod range;
 mod seed;
 mod subtree;
+mod usage;
 mod vfs_adapter;
 mod whole;
 
@@ -27,7 +30,9 @@ pub use digest::digest;
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
 pub use memory::MemFs;
+pub use overlay::Overlay;
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
+pub use quota::Quota;
 pub use range::{open_read_range, open_write_range};
 pub use seed::{MAX_SEED_DEPTH, MAX_SEED_ENTRIES, Seeded, SkipReason, Skipped, seed};
 pub use subtree::{MAX_SUBTREE, remove_subtree, subtree_size};

@@ -7,6 +7,7 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 /// `None` is a directory. The root is not in it.
 #[derive(Debug, Clone, Default)]
@@ -219,8 +220,11 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 }
 
 fn compare(subject: &Subject, operations: &[Operation]) -> Model {
-    let storage = &*subject.storage;
-    let mut model = Model::default();
+    compare_from(Model::default(), &*subject.storage, operations)
+}
+
+/// As [`compare`], where the storage is what the model is already.
+fn compare_from(mut model: Model, storage: &dyn Storage, operations: &[Operation]) -> Model {
     for (seed, operation) in operations.iter().enumerate() {
         let expected = model.apply(operation, seed as u8);
         let outcome = apply(storage, operation, seed as u8).map_err(|error| error.kind());
@@ -260,6 +264,41 @@ proptest! {
 
 proptest! {
     #![proptest_config(cases(48))]
+
+    #[test]
+    fn an_overlay_is_what_the_model_is_and_its_lower_storage_stays(
+        below in operations(),
+        above in operations(),
+    ) {
+        let lower = MemFs::new();
+        let model = compare(&claims::subject(lower.clone()), &below);
+        let overlay = Overlay::new(Arc::new(lower.clone()));
+        compare_from(model.clone(), &overlay, &above);
+        compare_from(model, &lower, &[]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn an_overlay_on_disk_is_what_the_model_is_and_the_disk_stays(
+        below in operations(),
+        above in operations(),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let lower = DiskStorage::open(directory.path()).unwrap();
+        let model = compare(&claims::subject(lower.clone()), &below);
+        let read_only = DiskStorage::open_read_only(directory.path()).unwrap();
+        compare_from(model.clone(), &Overlay::new(Arc::new(read_only)), &above);
+        compare_from(model, &lower, &[]);
+    }
+
+    #[test]
+    fn a_quota_counts_what_the_model_holds(operations in operations()) {
+        let quota = Quota::new(Arc::new(MemFs::new()), 1 << 40).unwrap();
+        let model = compare(&claims::subject(quota.clone()), &operations);
+        let held: usize = model.0.values().flatten().map(Vec::len).sum();
+        prop_assert_eq!(quota.used(), held as u64);
+        prop_assert_eq!(quota.available(&path("/")).unwrap(), MemFs::DEFAULT_QUOTA - held as u64);
+    }
 
     #[test]
     #[cfg(unix)]

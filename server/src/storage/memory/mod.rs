@@ -11,9 +11,10 @@
 mod content;
 mod handles;
 mod tree;
-mod usage;
+
 mod vfs;
 
+use super::usage::Usage;
 use super::{
     Abilities, Entry, MAX_PATH, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
     WriteHandle,
@@ -25,7 +26,6 @@ use std::io::{self, ErrorKind};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tree::{Entries, Id, Node, Tree};
-use usage::Usage;
 
 /// How many entries of a listing are read under one lock: a directory of this size is seen at one moment.
 const LIST_BATCH: usize = 1024;

@@ -1,4 +1,4 @@
-//! How much a [`MemFs`](super::MemFs) may hold, and how much it does.
+//! How much a storage may hold, and how much it does.
 
 use std::io::{self, ErrorKind};
 
@@ -81,6 +81,21 @@ impl Usage {
         }
         self.used = used;
         Ok(())
+    }
+
+    /// Whether a file of `old` octets may come to have `new`.
+    pub(super) fn check(&self, old: u64, new: u64) -> io::Result<()> {
+        self.clone().change(old, new)
+    }
+
+    /// Files that held `old` octets hold `new`, whether they may or not: it has happened.
+    pub(super) fn settle(&mut self, old: u64, new: u64) {
+        // The difference alone: both may count a file twice.
+        self.used = if new > old {
+            self.used.saturating_add(new - old)
+        } else {
+            self.used.saturating_sub(old - new)
+        };
     }
 
     /// A file of `len` octets is gone.

@@ -1,0 +1,219 @@
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use super::super::{make_directories, read_file};
+use super::*;
+
+use std::time::{Duration, UNIX_EPOCH};
+
+fn path(pathname: &str) -> VirtualPath {
+    VirtualPath::root().join(pathname.as_bytes()).unwrap()
+}
+
+fn put(storage: &dyn Storage, pathname: &str, content: &str) {
+    write_file(storage, &path(pathname), content.to_owned().into()).unwrap();
+}
+
+fn content(storage: &dyn Storage, pathname: &str) -> String {
+    String::from_utf8(read_file(storage, &path(pathname), 1 << 20).unwrap()).unwrap()
+}
+
+fn listed(storage: &dyn Storage, pathname: &str) -> Vec<String> {
+    let entries = storage.list(&path(pathname)).unwrap();
+    entries
+        .map(|entry| String::from_utf8(entry.unwrap().name).unwrap())
+        .collect()
+}
+
+/// A storage below, and what is above it.
+fn layers() -> (MemFs, Overlay) {
+    let lower = MemFs::new();
+    make_directories(&lower, &path("d/e")).unwrap();
+    put(&lower, "a", "below");
+    put(&lower, "d/file", "deep below");
+    put(&lower, "d/e/file", "deeper below");
+    lower.symlink(b"/d", &path("link")).unwrap();
+    let modified = Some(UNIX_EPOCH + Duration::new(1_000_000_000, 5));
+    for name in ["a", "d", "d/file"] {
+        lower
+            .set_times(
+                &path(name),
+                Times {
+                    modified,
+                    created: None,
+                },
+            )
+            .unwrap();
+    }
+    lower.set_mode(&path("a"), 0o600).unwrap();
+    let overlay = Overlay::new(Arc::new(lower.clone()));
+    (lower, overlay)
+}
+
+fn upload(overlay: &Overlay, pathname: &str, how: OpenWrite, octets: &str) -> Box<dyn WriteHandle> {
+    let mut file = overlay.open_write(&path(pathname), how).unwrap();
+    file.write_chunk(octets.to_owned().into()).unwrap();
+    file
+}
+
+#[test]
+fn what_is_below_is_shown_as_it_is() {
+    let (lower, overlay) = layers();
+    for name in ["a", "d", "d/file", "d/e/file"] {
+        let (shown, there) = (
+            overlay.stat(&path(name), true).unwrap(),
+            lower.stat(&path(name), true).unwrap(),
+        );
+        assert_eq!(
+            (
+                shown.kind,
+                shown.len,
+                shown.mode,
+                shown.modified,
+                shown.created
+            ),
+            (
+                there.kind,
+                there.len,
+                there.mode,
+                there.modified,
+                there.created
+            ),
+            "{name}"
+        );
+    }
+    assert_eq!(listed(&overlay, "/"), ["a", "d", "link"]);
+    let sizes: Vec<u64> = overlay
+        .list(&path("d"))
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata.len)
+        .collect();
+    assert_eq!(sizes, [0, 10]);
+}
+
+#[test]
+fn links_lead_into_directories_nobody_has_read_yet() {
+    let (_, overlay) = layers();
+    assert_eq!(content(&overlay, "link/e/file"), "deeper below");
+    let (_, overlay) = layers();
+    assert_eq!(listed(&overlay, "link"), ["e", "file"]);
+}
+
+#[test]
+fn nothing_that_is_done_above_is_done_below() {
+    let (lower, overlay) = layers();
+    let untouched = lower.snapshot();
+    upload(&overlay, "a", OpenWrite::Append, " and above")
+        .commit()
+        .unwrap();
+    upload(&overlay, "d/file", OpenWrite::At(4), " above")
+        .commit()
+        .unwrap();
+    upload(&overlay, "d/e/file", OpenWrite::Truncate, "new")
+        .commit()
+        .unwrap();
+    overlay
+        .set_times(
+            &path("d"),
+            Times {
+                modified: Some(UNIX_EPOCH),
+                created: None,
+            },
+        )
+        .unwrap();
+    overlay.set_mode(&path("d"), 0o700).unwrap();
+    assert_eq!(content(&overlay, "a"), "below and above");
+    assert_eq!(content(&overlay, "d/file"), "deep above");
+    assert_eq!(content(&overlay, "d/e/file"), "new");
+    overlay.rename(&path("d"), &path("x")).unwrap();
+    overlay.remove_file(&path("a")).unwrap();
+    overlay.remove_file(&path("x/e/file")).unwrap();
+    overlay.remove_directory(&path("x/e")).unwrap();
+    assert_eq!(listed(&overlay, "/"), ["link", "x"]);
+    for name in ["a", "d/file", "d/e/file"] {
+        assert_eq!(content(&lower, name), content(&untouched, name));
+        let shown = |fs: &MemFs| fs.stat(&path(name), true).unwrap().modified;
+        assert_eq!(shown(&lower), shown(&untouched));
+    }
+    assert_eq!(listed(&lower, "/"), ["a", "d", "link"]);
+}
+
+#[test]
+fn a_directory_made_where_one_was_removed_is_empty() {
+    let (_, overlay) = layers();
+    let error = overlay.remove_directory(&path("d/e")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    overlay.remove_file(&path("d/e/file")).unwrap();
+    overlay.remove_directory(&path("d/e")).unwrap();
+    overlay.make_directory(&path("d/e")).unwrap();
+    assert_eq!(listed(&overlay, "d/e"), Vec::<String>::new());
+}
+
+#[test]
+fn a_directory_nobody_has_read_is_renamed_with_what_is_in_it() {
+    let (_, overlay) = layers();
+    let error = overlay.rename(&path("d/e"), &path("link")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+    overlay.rename(&path("d"), &path("x")).unwrap();
+    overlay.rename(&path("x/e"), &path("e")).unwrap();
+    assert_eq!(content(&overlay, "e/file"), "deeper below");
+    assert_eq!(content(&overlay, "x/file"), "deep below");
+    overlay.make_directory(&path("d")).unwrap();
+    assert_eq!(listed(&overlay, "link"), Vec::<String>::new());
+    let error = overlay.rename(&path("x"), &path("e")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+}
+
+#[test]
+fn a_file_below_that_is_replaced_by_a_rename_is_gone() {
+    let (_, overlay) = layers();
+    overlay.rename(&path("d/file"), &path("a")).unwrap();
+    assert_eq!(content(&overlay, "a"), "deep below");
+    put(&overlay, "new", "above");
+    overlay.rename(&path("new"), &path("a")).unwrap();
+    assert_eq!(content(&overlay, "a"), "above");
+    assert_eq!(overlay.stat(&path("a"), true).unwrap().len, 5);
+}
+
+#[test]
+fn an_upload_given_up_leaves_the_file_below() {
+    let (_, overlay) = layers();
+    let before = overlay.stat(&path("a"), true).unwrap();
+    for how in [
+        OpenWrite::Truncate,
+        OpenWrite::Append,
+        OpenWrite::At(0),
+        OpenWrite::At(5),
+    ] {
+        drop(upload(&overlay, "a", how, "new"));
+        assert_eq!(content(&overlay, "a"), "below", "{how:?}");
+    }
+    assert_eq!(overlay.stat(&path("a"), true).unwrap(), before);
+    let beyond = overlay.open_write(&path("a"), OpenWrite::At(6)).map(drop);
+    assert_eq!(beyond.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_memory_without_room_leaves_the_file_below() {
+    let (lower, _) = layers();
+    let overlay = Overlay::with_memory(Arc::new(lower), MemFs::new().with_quota(7));
+    let error = upload(&overlay, "a", OpenWrite::Append, "123")
+        .commit()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert_eq!(content(&overlay, "a"), "below");
+    upload(&overlay, "a", OpenWrite::Append, "12")
+        .commit()
+        .unwrap();
+    assert_eq!(content(&overlay, "a"), "below12");
+}
+
+#[test]
+fn a_directory_too_large_for_the_memory_is_not_shown_in_part() {
+    let (lower, _) = layers();
+    let overlay = Overlay::with_memory(Arc::new(lower), MemFs::new().with_max_entries(3));
+    for _ in 0..2 {
+        let error = overlay.list(&path("/")).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+    }
+    assert!(overlay.stat(&path("a"), true).is_err());
+}
