@@ -495,6 +495,7 @@ impl Connection {
     ) -> Result<(TransferEnd, Option<Completion>), End> {
         // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
         let mut commands_first = false;
+        let mut came_along = true;
         loop {
             let limits = &self.seat.shared.limits;
             while self.queue.len() < limits.queued_commands
@@ -505,7 +506,8 @@ impl Connection {
                 };
                 note_event(&self.presence, &event);
                 self.session.transfer_progress(progress.moved());
-                match self.session.during_transfer(&event) {
+                let behind = came_along || !self.queue.is_empty();
+                match self.session.during_transfer(&event, behind) {
                     Meanwhile::Reply(completion) => {
                         completion.0.encode(&mut self.replies);
                         self.presence.note_reply(&completion.0);
@@ -520,6 +522,7 @@ impl Connection {
                     }
                 }
             }
+            came_along = false;
             let listens = self.queue.len() < limits.queued_commands
                 && self.replies.len() < limits.queued_replies;
             commands_first = !commands_first;

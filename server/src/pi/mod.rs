@@ -36,7 +36,7 @@ use transfer::Running;
 ///
 /// ```text
 /// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session, outcome) -> Step …
-/// while a Work::Transfer is out: during_transfer(&event) -> Meanwhile; queued events: receive() afterwards
+/// while a Work::Transfer is out: during_transfer(&event, behind) -> Meanwhile; queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -137,9 +137,10 @@ impl Session {
 
     /// Decides about an event that comes while a [`Work::Transfer`] is out.
     ///
-    /// Only ABOR and STAT without argument are let through (RFC 959 §4.1.3). All else waits, NOOP and QUIT too: replies
-    /// keep the order of their commands (RFC 959 §4.2), so a pipelined `RETR`, `NOOP` is 150, 226, 200.
-    pub fn during_transfer(&mut self, event: &ControlEvent) -> Meanwhile {
+    /// ABOR and STAT without argument are let through (RFC 959 §4.1.3), and the NOOP with which clients keep a control
+    /// connection alive. All else waits, QUIT too: replies keep the order of their commands (RFC 959 §4.2). So a NOOP waits
+    /// `behind` other commands, or behind the transfer it came along with: a pipelined `RETR`, `NOOP` is 150, 226, 200.
+    pub fn during_transfer(&mut self, event: &ControlEvent, behind: bool) -> Meanwhile {
         let ControlEvent::Line(line) = event else {
             return Meanwhile::Queue;
         };
@@ -154,6 +155,7 @@ impl Session {
                 Meanwhile::Abort(self.spoken(done(226, "The transfer was ended.")))
             }
             Ok(Command::Stat(None)) => Meanwhile::Reply(self.spoken(self.status())),
+            Ok(Command::Noop) if !behind => Meanwhile::Reply(self.spoken(nothing_done())),
             _ => Meanwhile::Queue,
         }
     }
@@ -274,7 +276,7 @@ impl Session {
             Command::Help(topic) => self.help(topic),
             Command::Site(argument) => self.site(argument),
             Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
-            Command::Noop => Ok(Step::Reply(done(200, "Nothing was done."))),
+            Command::Noop => Ok(Step::Reply(nothing_done())),
             Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),
             Command::Csid => Ok(Step::Reply(done(200, IDENTITY))),
             Command::Allo => Ok(Step::Reply(done(202, "No storage needs to be reserved."))),
@@ -308,6 +310,11 @@ impl Session {
         self.pending = Pending::Nothing;
         self.parameters = Parameters::default();
     }
+}
+
+/// NOOP.
+fn nothing_done() -> Completion {
+    done(200, "Nothing was done.")
 }
 
 /// 220 with a text of any number of lines.

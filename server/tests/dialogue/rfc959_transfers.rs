@@ -163,16 +163,21 @@ fn stat_is_answered_during_a_transfer() {
 #[test]
 fn everything_else_waits_for_the_end_in_order() {
     logged_in(
-        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / N: / M: PWD / N: / M: STAT d / N: / M: XYZZ / N:
-         E: complete / S: 226 / S: 200 / S: 257 / S: 212 / S: 500",
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: PWD / N: / M: NOOP / N: / M: STAT d / N: / M: XYZZ / N:
+         E: complete / S: 226 / S: 257 / S: 200 / S: 212 / S: 500",
     );
 }
 
 #[test]
 fn what_waited_comes_after_the_replies_to_abor() {
     logged_in(
-        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / N: / M: ABOR / S: 426 / S: 226 / S: 200",
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: PWD / N: / M: ABOR / S: 426 / S: 226 / S: 257",
     );
+}
+
+#[test]
+fn a_noop_that_keeps_the_control_connection_alive_is_answered_during_a_transfer() {
+    logged_in("C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / S: 200 / E: complete / S: 226");
 }
 
 #[test]

@@ -236,6 +236,28 @@ async fn abor_is_answered_while_the_client_does_not_read() {
 }
 
 #[tokio::test]
+async fn a_noop_is_answered_during_a_transfer_unless_it_came_along_with_it() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    client.expect("NOOP", "200").await;
+    let mut data = client.establish(data).await;
+    data.write(b"content").await;
+    data.end().await;
+    assert!(client.reply().await.starts_with("226"));
+
+    let data = client.passive().await;
+    client.send("RETR file\r\nNOOP").await;
+    assert!(client.reply().await.starts_with("150"));
+    assert_eq!(client.establish(data).await.read_to_end().await, b"content");
+    for expected in ["226", "200"] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(expected), "{reply} instead of {expected}");
+    }
+}
+
+#[tokio::test]
 async fn commands_sent_during_a_transfer_are_done_after_it_in_order() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;

@@ -110,7 +110,7 @@ pub static VERBS: &[VerbRow] = &[
     with(Verb::Mmd5, "MMD5", "<SP> <pathname> *(, <pathname>)", "Tells the MD5 digests of files; names may be quoted.").feature("MMD5"),
     with(Verb::Mode, "MODE", "<SP> (S | B | C | Z)", "Sets the transmission mode: Stream, Block, Compressed or Deflate.").feature("MODE Z").keeps_restart(),
     may(Verb::Nlst, "NLST", "[<SP> <pathname>]", "Lists names over the data connection."),
-    bare(Verb::Noop, "NOOP", "Does nothing.").always().keeps_restart(),
+    bare(Verb::Noop, "NOOP", "Does nothing.").always().keeps_restart().passes(),
     with(Verb::Opts, "OPTS", "<SP> <command> [<SP> <options>]", "Sets options: UTF8, MLST, HASH, MODE Z.").always().keeps_restart(),
     with(Verb::Pass, "PASS", "<SP> <password>", "Gives the password, right after USER.").always(),
     bare(Verb::Pasv, "PASV", "Lets the server listen for the data connection.").keeps_restart(),
