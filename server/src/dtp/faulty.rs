@@ -12,8 +12,8 @@ use tokio::time::Sleep;
 use super::stream::DataStream;
 use crate::fault::Action;
 
-/// Octets between rests of a slow connection.
-const SLOW_PIECE: usize = 64;
+/// Rests of a slow connection in a second: few enough for a timer that counts milliseconds.
+const RESTS: u64 = 20;
 /// What is added behind the end.
 const EXTRA: [u8; 4096] = [b'X'; 4096];
 
@@ -120,8 +120,9 @@ impl FaultyStream {
             self.rest = None;
         }
         let mut allowed = octets;
-        if self.moves.rate.is_some() {
-            allowed = allowed.min(SLOW_PIECE);
+        if let Some(rate) = self.moves.rate {
+            let piece = (rate / RESTS).max(1);
+            allowed = allowed.min(usize::try_from(piece).unwrap_or(allowed));
         }
         let Some((at, stop)) = self.moves.stop else {
             return Poll::Ready(Ok(allowed));
