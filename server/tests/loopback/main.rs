@@ -5,6 +5,7 @@ mod blocking;
 mod client;
 mod faults;
 mod hostile;
+mod laboratory;
 mod protected;
 mod representations;
 mod watched;
