@@ -89,3 +89,8 @@ fn gvfs_asks_for_help_of_site() {
         "C: SYST / S: 215 UNIX Type: L8 / C: FEAT / S: 211 / C: SITE HELP / S: 214 / C: TYPE I / S: 200 / C: OPTS UTF8 ON / S: 200 / C: PWD / S: 257",
     );
 }
+
+#[test]
+fn suppaftp_names_the_format_and_the_byte_size() {
+    logged_in("C: TYPE A N / S: 200 / C: TYPE L 8 / S: 200 / C: TYPE I / S: 200");
+}

@@ -3,6 +3,7 @@
 
 mod blocking;
 mod client;
+mod clients;
 mod faults;
 mod hostile;
 mod laboratory;
