@@ -13,7 +13,7 @@ use crate::net::{CertificateError, Running, Tls, start};
 use crate::passive_ports::PassivePorts;
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
-use crate::wire::{HostName, Reply, Verb};
+use crate::wire::{HostName, LanguageTag, Reply, Verb, is_media_type};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,12 @@ pub enum StartError {
     /// What a virtual host was to be called is no name.
     #[error("failed to name a virtual host {0:?}: it is neither a domain name nor an address")]
     HostName(String),
+    /// What files with an ending are to be is no media type.
+    #[error("failed to read {0:?} as a media type, such as text/plain")]
+    MediaType(String),
+    /// What file names are to be in is no language.
+    #[error("failed to read {0:?} as a language tag, such as en")]
+    LanguageTag(String),
 }
 
 /// What is said of a name that names nothing.
@@ -233,6 +239,32 @@ impl Builder {
         match HostName::parse(name.as_bytes()) {
             Some(name) => self.setup.hosts.push((name, host)),
             None => self.mistake = Some((StartError::HostName, name.to_owned())),
+        }
+        self
+    }
+
+    /// Says of all files whose name ends in `.ending` which media type they have, for the media-type fact; a server must
+    /// not guess it (RFC 3659 §7.5.8). May be called again. What is no media type keeps the server from starting.
+    #[must_use]
+    pub fn media_type(mut self, ending: &str, media_type: &str) -> Self {
+        if is_media_type(media_type) {
+            let told = Arc::make_mut(self.setup.told.get_or_insert_default());
+            told.media_types.push((ending.into(), media_type.into()));
+        } else {
+            self.mistake = Some((StartError::MediaType, media_type.to_owned()));
+        }
+        self
+    }
+
+    /// Says which natural language file names are in, for the lang fact; a server must not guess it (RFC 3659 §7.5.6).
+    /// What is no language tag keeps the server from starting.
+    #[must_use]
+    pub fn language_of_names(mut self, tag: &str) -> Self {
+        if LanguageTag::parse(tag.as_bytes()).is_some() {
+            let told = Arc::make_mut(self.setup.told.get_or_insert_default());
+            told.language = Some(tag.into());
+        } else {
+            self.mistake = Some((StartError::LanguageTag, tag.to_owned()));
         }
         self
     }
@@ -411,7 +443,10 @@ mod tests {
         for (room, builder) in [
             (true, Builder::default()),
             (true, Builder::default().storage(MemFs::new())),
-            (false, Builder::default().storage(VfsStorage::new(MemFs::new().into()))),
+            (
+                false,
+                Builder::default().storage(VfsStorage::new(MemFs::new().into())),
+            ),
         ] {
             let mut builder = builder.user("test", "secret");
             assert!(builder.take_authenticator().is_ok());
@@ -426,6 +461,10 @@ mod tests {
         assert!(matches!(started, Err(StartError::UnknownVerb(name)) if name == "MFMTT"));
         let started = builder.clone().host("a b", VirtualHost::new()).start();
         assert!(matches!(started.await, Err(StartError::HostName(name)) if name == "a b"));
+        let started = builder.clone().media_type("txt", "text").start();
+        assert!(matches!(started.await, Err(StartError::MediaType(_))));
+        let started = builder.clone().language_of_names("de;").start();
+        assert!(matches!(started.await, Err(StartError::LanguageTag(_))));
         assert!(builder.without("mfmt").start().await.is_ok());
     }
 }

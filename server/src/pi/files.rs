@@ -7,7 +7,7 @@ use super::{
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
-    CombArgument, Completion, MffArgument, Reply, done, write_facts, write_time_val,
+    CombArgument, Completion, Known, MffArgument, Reply, done, write_facts, write_time_val,
 };
 use std::io::{self, ErrorKind};
 
@@ -201,11 +201,17 @@ impl Session {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
         let (facts, permissions) = (self.parameters.facts, self.user()?.user.permissions);
-        look(at, move |_, at, found| {
+        look(at, move |session, at, found| {
             Ok(Step::Reply(match found {
                 Ok(metadata) => {
                     let mut line = vec![b' '];
-                    write_facts(&metadata, facts, permissions, &mut line);
+                    let known = Known {
+                        name: at.path.as_bytes(),
+                        metadata: &metadata,
+                        permissions,
+                        told: session.setup.told.as_deref(),
+                    };
+                    write_facts(known, facts, &mut line);
                     line.push(b' ');
                     line.extend_from_slice(at.path.as_bytes());
                     Completion(Reply::block(250, "Facts", [line], "End"))

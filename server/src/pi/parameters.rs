@@ -6,7 +6,7 @@ use super::{
 };
 use crate::wire::{
     Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, Options, PassiveProtocol,
-    StructureCode, TypeCode, Verb, done,
+    StructureCode, ToldFacts, TypeCode, Verb, done,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl Default for Parameters {
             level: DEFLATE_LEVEL,
             port: DataPort::None,
             only_epsv: false,
-            facts: Facts::ALL,
+            facts: Facts::DEFAULT,
             algorithm: HashAlgorithm::Sha256,
             language: Language::English,
         }
@@ -258,12 +258,13 @@ impl Session {
             // Pathnames are octets, so there is nothing to switch.
             Options::Utf8 => done(200, "Pathnames are UTF-8."),
             Options::Mlst(facts) => {
+                let facts = ToldFacts::restrict(self.setup.told.as_deref(), facts);
                 self.parameters.facts = facts;
                 let mut text = String::from("MLST OPTS");
                 let mut separator = " ";
-                for (name, _) in facts.named().into_iter().filter(|(_, sent)| *sent) {
+                for fact in facts.iter() {
                     text.push_str(separator);
-                    text.push_str(name);
+                    text.push_str(fact.name());
                     text.push(';');
                     separator = "";
                 }

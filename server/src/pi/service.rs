@@ -4,7 +4,8 @@ use super::login::Login;
 use super::security::Security;
 use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step, Structure};
 use crate::wire::{
-    Completion, Feature, Format, Language, ModeCode, Reply, VERBS, Verb, VerbRow, done,
+    Completion, Fact, Facts, Feature, Format, Language, ModeCode, Reply, ToldFacts, VERBS, Verb,
+    VerbRow, done,
 };
 
 /// Verbs on a line of HELP.
@@ -146,9 +147,14 @@ impl Session {
             Feature::Line(line) => Some(format!(" {line}")),
             Feature::Facts => {
                 let mut line = String::from(" MLST ");
-                for (name, sent) in self.parameters.facts.named() {
-                    line.push_str(name);
-                    line.push_str(if sent { "*;" } else { ";" });
+                let all = Fact::ALL.into_iter().fold(Facts::NONE, Facts::with);
+                for fact in ToldFacts::restrict(self.setup.told.as_deref(), all).iter() {
+                    line.push_str(fact.name());
+                    line.push_str(if self.parameters.facts.contains(fact) {
+                        "*;"
+                    } else {
+                        ";"
+                    });
                 }
                 Some(line)
             }

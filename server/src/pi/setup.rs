@@ -1,7 +1,7 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
 use crate::auth::Authenticator;
-use crate::wire::{HostName, VerbSet};
+use crate::wire::{HostName, ToldFacts, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub struct Setup {
     pub inflation: u32,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
+    /// Facts of files that nobody but whoever runs the server can know.
+    pub told: Option<Arc<ToldFacts>>,
 }
 
 /// A virtual host (RFC 7151): what a client finds who names it with HOST. What is not said is as without HOST.
@@ -99,6 +101,7 @@ impl Default for Setup {
             ascii_size: 1 << 30,
             allow_ccc: false,
             hosts: Vec::new(),
+            told: None,
             restart_markers: None,
             inflation: 200,
         }

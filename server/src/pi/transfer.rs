@@ -218,6 +218,7 @@ impl Session {
 
     fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
         Ok(Listing {
+            told: self.setup.told.clone(),
             at,
             pattern: None,
             prefix: Vec::new(),

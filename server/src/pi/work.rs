@@ -4,7 +4,9 @@
 use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
 use crate::storage::{Metadata, Storage, VirtualPath};
-use crate::wire::{Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply};
+use crate::wire::{
+    Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
+};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
@@ -296,6 +298,8 @@ pub struct Listing {
     pub format: ListingFormat,
     /// What the user may do, for the perm fact.
     pub permissions: Permissions,
+    /// What whoever runs the server says of files.
+    pub told: Option<Arc<ToldFacts>>,
 }
 
 impl Listing {
@@ -307,6 +311,7 @@ impl Listing {
             pattern: self.pattern.clone(),
             prefix: self.prefix.clone(),
             permissions: self.permissions,
+            told: self.told.clone(),
             now,
         }
     }

@@ -1,6 +1,6 @@
 //! The terms of RFC 959 §5.3.2 and its extensions: arguments parsed into types that cannot be wrong.
 
-use super::listing::Facts;
+use super::facts::Facts;
 use super::time::parse_time_val;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -555,10 +555,7 @@ mod tests {
 
     #[test]
     fn fact_lists_pass_over_what_is_unknown_and_refuse_what_is_no_name() {
-        let only_size = Facts {
-            size: true,
-            ..Facts::NONE
-        };
+        let only_size = Facts::NONE.with(super::super::facts::Fact::Size);
         assert_eq!(options(b"mlst SIZE;frogs;"), Some(Options::Mlst(only_size)));
         assert_eq!(options(b"MLST size"), Some(Options::Mlst(only_size)));
         assert_eq!(options(b"MLST"), Some(Options::Mlst(Facts::NONE)));

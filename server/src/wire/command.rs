@@ -8,7 +8,7 @@ use super::changes::{self, FactChanges, MffArgument};
 use super::digest_argument::{DigestArgument, SaidName, digest_argument, one_name, said_names};
 use super::hash::HashAlgorithm;
 use super::host::HostName;
-use super::language::{self, LanguageTag};
+use super::language::LanguageTag;
 use super::verbs::{Arity, Verb};
 use crate::storage::Times;
 use std::net::SocketAddr;
@@ -192,8 +192,7 @@ impl<'a> CommandLine<'a> {
             Verb::Lang => Command::Lang(match word() {
                 b"" => None,
                 tag => Some(
-                    language::language_tag(tag)
-                        .ok_or(SyntaxError("A language tag is expected."))?,
+                    LanguageTag::parse(tag).ok_or(SyntaxError("A language tag is expected."))?,
                 ),
             }),
             Verb::List => Command::List(argument::list_argument(optional)),

@@ -59,14 +59,17 @@ pub struct LanguageTag<'a> {
     primary: &'a [u8],
 }
 
-/// `1*8ALPHA *( "-" 1*8ALPHA )` (RFC 2640 §4.2).
-pub(super) fn language_tag(argument: &[u8]) -> Option<LanguageTag<'_>> {
-    let mut parts = argument.split(|octet| *octet == b'-');
-    let well_formed = parts
-        .clone()
-        .all(|part| (1..=8).contains(&part.len()) && part.iter().all(u8::is_ascii_alphabetic));
-    let primary = parts.next().filter(|_| well_formed)?;
-    Some(LanguageTag { primary })
+impl<'a> LanguageTag<'a> {
+    /// `1*8ALPHA *( "-" 1*8ALPHA )` (RFC 2640 §4.2).
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        let mut parts = text.split(|octet| *octet == b'-');
+        let well_formed = parts
+            .clone()
+            .all(|part| (1..=8).contains(&part.len()) && part.iter().all(u8::is_ascii_alphabetic));
+        let primary = parts.next().filter(|_| well_formed)?;
+        Some(Self { primary })
+    }
 }
 
 /// The German texts, put in order when somebody first asks for them.
@@ -156,7 +159,7 @@ mod tests {
         #[case] tag: &str,
         #[case] expected: Option<Language>,
     ) {
-        let tag = language_tag(tag.as_bytes());
+        let tag = LanguageTag::parse(tag.as_bytes());
         assert_eq!(tag.map(|tag| Language::named(&tag)), Some(expected));
     }
 
@@ -170,7 +173,7 @@ mod tests {
     #[case("de at")]
     #[case("de_AT")]
     fn what_is_no_tag(#[case] tag: &str) {
-        assert_eq!(language_tag(tag.as_bytes()), None);
+        assert_eq!(LanguageTag::parse(tag.as_bytes()), None);
     }
 
     #[test]

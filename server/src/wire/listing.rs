@@ -1,10 +1,12 @@
 //! What LIST, NLST, MLSD, MLST and STAT write about a file (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
 
+use super::facts::{Facts, Known, ToldFacts, write_facts};
 use super::glob;
-use super::time::{write_list_date, write_time_val};
+use super::time::write_list_date;
 use crate::auth::Permissions;
 use crate::storage::{Entry, FileKind, Metadata};
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// How a listing is written.
@@ -24,80 +26,6 @@ pub enum ListingFormat {
     Facts(Facts),
 }
 
-/// Which MLSx facts are sent (RFC 3659 §7.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// `type=`
-    pub kind: bool,
-    /// `size=`
-    pub size: bool,
-    /// `modify=`
-    pub modify: bool,
-    /// `create=`
-    pub create: bool,
-    /// `perm=`
-    pub perm: bool,
-    /// `unique=`
-    pub unique: bool,
-    /// `UNIX.mode=`
-    pub unix_mode: bool,
-}
-
-impl Facts {
-    /// All of them: what a session begins with.
-    pub const ALL: Self = Self {
-        kind: true,
-        size: true,
-        modify: true,
-        create: true,
-        perm: true,
-        unique: true,
-        unix_mode: true,
-    };
-    /// None of them.
-    pub const NONE: Self = Self {
-        kind: false,
-        size: false,
-        modify: false,
-        create: false,
-        perm: false,
-        unique: false,
-        unix_mode: false,
-    };
-
-    /// The names, in the order in which facts are written, and whether each is sent.
-    #[must_use]
-    pub fn named(&self) -> [(&'static str, bool); 7] {
-        [
-            ("type", self.kind),
-            ("size", self.size),
-            ("modify", self.modify),
-            ("create", self.create),
-            ("perm", self.perm),
-            ("unique", self.unique),
-            ("UNIX.mode", self.unix_mode),
-        ]
-    }
-
-    /// Selects the fact of that name, in any case; unknown ones are passed over (RFC 3659 §7.9).
-    pub fn select(&mut self, name: &[u8]) {
-        let facts: [(&[u8], &mut bool); 7] = [
-            (b"type", &mut self.kind),
-            (b"size", &mut self.size),
-            (b"modify", &mut self.modify),
-            (b"create", &mut self.create),
-            (b"perm", &mut self.perm),
-            (b"unique", &mut self.unique),
-            (b"UNIX.mode", &mut self.unix_mode),
-        ];
-        for (known, selected) in facts {
-            if known.eq_ignore_ascii_case(name) {
-                *selected = true;
-            }
-        }
-    }
-}
-
 /// Writes the lines of one listing.
 #[derive(Debug, Clone)]
 pub struct Lister {
@@ -109,6 +37,8 @@ pub struct Lister {
     pub prefix: Vec<u8>,
     /// What the user may do, for the perm fact.
     pub permissions: Permissions,
+    /// What whoever runs the server says of files.
+    pub told: Option<Arc<ToldFacts>>,
     /// The time, for how LIST dates are written.
     pub now: SystemTime,
 }
@@ -142,7 +72,13 @@ impl Lister {
                 to.extend_from_slice(&entry.name);
             }
             ListingFormat::Facts(facts) => {
-                write_facts(&entry.metadata, facts, self.permissions, to);
+                let known = Known {
+                    name: &entry.name,
+                    metadata: &entry.metadata,
+                    permissions: self.permissions,
+                    told: self.told.as_deref(),
+                };
+                write_facts(known, facts, to);
                 to.push(b' ');
                 to.extend_from_slice(&entry.name);
             }
@@ -187,76 +123,11 @@ pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
     }
 }
 
-/// Appends the facts, each with its semicolon (RFC 3659 §7.2). Facts nothing is known of are left out.
-pub fn write_facts(metadata: &Metadata, facts: Facts, permissions: Permissions, to: &mut Vec<u8>) {
-    if facts.kind {
-        to.extend_from_slice(match metadata.kind {
-            FileKind::File => b"type=file;",
-            FileKind::Directory => b"type=dir;",
-            FileKind::Symlink => b"type=OS.unix=symlink;",
-        });
-    }
-    if facts.size && metadata.kind == FileKind::File {
-        let _ = write!(to, "size={};", metadata.len);
-    }
-    if let Some(modified) = metadata.modified.filter(|_| facts.modify) {
-        to.extend_from_slice(b"modify=");
-        write_time_val(modified, to);
-        to.push(b';');
-    }
-    if let Some(created) = metadata.created.filter(|_| facts.create) {
-        // RFC 3659 §7.5.4: never later than modify, which MFMT may have set back.
-        let created = metadata.modified.map_or(created, |at| at.min(created));
-        to.extend_from_slice(b"create=");
-        write_time_val(created, to);
-        to.push(b';');
-    }
-    if facts.perm {
-        to.extend_from_slice(b"perm=");
-        write_perm(metadata.kind, permissions, to);
-        to.push(b';');
-    }
-    if let Some(unique) = metadata.unique.filter(|_| facts.unique) {
-        let _ = write!(to, "unique={unique:x};");
-    }
-    if let Some(mode) = metadata.mode.filter(|_| facts.unix_mode) {
-        let _ = write!(to, "UNIX.mode={:04o};", mode & 0o7777);
-    }
-}
-
-/// The letters of the perm fact (RFC 3659 §7.5.5).
-fn write_perm(kind: FileKind, may: Permissions, to: &mut Vec<u8>) {
-    let letters = match kind {
-        FileKind::Directory => [
-            (b'c', may.write),
-            (b'd', may.remove),
-            (b'e', true),
-            (b'f', may.remove),
-            (b'l', may.list),
-            (b'm', may.make_directory),
-            (b'p', may.remove),
-        ],
-        FileKind::File | FileKind::Symlink => [
-            (b'a', may.write),
-            (b'd', may.remove),
-            (b'f', may.remove),
-            (b'r', may.read),
-            (b'w', may.write),
-            (b' ', false),
-            (b' ', false),
-        ],
-    };
-    to.extend(
-        letters
-            .iter()
-            .filter_map(|(letter, granted)| granted.then_some(*letter)),
-    );
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+    use super::super::facts::Fact;
     use super::super::time::parse_time_val;
     use super::*;
 
@@ -281,6 +152,7 @@ mod tests {
             pattern: None,
             prefix: Vec::new(),
             permissions: Permissions::READ_ONLY,
+            told: None,
             now: parse_time_val(b"20231201000000").unwrap(),
         }
     }
@@ -313,7 +185,7 @@ mod tests {
 
     #[test]
     fn facts_say_what_is_known_and_allowed() {
-        let facts = lister(ListingFormat::Facts(Facts::ALL));
+        let facts = lister(ListingFormat::Facts(Facts::DEFAULT));
         assert_eq!(
             written(&facts, &entry("f", FileKind::File)),
             "type=file;size=123;modify=20231123040000;create=20231123040000;perm=r;unique=2a; f\r\n"
@@ -322,6 +194,53 @@ mod tests {
             written(&facts, &entry("d", FileKind::Directory)),
             "type=dir;modify=20231123040000;create=20231123040000;perm=el;unique=2a; d\r\n"
         );
+    }
+
+    #[test]
+    fn what_was_told_is_said_and_nothing_is_guessed() {
+        let all = Fact::ALL.into_iter().fold(Facts::NONE, Facts::with);
+        let wanted = all
+            .without(Fact::Modify)
+            .without(Fact::Create)
+            .without(Fact::Perm);
+        let told = ToldFacts {
+            language: Some("de".into()),
+            media_types: vec![("txt".into(), "text/plain".into())],
+        };
+        let telling = Lister {
+            told: Some(Arc::new(told)),
+            ..lister(ListingFormat::Facts(wanted))
+        };
+        let owned = "UNIX.owner=ftp;UNIX.group=ftp;charset=UTF-8;lang=de;";
+        assert_eq!(
+            written(&telling, &entry("a.TXT", FileKind::File)),
+            format!("type=file;size=123;unique=2a;{owned}media-type=text/plain; a.TXT\r\n")
+        );
+        for (name, kind, begin) in [
+            (".txt", FileKind::File, "type=file;size=123;"),
+            ("txt", FileKind::File, "type=file;size=123;"),
+            ("d.txt", FileKind::Directory, "type=dir;"),
+        ] {
+            assert_eq!(
+                written(&telling, &entry(name, kind)),
+                format!("{begin}unique=2a;{owned} {name}\r\n")
+            );
+        }
+        let silent = lister(ListingFormat::Facts(wanted));
+        assert_eq!(
+            written(&silent, &entry("a.txt", FileKind::File)),
+            "type=file;size=123;unique=2a;UNIX.owner=ftp;UNIX.group=ftp;charset=UTF-8; a.txt\r\n"
+        );
+    }
+
+    #[test]
+    fn a_name_in_no_known_charset_has_no_charset_fact() {
+        let charset = lister(ListingFormat::Facts(Facts::NONE.with(Fact::Charset)));
+        let mut line = Vec::new();
+        let mut latin = entry("", FileKind::File);
+        latin.name = b"caf\xe9".to_vec();
+        charset.write(&latin, &mut line);
+        assert_eq!(line, b" caf\xe9\r\n");
     }
 
     #[test]
@@ -334,7 +253,7 @@ mod tests {
     fn dot_names_are_shown_on_demand_and_in_mlsd() {
         assert!(!lister(ListingFormat::Long { all: false }).shows(b".x"));
         assert!(lister(ListingFormat::Long { all: true }).shows(b".x"));
-        assert!(lister(ListingFormat::Facts(Facts::ALL)).shows(b".x"));
+        assert!(lister(ListingFormat::Facts(Facts::DEFAULT)).shows(b".x"));
         let dotted = Lister {
             pattern: Some(b".*".to_vec()),
             ..lister(ListingFormat::Names { all: false })
@@ -345,6 +264,6 @@ mod tests {
 
     #[test]
     fn a_name_with_a_line_end_is_left_out() {
-        assert!(!lister(ListingFormat::Facts(Facts::ALL)).shows(b"a\r\nb"));
+        assert!(!lister(ListingFormat::Facts(Facts::DEFAULT)).shows(b"a\r\nb"));
     }
 }

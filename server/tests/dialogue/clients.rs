@@ -69,7 +69,7 @@ fn axel_tries_rest_1_and_rest_0() {
 fn basic_ftp_sends_options_before_the_login() {
     super::dialogue(&format!(
         "C: OPTS UTF8 ON / S: 200 / {} / C: FEAT / S: 211 / C: TYPE I / S: 200 / C: STRU F / S: 200 / C: OPTS UTF8 ON / S: 200
-         C: OPTS MLST type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname; / S: 200 MLST OPTS type;size;modify;unique;UNIX.mode;\\r\\n
+         C: OPTS MLST type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname; / S: 200 MLST OPTS type;size;modify;unique;UNIX.mode;UNIX.owner;UNIX.group;\\r\\n
          C: EPSV / S: 229 / C: MLSD d / S: 150 / S: 226",
         super::LOGIN
     ));

@@ -40,7 +40,7 @@ fn features_are_listed_as_their_documents_want_them() {
             " MFCT",
             " MFF Modify;Create;UNIX.mode;",
             " MFMT",
-            " MLST type*;size*;modify*;create*;perm*;unique*;UNIX.mode*;",
+            " MLST type*;size*;modify*;create*;perm*;unique*;UNIX.mode*;UNIX.owner;UNIX.group;charset;",
             " MMD5",
             " MODE Z",
             " PBSZ",
@@ -99,7 +99,7 @@ fn utf8_is_always_on() {
 #[test]
 fn the_marks_follow_the_options() {
     logged_in(
-        "C: OPTS MLST type; / S: 200 MLST OPTS type;\\r\\n / C: FEAT / S: 211 ~  MLST type*;size;modify;create;perm;unique;UNIX.mode;\\r\\n
+        "C: OPTS MLST type; / S: 200 MLST OPTS type;\\r\\n / C: FEAT / S: 211 ~  MLST type*;size;modify;create;perm;unique;UNIX.mode;UNIX.owner;UNIX.group;charset;\\r\\n
          C: OPTS HASH sha-512 / S: 200 SHA-512 / C: FEAT / S: 211 ~  HASH SHA-256;SHA-512*;SHA-1;MD5;CRC32;\\r\\n",
     );
 }

@@ -1,6 +1,10 @@
 //! RFC 3659: SIZE, MDTM, REST, MLST and MLSD.
 
 use super::logged_in;
+use super::world::World;
+use ftpspec_server::pi::Setup;
+use ftpspec_server::wire::ToldFacts;
+use std::sync::Arc;
 
 #[test]
 fn size_is_what_retr_would_send() {
@@ -165,4 +169,34 @@ fn perm_tells_what_the_user_may() {
         "{} / C: OPTS MLST perm; / S: 200 / C: MLST a / S: 250 ~  perm=r; / C: MLST d / S: 250 ~  perm=el;",
         super::READER
     ));
+}
+
+#[test]
+fn owner_group_and_charset_come_on_demand() {
+    logged_in(
+        "C: OPTS MLST unix.owner;UNIX.GROUP;Charset; / S: 200 MLST OPTS UNIX.owner;UNIX.group;charset;\\r\\n
+         C: MLST a / S: 250 ~  UNIX.owner=ftp;UNIX.group=ftp;charset=UTF-8; /a",
+    );
+}
+
+#[test]
+fn media_types_and_languages_are_told_and_never_guessed() {
+    logged_in(
+        "C: OPTS MLST media-type;lang; / S: 200 MLST OPTS\\r\\n / C: MLST d/g.txt / S: 250 ~   /d/g.txt",
+    );
+    let told = ToldFacts {
+        language: Some("en".into()),
+        media_types: vec![("txt".into(), "text/plain".into())],
+    };
+    let setup = Setup {
+        told: Some(Arc::new(told)),
+        ..super::setup()
+    };
+    let mut world = World::new(setup, super::link());
+    world.play(super::LOGIN);
+    world.play(
+        "C: FEAT / S: 211 ~ charset;lang;media-type;\\r\\n / C: OPTS MLST media-type;lang; / S: 200 MLST OPTS lang;media-type;
+         C: MLST d/g.txt / S: 250 ~  lang=en;media-type=text/plain; /d/g.txt / C: MLST d/f / S: 250 ~  lang=en; /d/f
+         C: PASV / S: 227 / C: MLSD d / S: 150 / S: 226 / D: lang=en; .hidden\\r\\nlang=en; e\\r\\nlang=en; f\\r\\nlang=en;media-type=text/plain; g.txt\\r\\n",
+    );
 }
