@@ -254,6 +254,19 @@ impl Session {
         Ok(())
     }
 
+    /// MLSD is as if in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2). But MODE Z applies to everything
+    /// (draft-preston-ftpext-deflate §3.1), and lftp breaks off if this listing is not deflated.
+    fn facts_coding(&self) -> Coding {
+        let mode = match self.coding().mode {
+            deflate @ Mode::Deflate { .. } => deflate,
+            Mode::Stream | Mode::Block | Mode::Compressed => Mode::Stream,
+        };
+        Coding {
+            mode,
+            ..Coding::plain(Representation::Image)
+        }
+    }
+
     /// A listing has its CRLF already (RFC 1123 §4.1.2.7), also in TYPE I. It is text for EBCDIC and for records.
     fn listing_coding(&self) -> Coding {
         let coding = self.coding();
@@ -275,8 +288,7 @@ impl Session {
         let protected = self.data_protection()?;
         let coding = match verb {
             Verb::List | Verb::Nlst => self.listing_coding(),
-            // As if in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2).
-            Verb::Mlsd => Coding::plain(Representation::Image),
+            Verb::Mlsd => self.facts_coding(),
             _ => self.coding(),
         };
         let opening = match (verb, coding.representation) {
@@ -305,7 +317,6 @@ impl Session {
 }
 
 /// The reply to a restart marker that came with an upload; its text is prescribed (RFC 959 §5.4; RFC 1123 §4.1.3.4).
-#[must_use]
 pub fn restart_marker(mark: &Mark) -> Preliminary {
     let text = [
         b"MARK ",

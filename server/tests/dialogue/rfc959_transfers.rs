@@ -78,6 +78,14 @@ fn listings_are_coded_as_files_but_for_mlsd() {
     let plain = (Representation::Image, Structure::File, Mode::Stream);
     assert_eq!(coding("MLSD"), plain);
     assert_eq!(coding("RETR a"), set);
+    world.play("C: MODE Z / S: 200");
+    let deflated = Mode::Deflate { level: 6 };
+    world.play("C: PASV / S: 227 / C: MLSD / S: 150 / S: 226");
+    let (_, _, coding) = world.transfer.unwrap();
+    assert_eq!(
+        (coding.representation, coding.structure, coding.mode),
+        (Representation::Image, Structure::File, deflated)
+    );
 }
 
 #[test]
