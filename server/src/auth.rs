@@ -68,16 +68,18 @@ pub struct User {
 /// Permission by effect, not by verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
-    /// Read file content: RETR, HASH, COMB's sources.
+    /// Read file content: RETR, HASH and all digests, COMB's sources, SITE CPFR.
     pub read: bool,
     /// List directories and see facts.
     pub list: bool,
-    /// Make or change files: STOR, STOU, APPE, COMB, MFMT.
+    /// Make or change files: STOR, STOU, APPE, COMB, MFMT, SITE CHMOD, CPTO, SYMLINK and UTIME.
     pub write: bool,
-    /// Remove and rename: DELE, RMD, RNFR.
+    /// Remove and rename: DELE, RMD, RMDA, RNFR.
     pub remove: bool,
-    /// Make directories.
+    /// Make directories: MKD, SITE MKDIR and CPTO.
     pub make_directory: bool,
+    /// See who else is logged in: SITE WHO.
+    pub see_sessions: bool,
 }
 
 impl Permissions {
@@ -88,6 +90,7 @@ impl Permissions {
         write: true,
         remove: true,
         make_directory: true,
+        see_sessions: true,
     };
     /// Look, but change nothing.
     pub const READ_ONLY: Self = Self {
@@ -96,6 +99,7 @@ impl Permissions {
         write: false,
         remove: false,
         make_directory: false,
+        see_sessions: false,
     };
 }
 

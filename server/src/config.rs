@@ -13,7 +13,7 @@ use crate::net::{CertificateError, Running, Tls, start};
 use crate::passive_ports::PassivePorts;
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
-use crate::wire::{HostName, LanguageTag, Reply, Verb, is_media_type};
+use crate::wire::{HostName, LanguageTag, Reply, Service, Verb, is_media_type};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Limits {
     /// How long a control connection may be idle between transfers: not under five minutes unless for a test
     /// (RFC 1123 §4.1.3.2).
     pub idle: Duration,
+    /// How long a session may choose to be idle by SITE IDLE.
+    pub longest_idle: Duration,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long a data connection may take to come about.
@@ -57,6 +59,7 @@ impl Default for Limits {
             sessions: 20_000,
             failed_logins: 5,
             idle: Duration::from_mins(10),
+            longest_idle: Duration::from_hours(2),
             handshake: Duration::from_secs(20),
             data_connection: Duration::from_secs(30),
             data_stall: Duration::from_mins(2),
@@ -271,9 +274,23 @@ impl Builder {
 
     /// Switches a verb off: it is answered 502, and FEAT, HELP and SITE HELP do not name it. May be called again.
     ///
+    /// One service of SITE is switched off by both names (`SITE CHMOD`): it is answered 501 then.
+    ///
     /// A name that is no verb keeps the server from starting: a switch that switches nothing would go unnoticed.
     #[must_use]
     pub fn without(mut self, verb: &str) -> Self {
+        if let Some(name) = verb
+            .get(..5)
+            .filter(|site| site.eq_ignore_ascii_case("SITE "))
+        {
+            match Service::named(&verb.as_bytes()[name.len()..]) {
+                Some(service) => {
+                    self.setup.disabled_services = self.setup.disabled_services.with(service);
+                }
+                None => self.mistake = Some((StartError::UnknownVerb, verb.to_owned())),
+            }
+            return self;
+        }
         match Verb::named(verb.as_bytes()) {
             Some(verb) => self.setup.disabled = self.setup.disabled.with(verb),
             None => self.mistake = Some((StartError::UnknownVerb, verb.to_owned())),
@@ -465,6 +482,10 @@ mod tests {
         assert!(matches!(started.await, Err(StartError::MediaType(_))));
         let started = builder.clone().language_of_names("de;").start();
         assert!(matches!(started.await, Err(StartError::LanguageTag(_))));
-        assert!(builder.without("mfmt").start().await.is_ok());
+        let started = builder.clone().without("SITE CHMODE").start().await;
+        assert!(matches!(started, Err(StartError::UnknownVerb(name)) if name == "SITE CHMODE"));
+        let builder = builder.without("mfmt").without("site chmod");
+        assert!(builder.setup.disabled_services.contains(Service::Chmod));
+        assert!(builder.start().await.is_ok());
     }
 }

@@ -6,6 +6,7 @@ mod coding;
 mod faulty;
 mod flow;
 mod listing;
+mod mask;
 mod port;
 mod protection;
 mod size;

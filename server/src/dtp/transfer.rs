@@ -15,6 +15,7 @@ use super::coded_upload::CodedUpload;
 use super::faulty::DataFaults;
 use super::flow::{Encoding, PIECES, Sink, Source, on_storage};
 use super::listing::open_listing;
+use super::mask::Mask;
 use super::port::{NoStream, PassivePort, connect};
 use super::protection::DataProtection;
 use super::stream::DataStream;
@@ -98,9 +99,10 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::Store { at, how } => {
             let At { storage, path } = at.clone();
+            let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
-            (incoming(handle, at, coding), None)
+            (incoming(mask.on(handle), at, coding), None)
         }
         Content::RetrieveRange { at, range } => {
             let At { storage, path } = at;
@@ -114,18 +116,23 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::StoreRange { at, range } => {
             let At { storage, path } = at.clone();
+            let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle = on_storage(&storage, move |storage| {
                 open_write_range(storage, &path, range.start, range.end)
             })
             .await?;
-            (incoming(handle, at, coding), None)
+            (incoming(mask.on(handle), at, coding), None)
         }
         Content::StoreUnique { at } => {
             let At { storage, path } = at;
             let (handle, path) =
                 on_storage(&storage, move |storage| open_unique(storage, &path)).await?;
+            let mask = Mask::new_file(transfer.mode, &storage, &path);
             let name = path.clone();
-            (incoming(handle, At { storage, path }, coding), Some(name))
+            (
+                incoming(mask.on(handle), At { storage, path }, coding),
+                Some(name),
+            )
         }
         Content::List(listing) => {
             let storage = Arc::clone(&listing.at.storage);

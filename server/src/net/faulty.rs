@@ -297,7 +297,8 @@ impl Connection {
     /// How long the session may be idle.
     pub(super) fn idle_limit(&self) -> Duration {
         let planned = self.faults.as_ref().and_then(|watch| watch.idle);
-        planned.unwrap_or(self.shared().limits.idle)
+        let chosen = || self.session.idle_limit();
+        planned.or_else(chosen).unwrap_or(self.shared().limits.idle)
     }
 
     /// What PASV and EPSV name, if the plan lets it be the truth.

@@ -5,6 +5,7 @@ mod connection;
 mod faulty;
 mod perform;
 mod record_gate;
+mod roll;
 mod running;
 mod stream;
 mod tls;

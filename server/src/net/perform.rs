@@ -10,7 +10,9 @@ use super::connection::{Connection, End};
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::journal::What;
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
-use crate::storage::{Storage, combine, digest, remove_subtree, set_facts, subtree_size};
+use crate::storage::{
+    Storage, combine, copy, digest, make_directories, remove_subtree, set_facts, subtree_size,
+};
 
 impl Connection {
     /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.
@@ -93,6 +95,30 @@ impl Connection {
                     .in_turn(&storage, move |storage| coded_size(storage, &path, &coding))
                     .await?;
                 question.answer(&mut self.session, size)
+            }
+            Work::MakeDirectories(question) => {
+                let At { storage, path } = question.about.clone();
+                let made =
+                    on_storage(&storage, move |storage| make_directories(storage, &path)).await;
+                question.answer(&mut self.session, made)
+            }
+            Work::Symlink(question) => {
+                let (At { storage, path }, target) = question.about.clone();
+                let made =
+                    on_storage(&storage, move |storage| storage.symlink(&target, &path)).await;
+                question.answer(&mut self.session, made)
+            }
+            Work::Copy(question) => {
+                let (At { storage, path }, to) = question.about.clone();
+                let copied = self
+                    .in_turn(&storage, move |storage| copy(storage, &path, &to))
+                    .await?;
+                question.answer(&mut self.session, copied)
+            }
+            Work::Who(question) => {
+                let others = question.about.others;
+                let who = self.shared().roll.call(self.seat.number, others);
+                question.answer(&mut self.session, who)
             }
             Work::MakeDirectory(question) => {
                 let At { storage, path } = question.about.clone();

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::connection::Connection;
+use super::roll::Roll;
 use super::tls_identity::{Authority, CertificateError};
 use super::tls_server::ServerTls;
 use crate::auth::Authenticator;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Option<Journal>,
     pub(crate) hooks: HookList,
     announcing: Mutex<Announcing>,
+    /// Who is logged in.
+    pub(crate) roll: Roll,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
     sessions: AtomicUsize,
@@ -112,6 +115,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.shared.roll.leave(self.number);
     }
 }
 
@@ -276,6 +280,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
             ports: Arc::new(builder.passive_ports.clone()),
             public: builder.public_address,
         }),
+        roll: Roll::default(),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(0),
@@ -301,6 +306,8 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
     setup.inflation = builder.limits.inflation;
+    setup.idle = builder.limits.idle;
+    setup.longest_idle = builder.limits.longest_idle;
     for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
         setup.tls = policy;
         let setup = Arc::new(setup.clone());
@@ -467,6 +474,7 @@ pub(super) fn a_seat() -> Seat {
             ports: Arc::default(),
             public: None,
         }),
+        roll: Roll::default(),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
         sessions: AtomicUsize::new(1),

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
-    CombArgument, Completion, Known, MffArgument, Reply, done, write_facts, write_time_val,
+    CombArgument, Completion, FactChanges, Known, MffArgument, Reply, done, write_facts,
+    write_time_val,
 };
 use std::io::{self, ErrorKind};
 
@@ -44,12 +45,31 @@ impl Session {
     pub(super) fn make_directory(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.make_directory)?;
-        ask(Work::MakeDirectory(Question::new(at, |_, at, outcome| {
-            Step::Reply(match outcome {
-                Ok(()) => directory_reply(&at.path, " was made."),
-                Err(error) => Act::Find.refused(&error),
-            })
-        })))
+        ask(Work::MakeDirectory(Question::new(
+            at,
+            |session: &mut Self, at: At, outcome: io::Result<()>| {
+                if let Err(error) = outcome {
+                    return Step::Reply(Act::Find.refused(&error));
+                }
+                let made = directory_reply(&at.path, " was made.");
+                let Some(mode) = session.new_mode(FileKind::Directory) else {
+                    return Step::Reply(made);
+                };
+                let changes = FactChanges {
+                    mode: Some(mode),
+                    ..FactChanges::default()
+                };
+                Step::Ask(Box::new(Work::SetFacts(Question::new(
+                    (at, changes),
+                    |_, _, outcome| {
+                        Step::Reply(match outcome {
+                            Ok(()) => made,
+                            Err(error) => Act::Find.refused(&error),
+                        })
+                    },
+                ))))
+            },
+        )))
     }
 
     /// RMD.

@@ -9,6 +9,7 @@ mod parameters;
 mod security;
 mod service;
 mod setup;
+mod site;
 mod storage_replies;
 mod transfer;
 mod work;
@@ -67,6 +68,8 @@ enum Pending {
     Password(Box<[u8]>),
     /// RNFR named this.
     Rename(VirtualPath),
+    /// SITE CPFR named this.
+    Copy(VirtualPath),
     /// REST named this octet.
     Restart(u64),
     /// RANG named these octets.
@@ -274,7 +277,7 @@ impl Session {
             Command::Stat(Some(pathname)) => self.list_status(pathname),
             Command::Feat => Ok(Step::Reply(self.features())),
             Command::Help(topic) => self.help(topic),
-            Command::Site(argument) => self.site(argument),
+            Command::Site(argument) => self.site(argument, pending),
             Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
             Command::Noop => Ok(Step::Reply(nothing_done())),
             Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),

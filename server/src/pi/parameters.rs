@@ -36,6 +36,10 @@ pub(super) struct Parameters {
     pub(super) facts: Facts,
     /// The algorithm of HASH.
     pub(super) algorithm: HashAlgorithm,
+    /// Seconds the session may be idle, if it said so (SITE IDLE).
+    pub(super) idle: Option<u32>,
+    /// Permission bits that what is new does not get, if the session said so (SITE UMASK).
+    pub(super) umask: Option<u16>,
     /// The language of reply texts.
     pub(super) language: Language,
 }
@@ -52,6 +56,8 @@ impl Default for Parameters {
             only_epsv: false,
             facts: Facts::DEFAULT,
             algorithm: HashAlgorithm::Sha256,
+            idle: None,
+            umask: None,
             language: Language::English,
         }
     }

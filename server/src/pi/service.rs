@@ -29,12 +29,19 @@ impl Session {
         let Some(topic) = topic else {
             return Ok(Step::Reply(self.verbs()));
         };
+        let (topic, service) = match memchr::memchr(b' ', topic) {
+            Some(space) => (&topic[..space], Some(topic[space..].trim_ascii())),
+            None => (topic, None),
+        };
         let row = Verb::named(topic)
             .filter(|verb| self.offers(*verb))
             .ok_or_else(|| done(501, "There is no such verb here."))?
             .row();
         if row.verb == Verb::Site {
-            return Ok(Step::Reply(site_help()));
+            return self.site_help(service);
+        }
+        if service.is_some() {
+            return Err(done(501, "There is no such verb here."));
         }
         let syntax = if row.syntax.is_empty() {
             format!("Syntax: {}", row.name)
@@ -49,14 +56,6 @@ impl Session {
             [format!(" {}", row.help)],
             "End",
         ))))
-    }
-
-    /// SITE. What it does not know is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
-    pub(super) fn site(&self, argument: &[u8]) -> Decision {
-        if argument.eq_ignore_ascii_case(b"HELP") {
-            return Ok(Step::Reply(site_help()));
-        }
-        Err(done(501, "There is no such service; see SITE HELP."))
     }
 
     /// STAT without argument, also while a transfer runs.
@@ -176,13 +175,4 @@ impl Session {
             }
         }
     }
-}
-
-fn site_help() -> Completion {
-    Completion(Reply::block(
-        214,
-        "These services are known:",
-        [" HELP"],
-        "End",
-    ))
 }

@@ -1,10 +1,11 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
 use crate::auth::Authenticator;
-use crate::wire::{HostName, ToldFacts, VerbSet};
+use crate::wire::{HostName, ServiceSet, ToldFacts, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whether and how the control connection can be protected (RFC 4217).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +46,12 @@ pub struct Setup {
     pub disabled: VerbSet,
     /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
     pub failed_logins: u8,
+    /// Services of SITE that are answered as unknown ones are, and that SITE HELP does not name.
+    pub disabled_services: ServiceSet,
+    /// How long a session may be idle if it does not choose.
+    pub idle: Duration,
+    /// How long a session may choose to be idle by SITE IDLE.
+    pub longest_idle: Duration,
     /// Octets of the largest file whose size SIZE counts in TYPE A.
     pub ascii_size: u64,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
@@ -98,6 +105,9 @@ impl Default for Setup {
             tls_required: TlsRequirement::None,
             disabled: VerbSet::EMPTY,
             failed_logins: 5,
+            disabled_services: ServiceSet::EMPTY,
+            idle: Duration::from_mins(10),
+            longest_idle: Duration::from_hours(2),
             ascii_size: 1 << 30,
             allow_ccc: false,
             hosts: Vec::new(),

@@ -301,6 +301,7 @@ impl Session {
         let transfer = Transfer {
             opening,
             content,
+            mode: self.new_mode(FileKind::File),
             port: std::mem::take(&mut self.parameters.port),
             protected,
             coding,

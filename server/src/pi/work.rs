@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What a received line leads to.
 #[must_use]
@@ -152,6 +152,14 @@ pub enum Work {
     Stat(Question<At, io::Result<Metadata>>),
     /// Octets a RETR would send in MODE S where the file has to be read for it (RFC 3659 §4).
     CodedSize(Question<(At, Coding), io::Result<u64>>),
+    /// SITE MKDIR: a directory and those it is in, as far as they are missing.
+    MakeDirectories(Question<At, io::Result<()>>),
+    /// SITE SYMLINK: where to, at the place of the link.
+    Symlink(Question<(At, Vec<u8>), io::Result<()>>),
+    /// SITE CPTO: from, to.
+    Copy(Question<(At, VirtualPath), io::Result<()>>),
+    /// SITE WHO.
+    Who(Question<Attendance, Vec<Attendee>>),
     /// MKD.
     MakeDirectory(Question<At, io::Result<()>>),
     /// RMD.
@@ -185,6 +193,28 @@ pub struct Listen {
     pub on: IpAddr,
     /// Only this peer's connections count (RFC 2577 §3).
     pub from: IpAddr,
+}
+
+/// Who is to be told of by SITE WHO: this session, and perhaps others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attendance {
+    /// All that are logged in.
+    pub others: bool,
+}
+
+/// A session that is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attendee {
+    /// Its number, which the log has too.
+    pub number: u64,
+    /// Who.
+    pub user: Arc<str>,
+    /// From where.
+    pub peer: IpAddr,
+    /// How long ago they logged in.
+    pub logged_in: Duration,
+    /// Whether it is the session that asks.
+    pub own: bool,
 }
 
 /// A digest that was asked for.
@@ -225,6 +255,8 @@ pub struct Transfer {
     pub opening: Opening,
     /// What is moved.
     pub content: Content,
+    /// The permission bits of a file that is new (SITE UMASK); `None` leaves them to the storage.
+    pub mode: Option<u32>,
     /// Where the data connection comes from.
     pub port: DataPort,
     /// Whether the data connection is protected (PROT P), decided now.

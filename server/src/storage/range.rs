@@ -99,14 +99,14 @@ fn not_as_long() -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::claims::{memory, path, vfs_memory, vfs_physical};
+    use super::super::claims::{disk, memory, path, vfs_memory, vfs_physical};
     use super::super::{read_file, write_file};
     use super::*;
 
     use rstest::rstest;
 
     fn stored(start: u64, end: u64, pieces: &[&'static str]) -> io::Result<Vec<String>> {
-        [memory(), vfs_memory(), vfs_physical()]
+        [memory(), vfs_memory(), vfs_physical(), disk()]
             .into_iter()
             .map(|subject| {
                 let storage = &*subject.storage;
@@ -140,7 +140,7 @@ mod tests {
         #[case] pieces: &[&'static str],
         #[case] expected: &str,
     ) {
-        assert_eq!(stored(start, end, pieces).unwrap(), [expected; 3]);
+        assert_eq!(stored(start, end, pieces).unwrap(), [expected; 4]);
     }
 
     #[rstest]
@@ -168,7 +168,7 @@ mod tests {
         #[case] end: u64,
         #[case] expected: &str,
     ) {
-        for subject in [memory(), vfs_memory(), vfs_physical()] {
+        for subject in [memory(), vfs_memory(), vfs_physical(), disk()] {
             let storage = &*subject.storage;
             write_file(storage, &path("a"), "0123456789".into()).unwrap();
             let mut file = open_read_range(storage, &path("a"), start, end).unwrap();

@@ -115,13 +115,19 @@ pub fn remove_subtree(storage: &dyn Storage, directory: &VirtualPath) -> io::Res
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
     use super::super::claims::{
-        Subject, listed, memory, path, vfs_memory, vfs_overlay, vfs_physical,
+        Subject, disk, listed, memory, path, vfs_memory, vfs_overlay, vfs_physical,
     };
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 
-    fn subjects() -> [Subject; 4] {
-        [memory(), vfs_memory(), vfs_physical(), vfs_overlay()]
+    fn subjects() -> [Subject; 5] {
+        [
+            memory(),
+            vfs_memory(),
+            vfs_physical(),
+            vfs_overlay(),
+            disk(),
+        ]
     }
 
     fn grow(storage: &dyn Storage) {

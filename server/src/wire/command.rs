@@ -257,7 +257,10 @@ impl<'a> CommandLine<'a> {
             Verb::Rmda => Command::Rmda(pathname()?),
             Verb::Rnfr => Command::Rnfr(pathname()?),
             Verb::Rnto => Command::Rnto(pathname()?),
-            Verb::Site => Command::Site(word()),
+            Verb::Site => match word() {
+                b"" => return Err(SyntaxError("The name of a service is expected.")),
+                _ => Command::Site(self.argument.unwrap_or_default()),
+            },
             Verb::Size => Command::Size(pathname()?),
             Verb::Smnt => {
                 pathname()?;

@@ -13,6 +13,7 @@ mod host;
 mod language;
 mod listing;
 mod reply;
+mod site;
 mod time;
 mod verbs;
 
@@ -32,5 +33,6 @@ pub use host::HostName;
 pub use language::{Language, LanguageTag};
 pub use listing::{Lister, ListingFormat, write_long};
 pub use reply::{Completion, Preliminary, Reply, ReplyCode, ReplyLine, done};
+pub use site::{SERVICES, Service, ServiceRow, ServiceSet, SiteCommand, SiteLine};
 pub use time::{parse_time_val, write_time_val};
 pub use verbs::{Arity, Feature, InTransfer, LoginRule, VERBS, Verb, VerbRow, VerbSet};

@@ -17,6 +17,7 @@ mod rfc4217;
 mod rfc7151;
 mod rfc959;
 mod rfc959_transfers;
+mod site;
 mod switched_off;
 mod world;
 

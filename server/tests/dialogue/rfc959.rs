@@ -285,7 +285,7 @@ fn stat_of_a_pathname_lists_over_the_control_connection() {
 fn help_lists_verbs_and_explains_one() {
     logged_in(
         "C: HELP / S: 214- ~ RETR / C: HELP retr / S: 214-Syntax: RETR <SP> <pathname> / C: HELP NOSUCH / S: 501
-         C: HELP SITE / S: 214- / C: SITE HELP / S: 214- / C: SITE / S: 501 / C: SITE CHMOD 600 a / S: 501
+         C: HELP SITE / S: 214- / C: SITE HELP / S: 214- / C: SITE / S: 501 / C: SITE EXEC id / S: 501
          C: HELP NOOP / S: 214-Syntax: NOOP / C: HELP LIST / S: 214-Syntax: LIST[<SP> <pathname>] / C: HELP LPSV / S: 501",
     );
 }

@@ -6,13 +6,13 @@ use ftpspec_server::auth::{
 };
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
-    Coding, Content, Control, DataPort, HashOf, Hashed, Link, Listing, Malformed, Meanwhile,
-    Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
+    Attendee, Coding, Content, Control, DataPort, HashOf, Hashed, Link, Listing, Malformed,
+    Meanwhile, Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, digest, open_read_range, open_write_range, read_file, remove_subtree, set_facts,
-    subtree_size, write_file,
+    combine, copy, digest, make_directories, open_read_range, open_write_range, read_file,
+    remove_subtree, set_facts, subtree_size, write_file,
 };
 use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
 use std::collections::VecDeque;
@@ -20,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 type Running = Question<Transfer, TransferEnd, Completion>;
 
@@ -89,6 +90,7 @@ impl World {
             write: false,
             remove: false,
             make_directory: false,
+            see_sessions: false,
         };
         let carols = ClientCertificate::from_der(b"that of carol");
         let carols = CertificateRule::Fingerprint(*carols.fingerprint());
@@ -286,6 +288,32 @@ impl World {
             Work::RemoveDirectory(q) => {
                 let removed = q.about.storage.remove_directory(&q.about.path);
                 q.answer(session, removed)
+            }
+            Work::MakeDirectories(q) => {
+                let made = make_directories(&*q.about.storage, &q.about.path);
+                q.answer(session, made)
+            }
+            Work::Symlink(q) => {
+                let made = q.about.0.storage.symlink(&q.about.1, &q.about.0.path);
+                q.answer(session, made)
+            }
+            Work::Copy(q) => {
+                let copied = copy(&*q.about.0.storage, &q.about.0.path, &q.about.1);
+                q.answer(session, copied)
+            }
+            Work::Who(q) => {
+                let attendee = |number, user: &str| Attendee {
+                    number,
+                    user: user.into(),
+                    peer: "192.0.2.7".parse().unwrap(),
+                    logged_in: Duration::from_secs(number * 10),
+                    own: number == 7,
+                };
+                let mut who = vec![attendee(7, "me")];
+                if q.about.others {
+                    who.push(attendee(9, "o\r\n211 ther"));
+                }
+                q.answer(session, who)
             }
             Work::RemoveSubtree(q) => {
                 let removed = remove_subtree(&*q.about.storage, &q.about.path);

@@ -9,6 +9,7 @@ mod hostile;
 mod laboratory;
 mod protected;
 mod representations;
+mod site;
 mod watched;
 
 use std::net::SocketAddr;

@@ -127,7 +127,7 @@ pub static VERBS: &[VerbRow] = &[
     with(Verb::Rmda, "RMDA", "<SP> <pathname>", "Removes a directory with all that is in it.").feature("RMDA"),
     with(Verb::Rnfr, "RNFR", "<SP> <pathname>", "Names what is to be renamed; RNTO must follow."),
     with(Verb::Rnto, "RNTO", "<SP> <pathname>", "Renames what RNFR named."),
-    with(Verb::Site, "SITE", "<SP> HELP", "Services of this server."),
+    with(Verb::Site, "SITE", "<SP> <service> [<SP> <argument>]", "Services of this server."),
     with(Verb::Size, "SIZE", "<SP> <pathname>", "Tells how many octets RETR would send.").feature("SIZE").keeps_restart(),
     with(Verb::Smnt, "SMNT", "<SP> <pathname>", "Mounts a file system; there is only one here."),
     may(Verb::Stat, "STAT", "[<SP> <pathname>]", "Tells the state of the session, or lists a directory over the control connection.").always().passes().keeps_restart(),

@@ -1,0 +1,267 @@
+//! SITE: what each service of this server leads to (RFC 959 §4.1.3). Permission is by effect, as for the verbs.
+
+use super::storage_replies::Act;
+use super::{
+    At, Attendance, Attendee, Decision, Pending, Question, Session, Step, Work, ask, look,
+};
+use crate::storage::{FileKind, Times, VirtualPath};
+use crate::wire::{Completion, FactChanges, Reply, SERVICES, Service, SiteCommand, SiteLine, done};
+use std::io;
+use std::time::{Duration, SystemTime};
+
+/// The shortest time a session may choose to be idle for.
+const SHORTEST_IDLE: Duration = Duration::from_secs(30);
+/// Services on a line of SITE HELP.
+const SERVICES_PER_LINE: usize = 8;
+
+impl Session {
+    /// SITE. What it does not know is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
+    pub(super) fn site(&mut self, argument: &[u8], pending: Pending) -> Decision {
+        let line = SiteLine::split(argument)
+            .ok()
+            .filter(|line| !self.setup.disabled_services.contains(line.service))
+            .ok_or_else(no_such_service)?;
+        match line.parse().map_err(|error| done(501, error.0))? {
+            SiteCommand::Help(topic) => self.site_help(topic),
+            SiteCommand::Chmod(mode, pathname) => self.set_mode(mode, pathname),
+            SiteCommand::Umask(mask) => self.umask(mask),
+            SiteCommand::Utime(time, pathname) => self.set_time(time, pathname),
+            SiteCommand::Symlink { target, link } => self.symlink(&target, &link),
+            SiteCommand::Mkdir(pathname) => self.make_directories(pathname),
+            SiteCommand::Rmdir(pathname) => self.remove_subtree(pathname),
+            SiteCommand::Cpfr(pathname) => self.copy_from(pathname),
+            SiteCommand::Cpto(pathname) => self.copy_to(pathname, pending),
+            SiteCommand::Idle(time) => self.idle(time),
+            SiteCommand::Who => self.who(),
+            SiteCommand::Refused => Err(done(504, line.service.row().help)),
+        }
+    }
+
+    /// SITE HELP and HELP SITE: the services offered, or one of them.
+    pub(super) fn site_help(&self, topic: Option<&[u8]>) -> Decision {
+        let offered = |service: Service| {
+            service.row().implemented && !self.setup.disabled_services.contains(service)
+        };
+        if let Some(topic) = topic {
+            let service = Service::named(topic).filter(|service| offered(*service));
+            let row = service.ok_or_else(no_such_service)?.row();
+            let space = if row.syntax.starts_with('<') { " " } else { "" };
+            let syntax = format!("Syntax: SITE {}{space}{}", row.name, row.syntax);
+            let help = [format!(" {}", row.help)];
+            return Ok(Step::Reply(Completion(Reply::block(
+                214, syntax, help, "End",
+            ))));
+        }
+        let names: Vec<&str> = SERVICES
+            .iter()
+            .filter(|row| offered(row.service))
+            .map(|row| row.name)
+            .collect();
+        let lines = names.chunks(SERVICES_PER_LINE).map(|names| {
+            names
+                .iter()
+                .map(|name| format!(" {name:<7}"))
+                .collect::<String>()
+        });
+        let reply = Reply::block(214, "These services are known:", lines, "End");
+        Ok(Step::Reply(Completion(reply)))
+    }
+
+    /// How long the session may be idle, if it said so.
+    #[must_use]
+    pub fn idle_limit(&self) -> Option<Duration> {
+        self.parameters
+            .idle
+            .map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// The permission bits of a new file or directory, if the session said so.
+    pub(super) fn new_mode(&self, kind: FileKind) -> Option<u32> {
+        let all = match kind {
+            FileKind::Directory => 0o777,
+            FileKind::File | FileKind::Symlink => 0o666,
+        };
+        self.parameters.umask.map(|mask| all & !u32::from(mask))
+    }
+
+    fn set_mode(&self, mode: u32, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.write)?;
+        let changes = FactChanges {
+            mode: Some(mode),
+            ..FactChanges::default()
+        };
+        ask(Work::SetFacts(Question::new(
+            (at, changes),
+            |_, _, outcome| plain(outcome, Act::Find, "The permission bits were set."),
+        )))
+    }
+
+    fn umask(&mut self, mask: Option<u32>) -> Decision {
+        if let Some(mask) = mask {
+            if !self.user()?.user.storage.abilities().modes {
+                return Err(Act::Find.failed(io::ErrorKind::Unsupported));
+            }
+            self.parameters.umask = u16::try_from(mask).ok();
+        }
+        Ok(Step::Reply(match self.parameters.umask {
+            Some(mask) => done(200, format!("The mask is {mask:03o}.")),
+            None => done(200, "There is no mask."),
+        }))
+    }
+
+    fn set_time(&self, time: SystemTime, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.write)?;
+        let times = Times {
+            modified: Some(time),
+            created: None,
+        };
+        let changes = FactChanges {
+            times,
+            ..FactChanges::default()
+        };
+        ask(Work::SetFacts(Question::new(
+            (at, changes),
+            |_, _, outcome| plain(outcome, Act::Find, "The modification time was set."),
+        )))
+    }
+
+    /// A storage resolves links inside its tree, whatever they say; one that says otherwise is not even made.
+    fn symlink(&self, target: &[u8], link: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, link)?;
+        self.permit(Act::Find, |may| may.write)?;
+        self.resolve(Act::Find, target)?;
+        if leads_out(&at.path, target) {
+            return Err(done(550, "A link may not lead above the root."));
+        }
+        ask(Work::Symlink(Question::new(
+            (at, target.to_vec()),
+            |_, _, outcome| plain(outcome, Act::Find, "The link was made."),
+        )))
+    }
+
+    fn make_directories(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.make_directory)?;
+        ask(Work::MakeDirectories(Question::new(at, |_, _, outcome| {
+            plain(outcome, Act::Find, "The directory is there.")
+        })))
+    }
+
+    fn copy_from(&self, pathname: &[u8]) -> Decision {
+        let at = self.resolve(Act::Find, pathname)?;
+        self.permit(Act::Find, |may| may.read)?;
+        look(at, |session, at, found| {
+            Ok(Step::Reply(match found {
+                Ok(_) => {
+                    session.pending = Pending::Copy(at.path);
+                    done(350, "SITE CPTO must follow.")
+                }
+                Err(error) => Act::Find.refused(&error),
+            }))
+        })
+    }
+
+    /// Copying is reading and storing, and for a directory listing and making directories, too.
+    fn copy_to(&self, pathname: &[u8], pending: Pending) -> Decision {
+        let Pending::Copy(from) = pending else {
+            return Err(done(503, "SITE CPTO must follow SITE CPFR."));
+        };
+        let to = self.resolve(Act::Name, pathname)?;
+        self.permit(Act::Name, |may| may.read && may.write)?;
+        let from = At {
+            storage: to.storage,
+            path: from,
+        };
+        look(from, |session, from, found| {
+            let found = found.map_err(|error| Act::Find.refused(&error))?;
+            if found.kind == FileKind::Directory {
+                session.permit(Act::Name, |may| may.list && may.make_directory)?;
+            }
+            ask(Work::Copy(Question::new(
+                (from, to.path),
+                |_, _, outcome| plain(outcome, Act::Name, "The copy was made."),
+            )))
+        })
+    }
+
+    fn idle(&mut self, time: Option<Duration>) -> Decision {
+        let (usual, longest) = (
+            self.setup.idle,
+            self.setup.longest_idle.max(self.setup.idle),
+        );
+        if let Some(time) = time {
+            let shortest = SHORTEST_IDLE.min(usual);
+            if !(shortest..=longest).contains(&time) {
+                let text = format!(
+                    "From {} to {} seconds are possible.",
+                    shortest.as_secs(),
+                    longest.as_secs()
+                );
+                return Err(done(501, text));
+            }
+            self.parameters.idle = u32::try_from(time.as_secs()).ok();
+        }
+        let now = self.idle_limit().unwrap_or(usual);
+        let text = format!(
+            "The session may be idle for {} seconds; {} can be had.",
+            now.as_secs(),
+            longest.as_secs()
+        );
+        Ok(Step::Reply(done(200, text)))
+    }
+
+    fn who(&self) -> Decision {
+        let attendance = Attendance {
+            others: self.user()?.user.permissions.see_sessions,
+        };
+        ask(Work::Who(Question::new(
+            attendance,
+            |_, _, who: Vec<Attendee>| {
+                let lines = who.into_iter().map(|who| {
+                    format!(
+                        " {}{} {} from {}, for {} s",
+                        who.number,
+                        if who.own { "*" } else { "" },
+                        who.user.escape_debug(),
+                        who.peer,
+                        who.logged_in.as_secs()
+                    )
+                });
+                let reply = Reply::block(211, "Sessions:", lines, "End");
+                Step::Reply(Completion(reply))
+            },
+        )))
+    }
+}
+
+/// Whether a link with this target would leave the root by its `..`.
+fn leads_out(link: &VirtualPath, target: &[u8]) -> bool {
+    let mut depth = if target.starts_with(b"/") {
+        0
+    } else {
+        link.components().count().saturating_sub(1)
+    };
+    for name in target.split(|octet| *octet == b'/') {
+        depth = match name {
+            b"" | b"." => depth,
+            b".." if depth == 0 => return true,
+            b".." => depth - 1,
+            _ => depth + 1,
+        };
+    }
+    false
+}
+
+fn no_such_service() -> Completion {
+    done(501, "There is no such service; see SITE HELP.")
+}
+
+/// 200 with this text; 250 would be as good (RFC 959 §5.4 has 200 in the row of SITE).
+fn plain(outcome: io::Result<()>, act: Act, text: &'static str) -> Step {
+    Step::Reply(match outcome {
+        Ok(()) => done(200, text),
+        Err(error) => act.refused(&error),
+    })
+}

@@ -1,0 +1,369 @@
+//! SITE: services of this server, with a table of their own (RFC 959 §4.1.3). SITE HELP and HELP SITE read it.
+
+use super::argument::{number, quoted_name};
+use super::command::{SyntaxError, Unrecognized};
+use super::time::parse_time_val;
+use std::time::{Duration, SystemTime};
+
+/// The services, in the order of the alphabet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is documented by its row in the table")]
+pub enum Service {
+    Chgrp,
+    Chmod,
+    Chown,
+    Cpfr,
+    Cpto,
+    Help,
+    Idle,
+    Mkdir,
+    Rmdir,
+    Symlink,
+    Umask,
+    Utime,
+    Who,
+}
+
+/// What the table says of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceRow {
+    /// Which.
+    pub service: Service,
+    /// As it is written.
+    pub name: &'static str,
+    /// What follows it.
+    pub syntax: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// Whether it is more than refused; if not, SITE HELP does not name it.
+    pub implemented: bool,
+}
+
+const fn row(
+    service: Service,
+    name: &'static str,
+    syntax: &'static str,
+    help: &'static str,
+) -> ServiceRow {
+    ServiceRow {
+        service,
+        name,
+        syntax,
+        help,
+        implemented: true,
+    }
+}
+
+/// The table, sorted by name, a row for each [`Service`].
+#[rustfmt::skip]
+pub static SERVICES: &[ServiceRow] = &[
+    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "Files have no groups here.") },
+    row(Service::Chmod, "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory."),
+    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "Files have no owners here.") },
+    row(Service::Cpfr, "CPFR", "<SP> <pathname>", "Names what is to be copied; SITE CPTO must follow."),
+    row(Service::Cpto, "CPTO", "<SP> <pathname>", "Copies what SITE CPFR named, a directory with all that is in it."),
+    row(Service::Help, "HELP", "[<SP> <service>]", "Lists the services, or explains one."),
+    row(Service::Idle, "IDLE", "[<SP> <seconds>]", "Tells or sets how long the session may be idle."),
+    row(Service::Mkdir, "MKDIR", "<SP> <pathname>", "Makes a directory and those it is in."),
+    row(Service::Rmdir, "RMDIR", "<SP> <pathname>", "Removes a directory with all that is in it."),
+    row(Service::Symlink, "SYMLINK", "<SP> <target> <SP> <pathname>", "Makes a symbolic link; names may be quoted."),
+    row(Service::Umask, "UMASK", "[<SP> <octal mask>]", "Tells or sets the permission bits that what is stored or made with MKD does not get."),
+    row(Service::Utime, "UTIME", "<SP> <time-val> <SP> <pathname>", "Sets the modification time of a file."),
+    row(Service::Who, "WHO", "", "Lists the sessions, those of others to who may see them."),
+];
+
+impl Service {
+    /// The service of that name, in any case.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Option<Self> {
+        let found = SERVICES
+            .iter()
+            .find(|row| row.name.as_bytes().eq_ignore_ascii_case(name));
+        found.map(|row| row.service)
+    }
+
+    /// Its row in the table.
+    #[must_use]
+    pub fn row(self) -> &'static ServiceRow {
+        &SERVICES[self as usize]
+    }
+}
+
+/// A set of services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServiceSet(u16);
+
+impl ServiceSet {
+    /// No service.
+    pub const EMPTY: Self = Self(0);
+
+    /// Adds a service.
+    #[must_use]
+    pub const fn with(self, service: Service) -> Self {
+        Self(self.0 | 1 << service as u16)
+    }
+
+    /// Whether the service is in it.
+    #[must_use]
+    pub const fn contains(self, service: Service) -> bool {
+        self.0 >> (service as u16) & 1 == 1
+    }
+}
+
+/// The argument of SITE cut into the service and its own argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SiteLine<'a> {
+    /// Which service.
+    pub service: Service,
+    /// What stands behind the one space after it; empty without.
+    pub argument: &'a [u8],
+}
+
+/// A service whose argument is well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the service of its name")]
+pub enum SiteCommand<'a> {
+    Chmod(u32, &'a [u8]),
+    Cpfr(&'a [u8]),
+    Cpto(&'a [u8]),
+    Help(Option<&'a [u8]>),
+    Idle(Option<Duration>),
+    Mkdir(&'a [u8]),
+    Rmdir(&'a [u8]),
+    Symlink {
+        target: Vec<u8>,
+        link: Vec<u8>,
+    },
+    Umask(Option<u32>),
+    Utime(SystemTime, &'a [u8]),
+    Who,
+    /// CHGRP and CHOWN: refused, whatever the argument.
+    Refused,
+}
+
+impl<'a> SiteLine<'a> {
+    /// Finds the service in the argument of SITE.
+    ///
+    /// # Errors
+    /// [`Unrecognized`] if there is none.
+    pub fn split(argument: &'a [u8]) -> Result<Self, Unrecognized> {
+        let argument = argument.trim_ascii_start();
+        let (name, argument) = match memchr::memchr(b' ', argument) {
+            Some(space) => (&argument[..space], &argument[space + 1..]),
+            None => (argument, &b""[..]),
+        };
+        let service = Service::named(name).ok_or(Unrecognized)?;
+        Ok(Self { service, argument })
+    }
+
+    /// Reads the argument as the service wants it.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] says what would have been right.
+    pub fn parse(self) -> Result<SiteCommand<'a>, SyntaxError> {
+        let word = self.argument.trim_ascii();
+        let pathname = || match self.argument {
+            b"" => Err(SyntaxError("A pathname is expected.")),
+            pathname => Ok(pathname),
+        };
+        Ok(match self.service {
+            Service::Chgrp | Service::Chown => SiteCommand::Refused,
+            Service::Chmod => {
+                let (mode, pathname) = mode_and_pathname(self.argument)
+                    .ok_or(SyntaxError("An octal mode and a pathname are expected."))?;
+                SiteCommand::Chmod(mode, pathname)
+            }
+            Service::Cpfr => SiteCommand::Cpfr(pathname()?),
+            Service::Cpto => SiteCommand::Cpto(pathname()?),
+            Service::Help => SiteCommand::Help(Some(word).filter(|word| !word.is_empty())),
+            Service::Idle => SiteCommand::Idle(match word {
+                b"" => None,
+                word => Some(Duration::from_secs(
+                    number::<u32>(word)
+                        .ok_or(SyntaxError("A number of seconds is expected."))?
+                        .into(),
+                )),
+            }),
+            Service::Mkdir => SiteCommand::Mkdir(pathname()?),
+            Service::Rmdir => SiteCommand::Rmdir(pathname()?),
+            Service::Symlink => {
+                let (target, link) = target_and_link(self.argument)
+                    .ok_or(SyntaxError("A target and a pathname are expected."))?;
+                SiteCommand::Symlink { target, link }
+            }
+            Service::Umask => SiteCommand::Umask(match word {
+                b"" => None,
+                word => Some(
+                    octal(word)
+                        .filter(|mask| *mask <= 0o777)
+                        .ok_or(SyntaxError("An octal mask from 000 to 777 is expected."))?,
+                ),
+            }),
+            Service::Utime => {
+                let (time, pathname) = utime(self.argument).ok_or(SyntaxError(
+                    "YYYYMMDDHHMM or YYYYMMDDHHMMSS and a pathname are expected.",
+                ))?;
+                SiteCommand::Utime(time, pathname)
+            }
+            Service::Who if word.is_empty() => SiteCommand::Who,
+            Service::Who => return Err(SyntaxError("This command takes no argument.")),
+        })
+    }
+}
+
+/// Three or four octal digits.
+fn octal(digits: &[u8]) -> Option<u32> {
+    if !(3..=4).contains(&digits.len()) {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, digit| match digit {
+        b'0'..=b'7' => Some(value * 8 + u32::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+fn mode_and_pathname(argument: &[u8]) -> Option<(u32, &[u8])> {
+    let space = memchr::memchr(b' ', argument)?;
+    let pathname = &argument[space + 1..];
+    (!pathname.is_empty()).then_some((octal(&argument[..space])?, pathname))
+}
+
+/// Two names with a space between them; a name may stand in double quotes, a quote in it doubled.
+fn target_and_link(argument: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (target, rest) = name(argument.trim_ascii_start())?;
+    let (link, rest) = name(rest.strip_prefix(b" ")?.trim_ascii_start())?;
+    rest.trim_ascii().is_empty().then_some((target, link))
+}
+
+fn name(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (name, rest) = match argument {
+        [b'"', quoted @ ..] => quoted_name(quoted)?,
+        bare => {
+            let (name, rest) = bare.split_at(memchr::memchr(b' ', bare).unwrap_or(bare.len()));
+            (name.to_vec(), rest)
+        }
+    };
+    (!name.is_empty()).then_some((name, rest))
+}
+
+/// `time pathname`, or, as pure-ftpd has it, `pathname access modification change UTC`. Only the modification counts.
+fn utime(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
+    let mut behind = argument.rsplitn(5, |octet| *octet == b' ');
+    if behind
+        .next()
+        .is_some_and(|zone| zone.eq_ignore_ascii_case(b"UTC"))
+    {
+        let mut time = || behind.next().and_then(minutes_or_seconds);
+        if let (Some(_), Some(modified), Some(_)) = (time(), time(), time())
+            && let Some(pathname) = behind.next().filter(|pathname| !pathname.is_empty())
+        {
+            return Some((modified, pathname));
+        }
+    }
+    let space = memchr::memchr(b' ', argument)?;
+    let pathname = &argument[space + 1..];
+    (!pathname.is_empty()).then_some((minutes_or_seconds(&argument[..space])?, pathname))
+}
+
+/// A `time-val`, with or without its seconds.
+fn minutes_or_seconds(text: &[u8]) -> Option<SystemTime> {
+    if text.len() == 12 {
+        return parse_time_val(&[text, b"00"].concat());
+    }
+    parse_time_val(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn parsed(argument: &str) -> Option<SiteCommand<'_>> {
+        SiteLine::split(argument.as_bytes()).ok()?.parse().ok()
+    }
+
+    #[test]
+    fn rows_stand_where_their_service_points_and_are_sorted() {
+        for (index, row) in SERVICES.iter().enumerate() {
+            assert_eq!(row.service as usize, index, "{}", row.name);
+            assert_eq!(
+                Service::named(row.name.to_lowercase().as_bytes()),
+                Some(row.service)
+            );
+            assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+        assert!(SERVICES.is_sorted_by(|a, b| a.name < b.name));
+        assert!(SERVICES.len() <= 16, "a ServiceSet holds 16 services");
+        assert_eq!(Service::named(b"EXEC"), None);
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in() {
+        let set = ServiceSet::EMPTY.with(Service::Chgrp).with(Service::Who);
+        assert!(set.contains(Service::Chgrp) && set.contains(Service::Who));
+        assert!(!set.contains(Service::Help));
+    }
+
+    #[rstest]
+    #[case("CHMOD 644 a b", Some(SiteCommand::Chmod(0o644, b"a b")))]
+    #[case("chmod 4755 a", Some(SiteCommand::Chmod(0o4755, b"a")))]
+    #[case("CHMOD 644", None)]
+    #[case("CHMOD 644 ", None)]
+    #[case("CHMOD 648 a", None)]
+    #[case("CHMOD 77777 a", None)]
+    #[case("CHMOD u+x a", None)]
+    #[case("CHOWN", Some(SiteCommand::Refused))]
+    #[case("UMASK", Some(SiteCommand::Umask(None)))]
+    #[case("UMASK 027", Some(SiteCommand::Umask(Some(0o27))))]
+    #[case("UMASK 1777", None)]
+    #[case("UMASK 8", None)]
+    #[case("IDLE", Some(SiteCommand::Idle(None)))]
+    #[case("IDLE 300", Some(SiteCommand::Idle(Some(Duration::from_secs(300)))))]
+    #[case("IDLE -1", None)]
+    #[case("IDLE 4294967296", None)]
+    #[case("WHO", Some(SiteCommand::Who))]
+    #[case("WHO am i", None)]
+    #[case("CPFR", None)]
+    #[case("CPFR  a", Some(SiteCommand::Cpfr(b" a")))]
+    #[case("EXEC id", None)]
+    #[case("", None)]
+    fn services(#[case] argument: &str, #[case] expected: Option<SiteCommand<'_>>) {
+        assert_eq!(parsed(argument), expected);
+    }
+
+    #[rstest]
+    #[case("a b", Some(("a", "b")))]
+    #[case("\"a a\" \"b\"\"b\"", Some(("a a", "b\"b")))]
+    #[case("../a  b ", Some(("../a", "b")))]
+    #[case("a", None)]
+    #[case("a b c", None)]
+    #[case("\"a\"b", None)]
+    #[case("\"\" b", None)]
+    #[case("\"a b", None)]
+    fn a_link_has_two_names(#[case] argument: &str, #[case] expected: Option<(&str, &str)>) {
+        let expected =
+            expected.map(|(target, link)| (target.as_bytes().to_vec(), link.as_bytes().to_vec()));
+        assert_eq!(target_and_link(argument.as_bytes()), expected);
+    }
+
+    #[rstest]
+    #[case("200207172107 a b", "20020717210700", Some("a b"))]
+    #[case("20020717210715 a", "20020717210715", Some("a"))]
+    #[case(
+        "a b 20010101000000 20020717210715 20030101000000 UTC",
+        "20020717210715",
+        Some("a b")
+    )]
+    #[case("20020717210715 UTC", "20020717210715", Some("UTC"))]
+    #[case("20020717210715", "20020717210715", None)]
+    #[case("20020732210715 a", "20020717210715", None)]
+    #[case("a 1 2 3 UTC", "20020717210715", None)]
+    fn times_come_first_or_last(
+        #[case] argument: &str,
+        #[case] time: &str,
+        #[case] pathname: Option<&str>,
+    ) {
+        let expected = parse_time_val(time.as_bytes()).zip(pathname.map(str::as_bytes));
+        assert_eq!(utime(argument.as_bytes()), expected);
+    }
+}

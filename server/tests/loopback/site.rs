@@ -1,0 +1,125 @@
+//! SITE, and what takes long: what only a whole server can show.
+
+use std::time::Duration;
+
+use ftpspec_server::{Limits, Running};
+
+use super::{builder, logged_in};
+use crate::client::Client;
+
+async fn start() -> Running {
+    builder()
+        .read_only_user("reader", "secret")
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_mask_takes_bits_from_new_files_only() {
+    let server = start().await;
+    let mut client = logged_in(&server).await;
+    client.expect("TYPE I", "200").await;
+    client.upload("STOR old", b"old", false).await;
+    client.expect("SITE UMASK 077", "200").await;
+    client.upload("STOR old", b"changed", false).await;
+    client.upload("STOR new", b"new", false).await;
+    client.upload("APPE appended", b"new", false).await;
+    client.expect("RANG 0 2", "350").await;
+    client.upload("STOR range", b"new", false).await;
+    client.upload("STOU unique", b"new", false).await;
+    for (name, mode) in [
+        ("old", "0644"),
+        ("new", "0600"),
+        ("appended", "0600"),
+        ("range", "0600"),
+        ("unique", "0600"),
+    ] {
+        let facts = client.expect(&format!("MLST {name}"), "250").await;
+        assert!(
+            facts.contains(&format!("UNIX.mode={mode};")),
+            "{name}: {facts}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_range_goes_over_the_wire_both_ways() {
+    let server = start().await;
+    let mut client = logged_in(&server).await;
+    client.expect("TYPE I", "200").await;
+    let content = super::content();
+    client.upload("STOR file", &content, false).await;
+    client.expect("RANG 1000 270000", "350").await;
+    assert_eq!(
+        client.download("RETR file", false).await,
+        content[1000..=270_000]
+    );
+    client.expect("RANG 10 12", "350").await;
+    client.upload("STOR file", b"abc", false).await;
+    let changed = client.download("RETR file", false).await;
+    assert_eq!(changed.len(), content.len());
+    assert_eq!(&changed[..10], &content[..10]);
+    assert_eq!(&changed[10..13], b"abc");
+    assert_eq!(&changed[13..], &content[13..]);
+
+    client.expect("RANG 10 12", "350").await;
+    let data = client.data(false).await;
+    client.expect("STOR file", "150").await;
+    let mut wire = client.establish(data).await;
+    wire.write(b"four").await;
+    wire.end().await;
+    assert!(client.reply().await.starts_with("451 "));
+    assert_eq!(client.download("RETR file", false).await, changed);
+}
+
+#[tokio::test]
+async fn who_lists_those_who_are_logged_in() {
+    let server = start().await;
+    let mut first = logged_in(&server).await;
+    let mut second = logged_in(&server).await;
+    let who = first.expect("SITE WHO", "211").await;
+    assert!(who.contains(" 1* test from 127.0.0.1"), "{who}");
+    assert!(who.contains(" 2 test from 127.0.0.1"), "{who}");
+    second.expect("USER reader", "331").await;
+    let who = first.expect("SITE WHO", "211").await;
+    assert!(!who.contains(" 2"), "{who}");
+    second.expect("PASS secret", "230").await;
+    let who = first.expect("SITE WHO", "211").await;
+    assert!(who.contains(" 2 reader from"), "{who}");
+    let who = second.expect("SITE WHO", "211").await;
+    assert!(who.contains(" 2* reader") && !who.contains("test"), "{who}");
+    second.expect("QUIT", "221").await;
+}
+
+#[tokio::test]
+async fn long_jobs_take_turns_and_one_too_many_is_told_to_come_again() {
+    let limits = Limits {
+        long_jobs: 0,
+        long_job_wait: Duration::ZERO,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"content", false).await;
+    client.expect("TYPE A", "200").await;
+    for command in ["HASH file", "XSHA512 file", "MD5 file", "DSIZ", "SIZE file"] {
+        let reply = client.ask(command).await;
+        assert_eq!(reply, "450 The server is busy; try again.", "{command}");
+    }
+    client.expect("NOOP", "200").await;
+}
+
+#[tokio::test]
+async fn an_idle_time_that_was_chosen_counts() {
+    let limits = Limits {
+        idle: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut short: Client = logged_in(&server).await;
+    let mut long: Client = logged_in(&server).await;
+    long.expect("SITE IDLE 60", "200").await;
+    assert!(short.reply().await.starts_with("421 "));
+    long.expect("NOOP", "200").await;
+}
