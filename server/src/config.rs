@@ -9,7 +9,7 @@ use crate::auth::{Authenticator, CertificateRule, FixedUsers, Permissions, Secre
 use crate::fault::Plan;
 use crate::hooks::{After, Asked, Before, HookList, Hooks, PublicAddressBy, SessionInfo, Verdict};
 use crate::journal::Journal;
-use crate::net::{CertificateError, Running, Tls, start};
+use crate::net::{CertificateError, Network, Running, Tls, start};
 use crate::passive_ports::PassivePorts;
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
@@ -20,8 +20,23 @@ use crate::wire::{HostName, LanguageTag, Reply, Service, Verb, is_media_type};
 pub struct Limits {
     /// Control connections at a time; one more is told 421 and closed.
     pub sessions: usize,
+    /// Control connections at a time from one client address, or from one /64 of IPv6. Without a limit nothing is counted.
+    pub sessions_per_address: usize,
+    /// Control connections at a time of one user name; one more is told 421 in place of 230.
+    pub sessions_per_user: usize,
+    /// New control connections per second from one client address, or from one /64 of IPv6.
+    pub connections_per_second: usize,
     /// Wrong passwords before a control connection is closed (RFC 2577 §5).
     pub failed_logins: u8,
+    /// How long the answer to the first wrong password from a client address is delayed. It doubles with each one that
+    /// follows; other sessions are not held up (RFC 2577 §5).
+    pub login_delay: Duration,
+    /// What that delay grows to.
+    pub longest_login_delay: Duration,
+    /// How long a client may take until it is logged in, and be logged out again, whatever it sends meanwhile.
+    pub login: Duration,
+    /// How long a session may last, transfers or not. Without a limit: as long as it likes.
+    pub session: Option<Duration>,
     /// How long a control connection may be idle between transfers: not under five minutes unless for a test
     /// (RFC 1123 §4.1.3.2).
     pub idle: Duration,
@@ -49,7 +64,7 @@ pub struct Limits {
     /// How many octets one octet may become in an upload in MODE Z, once more than 4 MiB came out. A zlib stream can make
     /// 1032 of it, which only bombs and empty disks do.
     pub inflation: u32,
-    /// How long transfers may go on when the server is stopped.
+    /// How long transfers may go on when the server is stopped; then they are 426, and the sessions 421.
     pub stop: Duration,
 }
 
@@ -57,7 +72,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             sessions: 20_000,
+            sessions_per_address: usize::MAX,
+            sessions_per_user: usize::MAX,
+            connections_per_second: usize::MAX,
             failed_logins: 5,
+            login_delay: Duration::ZERO,
+            longest_login_delay: Duration::from_secs(20),
+            login: Duration::from_mins(5),
+            session: None,
             idle: Duration::from_mins(10),
             longest_idle: Duration::from_hours(2),
             handshake: Duration::from_secs(20),
@@ -127,6 +149,7 @@ pub struct Builder {
     pub(crate) tls: Option<Tls>,
     pub(crate) setup: Setup,
     pub(crate) limits: Limits,
+    pub(crate) balancers: Vec<Network>,
     /// A name that names nothing, and what to say of it when the server is to start.
     pub(crate) mistake: Option<(Complaint, String)>,
     pub(crate) faults: Plan,
@@ -316,6 +339,15 @@ impl Builder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Takes connections from `networks` for those of load balancers: each must begin with a header of the PROXY protocol,
+    /// version 1 or 2, before TLS if that is implicit. Whom it names is the client in every respect: limits, logins, PORT
+    /// and who may connect to a passive port. From elsewhere a header is no command. May be called again.
+    #[must_use]
+    pub fn proxy_protocol(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.balancers.extend(networks);
         self
     }
 

@@ -44,7 +44,10 @@ struct Readme;
 pub use config::{Builder, Limits, StartError};
 pub use dtp::SessionReuse;
 pub use hooks::{Hooks, SessionInfo};
-pub use net::{Alpn, CertificateError, ClientCertificates, CloseNotify, Running, Tls, TlsVersion};
+pub use net::{
+    Alpn, CertificateError, ClientCertificates, CloseNotify, Network, NotANetwork, Running, Tls,
+    TlsVersion,
+};
 pub use passive_ports::PassivePorts;
 pub use pi::{TlsRequirement, VirtualHost};
 

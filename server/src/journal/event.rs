@@ -178,6 +178,8 @@ pub enum Why {
     Said,
     /// Nothing came for too long.
     Idle,
+    /// The login took too long, the session lasted too long, or the user has too many sessions.
+    Limit,
     /// The server stopped.
     Stopped,
     /// [`SessionInfo::close`](crate::hooks::SessionInfo::close).

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::faulty::Watch;
@@ -46,6 +46,10 @@ pub(crate) struct Connection {
     pub(super) replies: Vec<u8>,
     /// What came during a transfer and had to wait for its end.
     queue: VecDeque<ControlEvent>,
+    /// Until when somebody must have logged in.
+    login_by: Instant,
+    /// Until when the session may last ([`Limits::session`](crate::Limits::session)).
+    ends_by: Option<Instant>,
     pub(super) tls: Option<Box<ConnectionTls>>,
     /// The last reply, for hooks that want to know it.
     pub(super) answered: Option<Box<Reply>>,
@@ -58,6 +62,12 @@ pub(super) enum End {
     Said,
     /// Nothing came for too long.
     Idle,
+    /// Nobody logged in for too long.
+    NotLoggedIn,
+    /// The session lasted too long.
+    OverTime,
+    /// The user has too many sessions.
+    SessionsOfUser,
     /// The server stops.
     Stopped,
     /// Somebody closed the session from outside.
@@ -80,6 +90,7 @@ impl From<End> for Why {
         match end {
             End::Said => Self::Said,
             End::Idle => Self::Idle,
+            End::NotLoggedIn | End::OverTime | End::SessionsOfUser => Self::Limit,
             End::Stopped => Self::Stopped,
             End::Kicked => Self::Kicked,
             End::Lost => Self::Lost,
@@ -94,6 +105,7 @@ impl Connection {
         setup: Arc<Setup>,
         seat: Seat,
     ) -> Self {
+        let (now, limits) = (Instant::now(), &seat.shared.limits);
         let shared = &seat.shared;
         let presence = shared.roster.enter(
             seat.number,
@@ -102,6 +114,8 @@ impl Connection {
             shared.hooks.clone(),
         );
         Self {
+            login_by: after(now, limits.login),
+            ends_by: limits.session.map(|limit| after(now, limit)),
             session: Session::new(setup, link),
             passive: None,
             link,
@@ -175,14 +189,36 @@ impl Connection {
                 return Err(End::Stopped);
             }
             self.publish();
-            idle.as_mut().reset(Instant::now() + self.idle_limit());
+            let (deadline, due) = self.deadline();
+            if deadline <= Instant::now() {
+                return Err(due);
+            }
+            idle.as_mut().reset(deadline);
             match self.wait(idle.as_mut(), stop.as_mut()).await {
                 Woken::Filled(1..) => {}
                 Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
-                Woken::Idle => return Err(End::Idle),
+                Woken::Idle => return Err(due),
                 Woken::Stopped => return Err(End::Stopped),
                 Woken::Kicked => return Err(End::Kicked),
             }
+        }
+    }
+
+    /// Until when the client may say nothing, and why not longer.
+    fn deadline(&mut self) -> (Instant, End) {
+        let now = Instant::now();
+        let mut deadline = (after(now, self.idle_limit()), End::Idle);
+        if self.session.is_logged_in() {
+            self.login_by = after(now, self.shared().limits.login);
+        } else {
+            self.seat.log_out();
+            if self.login_by < deadline.0 {
+                deadline = (self.login_by, End::NotLoggedIn);
+            }
+        }
+        match self.ends_by {
+            Some(end) if end < deadline.0 => (end, End::OverTime),
+            _ => deadline,
         }
     }
 
@@ -474,10 +510,14 @@ impl Connection {
         tracing::info!(connection = number, ?end, "a transfer ended");
         let completion = question.answer(&mut self.session, end);
         self.say(&completion.0);
-        if let Some(completion) = abort {
-            self.say(&completion.0);
+        match abort {
+            None => Ok(()),
+            Some(Interruption::Abor(completion)) => {
+                self.say(&completion.0);
+                Ok(())
+            }
+            Some(Interruption::CutOff(end)) => Err(end),
         }
-        Ok(())
     }
 
     fn data_tls(&self, protected: bool) -> Option<Arc<DataProtection>> {
@@ -487,12 +527,20 @@ impl Connection {
             .map(|tls| Arc::clone(tls.data()))
     }
 
-    /// Takes commands while a transfer runs. Gives how it ended, and the reply to ABOR.
+    /// Takes commands while a transfer runs. Gives how it ended, and what ended it, if it did not end by itself.
     async fn listen_during(
         &mut self,
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
         progress: &Progress,
-    ) -> Result<(TransferEnd, Option<Completion>), End> {
+    ) -> Result<(TransferEnd, Option<Interruption>), End> {
+        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by);
+        let mut cut_off = Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = shared.cut_off() => End::Stopped,
+                () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => End::OverTime,
+            }
+        });
         // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
         let mut commands_first = false;
         let mut came_along = true;
@@ -515,10 +563,10 @@ impl Connection {
                     Meanwhile::Queue => self.queue.push_back(event),
                     // A file must not appear after 426 was said.
                     Meanwhile::Abort(completion) if progress.is_committing() => {
-                        return Ok((carrying.await, Some(completion)));
+                        return Ok((carrying.await, Some(Interruption::Abor(completion))));
                     }
                     Meanwhile::Abort(completion) => {
-                        return Ok((TransferEnd::Aborted, Some(completion)));
+                        return Ok((TransferEnd::Aborted, Some(Interruption::Abor(completion))));
                     }
                 }
             }
@@ -536,7 +584,7 @@ impl Connection {
                 for commands in [commands_first, !commands_first] {
                     if !commands {
                         if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
-                            return Poll::Ready(Ok(Some(end)));
+                            return Poll::Ready(Ok(Some((end, None))));
                         }
                         if progress.is_marked() {
                             return Poll::Ready(Ok(None));
@@ -551,14 +599,21 @@ impl Connection {
                         });
                     }
                 }
+                // A file must not appear after 426 was said: what is being committed may end.
+                if !progress.is_committing()
+                    && let Poll::Ready(end) = cut_off.as_mut().poll(cx)
+                {
+                    let interruption = Some(Interruption::CutOff(end));
+                    return Poll::Ready(Ok(Some((TransferEnd::Aborted, interruption))));
+                }
                 Poll::Pending
             });
             let ended = happened.await?;
             for mark in progress.take_marks() {
                 self.say(&restart_marker(&mark).0);
             }
-            if let Some(end) = ended {
-                return Ok((end, None));
+            if let Some(ended) = ended {
+                return Ok(ended);
             }
         }
     }
@@ -572,6 +627,9 @@ impl Connection {
         match end {
             End::Said | End::Lost => {}
             End::Idle => self.say_last("Idle for too long, closing."),
+            End::NotLoggedIn => self.say_last("The login took too long, closing."),
+            End::OverTime => self.say_last("The session lasted too long, closing."),
+            End::SessionsOfUser => self.say_last("Too many sessions of this user, closing."),
             End::Stopped => self.say_last("The server is stopping."),
             End::Kicked => self.say_last("The session was closed from outside."),
         }
@@ -609,6 +667,20 @@ fn note_event(presence: &Presence, event: &ControlEvent) {
         ControlEvent::Overlong => presence.note(|| What::NoCommand { overlong: true }),
         ControlEvent::Malformed => presence.note(|| What::NoCommand { overlong: false }),
     }
+}
+
+/// What ends a transfer that would go on.
+enum Interruption {
+    /// ABOR, and its reply.
+    Abor(Completion),
+    /// The end of the session.
+    CutOff(End),
+}
+
+/// A time that is far off if the limit is.
+fn after(now: Instant, limit: Duration) -> Instant {
+    let far = Duration::from_secs(60 * 60 * 24 * 365);
+    now + limit.min(far)
 }
 
 /// A transfer for the log.

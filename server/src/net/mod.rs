@@ -3,7 +3,9 @@
 mod bad_certificate;
 mod connection;
 mod faulty;
+mod guard;
 mod perform;
+mod proxy;
 mod record_gate;
 mod roll;
 mod running;
@@ -13,6 +15,7 @@ mod tls_identity;
 mod tls_server;
 mod watching;
 
+pub use proxy::{Network, NotANetwork};
 pub use running::Running;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 pub use tls_identity::CertificateError;

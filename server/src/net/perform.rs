@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Connection, End};
+use crate::auth::User;
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::journal::What;
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
@@ -36,6 +37,10 @@ impl Connection {
                 };
                 let granted = outcome.is_ok();
                 tracing::info!(connection = self.seat.number, user, granted, "login");
+                self.count_login(outcome.as_ref().ok())?;
+                if outcome.is_err() {
+                    Box::pin(self.hold_up()).await?;
+                }
                 let name = question.about.user.clone();
                 let step = question.answer(&mut self.session, outcome);
                 self.login_decided(name, granted, step)
@@ -53,6 +58,7 @@ impl Connection {
                     granted,
                     "login by certificate"
                 );
+                self.count_login(outcome.as_ref().ok())?;
                 let name = question.about.user.to_vec();
                 let step = question.answer(&mut self.session, outcome);
                 // Without a certificate that will do, the password is asked for.
@@ -231,6 +237,30 @@ impl Connection {
                 Step::Reply(question.answer(&mut self.session, end))
             }
         })
+    }
+
+    /// Who logs in takes one of the places that [`Limits::sessions_per_user`](crate::Limits) gives the user.
+    fn count_login(&mut self, user: Option<&User>) -> Result<(), End> {
+        match user {
+            Some(user) if !self.seat.log_in(&user.name) => Err(End::SessionsOfUser),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the client of a wrong password wait, and nobody else (RFC 2577 §5). It keeps its seat if it does not wait.
+    async fn hold_up(&mut self) -> Result<(), End> {
+        let (shared, peer) = (Arc::clone(self.shared()), self.link.peer.ip());
+        let now = Instant::now();
+        let delay = shared.guard.failed_login(peer, &shared.limits, now);
+        if delay.is_zero() {
+            return Ok(());
+        }
+        self.flush().await?;
+        let stop = Arc::clone(&shared.stop).notified_owned();
+        if shared.is_stopping() || timeout(delay, stop).await.is_ok() {
+            return Err(End::Stopped);
+        }
+        Ok(())
     }
 
     /// Does what takes as long as files are, on a thread, when it is this session's turn ([`Limits::long_jobs`]). A turn

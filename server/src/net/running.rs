@@ -10,8 +10,11 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
+use super::guard::{Guard, Refusal};
+use super::proxy::{Network, read_header};
 use super::roll::Roll;
 use super::tls_identity::{Authority, CertificateError};
 use super::tls_server::ServerTls;
@@ -31,6 +34,8 @@ const BACKLOG: i32 = 1024;
 const LOOPBACK_TRIES: u32 = 32;
 /// A rest after accepting failed, most likely for want of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// How long those who were cut off by a stop have to hear of it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What all control connections of a server share.
 #[derive(Debug)]
@@ -49,6 +54,11 @@ pub(crate) struct Shared {
     pub(crate) roll: Roll,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
+    /// Told when transfers may go on no longer.
+    cut: Notify,
+    cutting: AtomicBool,
+    pub(super) guard: Guard,
+    balancers: Vec<Network>,
     sessions: AtomicUsize,
     accepted: AtomicU64,
 }
@@ -91,6 +101,19 @@ impl Shared {
         self.stopping.store(true, Ordering::Release);
         self.stop.notify_waiters();
     }
+
+    /// Waits until transfers may go on no longer.
+    pub(super) async fn cut_off(&self) {
+        let told = self.cut.notified();
+        if !self.cutting.load(Ordering::Acquire) {
+            told.await;
+        }
+    }
+
+    fn cut(&self) {
+        self.cutting.store(true, Ordering::Release);
+        self.cut.notify_waiters();
+    }
 }
 
 /// One of the [`Limits::sessions`]; given back when dropped.
@@ -99,21 +122,62 @@ pub(crate) struct Seat {
     pub(crate) shared: Arc<Shared>,
     /// Which connection of this server, counted from 1.
     pub(crate) number: u64,
+    /// Whom the guard let in from where.
+    from: Option<IpAddr>,
+    /// Whom the guard let log in.
+    user: Option<Box<str>>,
 }
 
 impl Seat {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
+    fn take(shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let seat = Self {
             shared: Arc::clone(shared),
             number: shared.accepted.fetch_add(1, Ordering::Relaxed) + 1,
+            from: None,
+            user: None,
         };
         let taken = shared.sessions.fetch_add(1, Ordering::Relaxed);
-        (taken < shared.limits.sessions).then_some(seat)
+        if taken < shared.limits.sessions {
+            Ok(seat)
+        } else {
+            Err(Refusal::Sessions)
+        }
+    }
+
+    /// Asks whether a client may come from there.
+    fn admit(&mut self, from: IpAddr) -> Result<(), Refusal> {
+        let shared = &self.shared;
+        shared.guard.admit(from, &shared.limits, Instant::now())?;
+        self.from = Some(from);
+        Ok(())
+    }
+
+    /// Asks whether a user may log in once more, in place of who was logged in here.
+    pub(super) fn log_in(&mut self, user: &str) -> bool {
+        self.log_out();
+        let most = self.shared.limits.sessions_per_user;
+        if most == usize::MAX {
+            return true;
+        }
+        let may = self.shared.guard.log_in(user, most);
+        self.user = may.then(|| user.into());
+        may
+    }
+
+    /// Nobody is logged in here any more.
+    pub(super) fn log_out(&mut self) {
+        if let Some(user) = self.user.take() {
+            self.shared.guard.log_out(&user);
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.log_out();
+        if let Some(from) = self.from {
+            self.shared.guard.leave(from, &self.shared.limits);
+        }
         self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
         self.shared.roll.leave(self.number);
     }
@@ -225,7 +289,8 @@ impl Running {
         self.shared.announcing().public = address;
     }
 
-    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end.
+    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end. Those that have
+    /// not ended by then are 426, and their sessions are told 421.
     pub async fn stop(mut self) {
         self.shared.begin_to_stop();
         for listener in std::mem::take(&mut self.listeners) {
@@ -283,6 +348,10 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         roll: Roll::default(),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
+        cut: Notify::new(),
+        cutting: AtomicBool::new(false),
+        guard: Guard::default(),
+        balancers: std::mem::take(&mut builder.balancers),
         sessions: AtomicUsize::new(0),
         accepted: AtomicU64::new(0),
         limits: builder.limits.clone(),
@@ -333,17 +402,17 @@ async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let Some(seat) = Seat::take(&shared) else {
-                        turn_away(&stream, &setup, peer);
-                        continue;
-                    };
-                    match prepare(&stream, peer, &setup) {
-                        Ok(link) => {
-                            let connection =
-                                Connection::new(stream, link, Arc::clone(&setup), seat);
-                            connections.spawn(connection.run());
+                    let seat = match Seat::take(&shared) {
+                        Ok(seat) => seat,
+                        Err(refusal) => {
+                            turn_away(&stream, &setup, peer, refusal);
+                            continue;
                         }
-                        Err(error) => tracing::debug!(%peer, %error, "a connection was gone at once"),
+                    };
+                    if shared.balancers.iter().any(|network| network.contains(peer.ip())) {
+                        connections.spawn(serve_proxied(stream, peer, Arc::clone(&setup), seat));
+                    } else if let Some(connection) = settle(stream, peer, &setup, seat) {
+                        connections.spawn(connection.run());
                     }
                 }
                 Err(error) => {
@@ -361,14 +430,51 @@ async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc<Shared>) {
             report(ended);
         }
     };
-    if tokio::time::timeout(shared.limits.stop, drained)
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            left = connections.len(),
-            "connections were cut off by the stop"
-        );
+    let mut drained = std::pin::pin!(drained);
+    if timeout(shared.limits.stop, &mut drained).await.is_err() {
+        tracing::warn!("transfers are cut off by the stop");
+        shared.cut();
+        // Who is still there then hangs in the storage, or reads nothing: there is nobody to tell.
+        let _ = timeout(LAST_WORDS, drained).await;
+    }
+}
+
+/// Finds out who is behind a load balancer, and serves that client.
+async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup>, seat: Seat) {
+    let patience = seat.shared.limits.handshake;
+    let client = match timeout(patience, read_header(&mut stream)).await {
+        Ok(Ok(client)) => client.unwrap_or(peer),
+        Ok(Err(error)) => {
+            tracing::warn!(%peer, %error, "a load balancer did not say whose connection it is");
+            return;
+        }
+        Err(_) => {
+            tracing::warn!(%peer, "a load balancer said nothing");
+            return;
+        }
+    };
+    if let Some(connection) = settle(stream, client, &setup, seat) {
+        Box::pin(connection.run()).await;
+    }
+}
+
+/// Makes a control connection of what has connected, if the client may come from there.
+fn settle(
+    stream: TcpStream,
+    peer: SocketAddr,
+    setup: &Arc<Setup>,
+    mut seat: Seat,
+) -> Option<Connection> {
+    if let Err(refusal) = seat.admit(peer.ip()) {
+        turn_away(&stream, setup, peer, refusal);
+        return None;
+    }
+    match prepare(&stream, peer, setup) {
+        Ok(link) => Some(Connection::new(stream, link, Arc::clone(setup), seat)),
+        Err(error) => {
+            tracing::debug!(%peer, %error, "a connection was gone at once");
+            None
+        }
     }
 }
 
@@ -393,11 +499,11 @@ fn prepare(stream: &TcpStream, peer: SocketAddr, setup: &Setup) -> io::Result<Li
 }
 
 /// Tells one client too many that it is (RFC 959 §5.4: 421 may answer the connection itself).
-fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr) {
-    tracing::warn!(%peer, "too many control connections");
+fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refusal) {
+    tracing::warn!(%peer, "{}", refusal.text());
     if setup.tls != TlsPolicy::Implicit {
         let mut reply = Vec::new();
-        Reply::line(421, "Too many connections, try again later.").encode(&mut reply);
+        Reply::line(421, refusal.text()).encode(&mut reply);
         // It fits into the empty buffer of a new connection, or it does not matter.
         let _ = stream.try_write(&reply);
     }
@@ -477,8 +583,17 @@ pub(super) fn a_seat() -> Seat {
         roll: Roll::default(),
         stop: Arc::new(Notify::new()),
         stopping: AtomicBool::new(false),
+        cut: Notify::new(),
+        cutting: AtomicBool::new(false),
+        guard: Guard::default(),
+        balancers: Vec::new(),
         sessions: AtomicUsize::new(1),
         accepted: AtomicU64::new(0),
     });
-    Seat { shared, number: 1 }
+    Seat {
+        shared,
+        number: 1,
+        from: None,
+        user: None,
+    }
 }

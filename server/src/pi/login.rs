@@ -134,6 +134,12 @@ impl Session {
         }
     }
 
+    /// Whether somebody is logged in.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        matches!(self.login, Login::In(_))
+    }
+
     /// Who is logged in; 530 if nobody is.
     pub(super) fn user(&self) -> Result<&LoggedIn, Completion> {
         match &self.login {

@@ -22,7 +22,7 @@ use crate::auth::{ClientCertificate, User};
 use crate::storage::{Metadata, VirtualPath};
 use crate::wire::{
     Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
-    LoginRule, Reply, Verb, done,
+    LoginRule, Reply, Verb, done, is_foreign,
 };
 use login::Login;
 use parameters::Parameters;
@@ -202,7 +202,9 @@ impl Session {
     /// The verb of a line before anything is done about it, then its login rule, then its argument.
     fn decide(&mut self, line: &[u8]) -> Decision {
         let pending = std::mem::take(&mut self.pending);
-        let line = CommandLine::split(line).map_err(|_| done(500, "Command unrecognized."))?;
+        let Ok(line) = CommandLine::split(line) else {
+            return unrecognized(line);
+        };
         let row = line.verb.row();
         if row.keeps_restart {
             self.pending = match &pending {
@@ -329,6 +331,15 @@ fn greeting(text: &str) -> Reply {
     }
     let first = lines.remove(0);
     Reply::block(220, first, lines, last)
+}
+
+/// What is no command is 500; what is another protocol's ends the session, before what follows is taken for ours.
+fn unrecognized(line: &[u8]) -> Decision {
+    if is_foreign(line) {
+        let goodbye = done(421, "This is FTP, and that is not: closing.");
+        return Ok(Step::ReplyThen(goodbye, Control::Close));
+    }
+    Err(done(500, "Command unrecognized."))
 }
 
 /// Asks the shell for something.

@@ -7,6 +7,7 @@ mod clients;
 mod faults;
 mod hostile;
 mod laboratory;
+mod limits;
 mod protected;
 mod representations;
 mod site;

@@ -5,6 +5,7 @@
 pub(super) const TEXTS: &[(&str, &str)] = &[
     // The command line
     ("Command unrecognized.", "Unbekannter Befehl."),
+    ("This is FTP, and that is not: closing.", "Dies ist FTP und das nicht: Ende."),
     ("Command not implemented.", "Diesen Befehl gibt es hier nicht."),
     ("The command line is too long.", "Die Befehlszeile ist zu lang."),
     ("A command line holds no NUL and no bare CR.", "Eine Befehlszeile enthält weder NUL noch ein einzelnes CR."),
@@ -46,6 +47,9 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Please log in with USER and PASS.", "Bitte mit USER und PASS anmelden."),
     ("Logged in.", "Angemeldet."),
     ("Login incorrect.", "Anmeldung fehlgeschlagen."),
+    ("The login took too long, closing.", "Die Anmeldung hat zu lange gedauert, Ende."),
+    ("The session lasted too long, closing.", "Die Sitzung hat zu lange gedauert, Ende."),
+    ("Too many sessions of this user, closing.", "Zu viele Sitzungen dieses Benutzers, Ende."),
     ("Too many failed logins.", "Zu viele fehlgeschlagene Anmeldungen."),
     ("No account is needed.", "Es wird kein Konto gebraucht."),
     ("Ready for a new user.", "Bereit für einen neuen Benutzer."),

@@ -1,0 +1,279 @@
+//! What a client can make the server hold, or wait for, has an end, and the 421 says which.
+
+use std::time::Duration;
+
+use ftpspec_server::{Limits, Network};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::client::{Client, Wire};
+use crate::{builder, logged_in};
+
+/// Far longer than a test takes, for limits that must not be what ends it.
+const LONG: Duration = Duration::from_secs(600);
+/// As good as nothing.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// Connects from another address of this host.
+async fn from(address: &str, server: std::net::SocketAddr) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket
+        .bind(format!("{address}:0").parse().unwrap())
+        .unwrap();
+    let mut client = Client::open(server).await;
+    client.wire = Wire::Clear(socket.connect(server).await.unwrap());
+    client
+}
+
+#[track_caller]
+fn is_421(reply: &str, about: &str) {
+    assert!(
+        reply.starts_with("421 ") && reply.contains(about),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn one_address_gets_so_many_sessions_and_others_get_theirs() {
+    let limits = Limits {
+        sessions_per_address: 1,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let address = server.addresses()[0];
+    let mut first = logged_in(&server).await;
+    let mut second = Client::open(address).await;
+    is_421(&second.reply().await, "from your address");
+    assert_eq!(second.reply().await, "");
+    let mut elsewhere = from("127.0.0.2", address).await;
+    assert!(elsewhere.reply().await.starts_with("220 "));
+
+    first.expect("QUIT", "221").await;
+    drop(first);
+    // The seat is given back when the server has seen the end.
+    loop {
+        let mut again = Client::open(address).await;
+        let reply = again.reply().await;
+        if reply.starts_with("220 ") {
+            break;
+        }
+        is_421(&reply, "from your address");
+    }
+}
+
+#[tokio::test]
+async fn a_user_gets_so_many_sessions_and_gives_them_back() {
+    let limits = Limits {
+        sessions_per_user: 1,
+        ..Limits::default()
+    };
+    let server = builder()
+        .user("other", "secret")
+        .limits(limits)
+        .start()
+        .await
+        .unwrap();
+    let mut first = logged_in(&server).await;
+    let mut second = Client::connect(server.addresses()[0]).await;
+    second.expect("USER other", "331").await;
+    second.expect("PASS secret", "230").await;
+    second.expect("USER test", "331").await;
+    is_421(&second.ask("PASS secret").await, "of this user");
+    assert_eq!(second.reply().await, "");
+
+    // Who has logged out leaves room, though the connection stays.
+    first.expect("REIN", "220").await;
+    first.expect("NOOP", "200").await;
+    let mut third = logged_in(&server).await;
+    third.login().await;
+    first.expect("USER test", "331").await;
+    is_421(&first.ask("PASS secret").await, "of this user");
+}
+
+#[tokio::test]
+async fn connections_come_so_often() {
+    let limits = Limits {
+        connections_per_second: 0,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = Client::open(server.addresses()[0]).await;
+    is_421(&client.reply().await, "in one second");
+}
+
+#[tokio::test]
+async fn a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile() {
+    let limits = Limits {
+        login: SHORT,
+        idle: LONG,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut silent = Client::connect(server.addresses()[0]).await;
+    is_421(&silent.reply().await, "login");
+    assert_eq!(silent.reply().await, "");
+
+    let mut busy = Client::connect(server.addresses()[0]).await;
+    loop {
+        let reply = busy.ask("NOOP").await;
+        if !reply.starts_with("200 ") {
+            break is_421(&reply, "login");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_logs_in_in_time_is_not_held_to_it_until_logged_out() {
+    let limits = Limits {
+        login: Duration::from_millis(500),
+        idle: LONG,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut watch = Client::connect(server.addresses()[0]).await;
+    let mut client = logged_in(&server).await;
+    is_421(&watch.reply().await, "login");
+    client.expect("NOOP", "200").await;
+    client.expect("REIN", "220").await;
+    is_421(&client.reply().await, "login");
+}
+
+#[tokio::test]
+async fn a_session_has_an_end_even_in_a_transfer() {
+    let limits = Limits {
+        session: Some(Duration::from_millis(300)),
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut idle = logged_in(&server).await;
+    let mut busy = logged_in(&server).await;
+    let data = busy.passive().await;
+    busy.expect("STOR file", "150").await;
+    is_421(&idle.reply().await, "lasted");
+    assert!(busy.reply().await.starts_with("426"));
+    is_421(&busy.reply().await, "lasted");
+    drop(data);
+    assert_eq!(busy.reply().await, "");
+}
+
+#[tokio::test]
+async fn wrong_passwords_hold_up_who_sends_them_and_nobody_else() {
+    let limits = Limits {
+        login_delay: LONG,
+        longest_login_delay: LONG,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut wrong = Client::connect(server.addresses()[0]).await;
+    wrong.expect("USER test", "331").await;
+    wrong.send("PASS wrong").await;
+    let mut right = logged_in(&server).await;
+    right.expect("NOOP", "200").await;
+    // Only the stop ends the wait.
+    let stopping = tokio::spawn(server.stop());
+    is_421(&wrong.reply().await, "stopping");
+    drop((wrong, right));
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transfer_that_outlasts_the_stop_is_426_and_421() {
+    let limits = Limits {
+        stop: SHORT,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"old", false).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    let mut data = client.establish(data).await;
+    data.write(b"half of a new").await;
+    let stopping = tokio::spawn(server.stop());
+    assert!(client.reply().await.starts_with("426"));
+    is_421(&client.reply().await, "stopping");
+    assert_eq!(client.reply().await, "");
+    drop((client, data));
+    stopping.await.unwrap();
+}
+
+async fn balanced() -> ftpspec_server::Running {
+    let limits = Limits {
+        sessions_per_address: 1,
+        handshake: SHORT,
+        ..Limits::default()
+    };
+    builder()
+        .proxy_protocol(["127.0.0.3".parse::<Network>().unwrap()])
+        .limits(limits)
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
+    let server = balanced().await;
+    let address = server.addresses()[0];
+    let mut client = from("127.0.0.3", address).await;
+    let header = b"PROXY TCP4 127.0.0.9 127.0.0.1 4000 21\r\nNOOP\r\n";
+    client.wire.write(header).await;
+    assert!(client.reply().await.starts_with("220 "));
+    assert!(client.reply().await.starts_with("200 "));
+    client.login().await;
+    // PORT goes to the client, and not to the balancer.
+    client.expect("PORT 127,0,0,3,100,0", "504").await;
+    client.expect("PORT 127,0,0,9,100,0", "200").await;
+
+    // The passive port is the client's: the balancer is a stranger there.
+    let reply = client.expect("EPSV", "229").await;
+    let port = reply.split('|').nth(3).unwrap().parse::<u16>().unwrap();
+    let mut balancer = from("127.0.0.3", (address.ip(), port).into()).await;
+    assert_eq!(balancer.reply().await, "");
+    let data = from("127.0.0.9", (address.ip(), port).into()).await;
+    client.expect("STOR file", "150").await;
+    let mut data = data.wire;
+    data.write(b"content").await;
+    data.end().await;
+    assert!(client.reply().await.starts_with("226"));
+
+    // Limits count clients, not balancers.
+    let mut same = from("127.0.0.3", address).await;
+    same.wire.write(header).await;
+    is_421(&same.reply().await, "from your address");
+    let mut other = from("127.0.0.3", address).await;
+    let mut version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    version_2.extend([127, 0, 0, 8, 127, 0, 0, 1, 1, 0, 0, 21]);
+    other.wire.write(&version_2).await;
+    assert!(other.reply().await.starts_with("220 "));
+}
+
+#[tokio::test]
+async fn a_load_balancer_that_sends_no_header_is_closed_without_a_word() {
+    let server = balanced().await;
+    let address = server.addresses()[0];
+    let mut garbage = from("127.0.0.3", address).await;
+    garbage.wire.write(b"USER test\r\nPASS secret\r\n").await;
+    assert_eq!(garbage.reply().await, "");
+    let mut silent = from("127.0.0.3", address).await;
+    assert_eq!(silent.reply().await, "");
+}
+
+#[tokio::test]
+async fn nobody_else_names_another_client() {
+    let server = balanced().await;
+    let stream = TcpStream::connect(server.addresses()[0]).await.unwrap();
+    let mut client = Client::open(server.addresses()[0]).await;
+    client.wire = Wire::Clear(stream);
+    let Wire::Clear(stream) = &mut client.wire else {
+        panic!("it is in the clear");
+    };
+    let header = b"PROXY TCP4 127.0.0.9 127.0.0.1 4000 21\r\n";
+    stream.write_all(header).await.unwrap();
+    loop {
+        let reply = client.reply().await;
+        if !reply.starts_with("220 ") {
+            break assert!(reply.starts_with("500 "), "{reply}");
+        }
+    }
+}
