@@ -197,10 +197,10 @@ async fn a_transfer_that_outlasts_the_stop_is_426_and_421() {
     stopping.await.unwrap();
 }
 
-async fn balanced() -> ftpspec_server::Running {
+async fn balanced(patience: Duration) -> ftpspec_server::Running {
     let limits = Limits {
         sessions_per_address: 1,
-        handshake: SHORT,
+        handshake: patience,
         ..Limits::default()
     };
     builder()
@@ -213,7 +213,7 @@ async fn balanced() -> ftpspec_server::Running {
 
 #[tokio::test]
 async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
-    let server = balanced().await;
+    let server = balanced(LONG).await;
     let address = server.addresses()[0];
     let mut client = from("127.0.0.3", address).await;
     let header = b"PROXY TCP4 127.0.0.9 127.0.0.1 4000 21\r\nNOOP\r\n";
@@ -222,7 +222,7 @@ async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
     assert!(client.reply().await.starts_with("200 "));
     client.login().await;
     // PORT goes to the client, and not to the balancer.
-    client.expect("PORT 127,0,0,3,100,0", "504").await;
+    client.expect("PORT 127,0,0,3,100,0", "501").await;
     client.expect("PORT 127,0,0,9,100,0", "200").await;
 
     // The passive port is the client's: the balancer is a stranger there.
@@ -250,7 +250,7 @@ async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
 
 #[tokio::test]
 async fn a_load_balancer_that_sends_no_header_is_closed_without_a_word() {
-    let server = balanced().await;
+    let server = balanced(SHORT).await;
     let address = server.addresses()[0];
     let mut garbage = from("127.0.0.3", address).await;
     garbage.wire.write(b"USER test\r\nPASS secret\r\n").await;
@@ -261,7 +261,7 @@ async fn a_load_balancer_that_sends_no_header_is_closed_without_a_word() {
 
 #[tokio::test]
 async fn nobody_else_names_another_client() {
-    let server = balanced().await;
+    let server = balanced(LONG).await;
     let stream = TcpStream::connect(server.addresses()[0]).await.unwrap();
     let mut client = Client::open(server.addresses()[0]).await;
     client.wire = Wire::Clear(stream);
