@@ -205,6 +205,32 @@ impl DataPort {
         self.read(DATA_LIMIT, true).await
     }
 
+    /// Waits for the server to end the connection. What still comes before is neither kept nor recorded: how much was on
+    /// its way when a transfer was broken off is chance.
+    ///
+    /// # Errors
+    /// When nothing comes for too long, or it does not stop coming.
+    pub async fn outlast(&mut self) -> Result<(), Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let mut buffer = vec![0; 64 << 10];
+        let mut left = DATA_LIMIT;
+        while left > 0 {
+            match timeout(patience, wire.read(&mut buffer)).await {
+                Ok(Ok(read)) => left = left.saturating_sub(read),
+                Ok(Err(end)) => {
+                    self.ended(end);
+                    return Ok(());
+                }
+                Err(_) => return Err(self.silence(patience, Awaited::Data)),
+            }
+        }
+        self.reset();
+        Err(Fault::Broken)
+    }
+
     /// Reads exactly so many octets and leaves the connection open.
     ///
     /// # Errors

@@ -83,7 +83,11 @@ impl Player {
             Action::SendData(_) => send_data(session, &prepared, true).await,
             Action::WriteData(_) => send_data(session, &prepared, false).await,
             // What came is compared by whoever judges; the dialogue goes on.
-            Action::Receive(_) | Action::DataEnds => receive(session, None).await,
+            Action::Receive(_) => receive(session, None).await,
+            Action::DataEnds => match session.data_ready().await {
+                Ok(data) => data.outlast().await,
+                Err(fault) => Err(fault),
+            },
             Action::Read(count) => receive(session, Some(*count)).await,
             Action::CloseData => {
                 session.data.cut().await;

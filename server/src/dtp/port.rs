@@ -48,6 +48,8 @@ enum State {
 pub(crate) enum NoStream {
     /// None came, or it could not be made.
     Connection,
+    /// It was there, and was reset before anything could be moved.
+    Lost,
     /// The TLS handshake failed.
     Protection,
     /// It does not resume the TLS session of its control connection, but has to.
@@ -60,6 +62,7 @@ impl From<NoStream> for TransferEnd {
     fn from(why: NoStream) -> Self {
         match why {
             NoStream::Connection => Self::NoConnection,
+            NoStream::Lost => Self::ConnectionLost,
             NoStream::Protection => Self::NoProtection,
             NoStream::NotResumed(offered) => Self::NotResumed(offered),
             NoStream::OtherClient => Self::OtherClient,
@@ -214,6 +217,10 @@ pub(crate) async fn connect(
     };
     let stream = match timeout(connect_time, connecting).await {
         Ok(Ok(stream)) => stream,
+        // The client took the connection and reset it at once.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+            return Err(NoStream::Lost);
+        }
         Ok(Err(error)) => {
             tracing::debug!(%to, %error, "failed to connect to the client's data port");
             return Err(NoStream::Connection);

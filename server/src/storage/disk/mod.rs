@@ -323,6 +323,10 @@ impl Storage for DiskStorage {
                 "a directory cannot be moved into itself",
             ));
         }
+        // Here the host would say that the directory is not empty, since what is moved is in it.
+        if !moved.is_dir() && from.is_within(to) {
+            return Err(ErrorKind::IsADirectory.into());
+        }
         let new = self.find(to, false)?;
         old.parent.rename(
             old.named(ErrorKind::PermissionDenied)?,
