@@ -107,6 +107,18 @@ pub(crate) struct Serve {
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,
+    /// Control connections at a time; one more is told 421.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_sessions: Option<usize>,
+    /// Control connections at a time from one client address. [default: as many as there are]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_per_ip: Option<usize>,
+    /// Seconds a control connection may be idle between transfers. [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub(crate) idle: Option<u64>,
+    /// Wrong passwords before a control connection is closed; 0 is no limit. [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) login_attempts: Option<u8>,
     /// Planned misbehaviour, for the tests of clients: 'when RETR nth 2 do reset at 4096'; may be repeated.
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<Fault>,

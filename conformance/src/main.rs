@@ -93,6 +93,12 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         root: wish.root,
         overlay: wish.overlay,
         passive_ports: wish.passive_ports,
+        limits: serve::LimitsWish {
+            sessions: wish.max_sessions,
+            sessions_per_address: wish.max_per_ip,
+            idle: wish.idle.map(std::time::Duration::from_secs),
+            failed_logins: wish.login_attempts,
+        },
         faults: wish.fault,
         fault_files: wish.fault_file,
         journal: wish.journal,

@@ -68,6 +68,13 @@ pub struct Limits {
     pub stop: Duration,
 }
 
+impl Limits {
+    /// Whether there is a limit for each client address.
+    pub(crate) fn counts_addresses(&self) -> bool {
+        self.sessions_per_address != usize::MAX || self.connections_per_second != usize::MAX
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -7,12 +7,13 @@ use ftpspec_server::auth::NoCertificateRule;
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::journal::Journal;
 use ftpspec_server::storage::{MemFs, Overlay, Storage, seed};
-use ftpspec_server::{Running, Server, StartError, Tls};
+use ftpspec_server::{Limits, Running, Server, StartError, Tls};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 pub use ftpspec_server::fault::Fault;
@@ -42,12 +43,42 @@ pub struct Wish {
     pub overlay: Option<PathBuf>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
+    /// What clients are held to.
+    pub limits: LimitsWish,
     /// Planned misbehaviour.
     pub faults: Vec<Fault>,
     /// More of it, in TOML files.
     pub fault_files: Vec<PathBuf>,
     /// Where the journal is written, as JSON lines; `-` is stderr.
     pub journal: Option<PathBuf>,
+}
+
+/// What clients are held to; what is not said is as the library has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitsWish {
+    /// Control connections at a time.
+    pub sessions: Option<usize>,
+    /// The same, of one client address.
+    pub sessions_per_address: Option<usize>,
+    /// How long a control connection may be idle.
+    pub idle: Option<Duration>,
+    /// Wrong passwords before a control connection is closed; 0 is no limit.
+    pub failed_logins: Option<u8>,
+}
+
+impl LimitsWish {
+    fn limits(self) -> Limits {
+        let usual = Limits::default();
+        Limits {
+            sessions: self.sessions.unwrap_or(usual.sessions),
+            sessions_per_address: self
+                .sessions_per_address
+                .unwrap_or(usual.sessions_per_address),
+            idle: self.idle.unwrap_or(usual.idle),
+            failed_logins: self.failed_logins.unwrap_or(usual.failed_logins),
+            ..usual
+        }
+    }
 }
 
 /// How connections are protected.
@@ -150,6 +181,7 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
     if let Some((first, last)) = wish.passive_ports {
         builder = builder.passive_ports(first..=last);
     }
+    builder = builder.limits(wish.limits.limits());
     builder = builder.faults(plan(&wish)?);
     let journal = wish.journal.as_deref().map(open_journal).transpose()?;
     if let Some((journal, _)) = &journal {

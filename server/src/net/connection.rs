@@ -189,36 +189,35 @@ impl Connection {
                 return Err(End::Stopped);
             }
             self.publish();
-            let (deadline, due) = self.deadline();
-            if deadline <= Instant::now() {
-                return Err(due);
-            }
+            let deadline = self.deadline()?;
             idle.as_mut().reset(deadline);
             match self.wait(idle.as_mut(), stop.as_mut()).await {
                 Woken::Filled(1..) => {}
                 Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
-                Woken::Idle => return Err(due),
+                Woken::Idle => return Err(self.deadline().err().unwrap_or(End::Idle)),
                 Woken::Stopped => return Err(End::Stopped),
                 Woken::Kicked => return Err(End::Kicked),
             }
         }
     }
 
-    /// Until when the client may say nothing, and why not longer.
-    fn deadline(&mut self) -> (Instant, End) {
+    /// Until when the client may say nothing. An error, if it is too late whatever it says.
+    fn deadline(&mut self) -> Result<Instant, End> {
         let now = Instant::now();
-        let mut deadline = (after(now, self.idle_limit()), End::Idle);
+        let mut deadline = after(now, self.idle_limit());
         if self.session.is_logged_in() {
             self.login_by = after(now, self.shared().limits.login);
         } else {
             self.seat.log_out();
-            if self.login_by < deadline.0 {
-                deadline = (self.login_by, End::NotLoggedIn);
+            if self.login_by <= now {
+                return Err(End::NotLoggedIn);
             }
+            deadline = deadline.min(self.login_by);
         }
         match self.ends_by {
-            Some(end) if end < deadline.0 => (end, End::OverTime),
-            _ => deadline,
+            Some(end) if end <= now => Err(End::OverTime),
+            Some(end) => Ok(deadline.min(end)),
+            None => Ok(deadline),
         }
     }
 
@@ -571,15 +570,18 @@ impl Connection {
                 }
             }
             came_along = false;
-            let listens = self.queue.len() < limits.queued_commands
-                && self.replies.len() < limits.queued_replies;
+            let held_back = self.replies.len() >= limits.queued_replies;
+            let listens = self.queue.len() < limits.queued_commands && !held_back;
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
                 if self.presence.poll_kicked(cx) {
                     return Poll::Ready(Err(End::Kicked));
                 }
-                if let Poll::Ready(Err(_)) = self.stream.poll_send(cx, &mut self.replies) {
-                    return Poll::Ready(Err(End::Lost));
+                match self.stream.poll_send(cx, &mut self.replies) {
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
+                    // Commands that were held back for the replies' sake may be here already: no octet will wake us.
+                    Poll::Ready(Ok(())) if held_back => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
                 for commands in [commands_first, !commands_first] {
                     if !commands {

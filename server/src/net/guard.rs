@@ -59,10 +59,10 @@ struct Origin {
 }
 
 impl Guard {
-    /// Lets a client in, or does not. Every `Ok` is to be followed by a [`leave`](Self::leave).
+    /// Lets a client in, or does not. If [addresses are counted](Limits::counts_addresses), every
+    /// `Ok` is to be followed by a [`leave`](Self::leave).
     pub(super) fn admit(&self, from: IpAddr, limits: &Limits, now: Instant) -> Result<(), Refusal> {
-        if limits.sessions_per_address == usize::MAX && limits.connections_per_second == usize::MAX
-        {
+        if !limits.counts_addresses() {
             return Ok(());
         }
         let mut counts = self.counts();
@@ -86,11 +86,7 @@ impl Guard {
     }
 
     /// A client that was let in is gone.
-    pub(super) fn leave(&self, from: IpAddr, limits: &Limits) {
-        if limits.sessions_per_address == usize::MAX && limits.connections_per_second == usize::MAX
-        {
-            return;
-        }
+    pub(super) fn leave(&self, from: IpAddr) {
         let mut counts = self.counts();
         let key = network_of(from);
         if let Some(origin) = counts.origins.get_mut(&key) {
@@ -205,7 +201,7 @@ mod tests {
         guard.admit(HERE, &limits, now).unwrap();
         let mapped = "::ffff:127.0.0.1".parse().unwrap();
         assert!(guard.admit(mapped, &limits, now).is_err());
-        guard.leave(one, &limits);
+        guard.leave(one);
         guard.admit(near, &limits, now).unwrap();
     }
 

@@ -123,7 +123,7 @@ pub(crate) struct Seat {
     /// Which connection of this server, counted from 1.
     pub(crate) number: u64,
     /// Whom the guard let in from where.
-    from: Option<IpAddr>,
+    from: Option<Box<IpAddr>>,
     /// Whom the guard let log in.
     user: Option<Box<str>>,
 }
@@ -148,7 +148,8 @@ impl Seat {
     fn admit(&mut self, from: IpAddr) -> Result<(), Refusal> {
         let shared = &self.shared;
         shared.guard.admit(from, &shared.limits, Instant::now())?;
-        self.from = Some(from);
+        let counted = shared.limits.counts_addresses();
+        self.from = counted.then(|| Box::new(from));
         Ok(())
     }
 
@@ -175,8 +176,8 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.log_out();
-        if let Some(from) = self.from {
-            self.shared.guard.leave(from, &self.shared.limits);
+        if let Some(from) = self.from.take() {
+            self.shared.guard.leave(*from);
         }
         self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
         self.shared.roll.leave(self.number);

@@ -1,6 +1,7 @@
 //! The server over real sockets: what only sockets can show.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod attacks;
 mod blocking;
 mod client;
 mod clients;

@@ -1,0 +1,288 @@
+//! What is known to have been done to FTP servers, and the test or scenario that shows that it does not work here.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use ftpspec_server::Limits;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{Client, Data, Wire};
+use crate::{builder, logged_in};
+
+/// The attack, and what shows it: names of tests of this crate, or scenarios. Where nothing does, the reason.
+#[rustfmt::skip]
+const ATTACKS: &[(&str, &[&str])] = &[
+    ("1 bounce to a third host (CVE-1999-0017)", &["a_data_connection_goes_to_nobody_else", "rfc2577/port-to-another-host", "rfc2428/eprt-foreign-address"]),
+    ("2 theft of a passive connection (VU#2558)", &["a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served"]),
+    ("3 a stranger keeps the owner out", &["a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served"]),
+    ("4 passive ports that can be guessed: the operating system chooses", &[]),
+    ("5 all passive ports taken by one client", &["a_session_has_one_listener_however_often_it_asks"]),
+    ("6 a 227 with somebody else's address", &["pasv_names_the_address_the_client_connected_to"]),
+    ("7 a data connection that does not come, or is silent", &["a_data_connection_that_does_not_come_is_425", "a_silent_data_connection_is_given_up"]),
+    ("8 a client that does not read its data", &["abor_is_answered_while_the_client_does_not_read"]),
+    ("9 one waits for 150, the other for the connection", &["files_travel_over_ipv4_and_ipv6_active_and_passive_in_the_clear"]),
+    ("10 EPSV ALL that does not last", &["rfc2428/epsv-all-lasts", "after_epsv_all_there_is_only_epsv"]),
+    ("11 connections reset before they are accepted", &["connections_that_are_reset_at_once_harm_nobody"]),
+    ("12 replies in names", &["rfc959/hostile-arguments", "line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed"]),
+    ("13 commands behind AUTH (CVE-2011-0411)", &["what_is_sent_behind_auth_never_becomes_a_command"]),
+    ("14 a ClientHello right behind 234", &["a_client_may_shake_hands_before_it_sends_the_command"]),
+    ("15 a login that survives AUTH", &["auth_resets_the_login_and_all_parameters", "tls_in_tls_is_503"]),
+    ("16 protection decided before the transfer", &["protection_is_decided_at_the_transfer"]),
+    ("17 protection required of PASV only", &["where_data_is_required_nothing_goes_in_the_clear_over_epsv_or_eprt"]),
+    ("18 a data connection of another session", &["required_reuse_tells_another_connections_session_from_none"]),
+    ("19 reuse that fails at the second transfer", &["required_reuse_serves_clients_that_resume_and_tells_others_why_not"]),
+    ("20 truncation taken for the end", &["an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays"]),
+    ("21 no close_notify from the server", &["files_travel_protected_explicitly_and_implicitly_in_both_versions"]),
+    ("22 renegotiation: the TLS stack has none", &[]),
+    ("23 other protocols (ALPACA, CVE-2021-3618)", &["commands_in_a_request_of_another_protocol_are_not_done", "a_client_of_another_protocol_is_refused_in_the_handshake"]),
+    ("24 a handshake that does not come: as 7, with Limits::handshake", &[]),
+    ("25 CCC loses or takes what is around it", &["after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read", "ccc_is_refused_in_the_clear_before_the_login_and_by_policy"]),
+    ("26 AUTH without a certificate", &["without_tls_its_verbs_are_502"]),
+    ("27 a line without end", &["rfc959/line-too-long-500", "the_tail_of_an_overlong_line_is_not_a_command"]),
+    ("28 a long line split into commands (CVE-2008-4242)", &["the_tail_of_an_overlong_line_is_not_a_command"]),
+    ("29 more or fewer replies than commands", &["each_line_gets_exactly_one_completion"]),
+    ("30 Telnet commands (CVE-2010-4221)", &["a_subnegotiation_without_end_does_not_swallow_the_session", "a_flood_of_options_gets_a_bounded_answer"]),
+    ("31 urgent data, floods of STAT in a transfer", &["abor_is_answered_while_the_client_does_not_read", "a_flood_of_stat_in_a_transfer_is_answered_one_by_one"]),
+    ("32 NUL in arguments (CVE-2025-47812)", &["lines_have_no_nul_and_no_line_feed", "rfc959/nul-in-a-pathname"]),
+    ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments"]),
+    ("34 quotes in 257", &["mkd_tells_the_whole_path_with_quotes_doubled"]),
+    ("35 patterns that explode (CVE-2010-2632)", &["a_pattern_full_of_stars_ends_soon"]),
+    ("36 recursive listings: there are none; options are passed over", &["leading_options_of_listings_are_taken"]),
+    ("37 REST out of range", &["a_restart_marker_out_of_all_range_allocates_nothing", "rfc3659/rest-bad-marker"]),
+    ("38 SIZE and digests that cost", &["sizes_in_type_a_are_counted_up_to_a_limit"]),
+    ("39 bombs in MODE Z: a file is written as it comes, and a quota holds", &[]),
+    ("40 COMB and copies onto themselves", &["comb_refuses_to_name_a_file_twice", "nothing_is_copied_onto_or_into_itself"]),
+    ("41 STOU without a free name", &["stou_never_takes_a_name_that_is_taken"]),
+    ("42 addresses that are none", &["nonsense_is_501", "rfc959/port-bad-syntax-501", "rfc2428/eprt-malformed"]),
+    ("43 verbs where nobody expects them", &["before_the_login_most_is_530", "each_line_gets_exactly_one_completion"]),
+    ("44 commands in the middle of a transfer (CVE-2023-24042)", &["nothing_said_during_a_transfer_is_lost", "rein_and_user_during_a_transfer_let_it_finish"]),
+    ("45 memory used after it is freed: no unsafe code here", &[]),
+    ("46 clients that say little, for long", &["a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile", "one_address_gets_so_many_sessions_and_others_get_theirs"]),
+    ("47 HTTP, SMTP and SSH", &["commands_in_a_request_of_another_protocol_are_not_done"]),
+    ("48 replies that are not read", &["a_client_that_reads_no_replies_is_not_read_either"]),
+    ("49 paths that leave the root", &["pathnames_that_can_be_none_are_refused", "directories_are_changed_and_told"]),
+    ("50 links that leave the root (CVE-2017-7418)", &["links_lead_inside_whatever_they_say", "a_link_leads_to_its_target_and_never_out"]),
+    ("51 SITE without a login (CVE-2015-3306)", &["every_service_needs_a_login"]),
+    ("52 verbs that forget permissions", &["permission_is_by_effect", "who_may_only_look_changes_nothing_by_site"]),
+    ("53 ways around a quota (CVE-2021-40524): the tests of storage/quota.rs", &[]),
+    ("54 a failed upload that spoils the old file", &["a_lost_control_connection_leaves_the_old_file", "rfc959/stor-reset-leaves-the-old-file"]),
+    ("55 privileges that are kept: there are none", &[]),
+    ("56 RMD of files, DELE of directories, renaming into oneself", &["rmd_and_dele_know_files_from_directories", "a_directory_cannot_be_renamed_into_itself"]),
+    ("57 finding out who there is", &["any_user_name_is_331_and_a_wrong_password_530", "rfc2577/unknown-user-looks-like-any"]),
+    ("58 trying passwords", &["too_many_wrong_passwords_are_421_and_the_end", "wrong_passwords_hold_up_who_sends_them_and_nobody_else"]),
+    ("59 SQL in user names: there is no SQL", &[]),
+    ("60 RNFR kept over REIN", &["what_was_to_be_renamed_is_forgotten_by_rein"]),
+    ("61 what anonymous may change: nothing", &["permission_is_by_effect"]),
+    ("62 one host's certificate, another's users", &["nobody_logs_in_to_one_host_by_the_certificate_of_another", "host_must_be_the_name_of_the_tls_handshake"]),
+];
+
+fn sources(directory: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn each_attack_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = String::new();
+    sources(&root.join("src"), &mut all);
+    sources(&root.join("tests"), &mut all);
+    for (number, (attack, shown_by)) in (1..).zip(ATTACKS) {
+        assert!(attack.starts_with(&format!("{number} ")), "{attack}");
+        assert!(!shown_by.is_empty() || attack.contains(':'), "{attack}");
+        for name in *shown_by {
+            let there = if name.contains('/') {
+                root.join(format!("../scenarios/{name}.ftpt")).exists()
+            } else {
+                all.contains(&format!("fn {name}("))
+            };
+            assert!(there, "{attack}: there is no {name}");
+        }
+    }
+    assert_eq!(ATTACKS.len(), 62);
+}
+
+#[tokio::test]
+async fn a_data_connection_goes_to_nobody_else() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let victim = TcpListener::bind("127.0.0.3:0").await.unwrap();
+    let port = victim.local_addr().unwrap().port();
+    let (high, low) = (port >> 8, port & 255);
+    for command in [
+        format!("PORT 127,0,0,3,{high},{low}"),
+        format!("PORT 0,0,0,0,{high},{low}"),
+        format!("PORT 255,255,255,255,{high},{low}"),
+        format!("PORT 127,0,0,259,{high},{low}"),
+        format!("PORT 0177,0,0,03,{high},{low}"),
+        "PORT 127,0,0,1,0,22".into(),
+        format!("EPRT |1|127.0.0.3|{port}|"),
+        format!("EPRT |1|0.0.0.0|{port}|"),
+        format!("EPRT |1|0177.0.0.3|{port}|"),
+        format!("EPRT |1|2130706435|{port}|"),
+        format!("EPRT |2|::ffff:127.0.0.3|{port}|"),
+        format!("EPRT |2|::1|{port}|"),
+        "EPRT |1|127.0.0.1|22|".into(),
+        format!("EPRT |1|127.0.0.1|{}|", u32::from(port) + 65536),
+    ] {
+        client.expect(&command, "5").await;
+        client.expect("NLST", "425").await;
+    }
+    let nobody =
+        std::future::poll_fn(|cx| std::task::Poll::Ready(victim.poll_accept(cx).is_pending()));
+    assert!(nobody.await, "the server connected to the victim");
+}
+
+#[tokio::test]
+async fn a_session_has_one_listener_however_often_it_asks() {
+    // A few free ports of this moment; another process may take some of them.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().min(u16::MAX - 3);
+    drop(free);
+    let server = builder()
+        .passive_ports(port..=port + 3)
+        .start()
+        .await
+        .unwrap();
+    let mut client = logged_in(&server).await;
+    for _ in 0..300 {
+        client.expect("EPSV", "229").await;
+        client.expect("PASV", "227").await;
+    }
+    let mut other = logged_in(&server).await;
+    other.expect("EPSV", "229").await;
+}
+
+#[tokio::test]
+async fn a_silent_data_connection_is_given_up() {
+    let limits = Limits {
+        data_stall: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    assert!(client.reply().await.starts_with("426"));
+    client.expect("SIZE file", "550").await;
+    drop(data);
+}
+
+#[tokio::test]
+async fn connections_that_are_reset_at_once_harm_nobody() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"content", false).await;
+    let reset = async |address: SocketAddr| {
+        let stream = TcpStream::connect(address).await.unwrap();
+        socket2::SockRef::from(&stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    };
+    for _ in 0..100 {
+        reset(server.addresses()[0]).await;
+    }
+    assert_eq!(client.download("RETR file", false).await, b"content");
+    for _ in 0..20 {
+        let reply = client.expect("EPSV", "229").await;
+        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+        reset(SocketAddr::new(server.addresses()[0].ip(), port)).await;
+        client.expect("RETR file", "150").await;
+        // It may have been too early for us, or been ours: there is an answer.
+        assert!(client.reply().await.len() > 4);
+    }
+    client.expect("NOOP", "200").await;
+}
+
+#[tokio::test]
+async fn a_flood_of_stat_in_a_transfer_is_answered_one_by_one() {
+    const COMMANDS: usize = 2_000;
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    client.wire.write(&b"STAT\r\n".repeat(COMMANDS)).await;
+    for _ in 0..COMMANDS {
+        let reply = client.reply().await;
+        assert!(reply.starts_with("211"), "{reply}");
+    }
+    let mut data = client.establish(data).await;
+    data.end().await;
+    assert!(client.reply().await.starts_with("226"));
+}
+
+#[tokio::test]
+async fn commands_in_a_request_of_another_protocol_are_not_done() {
+    let server = builder().start().await.unwrap();
+    let commands = "USER test\r\nPASS secret\r\nMKD smuggled\r\n";
+    let long = "x".repeat(10_000);
+    for (request, before) in [
+        (
+            format!("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n{commands}"),
+            0,
+        ),
+        (
+            format!("POST /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n{commands}"),
+            1,
+        ),
+        (format!("GET /{commands}"), 0),
+        (format!("EHLO example.org\r\n{commands}"), 0),
+        (format!("SSH-2.0-OpenSSH_9.9\r\n{commands}"), 0),
+    ] {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.wire.write(request.as_bytes()).await;
+        for _ in 0..before {
+            assert!(client.reply().await.starts_with("500 "));
+        }
+        assert!(client.reply().await.starts_with("421 "));
+        assert_eq!(client.reply().await, "");
+    }
+    logged_in(&server).await.expect("CWD smuggled", "550").await;
+}
+
+#[tokio::test]
+async fn a_restart_marker_out_of_all_range_allocates_nothing() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"content", false).await;
+    for marker in [
+        "-1",
+        "1e9",
+        "9223372036854775808",
+        "1000000000000000000000000000000",
+        "",
+    ] {
+        client.expect(&format!("REST {marker}"), "501").await;
+    }
+    for marker in [1_u64 << 31, 1 << 32, 1 << 62] {
+        for command in ["RETR file", "STOR file", "STOR new"] {
+            let Data::Passive(data) = client.passive().await else {
+                panic!("it is passive");
+            };
+            client.expect(&format!("REST {marker}"), "350").await;
+            client.expect(command, "5").await;
+            drop(Wire::Clear(data));
+        }
+    }
+    assert_eq!(client.download("RETR file", false).await, b"content");
+}
+
+#[tokio::test]
+async fn what_was_to_be_renamed_is_forgotten_by_rein() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"content", false).await;
+    client.expect("RNFR file", "350").await;
+    client.expect("REIN", "220").await;
+    client.expect("RNTO moved", "530").await;
+    client.login().await;
+    client.expect("RNTO moved", "503").await;
+    client.expect("SIZE file", "213").await;
+}
