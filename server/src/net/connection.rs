@@ -49,7 +49,7 @@ pub(crate) struct Connection {
     /// Until when somebody must have logged in.
     login_by: Instant,
     /// Until when the session may last ([`Limits::session`](crate::Limits::session)).
-    ends_by: Option<Instant>,
+    ends_by: Option<Box<Instant>>,
     pub(super) tls: Option<Box<ConnectionTls>>,
     /// The last reply, for hooks that want to know it.
     pub(super) answered: Option<Box<Reply>>,
@@ -115,7 +115,7 @@ impl Connection {
         );
         Self {
             login_by: after(now, limits.login),
-            ends_by: limits.session.map(|limit| after(now, limit)),
+            ends_by: limits.session.map(|limit| Box::new(after(now, limit))),
             session: Session::new(setup, link),
             passive: None,
             link,
@@ -214,9 +214,9 @@ impl Connection {
             }
             deadline = deadline.min(self.login_by);
         }
-        match self.ends_by {
-            Some(end) if end <= now => Err(End::OverTime),
-            Some(end) => Ok(deadline.min(end)),
+        match self.ends_by.as_deref() {
+            Some(end) if *end <= now => Err(End::OverTime),
+            Some(end) => Ok(deadline.min(*end)),
             None => Ok(deadline),
         }
     }
@@ -532,7 +532,7 @@ impl Connection {
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
         progress: &Progress,
     ) -> Result<(TransferEnd, Option<Interruption>), End> {
-        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by);
+        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by.as_deref().copied());
         let mut cut_off = Box::pin(async move {
             tokio::select! {
                 biased;
