@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::{NOT_AS_EXPECTED, NOTHING, OK, USAGE};
+use super::{NOT_AS_EXPECTED, OK, USAGE, some_files};
 use crate::scenario::{Scenario, ScenarioId, format, parse, render};
-use crate::suite::{SourceFile, files_in};
+use crate::suite::SourceFile;
 
 /// What is done with the canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +25,10 @@ pub enum Fmt {
 /// all is well, 1 if [`Fmt::Check`] found a file that differs, 2 with errors, 4 if there is no scenario at all.
 #[must_use]
 pub fn fmt(paths: &[PathBuf], what: Fmt) -> i32 {
-    let files = match files_in(paths) {
+    let files = match some_files(paths) {
         Ok(files) => files,
-        Err(error) => {
-            anstream::eprintln!("error: {error}");
-            return USAGE;
-        }
+        Err(code) => return code,
     };
-    if files.is_empty() {
-        anstream::eprintln!("error: there is no scenario (*.ftpt) here");
-        return NOTHING;
-    }
     let mut code = OK;
     for file in &files {
         code = code.max(match parse(ScenarioId::of_path(&file.path), &file.text) {
@@ -75,6 +68,7 @@ fn done(file: &SourceFile, scenario: &Scenario, what: Fmt) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+    use super::super::NOTHING;
     use super::*;
 
     const UNTIDY: &str = "+++\nlevel = \"may\"\ntitle = \"a\"\ncites = [\"RFC 959 §1\"]\ncovers = [\"x\"]\n+++\n\n> NOOP\n<200\n";

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{NOTHING, OK, USAGE};
+use super::{OK, USAGE, some_files};
 use crate::catalogue::{Catalogue, Registry};
 use crate::scenario::{Knowledge, ScenarioId, Severity, lint as check, parse, render};
-use crate::suite::{SourceFile, files_in};
+use crate::suite::SourceFile;
 
 /// Tells what is wrong with these scenario files and those below these directories.
 ///
@@ -13,17 +13,10 @@ use crate::suite::{SourceFile, files_in};
 /// 2 with errors or a path that cannot be read, 4 if there is no scenario at all.
 #[must_use]
 pub fn lint(paths: &[PathBuf]) -> i32 {
-    let files = match files_in(paths) {
+    let files = match some_files(paths) {
         Ok(files) => files,
-        Err(error) => {
-            anstream::eprintln!("error: {error}");
-            return USAGE;
-        }
+        Err(code) => return code,
     };
-    if files.is_empty() {
-        anstream::eprintln!("error: there is no scenario (*.ftpt) here");
-        return NOTHING;
-    }
     let knowledge = knowledge();
     let (mut errors, mut warnings) = (0, 0);
     for SourceFile { path, text } in &files {
@@ -70,6 +63,7 @@ fn count(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+    use super::super::NOTHING;
     use super::*;
     use crate::suite::Suite;
     use std::fs;

@@ -12,6 +12,9 @@ pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
 pub use list::list;
 
+use crate::suite::{SourceFile, files_in};
+use std::path::PathBuf;
+
 /// Everything is as expected.
 pub const OK: i32 = 0;
 /// Something is not as it should be.
@@ -20,3 +23,18 @@ pub const NOT_AS_EXPECTED: i32 = 1;
 pub const USAGE: i32 = 2;
 /// There is nothing to work on.
 pub const NOTHING: i32 = 4;
+
+/// The scenario files among these paths and below them; without one, the exit code, and the reason is on stderr.
+fn some_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>, i32> {
+    match files_in(paths) {
+        Ok(files) if files.is_empty() => {
+            anstream::eprintln!("error: there is no scenario (*.ftpt) here");
+            Err(NOTHING)
+        }
+        Ok(files) => Ok(files),
+        Err(error) => {
+            anstream::eprintln!("error: {error}");
+            Err(USAGE)
+        }
+    }
+}

@@ -41,7 +41,7 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.brief(
         report,
         Outcome::Unsupported,
-        "optional, absent and not advertised",
+        "optional and absent, or legally left without anything to test",
     );
     writer.by_document(report);
     writer.summary(report);

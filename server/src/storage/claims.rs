@@ -22,6 +22,17 @@ pub(super) fn subject(storage: impl Storage) -> Subject {
     }
 }
 
+/// Storages of every kind, each with nothing in it.
+pub(super) fn subjects() -> [Subject; 5] {
+    [
+        memory(),
+        vfs_memory(),
+        vfs_physical(),
+        vfs_overlay(),
+        disk(),
+    ]
+}
+
 pub(super) fn memory() -> Subject {
     subject(MemFs::new())
 }

@@ -114,21 +114,9 @@ pub fn remove_subtree(storage: &dyn Storage, directory: &VirtualPath) -> io::Res
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::claims::{
-        Subject, disk, listed, memory, path, vfs_memory, vfs_overlay, vfs_physical,
-    };
+    use super::super::claims::{listed, path, subjects};
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
-
-    fn subjects() -> [Subject; 5] {
-        [
-            memory(),
-            vfs_memory(),
-            vfs_physical(),
-            vfs_overlay(),
-            disk(),
-        ]
-    }
 
     fn grow(storage: &dyn Storage) {
         for directory in ["d/e/f", "d/empty", "beside"] {
