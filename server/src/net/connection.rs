@@ -1,5 +1,8 @@
 //! One control connection: octets in, replies out, and the work the server-PI asks for in between.
 
+mod protection;
+mod transfer;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,23 +11,17 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::faulty::Watch;
-use super::record_gate::RecordGate;
 use super::running::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls_server::ConnectionTls;
-use crate::dtp::{DataProtection, PassivePort, Patience, Progress, Route, carry, open};
-use crate::journal::{DataMode, TlsFacts, What, Why};
-use crate::pi::{
-    Content, Control, DataPort, Link, Meanwhile, Question, Session, Setup, Step, Transfer,
-    TransferEnd, Work, restart_marker,
-};
+use crate::dtp::PassivePort;
+use crate::journal::{What, Why};
+use crate::pi::{Control, Link, Session, Setup, Step, Work};
 use crate::roster::Presence;
-use crate::storage::VirtualPath;
-use crate::wire::{Completion, ControlEvent, LineReader, Reply};
+use crate::wire::{ControlEvent, LineReader, Reply};
 
 /// How long a client may take to close after we have, and what it may still send.
 const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
@@ -354,272 +351,6 @@ impl Connection {
         }
     }
 
-    /// Gets ready for a handshake; whether there is a certificate to show.
-    pub(super) fn prepare_tls(&mut self) -> bool {
-        let server = self.seat.shared.tls.as_ref();
-        let tls = server.and_then(|server| server.for_connection(self.session.host()));
-        let ready = tls.is_some();
-        self.tls = tls.map(Box::new);
-        ready
-    }
-
-    /// Protects the control connection (RFC 4217 §4).
-    async fn handshake(&mut self) -> Result<(), End> {
-        let number = self.seat.number;
-        let shared = Arc::clone(self.shared());
-        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
-        let (Some(tls), ControlStream::Clear(stream)) = (&mut self.tls, stream) else {
-            tracing::error!(connection = number, "there is no certificate for TLS");
-            return Err(End::Lost);
-        };
-        if let Some(watch) = &mut self.faults {
-            let bad = Box::pin(watch.spoil_handshake(&stream, &shared)).await?;
-            let server = shared.tls.as_ref();
-            let spoiled = bad.and_then(|bad| server?.with_bad_certificate(bad));
-            if let Some(spoiled) = spoiled {
-                **tls = spoiled;
-            }
-        }
-        let accept = TlsAcceptor::from(Arc::clone(&tls.control)).accept(RecordGate::new(stream));
-        match timeout(shared.limits.handshake, accept).await {
-            Ok(Ok(stream)) => {
-                tracing::info!(
-                    connection = number,
-                    version = ?stream.get_ref().1.protocol_version(),
-                    "protected"
-                );
-                self.session.server_name(stream.get_ref().1.server_name());
-                self.session
-                    .client_certificate(tls.meet(stream.get_ref().1));
-                let facts = TlsFacts::of(stream.get_ref().1);
-                self.presence.set_tls(Some(facts.clone()));
-                self.presence.note(|| What::Protected(Box::new(facts)));
-                self.stream = ControlStream::Tls(Box::new(stream));
-                Ok(())
-            }
-            Ok(Err(error)) => {
-                tracing::info!(connection = number, %error, "the TLS handshake failed");
-                self.handshake_failed(error.to_string());
-                Err(End::Lost)
-            }
-            Err(_) => {
-                self.handshake_failed("it took too long".into());
-                Err(End::Lost)
-            }
-        }
-    }
-
-    fn handshake_failed(&self, error: String) {
-        self.presence.note(|| What::HandshakeFailed { error });
-    }
-
-    /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
-    async fn end_tls(&mut self) -> Result<(), End> {
-        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
-        let ControlStream::Tls(mut stream) = stream else {
-            self.stream = stream;
-            return Ok(());
-        };
-        // What was sent behind the command, before the end of TLS, came protected and stays. But a line must not begin
-        // protected and end in the clear.
-        let reader = &mut self.reader;
-        let ending = async {
-            tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
-            stream.get_mut().0.end_at_clear_text();
-            let mut scrap = [0; 1024];
-            loop {
-                match stream.read(&mut scrap).await {
-                    Ok(0) => return Ok(()),
-                    Ok(octets) => reader.feed(&scrap[..octets]),
-                    Err(error) if stream.get_ref().0.clear_text_is_next() => {
-                        tracing::debug!(%error, "clear text without close_notify");
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        match timeout(self.seat.shared.limits.handshake, ending).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => return Err(End::Lost),
-        }
-        self.presence.set_tls(None);
-        self.presence.note(|| What::Unprotected);
-        while let Some(event) = self.reader.next_event() {
-            note_event(&self.presence, &event);
-            self.queue.push_back(event);
-            if self.queue.len() > self.seat.shared.limits.queued_commands {
-                return Err(End::Lost);
-            }
-        }
-        self.reader.discard();
-        let (stream, behind) = stream.into_inner().0.into_parts();
-        self.reader.feed(&behind);
-        self.stream = ControlStream::Clear(stream);
-        // The TLS settings stay: data connections may still be protected (RFC 4217 §5).
-        Ok(())
-    }
-
-    /// Opens, moves and closes, while the control connection is listened to (RFC 959 §4.1.3).
-    async fn transfer(
-        &mut self,
-        question: Question<Transfer, TransferEnd, Completion>,
-    ) -> Result<(), End> {
-        let number = self.seat.number;
-        let wanted = &question.about;
-        let (what, path) = described(&wanted.content);
-        tracing::debug!(connection = number, what, ?path, "a transfer begins");
-        let watched = self.transfer_begins(&wanted.content);
-        let (end, abort) = match open(wanted).await {
-            Err(error) => {
-                self.drop_data_port();
-                (TransferEnd::NotOpened(error), None)
-            }
-            Ok(opened) => {
-                self.say(&opened.preliminary.0);
-                let (route, mode) = match (wanted.port, self.passive.take()) {
-                    (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
-                    (DataPort::Active(to), _) => {
-                        let from = self.link.local.ip();
-                        (Route::Active { from, to }, DataMode::Active)
-                    }
-                    (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
-                };
-                let route = self.spoil_route(route);
-                let limits = &self.shared().limits;
-                let patience = Patience {
-                    connection: limits.data_connection,
-                    handshake: limits.handshake,
-                    stall: limits.data_stall,
-                };
-                let progress = Arc::new(Progress::of(&self.presence, mode));
-                self.presence.set_data_mode(mode);
-                let watched = watched.named(opened.name.as_ref());
-                let tls = self.data_tls(wanted.protected);
-                let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
-                let ended = self.listen_during(Box::pin(carrying), &progress).await;
-                let how = ended.as_ref().ok().map(|(end, _)| end);
-                watched.ended(&self.presence, how, &progress);
-                ended?
-            }
-        };
-        if let TransferEnd::NotOpened(_) = end {
-            watched.ended(&self.presence, Some(&end), &Progress::default());
-        }
-        tracing::info!(connection = number, ?end, "a transfer ended");
-        let completion = question.answer(&mut self.session, end);
-        self.say(&completion.0);
-        match abort {
-            None => Ok(()),
-            Some(Interruption::Abor(completion)) => {
-                self.say(&completion.0);
-                Ok(())
-            }
-            Some(Interruption::CutOff(end)) => Err(end),
-        }
-    }
-
-    fn data_tls(&self, protected: bool) -> Option<Arc<DataProtection>> {
-        self.tls
-            .as_ref()
-            .filter(|_| protected)
-            .map(|tls| Arc::clone(tls.data()))
-    }
-
-    /// Takes commands while a transfer runs. Gives how it ended, and what ended it, if it did not end by itself.
-    async fn listen_during(
-        &mut self,
-        mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
-        progress: &Progress,
-    ) -> Result<(TransferEnd, Option<Interruption>), End> {
-        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by.as_deref().copied());
-        let mut cut_off = Box::pin(async move {
-            tokio::select! {
-                biased;
-                () = shared.cut_off() => End::Stopped,
-                () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => End::OverTime,
-            }
-        });
-        // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
-        let mut commands_first = false;
-        let mut came_along = true;
-        loop {
-            let limits = &self.seat.shared.limits;
-            while self.queue.len() < limits.queued_commands
-                && self.replies.len() < limits.queued_replies
-            {
-                let Some(event) = self.reader.next_event() else {
-                    break;
-                };
-                note_event(&self.presence, &event);
-                self.session.transfer_progress(progress.moved());
-                let behind = came_along || !self.queue.is_empty();
-                match self.session.during_transfer(&event, behind) {
-                    Meanwhile::Reply(completion) => {
-                        completion.0.encode(&mut self.replies);
-                        self.presence.note_reply(&completion.0);
-                    }
-                    Meanwhile::Queue => self.queue.push_back(event),
-                    // A file must not appear after 426 was said.
-                    Meanwhile::Abort(completion) if progress.is_committing() => {
-                        return Ok((carrying.await, Some(Interruption::Abor(completion))));
-                    }
-                    Meanwhile::Abort(completion) => {
-                        return Ok((TransferEnd::Aborted, Some(Interruption::Abor(completion))));
-                    }
-                }
-            }
-            came_along = false;
-            let held_back = self.replies.len() >= limits.queued_replies;
-            let listens = self.queue.len() < limits.queued_commands && !held_back;
-            commands_first = !commands_first;
-            let happened = std::future::poll_fn(|cx| {
-                if self.presence.poll_kicked(cx) {
-                    return Poll::Ready(Err(End::Kicked));
-                }
-                match self.stream.poll_send(cx, &mut self.replies) {
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
-                    // Commands that were held back for the replies' sake may be here already: no octet will wake us.
-                    Poll::Ready(Ok(())) if held_back => return Poll::Ready(Ok(None)),
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
-                }
-                for commands in [commands_first, !commands_first] {
-                    if !commands {
-                        if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
-                            return Poll::Ready(Ok(Some((end, None))));
-                        }
-                        if progress.is_marked() {
-                            return Poll::Ready(Ok(None));
-                        }
-                    } else if listens
-                        && let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader)
-                    {
-                        // The control connection's end is the transfer's (RFC 959 §4.1.1 QUIT).
-                        return Poll::Ready(match read {
-                            Ok(1..) => Ok(None),
-                            Ok(0) | Err(_) => Err(End::Lost),
-                        });
-                    }
-                }
-                // A file must not appear after 426 was said: what is being committed may end.
-                if !progress.is_committing()
-                    && let Poll::Ready(end) = cut_off.as_mut().poll(cx)
-                {
-                    let interruption = Some(Interruption::CutOff(end));
-                    return Poll::Ready(Ok(Some((TransferEnd::Aborted, interruption))));
-                }
-                Poll::Pending
-            });
-            let ended = happened.await?;
-            for mark in progress.take_marks() {
-                self.say(&restart_marker(&mark).0);
-            }
-            if let Some(ended) = ended {
-                return Ok(ended);
-            }
-        }
-    }
-
     /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
     async fn part(mut self, end: End) {
         self.drop_data_port();
@@ -671,30 +402,10 @@ fn note_event(presence: &Presence, event: &ControlEvent) {
     }
 }
 
-/// What ends a transfer that would go on.
-enum Interruption {
-    /// ABOR, and its reply.
-    Abor(Completion),
-    /// The end of the session.
-    CutOff(End),
-}
-
 /// A time that is far off if the limit is.
 fn after(now: Instant, limit: Duration) -> Instant {
     let far = Duration::from_secs(60 * 60 * 24 * 365);
     now + limit.min(far)
-}
-
-/// A transfer for the log.
-fn described(content: &Content) -> (&'static str, &VirtualPath) {
-    match content {
-        Content::Retrieve { at, .. } => ("retrieve", &at.path),
-        Content::RetrieveRange { at, .. } => ("retrieve range", &at.path),
-        Content::Store { at, .. } => ("store", &at.path),
-        Content::StoreRange { at, .. } => ("store range", &at.path),
-        Content::StoreUnique { at } => ("store unique", &at.path),
-        Content::List(listing) => ("list", &listing.at.path),
-    }
 }
 
 #[cfg(test)]

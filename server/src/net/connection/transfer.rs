@@ -1,0 +1,196 @@
+//! A transfer, and what the control connection hears meanwhile (RFC 959 §4.1.3).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Connection, End, note_event};
+use crate::dtp::{DataProtection, Patience, Progress, Route, carry, open};
+use crate::journal::DataMode;
+use crate::pi::{Content, DataPort, Meanwhile, Question, Transfer, TransferEnd, restart_marker};
+use crate::storage::VirtualPath;
+use crate::wire::Completion;
+
+/// What ends a transfer that would go on.
+enum Interruption {
+    /// ABOR, and its reply.
+    Abor(Completion),
+    /// The end of the session.
+    CutOff(End),
+}
+
+impl Connection {
+    /// Opens, moves and closes, while the control connection is listened to (RFC 959 §4.1.3).
+    pub(in crate::net) async fn transfer(
+        &mut self,
+        question: Question<Transfer, TransferEnd, Completion>,
+    ) -> Result<(), End> {
+        let number = self.seat.number;
+        let wanted = &question.about;
+        let (what, path) = described(&wanted.content);
+        tracing::debug!(connection = number, what, ?path, "a transfer begins");
+        let watched = self.transfer_begins(&wanted.content);
+        let (end, abort) = match open(wanted).await {
+            Err(error) => {
+                self.drop_data_port();
+                (TransferEnd::NotOpened(error), None)
+            }
+            Ok(opened) => {
+                self.say(&opened.preliminary.0);
+                let (route, mode) = match (wanted.port, self.passive.take()) {
+                    (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
+                    (DataPort::Active(to), _) => {
+                        let from = self.link.local.ip();
+                        (Route::Active { from, to }, DataMode::Active)
+                    }
+                    (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
+                };
+                let route = self.spoil_route(route);
+                let limits = &self.shared().limits;
+                let patience = Patience {
+                    connection: limits.data_connection,
+                    handshake: limits.handshake,
+                    stall: limits.data_stall,
+                };
+                let progress = Arc::new(Progress::of(&self.presence, mode));
+                self.presence.set_data_mode(mode);
+                let watched = watched.named(opened.name.as_ref());
+                let tls = self.data_tls(wanted.protected);
+                let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
+                let ended = self.listen_during(Box::pin(carrying), &progress).await;
+                let how = ended.as_ref().ok().map(|(end, _)| end);
+                watched.ended(&self.presence, how, &progress);
+                ended?
+            }
+        };
+        if let TransferEnd::NotOpened(_) = end {
+            watched.ended(&self.presence, Some(&end), &Progress::default());
+        }
+        tracing::info!(connection = number, ?end, "a transfer ended");
+        let completion = question.answer(&mut self.session, end);
+        self.say(&completion.0);
+        match abort {
+            None => Ok(()),
+            Some(Interruption::Abor(completion)) => {
+                self.say(&completion.0);
+                Ok(())
+            }
+            Some(Interruption::CutOff(end)) => Err(end),
+        }
+    }
+
+    fn data_tls(&self, protected: bool) -> Option<Arc<DataProtection>> {
+        self.tls
+            .as_ref()
+            .filter(|_| protected)
+            .map(|tls| Arc::clone(tls.data()))
+    }
+
+    /// Takes commands while a transfer runs. Gives how it ended, and what ended it, if it did not end by itself.
+    async fn listen_during(
+        &mut self,
+        mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
+        progress: &Progress,
+    ) -> Result<(TransferEnd, Option<Interruption>), End> {
+        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by.as_deref().copied());
+        let mut cut_off = Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = shared.cut_off() => End::Stopped,
+                () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => End::OverTime,
+            }
+        });
+        // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
+        let mut commands_first = false;
+        let mut came_along = true;
+        loop {
+            let limits = &self.seat.shared.limits;
+            while self.queue.len() < limits.queued_commands
+                && self.replies.len() < limits.queued_replies
+            {
+                let Some(event) = self.reader.next_event() else {
+                    break;
+                };
+                note_event(&self.presence, &event);
+                self.session.transfer_progress(progress.moved());
+                let behind = came_along || !self.queue.is_empty();
+                match self.session.during_transfer(&event, behind) {
+                    Meanwhile::Reply(completion) => {
+                        completion.0.encode(&mut self.replies);
+                        self.presence.note_reply(&completion.0);
+                    }
+                    Meanwhile::Queue => self.queue.push_back(event),
+                    // A file must not appear after 426 was said.
+                    Meanwhile::Abort(completion) if progress.is_committing() => {
+                        return Ok((carrying.await, Some(Interruption::Abor(completion))));
+                    }
+                    Meanwhile::Abort(completion) => {
+                        return Ok((TransferEnd::Aborted, Some(Interruption::Abor(completion))));
+                    }
+                }
+            }
+            came_along = false;
+            let held_back = self.replies.len() >= limits.queued_replies;
+            let listens = self.queue.len() < limits.queued_commands && !held_back;
+            commands_first = !commands_first;
+            let happened = std::future::poll_fn(|cx| {
+                if self.presence.poll_kicked(cx) {
+                    return Poll::Ready(Err(End::Kicked));
+                }
+                match self.stream.poll_send(cx, &mut self.replies) {
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
+                    // Commands that were held back for the replies' sake may be here already: no octet will wake us.
+                    Poll::Ready(Ok(())) if held_back => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
+                }
+                for commands in [commands_first, !commands_first] {
+                    if !commands {
+                        if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
+                            return Poll::Ready(Ok(Some((end, None))));
+                        }
+                        if progress.is_marked() {
+                            return Poll::Ready(Ok(None));
+                        }
+                    } else if listens
+                        && let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader)
+                    {
+                        // The control connection's end is the transfer's (RFC 959 §4.1.1 QUIT).
+                        return Poll::Ready(match read {
+                            Ok(1..) => Ok(None),
+                            Ok(0) | Err(_) => Err(End::Lost),
+                        });
+                    }
+                }
+                // A file must not appear after 426 was said: what is being committed may end.
+                if !progress.is_committing()
+                    && let Poll::Ready(end) = cut_off.as_mut().poll(cx)
+                {
+                    let interruption = Some(Interruption::CutOff(end));
+                    return Poll::Ready(Ok(Some((TransferEnd::Aborted, interruption))));
+                }
+                Poll::Pending
+            });
+            let ended = happened.await?;
+            for mark in progress.take_marks() {
+                self.say(&restart_marker(&mark).0);
+            }
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+/// A transfer for the log.
+fn described(content: &Content) -> (&'static str, &VirtualPath) {
+    match content {
+        Content::Retrieve { at, .. } => ("retrieve", &at.path),
+        Content::RetrieveRange { at, .. } => ("retrieve range", &at.path),
+        Content::Store { at, .. } => ("store", &at.path),
+        Content::StoreRange { at, .. } => ("store range", &at.path),
+        Content::StoreUnique { at } => ("store unique", &at.path),
+        Content::List(listing) => ("list", &listing.at.path),
+    }
+}
