@@ -8,9 +8,6 @@ use ftpspec::command::{self, Fmt, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-/// The tester itself failed.
-const TROUBLE: i32 = 3;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logs();
@@ -53,7 +50,7 @@ fn in_runtime(work: impl Future<Output = i32>) -> i32 {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
             eprintln!("ftpspec: failed to start: {error}");
-            TROUBLE
+            command::TROUBLE
         }
     }
 }
@@ -62,7 +59,7 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
     if wish.list_faults {
         return match serve::list_faults() {
             Ok(()) => 0,
-            Err(_) => TROUBLE,
+            Err(_) => command::TROUBLE,
         };
     }
     let default_password = wish.password.unwrap_or_else(|| "test".into());

@@ -1,7 +1,7 @@
 //! `ftpspec check` and `ftpspec run`: scenarios are played, judged and reported.
 
-use super::USAGE;
 use super::serve::interrupted;
+use super::{TROUBLE, USAGE};
 use crate::catalogue::Registry;
 use crate::check::{Context, Features, expectation};
 use crate::driver::{Timeouts, Trust};
@@ -17,8 +17,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The target cannot be reached, or the tester itself failed.
-const TROUBLE: i32 = 3;
 /// Scenarios played at once against the bundled server.
 const AT_ONCE: usize = 8;
 

@@ -21,6 +21,8 @@ pub const OK: i32 = 0;
 pub const NOT_AS_EXPECTED: i32 = 1;
 /// Wrong arguments, or a scenario with errors.
 pub const USAGE: i32 = 2;
+/// The target cannot be reached, or the tester itself failed.
+pub const TROUBLE: i32 = 3;
 /// There is nothing to work on.
 pub const NOTHING: i32 = 4;
 

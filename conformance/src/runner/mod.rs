@@ -28,7 +28,7 @@ pub use crate::verdict::Stop;
 pub use plan::{Plan, Selection, Skipped, plan};
 pub use play::{Manner, play};
 pub use run::run_all;
-pub(crate) use session::Session;
+pub(crate) use session::{Session, least_protection};
 pub use variant::{NoVariant, Protection, Variant};
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Target, TlsMode};
 use crate::driver::{Recorder, Setback, Timeouts};
-use crate::runner::{Protection, Session, Variant};
+use crate::runner::{Protection, Session, Variant, least_protection};
 use crate::scenario::{Connection, DataMode, DriverKind};
 use crate::transcript::Transcript;
 
@@ -59,12 +59,7 @@ async fn ask(
     recorder: &Recorder,
     facts: &mut TargetFacts,
 ) -> Result<(), Setback> {
-    let protection = match target.tls {
-        TlsMode::Off => Protection::Clear,
-        TlsMode::Explicit => Protection::Explicit { data_private: true },
-        TlsMode::Implicit => Protection::Implicit,
-    };
-    let mut session = connect(target, protection, timeouts, recorder).await?;
+    let mut session = connect(target, least_protection(target), timeouts, recorder).await?;
     facts.reachable = true;
     let greeting = session
         .control

@@ -146,7 +146,7 @@ impl AsciiDecoder {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     use proptest::prelude::*;
@@ -225,7 +225,8 @@ mod tests {
         prop::collection::vec(octet, 0..200)
     }
 
-    fn cut(octets: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
+    /// The octets in pieces of these lengths, and the rest.
+    pub(in crate::dtp) fn cut(octets: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
         let mut rest = octets;
         let mut pieces = Vec::new();
         for length in lengths {

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use super::*;
+use crate::dtp::ascii::tests::cut;
 
 use std::num::NonZeroU64;
 
@@ -297,18 +298,6 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
             .flat_map(|(octet, times)| std::iter::repeat_n(octet, times))
             .collect()
     })
-}
-
-fn cut(octets: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
-    let mut rest = octets;
-    let mut pieces = Vec::new();
-    for length in lengths {
-        let (piece, behind) = rest.split_at((*length).min(rest.len()));
-        pieces.push(piece.to_vec());
-        rest = behind;
-    }
-    pieces.push(rest.to_vec());
-    pieces
 }
 
 /// A file that the coding can give back: text without CRLF, and records that end.
