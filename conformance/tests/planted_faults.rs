@@ -41,17 +41,14 @@ fn notices_every_lie(house: &House, job: &Job) -> Result<(), Failed> {
         .runtime
         .block_on(play(job.clone(), &house.target, &Manner::default()));
     let (verdict, _) = house.verdict(&truth);
-    if verdict.outcome == Outcome::Unsupported {
-        // The reference server does not have it yet, so there is no transcript to make a liar from.
-        return Ok(());
-    }
-    if verdict.outcome > Outcome::Note {
+    // A scenario that legally ended early (`!ends`) is UNSUPPORTED: it is proven as far as it was played.
+    if verdict.outcome > Outcome::Unsupported {
         return Err(format!("not even the truth passes: {verdict:#?}").into());
     }
 
     let told = against(house, job, &truth.transcript, Duration::from_secs(5))?;
     let (verdict, judges) = house.verdict(&told);
-    if verdict.outcome > Outcome::Note || judges > Outcome::Note {
+    if verdict.outcome > Outcome::Unsupported || judges > Outcome::Note {
         let dialogue = redact(&told.transcript);
         return Err(format!("the honest script is doubted: {verdict:#?}\n{dialogue}").into());
     }
