@@ -1,0 +1,195 @@
+//! What was played is judged and becomes rows.
+
+use super::progress::Progress;
+use super::wish::Wish;
+use crate::catalogue::Registry;
+use crate::check::{Context, Features, expectation};
+use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
+use crate::runner::{Job, Played, RunEvent, Skipped};
+use crate::target::TargetFacts;
+use crate::transcript::{Conversation, write};
+use crate::verdict::{Evidence, JudgeTally, Outcome, conclude};
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// When a run began.
+pub(super) struct Began {
+    /// As seconds since 1970-01-01 UTC.
+    pub(super) unix: u64,
+    clock: Instant,
+}
+
+impl Began {
+    pub(super) fn now() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            unix: unix.map_or(0, |since| since.as_secs()),
+            clock: Instant::now(),
+        }
+    }
+}
+
+/// What is known of a run besides its rows.
+pub(super) struct Run {
+    pub(super) began: Began,
+    /// Before its end.
+    pub(super) interrupted: bool,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) broken_files: Vec<String>,
+}
+
+/// Where what was played arrives, one job after the other, and is judged.
+pub(super) struct Desk<'a> {
+    wish: &'a Wish,
+    /// The server, as a URL without password.
+    shown: &'a str,
+    facts: &'a TargetFacts,
+    registry: &'static Registry,
+    features: Features,
+    judges: JudgeTally,
+    rows: Vec<Row>,
+    progress: Progress,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(wish: &'a Wish, shown: &'a str, facts: &'a TargetFacts, jobs: usize) -> Self {
+        let conversations = Conversation::all(&facts.transcript);
+        Self {
+            wish,
+            shown,
+            facts,
+            registry: Registry::built_in(),
+            features: Features::of(&conversations),
+            judges: JudgeTally::default(),
+            rows: Vec::new(),
+            progress: Progress::new(jobs),
+        }
+    }
+
+    pub(super) fn hear(&mut self, event: RunEvent) {
+        match event {
+            RunEvent::Started(job) => self.progress.started(&job),
+            RunEvent::Finished(played) => {
+                let row = self.judge(*played);
+                self.progress.finished(row.verdict.outcome);
+                self.rows.push(row);
+            }
+        }
+    }
+
+    /// Everything that was found out.
+    pub(super) fn report(self, run: Run) -> Report {
+        self.progress.clear();
+        let skipped = run.skipped.into_iter().map(|skipped| SkippedRow {
+            scenario: skipped.scenario,
+            variant: skipped.variant,
+            reason: skipped.reason,
+        });
+        Report {
+            schema: "ftpspec-report".into(),
+            version: report::VERSION,
+            ftpspec: env!("CARGO_PKG_VERSION").into(),
+            target: Tested {
+                url: self.shown.to_owned(),
+                greeting: self.facts.greeting.clone(),
+                features: self.facts.features.clone(),
+            },
+            started: run.began.unix,
+            took_ms: u64::try_from(run.began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+            interrupted: run.interrupted,
+            scenarios: self.rows,
+            judges: self.judges.verdicts(),
+            skipped: skipped.collect(),
+            broken_files: run.broken_files,
+        }
+    }
+
+    fn judge(&mut self, played: Played) -> Row {
+        let scenario = &played.job.scenario;
+        let variant = played.job.variant.to_string();
+        let conversations = Conversation::all(&played.transcript);
+        self.features.learn(&conversations);
+        let context = Context {
+            transcript: &played.transcript,
+            conversations: &conversations,
+            registry: self.registry,
+        };
+        self.judges.look(&scenario.id.0, &variant, &context);
+        let evidence = Evidence {
+            scenario,
+            variant: &variant,
+            stop: played.stop.as_ref(),
+            conversations: &conversations,
+            features: &self.features,
+            registry: self.registry,
+        };
+        let verdict = conclude(
+            &evidence,
+            expectation(scenario, played.stop.as_ref(), &context),
+        );
+        if let Some(directory) = &self.wish.transcripts {
+            keep(directory, &played);
+        }
+        // The first of the worst is what the outcome rests on.
+        let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {
+            Some(finding) => excerpt(&played.transcript, finding.event),
+            None if verdict.outcome > Outcome::Warn => excerpt(&played.transcript, usize::MAX),
+            None => Vec::new(),
+        };
+        Row {
+            title: scenario.about.title.clone(),
+            level: scenario.about.level,
+            cites: scenario.about.cites.clone(),
+            covers: scenario.about.covers.clone(),
+            took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+            wire,
+            again: self.again(&played.job, &variant),
+            verdict,
+        }
+    }
+
+    /// The command that plays this job alone.
+    fn again(&self, job: &Job, variant: &str) -> String {
+        let id = &job.scenario.id.0;
+        let quoted = |text: &str| match text.contains([' ', '&', ';', '$', '\'']) {
+            true => format!("'{}'", text.replace('\'', "'\\''")),
+            false => text.to_owned(),
+        };
+        let variant = quoted(variant);
+        match (&self.wish.files, &self.wish.url) {
+            (None, None) => format!("ftpspec check --select {id} --variant {variant}"),
+            (None, Some(_)) => {
+                format!(
+                    "ftpspec check {} --select {id} --variant {variant}",
+                    quoted(self.shown)
+                )
+            }
+            (Some(files), url) => {
+                let files: Vec<_> = files
+                    .iter()
+                    .map(|file| quoted(&file.display().to_string()))
+                    .collect();
+                let target = url
+                    .as_ref()
+                    .map(|_| format!(" --target {}", quoted(self.shown)));
+                let target = target.unwrap_or_default();
+                format!(
+                    "ftpspec run {}{target} --select {id} --variant {variant}",
+                    files.join(" ")
+                )
+            }
+        }
+    }
+}
+
+fn keep(directory: &Path, played: &Played) {
+    let name =
+        format!("{} {}", played.job.scenario.id.0, played.job.variant).replace(['/', ' '], "-");
+    let path = directory.join(format!("{name}.jsonl"));
+    if let Err(error) = std::fs::write(&path, write(&played.transcript)) {
+        eprintln!(
+            "check: failed to keep the transcript {}: {error}",
+            path.display()
+        );
+    }
+}

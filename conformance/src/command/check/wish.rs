@@ -1,0 +1,95 @@
+//! What is asked for.
+
+use super::{Failure, usage};
+use crate::driver::Timeouts;
+use crate::runner::{Selection, Variant};
+use crate::scenario::render;
+use crate::suite::Suite;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What `check` and `run` are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Scenario files and directories; none is the whole suite.
+    pub files: Option<Vec<PathBuf>>,
+    /// The server; none is the bundled reference server.
+    pub url: Option<String>,
+    /// The user, if not in the URL.
+    pub user: Option<String>,
+    /// The password, if not in the URL.
+    pub password: Option<String>,
+    /// The CA its certificate must come from; none accepts any certificate.
+    pub ca: Option<PathBuf>,
+    /// Patterns of ids; none is all.
+    pub select: Vec<String>,
+    /// Only this variant.
+    pub variant: Option<String>,
+    /// Every combination of the axes.
+    pub full: bool,
+    /// Opt-in profiles.
+    pub profiles: Vec<String>,
+    /// How many at once.
+    pub jobs: Option<usize>,
+    /// Seconds to wait for a reply.
+    pub timeout: f64,
+    /// A WARN fails the run.
+    pub strict: bool,
+    /// JSON on stdout.
+    pub json: bool,
+    /// Where transcripts go.
+    pub transcripts: Option<PathBuf>,
+}
+
+impl Wish {
+    /// The scenarios, and the files that are none; what is wrong with those goes to stderr at once.
+    pub(super) fn suite(&self) -> Result<(Suite, Vec<String>), Failure> {
+        let suite = match &self.files {
+            None => Suite::embedded(),
+            Some(files) => Suite::load(files).map_err(usage)?,
+        };
+        let colour = io::stderr().is_terminal();
+        for broken in &suite.broken {
+            eprintln!(
+                "{}",
+                render(&broken.path, &broken.text, &broken.diagnostics, colour)
+            );
+        }
+        let broken = suite
+            .broken
+            .iter()
+            .map(|broken| broken.path.clone())
+            .collect();
+        Ok((suite, broken))
+    }
+
+    /// What is played of them.
+    pub(super) fn selection(&self) -> Result<Selection, Failure> {
+        let variants = match &self.variant {
+            Some(text) => vec![text.parse::<Variant>().map_err(usage)?],
+            None => Vec::new(),
+        };
+        Ok(Selection {
+            profiles: self.profiles.clone(),
+            full: self.full || !variants.is_empty(),
+            variants,
+            ..Selection::default()
+        })
+    }
+
+    /// How long each wait may take, before the round trip is known.
+    pub(super) fn timeouts(&self) -> Result<Timeouts, Failure> {
+        if !(self.timeout > 0.0 && self.timeout <= 3600.0) {
+            return Err(usage("timeout: give between 0 and 3600 seconds"));
+        }
+        let patience = Duration::from_secs_f64(self.timeout);
+        Ok(Timeouts {
+            connect: patience,
+            reply: patience,
+            data: patience,
+            handshake: patience,
+            ..Timeouts::default()
+        })
+    }
+}
