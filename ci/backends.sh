@@ -26,7 +26,7 @@ for storage in "${storages[@]}"; do
     failed=1
     cat "$work/report"
   else
-    sed -n '/^UNSUPPORTED/,/^$/p' "$work/report"
+    sed -nE '/^(UNSUPPORTED|N\/A)/,/^$/p' "$work/report"
     tail -n 4 "$work/report"
   fi
   kill -INT "$server"

@@ -41,7 +41,7 @@ fn notices_every_lie(house: &House, job: &Job) -> Result<(), Failed> {
         .runtime
         .block_on(play(job.clone(), &house.target, &Manner::default()));
     let (verdict, _) = house.verdict(&truth);
-    // A scenario that legally ended early (`!ends`) is UNSUPPORTED: it is proven as far as it was played.
+    // A scenario that legally ended early (`!ends`) is N/A: it is proven as far as it was played.
     if verdict.outcome > Outcome::Unsupported {
         return Err(format!("not even the truth passes: {verdict:#?}").into());
     }

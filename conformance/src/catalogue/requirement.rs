@@ -4,7 +4,7 @@ use super::CatalogueError;
 use crate::scenario::Level;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios/requirements");
@@ -130,6 +130,20 @@ impl Catalogue {
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Requirement> {
         self.by_id.get(id).map(|at| &self.requirements[*at])
+    }
+
+    /// The verbs these requirements are about, sorted, each once. Ids that are not here are passed over.
+    #[must_use]
+    pub fn commands(&self, ids: &[String]) -> Vec<String> {
+        let about = ids.iter().filter_map(|id| self.get(id));
+        let verbs = about.flat_map(|requirement| &requirement.commands);
+        // `(connect)`, `(all)` and the like are no verbs.
+        let verbs = verbs.filter(|verb| !verb.starts_with('('));
+        verbs
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Every requirement, file by file, in the order of the documents.

@@ -12,6 +12,8 @@ pub struct Features {
     lines: Option<BTreeSet<String>>,
     /// Verbs that were answered with anything but 500, 502, 504 or 530.
     known: BTreeSet<String>,
+    /// Verbs that were answered 500 or 502 at least once.
+    refused: BTreeSet<String>,
 }
 
 impl Features {
@@ -41,6 +43,9 @@ impl Features {
                 let lines = reply.between().iter().map(text);
                 self.lines.get_or_insert_default().extend(lines);
             }
+            if matches!(reply.code, 500 | 502) {
+                self.refused.insert(command.verb.clone());
+            }
             if !matches!(reply.code, 0 | 421 | 500 | 502 | 504 | 530) {
                 self.known.insert(command.verb.clone());
             }
@@ -57,6 +62,26 @@ impl Features {
     #[must_use]
     pub fn understood(&self, verb: &str) -> bool {
         self.known.contains(&verb.to_ascii_uppercase())
+    }
+
+    /// Only what FEAT lists: no verb was seen.
+    #[must_use]
+    pub fn listed(lines: Option<&[String]>) -> Self {
+        let trimmed = |lines: &[String]| lines.iter().map(|line| line.trim().to_owned()).collect();
+        Self {
+            lines: lines.map(trimmed),
+            ..Self::default()
+        }
+    }
+
+    /// Every verb that was understood, sorted.
+    pub fn implemented(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(String::as_str)
+    }
+
+    /// Every verb that was only ever answered 500 or 502, sorted.
+    pub fn not_implemented(&self) -> impl Iterator<Item = &str> {
+        self.refused.difference(&self.known).map(String::as_str)
     }
 
     /// The feature line that advertises a need such as `MLST`, `REST STREAM` or `AUTH TLS`.
@@ -131,5 +156,7 @@ mod tests {
     fn a_verb_is_understood_when_more_than_not_implemented_is_said_to_it() {
         let features = features();
         assert!(features.asked() && features.understood("mlst") && !features.understood("HASH"));
+        assert_eq!(features.implemented().collect::<Vec<_>>(), ["FEAT", "MLST"]);
+        assert_eq!(features.not_implemented().collect::<Vec<_>>(), ["HASH"]);
     }
 }

@@ -1,18 +1,26 @@
 //! Reports: they see verdicts and findings, and never parse a message.
 //!
-//! [`Report`] holds facts only; how they look is decided by [`terminal`] and [`json`].
+//! [`Report`] holds facts only. Everything that follows from them (sums, tables) is worked out by [`tables`], so that a
+//! report that is read again or merged says the same; how it looks is decided by the renderers.
 
 mod json;
+mod merge;
+pub mod tables;
 mod terminal;
 mod wire;
 
-pub use json::json;
+pub use json::{NotAReport, json, read};
+pub use merge::{NoMerge, merge};
 pub use terminal::{Look, terminal};
 pub use wire::excerpt;
 
 use crate::scenario::Level;
-use crate::verdict::{JudgeVerdict, Outcome, Verdict};
+use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
 use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What [`Report::schema`] says.
+pub const SCHEMA: &str = "ftpspec-report";
 
 /// The version of the JSON form. Fields are only ever added within one.
 pub const VERSION: u32 = 1;
@@ -20,7 +28,7 @@ pub const VERSION: u32 = 1;
 /// Everything a run found out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
-    /// Always `ftpspec-report`.
+    /// [`SCHEMA`].
     pub schema: String,
     /// [`VERSION`].
     pub version: u32,
@@ -42,6 +50,24 @@ pub struct Report {
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
     pub broken_files: Vec<String>,
+    /// Which parts of a run over several machines are in it; empty if it is a whole run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// One part of a run over several machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
 }
 
 /// The server that was tested.
@@ -53,6 +79,12 @@ pub struct Tested {
     pub greeting: String,
     /// What FEAT lists; `None` if FEAT is unknown there.
     pub features: Option<Vec<String>>,
+    /// Verbs it answered with anything but "not implemented" at least once, sorted.
+    #[serde(default)]
+    pub implemented: Vec<String>,
+    /// Verbs it only ever answered 500 or 502, sorted.
+    #[serde(default)]
+    pub not_implemented: Vec<String>,
 }
 
 /// One scenario in one variant.
@@ -69,12 +101,38 @@ pub struct Row {
     pub cites: Vec<String>,
     /// Requirement ids.
     pub covers: Vec<String>,
+    /// The verbs those requirements are about.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// FEAT labels and verbs it depends on, those of its variant included.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// The wire around the first finding.
     pub wire: Vec<String>,
     /// The command that plays it alone.
     pub again: String,
+    /// What a broken scenario means for somebody who uses the server, in plain words; empty if nobody wrote it down.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub matters: String,
+    /// Set where a baseline knows that the server deviates here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+impl Row {
+    /// Whether it fails the run.
+    #[must_use]
+    pub fn fails(&self, strict: bool) -> bool {
+        Known::fails(self.known.as_ref(), self.verdict.outcome, strict)
+    }
+
+    /// Whether a baseline knows a deviation here that is not there any more.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        Known::is_stale(self.known.as_ref(), self.verdict.outcome)
+    }
 }
 
 /// A scenario, or a variant of it, that was not played.
@@ -101,14 +159,29 @@ impl Report {
         self.outcomes().filter(|other| *other == outcome).count()
     }
 
-    /// 0 as expected, 1 nonconformance, 2 a scenario file is broken, 3 trouble, 4 nothing was played, 130 interrupted.
+    /// Whether anything in it fails the run.
+    #[must_use]
+    pub fn fails(&self, strict: bool) -> bool {
+        let judge = |row: &JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
+        self.scenarios.iter().any(|row| row.fails(strict)) || self.judges.iter().any(judge)
+    }
+
+    /// The parts of a run over several machines that are not in it.
+    #[must_use]
+    pub fn missing_parts(&self) -> Vec<Part> {
+        let of = self.parts.iter().map(|part| part.of).max().unwrap_or(0);
+        let all = (1..=of).map(|number| Part { number, of });
+        all.filter(|part| !self.parts.contains(part)).collect()
+    }
+
+    /// 0 as expected, 1 nonconformance or a stale baseline, 2 a scenario file is broken, 3 trouble, 4 nothing was played, 130 interrupted.
     #[must_use]
     pub fn exit_code(&self, strict: bool) -> i32 {
         if self.interrupted {
             130
         } else if self.outcomes().any(|outcome| outcome == Outcome::Error) {
             3
-        } else if self.outcomes().any(|outcome| outcome.fails(strict)) {
+        } else if self.fails(strict) {
             1
         } else if !self.broken_files.is_empty() {
             2
@@ -132,15 +205,20 @@ mod tests {
                 variant: "pasv".into(),
                 outcome: *outcome,
                 reason: String::new(),
+                lacks: None,
                 findings: Vec::new(),
             },
             title: "NOOP is answered 200".into(),
             level: Level::Must,
             cites: vec!["RFC 959 §4.1.3".into()],
             covers: Vec::new(),
+            commands: Vec::new(),
+            needs: Vec::new(),
             took_ms: 1,
             wire: Vec::new(),
             again: "ftpspec check --select rfc959/noop-200".into(),
+            matters: String::new(),
+            known: None,
         };
         Report {
             schema: "ftpspec-report".into(),
@@ -154,6 +232,7 @@ mod tests {
             judges: Vec::new(),
             skipped: Vec::new(),
             broken_files: Vec::new(),
+            parts: Vec::new(),
         }
     }
 
@@ -172,6 +251,26 @@ mod tests {
         #[case] code: i32,
     ) {
         assert_eq!(report(outcomes).exit_code(strict), code);
+    }
+
+    #[rstest]
+    #[case::excused(Outcome::Fail, false, 0)]
+    #[case::excused_when_strict(Outcome::Warn, true, 0)]
+    #[case::not_testable(Outcome::NotTestable, false, 0)]
+    #[case::stale(Outcome::Pass, false, 1)]
+    #[case::nothing_was_tested(Outcome::Unsupported, false, 0)]
+    #[case::never_excused(Outcome::Error, false, 3)]
+    fn what_a_baseline_knows_does_not_fail_the_run_until_it_is_stale(
+        #[case] outcome: Outcome,
+        #[case] strict: bool,
+        #[case] code: i32,
+    ) {
+        let mut report = report(&[Outcome::Pass, outcome]);
+        report.scenarios[1].known = Some(Known {
+            reason: "ticket 7".into(),
+        });
+        assert_eq!(report.exit_code(strict), code);
+        assert_eq!(report.scenarios[1].is_stale(), outcome == Outcome::Pass);
     }
 
     #[test]

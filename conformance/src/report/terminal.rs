@@ -41,7 +41,12 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.brief(
         report,
         Outcome::Unsupported,
-        "optional and absent, or legally left without anything to test",
+        "optional, absent and not advertised",
+    );
+    writer.brief(
+        report,
+        Outcome::NotApplicable,
+        "answered in another legal way, and nothing was left to test",
     );
     writer.by_document(report);
     writer.summary(report);
@@ -81,7 +86,7 @@ impl Writer {
     fn outcome(&self, outcome: Outcome) -> String {
         let colour = match outcome {
             Outcome::Pass => AnsiColor::Green,
-            Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
+            Outcome::NotApplicable | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
             Outcome::Warn => AnsiColor::Yellow,
             Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => {
                 AnsiColor::Red
@@ -245,7 +250,7 @@ impl Writer {
 
     fn summary(&mut self, report: &Report) {
         let mut parts = Vec::new();
-        for outcome in ALL {
+        for outcome in Outcome::ALL {
             let count = report.count(outcome);
             if count > 0 {
                 parts.push(format!("{count} {}", self.outcome(outcome)));
@@ -276,18 +281,6 @@ impl Writer {
         }
     }
 }
-
-/// In the order of the summary.
-const ALL: [Outcome; 8] = [
-    Outcome::Pass,
-    Outcome::Fail,
-    Outcome::FalseAd,
-    Outcome::Error,
-    Outcome::NotTestable,
-    Outcome::Warn,
-    Outcome::Note,
-    Outcome::Unsupported,
-];
 
 fn level(level: Level) -> &'static str {
     match level {

@@ -259,7 +259,7 @@ pub struct Expect {
     )]
     pub should: Option<Box<(u32, Self)>>,
     /// `!ends`: codes that are just as legal, but leave the rest of the scenario nothing to test, and the line. The player
-    /// stops there; the outcome is UNSUPPORTED if everything before held.
+    /// stops there; the outcome is N/A if everything before held.
     #[serde(serialize_with = "json::ends", skip_serializing_if = "Option::is_none")]
     pub ends: Option<(u32, Codes)>,
 }

@@ -34,7 +34,12 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         variant: evidence.variant.to_owned(),
         outcome,
         reason,
+        lacks: None,
         findings,
+    };
+    let lacking = |missing: Missing, findings| Verdict {
+        lacks: Some(missing.need),
+        ..verdict(missing.outcome, missing.reason, findings)
     };
     match evidence.stop {
         Some(Stop::Trouble(reason) | Stop::TargetGone(reason)) => {
@@ -42,19 +47,19 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         }
         Some(Stop::Prerequisite(reason)) => {
             return match evidence.missing(usize::MAX) {
-                Some(missing) => verdict(missing.outcome, missing.reason, Vec::new()),
+                Some(missing) => lacking(missing, Vec::new()),
                 None => verdict(Outcome::NotTestable, reason.clone(), Vec::new()),
             };
         }
         _ => {}
     }
     if let Some(missing) = evidence.not_listed() {
-        return verdict(missing.outcome, missing.reason, Vec::new());
+        return lacking(missing, Vec::new());
     }
     let Some(last) = judgement.findings.iter().map(|finding| finding.event).max() else {
         return if judgement.ended.is_some() {
             let reason = "the server answered within the RFC, and nothing was left to test";
-            verdict(Outcome::Unsupported, reason.into(), Vec::new())
+            verdict(Outcome::NotApplicable, reason.into(), Vec::new())
         } else if evidence.stop.is_some() {
             // The player could not go on, and no step shows why: what happened before the first one.
             let reason = "it ended before the first step".to_owned();
@@ -64,13 +69,26 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         };
     };
     if let Some(missing) = evidence.missing(last) {
-        return match missing.outcome {
-            Outcome::FalseAd => verdict(missing.outcome, missing.reason, judgement.findings),
-            _ => verdict(missing.outcome, missing.reason, Vec::new()),
+        let findings = match missing.outcome {
+            Outcome::FalseAd => judgement.findings,
+            _ => Vec::new(),
         };
+        return lacking(missing, findings);
     }
     let outcome = worst(&judgement.findings);
     verdict(outcome, String::new(), judgement.findings)
+}
+
+/// FEAT labels and verbs a scenario needs: its own, and those of the variant (as shown) it is played in.
+pub fn needs<'a>(scenario: &'a Scenario, variant: &'a str) -> impl Iterator<Item = &'a str> {
+    let own = scenario.about.needs.iter().map(String::as_str);
+    let variant = variant.split(' ').filter_map(|word| match word {
+        "epsv" => Some("EPSV"),
+        "eprt" => Some("EPRT"),
+        "tls" | "tls-control" => Some("TLS"),
+        _ => None,
+    });
+    own.chain(variant)
 }
 
 /// What the findings are worth together.
@@ -83,6 +101,7 @@ pub(super) fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Outc
 
 /// Something the scenario needs and the server does not have.
 struct Missing {
+    need: String,
     outcome: Outcome,
     reason: String,
 }
@@ -96,6 +115,7 @@ impl Evidence<'_> {
         });
         let need = needs.find(|need| self.features.advertised(need).is_none())?;
         self.features.asked().then(|| Missing {
+            need: need.clone(),
             outcome: Outcome::Unsupported,
             reason: format!("FEAT does not list {need}"),
         })
@@ -103,7 +123,7 @@ impl Evidence<'_> {
 
     /// A need whose verb was refused as unknown, up to that event.
     fn missing(&self, last: usize) -> Option<Missing> {
-        self.needs().find_map(|need| {
+        needs(self.scenario, self.variant).find_map(|need| {
             let (exchange, code) = self.refused(need, last)?;
             let sent = exchange
                 .command
@@ -116,27 +136,17 @@ impl Evidence<'_> {
                 });
             Some(match self.features.advertised(need) {
                 Some(line) => Missing {
+                    need: need.to_owned(),
                     outcome: Outcome::FalseAd,
                     reason: format!("FEAT lists `{line}`, and `{sent}` was answered {code}"),
                 },
                 None => Missing {
+                    need: need.to_owned(),
                     outcome: Outcome::Unsupported,
                     reason: format!("`{sent}` was answered {code}"),
                 },
             })
         })
-    }
-
-    /// The scenario's needs, and those of the variant it is played in.
-    fn needs(&self) -> impl Iterator<Item = &str> {
-        let own = self.scenario.about.needs.iter().map(String::as_str);
-        let variant = self.variant.split(' ').filter_map(|word| match word {
-            "epsv" => Some("EPSV"),
-            "eprt" => Some("EPRT"),
-            "tls" | "tls-control" => Some("TLS"),
-            _ => None,
-        });
-        own.chain(variant)
     }
 
     fn refused(&self, need: &str, last: usize) -> Option<(&Exchange, u16)> {
@@ -347,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn legal_and_nothing_left_to_test_is_unsupported() {
+    fn legal_and_nothing_left_to_test_is_not_applicable() {
         let conversations = dialogue(&[]);
         let evidence = Evidence {
             scenario: &scenario(""),
@@ -361,6 +371,9 @@ mod tests {
             findings: Vec::new(),
             ended: Some(8),
         };
-        assert_eq!(conclude(&evidence, judgement).outcome, Outcome::Unsupported);
+        assert_eq!(
+            conclude(&evidence, judgement).outcome,
+            Outcome::NotApplicable
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Verdicts of the always-on judges: one for the whole run, whatever was played.
 
 use super::conclude::worst;
-use super::{Finding, Outcome};
+use super::{Finding, Known, Outcome};
 use crate::check::{Context, JUDGES};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct JudgeVerdict {
     pub count: usize,
     /// The first of them, those of another rule or another command before repetitions.
     pub findings: Vec<Located>,
+    /// Set where a baseline knows that the server deviates here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
 }
 
 /// A finding of an always-on judge and the transcript it is from.
@@ -53,6 +56,7 @@ impl Default for JudgeTally {
             outcome: Outcome::Pass,
             count: 0,
             findings: Vec::new(),
+            known: None,
         };
         Self(JUDGES.iter().map(begin).collect())
     }

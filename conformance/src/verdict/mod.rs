@@ -5,7 +5,7 @@
 mod conclude;
 mod judges;
 
-pub use conclude::{Evidence, conclude};
+pub use conclude::{Evidence, conclude, needs};
 pub use judges::{JudgeTally, JudgeVerdict, Located};
 
 use crate::scenario::{Connection, Level, ScenarioId};
@@ -40,6 +40,8 @@ pub struct Finding {
 pub enum Outcome {
     /// Holds.
     Pass,
+    /// The server answered in another legal way, which left nothing to test.
+    NotApplicable,
     /// MAY or practice not followed.
     Note,
     /// An optional feature, absent and not advertised.
@@ -57,11 +59,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All, in the order of summaries.
+    pub const ALL: [Self; 9] = [
+        Self::Pass,
+        Self::Fail,
+        Self::FalseAd,
+        Self::Error,
+        Self::NotTestable,
+        Self::Warn,
+        Self::Note,
+        Self::Unsupported,
+        Self::NotApplicable,
+    ];
+
     /// The word in reports.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
+            Self::NotApplicable => "N/A",
             Self::Note => "NOTE",
             Self::Unsupported => "UNSUPPORTED",
             Self::Warn => "WARN",
@@ -76,10 +92,28 @@ impl Outcome {
     #[must_use]
     pub fn fails(self, strict: bool) -> bool {
         match self {
-            Self::Pass | Self::Note | Self::Unsupported => false,
+            Self::Pass | Self::NotApplicable | Self::Note | Self::Unsupported => false,
             Self::Warn => strict,
             Self::NotTestable | Self::Fail | Self::FalseAd | Self::Error => true,
         }
+    }
+
+    /// What outcomes of the same thing come to: the worst of those that are bad; otherwise a NOTE, a PASS, and only
+    /// where there is neither that it is absent or that nothing was left to test. `None` without any.
+    #[must_use]
+    pub fn together(outcomes: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let weight = |outcome: &Self| match outcome {
+            Self::NotApplicable => 0,
+            Self::Unsupported => 1,
+            Self::Pass => 2,
+            Self::Note => 3,
+            Self::Warn => 4,
+            Self::NotTestable => 5,
+            Self::Fail => 6,
+            Self::FalseAd => 7,
+            Self::Error => 8,
+        };
+        outcomes.into_iter().max_by_key(weight)
     }
 
     /// What a broken expectation of this level is worth.
@@ -144,8 +178,37 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// Why, where that needs words (a prerequisite that failed, the tester's trouble); else empty.
     pub reason: String,
+    /// The need the server does not have, where that decided: a FEAT label or a verb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
     /// What does not hold.
     pub findings: Vec<Finding>,
+}
+
+/// A deviation somebody knows of and accepts, for a reason.
+///
+/// It no longer fails the run. An ERROR is never excused, and what is known but holds is stale, and fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Why it is accepted, in the words of the baseline.
+    pub reason: String,
+}
+
+impl Known {
+    /// Whether an outcome fails the run, given what is known of it.
+    #[must_use]
+    pub fn fails(known: Option<&Self>, outcome: Outcome, strict: bool) -> bool {
+        match known {
+            None => outcome.fails(strict),
+            Some(_) => outcome == Outcome::Error || Self::is_stale(known, outcome),
+        }
+    }
+
+    /// Whether a deviation is known that is not there any more.
+    #[must_use]
+    pub fn is_stale(known: Option<&Self>, outcome: Outcome) -> bool {
+        known.is_some() && outcome == Outcome::Pass
+    }
 }
 
 /// A scenario id in a report.

@@ -2,13 +2,13 @@
 
 use super::progress::Progress;
 use super::wish::Wish;
-use crate::catalogue::Registry;
+use crate::catalogue::{Catalogue, Registry};
 use crate::check::{Context, Features, expectation};
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
 use crate::runner::{Job, Played, RunEvent, Skipped};
 use crate::target::TargetFacts;
 use crate::transcript::{Conversation, write};
-use crate::verdict::{Evidence, JudgeTally, Outcome, conclude};
+use crate::verdict::{Evidence, JudgeTally, Outcome, conclude, needs};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -86,13 +86,15 @@ impl<'a> Desk<'a> {
             reason: skipped.reason,
         });
         Report {
-            schema: "ftpspec-report".into(),
+            schema: report::SCHEMA.into(),
             version: report::VERSION,
             ftpspec: env!("CARGO_PKG_VERSION").into(),
             target: Tested {
                 url: self.shown.to_owned(),
                 greeting: self.facts.greeting.clone(),
                 features: self.facts.features.clone(),
+                implemented: self.features.implemented().map(str::to_owned).collect(),
+                not_implemented: self.features.not_implemented().map(str::to_owned).collect(),
             },
             started: run.began.unix,
             took_ms: u64::try_from(run.began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -101,6 +103,7 @@ impl<'a> Desk<'a> {
             judges: self.judges.verdicts(),
             skipped: skipped.collect(),
             broken_files: run.broken_files,
+            parts: Vec::new(),
         }
     }
 
@@ -141,9 +144,13 @@ impl<'a> Desk<'a> {
             level: scenario.about.level,
             cites: scenario.about.cites.clone(),
             covers: scenario.about.covers.clone(),
+            commands: Catalogue::built_in().commands(&scenario.about.covers),
+            needs: needs(scenario, &variant).map(str::to_owned).collect(),
             took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
             wire,
             again: self.again(&played.job, &variant),
+            matters: String::new(),
+            known: None,
             verdict,
         }
     }

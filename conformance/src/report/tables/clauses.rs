@@ -1,0 +1,122 @@
+//! How it stands clause by clause: document, section, requirement, scenarios.
+
+use super::{by_requirement, together};
+use crate::catalogue::{Catalogue, Requirement, RequirementSide};
+use crate::report::{Report, Row};
+use crate::verdict::Outcome;
+
+/// One document of the catalogue.
+#[derive(Debug, Clone)]
+pub struct DocumentClauses<'a> {
+    /// As in `RFC 959`.
+    pub document: &'a str,
+    /// In the order of the catalogue.
+    pub sections: Vec<Section<'a>>,
+}
+
+/// One section of a document.
+#[derive(Debug, Clone)]
+pub struct Section<'a> {
+    /// As in `RFC 959 §5.4`.
+    pub clause: &'a str,
+    /// In the order of the catalogue.
+    pub requirements: Vec<RequirementLine<'a>>,
+}
+
+/// One requirement, and what the run says of it.
+#[derive(Debug, Clone)]
+pub struct RequirementLine<'a> {
+    /// The rule.
+    pub requirement: &'a Requirement,
+    /// What the scenarios that cover it come to together; `None` if none was played.
+    pub outcome: Option<Outcome>,
+    /// Those scenarios.
+    pub rows: Vec<&'a Row>,
+}
+
+/// Every requirement on servers, by document and section. A scenario that covers several requirements speaks for each.
+#[must_use]
+pub fn clauses<'a>(report: &'a Report, catalogue: &'a Catalogue) -> Vec<DocumentClauses<'a>> {
+    let mut rows = by_requirement(&report.scenarios);
+    let mut documents: Vec<DocumentClauses<'a>> = Vec::new();
+    let on_servers = catalogue
+        .iter()
+        .filter(|requirement| requirement.side == RequirementSide::Server);
+    for requirement in on_servers {
+        let rows = rows.remove(requirement.id.as_str()).unwrap_or_default();
+        let line = RequirementLine {
+            requirement,
+            outcome: together(rows.iter().copied()),
+            rows,
+        };
+        let at = documents
+            .iter()
+            .position(|known| known.document == requirement.document);
+        let at = at.unwrap_or_else(|| {
+            documents.push(DocumentClauses {
+                document: &requirement.document,
+                sections: Vec::new(),
+            });
+            documents.len() - 1
+        });
+        let sections = &mut documents[at].sections;
+        match sections
+            .iter_mut()
+            .find(|section| section.clause == requirement.clause)
+        {
+            Some(section) => section.requirements.push(line),
+            None => sections.push(Section {
+                clause: &requirement.clause,
+                requirements: vec![line],
+            }),
+        }
+    }
+    documents.sort_by_key(|document| number(document.document));
+    documents
+}
+
+/// RFCs by their number, other documents behind them.
+fn number(document: &str) -> u32 {
+    let number = document
+        .strip_prefix("RFC ")
+        .and_then(|number| number.parse().ok());
+    number.unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::report::tests::report;
+
+    #[test]
+    fn a_requirement_is_what_its_scenarios_come_to() {
+        let mut report = report(&[Outcome::Pass, Outcome::Warn, Outcome::Pass]);
+        for (row, id) in report.scenarios.iter_mut().zip([
+            "959-5.4-noop-replies",
+            "959-5.4-noop-replies",
+            "gone",
+        ]) {
+            row.covers = vec![id.into()];
+        }
+        let catalogue = Catalogue::built_in();
+        let table = clauses(&report, catalogue);
+        assert_eq!(table[0].document, "RFC 854");
+        let lines = || {
+            table
+                .iter()
+                .flat_map(|document| &document.sections)
+                .flat_map(|section| &section.requirements)
+        };
+        let noop = lines()
+            .find(|line| line.requirement.id == "959-5.4-noop-replies")
+            .unwrap();
+        assert_eq!((noop.outcome, noop.rows.len()), (Some(Outcome::Warn), 2));
+        assert_eq!(lines().filter(|line| line.outcome.is_some()).count(), 1);
+        let on_servers = catalogue
+            .iter()
+            .filter(|rule| rule.side == RequirementSide::Server);
+        assert_eq!(lines().count(), on_servers.count());
+    }
+}
