@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::serve::{CertificateRule, Fault, certificate_login};
+use ftpspec::coverage::Threshold;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     Fmt(Fmt),
     /// Explains a scenario, a requirement or a command.
     Explain(Explain),
+    /// Shows which requirements of the RFCs the suite covers, and what covers them.
+    #[command(after_help = COVERAGE_HELP)]
+    Coverage(Coverage),
 }
 
 const SERVE_HELP: &str = "\
@@ -331,6 +335,42 @@ pub(crate) struct Fmt {
 pub(crate) struct Explain {
     /// A scenario id, a requirement id or a verb.
     pub(crate) id: String,
+}
+
+const COVERAGE_HELP: &str = "\
+A requirement is covered where a scenario names it or a judge of every transcript claims it. What no test from outside can
+decide is listed with its reason, and left out of the percentage that --require looks at.
+
+Examples:
+  ftpspec coverage                                  the table, and what is untestable
+  ftpspec coverage rfc3659                          its requirements, and the scenarios of each
+  ftpspec coverage --uncovered                      what is left to do
+  ftpspec coverage --require must=95,should=85      exit code 1 if less is covered";
+
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    /// Only these requirements, each with what covers it: a document, a part of the id or a glob.
+    pub(crate) patterns: Vec<String>,
+    /// What is written to stdout; json and md have every requirement.
+    #[arg(long, value_enum, default_value_t = CoverageFormat::Human)]
+    pub(crate) format: CoverageFormat,
+    /// Also lists the requirements that nothing covers.
+    #[arg(long)]
+    pub(crate) uncovered: bool,
+    /// Per cent of the testable requirements of a level that have to be covered.
+    #[arg(long, value_name = "LEVEL=PERCENT", value_delimiter = ',')]
+    pub(crate) require: Vec<Threshold>,
+}
+
+/// `coverage --format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverageFormat {
+    /// For people.
+    Human,
+    /// For programs; versioned.
+    Json,
+    /// Markdown.
+    Md,
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod command;
+pub mod coverage;
 pub mod driver;
 pub mod report;
 pub mod runner;

@@ -3,8 +3,8 @@
 mod cli;
 
 use clap::Parser as _;
-use cli::{Cli, Command, Format, Matrix, Required, Reuse, TlsChoice, Version};
-use ftpspec::command::{self, Fmt, check, serve};
+use cli::{Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, TlsChoice, Version};
+use ftpspec::command::{self, CoverageWish, Fmt, Form, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -17,6 +17,16 @@ fn main() -> ExitCode {
         Command::Run(wish) => in_runtime(judge(Some(wish.files), wish.target, wish.playing)),
         Command::List(wish) => command::list(&wish.patterns, wish.format == Format::Json),
         Command::Explain(wish) => command::explain(&wish.id),
+        Command::Coverage(wish) => command::coverage(&CoverageWish {
+            patterns: wish.patterns,
+            form: match wish.format {
+                CoverageFormat::Human => Form::Human,
+                CoverageFormat::Json => Form::Json,
+                CoverageFormat::Md => Form::Markdown,
+            },
+            uncovered: wish.uncovered,
+            require: wish.require,
+        }),
         Command::Lint(wish) => command::lint(&wish.paths),
         Command::Fmt(wish) => command::fmt(
             &wish.paths,

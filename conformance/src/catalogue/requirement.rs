@@ -28,6 +28,8 @@ pub struct Requirement {
     pub statement: String,
     /// Whom it binds.
     pub side: RequirementSide,
+    /// Why no test from outside can tell whether it holds, for those where none can.
+    pub untestable: Option<String>,
 }
 
 /// What must be there before a requirement applies.
@@ -76,6 +78,7 @@ struct Row {
     commands: Vec<String>,
     statement: String,
     side: RequirementSide,
+    untestable: Option<String>,
 }
 
 impl Catalogue {
@@ -98,7 +101,7 @@ impl Catalogue {
     /// Reads files, given as name and text; others than `.toml` are passed over.
     ///
     /// # Errors
-    /// The first file that is no catalogue, or an id that is there twice.
+    /// The first file that is no catalogue, an id that is there twice, or an `untestable` without a reason.
     pub fn read<'a>(
         files: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<Self, CatalogueError> {
@@ -116,6 +119,15 @@ impl Catalogue {
             let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
             for row in file.requirement {
                 let id = row.id.clone();
+                if row
+                    .untestable
+                    .as_ref()
+                    .is_some_and(|reason| reason.trim().is_empty())
+                {
+                    return Err(wrong(format!(
+                        "requirement `{id}` is untestable without a reason"
+                    )));
+                }
                 let at = catalogue.requirements.len();
                 if catalogue.by_id.insert(id.clone(), at).is_some() {
                     return Err(wrong(format!("requirement `{id}` is there twice")));
@@ -179,6 +191,7 @@ impl Row {
             commands: self.commands,
             statement: self.statement,
             side: self.side,
+            untestable: self.untestable,
         }
     }
 }
@@ -207,6 +220,24 @@ mod tests {
             );
             assert!(!requirement.clause.contains("§§"), "{}", requirement.clause);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_tested_says_why() {
+        let text = |reason: &str| {
+            format!(
+                "document='RFC 0'\n[[requirement]]\nid='a'\nsection='1'\nlevel='must'\nstatement='x'\nside='server'\nuntestable='{reason}'\n"
+            )
+        };
+        let read = |text: &str| Catalogue::read([("a.toml".to_owned(), text)]);
+        let error = read(&text(" ")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a.toml: requirement `a` is untestable without a reason"
+        );
+        let catalogue = read(&text("the disk is not seen")).unwrap();
+        let reason = catalogue.get("a").unwrap().untestable.as_deref();
+        assert_eq!(reason, Some("the disk is not seen"));
     }
 
     #[test]

@@ -12,6 +12,11 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "227 has six numbers, 229 has a port between delimiters, and both can be connected to",
     clause: "RFC 959 §4.1.2 and RFC 2428 §3",
+    covers: &[
+        "959-4.2.1-pasv-text",
+        "1123-4.1.2.6-pasv-address-is-server",
+        "2428-3-epsv-229",
+    ],
     judge,
 };
 

@@ -10,6 +10,11 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "FEAT is answered with `211-`, one feature a line behind one space, and `211 End`",
     clause: "RFC 2389 §3.2",
+    covers: &[
+        "2389-3.2-one-space-indent",
+        "2389-3.2-last-line",
+        "2389-3.2-no-blank-lines",
+    ],
     judge,
 };
 

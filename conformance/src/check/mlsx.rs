@@ -11,6 +11,18 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Lines of MLST and MLSD are facts, exactly one space and the pathname",
     clause: "RFC 3659 §7.2 and §7.5",
+    covers: &[
+        "3659-7.2-mlst-250-multiline",
+        "3659-7.2-mlst-leading-space",
+        "3659-7.2-entry-format",
+        "3659-7.2-lines-crlf",
+        "3659-7.1-no-header-lines",
+        "3659-7.5.3-modify-format",
+        "3659-7.5.7-size-fact",
+        "3659-2.3-time-val-syntax",
+        "3659-2.3-time-val-ranges",
+        "3659-2.3-no-bare-dot",
+    ],
     judge,
 };
 

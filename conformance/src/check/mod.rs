@@ -9,6 +9,8 @@
 //! whole: what was cut short by a time-out or by the end of a scenario proves nothing about the server.
 
 mod address;
+#[cfg(test)]
+mod claims;
 mod expectation;
 mod feat;
 mod features;
@@ -49,6 +51,8 @@ pub struct Judge {
     pub statement: &'static str,
     /// Where that stands.
     pub clause: &'static str,
+    /// The requirements that cannot be broken in any transcript without a finding of its; ids of the catalogue.
+    pub covers: &'static [&'static str],
     /// The judge.
     pub judge: fn(&Context<'_>) -> Vec<Finding>,
 }

@@ -11,6 +11,12 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every command gets exactly one completion, after at most one preliminary reply, and nothing comes unasked",
     clause: "RFC 959 §4.2 and §5.4",
+    covers: &[
+        "959-4.2-one-preliminary-only",
+        "959-5.4-prelim-before-final-order",
+        "959-5.4-no-spontaneous-reply",
+        "1123-4.1.2.11-only-correct-replies",
+    ],
     judge,
 };
 

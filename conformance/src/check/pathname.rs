@@ -10,6 +10,7 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "257 begins with the pathname in double quotes, quotes within it doubled",
     clause: "RFC 959 §4.2.1 and Appendix II",
+    covers: &["959-a2-257-quoted-path", "959-a2-257-quote-doubling"],
     judge,
 };
 

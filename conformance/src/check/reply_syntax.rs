@@ -11,6 +11,17 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every reply has the form of RFC 959: three digits, a space or hyphen, text, CRLF",
     clause: "RFC 959 §4.2",
+    covers: &[
+        "959-4.2-three-digit-code",
+        "959-4.2-first-digit-range",
+        "959-4.2-second-digit-range",
+        "959-4.2-crlf-line-ends",
+        "959-4.2-multiline-open",
+        "959-4.2-multiline-close",
+        "959-4.2-multiline-inner-pad",
+        "959-4.2-multiline-no-nesting",
+        "1123-4.1.2.11-only-correct-replies",
+    ],
     judge,
 };
 
@@ -116,9 +127,14 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
         ),
         // Every line of a protected reply has the code (RFC 2228 §5.2).
         ReplyFault::RepeatedCode { .. } if (631..=633).contains(&reply.code) => return None,
-        ReplyFault::RepeatedCode { .. } | ReplyFault::InteriorNumber { .. } => style(
+        // With a hyphen behind it the reply's own code cannot be taken for the end, and many greetings have it.
+        ReplyFault::RepeatedCode { .. } => style(
             "RFC 959 §4.2",
             "A line between the first and the last of a reply does not begin with a reply code",
+        ),
+        ReplyFault::InteriorNumber { .. } => must(
+            "RFC 959 §4.2",
+            "A line between the first and the last of a reply that begins with three digits is padded, and no reply is within another",
         ),
         ReplyFault::Unfinished => must(
             "RFC 959 §4.2",
@@ -166,6 +182,9 @@ mod tests {
     #[case::no_space(&["S: 220 x", "C: NOOP", "S: 200"], &[Must])]
     #[case::unfinished(&["S: 220 x", "C: FEAT", "S: 211-x", "silence"], &[Must])]
     #[case::left(&["S: 220 x", "C: FEAT", "S: 211-x", "closed"], &[Must])]
+    #[case::number(&["S: 220 x", "C: STAT", "S: 211-x / 213 y / 211 z"], &[Must])]
+    #[case::padded(&["S: 220 x", "C: STAT", "S: 211-x /  213 y / 211 z"], &[])]
+    #[case::nested(&["S: 220 x", "C: STAT", "S: 211-x / 213-y / 213 y / 211 z"], &[Must])]
     #[case::repeated(&["S: 220 x", "C: FEAT", "S: 211-x / 211-y / 211 z"], &[Practice])]
     #[case::second_digit(&["S: 220 x", "C: NOOP", "S: 290 x"], &[Should])]
     #[case::in_an_unasked_reply(&["S: 220 x", "S! 421 bye\\n"], &[Must])]

@@ -11,6 +11,15 @@ pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "213 to MDTM is a time in UTC, 213 to SIZE is a decimal number, and nothing follows",
     clause: "RFC 3659 §2.3, §3 and §4",
+    covers: &[
+        "3659-3.1-mdtm-213",
+        "3659-3.1-mdtm-single-line",
+        "3659-4.1-size-213",
+        "3659-4.1-size-single-line",
+        "3659-2.3-time-val-syntax",
+        "3659-2.3-time-val-ranges",
+        "3659-2.3-no-bare-dot",
+    ],
     judge,
 };
 

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::list::level_word;
 use super::{NOTHING, OK};
 use crate::catalogue::{Catalogue, Entry, Gate, Kind, Registry, Requirement, RequirementSide};
+use crate::check::{JUDGES, Judge};
+use crate::coverage::word;
 use crate::scenario::Scenario;
 use crate::suite::Suite;
 
@@ -62,7 +63,7 @@ impl Sources<'_> {
         let mut text = String::new();
         line(
             &mut text,
-            format_args!("{}  {}", scenario.id, level_word(about.level)),
+            format_args!("{}  {}", scenario.id, word(about.level)),
         );
         line(&mut text, format_args!("{}", about.title));
         line(&mut text, format_args!("{}\n", about.cites.join(", ")));
@@ -101,8 +102,22 @@ impl Sources<'_> {
             .iter()
             .filter(|scenario| scenario.about.covers.contains(&requirement.id))
             .peekable();
+        let claims = |judge: &&Judge| judge.covers.contains(&requirement.id.as_str());
+        for judge in JUDGES.iter().filter(claims) {
+            let (name, statement) = (judge.name, judge.statement);
+            line(
+                &mut text,
+                format_args!("\nIn every transcript {name} looks for it: {statement}."),
+            );
+        }
         let Some(first) = covering.peek().copied() else {
             line(&mut text, format_args!("\nNo scenario covers it."));
+            if let Some(reason) = &requirement.untestable {
+                line(
+                    &mut text,
+                    format_args!("It cannot be tested from outside: {reason}."),
+                );
+            }
             return text;
         };
         line(&mut text, format_args!("\nScenarios that cover it:"));
@@ -127,7 +142,7 @@ impl Sources<'_> {
             Kind::Parameter => "transfer parameter",
             Kind::Service => "service",
         };
-        let level = level_word(entry.level);
+        let level = word(entry.level);
         line(&mut text, format_args!("{}", entry.syntax));
         line(
             &mut text,
@@ -209,7 +224,7 @@ impl Sources<'_> {
 }
 
 fn rule(text: &mut String, requirement: &Requirement) {
-    let level = level_word(requirement.level);
+    let level = word(requirement.level);
     line(
         text,
         format_args!("{}  {level}  {}", requirement.id, requirement.clause),

@@ -1,6 +1,7 @@
 //! `ftpspec list`: which scenarios there are.
 
 use super::{NOTHING, OK};
+use crate::coverage::word;
 use crate::scenario::{DriverKind, Level, Scenario};
 use crate::suite::Suite;
 use serde::Serialize;
@@ -48,7 +49,7 @@ fn as_table(scenarios: &[&Scenario]) -> String {
             Some(profile) => format!("  (only in the profile {profile})"),
             None => String::new(),
         };
-        let level = level_word(about.level);
+        let level = word(about.level);
         format!(
             "{:width$}  {level:8}  {}{profile}\n",
             scenario.id.0, about.title
@@ -80,16 +81,6 @@ fn as_json(scenarios: &[&Scenario]) -> String {
         })
         .collect();
     serde_json::to_string_pretty(&listed).expect("texts and lists are always JSON")
-}
-
-/// A level as people write it.
-pub(super) fn level_word(level: Level) -> &'static str {
-    match level {
-        Level::Must => "MUST",
-        Level::Should => "SHOULD",
-        Level::May => "MAY",
-        Level::Practice => "PRACTICE",
-    }
 }
 
 #[cfg(test)]

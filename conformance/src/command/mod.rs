@@ -1,12 +1,14 @@
 //! What the verbs of the command line do. Arguments are read elsewhere; here are functions that return an exit code.
 
 pub mod check;
+mod coverage;
 mod explain;
 mod fmt;
 mod lint;
 mod list;
 pub mod serve;
 
+pub use coverage::{CoverageWish, Form, coverage};
 pub use explain::explain;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
