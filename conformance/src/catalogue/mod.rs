@@ -5,9 +5,11 @@
 
 mod registry;
 mod requirement;
+mod summary;
 
 pub use registry::{CodeRule, Entry, General, Greeting, Kind, Registry, Secondary, Standing};
 pub use requirement::{Catalogue, Gate, Requirement, RequirementSide};
+pub use summary::{RequirementsSummary, SummaryGroup, SummaryLevel, SummaryRow};
 
 /// A file of the catalogue or the registry that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

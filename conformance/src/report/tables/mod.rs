@@ -3,10 +3,16 @@
 //! Nothing here is stored. A report that is read again, or merged of parts, has the tables of its rows.
 
 mod clauses;
+mod commands;
 mod documents;
+mod features;
+mod summary;
 
 pub use clauses::{DocumentClauses, RequirementLine, Section, clauses};
+pub use commands::{CommandLine, commands};
 pub use documents::{DocumentSummary, Tally, documents};
+pub use features::{FeatureTruth, Seen, Truth, feature_truth};
+pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary};
 
 use super::Row;
 use crate::verdict::Outcome;

@@ -1,0 +1,269 @@
+//! Is FEAT true? What is advertised and refused, and what is served and hidden (RFC 2389 §3.2).
+
+use crate::catalogue::Registry;
+use crate::check::Features;
+use crate::report::{Report, Row};
+use crate::verdict::Outcome;
+use serde::Serialize;
+
+/// What a feature turned out to be, whatever FEAT says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// It is there.
+    Served,
+    /// It is refused as unknown.
+    Refused,
+    /// Some of it is there, and some is refused as unknown.
+    Partly,
+    /// Nothing that was played says anything of it.
+    Untested,
+}
+
+/// Whether FEAT is right about a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Truth {
+    /// Advertised, and served.
+    Truthful,
+    /// Advertised, and refused, or part of it.
+    AdvertisedAndRefused,
+    /// Served, or part of it, and not advertised.
+    ServedAndHidden,
+    /// Neither.
+    Absent,
+    /// Advertised, and not tested.
+    Untested,
+    /// The server has no FEAT, so it says nothing of what it serves.
+    NoFeat,
+}
+
+impl Truth {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Truthful => "truthful",
+            Self::AdvertisedAndRefused => "advertised and refused",
+            Self::ServedAndHidden => "served and hidden",
+            Self::Absent => "absent",
+            Self::Untested => "advertised, not tested",
+            Self::NoFeat => "served; there is no FEAT",
+        }
+    }
+
+    /// Whether it misleads a client.
+    #[must_use]
+    pub fn misleads(self) -> bool {
+        matches!(self, Self::AdvertisedAndRefused | Self::ServedAndHidden)
+    }
+}
+
+/// One feature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeatureTruth<'a> {
+    /// As FEAT would say it.
+    pub label: String,
+    /// The line that advertises it.
+    pub advertised: Option<String>,
+    /// What it turned out to be.
+    pub seen: Seen,
+    /// Whether FEAT is right.
+    pub truth: Truth,
+    /// Ids of the scenarios that found it refused, each once.
+    pub refused_in: Vec<&'a str>,
+}
+
+/// Features that have a line in FEAT and no verb of their own (RFC 2640 §2.2, RFC 3659 §6, deflate draft §2).
+const WITHOUT_VERB: [&str; 3] = ["UTF8", "TVFS", "MODE Z"];
+
+/// Every feature that is advertised or of which the run says something, the known ones first.
+#[must_use]
+pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+    let features = Features::listed(report.target.features.as_deref());
+    let mut labels: Vec<&str> = Vec::new();
+    let with_verb = registry
+        .commands
+        .iter()
+        .filter_map(|entry| entry.feat.as_deref());
+    for label in with_verb.chain(WITHOUT_VERB) {
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    let mut lines: Vec<&str> = report
+        .target
+        .features
+        .iter()
+        .flatten()
+        .map(|line| line.trim())
+        .collect();
+    let mut truths = Vec::new();
+    for label in labels {
+        let advertised = features.advertised(label).map(str::to_owned);
+        lines.retain(|line| {
+            Features::listed(Some(&[(*line).to_owned()]))
+                .advertised(label)
+                .is_none()
+        });
+        let truth = truth(report, registry, label, advertised);
+        if truth.advertised.is_some() || truth.seen != Seen::Untested {
+            truths.push(truth);
+        }
+    }
+    // What we know nothing of is told as it stands.
+    truths.extend(
+        lines
+            .into_iter()
+            .filter(|line| !line.is_empty())
+            .map(|line| FeatureTruth {
+                label: line.split(' ').next().unwrap_or(line).to_owned(),
+                advertised: Some(line.to_owned()),
+                seen: Seen::Untested,
+                truth: Truth::Untested,
+                refused_in: Vec::new(),
+            }),
+    );
+    truths
+}
+
+fn truth<'a>(
+    report: &'a Report,
+    registry: &Registry,
+    label: &str,
+    advertised: Option<String>,
+) -> FeatureTruth<'a> {
+    let needing = || report.scenarios.iter().filter(|row| needs(row, label));
+    let mut refused_in: Vec<&str> = needing()
+        .filter(|row| {
+            row.verdict
+                .lacks
+                .as_deref()
+                .is_some_and(|need| is(need, label))
+        })
+        .map(|row| row.verdict.scenario.as_str())
+        .collect();
+    refused_in.dedup();
+    let served = needing().any(|row| {
+        let played = !matches!(row.verdict.outcome, Outcome::Error | Outcome::NotTestable);
+        played && row.verdict.lacks.is_none()
+    });
+    let verbs = || {
+        registry
+            .commands
+            .iter()
+            .filter(|entry| entry.feat.as_deref() == Some(label))
+    };
+    let known =
+        |list: &[String]| verbs().any(|entry| entry.verb == label && list.contains(&entry.verb));
+    let seen = match (served, !refused_in.is_empty()) {
+        (true, true) => Seen::Partly,
+        (true, false) => Seen::Served,
+        (false, true) => Seen::Refused,
+        (false, false) if known(&report.target.implemented) => Seen::Served,
+        (false, false) if known(&report.target.not_implemented) => Seen::Refused,
+        (false, false) => Seen::Untested,
+    };
+    let truth = match (&advertised, seen) {
+        (_, Seen::Served | Seen::Partly) if report.target.features.is_none() => Truth::NoFeat,
+        (Some(_), Seen::Served) => Truth::Truthful,
+        (Some(_), Seen::Refused | Seen::Partly) => Truth::AdvertisedAndRefused,
+        (Some(_), Seen::Untested) => Truth::Untested,
+        (None, Seen::Served | Seen::Partly) => Truth::ServedAndHidden,
+        (None, Seen::Refused | Seen::Untested) => Truth::Absent,
+    };
+    FeatureTruth {
+        label: label.to_owned(),
+        advertised,
+        seen,
+        truth,
+        refused_in,
+    }
+}
+
+fn needs(row: &Row, label: &str) -> bool {
+    row.needs.iter().any(|need| is(need, label))
+}
+
+/// Whether a need of a scenario is this label of FEAT.
+fn is(need: &str, label: &str) -> bool {
+    let need = match need {
+        "TLS" => "AUTH TLS",
+        // MLSD has no line of its own (RFC 3659 §7.8).
+        "MLSD" => "MLST",
+        need => need,
+    };
+    need.eq_ignore_ascii_case(label)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::report::tests::report;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::truthful("HASH", true, &[(Outcome::Fail, false)], Seen::Served, Truth::Truthful)]
+    #[case::refused("HASH", true, &[(Outcome::FalseAd, true)], Seen::Refused, Truth::AdvertisedAndRefused)]
+    #[case::partly("HASH", true, &[(Outcome::Pass, false), (Outcome::FalseAd, true)], Seen::Partly, Truth::AdvertisedAndRefused)]
+    #[case::hidden("HASH", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
+    #[case::tls("AUTH TLS", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
+    #[case::absent("HASH", false, &[(Outcome::Unsupported, true)], Seen::Refused, Truth::Absent)]
+    #[case::not_tested("HASH", true, &[(Outcome::NotTestable, false)], Seen::Untested, Truth::Untested)]
+    fn feat_is_held_against_what_was_seen(
+        #[case] label: &str,
+        #[case] advertised: bool,
+        #[case] rows: &[(Outcome, bool)],
+        #[case] seen: Seen,
+        #[case] truth: Truth,
+    ) {
+        let outcomes: Vec<Outcome> = rows.iter().map(|(outcome, _)| *outcome).collect();
+        let mut report = report(&outcomes);
+        let need = label.strip_prefix("AUTH ").unwrap_or(label);
+        for (row, (_, lacks)) in report.scenarios.iter_mut().zip(rows) {
+            row.needs = vec![need.into()];
+            row.verdict.lacks = lacks.then(|| need.into());
+        }
+        report.target.features = Some(if advertised {
+            vec![format!(" {label} x")]
+        } else {
+            Vec::new()
+        });
+        let truths = feature_truth(&report, Registry::built_in());
+        let found = truths.iter().find(|truth| truth.label == label).unwrap();
+        assert_eq!((found.seen, found.truth), (seen, truth));
+        assert_eq!(truths.len(), 1);
+    }
+
+    #[test]
+    fn a_verb_alone_tells_too_and_what_nobody_knows_is_listed() {
+        let mut report = report(&[]);
+        report.target.features = Some(vec!["CCC".into(), "X-OWN a".into()]);
+        report.target.implemented = vec!["PBSZ".into()];
+        report.target.not_implemented = vec!["CCC".into()];
+        let truths = feature_truth(&report, Registry::built_in());
+        let told: Vec<_> = truths
+            .iter()
+            .map(|truth| (truth.label.as_str(), truth.truth))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("PBSZ", Truth::ServedAndHidden),
+                ("CCC", Truth::AdvertisedAndRefused),
+                ("X-OWN", Truth::Untested)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_without_feat_hides_nothing() {
+        let mut report = report(&[]);
+        report.target.implemented = vec!["SIZE".into()];
+        let truths = feature_truth(&report, Registry::built_in());
+        assert_eq!(truths[0].truth, Truth::NoFeat);
+        assert!(!truths[0].truth.misleads());
+    }
+}
