@@ -231,8 +231,7 @@ impl Session {
 
     /// RANG. Whether the file has these octets is seen at the transfer (draft-bryan-ftp-range-09 §4.3, §5). Only MODE S has
     /// them, says the draft; in MODE Z an offset is one of the stream before it is deflated (draft-preston-ftpext-deflate
-    /// §3.7), which is the same. HASH is of the file in any case, but it is asked in MODE S as well
-    /// (draft-bryan-ftpext-hash-02 §3).
+    /// §3.7), which is the same.
     pub(super) fn range(&mut self, range: Option<Range<u64>>) -> Decision {
         let Some(range) = range else {
             return Ok(Step::Reply(done(

@@ -384,7 +384,7 @@ async fn a_listing_is_of_one_directory_however_deep_the_tree() {
         assert!(lines <= 3, "{command}: {lines} lines");
         assert!(!listing.windows(3).any(|part| part == b"d/d"), "{command}");
     }
-    // What goes through a tree does it without a frame of the stack for each directory.
+    // These do go through it.
     client.expect("DSIZ d", "213 0").await;
     client.expect("RMDA d", "250").await;
     assert_eq!(client.download("NLST", false).await, b"");
