@@ -9,6 +9,7 @@ pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod scripted;
+pub mod snapshot;
 pub mod suite;
 pub mod target;
 pub mod transcript;

@@ -14,6 +14,7 @@ const PURE: [&str; 7] = [
     "coverage",
     "report",
     "scenario",
+    "snapshot",
     "transcript",
     "verdict",
 ];
