@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod check;
 pub mod command;
 pub mod coverage;
+pub mod difference;
 pub mod driver;
 pub mod report;
 pub mod runner;

@@ -49,9 +49,7 @@ impl Side {
         Self {
             name: name.into(),
             outcomes: rows.map(|row| (key(row), row.verdict.outcome)).collect(),
-            judges: judges
-                .map(|row| (row.judge.clone(), row.outcome))
-                .collect(),
+            judges: judges.map(|row| (row.judge.clone(), row.outcome)).collect(),
             dialogues: None,
             features: features.map(|lines| lines.iter().map(|line| line.trim().into()).collect()),
         }
@@ -65,7 +63,11 @@ impl Side {
             ..Self::default()
         };
         side.hear(snapshots);
-        side.features = side.dialogues.iter().flatten().find_map(|(_, dialogue)| replies::features(dialogue));
+        side.features = side
+            .dialogues
+            .iter()
+            .flatten()
+            .find_map(|(_, dialogue)| replies::features(dialogue));
         side
     }
 

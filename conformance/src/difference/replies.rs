@@ -113,10 +113,12 @@ pub(super) fn compare(a: &BTreeMap<Key, String>, b: &BTreeMap<Key, String>) -> R
     replies
 }
 
-/// A command and what came of it, up to the next command.
+/// A command and what came of it on its control connection, up to the next command there.
 #[derive(Debug, Default)]
 struct Turn<'a> {
-    /// With its connection's name, if that is not the main one; empty before the first command.
+    /// The connection's name; empty for the main one.
+    connection: &'a str,
+    /// Empty before the first command.
     command: &'a str,
     /// Lines of replies, without `S: `.
     replies: Vec<&'a str>,
@@ -127,47 +129,41 @@ struct Turn<'a> {
 }
 
 fn turns(dialogue: &str) -> Vec<Turn<'_>> {
-    let mut turns = vec![Turn::default()];
+    let mut turns = Vec::<Turn<'_>>::new();
     for line in dialogue.lines() {
-        let (who, said) = spoken(line);
-        let turn = match (who, turns.last_mut()) {
-            (Who::Server | Who::Nobody, Some(turn)) => turn,
-            _ => {
-                turns.push(Turn {
-                    command: said,
-                    ..Turn::default()
-                });
-                continue;
-            }
+        let (connection, said) = named(line);
+        let command = said.strip_prefix("C: ");
+        let last = turns.iter().rposition(|turn| turn.connection == connection);
+        let turn = match last.filter(|_| command.is_none()) {
+            Some(last) => &mut turns[last],
+            None => turns.push_mut(Turn {
+                connection,
+                command: command.unwrap_or_default(),
+                ..Turn::default()
+            }),
         };
-        turn.all.push(line);
-        match who {
-            Who::Server => turn.replies.push(said),
-            _ => turn.around.push(said),
+        if command.is_some() {
+            continue;
+        }
+        turn.all.push(said);
+        match said.strip_prefix("S: ") {
+            Some(reply) => turn.replies.push(reply),
+            None => turn.around.push(said),
         }
     }
     turns
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Client,
-    Server,
-    Nobody,
-}
-
-/// Who said a line of a dialogue, and what. Lines of other connections than the main one begin with their name.
-fn spoken(line: &str) -> (Who, &str) {
-    let named = line.split_once(' ').filter(|(name, _)| {
-        name.starts_with(|first: char| first.is_ascii_uppercase()) && !name.ends_with([':', '>', '<'])
-    });
-    let rest = named.map_or(line, |(_, rest)| rest);
-    if let Some(said) = rest.strip_prefix("C: ") {
-        (Who::Client, said)
-    } else if let Some(said) = rest.strip_prefix("S: ") {
-        (Who::Server, said)
-    } else {
-        (Who::Nobody, line)
+/// The name of the control connection a line is about, empty for the main one, and the line without it.
+fn named(line: &str) -> (&str, &str) {
+    let known = |rest: &str| {
+        ["C: ", "S: ", "D> ", "D< ", "-- "]
+            .iter()
+            .any(|who| rest.starts_with(who))
+    };
+    match line.split_once(' ') {
+        Some((name, rest)) if !known(line) && known(rest) => (name, rest),
+        _ => ("", line),
     }
 }
 
@@ -194,9 +190,14 @@ fn dialogue(
     words: &mut BTreeMap<(String, Vec<String>, Vec<String>), Words>,
 ) {
     let commands = |turns: &[Turn<'_>]| -> Vec<String> {
-        turns.iter().map(|turn| turn.command.to_owned()).collect()
+        let named = |turn: &Turn<'_>| format!("{} {}", turn.connection, turn.command);
+        turns
+            .iter()
+            .map(|turn| named(turn).trim().to_owned())
+            .collect()
     };
-    let owned = |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).into()).collect() };
+    let owned =
+        |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).into()).collect() };
     let (commands_a, commands_b) = (commands(a), commands(b));
     let mut pairs = Vec::new();
     let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
@@ -269,8 +270,16 @@ pub(super) fn features(dialogue: &str) -> Option<BTreeSet<String>> {
     let turns = turns(dialogue);
     let mut before = turns.iter().take_while(|turn| verb(turn.command) != "OPTS");
     let listing = before.find(|turn| {
-        verb(turn.command) == "FEAT" && turn.replies.first().is_some_and(|line| line.starts_with("211-"))
+        verb(turn.command) == "FEAT"
+            && turn
+                .replies
+                .first()
+                .is_some_and(|line| line.starts_with("211-"))
     })?;
-    let between = listing.replies.iter().skip(1).take_while(|line| !line.starts_with("211 "));
+    let between = listing
+        .replies
+        .iter()
+        .skip(1)
+        .take_while(|line| !line.starts_with("211 "));
     Some(between.map(|line| line.trim().to_owned()).collect())
 }

@@ -1,4 +1,5 @@
-//! The differences as a person reads them: what matters most first, by document, and the counts at the end.
+//! The differences as a person reads them: by document, what matters most right above the counts at
+//! the end.
 
 use super::{Difference, Features, Only, Replies};
 use crate::snapshot::unified;
@@ -69,7 +70,7 @@ impl Writer {
     fn outcome(&self, outcome: Outcome) -> String {
         let colour = match outcome {
             Outcome::Pass => AnsiColor::Green,
-            Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
+            Outcome::NotApplicable | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
             Outcome::Warn => AnsiColor::Yellow,
             Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => {
                 AnsiColor::Red
@@ -108,7 +109,10 @@ impl Writer {
             .into_iter()
             .map(|((document, a, b, name), variants)| {
                 let (a, b) = (self.outcome(a), self.outcome(b));
-                (document, format!("{a} → {b}  {name} [{}]", variants.join(", ")))
+                (
+                    document,
+                    format!("{a} → {b}  {name} [{}]", variants.join(", ")),
+                )
             })
             .collect();
         self.by_document(lines);
@@ -272,7 +276,10 @@ impl Writer {
     fn more(&mut self, found: usize, told: usize, indent: usize) {
         if found > told {
             let more = found - told;
-            self.line(format!("{:indent$}… and {more} more; --format json tells all", ""));
+            self.line(format!(
+                "{:indent$}… and {more} more; --format json tells all",
+                ""
+            ));
         }
     }
 
@@ -315,7 +322,11 @@ impl Writer {
 }
 
 fn command(command: &str) -> &str {
-    if command.is_empty() { "greeting" } else { command }
+    if command.is_empty() {
+        "greeting"
+    } else {
+        command
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -145,7 +145,10 @@ mod tests {
             catch_unwind(AssertUnwindSafe(compare)).is_ok()
         };
         assert!(like(contents));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), snap(contents).to_string());
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            snap(contents).to_string()
+        );
         // With INSTA_UPDATE=always it writes what it would have refused.
         let refused = !like("-- connected\nS: 220 something else");
         assert!(refused || std::fs::read_to_string(&path).unwrap() != snap(contents).to_string());
