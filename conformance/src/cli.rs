@@ -50,6 +50,8 @@ pub(crate) enum Command {
     /// Shows which requirements of the RFCs the suite covers, and what covers them.
     #[command(after_help = COVERAGE_HELP)]
     Coverage(Coverage),
+    /// Tests the suite itself: every scenario against servers that lie, and against odd ones that do nothing wrong.
+    Selftest(Selftest),
 }
 
 const SERVE_HELP: &str = "\
@@ -218,12 +220,6 @@ pub(crate) enum TlsChoice {
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
 
-Variants:
-  A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis
-  `tls` in clear, with AUTH TLS and PROT P (`tls`), with AUTH TLS alone (`tls-control`) and with implicit TLS
-  (`implicit`). --matrix full plays every combination of these, over both families and with both drivers. What the
-  target does not have, or nobody can play (PORT over IPv6), is told with its reason and not played.
-
 Examples:
   ftpspec check                                     the bundled reference server
   ftpspec check ftp://user:pw@host:2121             in clear, and with AUTH TLS where it is offered
@@ -258,7 +254,7 @@ pub(crate) struct Playing {
     /// Only this variant of each scenario, as shown in the report (`pasv`, `epsv tls` …).
     #[arg(long, value_name = "VARIANT")]
     pub(crate) variant: Option<String>,
-    /// Every combination of data mode, protection, address family and driver instead of the sensible subset.
+    /// Every combination of data mode, protection and driver instead of the sensible subset.
     #[arg(long, value_enum, default_value_t = Matrix::Default)]
     pub(crate) matrix: Matrix,
     /// Opt-in scenarios of this profile are played too.
@@ -273,9 +269,6 @@ pub(crate) struct Playing {
     /// CA certificate in PEM the server's certificate must come from; otherwise any certificate will do.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
-    #[arg(long, value_name = "PORT")]
-    pub(crate) implicit_port: Option<u16>,
     /// How many scenarios are played at once. [default: 1 against a URL, 8 against the bundled server]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
@@ -380,6 +373,15 @@ pub(crate) enum CoverageFormat {
     Json,
     /// Markdown.
     Md,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Selftest {
+    /// Only scenarios whose id matches; without one, all, and the always-on judges.
+    pub(crate) patterns: Vec<String>,
+    /// How many scenarios are tested at once.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) jobs: usize,
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

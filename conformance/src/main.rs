@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             uncovered: wish.uncovered,
             require: wish.require,
         }),
+        Command::Selftest(wish) => in_runtime(command::selftest(&wish.patterns, wish.jobs)),
         Command::Lint(wish) => command::lint(&wish.paths),
         Command::Fmt(wish) => command::fmt(
             &wish.paths,
@@ -159,7 +160,6 @@ async fn judge(
         user: playing.user,
         password: playing.password,
         ca: playing.ca,
-        implicit_port: playing.implicit_port,
         select: playing.select,
         variant: playing.variant,
         full: playing.matrix == Matrix::Full,

@@ -6,6 +6,7 @@ mod explain;
 mod fmt;
 mod lint;
 mod list;
+mod selftest;
 pub mod serve;
 
 pub use coverage::{CoverageWish, Form, coverage};
@@ -13,6 +14,7 @@ pub use explain::explain;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
 pub use list::list;
+pub use selftest::selftest;
 
 use crate::suite::{SourceFile, files_in};
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ pub const USAGE: i32 = 2;
 pub const TROUBLE: i32 = 3;
 /// There is nothing to work on.
 pub const NOTHING: i32 = 4;
+/// Somebody did not want to wait for the end.
+pub const INTERRUPTED: i32 = 130;
 
 /// The scenario files among these paths and below them; without one, the exit code, and the reason is on stderr.
 fn some_files(paths: &[PathBuf]) -> Result<Vec<SourceFile>, i32> {

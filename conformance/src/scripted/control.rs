@@ -1,5 +1,6 @@
 //! One control connection of the scripted server.
 
+use super::Delivery;
 use super::data::DataSide;
 use super::stream::Stream;
 use crate::transcript::{End, Event, Manner, Side, What};
@@ -10,8 +11,13 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 /// Plays one connection's events to the end, or to where the client leaves the script.
-pub(super) async fn play(stream: TcpStream, events: Vec<Event>, tls: Arc<ServerConfig>) {
-    let played = async { Part::new(stream, tls)?.play(events).await };
+pub(super) async fn play(
+    stream: TcpStream,
+    events: Vec<Event>,
+    delivery: Delivery,
+    tls: Arc<ServerConfig>,
+) {
+    let played = async { Part::new(stream, delivery, tls)?.play(events).await };
     // Whatever goes wrong here shows at the client, and the client is the one that reports.
     if let Err(error) = played.await {
         tracing::debug!(%error, "the client left the script");
@@ -21,6 +27,7 @@ pub(super) async fn play(stream: TcpStream, events: Vec<Event>, tls: Arc<ServerC
 struct Part {
     link: Option<Stream>,
     tls: Arc<ServerConfig>,
+    delivery: Delivery,
     local: SocketAddr,
     /// Lines of the client that no event has asked for yet.
     ahead: Vec<u8>,
@@ -28,12 +35,13 @@ struct Part {
 }
 
 impl Part {
-    fn new(stream: TcpStream, tls: Arc<ServerConfig>) -> io::Result<Self> {
+    fn new(stream: TcpStream, delivery: Delivery, tls: Arc<ServerConfig>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let local = stream.local_addr()?;
         Ok(Self {
             link: Some(Stream::Clear(stream)),
-            data: DataSide::new(local.ip(), Arc::clone(&tls)),
+            data: DataSide::new(local.ip(), delivery, Arc::clone(&tls)),
+            delivery,
             tls,
             local,
             ahead: Vec::new(),
@@ -97,7 +105,17 @@ impl Part {
 
     async fn say(&mut self, octets: &[u8]) -> io::Result<()> {
         let octets = self.data.announce(octets, self.local).await?;
-        self.link()?.write(&octets).await
+        tokio::time::sleep(self.delivery.pause).await;
+        let most = if self.delivery.bytewise {
+            1
+        } else {
+            usize::MAX
+        };
+        let link = self.link()?;
+        for piece in octets.chunks(most) {
+            link.write(piece).await?;
+        }
+        Ok(())
     }
 
     async fn start_tls(&mut self) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The data connections of the scripted server.
 
+use super::Delivery;
 use super::stream::Stream;
 use crate::transcript::{End, Manner, Side};
 use rustls::ServerConfig;
@@ -11,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// What stands between the scripted server and the client's DTP.
 pub(super) struct DataSide {
     on: IpAddr,
+    delivery: Delivery,
     tls: Arc<ServerConfig>,
     listener: Option<TcpListener>,
     active: Option<SocketAddr>,
@@ -18,9 +20,10 @@ pub(super) struct DataSide {
 }
 
 impl DataSide {
-    pub(super) fn new(on: IpAddr, tls: Arc<ServerConfig>) -> Self {
+    pub(super) fn new(on: IpAddr, delivery: Delivery, tls: Arc<ServerConfig>) -> Self {
         Self {
             on,
+            delivery,
             tls,
             listener: None,
             active: None,
@@ -51,25 +54,36 @@ impl DataSide {
         octets: &[u8],
         local: SocketAddr,
     ) -> io::Result<Vec<u8>> {
-        let passive = octets.starts_with(b"227") || octets.starts_with(b"229");
         let text = String::from_utf8_lossy(octets).into_owned();
         let (Some(open), Some(close)) = (text.find('('), text.rfind(')')) else {
             return Ok(octets.to_vec());
         };
-        if !passive || close < open {
+        let inside = text.get(open + 1..close).unwrap_or_default();
+        // An address that is none is a lie, and is told as it stands.
+        let passive = match text.get(..3) {
+            Some("227") => host_port(inside).is_some(),
+            Some("229") => extended_port(inside).is_some(),
+            _ => false,
+        };
+        if !passive {
             return Ok(octets.to_vec());
         }
         let listener = TcpListener::bind((self.on, 0)).await?;
         let port = listener.local_addr()?.port();
         self.listener = Some(listener);
         self.active = None;
+        let odd = self.delivery.odd_addresses;
         let inside = match (text.starts_with("229"), local.ip()) {
             (false, IpAddr::V4(ip)) => {
                 let [a, b, c, d] = ip.octets();
                 format!("{a},{b},{c},{d},{},{}", port >> 8, port & 255)
             }
+            _ if odd => format!("!!!{port}!"),
             _ => format!("|||{port}|"),
         };
+        if odd && octets.starts_with(b"227") {
+            return Ok(format!("227 Try {inside} for once\r\n").into_bytes());
+        }
         Ok(format!("{}{inside}{}", &text[..=open], &text[close..]).into_bytes())
     }
 
@@ -108,10 +122,20 @@ impl DataSide {
     }
 
     pub(super) async fn give(&mut self, octets: &[u8]) -> io::Result<()> {
-        match &mut self.stream {
-            Some(stream) => stream.write(octets).await,
-            None => Ok(()),
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        // The first octets show it; more would only take long.
+        let slow = if self.delivery.bytewise {
+            octets.len().min(64)
+        } else {
+            0
+        };
+        let (slow, rest) = octets.split_at(slow);
+        for octet in slow.chunks(1) {
+            stream.write(octet).await?;
         }
+        stream.write(rest).await
     }
 
     /// Ends the data connection as it ended in the transcript.
@@ -148,6 +172,11 @@ fn host_port(argument: &str) -> Option<SocketAddr> {
         return None;
     };
     Some((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into())
+}
+
+/// `|||port|` (RFC 2428 §3).
+fn extended_port(text: &str) -> Option<u16> {
+    text.strip_prefix("|||")?.strip_suffix('|')?.parse().ok()
 }
 
 /// `<d>protocol<d>address<d>port<d>` (RFC 2428 §2).

@@ -5,8 +5,13 @@
 
 mod control;
 mod data;
+mod disguise;
 pub mod mutant;
+mod offence;
 mod stream;
+
+pub use disguise::Disguise;
+pub use offence::{OFFENCES, Offence};
 
 use crate::transcript::{Event, Transcript, What};
 use rustls::ServerConfig;
@@ -15,8 +20,20 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+
+/// How a scripted server delivers what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Delivery {
+    /// Octet by octet, each in a segment or TLS record of its own.
+    pub bytewise: bool,
+    /// How long it thinks before each reply.
+    pub pause: Duration,
+    /// 227 without parentheses, 229 with `!` as its delimiter.
+    pub odd_addresses: bool,
+}
 
 /// A scripted server; it stops when dropped.
 #[derive(Debug)]
@@ -31,7 +48,11 @@ impl Scripted {
     ///
     /// # Errors
     /// When there is no port, or no certificate can be made.
-    pub async fn start(transcript: &Transcript, on: IpAddr) -> io::Result<Self> {
+    pub async fn start(
+        transcript: &Transcript,
+        delivery: Delivery,
+        on: IpAddr,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((on, 0)).await?;
         let address = listener.local_addr()?;
         let tls = Arc::new(certificate()?);
@@ -43,7 +64,7 @@ impl Scripted {
                 let Ok((stream, _)) = listener.accept().await else {
                     break;
                 };
-                sessions.spawn(control::play(stream, part, Arc::clone(&tls)));
+                sessions.spawn(control::play(stream, part, delivery, Arc::clone(&tls)));
             }
             while sessions.join_next().await.is_some() {}
         });

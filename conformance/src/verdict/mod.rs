@@ -4,9 +4,11 @@
 
 mod conclude;
 mod judges;
+mod judging;
 
 pub use conclude::{Evidence, conclude, needs};
 pub use judges::{JudgeTally, JudgeVerdict, Located};
+pub use judging::Judging;
 
 use crate::scenario::{Connection, Level, ScenarioId};
 use serde::{Deserialize, Serialize};
@@ -71,14 +73,6 @@ impl Outcome {
         Self::Unsupported,
         Self::NotApplicable,
     ];
-
-    /// The outcome of a word in reports, in any case.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
-        let known = Self::ALL.into_iter();
-        let mut same = known.filter(|outcome| outcome.word().eq_ignore_ascii_case(word));
-        same.next()
-    }
 
     /// The word in reports.
     #[must_use]

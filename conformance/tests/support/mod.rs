@@ -1,13 +1,10 @@
 //! What the tests of the suite share: the embedded server, the usual jobs, a verdict.
 
-use ftpspec::catalogue::Registry;
-use ftpspec::check::{Context, Features, expectation};
 use ftpspec::driver::Timeouts;
-use ftpspec::runner::{Job, Played, Selection, plan};
+use ftpspec::runner::{Job, Selection, plan};
+use ftpspec::selftest::Laboratory;
 use ftpspec::suite::Suite;
-use ftpspec::target::{Embedded, Target, TargetFacts, probe};
-use ftpspec::transcript::Conversation;
-use ftpspec::verdict::{Evidence, JudgeTally, Outcome, Verdict, conclude};
+use ftpspec::target::{Embedded, probe};
 use libtest_mimic::{Arguments, Trial};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +13,7 @@ use tokio::runtime::Runtime;
 /// The reference server, what is planned against it, and the runtime both live in.
 pub(crate) struct House {
     pub(crate) runtime: Runtime,
-    pub(crate) target: Arc<Target>,
-    pub(crate) facts: TargetFacts,
+    pub(crate) laboratory: Laboratory,
     pub(crate) jobs: Vec<Job>,
     _embedded: Embedded,
 }
@@ -44,42 +40,10 @@ impl House {
         let plan = plan(&scenarios, &selection, &target, &facts);
         Arc::new(Self {
             runtime,
-            target,
-            facts,
+            laboratory: Laboratory { target, facts },
             jobs: plan.jobs,
             _embedded: embedded,
         })
-    }
-
-    /// What was played, judged: the scenario's own verdict, and the worst an always-on judge says.
-    pub(crate) fn verdict(&self, played: &Played) -> (Verdict, Outcome) {
-        let registry = Registry::built_in();
-        let conversations = Conversation::all(&played.transcript);
-        let mut features = Features::of(&Conversation::all(&self.facts.transcript));
-        features.learn(&conversations);
-        let context = Context {
-            transcript: &played.transcript,
-            conversations: &conversations,
-            registry,
-        };
-        let scenario = &played.job.scenario;
-        let variant = played.job.variant.to_string();
-        let mut judges = JudgeTally::default();
-        judges.look(&scenario.id.0, &variant, &context);
-        let evidence = Evidence {
-            scenario,
-            variant: &variant,
-            stop: played.stop.as_ref(),
-            conversations: &conversations,
-            features: &features,
-            registry,
-        };
-        let verdict = conclude(
-            &evidence,
-            expectation(scenario, played.stop.as_ref(), &context),
-        );
-        let worst = judges.verdicts().iter().map(|judge| judge.outcome).max();
-        (verdict, worst.unwrap_or(Outcome::Pass))
     }
 }
 

@@ -255,7 +255,12 @@ impl Connection {
         if delay.is_zero() {
             return Ok(());
         }
-        self.rest(now + delay).await
+        self.flush().await?;
+        let stop = Arc::clone(&shared.stop).notified_owned();
+        if shared.is_stopping() || timeout(delay, stop).await.is_ok() {
+            return Err(End::Stopped);
+        }
+        Ok(())
     }
 
     /// Does what takes as long as files are, on a thread, when it is this session's turn ([`Limits::long_jobs`]). A turn

@@ -2,13 +2,12 @@
 
 use super::progress::Progress;
 use super::wish::Wish;
-use crate::catalogue::{Catalogue, Registry};
-use crate::check::{Context, Features, expectation};
+use crate::catalogue::Catalogue;
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
 use crate::runner::{Job, Played, RunEvent, Skipped};
 use crate::target::TargetFacts;
-use crate::transcript::{Conversation, write};
-use crate::verdict::{Evidence, JudgeTally, Outcome, conclude, needs};
+use crate::transcript::write;
+use crate::verdict::{Judging, Outcome, needs};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -44,37 +43,20 @@ pub(super) struct Desk<'a> {
     /// The server, as a URL without password.
     shown: &'a str,
     facts: &'a TargetFacts,
-    registry: &'static Registry,
-    features: Features,
-    judges: JudgeTally,
+    judging: Judging,
     rows: Vec<Row>,
     progress: Progress,
-    /// Who else wants to see what was played.
-    witness: &'a mut Witness<'a>,
 }
 
-/// Sees everything that was played, with what it came to, in the order of the plan.
-pub(crate) type Witness<'a> = dyn FnMut(&Played, &Row) + Send + 'a;
-
 impl<'a> Desk<'a> {
-    pub(super) fn new(
-        wish: &'a Wish,
-        shown: &'a str,
-        facts: &'a TargetFacts,
-        jobs: usize,
-        witness: &'a mut Witness<'a>,
-    ) -> Self {
-        let conversations = Conversation::all(&facts.transcript);
+    pub(super) fn new(wish: &'a Wish, shown: &'a str, facts: &'a TargetFacts, jobs: usize) -> Self {
         Self {
             wish,
             shown,
             facts,
-            registry: Registry::built_in(),
-            features: Features::of(&conversations),
-            judges: JudgeTally::default(),
+            judging: Judging::knowing(&facts.transcript),
             rows: Vec::new(),
             progress: Progress::new(jobs),
-            witness,
         }
     }
 
@@ -82,8 +64,7 @@ impl<'a> Desk<'a> {
         match event {
             RunEvent::Started(job) => self.progress.started(&job),
             RunEvent::Finished(played) => {
-                let row = self.judge(&played);
-                (self.witness)(&played, &row);
+                let row = self.judge(*played);
                 self.progress.finished(row.verdict.outcome);
                 self.rows.push(row);
             }
@@ -106,45 +87,38 @@ impl<'a> Desk<'a> {
                 url: self.shown.to_owned(),
                 greeting: self.facts.greeting.clone(),
                 features: self.facts.features.clone(),
-                implemented: self.features.implemented().map(str::to_owned).collect(),
-                not_implemented: self.features.not_implemented().map(str::to_owned).collect(),
+                implemented: self
+                    .judging
+                    .features()
+                    .implemented()
+                    .map(str::to_owned)
+                    .collect(),
+                not_implemented: self
+                    .judging
+                    .features()
+                    .not_implemented()
+                    .map(str::to_owned)
+                    .collect(),
             },
             started: run.began.unix,
             took_ms: u64::try_from(run.began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             interrupted: run.interrupted,
             scenarios: self.rows,
-            judges: self.judges.verdicts(),
+            judges: self.judging.judges(),
             skipped: skipped.collect(),
             broken_files: run.broken_files,
             parts: Vec::new(),
         }
     }
 
-    fn judge(&mut self, played: &Played) -> Row {
+    fn judge(&mut self, played: Played) -> Row {
         let scenario = &played.job.scenario;
         let variant = played.job.variant.to_string();
-        let conversations = Conversation::all(&played.transcript);
-        self.features.learn(&conversations);
-        let context = Context {
-            transcript: &played.transcript,
-            conversations: &conversations,
-            registry: self.registry,
-        };
-        self.judges.look(&scenario.id.0, &variant, &context);
-        let evidence = Evidence {
-            scenario,
-            variant: &variant,
-            stop: played.stop.as_ref(),
-            conversations: &conversations,
-            features: &self.features,
-            registry: self.registry,
-        };
-        let verdict = conclude(
-            &evidence,
-            expectation(scenario, played.stop.as_ref(), &context),
-        );
+        let verdict =
+            self.judging
+                .judge(scenario, &variant, played.stop.as_ref(), &played.transcript);
         if let Some(directory) = &self.wish.transcripts {
-            keep(directory, played);
+            keep(directory, &played);
         }
         // The first of the worst is what the outcome rests on.
         let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {

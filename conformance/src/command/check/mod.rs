@@ -17,7 +17,6 @@ use super::{TROUBLE, USAGE};
 use crate::report::Report;
 use crate::runner::{Manner, plan, run_all};
 use crate::target::probe;
-pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
 use server::Server;
@@ -26,7 +25,7 @@ use std::time::Duration;
 
 /// Plays, judges and reports; the report is on stdout, progress and trouble on stderr. The answer is an exit code.
 pub async fn check(wish: Wish) -> i32 {
-    match run(&wish, &mut |_, _| ()).await {
+    match run(&wish).await {
         Ok(report) => {
             hand_over(&report, &wish);
             report.exit_code(wish.strict)
@@ -39,25 +38,19 @@ pub async fn check(wish: Wish) -> i32 {
 }
 
 /// Why there is no report.
-pub(super) struct Failure {
-    /// The exit code.
-    pub(super) code: i32,
-    /// Whose fault it is, and what to do.
-    pub(super) message: String,
+struct Failure {
+    code: i32,
+    message: String,
 }
 
-pub(super) fn usage(message: impl ToString) -> Failure {
+fn usage(message: impl ToString) -> Failure {
     Failure {
         code: USAGE,
         message: message.to_string(),
     }
 }
 
-/// Plays and judges; `witness` sees what was played as well.
-pub(super) async fn run<'a>(
-    wish: &'a Wish,
-    witness: &'a mut Witness<'a>,
-) -> Result<Report, Failure> {
+async fn run(wish: &Wish) -> Result<Report, Failure> {
     let (suite, broken_files) = wish.suite()?;
     let selection = wish.selection()?;
     let timeouts = wish.timeouts()?;
@@ -92,7 +85,7 @@ pub(super) async fn run<'a>(
         run: server.run_name(began.unix),
     };
     let at_once = wish.jobs.unwrap_or_else(|| server.usual_jobs());
-    let mut desk = Desk::new(wish, &server.shown, &facts, plan.jobs.len(), witness);
+    let mut desk = Desk::new(wish, &server.shown, &facts, plan.jobs.len());
     let interrupted = tokio::select! {
         () = run_all(plan.jobs, target, &manner, at_once, |event| desk.hear(event)) => false,
         _ = interrupted() => true,

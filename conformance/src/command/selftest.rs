@@ -1,0 +1,145 @@
+//! `ftpspec selftest`: whether the suite notices what it is there for.
+
+use super::serve::interrupted;
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use crate::driver::Timeouts;
+use crate::runner::{Job, Selection, plan};
+use crate::scenario::DriverKind;
+use crate::selftest::{Laboratory, Proof};
+use crate::suite::Suite;
+use crate::target::{Embedded, probe};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Proves the scenarios that any of the patterns selects, and without a pattern the always-on judges too; so many at once.
+/// What is wrong and the mutation score are on stdout. Returns the exit code: 0, 1 if a lie was believed or a truth doubted,
+/// 3 if there is no server to learn the truth from, 4 if nothing is selected, 130 if interrupted.
+pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
+    let embedded = match Embedded::start().await {
+        Ok(embedded) => embedded,
+        Err(error) => {
+            anstream::eprintln!("selftest: {error}");
+            return TROUBLE;
+        }
+    };
+    let laboratory = Laboratory {
+        target: Arc::clone(embedded.target()),
+        facts: probe(embedded.target(), Timeouts::default()).await,
+    };
+    let jobs = jobs(patterns, &laboratory);
+    if jobs.is_empty() {
+        anstream::eprintln!(
+            "selftest: no scenario is selected by {}",
+            patterns.join(" ")
+        );
+        return NOTHING;
+    }
+    let everything = async {
+        let mut proof = prove_all(&laboratory, &jobs, at_once).await;
+        if patterns.is_empty() {
+            let judges = laboratory.prove_judges(&jobs).await;
+            proof.lies += judges.lies;
+            proof.believed += judges.believed;
+            proof.troubles.extend(judges.troubles);
+        }
+        proof
+    };
+    let proof = tokio::select! {
+        proof = everything => proof,
+        _ = interrupted() => return INTERRUPTED,
+    };
+    embedded.stop().await;
+    anstream::println!("{}", told(&proof, jobs.len()));
+    if proof.troubles.is_empty() {
+        OK
+    } else {
+        NOT_AS_EXPECTED
+    }
+}
+
+/// Each scenario once, as the raw driver plays it first.
+fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
+    let suite = Suite::embedded();
+    let scenarios: Vec<_> = suite
+        .select(patterns)
+        .into_iter()
+        .cloned()
+        .map(Arc::new)
+        .collect();
+    let selection = Selection {
+        profiles: vec!["security".into()],
+        drivers: vec![DriverKind::Raw],
+        ..Selection::default()
+    };
+    let mut seen = BTreeSet::new();
+    let mut jobs = plan(
+        &scenarios,
+        &selection,
+        &laboratory.target,
+        &laboratory.facts,
+    )
+    .jobs;
+    jobs.retain(|job| seen.insert(job.scenario.id.clone()));
+    jobs
+}
+
+async fn prove_all(laboratory: &Laboratory, jobs: &[Job], at_once: usize) -> Proof {
+    let mut waiting: VecDeque<Job> = jobs.iter().cloned().collect();
+    let mut running = JoinSet::new();
+    let mut all = Proof::default();
+    loop {
+        while running.len() < at_once.max(1)
+            && let Some(job) = waiting.pop_front()
+        {
+            let laboratory = laboratory.clone();
+            running.spawn(async move { (laboratory.prove(&job).await, job) });
+        }
+        match running.join_next().await {
+            None => return all,
+            Some(Ok((proof, job))) => {
+                all.lies += proof.lies;
+                all.believed += proof.believed;
+                all.disguises += proof.disguises;
+                let named = |trouble| format!("{}: {trouble}", job.scenario.id);
+                all.troubles.extend(proof.troubles.into_iter().map(named));
+            }
+            Some(Err(error)) => all.troubles.push(format!("the tester died: {error}")),
+        }
+    }
+}
+
+fn told(proof: &Proof, scenarios: usize) -> String {
+    let noticed = proof.lies - proof.believed;
+    let troubles = proof.troubles.iter();
+    let mut text: String = troubles.map(|trouble| format!("{trouble}\n\n")).collect();
+    text += &format!(
+        "{scenarios} scenarios, {} lies told, {noticed} noticed: mutation score {}\n\
+         {} disguises worn by servers that do nothing wrong",
+        proof.lies,
+        score(noticed, proof.lies),
+        proof.disguises
+    );
+    text
+}
+
+/// Per cent with one decimal, rounded down: 100 % is everything.
+fn score(noticed: usize, lies: usize) -> String {
+    let thousandths = noticed * 1000 / lies.max(1);
+    match thousandths % 10 {
+        0 => format!("{} %", thousandths / 10),
+        tenth => format!("{}.{tenth} %", thousandths / 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::score;
+
+    #[test]
+    fn one_believed_lie_is_never_rounded_away() {
+        assert_eq!(score(9999, 10_000), "99.9 %");
+        assert_eq!(score(3, 4), "75 %");
+        assert_eq!(score(7, 7), "100 %");
+    }
+}

@@ -1,0 +1,285 @@
+//! The suite, tested: every scenario and judge notices the lies it is there for, and none raises a false alarm.
+//!
+//! ```text
+//!  job --play--> truth (against the reference server)
+//!                  |--> the same, told by a script:        must pass
+//!                  |--> mutants, one for each expectation: each must be noticed
+//!                  |--> disguises, no less right:          none may fail
+//!                  '--> offences, for the judges:          each must be noticed
+//! ```
+//!
+//! The lying servers are scripted from transcripts ([`crate::scripted`]); they share no code with the reference server.
+
+use crate::driver::{Timeouts, Trust};
+use crate::runner::{Job, Manner, Played, play};
+use crate::scripted::{Delivery, Disguise, OFFENCES, Scripted, mutant};
+use crate::target::{Target, TargetFacts};
+use crate::transcript::{Transcript, redact};
+use crate::verdict::{JudgeVerdict, Judging, Outcome, Verdict};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an honest script may keep silent.
+const HONEST: Duration = Duration::from_secs(5);
+
+/// A lie can also be a silence; nobody has to wait long for a script on the same machine.
+const LYING: Duration = Duration::from_millis(700);
+
+/// Where the truth comes from: a server that does everything right, and what it says of itself.
+#[derive(Debug, Clone)]
+pub struct Laboratory {
+    /// The server.
+    pub target: Arc<Target>,
+    /// What it says of itself.
+    pub facts: TargetFacts,
+}
+
+/// What became of one scenario.
+#[derive(Debug, Clone, Default)]
+pub struct Proof {
+    /// Lies that were told.
+    pub lies: usize,
+    /// Those that were believed.
+    pub believed: usize,
+    /// Disguises that were worn.
+    pub disguises: usize,
+    /// What is wrong with the scenario, each in a sentence: a lie it believed, a truth it doubted.
+    pub troubles: Vec<String>,
+}
+
+impl Laboratory {
+    /// What was played, judged: the scenario's own verdict, and those of the always-on judges.
+    #[must_use]
+    pub fn verdict(&self, played: &Played) -> (Verdict, Vec<JudgeVerdict>) {
+        let mut judging = Judging::knowing(&self.facts.transcript);
+        let variant = played.job.variant.to_string();
+        let (scenario, stop) = (&played.job.scenario, played.stop.as_ref());
+        let verdict = judging.judge(scenario, &variant, stop, &played.transcript);
+        (verdict, judging.judges())
+    }
+
+    /// The job, played against the server that does everything right.
+    pub async fn truth(&self, job: &Job) -> Played {
+        play(job.clone(), &self.target, &Manner::default()).await
+    }
+
+    /// Everything a scenario has to show.
+    pub async fn prove(&self, job: &Job) -> Proof {
+        let truth = self.truth(job).await;
+        let mut proof = Proof::default();
+        // A scenario that legally ended early (`!ends`) is N/A: it is proven as far as it was played.
+        let (verdict, _) = self.verdict(&truth);
+        if verdict.outcome > Outcome::Unsupported {
+            proof.trouble(format!("not even the truth passes: {verdict:#?}"));
+            return proof;
+        }
+        self.honest(job, &truth.transcript, &mut proof).await;
+        self.lies(job, &truth.transcript, &mut proof).await;
+        self.disguises(job, &truth.transcript, &mut proof).await;
+        proof
+    }
+
+    async fn honest(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
+        let delivery = Delivery::default();
+        match self.against(job, truth, delivery, HONEST).await {
+            Ok(told) => {
+                let (verdict, judges) = self.verdict(&told);
+                if verdict.outcome > Outcome::Unsupported || worst(&judges) > Outcome::Note {
+                    let dialogue = redact(&told.transcript);
+                    proof.trouble(format!(
+                        "the honest script is doubted: {verdict:#?}\n{dialogue}"
+                    ));
+                }
+            }
+            Err(error) => proof.trouble(error),
+        }
+    }
+
+    async fn lies(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
+        let mutants = mutant::all(&job.scenario, truth);
+        if mutants.is_empty() {
+            proof.trouble("nothing in this scenario can be broken: it checks nothing".into());
+        }
+        for mutant in mutants {
+            proof.lies += 1;
+            let told = self.against(job, &mutant.transcript, Delivery::default(), LYING);
+            let noticed = told.await.map(|told| {
+                let (verdict, judges) = self.verdict(&told);
+                let mut lines = verdict.findings.iter().map(|finding| finding.line);
+                worst(&judges) >= Outcome::Warn
+                    || lines.any(|line| line >= mutant.line || line == 0)
+            });
+            match noticed {
+                Ok(true) => {}
+                Ok(false) => {
+                    proof.believed += 1;
+                    proof.trouble(format!(
+                        "it believes a server that, at line {}, {}",
+                        mutant.line, mutant.lie
+                    ));
+                }
+                Err(error) => proof.trouble(error),
+            }
+        }
+    }
+
+    async fn disguises(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
+        for disguise in Disguise::ALL {
+            let Some(dressed) = disguise.dress(truth) else {
+                continue;
+            };
+            proof.disguises += 1;
+            match self
+                .against(job, &dressed, disguise.delivery(), HONEST)
+                .await
+            {
+                Ok(told) => {
+                    let (verdict, judges) = self.verdict(&told);
+                    if verdict.outcome > Outcome::Warn || worst(&judges) > Outcome::Note {
+                        let judges = judges.iter().flat_map(|judge| &judge.findings);
+                        let findings: Vec<_> = judges.map(|located| &located.finding).collect();
+                        let dialogue = redact(&told.transcript);
+                        proof.trouble(format!(
+                            "it raises a false alarm over {disguise}: {verdict:#?}\n{findings:#?}\n{dialogue}"
+                        ));
+                    }
+                }
+                Err(error) => proof.trouble(error),
+            }
+        }
+    }
+
+    /// What the always-on judges have to show: each of [`OFFENCES`], planted into the first of these jobs it fits.
+    pub async fn prove_judges(&self, jobs: &[Job]) -> Proof {
+        let mut proof = Proof::default();
+        let mut open: Vec<_> = OFFENCES.iter().collect();
+        for job in jobs {
+            if open.is_empty() {
+                break;
+            }
+            let truth = self.truth(job).await;
+            let mut left = Vec::new();
+            for offence in open {
+                let Some(planted) = offence.plant(&truth.transcript) else {
+                    left.push(offence);
+                    continue;
+                };
+                proof.lies += 1;
+                match self
+                    .against(job, &planted, Delivery::default(), LYING)
+                    .await
+                {
+                    Ok(told) => {
+                        let (_, judges) = self.verdict(&told);
+                        if !judges
+                            .iter()
+                            .any(|judge| judge.judge == offence.judge && judge.count > 0)
+                        {
+                            proof.believed += 1;
+                            proof.trouble(format!(
+                                "{} believes a server that {} (in {})",
+                                offence.judge, offence.what, job.scenario.id
+                            ));
+                        }
+                    }
+                    Err(error) => proof.trouble(error),
+                }
+            }
+            open = left;
+        }
+        for offence in open {
+            proof.trouble(format!(
+                "{}: in no scenario can a server be one that {}",
+                offence.judge, offence.what
+            ));
+        }
+        proof
+    }
+
+    /// The job, played against a script.
+    async fn against(
+        &self,
+        job: &Job,
+        script: &Transcript,
+        delivery: Delivery,
+        patience: Duration,
+    ) -> Result<Played, String> {
+        let failed = "the tester has no address to put a scripted server on";
+        let on = self.target.address(job.variant.ipv6).ok_or(failed)?.ip();
+        let scripted = Scripted::start(script, delivery, on)
+            .await
+            .map_err(|error| format!("the tester cannot start a scripted server: {error}"))?;
+        let target = Arc::new(Target {
+            addresses: vec![scripted.address()],
+            // The script has a certificate of its own.
+            trust: Trust::Anything,
+            ..Target::clone(&self.target)
+        });
+        let manner = Manner {
+            timeouts: Timeouts {
+                connect: patience,
+                reply: patience,
+                data: patience,
+                handshake: patience,
+                ..Timeouts::default()
+            },
+            ..Manner::default()
+        };
+        let played = play(job.clone(), &target, &manner).await;
+        scripted.stop();
+        Ok(played)
+    }
+}
+
+impl Proof {
+    fn trouble(&mut self, what: String) {
+        self.troubles.push(what);
+    }
+}
+
+/// The worst that the judges say.
+fn worst(judges: &[JudgeVerdict]) -> Outcome {
+    let outcomes = judges.iter().map(|judge| judge.outcome);
+    outcomes.max().unwrap_or(Outcome::Pass)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use crate::runner::testing::job;
+    use crate::target::{Embedded, probe};
+
+    async fn proof_of(front: &str, dialogue: &str) -> Proof {
+        let server = Embedded::start().await.unwrap();
+        let laboratory = Laboratory {
+            target: Arc::clone(server.target()),
+            facts: probe(server.target(), Timeouts::default()).await,
+        };
+        let proof = laboratory.prove(&job("pasv", front, dialogue)).await;
+        server.stop().await;
+        proof
+    }
+
+    #[tokio::test]
+    async fn a_sound_scenario_notices_its_lies_and_raises_no_alarm() {
+        let proof = proof_of("", "> NOOP\n< 200").await;
+        assert_eq!(proof.troubles, Vec::<String>::new());
+        assert!(proof.lies >= 2 && proof.disguises >= 4, "{proof:?}");
+    }
+
+    #[tokio::test]
+    async fn a_scenario_that_checks_nothing_is_no_proof() {
+        let proof = proof_of("barrier = false", "> NOOP\n< 1yz | 2yz | 3yz | 4yz | 5yz").await;
+        assert!(proof.troubles[0].contains("checks nothing"), "{proof:?}");
+    }
+
+    #[tokio::test]
+    async fn a_scenario_that_asks_for_a_text_nobody_prescribes_raises_a_false_alarm() {
+        let server_says = "> TYPE I\n< 200 /(?i)type|binary|image|set|ok/";
+        let proof = proof_of("", server_says).await;
+        let alarm = |trouble: &String| trouble.contains("false alarm over other texts");
+        assert!(proof.troubles.iter().any(alarm), "{proof:#?}");
+    }
+}
