@@ -220,6 +220,12 @@ pub(crate) enum TlsChoice {
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
 
+Variants:
+  A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis
+  `tls` in clear, with AUTH TLS and PROT P (`tls`), with AUTH TLS alone (`tls-control`) and with implicit TLS
+  (`implicit`). --matrix full plays every combination of these, over both families and with both drivers. What the
+  target does not have, or nobody can play (PORT over IPv6), is told with its reason and not played.
+
 Examples:
   ftpspec check                                     the bundled reference server
   ftpspec check ftp://user:pw@host:2121             in clear, and with AUTH TLS where it is offered
@@ -254,7 +260,7 @@ pub(crate) struct Playing {
     /// Only this variant of each scenario, as shown in the report (`pasv`, `epsv tls` …).
     #[arg(long, value_name = "VARIANT")]
     pub(crate) variant: Option<String>,
-    /// Every combination of data mode, protection and driver instead of the sensible subset.
+    /// Every combination of data mode, protection, address family and driver instead of the sensible subset.
     #[arg(long, value_enum, default_value_t = Matrix::Default)]
     pub(crate) matrix: Matrix,
     /// Opt-in scenarios of this profile are played too.
@@ -269,6 +275,9 @@ pub(crate) struct Playing {
     /// CA certificate in PEM the server's certificate must come from; otherwise any certificate will do.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) implicit_port: Option<u16>,
     /// How many scenarios are played at once. [default: 1 against a URL, 8 against the bundled server]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,

@@ -160,6 +160,7 @@ async fn judge(
         user: playing.user,
         password: playing.password,
         ca: playing.ca,
+        implicit_port: playing.implicit_port,
         select: playing.select,
         variant: playing.variant,
         full: playing.matrix == Matrix::Full,

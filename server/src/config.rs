@@ -52,8 +52,15 @@ pub struct Limits {
     pub reply_stall: Duration,
     /// Commands that wait for the end of a transfer. With more, the control connection is not read.
     pub queued_commands: usize,
+    /// Commands of one session that are done in one second; the next one waits until the second is over. Other sessions
+    /// are not held up. Without a limit nothing is counted.
+    pub commands_per_second: usize,
     /// Octets of replies that wait to be sent. With more, the control connection is not read.
     pub queued_replies: usize,
+    /// Octets that one upload may store; with more it is 552, and the file stays as it was.
+    pub upload: u64,
+    /// Entries of one listing; one with more is 451. STAT lists 10 000 at the most.
+    pub listing: usize,
     /// Digests, sizes in TYPE A, copies and walks through directories that are under way at a time, for all sessions: each
     /// occupies a thread and a processor.
     pub long_jobs: usize,
@@ -94,7 +101,10 @@ impl Default for Limits {
             data_stall: Duration::from_mins(2),
             reply_stall: Duration::from_mins(1),
             queued_commands: 64,
+            commands_per_second: usize::MAX,
             queued_replies: 16 << 10,
+            upload: u64::MAX,
+            listing: usize::MAX,
             long_jobs: 4,
             long_job_wait: Duration::from_secs(10),
             ascii_size: 1 << 30,

@@ -68,10 +68,18 @@ pub fn plan(
             skip(String::new(), "the target is not to be written to".into());
             continue;
         }
-        for variant in variants(scenario, selection, target) {
-            let wanted = (selection.variants.is_empty() || selection.variants.contains(&variant))
-                && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver));
-            if !wanted {
+        let wanted = |variant: &Variant| {
+            (selection.variants.is_empty() || selection.variants.contains(variant))
+                && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver))
+        };
+        let variants = variants(scenario, selection, target);
+        let nothing_else = !variants.iter().any(|it| senseless(*it).is_none());
+        for variant in variants.into_iter().filter(wanted) {
+            // The usual few are chosen to make sense; only who wants all of them is told which do not.
+            if let Some(reason) = senseless(variant) {
+                if selection.full || nothing_else {
+                    skip(variant.to_string(), reason.into());
+                }
                 continue;
             }
             if variant.ipv6 && speaks_of_ipv4(scenario) {
@@ -92,92 +100,132 @@ pub fn plan(
     plan
 }
 
-/// All variants of a scenario, whatever the target offers.
+const MODES: [DataMode; 4] = [
+    DataMode::Pasv,
+    DataMode::Epsv,
+    DataMode::Port,
+    DataMode::Eprt,
+];
+
+/// All variants of a scenario, whatever the target offers and whether they make sense.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
-    let needs_ipv6 = about.needs.iter().any(|need| need == "ipv6");
-    let usual_ipv6 = needs_ipv6 || target.address(false).is_none();
-    let families: &[bool] = match (usual_ipv6, selection.full && target.address(true).is_some()) {
-        (true, _) => &[true],
-        (false, true) => &[false, true],
-        (false, false) => &[false],
+    let only_ipv6 =
+        about.needs.iter().any(|need| need == "ipv6") || target.address(false).is_none();
+    let usual = if only_ipv6 {
+        DataMode::Epsv
+    } else {
+        DataMode::Pasv
+    };
+    let modes: &[DataMode] = match (about.axes.data, only_ipv6 && !selection.full) {
+        (true, false) => &MODES,
+        (true, true) => &[DataMode::Epsv, DataMode::Eprt],
+        (false, _) => &[usual],
     };
     let base = least_protection(target);
-    let private = match base {
-        Protection::Clear => Protection::Explicit { data_private: true },
-        already => already,
-    };
     let mut variants = Vec::new();
-    for &ipv6 in families {
-        let usual = if ipv6 { DataMode::Epsv } else { DataMode::Pasv };
-        let modes: &[DataMode] = match (about.axes.data, ipv6) {
-            (false, _) => &[usual],
-            (true, false) => &[
-                DataMode::Pasv,
-                DataMode::Epsv,
-                DataMode::Port,
-                DataMode::Eprt,
-            ],
-            (true, true) => &[DataMode::Epsv, DataMode::Eprt],
-        };
-        for &driver in &about.drivers {
-            let variant = |data, protection| Variant {
+    for &driver in &about.drivers {
+        let mut add = |data, protection, ipv6| {
+            let variant = Variant {
                 data,
                 protection,
                 ipv6,
                 driver,
             };
-            variants.extend(modes.iter().map(|mode| variant(*mode, base)));
-            if !about.axes.tls {
-                continue;
+            if !variants.contains(&variant) {
+                variants.push(variant);
             }
-            if selection.full {
-                let halfway = Protection::Explicit {
-                    data_private: false,
-                };
-                for protection in [private, halfway] {
-                    variants.extend(modes.iter().map(|mode| variant(*mode, protection)));
+        };
+        if selection.full {
+            let varied = about.axes.data || about.axes.tls;
+            let families: &[bool] = match (only_ipv6, varied) {
+                (true, _) => &[true],
+                (false, true) => &[false, true],
+                (false, false) => &[false],
+            };
+            for &ipv6 in families {
+                for protection in protections(base, about.axes.tls) {
+                    for mode in modes {
+                        // Without the axis, what the other family is used to.
+                        let usual = if ipv6 { DataMode::Epsv } else { usual };
+                        let mode = if about.axes.data { *mode } else { usual };
+                        add(mode, protection, ipv6);
+                    }
                 }
-            } else {
-                // EPSV is what works behind every translator once nobody can read the replies (RFC 4217 §7).
-                let mode = if about.axes.data {
-                    DataMode::Epsv
-                } else {
-                    usual
-                };
-                variants.push(variant(mode, private));
+            }
+            continue;
+        }
+        for mode in modes {
+            add(*mode, base, only_ipv6);
+        }
+        // EPSV is what works behind every translator once nobody can read the replies (RFC 4217 §7).
+        let behind_tls = if about.axes.data {
+            DataMode::Epsv
+        } else {
+            usual
+        };
+        for protection in protections(base, about.axes.tls) {
+            let mode = match protection {
+                Protection::Explicit {
+                    data_private: false,
+                } => usual,
+                _ => behind_tls,
+            };
+            if protection != base {
+                add(mode, protection, only_ipv6);
             }
         }
+        if about.axes.data && !only_ipv6 {
+            add(DataMode::Epsv, base, true);
+        }
     }
-    // suppaftp has fewer ways than the raw driver.
-    variants.retain(|variant| {
-        let active = if variant.ipv6 {
-            DataMode::Eprt
-        } else {
-            DataMode::Port
-        };
-        let can_mode =
-            matches!(variant.data, DataMode::Pasv | DataMode::Epsv) || variant.data == active;
-        let can_protect = matches!(
-            variant.protection,
-            Protection::Clear | Protection::Explicit { data_private: true }
-        );
-        variant.driver == DriverKind::Raw || (can_mode && can_protect)
-    });
-    let mut seen = Vec::new();
-    variants.retain(|variant| {
-        let new = !seen.contains(variant);
-        seen.push(*variant);
-        new
-    });
     variants
+}
+
+/// What may be protected, from the least on; only that without the axis. A target that begins with TLS has no other.
+fn protections(base: Protection, axis: bool) -> Vec<Protection> {
+    let private = Protection::Explicit { data_private: true };
+    let halfway = Protection::Explicit {
+        data_private: false,
+    };
+    match base {
+        _ if !axis => vec![base],
+        Protection::Clear => vec![base, private, halfway, Protection::Implicit],
+        Protection::Explicit { .. } => vec![private, halfway, Protection::Implicit],
+        Protection::Implicit => vec![base],
+    }
+}
+
+/// Why nobody can play this variant, whatever the target.
+fn senseless(variant: Variant) -> Option<&'static str> {
+    if variant.ipv6 && matches!(variant.data, DataMode::Pasv | DataMode::Port) {
+        return Some("PASV and PORT know IPv4 only (RFC 2428 §1)");
+    }
+    if variant.driver == DriverKind::Raw {
+        return None;
+    }
+    if variant.data == DataMode::Eprt && !variant.ipv6 {
+        return Some("suppaftp says EPRT over IPv6 only");
+    }
+    match variant.protection {
+        Protection::Clear | Protection::Explicit { data_private: true } => None,
+        Protection::Explicit {
+            data_private: false,
+        } => Some("suppaftp always asks for PROT P"),
+        Protection::Implicit => Some("suppaftp begins in clear"),
+    }
 }
 
 /// Why the target cannot be spoken to in this variant.
 fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option<String> {
-    if target.address(variant.ipv6).is_none() {
+    if target.door(variant.protection, variant.ipv6).is_none() {
         let family = if variant.ipv6 { "IPv6" } else { "IPv4" };
-        return Some(format!("the target has no {family} address"));
+        return Some(match variant.protection {
+            Protection::Implicit if target.address(variant.ipv6).is_some() => {
+                "no port with implicit TLS is known; --implicit-port names one".into()
+            }
+            _ => format!("the target has no {family} address"),
+        });
     }
     if matches!(variant.protection, Protection::Explicit { .. }) && !facts.auth_tls {
         return Some("the target does not offer AUTH TLS".into());
@@ -292,11 +340,23 @@ mod tests {
     }
 
     #[test]
-    fn the_axes_are_data_modes_in_clear_and_one_protected_variant() {
+    fn the_usual_few_hold_each_value_of_each_axis() {
         let axes = "axes = [\"data\", \"tls\"]";
         let usual = Selection::default();
-        let all = ["pasv", "epsv", "port", "eprt", "epsv tls"];
-        assert_eq!(planned(axes, &usual, &target(V4), &facts()), all);
+        let mut everything = target(BOTH);
+        everything.implicit = everything.addresses.clone();
+        let all = [
+            "pasv",
+            "epsv",
+            "port",
+            "eprt",
+            "epsv tls",
+            "pasv tls-control",
+            "epsv implicit",
+            "epsv ipv6",
+        ];
+        assert_eq!(planned(axes, &usual, &everything, &facts()), all);
+        assert_eq!(planned(axes, &usual, &target(V4), &facts()), all[..6]);
         let no_tls = TargetFacts {
             auth_tls: false,
             ..facts()
@@ -305,21 +365,97 @@ mod tests {
         let old = TargetFacts {
             epsv: false,
             eprt: false,
+            auth_tls: false,
             ..facts()
         };
         assert_eq!(planned(axes, &usual, &target(V4), &old), ["pasv", "port"]);
+        assert_eq!(
+            planned(axes, &usual, &target(&["[::1]:21"]), &facts()),
+            [
+                "epsv ipv6",
+                "eprt ipv6",
+                "epsv tls ipv6",
+                "epsv tls-control ipv6"
+            ]
+        );
     }
 
     #[test]
-    fn every_combination_is_planned_when_asked_for() {
+    fn one_axis_leaves_the_other_alone() {
+        let usual = Selection::default();
+        let tls = planned("axes = [\"tls\"]", &usual, &target(BOTH), &facts());
+        assert_eq!(tls, ["pasv", "pasv tls", "pasv tls-control"]);
+        let data = planned("axes = [\"data\"]", &usual, &target(BOTH), &facts());
+        assert_eq!(data, ["pasv", "epsv", "port", "eprt", "epsv ipv6"]);
+    }
+
+    #[test]
+    fn every_combination_is_planned_when_asked_for_and_what_makes_no_sense_says_why() {
         let full = Selection {
             full: true,
             ..Selection::default()
         };
-        let axes = "axes = [\"data\", \"tls\"]";
-        let variants = planned(axes, &full, &target(BOTH), &facts());
-        assert_eq!(variants.len(), (4 + 2) * 3, "{variants:?}");
-        assert!(variants.contains(&"eprt tls-control ipv6".to_owned()));
+        let mut everything = target(BOTH);
+        everything.implicit = everything.addresses.clone();
+        let front = "axes = [\"data\", \"tls\"]\ndrivers = [\"raw\", \"suppaftp\"]";
+        let scenario = job("pasv", front, "@mkdir a").scenario;
+        let plan = plan(&[scenario], &full, &everything, &facts());
+        let (raw, suppaftp): (Vec<_>, Vec<_>) = plan
+            .jobs
+            .iter()
+            .partition(|job| job.variant.driver == DriverKind::Raw);
+        assert_eq!((raw.len(), suppaftp.len()), ((4 + 2) * 4, (3 + 2) * 2));
+        assert_eq!(plan.jobs.len() + plan.skipped.len(), 4 * 4 * 2 * 2);
+        let why = |variant: &str| {
+            let is = |skipped: &&Skipped| skipped.variant == variant;
+            plan.skipped
+                .iter()
+                .find(is)
+                .map(|skipped| skipped.reason.as_str())
+        };
+        assert_eq!(
+            why("port tls ipv6"),
+            Some("PASV and PORT know IPv4 only (RFC 2428 §1)")
+        );
+        assert_eq!(
+            why("suppaftp eprt"),
+            Some("suppaftp says EPRT over IPv6 only")
+        );
+        assert_eq!(why("suppaftp implicit"), Some("suppaftp begins in clear"));
+        assert_eq!(why("eprt tls-control ipv6"), None);
+    }
+
+    #[test]
+    fn without_axes_everything_is_still_one_variant() {
+        let full = Selection {
+            full: true,
+            ..Selection::default()
+        };
+        assert_eq!(planned("", &full, &target(BOTH), &facts()), ["pasv"]);
+        let tls = planned("axes = [\"tls\"]", &full, &target(BOTH), &facts());
+        assert_eq!(tls.len(), 3 * 2, "{tls:?}");
+        assert!(tls.contains(&"epsv tls ipv6".to_owned()));
+    }
+
+    #[test]
+    fn a_family_or_a_port_the_target_does_not_have_is_told() {
+        let scenario = job("pasv", "axes = [\"data\", \"tls\"]", "> NOOP\n< 200").scenario;
+        let plan = plan(&[scenario], &Selection::default(), &target(V4), &facts());
+        let told: Vec<_> = plan
+            .skipped
+            .iter()
+            .map(|it| (it.variant.as_str(), it.reason.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "epsv implicit",
+                    "no port with implicit TLS is known; --implicit-port names one"
+                ),
+                ("epsv ipv6", "the target has no IPv6 address"),
+            ]
+        );
     }
 
     #[test]
@@ -337,6 +473,11 @@ mod tests {
                 "eprt implicit"
             ]
         );
+        let front = "axes = [\"tls\"]\ndrivers = [\"suppaftp\"]";
+        let scenario = job("suppaftp", front, "@mkdir a").scenario;
+        let nobody = plan(&[scenario], &Selection::default(), &implicit, &facts());
+        assert!(nobody.jobs.is_empty());
+        assert_eq!(nobody.skipped[0].reason, "suppaftp begins in clear");
     }
 
     #[test]

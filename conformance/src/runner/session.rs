@@ -36,10 +36,9 @@ impl Session {
         timeouts: Timeouts,
         recorder: &Recorder,
     ) -> Result<Self, Setback> {
-        let address = target.address(variant.ipv6).ok_or_else(|| {
-            let family = if variant.ipv6 { "IPv6" } else { "IPv4" };
-            Setback::Refused(format!("the target has no {family} address"))
-        })?;
+        let address = target.door(variant.protection, variant.ipv6);
+        let address = address
+            .ok_or_else(|| Setback::Refused(format!("the target has no address for {variant}")))?;
         let tls =
             TlsClient::new(&target.trust, &target.host, address.ip()).map_err(Setback::Trouble)?;
         let control =

@@ -3,6 +3,7 @@
 //! Besides the `serve` command this is the only file of the runner that may name the server: the judge must not share
 //! a codec with the accused.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use ftpspec_server::{Running, Server, Tls};
@@ -28,10 +29,14 @@ impl Embedded {
             None => format!("the reference server did not start: {error}"),
         };
         let (user, password) = ("ftpspec", "in the open");
-        let running = Server::builder()
+        let builder = Server::builder()
             .user(user, password)
             .tls(Tls::explicit())
-            .allow_ccc()
+            .allow_ccc();
+        let running = loopback()
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, 0))
+            .fold(builder, |it, door| it.bind(door).bind_implicit(door))
             .start()
             .await
             .map_err(|error| failed(&error))?;
@@ -43,12 +48,13 @@ impl Embedded {
             user: user.into(),
             password: password.into(),
             trust,
+            implicit: running.implicit_addresses().to_vec(),
             ..Target::at("localhost", running.addresses().to_vec())
         });
         Ok(Self { running, target })
     }
 
-    /// How it is reached.
+    /// How it is reached: in clear and with implicit TLS, over IPv4 and, where the host has it, IPv6.
     #[must_use]
     pub fn target(&self) -> &Arc<Target> {
         &self.target
@@ -60,6 +66,16 @@ impl Embedded {
     }
 }
 
+/// The loopback addresses of this host.
+fn loopback() -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST)];
+    let ipv6 = IpAddr::from(Ipv6Addr::LOCALHOST);
+    if TcpListener::bind((ipv6, 0)).is_ok() {
+        addresses.push(ipv6);
+    }
+    addresses
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
@@ -67,10 +83,10 @@ mod tests {
     use super::*;
     use crate::driver::Timeouts;
     use crate::runner::testing::{FIRST, job, manner};
-    use crate::runner::{Job, Played, play};
-    use crate::scenario::Connection;
+    use crate::runner::{Job, Played, Protection, Selection, plan, play};
+    use crate::scenario::{Connection, DriverKind};
     use crate::target::probe;
-    use crate::transcript::{End, Manner as How, Side, What};
+    use crate::transcript::{End, Event, Manner as How, Side, What};
 
     async fn played(server: &Embedded, job: Job) -> Played {
         let mut patient = manner();
@@ -115,13 +131,67 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_combination_of_the_axes_that_makes_sense_transfers_files() {
+        let server = Embedded::start().await.unwrap();
+        let target = server.target();
+        let facts = probe(target, Timeouts::default()).await;
+        let front = "axes = [\"data\", \"tls\"]\ndrivers = [\"raw\", \"suppaftp\"]";
+        let dialogue = "@put a \"0123\"\n@get a \"0123\"\n@names a";
+        let scenario = job("pasv", front, dialogue).scenario;
+        let full = Selection {
+            full: true,
+            ..Selection::default()
+        };
+        let plan = plan(&[scenario], &full, target, &facts);
+        // Raw: every mode over IPv4, two over IPv6; suppaftp: three and two, in clear and private.
+        let families = loopback().len();
+        let expected = if families == 2 {
+            (4 + 2) * 4 + (3 + 2) * 2
+        } else {
+            4 * 4 + 3 * 2
+        };
+        assert_eq!(plan.jobs.len(), expected, "{:#?}", plan.skipped);
+        for job in plan.jobs {
+            let variant = job.variant;
+            let played = played(&server, job).await;
+            assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
+            let events = &played.transcript.events;
+            let ok = |event: &Event| matches!(&event.what, What::Observed { ok: true, .. });
+            let in_dialogue = events.iter().filter(|event| event.line > 0);
+            assert_eq!(
+                in_dialogue.filter(|event| ok(event)).count(),
+                3,
+                "{variant}"
+            );
+            let private = |what: &What| matches!(what, What::TlsEstablished(facts) if facts.data);
+            let data_is_private = events.iter().any(|event| private(&event.what));
+            if variant.driver == DriverKind::Raw {
+                let wanted = match variant.protection {
+                    Protection::Clear => false,
+                    Protection::Explicit { data_private } => data_private,
+                    Protection::Implicit => true,
+                };
+                assert_eq!(data_is_private, wanted, "{variant}");
+            }
+            let peers = events.iter().filter_map(|event| match &event.what {
+                What::Connected { peer, .. } => Some(peer.starts_with('[')),
+                _ => None,
+            });
+            assert!(
+                peers.into_iter().all(|ipv6| ipv6 == variant.ipv6),
+                "{variant}"
+            );
+        }
+        server.stop().await;
+    }
+
+    #[tokio::test]
     async fn after_ccc_the_dialogue_goes_on_in_clear() {
         let server = Embedded::start().await.unwrap();
         let dialogue = "> CCC\n< 200\n@plain\n> NOOP\n< 200";
         let played = played(&server, job("pasv tls", "", dialogue)).await;
         assert_eq!(played.stop, None, "{:#?}", played.transcript);
-        let ended =
-            |event: &&crate::transcript::Event| event.what == What::TlsEnded { clean: true };
+        let ended = |event: &&Event| event.what == What::TlsEnded { clean: true };
         assert_eq!(
             played.transcript.events.iter().find(ended).unwrap().line,
             FIRST + 2

@@ -14,6 +14,7 @@ use tokio::net::lookup_host;
 use url::{Host, Url};
 
 use crate::driver::Trust;
+use crate::runner::Protection;
 
 /// A server under test, and what is needed to log in there.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Target {
     pub host: String,
     /// Where it answers, IPv4 and IPv6.
     pub addresses: Vec<SocketAddr>,
+    /// Where else TLS begins with the first octet, while `addresses` begin in clear.
+    pub implicit: Vec<SocketAddr>,
     /// The user name.
     pub user: String,
     /// The password. Never shown.
@@ -78,6 +81,7 @@ impl Target {
         Self {
             host: host.into(),
             addresses,
+            implicit: Vec::new(),
             user: "anonymous".into(),
             // RFC 1635 §4.1 asks for an e-mail address here.
             password: "ftpspec@example.org".into(),
@@ -122,6 +126,21 @@ impl Target {
         let path = decoded(url.path().strip_prefix('/').unwrap_or_default(), "path")?;
         target.path = Some(path).filter(|path| !path.is_empty());
         Ok(target)
+    }
+
+    /// Where it is spoken to in this protection and family.
+    pub(crate) fn door(&self, protection: Protection, ipv6: bool) -> Option<SocketAddr> {
+        let doors = match (protection == Protection::Implicit, self.tls) {
+            (true, TlsMode::Implicit) | (false, TlsMode::Off | TlsMode::Explicit) => {
+                &self.addresses
+            }
+            (true, _) => &self.implicit,
+            (false, TlsMode::Implicit) => return None,
+        };
+        doors
+            .iter()
+            .copied()
+            .find(|address| address.is_ipv6() == ipv6)
     }
 
     /// Its address of one family.

@@ -195,8 +195,11 @@ impl Pairing {
             // What was sent in the clear before the handshake must not be answered (RFC 4217 §4.2 and
             // every advisory on STARTTLS injection), so nothing waits any more.
             What::TlsEstablished(facts) if !facts.data => {
-                self.end();
                 self.handshake_due = false;
+                // Where TLS begins with the first octet, the greeting comes after it.
+                if !self.only_greeting_waits() {
+                    self.end();
+                }
             }
             What::TlsEnded { .. } | What::Closed(_) => self.end(),
             What::Silence { awaited, .. } => {
@@ -309,6 +312,16 @@ impl Pairing {
         if let Some(reply) = self.reader.finish() {
             self.reply(self.received, reply);
         }
+    }
+
+    /// Whether nothing was said yet, on either side.
+    fn only_greeting_waits(&self) -> bool {
+        let mut waiting = self.waiting.iter();
+        let is_greeting = |at: &usize| self.conversation.exchanges[*at].command.is_none();
+        waiting.next().is_some_and(is_greeting)
+            && waiting.next().is_none()
+            && self.unsent.is_empty()
+            && self.reader.rest().is_empty()
     }
 
     /// Nothing that was begun is answered any more.

@@ -74,6 +74,14 @@ impl Outcome {
         Self::NotApplicable,
     ];
 
+    /// The outcome of a word in reports, in any case.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        let known = Self::ALL.into_iter();
+        let mut same = known.filter(|outcome| outcome.word().eq_ignore_ascii_case(word));
+        same.next()
+    }
+
     /// The word in reports.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -112,7 +112,7 @@ impl CodedUpload {
             Ok((storage.open_write(&path, OpenWrite::At(len))?, len))
         })
         .await?;
-        self.sink = Sink::new(handle, inline, false);
+        self.sink = Sink::new(handle, inline, false, self.sink.room());
         self.since_mark = 0;
         self.last_mark = Some(len);
         Ok(Some(len))

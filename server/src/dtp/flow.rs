@@ -204,6 +204,8 @@ fn read_ahead(mut handle: Box<dyn ReadHandle>) -> Reading {
 /// Takes the octets of a file that is being stored. Dropped without [`commit`](Self::commit) the file stays as it was.
 pub(crate) struct Sink {
     state: Writing,
+    /// Octets of content it may still take.
+    room: u64,
     decoder: Option<AsciiDecoder>,
 }
 
@@ -217,13 +219,14 @@ enum Writing {
 }
 
 impl Sink {
-    pub(crate) fn new(handle: Box<dyn WriteHandle>, inline: bool, ascii: bool) -> Self {
+    pub(crate) fn new(handle: Box<dyn WriteHandle>, inline: bool, ascii: bool, room: u64) -> Self {
         Self {
             state: if inline {
                 Writing::Inline(handle)
             } else {
                 Writing::Resting(handle)
             },
+            room,
             decoder: ascii.then(AsciiDecoder::new),
         }
     }
@@ -231,13 +234,18 @@ impl Sink {
     /// Takes the next octets. A blocking storage's failure is told with the piece after it.
     ///
     /// # Errors
-    /// The storage's own.
+    /// The storage's own; `FileTooLarge` if there is no room.
     pub(crate) async fn write(&mut self, octets: Bytes) -> io::Result<()> {
         let octets = match &mut self.decoder {
             Some(decoder) => decoder.decode(octets),
             None => octets,
         };
         self.write_content(octets).await
+    }
+
+    /// Octets of content it may still take.
+    pub(crate) fn room(&self) -> u64 {
+        self.room
     }
 
     /// Makes what was written the file.
@@ -263,6 +271,7 @@ impl Sink {
     /// The storage's own.
     pub(crate) async fn commit_so_far(&mut self) -> io::Result<()> {
         let ended = Self {
+            room: self.room,
             state: std::mem::replace(&mut self.state, Writing::Failed),
             decoder: self.decoder.take(),
         };
@@ -273,6 +282,8 @@ impl Sink {
         if octets.is_empty() {
             return Ok(());
         }
+        let left = self.room.checked_sub(octets.len() as u64);
+        self.room = left.ok_or(io::ErrorKind::FileTooLarge)?;
         if let Writing::Inline(handle) = &mut self.state {
             return handle.write_chunk(octets);
         }

@@ -21,6 +21,8 @@ type Entries = Box<dyn Iterator<Item = io::Result<Entry>> + Send>;
 pub(crate) struct ListingReader {
     lister: Lister,
     entries: Entries,
+    /// Entries that may still come.
+    left: usize,
 }
 
 /// Opens the listing of a directory, or of one file by itself.
@@ -48,18 +50,30 @@ pub(crate) fn open_listing(storage: &dyn Storage, listing: &Listing) -> io::Resu
         }
         Err(error) => return Err(error),
     };
-    Ok(ListingReader { lister, entries })
+    Ok(ListingReader {
+        lister,
+        entries,
+        left: listing.most,
+    })
+}
+
+impl ListingReader {
+    /// Appends the next line; whether there was one.
+    fn write_next(&mut self, lines: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(entry) = self.entries.next() else {
+            return Ok(false);
+        };
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(io::ErrorKind::ArgumentListTooLong)?;
+        self.lister.write(&entry?, lines);
+        Ok(true)
+    }
 }
 
 impl ReadHandle for ListingReader {
     fn read_chunk(&mut self, max: usize) -> io::Result<Bytes> {
         let mut lines = Vec::new();
-        while lines.len() < PIECE.min(max) {
-            match self.entries.next() {
-                Some(entry) => self.lister.write(&entry?, &mut lines),
-                None => break,
-            }
-        }
+        while lines.len() < PIECE.min(max) && self.write_next(&mut lines)? {}
         Ok(lines.into())
     }
 }
@@ -67,18 +81,15 @@ impl ReadHandle for ListingReader {
 /// The listing as lines, for STAT.
 ///
 /// # Errors
-/// As [`open_listing`]; `FileTooLarge` if it is too long for a reply.
+/// As [`open_listing`]; `ArgumentListTooLong` if it is too long for a reply.
 pub(crate) fn listing_lines(storage: &dyn Storage, listing: &Listing) -> io::Result<Vec<Vec<u8>>> {
     let mut reader = open_listing(storage, listing)?;
+    reader.left = reader.left.min(STAT_LINES);
     let mut lines = Vec::new();
-    for entry in reader.entries.by_ref() {
-        if lines.len() == STAT_LINES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let mut line = Vec::new();
-        reader.lister.write(&entry?, &mut line);
+    let mut line = Vec::new();
+    while reader.write_next(&mut line)? {
         line.truncate(line.len().saturating_sub(2));
-        lines.push(line);
+        lines.push(std::mem::take(&mut line));
     }
     Ok(lines)
 }

@@ -20,7 +20,7 @@ use super::port::{NoStream, PassivePort, connect};
 use super::protection::DataProtection;
 use super::stream::DataStream;
 use super::watch::Progress;
-use crate::pi::{At, Coding, Content, Malformed, Opening, Representation, Transfer, TransferEnd};
+use crate::pi::{At, Content, Malformed, Opening, Representation, Transfer, TransferEnd};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -45,14 +45,15 @@ enum Flow {
     Coded(Box<CodedUpload>),
 }
 
-fn incoming(handle: Box<dyn WriteHandle>, at: At, coding: &Coding) -> Flow {
+fn incoming(handle: Box<dyn WriteHandle>, at: At, transfer: &Transfer) -> Flow {
     let inline = at.storage.abilities().never_blocks;
+    let (coding, room) = (&transfer.coding, transfer.largest);
     if !coding.is_plain() {
-        let sink = Sink::new(handle, inline, false);
+        let sink = Sink::new(handle, inline, false, room);
         return Flow::Coded(Box::new(CodedUpload::new(sink, at, coding)));
     }
     let ascii = coding.representation == Representation::Ascii;
-    Flow::In(Sink::new(handle, inline, ascii))
+    Flow::In(Sink::new(handle, inline, ascii, room))
 }
 
 /// How long a client may keep us waiting.
@@ -102,7 +103,7 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
-            (incoming(mask.on(handle), at, coding), None)
+            (incoming(mask.on(handle), at, transfer), None)
         }
         Content::RetrieveRange { at, range } => {
             let At { storage, path } = at;
@@ -121,7 +122,7 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
                 open_write_range(storage, &path, range.start, range.end)
             })
             .await?;
-            (incoming(mask.on(handle), at, coding), None)
+            (incoming(mask.on(handle), at, transfer), None)
         }
         Content::StoreUnique { at } => {
             let At { storage, path } = at;
@@ -130,7 +131,7 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             let mask = Mask::new_file(transfer.mode, &storage, &path);
             let name = path.clone();
             (
-                incoming(mask.on(handle), At { storage, path }, coding),
+                incoming(mask.on(handle), At { storage, path }, transfer),
                 Some(name),
             )
         }

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::futures::OwnedNotified;
-use tokio::time::{Instant, Sleep, timeout};
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::faulty::Watch;
+use super::pace::Pace;
 use super::running::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls_server::ConnectionTls;
+use crate::config::Limits;
 use crate::dtp::PassivePort;
 use crate::journal::{What, Why};
 use crate::pi::{Control, Link, Session, Setup, Step, Work};
@@ -45,11 +47,28 @@ pub(crate) struct Connection {
     queue: VecDeque<ControlEvent>,
     /// Until when somebody must have logged in.
     login_by: Instant,
-    /// Until when the session may last ([`Limits::session`](crate::Limits::session)).
-    ends_by: Option<Box<Instant>>,
+    /// `None` if the session has none of them.
+    bounds: Option<Box<Bounds>>,
     pub(super) tls: Option<Box<ConnectionTls>>,
     /// The last reply, for hooks that want to know it.
     pub(super) answered: Option<Box<Reply>>,
+}
+
+/// What few servers limit.
+#[derive(Debug)]
+struct Bounds {
+    /// Until when the session may last ([`Limits::session`]).
+    ends_by: Option<Instant>,
+    pace: Option<Pace>,
+}
+
+impl Bounds {
+    fn of(limits: &Limits, now: Instant) -> Option<Box<Self>> {
+        let ends_by = limits.session.map(|limit| after(now, limit));
+        let pace = Pace::limited_to(limits.commands_per_second, now);
+        let limited = ends_by.is_some() || pace.is_some();
+        limited.then(|| Box::new(Self { ends_by, pace }))
+    }
 }
 
 /// Why a control connection ends.
@@ -112,7 +131,7 @@ impl Connection {
         );
         Self {
             login_by: after(now, limits.login),
-            ends_by: limits.session.map(|limit| Box::new(after(now, limit))),
+            bounds: Bounds::of(limits, now),
             session: Session::new(setup, link),
             passive: None,
             link,
@@ -162,6 +181,9 @@ impl Connection {
         }
         loop {
             while let Some(event) = self.next_event() {
+                if self.bounds.is_some() {
+                    Box::pin(self.keep_pace()).await?;
+                }
                 if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
                     continue;
                 }
@@ -198,6 +220,28 @@ impl Connection {
         }
     }
 
+    /// Waits until one more command may be done.
+    async fn keep_pace(&mut self) -> Result<(), End> {
+        let until = self.pace().and_then(|pace| pace.wait(Instant::now()));
+        if let Some(until) = until {
+            self.rest(until).await?;
+        }
+        if let Some(pace) = self.pace() {
+            pace.count(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Lets the client wait, and keeps its seat only if that does not stop us.
+    pub(super) async fn rest(&mut self, until: Instant) -> Result<(), End> {
+        self.flush().await?;
+        let stop = Arc::clone(&self.shared().stop).notified_owned();
+        if self.shared().is_stopping() || timeout_at(until, stop).await.is_ok() {
+            return Err(End::Stopped);
+        }
+        Ok(())
+    }
+
     /// Until when the client may say nothing. An error, if it is too late whatever it says.
     fn deadline(&mut self) -> Result<Instant, End> {
         let now = Instant::now();
@@ -211,11 +255,19 @@ impl Connection {
             }
             deadline = deadline.min(self.login_by);
         }
-        match self.ends_by.as_deref() {
-            Some(end) if *end <= now => Err(End::OverTime),
-            Some(end) => Ok(deadline.min(*end)),
+        match self.ends_by() {
+            Some(end) if end <= now => Err(End::OverTime),
+            Some(end) => Ok(deadline.min(end)),
             None => Ok(deadline),
         }
+    }
+
+    fn ends_by(&self) -> Option<Instant> {
+        self.bounds.as_ref()?.ends_by
+    }
+
+    fn pace(&mut self) -> Option<&mut Pace> {
+        self.bounds.as_mut()?.pace.as_mut()
     }
 
     fn next_event(&mut self) -> Option<ControlEvent> {

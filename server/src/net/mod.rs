@@ -4,6 +4,7 @@ mod bad_certificate;
 mod connection;
 mod faulty;
 mod guard;
+mod pace;
 mod perform;
 mod proxy;
 mod record_gate;

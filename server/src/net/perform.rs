@@ -255,12 +255,7 @@ impl Connection {
         if delay.is_zero() {
             return Ok(());
         }
-        self.flush().await?;
-        let stop = Arc::clone(&shared.stop).notified_owned();
-        if shared.is_stopping() || timeout(delay, stop).await.is_ok() {
-            return Err(End::Stopped);
-        }
-        Ok(())
+        self.rest(now + delay).await
     }
 
     /// Does what takes as long as files are, on a thread, when it is this session's turn ([`Limits::long_jobs`]). A turn

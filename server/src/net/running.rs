@@ -376,6 +376,8 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
     setup.inflation = builder.limits.inflation;
+    setup.upload = builder.limits.upload;
+    setup.listing = builder.limits.listing;
     setup.idle = builder.limits.idle;
     setup.longest_idle = builder.limits.longest_idle;
     for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {

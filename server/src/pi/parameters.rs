@@ -229,7 +229,9 @@ impl Session {
         Ok(Step::Reply(done(200, "Replies are in English.")))
     }
 
-    /// RANG. Whether the file has these octets is seen at the transfer (draft-bryan-ftp-range-09 §4.3, §5).
+    /// RANG. Whether the file has these octets is seen at the transfer (draft-bryan-ftp-range-09 §4.3, §5). Only MODE S has
+    /// them, says the draft; in MODE Z an offset is one of the stream before it is deflated (draft-preston-ftpext-deflate
+    /// §3.7), which is the same.
     pub(super) fn range(&mut self, range: Option<Range<u64>>) -> Decision {
         let Some(range) = range else {
             return Ok(Step::Reply(done(
@@ -239,6 +241,9 @@ impl Session {
         };
         if self.parameters.representation != Representation::Image {
             return Err(done(551, "A range needs TYPE I."));
+        }
+        if !matches!(self.parameters.mode, ModeCode::Stream | ModeCode::Deflate) {
+            return Err(done(551, "A range needs MODE S or Z."));
         }
         let text = format!(
             "The next transfer is of octets {} to {}.",

@@ -61,6 +61,10 @@ pub struct Setup {
     pub restart_markers: Option<NonZeroU64>,
     /// How many octets one received octet may become in MODE Z, once more than 4 MiB came out: a bomb is stopped.
     pub inflation: u32,
+    /// Octets that one upload may store.
+    pub upload: u64,
+    /// Entries of one listing.
+    pub listing: usize,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
     /// Facts of files that nobody but whoever runs the server can know.
@@ -114,6 +118,8 @@ impl Default for Setup {
             told: None,
             restart_markers: None,
             inflation: 200,
+            upload: u64::MAX,
+            listing: usize::MAX,
         }
     }
 }

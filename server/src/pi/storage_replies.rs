@@ -60,9 +60,8 @@ impl Act {
             (_, ErrorKind::WouldBlock) => done(450, "The server is busy; try again."),
             (_, ErrorKind::ArgumentListTooLong) => done(451, "There is too much in the directory."),
             (_, ErrorKind::StorageFull) => done(452, "No storage is left."),
-            (_, ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge) => {
-                done(552, "The storage you may use is full.")
-            }
+            (_, ErrorKind::QuotaExceeded) => done(552, "The storage you may use is full."),
+            (_, ErrorKind::FileTooLarge) => done(552, "The file would be too large."),
             (_, ErrorKind::Unsupported) => done(504, "This storage cannot do that."),
             (Hash, _) => done(551, "The digest could not be taken."),
             (_, _) => done(451, "The storage failed."),

@@ -219,6 +219,7 @@ impl Session {
     fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
         Ok(Listing {
             told: self.setup.told.clone(),
+            most: self.setup.listing,
             at,
             pattern: None,
             prefix: Vec::new(),
@@ -302,6 +303,7 @@ impl Session {
             opening,
             content,
             mode: self.new_mode(FileKind::File),
+            largest: self.setup.upload,
             port: std::mem::take(&mut self.parameters.port),
             protected,
             coding,
@@ -356,9 +358,10 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
         ),
         TransferEnd::Aborted => done(426, "The transfer was aborted."),
         TransferEnd::StorageFailed(error) => match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                act.refused(error)
-            }
+            ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::ArgumentListTooLong => act.refused(error),
             ErrorKind::InvalidData => done(451, "The data is not as long as the range."),
             _ => done(451, "The storage failed in the middle of the transfer."),
         },

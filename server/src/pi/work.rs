@@ -257,6 +257,8 @@ pub struct Transfer {
     pub content: Content,
     /// The permission bits of a file that is new (SITE UMASK); `None` leaves them to the storage.
     pub mode: Option<u32>,
+    /// Octets that may be stored; with more, the storage has failed with `FileTooLarge`.
+    pub largest: u64,
     /// Where the data connection comes from.
     pub port: DataPort,
     /// Whether the data connection is protected (PROT P), decided now.
@@ -332,6 +334,8 @@ pub struct Listing {
     pub permissions: Permissions,
     /// What whoever runs the server says of files.
     pub told: Option<Arc<ToldFacts>>,
+    /// How many entries it may have; with more, the storage has failed with `ArgumentListTooLong`.
+    pub most: usize,
 }
 
 impl Listing {

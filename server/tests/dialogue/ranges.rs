@@ -65,6 +65,15 @@ fn a_range_needs_type_i() {
 }
 
 #[test]
+fn a_range_needs_a_mode_without_markers() {
+    logged_in(
+        "C: TYPE I / S: 200 / C: MODE B / S: 200 / C: RANG 3 6 / S: 551 A range needs MODE S or Z.\\r\\n
+         C: MODE C / S: 200 / C: RANG 3 6 / S: 551 / C: RANG 1 0 / S: 350 / C: MODE Z / S: 200 / C: RANG 3 6 / S: 350
+         C: MODE S / S: 200 / C: PASV / S: 227 / C: RANG 3 6 / S: 350 / C: MODE B / S: 200 / C: RETR a / S: 555",
+    );
+}
+
+#[test]
 fn what_is_no_file_has_no_range() {
     logged_in(
         "C: TYPE I / S: 200 / C: RANG 3 6 / S: 350 / C: RETR nosuch / S: 550 / C: RANG 3 6 / S: 350 / C: RETR a / S: 425

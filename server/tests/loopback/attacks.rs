@@ -1,13 +1,16 @@
 //! What is known to have been done to FTP servers, and the test or scenario that shows that it does not work here.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use ftpspec_server::Limits;
+use ftpspec_server::{Limits, Tls};
+use rustls::version::TLS13;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{Client, Data, Wire};
+use crate::client::{Client, Data, Wire, connector};
 use crate::{builder, logged_in};
 
 /// The attack, and what shows it: names of tests of this crate, or scenarios. Where nothing does, the reason.
@@ -16,7 +19,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("1 bounce to a third host (CVE-1999-0017)", &["a_data_connection_goes_to_nobody_else", "rfc2577/port-to-another-host", "rfc2428/eprt-foreign-address"]),
     ("2 theft of a passive connection (VU#2558)", &["a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served"]),
     ("3 a stranger keeps the owner out", &["a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served"]),
-    ("4 passive ports that can be guessed: the operating system chooses", &[]),
+    ("4 passive ports that can be guessed", &["the_next_passive_port_is_not_the_next_number"]),
     ("5 all passive ports taken by one client", &["a_session_has_one_listener_however_often_it_asks"]),
     ("6 a 227 with somebody else's address", &["pasv_names_the_address_the_client_connected_to"]),
     ("7 a data connection that does not come, or is silent", &["a_data_connection_that_does_not_come_is_425", "a_silent_data_connection_is_given_up"]),
@@ -34,9 +37,9 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("19 reuse that fails at the second transfer", &["required_reuse_serves_clients_that_resume_and_tells_others_why_not"]),
     ("20 truncation taken for the end", &["an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays"]),
     ("21 no close_notify from the server", &["files_travel_protected_explicitly_and_implicitly_in_both_versions"]),
-    ("22 renegotiation: the TLS stack has none", &[]),
+    ("22 renegotiation: rustls has none, so that no client here can ask for it", &[]),
     ("23 other protocols (ALPACA, CVE-2021-3618)", &["commands_in_a_request_of_another_protocol_are_not_done", "a_client_of_another_protocol_is_refused_in_the_handshake"]),
-    ("24 a handshake that does not come: as 7, with Limits::handshake", &[]),
+    ("24 a handshake that does not come", &["a_data_connection_that_does_not_shake_hands_is_522"]),
     ("25 CCC loses or takes what is around it", &["after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read", "ccc_is_refused_in_the_clear_before_the_login_and_by_policy"]),
     ("26 AUTH without a certificate", &["without_tls_its_verbs_are_502"]),
     ("27 a line without end", &["rfc959/line-too-long-500", "the_tail_of_an_overlong_line_is_not_a_command"]),
@@ -48,16 +51,16 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments"]),
     ("34 quotes in 257", &["mkd_tells_the_whole_path_with_quotes_doubled"]),
     ("35 patterns that explode (CVE-2010-2632)", &["a_pattern_full_of_stars_ends_soon"]),
-    ("36 recursive listings: there are none; options are passed over", &["leading_options_of_listings_are_taken"]),
+    ("36 recursive listings", &["a_listing_is_of_one_directory_however_deep_the_tree", "leading_options_of_listings_are_taken"]),
     ("37 REST out of range", &["a_restart_marker_out_of_all_range_allocates_nothing", "rfc3659/rest-bad-marker"]),
     ("38 SIZE and digests that cost", &["sizes_in_type_a_are_counted_up_to_a_limit"]),
-    ("39 bombs in MODE Z: a file is written as it comes, and a quota holds", &[]),
+    ("39 bombs in MODE Z", &["a_bomb_in_mode_z_is_451_and_the_old_file_stays"]),
     ("40 COMB and copies onto themselves", &["comb_refuses_to_name_a_file_twice", "nothing_is_copied_onto_or_into_itself"]),
     ("41 STOU without a free name", &["stou_never_takes_a_name_that_is_taken"]),
     ("42 addresses that are none", &["nonsense_is_501", "rfc959/port-bad-syntax-501", "rfc2428/eprt-malformed"]),
     ("43 verbs where nobody expects them", &["before_the_login_most_is_530", "each_line_gets_exactly_one_completion"]),
     ("44 commands in the middle of a transfer (CVE-2023-24042)", &["nothing_said_during_a_transfer_is_lost", "rein_and_user_during_a_transfer_let_it_finish"]),
-    ("45 memory used after it is freed: no unsafe code here", &[]),
+    ("45 memory used after it is freed", &["there_is_no_unsafe_code_here"]),
     ("46 clients that say little, for long", &["a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile", "one_address_gets_so_many_sessions_and_others_get_theirs"]),
     ("47 HTTP, SMTP and SSH", &["commands_in_a_request_of_another_protocol_are_not_done"]),
     ("48 replies that are not read", &["a_client_that_reads_no_replies_is_not_read_either"]),
@@ -65,13 +68,13 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("50 links that leave the root (CVE-2017-7418)", &["links_lead_inside_whatever_they_say", "a_link_leads_to_its_target_and_never_out"]),
     ("51 SITE without a login (CVE-2015-3306)", &["every_service_needs_a_login"]),
     ("52 verbs that forget permissions", &["permission_is_by_effect", "who_may_only_look_changes_nothing_by_site"]),
-    ("53 ways around a quota (CVE-2021-40524): the tests of storage/quota.rs", &[]),
+    ("53 ways around a quota (CVE-2021-40524)", &["what_is_there_counts_and_every_way_to_make_it_more_is_charged", "an_append_is_charged_for_the_file_it_comes_behind", "an_aborted_upload_that_is_kept_is_charged"]),
     ("54 a failed upload that spoils the old file", &["a_lost_control_connection_leaves_the_old_file", "rfc959/stor-reset-leaves-the-old-file"]),
-    ("55 privileges that are kept: there are none", &[]),
+    ("55 privileges that are kept: the server takes and drops none, it has those of its process", &[]),
     ("56 RMD of files, DELE of directories, renaming into oneself", &["rmd_and_dele_know_files_from_directories", "a_directory_cannot_be_renamed_into_itself"]),
     ("57 finding out who there is", &["any_user_name_is_331_and_a_wrong_password_530", "rfc2577/unknown-user-looks-like-any"]),
     ("58 trying passwords", &["too_many_wrong_passwords_are_421_and_the_end", "wrong_passwords_hold_up_who_sends_them_and_nobody_else"]),
-    ("59 SQL in user names: there is no SQL", &[]),
+    ("59 SQL and formats in user names", &["a_user_name_is_a_name_and_no_language"]),
     ("60 RNFR kept over REIN", &["what_was_to_be_renamed_is_forgotten_by_rein"]),
     ("61 what anonymous may change: nothing", &["permission_is_by_effect"]),
     ("62 one host's certificate, another's users", &["nobody_logs_in_to_one_host_by_the_certificate_of_another", "host_must_be_the_name_of_the_tls_handshake"]),
@@ -285,4 +288,148 @@ async fn what_was_to_be_renamed_is_forgotten_by_rein() {
     client.login().await;
     client.expect("RNTO moved", "503").await;
     client.expect("SIZE file", "213").await;
+}
+
+#[tokio::test]
+async fn the_next_passive_port_is_not_the_next_number() {
+    const PORTS: usize = 40;
+    // A range of our own, and whatever the operating system gives.
+    for range in [Some(20_000..=30_000), None] {
+        let server = match range {
+            Some(range) => builder().passive_ports(range).start().await.unwrap(),
+            None => builder().start().await.unwrap(),
+        };
+        let mut client = logged_in(&server).await;
+        let mut ports = Vec::new();
+        for _ in 0..PORTS {
+            let reply = client.expect("EPSV", "229").await;
+            ports.push(reply.split('|').nth(3).unwrap().parse::<i32>().unwrap());
+        }
+        let steps: HashSet<i32> = ports.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(steps.len() > PORTS / 2, "{ports:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_data_connection_that_does_not_shake_hands_is_522() {
+    let limits = Limits {
+        // The control connection shakes hands in this time, too.
+        handshake: Duration::from_secs(2),
+        ..Limits::default()
+    };
+    let server = builder()
+        .tls(Tls::explicit())
+        .limits(limits)
+        .start()
+        .await
+        .unwrap();
+    let mut client = logged_in(&server).await;
+    client.protect(connector(&server, &TLS13)).await;
+    client.login().await;
+    // Nothing is said, or the beginning of a ClientHello.
+    for beginning in [&b""[..], &[22, 3, 1]] {
+        let Data::Passive(data) = client.passive().await else {
+            panic!("it is passive");
+        };
+        let mut data = Wire::Clear(data);
+        data.write(beginning).await;
+        client.expect("STOR file", "150").await;
+        let reply = client.reply().await;
+        assert!(reply.starts_with("522 "), "{reply}");
+        client.expect("SIZE file", "550").await;
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_in_mode_z_is_451_and_the_old_file_stays() {
+    use std::io::Write as _;
+
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"old", false).await;
+    let mut bomb = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&vec![0; 32 << 20]).unwrap();
+    let bomb = bomb.finish().unwrap();
+    assert!(bomb.len() < 64 << 10, "{}", bomb.len());
+    client.expect("MODE Z", "200").await;
+    for command in ["STOR file", "APPE file", "STOU"] {
+        let data = client.passive().await;
+        client.expect(command, "150").await;
+        let Wire::Clear(mut data) = client.establish(data).await else {
+            panic!("it is in the clear");
+        };
+        // The server may have closed before all of it is sent.
+        let _ = data.write_all(&bomb).await;
+        let reply = client.reply().await;
+        assert!(reply.starts_with("451 "), "{command}: {reply}");
+    }
+    client.expect("MODE S", "200").await;
+    assert_eq!(client.download("RETR file", false).await, b"old");
+    assert_eq!(client.download("NLST", false).await, b"file\r\n");
+}
+
+#[tokio::test]
+async fn a_listing_is_of_one_directory_however_deep_the_tree() {
+    const DEPTH: usize = 200;
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    for _ in 0..DEPTH {
+        client.expect("MKD d", "257").await;
+        client.expect("CWD d", "250").await;
+    }
+    client.expect("CWD /", "250").await;
+    for command in ["NLST", "NLST -R", "LIST -R", "LIST -lR", "MLSD"] {
+        let listing = client.download(command, false).await;
+        let lines = listing.split(|octet| *octet == b'\n').count() - 1;
+        assert!(lines <= 3, "{command}: {lines} lines");
+        assert!(!listing.windows(3).any(|part| part == b"d/d"), "{command}");
+    }
+    // These do go through it.
+    client.expect("DSIZ d", "213 0").await;
+    client.expect("RMDA d", "250").await;
+    assert_eq!(client.download("NLST", false).await, b"");
+}
+
+#[test]
+fn there_is_no_unsafe_code_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| -> toml::Table {
+        let text = std::fs::read_to_string(root.join(path)).unwrap();
+        text.parse().unwrap()
+    };
+    let forbidden = &read("../Cargo.toml")["workspace"]["lints"]["rust"]["unsafe_code"];
+    assert_eq!(forbidden.as_str(), Some("forbid"));
+    assert_eq!(
+        read("Cargo.toml")["lints"]["workspace"].as_bool(),
+        Some(true)
+    );
+}
+
+#[tokio::test]
+async fn a_user_name_is_a_name_and_no_language() {
+    let server = builder().start().await.unwrap();
+    for name in [
+        "' OR '1'='1",
+        "test'--",
+        "test\" OR \"\"=\"",
+        "test; DROP TABLE users",
+        "%s%n%x%n",
+        "{0}{user}",
+        "${jndi:ldap://127.0.0.1/a}",
+        "$(id)",
+        "`id`",
+        "*",
+        "te*",
+        "test\\",
+        "TEST",
+        "test/../test",
+    ] {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client
+            .expect(&format!("USER {name}"), "331 Please give the password.")
+            .await;
+        client.expect("PASS secret", "530 Login incorrect.").await;
+        client.expect("PWD", "530").await;
+    }
+    logged_in(&server).await.expect("PWD", "257").await;
 }

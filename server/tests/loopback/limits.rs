@@ -1,6 +1,6 @@
 //! What a client can make the server hold, or wait for, has an end, and the 421 says which.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ftpspec_server::{Limits, Network};
 use tokio::io::AsyncWriteExt as _;
@@ -174,6 +174,92 @@ async fn wrong_passwords_hold_up_who_sends_them_and_nobody_else() {
     is_421(&wrong.reply().await, "stopping");
     drop((wrong, right));
     stopping.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_has_so_many_commands_of_a_session_and_others_get_theirs() {
+    let limits = Limits {
+        commands_per_second: 5,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let second = Duration::from_secs(1);
+    let began = Instant::now();
+    let mut client = logged_in(&server).await;
+    client.expect("NOOP", "200").await;
+    client.expect("NOOP", "200").await;
+    client.expect("NOOP", "200").await;
+    assert!(began.elapsed() >= second, "{:?}", began.elapsed());
+
+    // In a transfer, too.
+    let began = Instant::now();
+    let mut other = logged_in(&server).await;
+    let data = other.passive().await;
+    other.expect("STOR file", "150").await;
+    other.expect("STAT", "211").await;
+    assert!(began.elapsed() >= second, "{:?}", began.elapsed());
+    drop(data);
+    assert!(other.reply().await.starts_with("226"));
+}
+
+#[tokio::test]
+async fn an_upload_stores_so_much_and_more_is_552() {
+    let limits = Limits {
+        upload: 10,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"0123456789", false).await;
+    client.upload("APPE file", b"0123456789", false).await;
+    for preparation in ["TYPE I", "TYPE A", "MODE B", "MODE C"] {
+        client.expect(preparation, "200").await;
+        for command in ["STOR file", "APPE file", "STOU"] {
+            let data = client.passive().await;
+            client.expect(command, "150").await;
+            let mut data = client.establish(data).await;
+            // In MODE B a header of 11 octets, in MODE C a count of 11.
+            let octets: &[u8] = match preparation {
+                "MODE B" => b"\x40\x00\x0b0123456789a",
+                "MODE C" => b"\x0b0123456789a\x00\x40",
+                _ => b"0123456789a",
+            };
+            data.write(octets).await;
+            data.end().await;
+            let reply = client.reply().await;
+            assert!(reply.starts_with("552 "), "{preparation} {command} {reply}");
+        }
+    }
+    client.expect("MODE S", "200").await;
+    client.expect("TYPE I", "200").await;
+    client.expect("SIZE file", "213 20").await;
+    assert_eq!(client.download("NLST", false).await, b"file\r\n");
+}
+
+#[tokio::test]
+async fn a_listing_has_so_many_entries_and_more_is_451() {
+    let limits = Limits {
+        listing: 2,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.expect("MKD one", "257").await;
+    client.expect("MKD two", "257").await;
+    client.expect("STAT /", "212").await;
+    assert_eq!(client.download("NLST", false).await, b"one\r\ntwo\r\n");
+    client.expect("MKD three", "257").await;
+    client.expect("STAT /", "451").await;
+    for command in ["LIST", "NLST", "MLSD"] {
+        let data = client.passive().await;
+        client.expect(command, "150").await;
+        let mut data = client.establish(data).await;
+        assert_eq!(data.read(&mut [0; 1024]).await, 0);
+        let reply = client.reply().await;
+        assert!(reply.starts_with("451 "), "{command}: {reply}");
+    }
+    // It counts what is listed, not what is there.
+    assert_eq!(client.download("NLST t*", false).await, b"three\r\ntwo\r\n");
 }
 
 #[tokio::test]

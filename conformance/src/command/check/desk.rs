@@ -46,10 +46,21 @@ pub(super) struct Desk<'a> {
     judging: Judging,
     rows: Vec<Row>,
     progress: Progress,
+    /// Who else wants to see what was played.
+    witness: &'a mut Witness<'a>,
 }
 
+/// Sees everything that was played, with what it came to, in the order of the plan.
+pub(crate) type Witness<'a> = dyn FnMut(&Played, &Row) + Send + 'a;
+
 impl<'a> Desk<'a> {
-    pub(super) fn new(wish: &'a Wish, shown: &'a str, facts: &'a TargetFacts, jobs: usize) -> Self {
+    pub(super) fn new(
+        wish: &'a Wish,
+        shown: &'a str,
+        facts: &'a TargetFacts,
+        jobs: usize,
+        witness: &'a mut Witness<'a>,
+    ) -> Self {
         Self {
             wish,
             shown,
@@ -57,6 +68,7 @@ impl<'a> Desk<'a> {
             judging: Judging::knowing(&facts.transcript),
             rows: Vec::new(),
             progress: Progress::new(jobs),
+            witness,
         }
     }
 
@@ -64,7 +76,8 @@ impl<'a> Desk<'a> {
         match event {
             RunEvent::Started(job) => self.progress.started(&job),
             RunEvent::Finished(played) => {
-                let row = self.judge(*played);
+                let row = self.judge(&played);
+                (self.witness)(&played, &row);
                 self.progress.finished(row.verdict.outcome);
                 self.rows.push(row);
             }
@@ -111,14 +124,14 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn judge(&mut self, played: Played) -> Row {
+    fn judge(&mut self, played: &Played) -> Row {
         let scenario = &played.job.scenario;
         let variant = played.job.variant.to_string();
         let verdict =
             self.judging
                 .judge(scenario, &variant, played.stop.as_ref(), &played.transcript);
         if let Some(directory) = &self.wish.transcripts {
-            keep(directory, &played);
+            keep(directory, played);
         }
         // The first of the worst is what the outcome rests on.
         let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {

@@ -17,6 +17,7 @@ use super::{TROUBLE, USAGE};
 use crate::report::Report;
 use crate::runner::{Manner, plan, run_all};
 use crate::target::probe;
+pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
 use server::Server;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 /// Plays, judges and reports; the report is on stdout, progress and trouble on stderr. The answer is an exit code.
 pub async fn check(wish: Wish) -> i32 {
-    match run(&wish).await {
+    match run(&wish, &mut |_, _| ()).await {
         Ok(report) => {
             hand_over(&report, &wish);
             report.exit_code(wish.strict)
@@ -38,19 +39,25 @@ pub async fn check(wish: Wish) -> i32 {
 }
 
 /// Why there is no report.
-struct Failure {
-    code: i32,
-    message: String,
+pub(super) struct Failure {
+    /// The exit code.
+    pub(super) code: i32,
+    /// Whose fault it is, and what to do.
+    pub(super) message: String,
 }
 
-fn usage(message: impl ToString) -> Failure {
+pub(super) fn usage(message: impl ToString) -> Failure {
     Failure {
         code: USAGE,
         message: message.to_string(),
     }
 }
 
-async fn run(wish: &Wish) -> Result<Report, Failure> {
+/// Plays and judges; `witness` sees what was played as well.
+pub(super) async fn run<'a>(
+    wish: &'a Wish,
+    witness: &'a mut Witness<'a>,
+) -> Result<Report, Failure> {
     let (suite, broken_files) = wish.suite()?;
     let selection = wish.selection()?;
     let timeouts = wish.timeouts()?;
@@ -85,7 +92,7 @@ async fn run(wish: &Wish) -> Result<Report, Failure> {
         run: server.run_name(began.unix),
     };
     let at_once = wish.jobs.unwrap_or_else(|| server.usual_jobs());
-    let mut desk = Desk::new(wish, &server.shown, &facts, plan.jobs.len());
+    let mut desk = Desk::new(wish, &server.shown, &facts, plan.jobs.len(), witness);
     let interrupted = tokio::select! {
         () = run_all(plan.jobs, target, &manner, at_once, |event| desk.hear(event)) => false,
         _ = interrupted() => true,

@@ -5,6 +5,7 @@ use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
 use crate::target::{Embedded, Target};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +48,10 @@ impl Server {
         }
         if let Some(ca) = &wish.ca {
             target.trust = trust(ca)?;
+        }
+        if let Some(port) = wish.implicit_port {
+            let beside = |address: &SocketAddr| SocketAddr::new(address.ip(), port);
+            target.implicit = target.addresses.iter().map(beside).collect();
         }
         let shown = without_password(&url);
         Ok(Self {

@@ -22,6 +22,8 @@ pub struct Wish {
     pub password: Option<String>,
     /// The CA its certificate must come from; none accepts any certificate.
     pub ca: Option<PathBuf>,
+    /// Where its TLS begins with the first octet, besides the URL.
+    pub implicit_port: Option<u16>,
     /// Patterns of ids; none is all.
     pub select: Vec<String>,
     /// Only this variant.

@@ -207,3 +207,33 @@ proptest! {
         prop_assert_eq!(conversations[0].every_reply().count(), received);
     }
 }
+
+#[rstest]
+#[case::implicit(&[], "greeting 220, NOOP 200;")]
+#[case::injected(&["C: NOOP"], "greeting, NOOP, NOOP 220; 200")]
+fn a_greeting_may_come_after_the_handshake_if_nothing_was_said_before(
+    #[case] before: &[&str],
+    #[case] paired: &str,
+) {
+    let mut transcript = played(before);
+    let facts = crate::transcript::TlsFacts {
+        data: false,
+        version: "TLS 1.3".into(),
+        suite: String::new(),
+        resumed: false,
+    };
+    transcript.events.push(Event {
+        what: What::TlsEstablished(facts),
+        ..transcript.events[0].clone()
+    });
+    let after = played(&["C: NOOP", "S: 220 hi", "S: 200 ok"]).events;
+    let order = if before.is_empty() {
+        [2, 1, 3]
+    } else {
+        [1, 2, 3]
+    };
+    transcript
+        .events
+        .extend(order.into_iter().map(|at| after[at].clone()));
+    assert_eq!(shown(&transcript), paired);
+}

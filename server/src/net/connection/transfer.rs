@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Connection, End, note_event};
 use crate::dtp::{DataProtection, Patience, Progress, Route, carry, open};
@@ -94,8 +94,9 @@ impl Connection {
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
         progress: &Progress,
     ) -> Result<(TransferEnd, Option<Interruption>), End> {
-        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by.as_deref().copied());
-        let mut cut_off = Box::pin(async move {
+        let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by());
+        let limits = &shared.limits;
+        let mut cut_off = Box::pin(async {
             tokio::select! {
                 biased;
                 () = shared.cut_off() => End::Stopped,
@@ -105,11 +106,19 @@ impl Connection {
         // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
         let mut commands_first = false;
         let mut came_along = true;
+        let mut rest: Option<Pin<Box<Sleep>>>;
         loop {
-            let limits = &self.seat.shared.limits;
+            rest = None;
             while self.queue.len() < limits.queued_commands
                 && self.replies.len() < limits.queued_replies
             {
+                rest = self
+                    .pace()
+                    .and_then(|pace| pace.wait(Instant::now()))
+                    .map(|until| Box::pin(sleep_until(until)));
+                if rest.is_some() {
+                    break;
+                }
                 let Some(event) = self.reader.next_event() else {
                     break;
                 };
@@ -118,6 +127,9 @@ impl Connection {
                 let behind = came_along || !self.queue.is_empty();
                 match self.session.during_transfer(&event, behind) {
                     Meanwhile::Reply(completion) => {
+                        if let Some(pace) = self.pace() {
+                            pace.count(Instant::now());
+                        }
                         completion.0.encode(&mut self.replies);
                         self.presence.note_reply(&completion.0);
                     }
@@ -133,7 +145,7 @@ impl Connection {
             }
             came_along = false;
             let held_back = self.replies.len() >= limits.queued_replies;
-            let listens = self.queue.len() < limits.queued_commands && !held_back;
+            let listens = self.queue.len() < limits.queued_commands && !held_back && rest.is_none();
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
                 if self.presence.poll_kicked(cx) {
@@ -162,6 +174,11 @@ impl Connection {
                             Ok(0) | Err(_) => Err(End::Lost),
                         });
                     }
+                }
+                if let Some(rest) = &mut rest
+                    && rest.as_mut().poll(cx).is_ready()
+                {
+                    return Poll::Ready(Ok(None));
                 }
                 // A file must not appear after 426 was said: what is being committed may end.
                 if !progress.is_committing()

@@ -161,6 +161,8 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("The file is busy; try again.", "Die Datei wird gerade benutzt; bitte später noch einmal."),
     ("No storage is left.", "Es ist kein Speicherplatz mehr da."),
     ("The storage you may use is full.", "Ihr Speicherplatz ist voll."),
+    ("A range needs MODE S or Z.", "Ein Bereich braucht MODE S oder Z."),
+    ("The file would be too large.", "Die Datei würde zu groß."),
     ("This storage cannot do that.", "Dieser Speicher kann das nicht."),
     ("The digest could not be taken.", "Die Prüfsumme konnte nicht gebildet werden."),
     ("The storage failed.", "Der Speicher versagte."),

@@ -1,0 +1,202 @@
+//! What was kept against what was played now.
+
+use super::Snapshot;
+use anstyle::{AnsiColor, Style};
+use similar::{ChangeTag, TextDiff};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// One thing that is not as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Played, and never kept.
+    New(Snapshot),
+    /// Played, and not alike.
+    Changed {
+        /// As it was kept.
+        kept: Snapshot,
+        /// As it is now.
+        now: Snapshot,
+    },
+    /// Kept, and not to be had any more.
+    Vanished {
+        /// As it was kept.
+        kept: Snapshot,
+        /// Why it could not be played.
+        why: String,
+    },
+}
+
+/// What a comparison comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Alike, in the order they were played.
+    pub same: Vec<Snapshot>,
+    /// Not alike: those played, in that order, and then those that vanished.
+    pub changes: Vec<Change>,
+}
+
+/// What became of a scenario and variant that was kept and was not played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lost {
+    /// Nobody asked for it in this run, or nothing can be said of it: no difference.
+    NotAsked,
+    /// It was asked for and there is no such thing (any more); why.
+    Gone(String),
+}
+
+/// Compares. `lost` is asked about everything that was kept and was not played, by scenario and variant.
+#[must_use]
+pub fn compare(
+    kept: impl IntoIterator<Item = Snapshot>,
+    played: impl IntoIterator<Item = Snapshot>,
+    lost: impl Fn(&str, &str) -> Lost,
+) -> Compared {
+    let mut kept: BTreeMap<(String, String), Snapshot> = kept
+        .into_iter()
+        .map(|kept| ((kept.scenario.clone(), kept.variant.clone()), kept))
+        .collect();
+    let mut compared = Compared::default();
+    for now in played {
+        let key = (now.scenario.clone(), now.variant.clone());
+        match kept.remove(&key) {
+            None => compared.changes.push(Change::New(now)),
+            Some(kept) if kept.dialogue.trim_end() == now.dialogue.trim_end() => {
+                compared.same.push(now);
+            }
+            Some(kept) => compared.changes.push(Change::Changed { kept, now }),
+        }
+    }
+    for ((scenario, variant), kept) in kept {
+        if let Lost::Gone(why) = lost(&scenario, &variant) {
+            compared.changes.push(Change::Vanished { kept, why });
+        }
+    }
+    compared
+}
+
+/// Lines around a change that are shown.
+const AROUND: usize = 3;
+/// After that long a diff may be longer than it has to be: replies can have any number of lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Two texts as a unified diff: what is only in the first with `-`, what is only in the second with `+`.
+#[must_use]
+pub fn unified(old: &str, new: &str, colour: bool) -> String {
+    // Lines without their ends: the last one has none, and is like any other.
+    let (old, new): (Vec<_>, Vec<_>) = (
+        old.trim_end().lines().collect(),
+        new.trim_end().lines().collect(),
+    );
+    let diff = TextDiff::configure()
+        .timeout(PATIENCE)
+        .diff_slices(&old, &new);
+    let mut text = String::new();
+    for (index, group) in diff.grouped_ops(AROUND).iter().enumerate() {
+        if index > 0 {
+            text.push_str("  …\n");
+        }
+        for change in group
+            .iter()
+            .flat_map(|operation| diff.iter_changes(operation))
+        {
+            let (sign, style) = match change.tag() {
+                ChangeTag::Delete => ('-', AnsiColor::Red.on_default()),
+                ChangeTag::Insert => ('+', AnsiColor::Green.on_default()),
+                ChangeTag::Equal => (' ', Style::new().dimmed()),
+            };
+            let line = change.value();
+            // Writing to a String does not fail.
+            let _ = if colour {
+                writeln!(text, "{style}{sign} {line}{style:#}")
+            } else {
+                writeln!(text, "{sign} {line}")
+            };
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    fn snapshot(scenario: &str, dialogue: &str) -> Snapshot {
+        Snapshot {
+            scenario: scenario.into(),
+            variant: "pasv".into(),
+            outcome: Outcome::Pass,
+            dialogue: dialogue.into(),
+        }
+    }
+
+    #[test]
+    fn new_changed_and_vanished_are_told_apart() {
+        let kept = [
+            ("same", "S: 1\n"),
+            ("changed", "S: 2"),
+            ("gone", "S: 3"),
+            ("other", "S: 4"),
+        ];
+        let played = [("changed", "S: 2!"), ("new", "S: 5"), ("same", "S: 1")];
+        let made = |list: &[(&str, &str)]| {
+            let one = |(scenario, dialogue): &(&str, &str)| snapshot(scenario, dialogue);
+            list.iter().map(one).collect::<Vec<_>>()
+        };
+        let lost = |scenario: &str, _: &str| match scenario {
+            "gone" => Lost::Gone("no EPSV".into()),
+            _ => Lost::NotAsked,
+        };
+        let compared = compare(made(&kept), made(&played), lost);
+        assert_eq!(compared.same, [snapshot("same", "S: 1")]);
+        assert_eq!(
+            compared.changes,
+            [
+                Change::Changed {
+                    kept: snapshot("changed", "S: 2"),
+                    now: snapshot("changed", "S: 2!")
+                },
+                Change::New(snapshot("new", "S: 5")),
+                Change::Vanished {
+                    kept: snapshot("gone", "S: 3"),
+                    why: "no EPSV".into()
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn the_outcome_alone_is_no_change_of_the_server() {
+        let failed = Snapshot {
+            outcome: Outcome::Fail,
+            ..snapshot("a", "S: 1")
+        };
+        let compared = compare([snapshot("a", "S: 1")], [failed], |_, _| Lost::NotAsked);
+        assert!(compared.changes.is_empty());
+    }
+
+    #[test]
+    fn a_diff_shows_the_lines_around_and_no_others() {
+        let old: String = (0..30).map(|n| format!("S: {n}\n")).collect();
+        let new = old.replace("S: 5\n", "S: five\n").replace("S: 29\n", "");
+        insta::assert_snapshot!(unified(&old, &new, false), @r"
+          S: 2
+          S: 3
+          S: 4
+        - S: 5
+        + S: five
+          S: 6
+          S: 7
+          S: 8
+          …
+          S: 26
+          S: 27
+          S: 28
+        - S: 29
+        ");
+        assert!(unified(&old, &new, true).contains("\u{1b}[31m- S: 5\u{1b}[0m\n"));
+        assert_eq!(unified(&old, &old, true), "");
+    }
+}

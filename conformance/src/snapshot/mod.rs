@@ -1,0 +1,137 @@
+//! A server's literal replies, kept as text and compared. Pure: files are read and written by the command.
+
+mod compare;
+mod format;
+
+pub use compare::{Change, Compared, Lost, compare, unified};
+pub use format::{Snap, SnapError};
+
+use crate::verdict::Outcome;
+use std::fmt;
+
+/// The ending of a file that is the truth.
+pub const ENDING: &str = "snap";
+/// The ending of what differs from it and waits for a review.
+pub const PENDING: &str = "snap.new";
+
+/// The redacted dialogue of one scenario in one variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The scenario's id.
+    pub scenario: String,
+    /// The variant, as it is shown.
+    pub variant: String,
+    /// What it came to when it was played.
+    pub outcome: Outcome,
+    /// What [`crate::transcript::redact`] makes of the transcript, without a line end at its end.
+    pub dialogue: String,
+}
+
+impl Snapshot {
+    /// Reads a file [`Display`](fmt::Display) wrote, or insta from that.
+    ///
+    /// # Errors
+    /// A text that is no snapshot, or none of ours.
+    pub fn read(text: &str) -> Result<Self, SnapError> {
+        let snap = Snap::read(text)?;
+        let told = || {
+            let (outcome, rest) = snap.description.split_once(": ")?;
+            let (scenario, variant) = rest.strip_suffix(']')?.split_once(" [")?;
+            let outcome = Outcome::of_word(outcome)?;
+            Some((outcome, scenario.to_owned(), variant.to_owned()))
+        };
+        let (outcome, scenario, variant) = told().ok_or(SnapError::NotOurs)?;
+        Ok(Self {
+            scenario,
+            variant,
+            outcome,
+            dialogue: snap.contents,
+        })
+    }
+
+    /// What its file is called, as insta would: `rfc959__noop-says-200@epsv-tls.snap`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let safe = |letter: char| match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
+            _ => '-',
+        };
+        let scenario: String = self.scenario.replace('/', "__").chars().map(safe).collect();
+        let variant: String = self.variant.chars().map(safe).collect();
+        format!("{scenario}@{variant}.{ENDING}")
+    }
+
+    /// The scenario and the variant.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str) {
+        (&self.scenario, &self.variant)
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scenario, variant, ..
+        } = self;
+        let snap = Snap {
+            source: format!("scenarios/{scenario}.ftpt"),
+            description: format!("{}: {scenario} [{variant}]", self.outcome.word()),
+            contents: self.dialogue.clone(),
+        };
+        snap.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+
+    fn snapshot(outcome: Outcome) -> Snapshot {
+        Snapshot {
+            scenario: "rfc959/noop-says-200".into(),
+            variant: "epsv tls".into(),
+            outcome,
+            dialogue: "S: 220 x\nC: NOOP\nS: 200 y".into(),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_any_outcome_is_read_back() {
+        for outcome in Outcome::ALL {
+            let snapshot = snapshot(outcome);
+            assert_eq!(Snapshot::read(&snapshot.to_string()).unwrap(), snapshot);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_of_something_else_is_refused() {
+        for description in [
+            "PASS: rfc959/noop-says-200",
+            "GOOD: a [b]",
+            "",
+            "PASS: a b]",
+        ] {
+            let text = format!("---\nsource: a.rs\ndescription: \"{description}\"\n---\nx\n");
+            assert_eq!(
+                Snapshot::read(&text),
+                Err(SnapError::NotOurs),
+                "{description}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_name_has_nothing_a_file_system_minds() {
+        assert_eq!(
+            snapshot(Outcome::Pass).file_name(),
+            "rfc959__noop-says-200@epsv-tls.snap"
+        );
+        let hostile = Snapshot {
+            scenario: "../a\\b:c".into(),
+            ..snapshot(Outcome::Pass)
+        };
+        assert_eq!(hostile.file_name(), "..__a-b-c@epsv-tls.snap");
+    }
+}
