@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::auth::User;
 use crate::hooks::HookList;
 use crate::journal::{DataMode, Journal, TlsFacts, What, Why, without_secrets};
+use crate::pi::Attendee;
 use crate::storage::VirtualPath;
 use crate::wire::Reply;
 
+/// The most sessions SITE WHO lists.
+const MOST_ATTENDEES: usize = 1000;
 /// The most of a CLNT argument that is kept.
 const MAX_CLIENT: usize = 256;
 
@@ -91,6 +94,23 @@ impl Roster {
         self.entries().values().map(Entry::info).collect()
     }
 
+    /// Who is logged in: session `own`, and the `others` if they are asked for.
+    pub(crate) fn attendees(&self, own: u64, others: bool) -> Vec<Attendee> {
+        let entries = self.entries();
+        let asked = entries.values().filter(|entry| others || entry.id == own);
+        let there = asked.filter_map(|entry| {
+            let (user, since) = entry.facts().user.clone()?;
+            Some(Attendee {
+                number: entry.id,
+                user,
+                peer: entry.peer.ip(),
+                logged_in: since.elapsed(),
+                own: entry.id == own,
+            })
+        });
+        there.take(MOST_ATTENDEES).collect()
+    }
+
     /// Enters a session; it is struck off when the guard is dropped.
     pub(crate) fn enter(
         self: &Arc<Self>,
@@ -164,7 +184,8 @@ pub(crate) struct Entry {
 
 #[derive(Default)]
 struct Facts {
-    user: Option<String>,
+    /// Who is logged in, and since when.
+    user: Option<(String, Instant)>,
     path: Option<VirtualPath>,
     client: Option<Box<[u8]>>,
     tls: Option<Box<TlsFacts>>,
@@ -251,8 +272,8 @@ impl Entry {
         facts.protects_data = protects_data;
         match login {
             Some((user, path)) => {
-                if facts.user.as_ref() != Some(&user.name) {
-                    facts.user = Some(user.name.clone());
+                if (facts.user.as_ref()).is_none_or(|(name, _)| *name != user.name) {
+                    facts.user = Some((user.name.clone(), Instant::now()));
                 }
                 if facts.path.as_ref() != Some(path) {
                     facts.path = Some(path.clone());
@@ -315,7 +336,7 @@ impl Entry {
             peer: self.peer,
             local: self.local,
             since: self.since,
-            user: facts.user.clone(),
+            user: facts.user.as_ref().map(|(name, _)| name.clone()),
             path: facts.path.clone(),
             client: facts.client.as_ref().map(|client| client.to_vec()),
             tls: facts.tls.as_deref().cloned(),

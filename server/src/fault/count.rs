@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Action, Fault, Plan, What};
+use super::{Fault, Plan, What};
 use crate::storage::VirtualPath;
 use crate::wire::{CommandLine, Verb, matches};
 
@@ -20,6 +20,14 @@ pub struct FaultCount {
 pub(crate) struct Faults {
     plan: Plan,
     counts: Mutex<Vec<FaultCount>>,
+}
+
+/// A fault that strikes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Strike<'a> {
+    /// Which of the plan, counted from 1.
+    pub(crate) number: usize,
+    pub(crate) fault: &'a Fault,
 }
 
 /// What happens now.
@@ -44,7 +52,7 @@ impl Faults {
         counts.clone()
     }
 
-    /// Counts the event, and gives what is done to it. `user` is who was last named with USER, and becomes whom this
+    /// Counts the event, and gives what strikes it. `user` is who was last named with USER, and becomes whom this
     /// line names; `locate` says where a pathname leads.
     pub(crate) fn strike(
         &self,
@@ -52,7 +60,7 @@ impl Faults {
         session: u64,
         user: &mut Vec<u8>,
         locate: impl FnOnce(&[u8]) -> Option<VirtualPath>,
-    ) -> Vec<Action> {
+    ) -> Vec<Strike<'_>> {
         let command = match happening {
             Happening::Line(line) => match CommandLine::split(line) {
                 Ok(command) => Some(command),
@@ -81,7 +89,7 @@ impl Faults {
             None
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut actions = Vec::new();
+        let mut strikes = Vec::new();
         for (index, fault) in candidates {
             if !fault
                 .path
@@ -97,10 +105,11 @@ impl Faults {
             {
                 count.struck += 1;
                 tracing::debug!(session, %fault, "a fault strikes");
-                actions.push(fault.action.clone());
+                let number = index + 1;
+                strikes.push(Strike { number, fault });
             }
         }
-        actions
+        strikes
     }
 }
 

@@ -66,7 +66,7 @@ pub use count::FaultCount;
 pub use parse::ParseError;
 pub use toml::TomlError;
 
-pub(crate) use count::{Faults, Happening};
+pub(crate) use count::{Faults, Happening, Strike};
 pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS, spoil};
 pub(crate) use storage::FaultyStorage;
 

@@ -140,6 +140,64 @@ pub enum What {
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
+    /// A directory is gone, with all that was in it (RMDA, SITE RMDIR).
+    SubtreeRemoved {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A symbolic link was made.
+    LinkMade {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+        /// Where it says it leads.
+        #[serde(serialize_with = "as_text")]
+        target: Vec<u8>,
+    },
+    /// A file, or a directory with all that is in it, is there a second time (SITE CPTO).
+    Copied {
+        /// The one that was there.
+        #[serde(serialize_with = "pathname")]
+        from: VirtualPath,
+        /// The other.
+        #[serde(serialize_with = "pathname")]
+        to: VirtualPath,
+    },
+    /// Facts of a file or directory were set (MFMT, MFCT, MFF, SITE CHMOD, SITE UTIME).
+    FactsSet {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+        /// The time of the last modification, if that was set.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_rfc3339"
+        )]
+        modified: Option<SystemTime>,
+        /// The time of creation, if that was set.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_rfc3339"
+        )]
+        created: Option<SystemTime>,
+        /// The permission bits, if they were set. As JSON they are octal text.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_octal"
+        )]
+        mode: Option<u32>,
+    },
+    /// A fault of the plan strikes (see [`fault`](crate::fault)).
+    FaultStruck {
+        /// Which, counted from 1 in the order of the plan.
+        number: usize,
+        /// The fault as it is written.
+        fault: String,
+        /// The line that it strikes, as in [`Command`](Self::Command); none at connecting and in a TLS handshake.
+        #[serde(serialize_with = "optional_octets")]
+        line: Option<Vec<u8>>,
+    },
     /// The session is over.
     Closed {
         /// Why.
@@ -289,6 +347,23 @@ impl TlsFacts {
 }
 
 impl What {
+    /// Whether the storage is another one by it.
+    #[must_use]
+    pub fn changes_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::Stored { .. }
+                | Self::Removed { .. }
+                | Self::Renamed { .. }
+                | Self::DirectoryMade { .. }
+                | Self::DirectoryRemoved { .. }
+                | Self::SubtreeRemoved { .. }
+                | Self::LinkMade { .. }
+                | Self::Copied { .. }
+                | Self::FactsSet { .. }
+        )
+    }
+
     /// Octets this keeps in memory, roughly.
     pub(super) fn weight(&self) -> usize {
         size_of::<Event>()
@@ -300,8 +375,16 @@ impl What {
                 | Self::Stored { path }
                 | Self::Removed { path }
                 | Self::DirectoryMade { path }
-                | Self::DirectoryRemoved { path } => path.as_bytes().len(),
-                Self::Renamed { from, to } => from.as_bytes().len() + to.as_bytes().len(),
+                | Self::DirectoryRemoved { path }
+                | Self::SubtreeRemoved { path }
+                | Self::FactsSet { path, .. } => path.as_bytes().len(),
+                Self::Renamed { from, to } | Self::Copied { from, to } => {
+                    from.as_bytes().len() + to.as_bytes().len()
+                }
+                Self::LinkMade { path, target } => path.as_bytes().len() + target.len(),
+                Self::FaultStruck { fault, line, .. } => {
+                    fault.len() + line.as_ref().map_or(0, Vec::len)
+                }
                 Self::TransferEnded(facts) => {
                     size_of::<TransferFacts>() + facts.path.as_bytes().len()
                 }
@@ -360,4 +443,18 @@ fn pathname<S: Serializer>(path: &VirtualPath, to: S) -> Result<S::Ok, S::Error>
 fn rfc3339<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
     let time = jiff::Timestamp::try_from(*time).unwrap_or_default();
     to.serialize_str(&format!("{time:.6}"))
+}
+
+fn optional_rfc3339<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, to),
+        None => to.serialize_none(),
+    }
+}
+
+fn optional_octal<S: Serializer>(bits: &Option<u32>, to: S) -> Result<S::Ok, S::Error> {
+    match bits {
+        Some(bits) => to.serialize_str(&format!("{bits:04o}")),
+        None => to.serialize_none(),
+    }
 }

@@ -56,6 +56,21 @@ impl Journal {
         transfers
     }
 
+    /// What changed the storage, in order: the events of which [`What::changes_storage`] says so.
+    #[must_use]
+    pub fn changes(&self) -> Vec<What> {
+        self.pick(|what| what.changes_storage().then(|| what.clone()))
+    }
+
+    /// The faults that struck, in order, as they are written in the plan.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        self.pick(|what| match what {
+            What::FaultStruck { fault, .. } => Some(fault.clone()),
+            _ => None,
+        })
+    }
+
     /// Waits for an event that `wanted` is content with: one that was, or one to come. `None` if none comes in time, or
     /// the server ends without it. Nothing is polled.
     pub async fn wait_for(

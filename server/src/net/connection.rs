@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::faulty::Watch;
 use super::pace::Pace;
-use super::running::{Seat, Shared};
+use super::shared::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls_server::ConnectionTls;
 use crate::config::Limits;
@@ -135,7 +135,7 @@ impl Connection {
             session: Session::new(setup, link),
             passive: None,
             link,
-            faults: Watch::over(&seat),
+            faults: Watch::over(&seat, &presence),
             seat,
             presence,
             stream: ControlStream::Clear(stream),
@@ -203,11 +203,12 @@ impl Connection {
                 }
             }
             self.replies.append(&mut self.reader.take_answers());
+            // Who has the reply finds it true elsewhere, too.
+            self.publish();
             self.flush().await?;
             if self.shared().is_stopping() {
                 return Err(End::Stopped);
             }
-            self.publish();
             let deadline = self.deadline()?;
             idle.as_mut().reset(deadline);
             match self.wait(idle.as_mut(), stop.as_mut()).await {
@@ -464,7 +465,7 @@ fn after(now: Instant, limit: Duration) -> Instant {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::running::a_seat;
+    use super::super::shared::a_seat;
     use super::*;
 
     use tokio::net::{TcpListener, TcpStream};

@@ -9,12 +9,14 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, End};
-use super::running::{Seat, Shared};
+use super::shared::{Seat, Shared};
 use super::stream::ControlStream;
 use crate::dtp::{DataFaults, Route};
 use crate::fault::{
-    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, spoil,
+    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike, spoil,
 };
+use crate::journal::{What, without_secrets};
+use crate::roster::Entry;
 use crate::storage::Storage;
 use crate::wire::{ControlEvent, Reply};
 
@@ -27,6 +29,7 @@ const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 #[derive(Debug)]
 pub(super) struct Watch {
     shared: Arc<Shared>,
+    entry: Arc<Entry>,
     session: u64,
     /// Who was last named with USER.
     user: Vec<u8>,
@@ -44,10 +47,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn over(seat: &Seat) -> Option<Box<Self>> {
+    pub(super) fn over(seat: &Seat, entry: &Arc<Entry>) -> Option<Box<Self>> {
         seat.shared.faults.is_some().then(|| {
             Box::new(Self {
                 shared: Arc::clone(&seat.shared),
+                entry: Arc::clone(entry),
                 session: seat.number,
                 user: Vec::new(),
                 armed: Vec::new(),
@@ -120,11 +124,25 @@ impl Watch {
     }
 
     fn look(&mut self, happening: Happening<'_>) -> Vec<Action> {
-        match &self.shared.faults {
-            None => Vec::new(),
-            Some(faults) => faults.strike(happening, self.session, &mut self.user, |_| None),
-        }
+        let Some(faults) = &self.shared.faults else {
+            return Vec::new();
+        };
+        let strikes = faults.strike(happening, self.session, &mut self.user, |_| None);
+        struck(&self.entry, &strikes, None)
     }
+}
+
+/// Writes down what strikes, and gives what is done.
+fn struck(entry: &Arc<Entry>, strikes: &[Strike<'_>], line: Option<&[u8]>) -> Vec<Action> {
+    for strike in strikes {
+        entry.note(|| What::FaultStruck {
+            number: strike.number,
+            fault: strike.fault.to_string(),
+            line: line.map(without_secrets),
+        });
+    }
+    let actions = strikes.iter().map(|strike| strike.fault.action.clone());
+    actions.collect()
 }
 
 /// Answers the ClientHello with something else. It is read, so that closing sends no reset.
@@ -168,12 +186,13 @@ impl Connection {
         let Some(faults) = &shared.faults else {
             return Ok(false);
         };
-        let actions = faults.strike(
+        let strikes = faults.strike(
             Happening::Line(line),
             watch.session,
             &mut watch.user,
             |pathname| session.locate(pathname),
         );
+        let actions = struck(&watch.entry, &strikes, Some(line));
         if actions.is_empty() {
             return Ok(false);
         }

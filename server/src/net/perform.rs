@@ -106,12 +106,20 @@ impl Connection {
                 let At { storage, path } = question.about.clone();
                 let made =
                     on_storage(&storage, move |storage| make_directories(storage, &path)).await;
-                question.answer(&mut self.session, made)
+                for path in made.iter().flatten() {
+                    self.presence
+                        .note(|| What::DirectoryMade { path: path.clone() });
+                }
+                question.answer(&mut self.session, made.map(drop))
             }
             Work::Symlink(question) => {
                 let (At { storage, path }, target) = question.about.clone();
                 let made =
                     on_storage(&storage, move |storage| storage.symlink(&target, &path)).await;
+                self.note_if(&made, || What::LinkMade {
+                    path: question.about.0.path.clone(),
+                    target: question.about.1.clone(),
+                });
                 question.answer(&mut self.session, made)
             }
             Work::Copy(question) => {
@@ -119,11 +127,15 @@ impl Connection {
                 let copied = self
                     .in_turn(&storage, move |storage| copy(storage, &path, &to))
                     .await?;
+                self.note_if(&copied, || What::Copied {
+                    from: question.about.0.path.clone(),
+                    to: question.about.1.clone(),
+                });
                 question.answer(&mut self.session, copied)
             }
             Work::Who(question) => {
                 let others = question.about.others;
-                let who = self.shared().roll.call(self.seat.number, others);
+                let who = self.shared().roster.attendees(self.seat.number, others);
                 question.answer(&mut self.session, who)
             }
             Work::MakeDirectory(question) => {
@@ -148,6 +160,9 @@ impl Connection {
                 let removed = self
                     .in_turn(&storage, move |storage| remove_subtree(storage, &path))
                     .await?;
+                self.note_if(&removed, || What::SubtreeRemoved {
+                    path: question.about.path.clone(),
+                });
                 question.answer(&mut self.session, removed)
             }
             Work::SubtreeSize(question) => {
@@ -180,6 +195,12 @@ impl Connection {
                     set_facts(storage, &path, facts.times, facts.mode)
                 })
                 .await;
+                self.note_if(&set, || What::FactsSet {
+                    path: question.about.0.path.clone(),
+                    modified: facts.times.modified,
+                    created: facts.times.created,
+                    mode: facts.mode,
+                });
                 question.answer(&mut self.session, set)
             }
             Work::ListLines(question) => {

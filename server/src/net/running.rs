@@ -1,188 +1,21 @@
-//! The listeners, and the handle by which a running server is asked and stopped.
+//! The handle by which a running server is asked and stopped, and how one is started.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use socket2::{Domain, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
-use super::connection::Connection;
-use super::guard::{Guard, Refusal};
-use super::proxy::{Network, read_header};
-use super::roll::Roll;
+use super::listening::{accept, any, listen_at_all, listen_error, listen_on_loopback};
+use super::shared::Shared;
 use super::tls_identity::{Authority, CertificateError};
 use super::tls_server::ServerTls;
-use crate::auth::Authenticator;
-use crate::config::{Builder, Limits, StartError};
+use crate::config::{Builder, StartError};
 use crate::fault::{FaultCount, Faults};
-use crate::hooks::{HookList, SessionInfo};
+use crate::hooks::SessionInfo;
 use crate::journal::Journal;
 use crate::passive_ports::PassivePorts;
-use crate::pi::{Link, Setup, TlsPolicy};
-use crate::roster::Roster;
-use crate::wire::Reply;
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
-/// Ports tried until one is free on both loopback addresses.
-const LOOPBACK_TRIES: u32 = 32;
-/// A rest after accepting failed, most likely for want of file descriptors.
-const ACCEPT_REST: Duration = Duration::from_millis(50);
-/// How long those who were cut off by a stop have to hear of it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What all control connections of a server share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) authenticator: Arc<dyn Authenticator>,
-    pub(crate) limits: Limits,
-    pub(crate) tls: Option<ServerTls>,
-    /// Turns for [`Limits::long_jobs`].
-    pub(crate) long_jobs: Arc<Semaphore>,
-    pub(crate) faults: Option<Faults>,
-    pub(crate) roster: Arc<Roster>,
-    pub(crate) journal: Option<Journal>,
-    pub(crate) hooks: HookList,
-    announcing: Mutex<Announcing>,
-    /// Who is logged in.
-    pub(crate) roll: Roll,
-    pub(crate) stop: Arc<Notify>,
-    stopping: AtomicBool,
-    /// Told when transfers may go on no longer.
-    cut: Notify,
-    cutting: AtomicBool,
-    pub(super) guard: Guard,
-    balancers: Vec<Network>,
-    sessions: AtomicUsize,
-    accepted: AtomicU64,
-}
-
-/// What may change while the server runs.
-#[derive(Debug)]
-struct Announcing {
-    ports: Arc<PassivePorts>,
-    public: Option<Ipv4Addr>,
-}
-
-impl Shared {
-    /// Where PASV and EPSV listen now.
-    pub(crate) fn passive_ports(&self) -> Arc<PassivePorts> {
-        Arc::clone(&self.announcing().ports)
-    }
-
-    /// What a 227 names now.
-    pub(crate) fn public_address(&self) -> Option<Ipv4Addr> {
-        self.announcing().public
-    }
-
-    fn announcing(&self) -> MutexGuard<'_, Announcing> {
-        self.announcing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether no more commands are taken.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
-    }
-
-    /// Control connections that are open.
-    pub(crate) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::Relaxed)
-    }
-
-    fn begin_to_stop(&self) {
-        self.stopping.store(true, Ordering::Release);
-        self.stop.notify_waiters();
-    }
-
-    /// Waits until transfers may go on no longer.
-    pub(super) async fn cut_off(&self) {
-        let told = self.cut.notified();
-        if !self.cutting.load(Ordering::Acquire) {
-            told.await;
-        }
-    }
-
-    fn cut(&self) {
-        self.cutting.store(true, Ordering::Release);
-        self.cut.notify_waiters();
-    }
-}
-
-/// One of the [`Limits::sessions`]; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) shared: Arc<Shared>,
-    /// Which connection of this server, counted from 1.
-    pub(crate) number: u64,
-    /// Whom the guard let in from where.
-    from: Option<Box<IpAddr>>,
-    /// Whom the guard let log in.
-    user: Option<Box<str>>,
-}
-
-impl Seat {
-    fn take(shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        let seat = Self {
-            shared: Arc::clone(shared),
-            number: shared.accepted.fetch_add(1, Ordering::Relaxed) + 1,
-            from: None,
-            user: None,
-        };
-        let taken = shared.sessions.fetch_add(1, Ordering::Relaxed);
-        if taken < shared.limits.sessions {
-            Ok(seat)
-        } else {
-            Err(Refusal::Sessions)
-        }
-    }
-
-    /// Asks whether a client may come from there.
-    fn admit(&mut self, from: IpAddr) -> Result<(), Refusal> {
-        let shared = &self.shared;
-        shared.guard.admit(from, &shared.limits, Instant::now())?;
-        let counted = shared.limits.counts_addresses();
-        self.from = counted.then(|| Box::new(from));
-        Ok(())
-    }
-
-    /// Asks whether a user may log in once more, in place of who was logged in here.
-    pub(super) fn log_in(&mut self, user: &str) -> bool {
-        self.log_out();
-        let most = self.shared.limits.sessions_per_user;
-        if most == usize::MAX {
-            return true;
-        }
-        let may = self.shared.guard.log_in(user, most);
-        self.user = may.then(|| user.into());
-        may
-    }
-
-    /// Nobody is logged in here any more.
-    pub(super) fn log_out(&mut self) {
-        if let Some(user) = self.user.take() {
-            self.shared.guard.log_out(&user);
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.log_out();
-        if let Some(from) = self.from.take() {
-            self.shared.guard.leave(*from);
-        }
-        self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
-        self.shared.roll.leave(self.number);
-    }
-}
+use crate::pi::TlsPolicy;
 
 /// A running server. Dropped, it stops at once; [`stop`](Self::stop) lets transfers end.
 #[derive(Debug)]
@@ -322,7 +155,6 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     if let Some((error, name)) = builder.mistake.take() {
         return Err(error(name));
     }
-    let authenticator = builder.take_authenticator()?;
     let tls = builder.tls.as_ref();
     if tls.is_none() && !builder.implicit_addresses.is_empty() {
         return Err(StartError::NoTls);
@@ -332,31 +164,8 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         Some(tls) if tls.implicit => TlsPolicy::Implicit,
         Some(_) => TlsPolicy::Explicit,
     };
-    let shared = Arc::new(Shared {
-        authenticator,
-        tls: tls
-            .map(|tls| ServerTls::prepare(tls, &builder.faults.certificates()))
-            .transpose()?,
-        long_jobs: long_jobs(&builder.limits),
-        faults: Faults::new(builder.faults.clone()),
-        roster: Arc::default(),
-        journal: builder.journal.clone(),
-        hooks: builder.hooks.clone(),
-        announcing: Mutex::new(Announcing {
-            ports: Arc::new(builder.passive_ports.clone()),
-            public: builder.public_address,
-        }),
-        roll: Roll::default(),
-        stop: Arc::new(Notify::new()),
-        stopping: AtomicBool::new(false),
-        cut: Notify::new(),
-        cutting: AtomicBool::new(false),
-        guard: Guard::default(),
-        balancers: std::mem::take(&mut builder.balancers),
-        sessions: AtomicUsize::new(0),
-        accepted: AtomicU64::new(0),
-        limits: builder.limits.clone(),
-    });
+    let tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
+    let shared = Arc::new(Shared::new(&mut builder)?);
 
     let listeners = if builder.addresses.is_empty() && builder.implicit_addresses.is_empty() {
         listen_on_loopback(builder.port)?
@@ -372,7 +181,7 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         listeners: Vec::new(),
     };
     let mut setup = builder.setup;
-    setup.tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
+    setup.tls_required = tls_required;
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
     setup.inflation = builder.limits.inflation;
@@ -394,209 +203,4 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         "the server listens"
     );
     Ok(running)
-}
-
-/// Serves a listener. The connections belong to this task: they end when it is aborted.
-async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    let stop = Arc::clone(&shared.stop).notified_owned();
-    let mut stop = std::pin::pin!(stop);
-    while !shared.is_stopping() {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let seat = match Seat::take(&shared) {
-                        Ok(seat) => seat,
-                        Err(refusal) => {
-                            turn_away(&stream, &setup, peer, refusal);
-                            continue;
-                        }
-                    };
-                    if shared.balancers.iter().any(|network| network.contains(peer.ip())) {
-                        connections.spawn(serve_proxied(stream, peer, Arc::clone(&setup), seat));
-                    } else if let Some(connection) = settle(stream, peer, &setup, seat) {
-                        connections.spawn(connection.run());
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "failed to accept a control connection");
-                    tokio::time::sleep(ACCEPT_REST).await;
-                }
-            },
-            Some(ended) = connections.join_next(), if !connections.is_empty() => report(ended),
-            () = &mut stop => break,
-        }
-    }
-    drop(listener);
-    let drained = async {
-        while let Some(ended) = connections.join_next().await {
-            report(ended);
-        }
-    };
-    let mut drained = std::pin::pin!(drained);
-    if timeout(shared.limits.stop, &mut drained).await.is_err() {
-        tracing::warn!("transfers are cut off by the stop");
-        shared.cut();
-        // Who is still there then hangs in the storage, or reads nothing: there is nobody to tell.
-        let _ = timeout(LAST_WORDS, drained).await;
-    }
-}
-
-/// Finds out who is behind a load balancer, and serves that client.
-async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup>, seat: Seat) {
-    let patience = seat.shared.limits.handshake;
-    let client = match timeout(patience, read_header(&mut stream)).await {
-        Ok(Ok(client)) => client.unwrap_or(peer),
-        Ok(Err(error)) => {
-            tracing::warn!(%peer, %error, "a load balancer did not say whose connection it is");
-            return;
-        }
-        Err(_) => {
-            tracing::warn!(%peer, "a load balancer said nothing");
-            return;
-        }
-    };
-    if let Some(connection) = settle(stream, client, &setup, seat) {
-        Box::pin(connection.run()).await;
-    }
-}
-
-/// Makes a control connection of what has connected, if the client may come from there.
-fn settle(
-    stream: TcpStream,
-    peer: SocketAddr,
-    setup: &Arc<Setup>,
-    mut seat: Seat,
-) -> Option<Connection> {
-    if let Err(refusal) = seat.admit(peer.ip()) {
-        turn_away(&stream, setup, peer, refusal);
-        return None;
-    }
-    match prepare(&stream, peer, setup) {
-        Ok(link) => Some(Connection::new(stream, link, Arc::clone(setup), seat)),
-        Err(error) => {
-            tracing::debug!(%peer, %error, "a connection was gone at once");
-            None
-        }
-    }
-}
-
-/// A connection that panicked is our fault and takes nobody else down.
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a control connection failed");
-    }
-}
-
-fn prepare(stream: &TcpStream, peer: SocketAddr, setup: &Setup) -> io::Result<Link> {
-    stream.set_nodelay(true)?;
-    // The last octet of an ABOR that is sent as urgent data is its LF (RFC 959 §4.1.3, RFC 854 Synch).
-    SockRef::from(stream).set_out_of_band_inline(true)?;
-    Ok(Link {
-        local: canonical(stream.local_addr()?),
-        peer: canonical(peer),
-        protected: setup.tls == TlsPolicy::Implicit,
-    })
-}
-
-/// Tells one client too many that it is (RFC 959 §5.4: 421 may answer the connection itself).
-fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refusal) {
-    tracing::warn!(%peer, "{}", refusal.text());
-    if setup.tls != TlsPolicy::Implicit {
-        let mut reply = Vec::new();
-        Reply::line(421, refusal.text()).encode(&mut reply);
-        // It fits into the empty buffer of a new connection, or it does not matter.
-        let _ = stream.try_write(&reply);
-    }
-}
-
-/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-fn any() -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
-}
-
-fn listen_error(address: SocketAddr) -> impl FnOnce(io::Error) -> StartError + Copy {
-    move |source| StartError::Listen { address, source }
-}
-
-fn listen_at_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
-    addresses
-        .iter()
-        .map(|address| listen(*address).map_err(listen_error(*address)))
-        .collect()
-}
-
-/// 127.0.0.1 and ::1 at the same port, so that "localhost" works whichever a client takes.
-fn listen_on_loopback(port: u16) -> Result<Vec<TcpListener>, StartError> {
-    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    for _ in 0..LOOPBACK_TRIES {
-        let first = listen(v4).map_err(listen_error(v4))?;
-        let port = first.local_addr().map_err(listen_error(v4))?.port();
-        match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, port))) {
-            Ok(second) => return Ok(vec![first, second]),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            // No IPv6 here.
-            Err(_) => return Ok(vec![first]),
-        }
-    }
-    Ok(vec![listen(v4).map_err(listen_error(v4))?])
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    if address.is_ipv6() && !address.ip().is_unspecified() {
-        socket.set_only_v6(true)?;
-    }
-    if cfg!(unix) {
-        socket.set_reuse_address(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
-}
-
-fn long_jobs(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits.long_jobs.min(Semaphore::MAX_PERMITS)))
-}
-
-/// A place in a server that listens nowhere.
-#[cfg(test)]
-pub(super) fn a_seat() -> Seat {
-    let storage = Arc::new(crate::storage::MemFs::new());
-    let shared = Arc::new(Shared {
-        authenticator: Arc::new(crate::auth::FixedUsers::on(storage)),
-        limits: Limits::default(),
-        tls: None,
-        long_jobs: long_jobs(&Limits::default()),
-        faults: None,
-        roster: Arc::default(),
-        journal: None,
-        hooks: HookList::default(),
-        announcing: Mutex::new(Announcing {
-            ports: Arc::default(),
-            public: None,
-        }),
-        roll: Roll::default(),
-        stop: Arc::new(Notify::new()),
-        stopping: AtomicBool::new(false),
-        cut: Notify::new(),
-        cutting: AtomicBool::new(false),
-        guard: Guard::default(),
-        balancers: Vec::new(),
-        sessions: AtomicUsize::new(1),
-        accepted: AtomicU64::new(0),
-    });
-    Seat {
-        shared,
-        number: 1,
-        from: None,
-        user: None,
-    }
 }

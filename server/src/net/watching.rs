@@ -93,10 +93,6 @@ impl Connection {
     /// A login was decided: tells it, and puts the hooks' text into the reply.
     pub(super) fn login_decided(&mut self, name: Vec<u8>, granted: bool, step: Step) -> Step {
         self.publish();
-        if let Some(user) = self.session.attendance() {
-            let (number, peer) = (self.seat.number, self.link.peer.ip());
-            self.shared().roll.enter(number, user, peer);
-        }
         self.presence.note(|| match self.session.logged_in() {
             Some((user, _)) if granted => What::LoggedIn {
                 user: user.name.clone(),

@@ -13,7 +13,7 @@ use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, Secret, User};
 use crate::storage::{Storage, VirtualPath};
 use crate::wire::{Completion, done};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::storage_replies::{Act, path_refused};
 
@@ -28,8 +28,6 @@ pub(super) enum Login {
 #[derive(Debug)]
 pub(super) struct LoggedIn {
     pub(super) user: User,
-    /// The name, for those who may ask who is there: it is gone when the login is.
-    pub(super) name: Arc<str>,
     pub(super) working_directory: VirtualPath,
 }
 
@@ -99,7 +97,6 @@ impl Session {
         self.failed_logins = 0;
         self.login = Login::In(Box::new(LoggedIn {
             working_directory: user.home.clone(),
-            name: user.name.as_str().into(),
             user,
         }));
     }
@@ -123,15 +120,6 @@ impl Session {
             Control::DropDataPort
         };
         Ok(Step::ReplyThen(done(220, "Ready for a new user."), control))
-    }
-
-    /// The name of who is logged in, which lives as long as the login.
-    #[must_use]
-    pub fn attendance(&self) -> Option<Weak<str>> {
-        match &self.login {
-            Login::In(user) => Some(Arc::downgrade(&user.name)),
-            Login::Out => None,
-        }
     }
 
     /// Whether somebody is logged in.

@@ -208,7 +208,7 @@ pub struct Attendee {
     /// Its number, which the log has too.
     pub number: u64,
     /// Who.
-    pub user: Arc<str>,
+    pub user: String,
     /// From where.
     pub peer: IpAddr,
     /// How long ago they logged in.

@@ -59,11 +59,11 @@ pub fn set_facts(
     Ok(())
 }
 
-/// Makes a directory and those it is in, as far as they are missing.
+/// Makes a directory and those it is in, as far as they are missing. Gives those that were made, the uppermost first.
 ///
 /// # Errors
 /// As [`Storage::make_directory`]; `NotADirectory` when something else has one of the names.
-pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result<()> {
+pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result<Vec<VirtualPath>> {
     let mut missing = Vec::new();
     let mut at = Some(path.clone());
     while let Some(path) = at {
@@ -77,14 +77,16 @@ pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result
             Err(error) => return Err(error),
         }
     }
-    for path in missing.iter().rev() {
-        match storage.make_directory(path) {
+    let mut made = Vec::new();
+    for path in missing.into_iter().rev() {
+        match storage.make_directory(&path) {
+            Ok(()) => made.push(path),
             // Another session was faster.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => made?,
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 #[cfg(test)]

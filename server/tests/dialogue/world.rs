@@ -291,7 +291,7 @@ impl World {
             }
             Work::MakeDirectories(q) => {
                 let made = make_directories(&*q.about.storage, &q.about.path);
-                q.answer(session, made)
+                q.answer(session, made.map(drop))
             }
             Work::Symlink(q) => {
                 let made = q.about.0.storage.symlink(&q.about.1, &q.about.0.path);

@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use ftpspec_server::fault::Plan;
 use ftpspec_server::hooks::{Asked, Deciding, Verdict, Welcome};
 use ftpspec_server::journal::{DataMode, Event, Journal, Notice, Outcome, Side, What, Why};
 use ftpspec_server::storage::VirtualPath;
@@ -552,4 +553,141 @@ async fn the_public_address_can_be_another_for_each_client() {
     client.expect("USER other", "331").await;
     client.expect("PASS secret", "230").await;
     assert_eq!(address_of(&announced(&mut client).await).0, "192.0.2.1");
+}
+
+#[tokio::test]
+async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
+    let journal = Journal::new();
+    let server = builder().journal(&journal).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    client.upload("STOR file", b"content", false).await;
+    for (command, code) in [
+        ("MKD d", "257"),
+        ("MKD d", "550"),
+        ("SITE MKDIR d/e/f", "200"),
+        ("SITE MKDIR d/e/f", "200"),
+        ("SITE CHMOD 600 file", "200"),
+        ("SITE CHMOD 600 nosuch", "550"),
+        ("SITE UTIME 20240102030405 file", "200"),
+        ("MFMT 20240102030406 file", "213"),
+        ("MFCT 20240102030407 file", "213"),
+        ("MFF modify=20240102030408;UNIX.mode=0644; file", "213"),
+        ("SITE UMASK 022", "200"),
+        ("SITE SYMLINK file link", "200"),
+        ("SITE CPFR file", "350"),
+        ("SITE CPTO copy", "200"),
+        ("RNFR copy", "350"),
+        ("RNTO moved", "250"),
+        ("DELE moved", "250"),
+        ("DELE moved", "550"),
+        ("RMD d/e/f", "250"),
+        ("SITE RMDIR d/e", "250"),
+        ("RMDA d", "250"),
+    ] {
+        client.expect(command, code).await;
+    }
+    let time = |second: u64| Some(UNIX_EPOCH + Duration::from_secs(1_704_164_640 + second));
+    let facts = |modified, created, mode| What::FactsSet {
+        path: path("file"),
+        modified,
+        created,
+        mode,
+    };
+    let directory = |name| What::DirectoryMade { path: path(name) };
+    let expected = [
+        What::Stored { path: path("file") },
+        directory("d"),
+        directory("d/e"),
+        directory("d/e/f"),
+        facts(None, None, Some(0o600)),
+        facts(time(5), None, None),
+        facts(time(6), None, None),
+        facts(None, time(7), None),
+        facts(time(8), None, Some(0o644)),
+        What::LinkMade {
+            path: path("link"),
+            target: b"file".to_vec(),
+        },
+        What::Copied {
+            from: path("file"),
+            to: path("copy"),
+        },
+        What::Renamed {
+            from: path("copy"),
+            to: path("moved"),
+        },
+        What::Removed {
+            path: path("moved"),
+        },
+        What::DirectoryRemoved {
+            path: path("d/e/f"),
+        },
+        What::SubtreeRemoved { path: path("d/e") },
+        What::SubtreeRemoved { path: path("d") },
+    ];
+    assert_eq!(journal.changes(), expected);
+    let lines: Vec<String> = journal
+        .events()
+        .iter()
+        .map(|event| event.to_json())
+        .collect();
+    for part in [
+        r#""event":"facts_set","path":"/file","modified":"2024-01-02T03:04:08.000000Z","mode":"0644"}"#,
+        r#""event":"link_made","path":"/link","target":"file"}"#,
+        r#""event":"copied","from":"/file","to":"/copy"}"#,
+        r#""event":"subtree_removed","path":"/d"}"#,
+    ] {
+        assert!(lines.iter().any(|line| line.ends_with(part)), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn faults_that_strike_are_written_down_with_what_they_strike() {
+    let journal = Journal::new();
+    let plan = "when connect nth 2 do reply 421 Full\n\
+        when NOOP nth 2 do reply 451 Later\n\
+        when PASS do delay 1ms\n\
+        when RETR do drop";
+    let server = builder()
+        .journal(&journal)
+        .faults(Plan::of_lines(plan).unwrap())
+        .start()
+        .await
+        .unwrap();
+    let mut client = logged_in(&server).await;
+    client.expect("NOOP", "200").await;
+    client.expect("NOOP", "451").await;
+    let mut refused = Client::open(server.addresses()[0]).await;
+    assert!(refused.reply().await.starts_with("421 "));
+
+    let struck: Vec<_> = journal
+        .events()
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::FaultStruck { number, line, .. } => {
+                let line = line.as_ref().map(|line| line.escape_ascii().to_string());
+                Some((event.session, *number, line))
+            }
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        (1, 3, Some("PASS ***".into())),
+        (1, 2, Some("NOOP".into())),
+        (2, 1, None),
+    ];
+    assert_eq!(struck, expected);
+    let faults = journal.faults();
+    assert_eq!(faults[0], "when PASS do delay 1ms");
+    assert_eq!(faults.len(), 3);
+    let json = journal
+        .events()
+        .iter()
+        .find(|event| matches!(event.what, What::FaultStruck { .. }))
+        .unwrap()
+        .to_json();
+    assert!(
+        json.ends_with(r#""event":"fault_struck","number":3,"fault":"when PASS do delay 1ms","line":"PASS ***"}"#),
+        "{json}"
+    );
 }

@@ -1,0 +1,205 @@
+//! What all control connections of a server share, and the seat each of them takes.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::guard::{Guard, Refusal};
+use super::proxy::Network;
+use super::tls_server::ServerTls;
+use crate::auth::Authenticator;
+use crate::config::{Builder, Limits, StartError};
+use crate::fault::Faults;
+use crate::hooks::HookList;
+use crate::journal::Journal;
+use crate::passive_ports::PassivePorts;
+use crate::roster::Roster;
+
+/// What all control connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<ServerTls>,
+    /// Turns for [`Limits::long_jobs`].
+    pub(crate) long_jobs: Arc<Semaphore>,
+    pub(crate) faults: Option<Faults>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) hooks: HookList,
+    announcing: Mutex<Announcing>,
+    pub(crate) stop: Arc<Notify>,
+    stopping: AtomicBool,
+    /// Told when transfers may go on no longer.
+    cut: Notify,
+    cutting: AtomicBool,
+    pub(super) guard: Guard,
+    pub(super) balancers: Vec<Network>,
+    sessions: AtomicUsize,
+    accepted: AtomicU64,
+}
+
+/// What may change while the server runs.
+#[derive(Debug)]
+pub(super) struct Announcing {
+    pub(super) ports: Arc<PassivePorts>,
+    pub(super) public: Option<Ipv4Addr>,
+}
+
+impl Shared {
+    /// What the builder says, before anybody has connected.
+    ///
+    /// # Errors
+    /// [`StartError::NoUsers`], [`StartError::Certificate`].
+    pub(super) fn new(builder: &mut Builder) -> Result<Self, StartError> {
+        let certificates = builder.faults.certificates();
+        let tls = builder.tls.as_ref();
+        let long_jobs = builder.limits.long_jobs.min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            tls: tls
+                .map(|tls| ServerTls::prepare(tls, &certificates))
+                .transpose()?,
+            authenticator: builder.take_authenticator()?,
+            limits: builder.limits.clone(),
+            long_jobs: Arc::new(Semaphore::new(long_jobs)),
+            faults: Faults::new(builder.faults.clone()),
+            roster: Arc::default(),
+            journal: builder.journal.clone(),
+            hooks: builder.hooks.clone(),
+            announcing: Mutex::new(Announcing {
+                ports: Arc::new(builder.passive_ports.clone()),
+                public: builder.public_address,
+            }),
+            stop: Arc::new(Notify::new()),
+            stopping: AtomicBool::new(false),
+            cut: Notify::new(),
+            cutting: AtomicBool::new(false),
+            guard: Guard::default(),
+            balancers: std::mem::take(&mut builder.balancers),
+            sessions: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+        })
+    }
+
+    /// Where PASV and EPSV listen now.
+    pub(crate) fn passive_ports(&self) -> Arc<PassivePorts> {
+        Arc::clone(&self.announcing().ports)
+    }
+
+    /// What a 227 names now.
+    pub(crate) fn public_address(&self) -> Option<Ipv4Addr> {
+        self.announcing().public
+    }
+
+    pub(super) fn announcing(&self) -> MutexGuard<'_, Announcing> {
+        self.announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no more commands are taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Control connections that are open.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.stop.notify_waiters();
+    }
+
+    /// Waits until transfers may go on no longer.
+    pub(super) async fn cut_off(&self) {
+        let told = self.cut.notified();
+        if !self.cutting.load(Ordering::Acquire) {
+            told.await;
+        }
+    }
+
+    pub(super) fn cut(&self) {
+        self.cutting.store(true, Ordering::Release);
+        self.cut.notify_waiters();
+    }
+}
+
+/// One of the [`Limits::sessions`]; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) shared: Arc<Shared>,
+    /// Which connection of this server, counted from 1.
+    pub(crate) number: u64,
+    /// Whom the guard let in from where.
+    from: Option<Box<IpAddr>>,
+    /// Whom the guard let log in.
+    user: Option<Box<str>>,
+}
+
+impl Seat {
+    pub(super) fn take(shared: &Arc<Shared>) -> Result<Self, Refusal> {
+        let seat = Self {
+            shared: Arc::clone(shared),
+            number: shared.accepted.fetch_add(1, Ordering::Relaxed) + 1,
+            from: None,
+            user: None,
+        };
+        let taken = shared.sessions.fetch_add(1, Ordering::Relaxed);
+        if taken < shared.limits.sessions {
+            Ok(seat)
+        } else {
+            Err(Refusal::Sessions)
+        }
+    }
+
+    /// Asks whether a client may come from there.
+    pub(super) fn admit(&mut self, from: IpAddr) -> Result<(), Refusal> {
+        let shared = &self.shared;
+        shared.guard.admit(from, &shared.limits, Instant::now())?;
+        let counted = shared.limits.counts_addresses();
+        self.from = counted.then(|| Box::new(from));
+        Ok(())
+    }
+
+    /// Asks whether a user may log in once more, in place of who was logged in here.
+    pub(super) fn log_in(&mut self, user: &str) -> bool {
+        self.log_out();
+        let most = self.shared.limits.sessions_per_user;
+        if most == usize::MAX {
+            return true;
+        }
+        let may = self.shared.guard.log_in(user, most);
+        self.user = may.then(|| user.into());
+        may
+    }
+
+    /// Nobody is logged in here any more.
+    pub(super) fn log_out(&mut self) {
+        if let Some(user) = self.user.take() {
+            self.shared.guard.log_out(&user);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.log_out();
+        if let Some(from) = self.from.take() {
+            self.shared.guard.leave(*from);
+        }
+        self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place in a server that listens nowhere.
+#[cfg(test)]
+pub(super) fn a_seat() -> Seat {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    let mut builder = Builder::default().user("test", "secret");
+    Seat::take(&Arc::new(Shared::new(&mut builder).unwrap())).unwrap()
+}
