@@ -1,8 +1,13 @@
 //! Arguments and help.
 
+mod keep;
+
+pub(crate) use keep::{Diff, Snapshot, SnapshotArgs};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::serve::{CertificateRule, Fault, certificate_login};
 use ftpspec::coverage::Threshold;
+use keep::DIFF_HELP;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -39,6 +44,12 @@ pub(crate) enum Command {
     Check(Check),
     /// Plays your own scenario files.
     Run(Run),
+    /// Keeps a server's literal replies as files, and compares them.
+    #[command(subcommand)]
+    Snapshot(Snapshot),
+    /// Compares two servers, or one with what it was: verdicts, features and replies.
+    #[command(after_help = DIFF_HELP)]
+    Diff(Diff),
     /// Lists the scenarios.
     List(List),
     /// Reads scenario files and tells what is wrong with them.
@@ -238,6 +249,8 @@ pub(crate) struct Check {
     pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) playing: Playing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -250,6 +263,8 @@ pub(crate) struct Run {
     pub(crate) target: Option<String>,
     #[command(flatten)]
     pub(crate) playing: Playing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -284,6 +299,11 @@ pub(crate) struct Playing {
     /// Seconds to wait for a reply.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub(crate) timeout: f64,
+}
+
+/// What fails a run, and what is told of it.
+#[derive(Debug, Args)]
+pub(crate) struct Telling {
     /// A broken SHOULD fails the run, too.
     #[arg(long)]
     pub(crate) strict: bool,

@@ -3,7 +3,9 @@
 mod cli;
 
 use clap::Parser as _;
-use cli::{Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, TlsChoice, Version};
+use cli::{
+    Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, Snapshot, TlsChoice, Version,
+};
 use ftpspec::command::{self, CoverageWish, Fmt, Form, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -13,8 +15,26 @@ fn main() -> ExitCode {
     logs();
     let code = match cli.command {
         Command::Serve(wish) => in_runtime(serve_until_interrupted(wish)),
-        Command::Check(wish) => in_runtime(judge(None, wish.url, wish.playing)),
-        Command::Run(wish) => in_runtime(judge(Some(wish.files), wish.target, wish.playing)),
+        Command::Check(wished) => in_runtime(judge(
+            wish(None, wished.url, wished.playing),
+            wished.telling,
+        )),
+        Command::Run(wished) => in_runtime(judge(
+            wish(Some(wished.files), wished.target, wished.playing),
+            wished.telling,
+        )),
+        Command::Snapshot(Snapshot::Record(wished)) => {
+            in_runtime(command::record_snapshots(snapshot_wish(wished)))
+        }
+        Command::Snapshot(Snapshot::Check(wished)) => {
+            in_runtime(command::check_snapshots(snapshot_wish(wished)))
+        }
+        Command::Diff(wished) => in_runtime(command::diff(command::DiffWish {
+            a: wished.a,
+            b: wished.b,
+            json: wished.format == Format::Json,
+            playing: wish(None, None, wished.playing),
+        })),
         Command::List(wish) => command::list(&wish.patterns, wish.format == Format::Json),
         Command::Explain(wish) => command::explain(&wish.id),
         Command::Coverage(wish) => command::coverage(&CoverageWish {
@@ -149,12 +169,13 @@ fn tls_rules(wish: cli::TlsRules) -> serve::TlsRules {
     }
 }
 
-async fn judge(
+/// What `check`, `run` and the others that play are asked for.
+fn wish(
     files: Option<Vec<std::path::PathBuf>>,
     url: Option<String>,
     playing: cli::Playing,
-) -> i32 {
-    let wish = check::Wish {
+) -> check::Wish {
+    check::Wish {
         files,
         url,
         user: playing.user,
@@ -167,9 +188,23 @@ async fn judge(
         profiles: playing.profile,
         jobs: playing.jobs,
         timeout: playing.timeout,
-        strict: playing.strict,
-        json: playing.format == Format::Json,
-        transcripts: playing.transcripts,
+        ..check::Wish::default()
+    }
+}
+
+async fn judge(wish: check::Wish, telling: cli::Telling) -> i32 {
+    let wish = check::Wish {
+        strict: telling.strict,
+        json: telling.format == Format::Json,
+        transcripts: telling.transcripts,
+        ..wish
     };
     check::check(wish).await
+}
+
+fn snapshot_wish(wished: cli::SnapshotArgs) -> command::SnapshotWish {
+    command::SnapshotWish {
+        directory: wished.dir,
+        playing: wish(None, wished.url, wished.playing),
+    }
 }

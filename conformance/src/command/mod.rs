@@ -2,19 +2,23 @@
 
 pub mod check;
 mod coverage;
+mod diff;
 mod explain;
 mod fmt;
 mod lint;
 mod list;
 mod selftest;
 pub mod serve;
+mod snapshot;
 
 pub use coverage::{CoverageWish, Form, coverage};
+pub use diff::{DiffWish, diff};
 pub use explain::explain;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
 pub use list::list;
 pub use selftest::selftest;
+pub use snapshot::{SnapshotWish, check_snapshots, record_snapshots};
 
 use crate::suite::{SourceFile, files_in};
 use std::path::PathBuf;

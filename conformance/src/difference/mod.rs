@@ -78,6 +78,14 @@ impl Side {
         self
     }
 
+    /// Leaves only these scenarios and variants.
+    pub fn retain(&mut self, wanted: impl Fn(&Key) -> bool) {
+        self.outcomes.retain(|key, _| wanted(key));
+        if let Some(dialogues) = &mut self.dialogues {
+            dialogues.retain(|key, _| wanted(key));
+        }
+    }
+
     fn hear(&mut self, snapshots: &[Snapshot]) {
         let dialogues = self.dialogues.get_or_insert_default();
         for snapshot in snapshots {

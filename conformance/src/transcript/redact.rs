@@ -196,7 +196,7 @@ fn silence(awaited: Awaited) -> &'static str {
 /// What changes from run to run, and what stands for it. The order matters: what is more particular comes first.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
-    let patterns: [(String, &str); 16] = [
+    let patterns: [(String, &str); 19] = [
         (r"(?i)(PORT )\d+(?:,\d+){5}".into(), "${1}<host-port>"),
         (r"\b\d+(?:,\d+){5}\b".into(), "<host-port>"),
         (
@@ -228,6 +228,19 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "<address>",
         ),
         (r"(?i)\b(pid|port) \d+\b".into(), "${1} <number>"),
+        // How far a transfer is, and how long it took.
+        (
+            r"(?i)\b\d+ (octets|bytes) (moved|transferred|sent|received)\b".into(),
+            "<number> ${1} ${2}",
+        ),
+        (
+            r"(?i)\b\d+(?:\.\d+)? ?[kmg]?i?(?:bytes|octets|b)(?: per second|/s(?:ec)?)\b".into(),
+            "<rate>",
+        ),
+        (
+            r"(?i)\b\d+\.\d+ (seconds|secs?|ms)\b".into(),
+            "<time> ${1}",
+        ),
         // AVBL: what is free depends on what else is being tested.
         (r"(S: 213 )\d{7,}$".into(), "${1}<octets>"),
     ];
@@ -323,6 +336,15 @@ mod tests {
         "211 from 192.168.0.1:2000 at 10:11:12",
         "211 from <address> at <time>"
     )]
+    #[case(
+        "211 RETR, 3919872 octets moved",
+        "211 RETR, <number> octets moved"
+    )]
+    #[case(
+        "226 0.001 seconds (measured here), 3.91 Kbytes per second",
+        "226 <time> seconds (measured here), <rate>"
+    )]
+    #[case("150 a (5 bytes), 7 seconds", "150 a (5 bytes), 7 seconds")]
     #[case("213-rw 1 a 3 Jan  2 2024 f", "213-rw 1 a 3 <date> f")]
     #[case("230 hello hunter2", "230 hello <secret>")]
     #[case("257 \"/grüße\"", "257 \"/grüße\"")]

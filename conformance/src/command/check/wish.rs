@@ -4,7 +4,7 @@ use super::{Failure, usage};
 use crate::driver::Timeouts;
 use crate::runner::{Selection, Variant};
 use crate::scenario::render;
-use crate::suite::Suite;
+use crate::suite::{Suite, selects};
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +64,20 @@ impl Wish {
             .map(|broken| broken.path.clone())
             .collect();
         Ok((suite, broken))
+    }
+
+    /// Whether the whole suite is asked for.
+    pub(in crate::command) fn selects_all(&self) -> bool {
+        self.files.is_none() && self.select.is_empty() && self.variant.is_none()
+    }
+
+    /// Whether a scenario in a variant is asked for, wherever it was played.
+    pub(in crate::command) fn selects(&self, scenario: &str, variant: &str) -> bool {
+        let mut patterns = self.select.iter();
+        (self.select.is_empty() || patterns.any(|pattern| selects(pattern, scenario)))
+            && self.variant.as_ref().is_none_or(|wanted| {
+                wanted.parse::<Variant>().ok() == variant.parse::<Variant>().ok()
+            })
     }
 
     /// What is played of them.
