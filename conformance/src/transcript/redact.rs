@@ -237,10 +237,7 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"(?i)\b\d+(?:\.\d+)? ?[kmg]?i?(?:bytes|octets|b)(?: per second|/s(?:ec)?)\b".into(),
             "<rate>",
         ),
-        (
-            r"(?i)\b\d+\.\d+ (seconds|secs?|ms)\b".into(),
-            "<time> ${1}",
-        ),
+        (r"(?i)\b\d+\.\d+ (seconds|secs?|ms)\b".into(), "<time> ${1}"),
         // AVBL: what is free depends on what else is being tested.
         (r"(S: 213 )\d{7,}$".into(), "${1}<octets>"),
     ];
@@ -336,10 +333,7 @@ mod tests {
         "211 from 192.168.0.1:2000 at 10:11:12",
         "211 from <address> at <time>"
     )]
-    #[case(
-        "211 RETR, 3919872 octets moved",
-        "211 RETR, <number> octets moved"
-    )]
+    #[case("211 RETR, 3919872 octets moved", "211 RETR, <number> octets moved")]
     #[case(
         "226 0.001 seconds (measured here), 3.91 Kbytes per second",
         "226 <time> seconds (measured here), <rate>"
