@@ -16,3 +16,4 @@ pub mod suite;
 pub mod target;
 pub mod transcript;
 pub mod verdict;
+mod zlib;

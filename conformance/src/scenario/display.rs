@@ -81,6 +81,7 @@ impl Display for Receive {
             Self::Has(patterns) => write_list(f, "has", patterns.iter().map(QuotedGlob)),
             Self::HasNot(patterns) => write_list(f, "hasnot", patterns.iter().map(QuotedGlob)),
             Self::Anything => f.write_str("*"),
+            Self::Zlib(inflated) => write!(f, "zlib {inflated}"),
         }
     }
 }

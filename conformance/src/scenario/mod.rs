@@ -309,6 +309,8 @@ pub enum Receive {
     HasNot(Vec<TextPattern>),
     /// Whatever comes.
     Anything,
+    /// One whole zlib stream (MODE Z), and what it inflates to; never within another.
+    Zlib(Box<Receive>),
 }
 
 /// What is made before the dialogue.

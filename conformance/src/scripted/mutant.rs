@@ -7,6 +7,7 @@ use crate::scenario::{
     Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, UserStep, Variables,
 };
 use crate::transcript::{Event, Side, Transcript, What};
+use crate::zlib::inflated;
 use std::fmt;
 
 /// One changed transcript.
@@ -41,6 +42,8 @@ pub enum Lie {
     Short,
     /// Sends more data than there is.
     Extra,
+    /// Sends what was deflated as it is.
+    Plain,
     /// Leaves a connection open that it should close.
     StaysOpen,
     /// Does not shake hands.
@@ -60,6 +63,7 @@ impl fmt::Display for Lie {
             Self::Short => f.write_str("loses the last octet"),
             Self::Extra => f.write_str("sends an extra line"),
             Self::StaysOpen => f.write_str("leaves the connection open"),
+            Self::Plain => f.write_str("sends it as it is, not deflated"),
             Self::NoHandshake => f.write_str("does not shake hands"),
         }
     }
@@ -193,6 +197,10 @@ impl Maker<'_> {
                     self.extra(line, format!("{text}\r\n").as_bytes());
                 }
             }
+            Receive::Zlib(_) => {
+                self.data(line, &[Lie::NoData, Lie::Changed, Lie::Short, Lie::Plain]);
+                self.extra(line, b"extra\r\n");
+            }
             Receive::Anything => {}
         }
     }
@@ -216,6 +224,20 @@ impl Maker<'_> {
                     for (at, _) in &pieces {
                         set_data(&mut changed, *at, Vec::new());
                     }
+                }
+                Lie::Plain => {
+                    let whole: Vec<u8> = pieces
+                        .iter()
+                        .flat_map(|(_, piece)| piece)
+                        .copied()
+                        .collect();
+                    for (at, _) in &pieces {
+                        set_data(&mut changed, *at, Vec::new());
+                    }
+                    let Ok(plain) = inflated(&whole) else {
+                        continue;
+                    };
+                    set_data(&mut changed, last_at, plain);
                 }
                 Lie::Short => set_data(&mut changed, last_at, last[..last.len() - 1].to_vec()),
                 _ => {

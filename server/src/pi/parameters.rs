@@ -260,7 +260,7 @@ impl Session {
             Options::Utf8 => true,
             Options::Mlst(_) => self.offers(Verb::Mlst) || self.offers(Verb::Mlsd),
             Options::Hash(_) => self.offers(Verb::Hash),
-            Options::Deflate(_) => self.offers(Verb::Mode),
+            Options::Deflate(_) | Options::NoDeflate(_) => self.offers(Verb::Mode),
         };
         if !offered {
             return Err(done(501, NO_SUCH_OPTION));
@@ -285,6 +285,11 @@ impl Session {
                 self.parameters.level = level.unwrap_or(DEFLATE_LEVEL);
                 done(200, format!("MODE Z LEVEL {}", self.parameters.level))
             }
+            // The option is told, as the draft wants it (draft-preston-ftpext-deflate §3.6).
+            Options::NoDeflate(said) => done(
+                501,
+                [b"MODE Z does not take this: ".as_slice(), said].concat(),
+            ),
             Options::Hash(name) => {
                 if let Some(name) = name {
                     self.parameters.algorithm = HashAlgorithm::named(name).ok_or_else(|| {

@@ -111,6 +111,8 @@ pub enum Options<'a> {
     Hash(Option<&'a [u8]>),
     /// `MODE Z` with the level, `None` for the one in the beginning (draft-preston-ftpext-deflate §3.6).
     Deflate(Option<u8>),
+    /// `MODE Z` with an option it does not have or a value that does not fit: that, as it was said.
+    NoDeflate(&'a [u8]),
 }
 
 /// What COMB combines.
@@ -299,16 +301,19 @@ pub(super) fn options(argument: &[u8]) -> Option<Options<'_>> {
     let command = words.next()?.to_ascii_uppercase();
     let value = words.next();
     if command == b"MODE" {
-        let level = (words.next(), words.next(), words.next());
-        let deflate = value.is_some_and(|mode| mode.eq_ignore_ascii_case(b"Z"));
-        return match level {
-            (None, ..) if deflate => Some(Options::Deflate(None)),
-            (Some(name), Some(level), None) if deflate && name.eq_ignore_ascii_case(b"LEVEL") => {
-                let level = number(level).filter(|level| *level <= 9)?;
-                Some(Options::Deflate(Some(level)))
+        let mode = value.filter(|mode| mode.eq_ignore_ascii_case(b"Z"))?;
+        let said = argument.trim_ascii_start()[command.len()..].trim_ascii_start();
+        let said = said[mode.len()..].trim_ascii();
+        return Some(match (words.next(), words.next(), words.next()) {
+            (None, ..) => Options::Deflate(None),
+            (Some(name), Some(level), None) if name.eq_ignore_ascii_case(b"LEVEL") => {
+                let level = number(level).filter(|level| *level <= 9);
+                level.map_or(Options::NoDeflate(said), |level| {
+                    Options::Deflate(Some(level))
+                })
             }
-            _ => None,
-        };
+            _ => Options::NoDeflate(said),
+        });
     }
     if words.next().is_some() {
         return None;

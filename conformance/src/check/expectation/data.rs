@@ -4,6 +4,7 @@ use super::{Here, Walk};
 use crate::check::shown;
 use crate::scenario::{Content, Receive, TextPattern, Variables};
 use crate::transcript::{Awaited, Manner, Side, What};
+use crate::zlib::inflated;
 use std::net::{IpAddr, SocketAddr};
 
 impl Walk<'_> {
@@ -83,16 +84,29 @@ impl Walk<'_> {
             Some(Manner::Clean | Manner::NoCloseNotify) => {}
         }
         let octets = self.data(here);
-        let wrong = match receive {
+        if let Some(observed) = self.otherwise(receive, &octets) {
+            self.find_at_last(here, &observed);
+        }
+    }
+
+    /// What is wrong with what came, in words.
+    fn otherwise(&mut self, receive: &Receive, octets: &[u8]) -> Option<String> {
+        match receive {
             Receive::Anything => None,
+            Receive::Zlib(inside) => match inflated(octets) {
+                Ok(inflated) => self
+                    .otherwise(inside, &inflated)
+                    .map(|observed| format!("inflated: {observed}")),
+                Err(error) => Some(format!("{error}: {}", octets_shown(octets))),
+            },
             Receive::Exactly(content) => match content.octets(&self.variables) {
-                Ok(wanted) => difference(&wanted, &octets),
+                Ok(wanted) => difference(&wanted, octets),
                 Err(error) => Some(error.to_string()),
             },
             Receive::Matching(pattern) => {
-                let text = String::from_utf8_lossy(&octets);
+                let text = String::from_utf8_lossy(octets);
                 let fits = pattern.matches(&text, &mut self.variables);
-                (!fits).then(|| octets_shown(&octets))
+                (!fits).then(|| octets_shown(octets))
             }
             Receive::Lines(wanted) => {
                 let wanted: Result<Vec<Vec<u8>>, _> = wanted
@@ -100,15 +114,12 @@ impl Walk<'_> {
                     .map(|line| line.octets(&self.variables))
                     .collect();
                 match wanted {
-                    Ok(wanted) => other_lines(wanted, &octets),
+                    Ok(wanted) => other_lines(wanted, octets),
                     Err(error) => Some(error.to_string()),
                 }
             }
-            Receive::Has(globs) => self.globs(globs, &octets, true),
-            Receive::HasNot(globs) => self.globs(globs, &octets, false),
-        };
-        if let Some(observed) = wrong {
-            self.find_at_last(here, &observed);
+            Receive::Has(globs) => self.globs(globs, octets, true),
+            Receive::HasNot(globs) => self.globs(globs, octets, false),
         }
     }
 

@@ -231,10 +231,8 @@ impl<'a> Linter<'a> {
             }
             Action::Octets(Octets::Raw(content) | Octets::Bytewise(content))
             | Action::SendData(content)
-            | Action::WriteData(content)
-            | Action::Receive(Receive::Exactly(content)) => used.extend(content.variables()),
-            Action::Octets(Octets::Segments(contents))
-            | Action::Receive(Receive::Lines(contents)) => {
+            | Action::WriteData(content) => used.extend(content.variables()),
+            Action::Octets(Octets::Segments(contents)) => {
                 used.extend(contents.iter().flat_map(Content::variables));
             }
             Action::Given(Given::File(name, content)) | Action::Stored(name, content) => {
@@ -247,15 +245,25 @@ impl<'a> Linter<'a> {
             Action::User { step, .. } => used.extend(names_in_user_step(step)),
             Action::Listen => self.known.extend(LISTEN_VARIABLES),
             Action::Expect(expect) => self.expectation(step.line, expect),
-            Action::Receive(Receive::Matching(pattern)) => self.pattern(step.line, pattern),
-            Action::Receive(Receive::Has(patterns) | Receive::HasNot(patterns)) => {
-                for pattern in patterns {
-                    self.pattern(step.line, pattern);
-                }
-            }
+            Action::Receive(receive) => self.receive(step.line, receive, &mut used),
             _ => {}
         }
         self.must_be_known(step.line, used);
+    }
+
+    fn receive(&mut self, line: u32, receive: &'a Receive, used: &mut Vec<&'a str>) {
+        match receive {
+            Receive::Exactly(content) => used.extend(content.variables()),
+            Receive::Lines(contents) => used.extend(contents.iter().flat_map(Content::variables)),
+            Receive::Matching(pattern) => self.pattern(line, pattern),
+            Receive::Has(patterns) | Receive::HasNot(patterns) => {
+                for pattern in patterns {
+                    self.pattern(line, pattern);
+                }
+            }
+            Receive::Zlib(inflated) => self.receive(line, inflated, used),
+            Receive::Anything => {}
+        }
     }
 
     fn expectation(&mut self, line: u32, expect: &'a Expect) {

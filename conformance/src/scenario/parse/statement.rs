@@ -168,6 +168,16 @@ fn any_number<'a, T>(
 
 fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
     cursor.skip_blanks();
+    let mut ahead = cursor.clone();
+    if let Some(("zlib", _)) = ahead.word() {
+        *cursor = ahead;
+        return received(cursor).map(|inflated| Receive::Zlib(Box::new(inflated)));
+    }
+    received(cursor)
+}
+
+fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
+    cursor.skip_blanks();
     if cursor.rest().starts_with('/') {
         let (source, start) = cursor.take_rest();
         if source.len() < 2 || !source.ends_with('/') {

@@ -144,6 +144,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Renamed.", "Umbenannt."),
     ("The files were combined.", "Die Dateien wurden vereint."),
     ("No file may be named twice.", "Keine Datei darf zweimal genannt werden."),
+    ("MODE Z does not take this: {}", "MODE Z kennt das nicht: {}"),
     ("That fact cannot be set: {}", "Dieser Fakt kann nicht gesetzt werden: {}"),
     ("The modification time is not known.", "Die Änderungszeit ist nicht bekannt."),
     ("That is not a file.", "Das ist keine Datei."),

@@ -1,0 +1,54 @@
+//! zlib streams (RFC 1950), as MODE Z has them: read strictly.
+
+use flate2::bufread::ZlibDecoder;
+use std::io::Read as _;
+
+/// More is not inflated: as much as a content of the scenario language can have.
+const LIMIT: u64 = 64 << 20;
+
+/// What one whole zlib stream inflates to.
+///
+/// # Errors
+/// In words: it is no zlib stream, its checksum is wrong or missing, octets follow it, or it is too long.
+pub(crate) fn inflated(octets: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let mut decoder = ZlibDecoder::new(octets);
+    let mut inflated = Vec::new();
+    let read = decoder.by_ref().take(LIMIT + 1).read_to_end(&mut inflated);
+    if inflated.len() as u64 > LIMIT {
+        return Err("a zlib stream of more than 64 MiB");
+    }
+    if read.is_err() {
+        return Err("no whole zlib stream");
+    }
+    if !decoder.into_inner().is_empty() {
+        return Err("octets behind the end of the zlib stream");
+    }
+    Ok(inflated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// What zlib makes of `abcabcabcabc` and a line end.
+    const PACKED: &[u8] = b"x\x9cKLJN\x84!.\0\"\x83\x04\xa3";
+
+    #[test]
+    fn a_whole_stream_is_inflated() {
+        assert_eq!(inflated(PACKED), Ok(b"abcabcabcabc\n".to_vec()));
+    }
+
+    #[rstest]
+    #[case::nothing(b"")]
+    #[case::plain(b"abcabcabcabc\n")]
+    #[case::raw_deflate(&PACKED[2..PACKED.len() - 4])]
+    #[case::without_checksum(&PACKED[..PACKED.len() - 4])]
+    #[case::checksum_cut(&PACKED[..PACKED.len() - 1])]
+    #[case::wrong_checksum(b"x\x9cKLJN\x84!.\0\"\x83\x04\xa4")]
+    #[case::gzip(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0")]
+    #[case::more_behind(&[PACKED, b"x"].concat())]
+    fn anything_else_is_not(#[case] octets: &[u8]) {
+        assert!(inflated(octets).is_err());
+    }
+}
