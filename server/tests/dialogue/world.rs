@@ -162,7 +162,7 @@ impl World {
                 "S:" => self.expect(line, rest),
                 "N:" => assert!(self.said.is_empty(), "{:?}", self.said),
                 "D:" => assert_eq!(escaped(&self.sent), rest, "{line}"),
-                "U:" => self.received = unescaped(rest),
+                "U:" => self.bring(&unescaped(rest)),
                 "F:" => {
                     let (name, content) = rest.split_once(" = ").unwrap();
                     let found = read_file(&*self.files, &path(name), 1 << 20).unwrap();
@@ -178,13 +178,37 @@ impl World {
     pub(crate) fn receive(&mut self, event: ControlEvent) -> Vec<Reply> {
         let step = self.session.receive(event);
         self.follow(step);
+        self.take_said()
+    }
+
+    /// The same, whether a transfer runs or not.
+    pub(crate) fn hear(&mut self, event: ControlEvent) -> Vec<Reply> {
+        if self.is_transferring() {
+            self.meanwhile(event);
+            return self.take_said();
+        }
+        self.receive(event)
+    }
+
+    /// Whether a transfer runs.
+    pub(crate) fn is_transferring(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// What the next upload brings.
+    pub(crate) fn bring(&mut self, octets: &[u8]) {
+        self.received = octets.to_vec();
+    }
+
+    /// What was said and not yet looked at.
+    pub(crate) fn take_said(&mut self) -> Vec<Reply> {
         self.said.drain(..).collect()
     }
 
     /// Ends the transfer that runs, if one does. Gives what was said.
     pub(crate) fn finish(&mut self) -> Vec<Reply> {
         self.end(TransferEnd::Complete { octets: 0 });
-        self.said.drain(..).collect()
+        self.take_said()
     }
 
     fn send(&mut self, line: &str) {
@@ -219,7 +243,10 @@ impl World {
     }
 
     fn work_off(&mut self) {
-        while let Some(event) = self.queued.pop_front() {
+        // What stands behind a QUIT is not read.
+        while !self.closed
+            && let Some(event) = self.queued.pop_front()
+        {
             let step = self.session.receive(event);
             self.follow(step);
             self.end(TransferEnd::Complete { octets: 0 });

@@ -1,0 +1,26 @@
+//! What must hold of any octets: a server's, a scenario's, a recording's. Each law panics where it does not.
+//!
+//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the ordinary test
+//! `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
+
+mod mlsx;
+mod reply;
+mod scenario;
+mod transcript;
+mod wire;
+
+pub use mlsx::mlsx;
+pub use reply::reply;
+pub use scenario::scenario;
+pub use transcript::transcript;
+
+/// A law with the name of its target and of its corpus.
+pub type Law = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const LAWS: &[Law] = &[
+    ("mlsx", mlsx),
+    ("reply", reply),
+    ("scenario", scenario),
+    ("transcript", transcript),
+];

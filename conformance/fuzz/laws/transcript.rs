@@ -1,0 +1,80 @@
+//! Transcripts: what is read is written the same, what is no transcript file has a line that is wrong, and whatever
+//! happened, each finding of a judge points at it.
+
+use super::wire::{ended, received, sent, transcript as of_events};
+use ftpspec::catalogue::Registry;
+use ftpspec::check::{Context, JUDGES, always_on};
+use ftpspec::transcript::{
+    Awaited, Conversation, ReadError, Transcript, What, read, redact, write,
+};
+
+/// The octets are a transcript file, or else a line for each thing that happened:
+///
+/// ```text
+/// >MLSD          we sent this line
+/// <226 Done.     the server sent this line; other beginnings too
+/// [200 a         it sent these octets, and no line end
+/// {type=dir; a   it sent this line over the data connection
+/// }              and ended that
+/// ~              no reply came
+/// ^              it ended the control connection
+/// ```
+pub fn transcript(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        match read(text) {
+            Ok(transcript) => judged(&transcript),
+            Err(error) => refused(text, &error),
+        }
+    }
+    judged(&of_events(data.split(|octet| *octet == b'\n').map(what)));
+}
+
+fn refused(text: &str, error: &ReadError) {
+    match error {
+        ReadError::Line { line, problem } => {
+            let wrong = text.lines().nth(line - 1);
+            assert!(
+                wrong.is_some_and(|line| !line.trim().is_empty()),
+                "{problem}"
+            );
+        }
+        ReadError::Newer { major, .. } => assert!(*major > 1),
+        ReadError::Empty => assert!(text.trim().is_empty()),
+    }
+}
+
+fn judged(transcript: &Transcript) {
+    let written = write(transcript);
+    assert_eq!(read(&written).as_ref(), Ok(transcript));
+    assert_eq!(written.lines().count(), transcript.events.len() + 1);
+    let _ = redact(transcript);
+    let conversations = Conversation::all(transcript);
+    let context = Context {
+        transcript,
+        conversations: &conversations,
+        registry: Registry::built_in(),
+    };
+    for finding in always_on(&context) {
+        assert!(JUDGES.iter().any(|judge| judge.name == finding.judge));
+        assert!(finding.event < transcript.events.len(), "{finding:?}");
+        assert!(!finding.expected.is_empty() && !finding.requirement.is_empty());
+    }
+}
+
+fn what(line: &[u8]) -> What {
+    match line {
+        [b'>', line @ ..] => sent(line),
+        [b'<', line @ ..] => received(&[line, b"\r\n"].concat()),
+        [b'[', octets @ ..] => received(octets),
+        [b'{', line @ ..] => What::DataReceived {
+            octets: [line, b"\r\n"].concat(),
+        },
+        [b'}', ..] => What::DataClosed(ended()),
+        [b'~', ..] => What::Silence {
+            waited_ms: 5000,
+            awaited: Awaited::Reply,
+        },
+        [b'^', ..] => What::Closed(ended()),
+        line => received(&[line, b"\r\n"].concat()),
+    }
+}

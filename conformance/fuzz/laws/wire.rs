@@ -1,0 +1,48 @@
+//! Transcripts of what might have happened.
+
+use ftpspec::scenario::Connection;
+use ftpspec::transcript::{End, Event, Manner, Side, Transcript, What};
+
+/// These events, all of the main connection, behind a connect.
+pub(super) fn transcript(events: impl IntoIterator<Item = What>) -> Transcript {
+    let connected = What::Connected {
+        local: "127.0.0.1:40000".into(),
+        peer: "127.0.0.1:2121".into(),
+    };
+    let events = std::iter::once(connected).chain(events);
+    Transcript {
+        name: "fuzz".into(),
+        events: (0..)
+            .zip(events)
+            .map(|(at, what)| Event {
+                at,
+                connection: Connection::main(),
+                line: 1,
+                what,
+            })
+            .collect(),
+        ..Transcript::default()
+    }
+}
+
+/// A line that we sent.
+pub(super) fn sent(line: &[u8]) -> What {
+    What::Sent {
+        octets: [line, b"\r\n"].concat(),
+    }
+}
+
+/// What the server sent.
+pub(super) fn received(octets: &[u8]) -> What {
+    What::Received {
+        octets: octets.to_vec(),
+    }
+}
+
+/// The server ended it, as it should.
+pub(super) fn ended() -> End {
+    End {
+        by: Side::Server,
+        how: Manner::Clean,
+    }
+}

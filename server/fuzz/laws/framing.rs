@@ -1,0 +1,224 @@
+//! TYPE, STRU and MODE: octets of a data connection are a file or malformed however they are cut, no more comes out than
+//! may, and what is encoded comes back.
+
+use bytes::Bytes;
+use ftpspec_server::dtp::{Decoder, Encoder, Piece};
+use ftpspec_server::pi::{Coding, Malformed, Mode, Representation, Structure};
+use std::num::NonZeroU64;
+
+/// Content handed out at once, more or less.
+const PIECE: usize = 64 << 10;
+/// What may come out of a zlib stream before its ratio is looked at.
+const FREE: usize = 4 << 20;
+/// How many octets one may become then.
+const INFLATION: u32 = 20;
+
+/// MODE S with its records (RFC 959 §3.4.1), and what is only TYPE.
+pub fn records(data: &[u8]) {
+    framing(|_| Mode::Stream, data);
+}
+
+/// MODE B (RFC 959 §3.4.2).
+pub fn block(data: &[u8]) {
+    framing(|_| Mode::Block, data);
+}
+
+/// MODE C (RFC 959 §3.4.3).
+pub fn compressed(data: &[u8]) {
+    framing(|_| Mode::Compressed, data);
+}
+
+/// MODE Z (draft-preston-ftpext-deflate).
+pub fn deflate(data: &[u8]) {
+    framing(|level| Mode::Deflate { level }, data);
+    // Rarely, since it takes long: a file that is large and says little.
+    if let [0xff, cut, data @ ..] = data
+        && !data.is_empty()
+    {
+        let coding = Coding {
+            representation: Representation::Image,
+            structure: Structure::File,
+            mode: Mode::Deflate { level: cut % 10 },
+            markers: None,
+            inflation: INFLATION,
+        };
+        let file = data.repeat((FREE + (1 << 20)) / data.len() + 1);
+        let encoded = encode(&coding, &file, PIECE);
+        // Bounded or not, `decode` sees to it that no more comes out than may.
+        if let Ok(received) = decode(&coding, &encoded, PIECE) {
+            assert!(received.file == file, "another file came back");
+        }
+    }
+}
+
+/// The first octet is TYPE, STRU, how often markers are sent and the level of MODE Z, the second how to cut; the others
+/// are taken for data of the connection, and then for a file.
+fn framing(mode: fn(u8) -> Mode, data: &[u8]) {
+    let [how, cut, data @ ..] = data else {
+        return;
+    };
+    let coding = Coding {
+        representation: [
+            Representation::Image,
+            Representation::Ascii,
+            Representation::Ebcdic,
+            Representation::Image,
+        ][usize::from(how & 3)],
+        structure: if how & 4 == 0 {
+            Structure::File
+        } else {
+            Structure::Record
+        },
+        mode: mode(how >> 4),
+        markers: NonZeroU64::new(u64::from(how >> 3 & 7)),
+        inflation: INFLATION,
+    };
+    let cut = usize::from(*cut) + 1;
+    receive(&coding, data, cut);
+    send(&coding, data, cut);
+}
+
+/// Octets of a data connection.
+fn receive(coding: &Coding, data: &[u8], cut: usize) {
+    let whole = decode(coding, data, data.len().max(1));
+    // Each piece of a zlib stream costs a buffer of its own, so that of a long one they are not all cut to one octet.
+    let shortest = match coding.mode {
+        Mode::Deflate { .. } => data.len() / 64 + 1,
+        _ => 1,
+    };
+    for length in [shortest, cut.max(shortest)] {
+        let other = decode(coding, data, length);
+        // How much of a zlib stream was read when its ratio is looked at depends on the cut.
+        if [&whole, &other].contains(&&Err(Refused::Inflation)) {
+            continue;
+        }
+        // Where more than one thing is wrong, which of them is said does so too.
+        assert_eq!(other.ok(), whole.clone().ok(), "in pieces of {length}");
+    }
+    if let Ok(Received { file, .. }) = whole
+        && file.len() <= FREE / 4
+        && file == returnable(coding, &file)
+    {
+        let again = decode(coding, &encode(coding, &file, cut), cut);
+        assert!(again.is_ok_and(|again| again.file == file));
+    }
+}
+
+/// A file.
+fn send(coding: &Coding, file: &[u8], cut: usize) {
+    let file = returnable(coding, file);
+    for length in [file.len().max(1), cut] {
+        let data = encode(coding, &file, length);
+        let received = decode(coding, &data, cut);
+        let Ok(received) = received else {
+            panic!("what was encoded is {received:?}");
+        };
+        assert_eq!(received.file, file, "in pieces of {length}");
+        // A restart at any marker completes what came before it (RFC 959 §3.5).
+        for (marker, before) in received.markers.iter().take(4) {
+            let offset = std::str::from_utf8(marker)
+                .ok()
+                .and_then(|it| it.parse().ok());
+            let offset: usize = offset.expect("our markers are numbers");
+            let mut rest = Vec::new();
+            let mut encoder = Encoder::new(coding, offset as u64);
+            encoder.encode(Bytes::copy_from_slice(&file[offset..]), &mut rest);
+            encoder.finish(&mut rest);
+            let rest = decode(coding, &rest, cut).expect("the rest of a file is a file");
+            assert_eq!([&file[..*before], &rest.file].concat(), file);
+        }
+    }
+}
+
+fn encode(coding: &Coding, file: &[u8], cut: usize) -> Vec<u8> {
+    let mut encoder = Encoder::new(coding, 0);
+    let mut data = Vec::new();
+    for piece in file.chunks(cut) {
+        encoder.encode(Bytes::copy_from_slice(piece), &mut data);
+    }
+    encoder.finish(&mut data);
+    data
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Received {
+    file: Vec<u8>,
+    /// Each with the octets of the file before it.
+    markers: Vec<(Vec<u8>, usize)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    /// [`Malformed::Inflation`].
+    Inflation,
+    /// Malformed in another way, or cut short.
+    Form,
+}
+
+fn decode(coding: &Coding, data: &[u8], cut: usize) -> Result<Received, Refused> {
+    let mut decoder = Decoder::new(coding);
+    let mut received = Received {
+        file: Vec::new(),
+        markers: Vec::new(),
+    };
+    for piece in data.chunks(cut) {
+        let mut input = Bytes::copy_from_slice(piece);
+        loop {
+            match decoder.next(&mut input) {
+                Ok(Piece::Content(content)) => {
+                    assert!(!content.is_empty());
+                    assert!(content.len() <= 2 * PIECE + piece.len(), "too much at once");
+                    received.file.extend_from_slice(&content);
+                    let most = most(coding, data.len());
+                    assert!(received.file.len() <= most, "{}", received.file.len());
+                }
+                Ok(Piece::Marker(marker)) => {
+                    assert!((1..=200).contains(&marker.len()));
+                    assert!(marker.iter().all(u8::is_ascii_graphic));
+                    received.markers.push((marker.into(), received.file.len()));
+                }
+                Ok(Piece::Hungry | Piece::End) => {
+                    assert!(input.is_empty(), "octets are left");
+                    break;
+                }
+                Err(Malformed::Inflation) => return Err(Refused::Inflation),
+                Err(Malformed::Form | Malformed::BehindTheEnd) => return Err(Refused::Form),
+            }
+        }
+    }
+    // Whoever has seen the end need not close; whoever closes has seen it in every framing but the plainest.
+    if decoder.next(&mut Bytes::new()) != Ok(Piece::End) {
+        received
+            .file
+            .extend_from_slice(&decoder.closed().ok_or(Refused::Form)?);
+    }
+    assert!(received.file.len() <= most(coding, data.len()));
+    Ok(received)
+}
+
+/// How much may come out of so many octets. The end of the last record is meant if it is not said.
+fn most(coding: &Coding, read: usize) -> usize {
+    let times = match coding.mode {
+        Mode::Stream | Mode::Block => 1,
+        Mode::Compressed => 63,
+        Mode::Deflate { .. } => return FREE.max(read * (INFLATION as usize + 1)) + 1,
+    };
+    read * times + 1
+}
+
+/// A file that the coding can give back: text without CRLF, and records that end.
+fn returnable(coding: &Coding, file: &[u8]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    if coding.representation != Representation::Image {
+        file.dedup_by(|after, before| *before == b'\r' && *after == b'\n');
+    }
+    if coding.structure == Structure::Record {
+        if coding.representation != Representation::Image && file.last() == Some(&b'\r') {
+            file.push(b'x');
+        }
+        if file.last().is_some_and(|last| *last != b'\n') {
+            file.push(b'\n');
+        }
+    }
+    file
+}
