@@ -310,7 +310,7 @@ pub enum Receive {
     /// Whatever comes.
     Anything,
     /// One whole zlib stream (MODE Z), and what it inflates to; never within another.
-    Zlib(Box<Receive>),
+    Zlib(Box<Self>),
 }
 
 /// What is made before the dialogue.
