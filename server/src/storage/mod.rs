@@ -10,6 +10,7 @@ mod digest;
 mod disk;
 mod memory;
 mod overlay;
+mod owner;
 mod path;
 mod quota;
 mod range;
@@ -31,6 +32,7 @@ pub use digest::digest;
 pub use disk::{AbortedUpload, DiskStorage, Durability};
 pub use memory::MemFs;
 pub use overlay::Overlay;
+pub use owner::{Owner, Owners};
 pub use path::{MAX_NAME, MAX_PATH, PathError, VirtualPath};
 pub use quota::Quota;
 pub use range::{open_read_range, open_write_range};
@@ -214,6 +216,8 @@ pub struct Metadata {
     pub unique: Option<u64>,
     /// Where a symbolic link leads.
     pub target: Option<Vec<u8>>,
+    /// Whose it is, where the storage knows. Listings say `ftp` where it does not.
+    pub owners: Option<Owners>,
 }
 
 /// What can stand at a path.

@@ -221,6 +221,9 @@ impl Layers {
         if let Some(mode) = entry.mode {
             self.upper.set_mode(path, mode)?;
         }
+        if let Some(owners) = &entry.owners {
+            self.upper.set_owners(path, owners.clone())?;
+        }
         self.upper.set_times(path, times(entry))?;
         let unique = self.upper.stat(path, false)?.unique.unwrap_or_default();
         if entry.kind == FileKind::Directory {

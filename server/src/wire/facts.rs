@@ -213,8 +213,16 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
         Fact::UnixMode => {
             let _ = write!(to, "{:04o}", metadata.mode? & 0o7777);
         }
-        // As in LIST: who owns a file on this host is nobody's business.
-        Fact::UnixOwner | Fact::UnixGroup => to.extend_from_slice(b"ftp"),
+        // As in LIST.
+        Fact::UnixOwner | Fact::UnixGroup => match &metadata.owners {
+            None => to.extend_from_slice(b"ftp"),
+            Some(owners) if fact == Fact::UnixOwner => {
+                let _ = write!(to, "{}", owners.owner);
+            }
+            Some(owners) => {
+                let _ = write!(to, "{}", owners.group);
+            }
+        },
         // Of the name, not of the content (RFC 3659 §7.5.9).
         Fact::Charset => {
             std::str::from_utf8(known.name).ok()?;

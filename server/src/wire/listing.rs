@@ -4,7 +4,7 @@ use super::facts::{Facts, Known, ToldFacts, write_facts};
 use super::glob;
 use super::time::write_list_date;
 use crate::auth::Permissions;
-use crate::storage::{Entry, FileKind, Metadata};
+use crate::storage::{Entry, FileKind, Metadata, Owners};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -87,8 +87,7 @@ impl Lister {
     }
 }
 
-/// Appends a line like those of `ls -l`, without line end. Owner and group are always `ftp`: who owns a file on this
-/// host is nobody's business.
+/// Appends a line like those of `ls -l`, without line end. Owner and group are `ftp` where the storage knows none.
 pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
     let Metadata {
         kind,
@@ -96,6 +95,7 @@ pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
         mode,
         modified,
         target,
+        owners,
         ..
     } = &entry.metadata;
     let (letter, usual) = match kind {
@@ -109,7 +109,10 @@ pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
         let letter = b"xwr"[bit % 3];
         to.push(if mode >> bit & 1 == 1 { letter } else { b'-' });
     }
-    let _ = write!(to, " 1 ftp      ftp      {len:>12} ");
+    let _ = match owners {
+        None => write!(to, " 1 ftp      ftp      {len:>12} "),
+        Some(Owners { owner, group }) => write!(to, " 1 {owner:<8} {group:<8} {len:>12} "),
+    };
     write_list_date(modified.unwrap_or(SystemTime::UNIX_EPOCH), now, to);
     to.push(b' ');
     to.extend_from_slice(&entry.name);
@@ -142,6 +145,7 @@ mod tests {
                 created: parse_time_val(b"20231124000000"),
                 unique: Some(0x2a),
                 target: (kind == FileKind::Symlink).then(|| b"else\nwhere".to_vec()),
+                owners: None,
             },
         }
     }
@@ -172,6 +176,26 @@ mod tests {
         );
         assert!(written(&long, &entry("d", FileKind::Directory)).starts_with("drwxr-xr-x 1 ftp"));
         assert!(written(&long, &entry("l", FileKind::Symlink)).ends_with("l -> else?where\r\n"));
+    }
+
+    #[test]
+    fn owners_are_those_the_storage_knows() {
+        use crate::storage::Owner;
+        let mut owned = entry("f", FileKind::File);
+        owned.metadata.owners = Some(Owners {
+            owner: Owner::named("alice"),
+            group: Owner::number(100),
+        });
+        let long = lister(ListingFormat::Long { all: false });
+        assert_eq!(
+            written(&long, &owned),
+            "-rw-r--r-- 1 alice    100               123 Nov 23 04:00 f\r\n"
+        );
+        let facts = Facts::NONE.with(Fact::UnixOwner).with(Fact::UnixGroup);
+        assert_eq!(
+            written(&lister(ListingFormat::Facts(facts)), &owned),
+            "UNIX.owner=alice;UNIX.group=100; f\r\n"
+        );
     }
 
     #[test]

@@ -57,9 +57,9 @@ const fn row(
 /// The table, sorted by name, a row for each [`Service`].
 #[rustfmt::skip]
 pub static SERVICES: &[ServiceRow] = &[
-    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "Files have no groups here.") },
+    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "The group of a file cannot be changed here.") },
     row(Service::Chmod, "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory."),
-    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "Files have no owners here.") },
+    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "The owner of a file cannot be changed here.") },
     row(Service::Cpfr, "CPFR", "<SP> <pathname>", "Names what is to be copied; SITE CPTO must follow."),
     row(Service::Cpto, "CPTO", "<SP> <pathname>", "Copies what SITE CPFR named, a directory with all that is in it."),
     row(Service::Help, "HELP", "[<SP> <service>]", "Lists the services, or explains one."),

@@ -42,7 +42,7 @@ fn every_service_needs_a_login() {
 #[test]
 fn owners_and_groups_are_refused_clearly() {
     logged_in(
-        "C: SITE CHOWN root a / S: 504 Files have no owners here.\\r\\n / C: SITE CHGRP wheel a / S: 504 Files have no groups here.\\r\\n",
+        "C: SITE CHOWN root a / S: 504 The owner of a file cannot be changed here.\\r\\n / C: SITE CHGRP wheel a / S: 504 The group of a file cannot be changed here.\\r\\n",
     );
 }
 

@@ -1,7 +1,7 @@
 //! Where a path leads below a root directory on disk.
 
 use super::temporary::is_uploads;
-use crate::storage::{FileKind, MAX_PATH, Metadata, VirtualPath};
+use crate::storage::{FileKind, MAX_PATH, Metadata, Owner, Owners, VirtualPath};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, File, MetadataExt, OpenOptions};
@@ -169,6 +169,10 @@ impl Place {
             // Inodes of one file system differ in the low bits, file systems in the high ones.
             unique: Some(found.dev().rotate_right(16) ^ found.ino()),
             target: target.map(|target| target.into_os_string().into_vec()),
+            owners: Some(Owners {
+                owner: Owner::number(found.uid()),
+                group: Owner::number(found.gid()),
+            }),
         })
     }
 

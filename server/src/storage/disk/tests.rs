@@ -376,3 +376,18 @@ fn a_synchronised_upload_is_an_upload() {
     assert_eq!(content(&disk, "a"), "safe");
     assert!(disk.available(&path("/")).unwrap() > 0);
 }
+
+#[test]
+fn owners_are_those_of_the_host_by_number() {
+    use crate::storage::{Owner, Owners};
+    use std::os::unix::fs::MetadataExt as _;
+    let (directory, disk) = root();
+    fs::write(directory.path().join("file"), "content").unwrap();
+    let there = fs::metadata(directory.path().join("file")).unwrap();
+    let expected = Owners {
+        owner: Owner::number(there.uid()),
+        group: Owner::number(there.gid()),
+    };
+    let found = disk.stat(&path("file"), true).unwrap();
+    assert_eq!(found.owners, Some(expected));
+}

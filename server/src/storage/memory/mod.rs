@@ -16,8 +16,8 @@ mod vfs;
 
 use super::usage::Usage;
 use super::{
-    Abilities, Entry, MAX_PATH, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
-    WriteHandle,
+    Abilities, Entry, MAX_PATH, Metadata, OpenWrite, Owners, ReadHandle, Storage, Times,
+    VirtualPath, WriteHandle,
 };
 use content::Content;
 use handles::{Reader, Writer};
@@ -92,6 +92,18 @@ impl MemFs {
     pub fn with_max_entries(self, entries: usize) -> Self {
         self.tree_mut().max_entries = entries;
         self
+    }
+
+    /// Says whose a file or directory is, for listings; without a word they are nobody's. It is told, not enforced. A
+    /// symbolic link is followed.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotADirectory` (a file on the way).
+    pub fn set_owners(&self, path: &VirtualPath, owners: Owners) -> io::Result<()> {
+        let mut tree = self.tree_mut();
+        let id = tree.find(path, true)?;
+        tree.get_mut(id)?.owners = Some(Box::new(owners));
+        Ok(())
     }
 
     /// Octets the files hold.

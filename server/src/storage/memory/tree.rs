@@ -1,7 +1,7 @@
 //! The names of a [`MemFs`](super::MemFs): inodes, directories and symbolic links.
 
 use super::content::Content;
-use crate::storage::{FileKind, Metadata, VirtualPath};
+use crate::storage::{FileKind, Metadata, Owners, VirtualPath};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub(super) struct Inode {
     pub(super) modified: SystemTime,
     pub(super) created: SystemTime,
     pub(super) accessed: SystemTime,
+    /// Boxed, since hardly any file has them.
+    pub(super) owners: Option<Box<Owners>>,
 }
 
 /// What an inode is.
@@ -299,6 +301,7 @@ impl Tree {
             created: Some(inode.created),
             unique: Some(u64::from(id.generation) << 32 | u64::from(id.slot)),
             target,
+            owners: inode.owners.as_deref().cloned(),
         })
     }
 
@@ -355,5 +358,6 @@ fn inode(node: Node) -> Inode {
         modified: now,
         created: now,
         accessed: now,
+        owners: None,
     }
 }

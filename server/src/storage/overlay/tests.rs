@@ -217,3 +217,25 @@ fn a_directory_too_large_for_the_memory_is_not_shown_in_part() {
     }
     assert!(overlay.stat(&path("a"), true).is_err());
 }
+
+#[test]
+fn owners_are_those_below() {
+    use crate::storage::{Owner, Owners};
+    let (lower, _) = layers();
+    let owners = Owners {
+        owner: Owner::named("alice"),
+        group: Owner::number(100),
+    };
+    for name in ["a", "d"] {
+        lower.set_owners(&path(name), owners.clone()).unwrap();
+    }
+    let overlay = Overlay::new(Arc::new(lower));
+    for name in ["a", "d"] {
+        let found = overlay.stat(&path(name), true).unwrap();
+        assert_eq!(found.owners, Some(owners.clone()));
+    }
+    // Who stores a file anew does not change whose it is.
+    put(&overlay, "a", "above");
+    assert_eq!(overlay.stat(&path("a"), true).unwrap().owners, Some(owners));
+    assert_eq!(overlay.stat(&path("d/file"), true).unwrap().owners, None);
+}

@@ -57,6 +57,7 @@ pub(super) fn metadata(at: &VfsPath) -> io::Result<Metadata> {
             created: found.created,
             unique: None,
             target: None,
+            owners: None,
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(why_missing(at, error)),
         Err(error) => Err(error),
