@@ -1,7 +1,7 @@
 //! MLSx and the other listings: what OPTS MLST asks for is what comes, and a name never makes another line.
 
 use ftpspec_server::auth::Permissions;
-use ftpspec_server::storage::{Entry, FileKind, Metadata};
+use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
 use ftpspec_server::wire::{
     Command, CommandLine, Facts, Lister, ListingFormat, Options, ToldFacts, parse_time_val,
 };
@@ -61,6 +61,10 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
             created: time([c0, c1, c2, c3], high).filter(|_| some(5)),
             unique: some(6).then_some(u64::from(low)),
             target: some(7).then(|| name.iter().rev().copied().collect()),
+            owners: some(2).then(|| Owners {
+                owner: Owner::named(&String::from_utf8_lossy(name)),
+                group: Owner::number(low.into()),
+            }),
         },
     };
     let mut lister = Lister {
