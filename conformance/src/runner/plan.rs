@@ -1,5 +1,6 @@
 //! Which scenario is played in which variants.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::session::least_protection;
@@ -64,6 +65,11 @@ pub fn plan(
             skip(String::new(), format!("only in the profile {profile}"));
             continue;
         }
+        if target.host.parse::<IpAddr>().is_ok() && needs(scenario, "server-name") {
+            let reason = "the target is named by its address, and a TLS handshake names no address";
+            skip(String::new(), reason.into());
+            continue;
+        }
         if !target.writable && writes(scenario) {
             skip(String::new(), "the target is not to be written to".into());
             continue;
@@ -110,8 +116,7 @@ const MODES: [DataMode; 4] = [
 /// All variants of a scenario, whatever the target offers and whether they make sense.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
-    let only_ipv6 =
-        about.needs.iter().any(|need| need == "ipv6") || target.address(false).is_none();
+    let only_ipv6 = needs(scenario, "ipv6") || target.address(false).is_none();
     let usual = if only_ipv6 {
         DataMode::Epsv
     } else {
@@ -242,10 +247,14 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     }
 }
 
+/// Whether a scenario asks for something of the target that is no feature.
+fn needs(scenario: &Scenario, what: &str) -> bool {
+    scenario.about.needs.iter().any(|need| need == what)
+}
+
 /// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
 fn speaks_of_ipv4(scenario: &Scenario) -> bool {
-    let needs_ipv6 = scenario.about.needs.iter().any(|need| need == "ipv6");
-    !needs_ipv6
+    !needs(scenario, "ipv6")
         && scenario.steps.iter().any(|step| match &step.action {
             Action::Send(line) => {
                 let verb = line.split_whitespace().next().unwrap_or_default();
@@ -322,6 +331,18 @@ mod tests {
 
     const V4: &[&str] = &["127.0.0.1:21"];
     const BOTH: &[&str] = &["127.0.0.1:21", "[::1]:21"];
+
+    #[test]
+    fn what_is_about_the_name_in_a_handshake_is_not_played_with_an_address() {
+        let scenario = job("pasv", "needs = [\"server-name\"]", "> NOOP\n< 200").scenario;
+        let mut target = target(&["127.0.0.1:21"]);
+        let plan_for =
+            |target: &Target| plan(&[scenario.clone()], &Selection::default(), target, &facts());
+        assert_eq!(plan_for(&target).jobs.len(), 1);
+        target.host = "127.0.0.1".into();
+        let plan = plan_for(&target);
+        assert_eq!((plan.jobs.len(), plan.skipped.len()), (0, 1));
+    }
 
     #[test]
     fn without_axes_there_is_one_variant_of_the_family_at_hand() {
