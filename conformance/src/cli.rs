@@ -230,6 +230,9 @@ pub(crate) enum TlsChoice {
 
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
+What scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. What rests on something that does not hold
+is NOT-TESTABLE. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
+A 421 to one connection too many is no failure: fewer are used from then on, and the report says so. An interrupt cleans up first.
 
 Variants:
   A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis
@@ -293,6 +296,15 @@ pub(crate) struct Playing {
     /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
     #[arg(long, value_name = "PORT")]
     pub(crate) implicit_port: Option<u16>,
+    /// Makes and changes nothing: only scenarios that need no file of their own are played, the others do not count.
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Directory of the server to work in. [default: the one of the URL, or where the login leads]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<String>,
+    /// Control connections at once at most, whatever --jobs says; a scenario takes two or more.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_connections: Option<u16>,
     /// How many scenarios are played at once. [default: 1 against a URL, 8 against the bundled server]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,

@@ -35,6 +35,8 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// How long nothing must come where nothing is expected and no time is given.
     pub quiet: Duration,
+    /// How much longer than a scenario says nothing must come: what a server says takes a while to get here.
+    pub way: Duration,
 }
 
 impl Default for Timeouts {
@@ -46,6 +48,7 @@ impl Default for Timeouts {
             data: five,
             handshake: five,
             quiet: Duration::from_millis(300),
+            way: Duration::ZERO,
         }
     }
 }
@@ -61,6 +64,7 @@ impl Timeouts {
             data: self.data + more,
             handshake: self.handshake + more,
             quiet: self.quiet + more / 4,
+            way: self.way + more / 8,
         }
     }
 }
@@ -85,6 +89,8 @@ pub(crate) enum Setback {
     Gone(String),
     /// The server will not have it, in words.
     Refused(String),
+    /// The server has no room for one more control connection: 421 (RFC 959 §4.2.2), in words.
+    Busy(String),
     /// The tester's own trouble.
     Trouble(String),
 }
@@ -104,5 +110,25 @@ impl Setback {
 impl From<ConnectError> for Setback {
     fn from(error: ConnectError) -> Self {
         Self::Gone(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wait_grows_with_the_round_trip_within_reason() {
+        let near = Timeouts::default();
+        let far = near.for_round_trip(Duration::from_millis(250));
+        assert_eq!(far.connect, near.connect + Duration::from_secs(2));
+        assert_eq!(far.reply, near.reply + Duration::from_secs(2));
+        assert_eq!(far.data, near.data + Duration::from_secs(2));
+        assert_eq!(far.handshake, near.handshake + Duration::from_secs(2));
+        assert_eq!(far.quiet, near.quiet + Duration::from_millis(500));
+        assert_eq!(far.way, Duration::from_millis(250));
+        let endless = near.for_round_trip(Duration::from_secs(3600));
+        assert_eq!(endless.reply, near.reply + Duration::from_secs(16));
+        assert_eq!(near.for_round_trip(Duration::ZERO), near);
     }
 }

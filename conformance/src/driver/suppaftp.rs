@@ -116,7 +116,12 @@ async fn connect(
     };
     recorder.record(&Connection::main(), stands);
 
-    let refused = |error: FtpError| Setback::Refused(format!("suppaftp: {error}"));
+    let refused = |error: FtpError| match &error {
+        FtpError::UnexpectedResponse(reply) if reply.body.starts_with(b"421") => {
+            Setback::Busy(format!("suppaftp: {error}"))
+        }
+        _ => Setback::Refused(format!("suppaftp: {error}")),
+    };
     let mut client = AsyncRustlsFtpStream::connect_with_stream(tcp)
         .await
         .map_err(refused)?;

@@ -91,6 +91,7 @@ fn add(merged: &mut Report, report: Report) -> Result<(), NoMerge> {
     }
     merged.skipped.extend(report.skipped);
     merged.broken_files.extend(report.broken_files);
+    merged.facts.extend(report.facts);
     merged.parts.extend(report.parts);
     Ok(())
 }

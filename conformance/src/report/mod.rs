@@ -50,6 +50,9 @@ pub struct Report {
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
     pub broken_files: Vec<String>,
+    /// What happened to the run or the target as a whole, in words: 421, a server that died, what is left behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<String>,
     /// Which parts of a run over several machines are in it; empty if it is a whole run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -232,6 +235,7 @@ mod tests {
             judges: Vec::new(),
             skipped: Vec::new(),
             broken_files: Vec::new(),
+            facts: Vec::new(),
             parts: Vec::new(),
         }
     }

@@ -276,6 +276,9 @@ impl Writer {
                 self.line(format!("  {count} not played: {reason}"));
             }
         }
+        for fact in &report.facts {
+            self.line(format!("  note: {fact}"));
+        }
         if self.look.strict && report.count(Outcome::Warn) > 0 {
             self.line("  --strict: a WARN fails the run");
         }

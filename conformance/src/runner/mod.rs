@@ -9,11 +9,14 @@
 //! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
 //! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
 
+mod keeper;
 mod listing;
+mod needs;
 mod plan;
 mod play;
 mod player;
 mod run;
+mod sanity;
 mod session;
 mod steps;
 #[cfg(test)]
@@ -25,9 +28,11 @@ mod variant;
 mod workshop;
 
 pub use crate::verdict::Stop;
+pub use keeper::{Afar, Keeper};
 pub use plan::{Plan, Selection, Skipped, plan};
-pub use play::{Manner, play};
-pub use run::run_all;
+pub use play::{Cut, Manner, Scissors, play};
+pub use run::{Conduct, run_all};
+pub use sanity::{PREREQUISITES, Sanity, blocked};
 pub(crate) use session::{Session, least_protection};
 pub use variant::{NoVariant, Protection, Variant};
 
@@ -59,6 +64,8 @@ pub struct Played {
     pub stop: Option<Stop>,
     /// How long it took, clean-up included.
     pub took: Duration,
+    /// The directory that could not be removed.
+    pub left: Option<String>,
 }
 
 /// What reporters hear while a run goes on.
@@ -68,4 +75,6 @@ pub enum RunEvent {
     Started(Job),
     /// A job was played. Comes in the order of the plan, whatever ended first.
     Finished(Box<Played>),
+    /// Something about the run or the target as a whole, in words.
+    Fact(String),
 }

@@ -1,11 +1,13 @@
 //! Which scenario is played in which variants.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::needs::{is_at_home, speaks_of_ipv4, writes};
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
-use crate::scenario::{Action, DataMode, DriverKind, Scenario, UserStep};
+use crate::scenario::{DataMode, DriverKind, Scenario};
 use crate::target::{Target, TargetFacts};
 
 /// What is wished for, beyond the scenarios themselves.
@@ -26,6 +28,8 @@ pub struct Selection {
 pub struct Plan {
     /// In the order of the scenarios.
     pub jobs: Vec<Job>,
+    /// Jobs that cannot be tested, by number, and why.
+    pub blocked: BTreeMap<usize, String>,
     /// What the target does not offer, or what was not asked for.
     pub skipped: Vec<Skipped>,
 }
@@ -70,10 +74,13 @@ pub fn plan(
             skip(String::new(), reason.into());
             continue;
         }
-        if !target.writable && writes(scenario) {
-            skip(String::new(), "the target is not to be written to".into());
+        let unwritable = !target.writable && (writes(scenario) || is_at_home(scenario));
+        if unwritable && facts.no_write.is_none() {
+            let reason = "--read-only: it makes, changes or needs files of its own".into();
+            skip(String::new(), reason);
             continue;
         }
+        let blocked = facts.no_write.as_ref().filter(|_| unwritable);
         let wanted = |variant: &Variant| {
             (selection.variants.is_empty() || selection.variants.contains(variant))
                 && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver))
@@ -95,11 +102,17 @@ pub fn plan(
             }
             match not_offered(variant, target, facts) {
                 Some(reason) => skip(variant.to_string(), reason),
-                None => plan.jobs.push(Job {
-                    number: plan.jobs.len(),
-                    scenario: scenario.clone(),
-                    variant,
-                }),
+                None => {
+                    let number = plan.jobs.len();
+                    if let Some(reason) = blocked {
+                        plan.blocked.insert(number, reason.clone());
+                    }
+                    plan.jobs.push(Job {
+                        number,
+                        scenario: scenario.clone(),
+                        variant,
+                    });
+                }
             }
         }
     }
@@ -250,47 +263,6 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
 /// Whether a scenario asks for something of the target that is no feature.
 fn needs(scenario: &Scenario, what: &str) -> bool {
     scenario.about.needs.iter().any(|need| need == what)
-}
-
-/// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
-fn speaks_of_ipv4(scenario: &Scenario) -> bool {
-    !needs(scenario, "ipv6")
-        && scenario.steps.iter().any(|step| match &step.action {
-            Action::Send(line) => {
-                let verb = line.split_whitespace().next().unwrap_or_default();
-                verb.eq_ignore_ascii_case("PASV") || verb.eq_ignore_ascii_case("PORT")
-            }
-            Action::Data(Some(DataMode::Pasv | DataMode::Port)) => true,
-            _ => false,
-        })
-}
-
-/// Whether a scenario may change what the server stores.
-fn writes(scenario: &Scenario) -> bool {
-    const WRITING: &[&str] = &[
-        "STOR", "STOU", "APPE", "DELE", "RMD", "XRMD", "MKD", "XMKD", "RNFR", "RNTO", "MFMT",
-        "MFCT", "MFF", "SITE", "ALLO",
-    ];
-    scenario.steps.iter().any(|step| match &step.action {
-        Action::Send(line) => {
-            let verb = line.split_whitespace().next().unwrap_or_default();
-            WRITING
-                .iter()
-                .any(|writing| verb.eq_ignore_ascii_case(writing))
-        }
-        // Octets may say anything.
-        Action::Octets(_) | Action::Given(_) | Action::Stored(..) | Action::Missing(_) => true,
-        Action::User { step, .. } => !matches!(
-            step,
-            UserStep::Get(..)
-                | UserStep::Resume(..)
-                | UserStep::Names(_)
-                | UserStep::List(_)
-                | UserStep::Size(..)
-                | UserStep::Cwd(_)
-        ),
-        _ => false,
-    })
 }
 
 #[cfg(test)]
@@ -532,9 +504,20 @@ mod tests {
             reasons,
             [
                 "only in the profile security",
-                "the target is not to be written to"
+                "--read-only: it makes, changes or needs files of its own"
             ]
         );
+        let refused = TargetFacts {
+            no_write: Some("no write access: MKD: 550 no".into()),
+            ..facts()
+        };
+        let writing = job("pasv", "", "> DELE a\n< 250").scenario;
+        let reading = job("pasv", "", "> PWD\n< 257").scenario;
+        let told = plan(&[writing, reading], &usual, &read_only, &refused);
+        assert!(told.skipped.is_empty());
+        let blocked: Vec<_> = told.blocked.into_iter().collect();
+        assert_eq!(blocked, [(0, "no write access: MKD: 550 no".to_owned())]);
+        assert_eq!(told.jobs.len(), 2);
         let asked = Selection {
             profiles: vec!["security".into()],
             ..usual

@@ -1,14 +1,17 @@
 //! One job from connecting to clean-up. Never hangs, never panics into the run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::player::Player;
 use super::{Job, Played, Stop};
 use crate::driver::{Recorder, Timeouts};
 use crate::target::Target;
+use crate::transcript::{Event, What};
 
 /// How jobs are played.
 #[derive(Debug, Clone)]
@@ -47,18 +50,92 @@ impl Manner {
     }
 }
 
-/// Plays one job. Clean-up follows whatever happens, with a time limit of its own.
-pub async fn play(job: Job, target: &Arc<Target>, manner: &Manner) -> Played {
-    play_into(Recorder::default(), job, target, manner).await
+/// Whether a run is to end before its time. Its clones say the same.
+#[derive(Debug, Clone)]
+pub struct Cut(Option<watch::Receiver<Haste>>);
+
+/// Whoever has it can end a run: players leave their dialogues, clean up, and no further job begins.
+#[derive(Debug)]
+pub struct Scissors(watch::Sender<Haste>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Haste {
+    None,
+    /// With clean-up.
+    Some,
+    /// Without.
+    Utmost,
 }
 
-/// [`play`], writing into a recorder the caller keeps a clone of.
+impl Cut {
+    /// A run that goes on to its end.
+    #[must_use]
+    pub fn never() -> Self {
+        Self(None)
+    }
+
+    /// A run that somebody may end.
+    #[must_use]
+    pub fn some_time() -> (Scissors, Self) {
+        let (sender, receiver) = watch::channel(Haste::None);
+        (Scissors(sender), Self(Some(receiver)))
+    }
+
+    /// Whether it is to end now.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|receiver| *receiver.borrow() > Haste::None)
+    }
+
+    /// Waits until it is to end.
+    pub(super) async fn made(&mut self) {
+        self.wait_for(Haste::Some).await;
+    }
+
+    /// Waits until nobody has time to clean up any more.
+    pub(super) async fn made_again(&mut self) {
+        self.wait_for(Haste::Utmost).await;
+    }
+
+    async fn wait_for(&mut self, haste: Haste) {
+        let made = match &mut self.0 {
+            Some(receiver) => receiver.wait_for(|it| *it >= haste).await.is_ok(),
+            None => false,
+        };
+        if !made {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Scissors {
+    /// Ends the run; when called again, without further clean-up.
+    pub fn cut(&self) {
+        self.0.send_modify(|haste| {
+            *haste = match haste {
+                Haste::None => Haste::Some,
+                Haste::Some | Haste::Utmost => Haste::Utmost,
+            };
+        });
+    }
+}
+
+/// Plays one job. Clean-up follows whatever happens, with a time limit of its own.
+pub async fn play(job: Job, target: &Arc<Target>, manner: &Manner) -> Played {
+    let played = play_into(Recorder::default(), job, target, manner, Cut::never()).await;
+    played.0
+}
+
+/// [`play`], writing into a recorder the caller keeps a clone of. Tells whether the dialogue was cut.
 pub(super) async fn play_into(
     recorder: Recorder,
     job: Job,
     target: &Arc<Target>,
     manner: &Manner,
-) -> Played {
+    mut cut: Cut,
+) -> (Played, bool) {
     let began = Instant::now();
     let mut player = Player::new(
         job.clone(),
@@ -66,17 +143,47 @@ pub(super) async fn play_into(
         manner.timeouts,
         recorder.clone(),
     );
-    let played = timeout(manner.deadline, player.play(manner.directory(&job))).await;
+    let playing = timeout(manner.deadline, player.play(manner.directory(&job)));
+    let played = tokio::select! {
+        played = playing => Some(played),
+        () = cut.made() => None,
+    };
+    let was_cut = played.is_none();
     let stop = match played {
-        Ok(played) => played.err(),
-        Err(_) => Some(Stop::TimedOut {
+        Some(Ok(played)) => played.err(),
+        Some(Err(_)) => Some(Stop::TimedOut {
             line: recorder.line(),
         }),
+        None => Some(Stop::Trouble("interrupted".into())),
     };
-    if let Some(workshop) = player.leave().await {
-        workshop.clean_up().await;
+    let left = player.leave().await;
+    let mut played = finished(&recorder, job, stop, began);
+    played.left = left;
+    if played.stop.is_some()
+        && !was_cut
+        && let Some(words) = turned_away(&played.transcript.events)
+    {
+        played.stop = Some(Stop::Busy(words));
     }
-    finished(&recorder, job, stop, began)
+    (played, was_cut)
+}
+
+/// The 421 that greeted a connection, if one was: the server had no room for it (RFC 959 §5.4).
+fn turned_away(events: &[Event]) -> Option<String> {
+    let mut fresh = BTreeSet::new();
+    events.iter().find_map(|event| match &event.what {
+        What::Connected { .. } => {
+            fresh.insert(&event.connection);
+            None
+        }
+        What::Received { octets } if fresh.remove(&event.connection) => {
+            let text = String::from_utf8_lossy(octets);
+            let first = text.lines().next().unwrap_or_default();
+            let words = || format!("greeting: {}", first.chars().take(120).collect::<String>());
+            octets.starts_with(b"421").then(words)
+        }
+        _ => None,
+    })
 }
 
 /// What the recorder holds, as the result of the job.
@@ -92,5 +199,6 @@ pub(super) fn finished(
         transcript,
         stop,
         took: began.elapsed(),
+        left: None,
     }
 }

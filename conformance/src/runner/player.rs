@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::needs::wants_directory;
 use super::session::Session;
 use super::workshop::Workshop;
 use super::{Job, Protection, Stop, Variant};
@@ -16,12 +17,14 @@ use crate::transcript::What;
 pub(super) struct Player {
     job: Job,
     target: Arc<Target>,
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     pub(super) recorder: Recorder,
     pub(super) variables: Variables,
     pub(super) sessions: BTreeMap<Connection, Session>,
     pub(super) suppaftp: Option<Suppaftp>,
     workshop: Option<Workshop>,
+    /// The directory that is being made.
+    opening: Option<String>,
 }
 
 impl From<Setback> for Stop {
@@ -29,6 +32,7 @@ impl From<Setback> for Stop {
         match setback {
             Setback::Gone(why) => Self::TargetGone(why),
             Setback::Refused(why) => Self::Prerequisite(why),
+            Setback::Busy(why) => Self::Busy(why),
             Setback::Trouble(why) => Self::Trouble(why),
         }
     }
@@ -58,13 +62,14 @@ impl Player {
             sessions: BTreeMap::new(),
             suppaftp: None,
             workshop: None,
+            opening: None,
         }
     }
 
     /// Plays the whole dialogue, from before the login to the barrier.
     pub(super) async fn play(&mut self, directory: String) -> Result<(), Stop> {
         let scenario = self.job.scenario.clone();
-        if self.wants_directory() {
+        if wants_directory(&scenario, &self.target) {
             self.open_workshop(directory).await?;
         }
         for step in &scenario.steps {
@@ -83,8 +88,8 @@ impl Player {
         self.end().await
     }
 
-    /// Closes what is still open, and hands over the runner's own connection for clean-up.
-    pub(super) async fn leave(&mut self) -> Option<Workshop> {
+    /// Closes what is still open and removes everything that was made. What could not be removed is named.
+    pub(super) async fn leave(&mut self) -> Option<String> {
         self.recorder.at_line(0);
         for session in self.sessions.values_mut() {
             session.data.close().await;
@@ -92,39 +97,39 @@ impl Player {
         }
         self.sessions.clear();
         self.suppaftp = None;
-        self.workshop.take()
+        if let Some(workshop) = self.workshop.take() {
+            return workshop.clean_up().await;
+        }
+        // It was cut short while the directory was being made: nobody knows whether it is there.
+        let name = self.opening.take()?;
+        let variant = self.raw();
+        Workshop::sweep(&self.target, variant, self.timeouts, &self.recorder, name).await
+    }
+
+    fn raw(&self) -> Variant {
+        Variant {
+            driver: DriverKind::Raw,
+            ..self.variant()
+        }
     }
 
     pub(super) fn variant(&self) -> Variant {
         self.job.variant
     }
 
-    /// Whether somebody logs in, or something has to be prepared.
-    fn wants_directory(&self) -> bool {
-        let scenario = &self.job.scenario;
-        self.target.writable
-            && (scenario.about.login
-                || scenario.steps.iter().any(|step| {
-                    matches!(
-                        step.action,
-                        Action::Login | Action::Given(_) | Action::Stored(..) | Action::Missing(_)
-                    )
-                }))
-    }
-
     async fn open_workshop(&mut self, directory: String) -> Result<(), Stop> {
+        self.opening = Some(directory.clone());
         // Prepared in the same security as the variant: a server may want TLS of everybody.
-        let workshop = Workshop::open(
+        let opened = Workshop::open(
             &self.target,
-            Variant {
-                driver: DriverKind::Raw,
-                ..self.variant()
-            },
+            self.raw(),
             self.timeouts,
             &self.recorder,
             directory,
-        )
-        .await?;
+        );
+        let workshop = opened.await;
+        self.opening = None;
+        let workshop = workshop?;
         self.variables.set("dir", workshop.enter());
         self.recorder.begin_with(self.variables.0.clone());
         self.workshop = Some(workshop);

@@ -2,70 +2,353 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-use super::play::{Manner, finished, play_into};
+use super::keeper::{Keeper, answers};
+use super::needs::{connections, wants_directory};
+use super::play::{Cut, Manner, finished, play_into};
 use super::{Job, Played, RunEvent, Stop};
 use crate::driver::Recorder;
 use crate::target::Target;
 
-/// So many jobs one after the other without a connection mean that the target is gone.
-const GONE: usize = 2;
+/// So often a server may die in one run.
+const DEATHS: usize = 3;
+/// So often a job is turned away with 421 while nothing else is played, before that is its result.
+const ALONE: u32 = 4;
+/// So long players may clean up when a run is cut.
+const CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// Plays all jobs, so many at once, and tells of them. Every job is finished exactly once, in the order given: one
-/// whose task dies becomes [`Stop::Trouble`], and when the target is gone the rest become [`Stop::TargetGone`].
+/// How a run is conducted.
+#[derive(Debug, Clone)]
+pub struct Conduct {
+    /// So many jobs at once.
+    pub at_once: usize,
+    /// So many control connections at once, whatever `at_once` says.
+    pub connections: Option<usize>,
+    /// Jobs, by number, that rest on something that does not hold, and on what. They are finished without being played.
+    pub blocked: BTreeMap<usize, String>,
+    /// Whether the run is to end early.
+    pub cut: Cut,
+}
+
+impl Conduct {
+    /// So many jobs at once, to the end.
+    #[must_use]
+    pub fn at_once(at_once: usize) -> Self {
+        Self {
+            at_once,
+            connections: None,
+            blocked: BTreeMap::new(),
+            cut: Cut::never(),
+        }
+    }
+}
+
+/// Plays all jobs and tells of them. Every job is finished exactly once, in the order given, unless the run is cut:
+///
+/// * one whose task dies becomes [`Stop::Trouble`];
+/// * one that is turned away with 421 is played again later, with fewer beside it, and is [`Stop::Busy`] if that does not
+///   help when it is alone;
+/// * what is played while the server dies becomes [`Stop::TargetGone`]; then the keeper is asked for help, and when there
+///   is none the rest become that too.
+///
+/// Played out of turn, in clean-up or not at all: whatever happens is told as [`RunEvent::Fact`].
 pub async fn run_all(
     jobs: Vec<Job>,
     target: &Arc<Target>,
     manner: &Manner,
-    at_once: usize,
-    mut on_event: impl FnMut(RunEvent),
+    conduct: Conduct,
+    keeper: &mut impl Keeper,
+    on_event: impl FnMut(RunEvent),
 ) {
-    let mut waiting: VecDeque<(usize, Job)> = jobs.into_iter().enumerate().collect();
-    let mut running = JoinSet::new();
-    let mut known = BTreeMap::new();
-    let mut results = InOrder::default();
-    let mut gone = 0;
-    loop {
-        while running.len() < at_once.max(1) && gone < GONE {
-            let Some((place, job)) = waiting.pop_front() else {
-                break;
-            };
-            on_event(RunEvent::Started(job.clone()));
-            let recorder = Recorder::default();
-            known.insert(place, (recorder.clone(), job.clone(), Instant::now()));
-            let (target, manner) = (target.clone(), manner.clone());
-            // A task of its own, so that its death is an answer and not ours.
-            let playing =
-                tokio::spawn(async move { play_into(recorder, job, &target, &manner).await });
-            running.spawn(async move { (place, playing.await) });
-        }
-        let Some(ended) = running.join_next().await else {
-            break;
-        };
-        // The outer task only waits; it cannot panic and nobody aborts it.
-        let Ok((place, ended)) = ended else { continue };
-        let Some((recorder, job, began)) = known.remove(&place) else {
+    let mut run = Run {
+        allowed: conduct.connections.unwrap_or(usize::MAX),
+        conduct,
+        target,
+        manner,
+        waiting: jobs.into_iter().enumerate().collect(),
+        running: JoinSet::new(),
+        known: BTreeMap::new(),
+        turned_away: BTreeMap::new(),
+        too_many: usize::MAX,
+        results: InOrder::default(),
+        death: None,
+        on_event,
+    };
+    let mut deaths = 0;
+    let lost = loop {
+        run.start();
+        if run.running.is_empty() {
+            match run.death.take() {
+                Some(why) => {
+                    deaths += 1;
+                    if deaths > DEATHS {
+                        break Some(format!("the server died {deaths} times: {why}"));
+                    }
+                    match keeper.again().await {
+                        Ok(fact) => (run.on_event)(RunEvent::Fact(fact)),
+                        Err(why) => break Some(why),
+                    }
+                }
+                // Only what needs more connections than there may be waits for nothing.
+                None if run.waiting.is_empty() || run.conduct.cut.is_made() => break None,
+                None => {}
+            }
             continue;
+        }
+        let mut cut = run.conduct.cut.clone();
+        tokio::select! {
+            ended = run.running.join_next() => {
+                // The outer task only waits; it cannot panic and nobody aborts it.
+                if let Some(Ok((place, ended))) = ended {
+                    run.ended(place, ended, keeper).await;
+                }
+            }
+            () = cut.made() => {
+                run.drain().await;
+                return;
+            }
+        }
+    };
+    if run.conduct.cut.is_made() {
+        run.drain().await;
+    } else if let Some(why) = lost {
+        run.give_up(&why);
+    }
+}
+
+type Ended = Result<(Played, bool), tokio::task::JoinError>;
+
+/// A job that is being played.
+struct Known {
+    recorder: Recorder,
+    job: Job,
+    began: Instant,
+    connections: usize,
+}
+
+struct Run<'a, F> {
+    conduct: Conduct,
+    target: &'a Arc<Target>,
+    manner: &'a Manner,
+    waiting: VecDeque<(usize, Job)>,
+    running: JoinSet<(usize, Ended)>,
+    known: BTreeMap<usize, Known>,
+    /// How often a job was turned away while it was alone.
+    turned_away: BTreeMap<usize, u32>,
+    /// So many control connections the server takes, as far as we know.
+    allowed: usize,
+    /// So many it does not take, although nothing else is played.
+    too_many: usize,
+    /// How the server died, until nothing is played any more.
+    death: Option<String>,
+    results: InOrder,
+    on_event: F,
+}
+
+impl<F: FnMut(RunEvent)> Run<'_, F> {
+    /// Starts as many jobs as there is room for.
+    fn start(&mut self) {
+        while self.death.is_none()
+            && !self.conduct.cut.is_made()
+            && self.running.len() < self.conduct.at_once.max(1)
+        {
+            let Some((_, job)) = self.waiting.front() else {
+                return;
+            };
+            let needed = connections(&job.scenario, self.target);
+            let untestable = self.untestable(job, needed);
+            let used: usize = self.known.values().map(|known| known.connections).sum();
+            // One alone is tried whatever the server said before.
+            if untestable.is_none() && used > 0 && used.saturating_add(needed) > self.allowed {
+                return;
+            }
+            let Some((place, job)) = self.waiting.pop_front() else {
+                return;
+            };
+            if let Some(stop) = untestable {
+                self.finish(place, unplayed(job, stop));
+                continue;
+            }
+            self.play(place, job, needed);
+        }
+    }
+
+    fn untestable(&self, job: &Job, needed: usize) -> Option<Stop> {
+        if let Some(reason) = self.conduct.blocked.get(&job.number) {
+            return Some(Stop::Prerequisite(reason.clone()));
+        }
+        if let Some(most) = self.conduct.connections.filter(|most| needed > *most) {
+            return Some(Stop::Prerequisite(format!(
+                "it needs {needed} control connections at once, and --max-connections allows {most}"
+            )));
+        }
+        (needed >= self.too_many).then(|| {
+            Stop::Busy(format!(
+                "it needs {needed} control connections at once, and the server answers one of {} with 421",
+                self.too_many
+            ))
+        })
+    }
+
+    fn play(&mut self, place: usize, job: Job, connections: usize) {
+        (self.on_event)(RunEvent::Started(job.clone()));
+        let recorder = Recorder::default();
+        let known = Known {
+            recorder: recorder.clone(),
+            job: job.clone(),
+            began: Instant::now(),
+            connections,
         };
-        let played = ended.unwrap_or_else(|error| {
+        self.known.insert(place, known);
+        let (target, manner) = (self.target.clone(), self.manner.clone());
+        let cut = self.conduct.cut.clone();
+        // A task of its own, so that its death is an answer and not ours.
+        let playing =
+            tokio::spawn(async move { play_into(recorder, job, &target, &manner, cut).await });
+        self.running.spawn(async move { (place, playing.await) });
+    }
+
+    /// One job has ended: it is finished, or waits to be played again.
+    async fn ended(&mut self, place: usize, ended: Ended, keeper: &mut impl Keeper) {
+        let Some(known) = self.known.remove(&place) else {
+            return;
+        };
+        let (mut played, was_cut) = ended.unwrap_or_else(|error| {
             let stop = Stop::Trouble(format!("the player died: {error}"));
-            finished(&recorder, job, Some(stop), began)
+            let played = finished(&known.recorder, known.job, Some(stop), known.began);
+            (played, false)
         });
-        gone = if matches!(played.stop, Some(Stop::TargetGone(_))) {
-            gone + 1
-        } else {
-            0
+        if was_cut {
+            self.leave_behind(played.left.as_deref());
+            return;
+        }
+        if let Some(Stop::Busy(words)) = &played.stop {
+            let words = words.clone();
+            if self.comes_again(place, known.connections, &words).await {
+                self.leave_behind(played.left.as_deref());
+                self.waiting.push_front((place, played.job));
+                return;
+            }
+        }
+        if self.death.is_none() {
+            self.death = keeper.death();
+        }
+        if self.death.is_none() && may_be_its_death(played.stop.as_ref()) {
+            let patience = self.manner.timeouts.connect;
+            if !answers(self.target, patience).await {
+                // One that was started by us is seen to end a little later.
+                self.death = keeper
+                    .death()
+                    .or_else(|| Some("the target takes no connection any more".into()));
+            }
+        }
+        if let Some(why) = &self.death
+            && !matches!(played.stop, None | Some(Stop::Trouble(_)))
+        {
+            played.stop = Some(Stop::TargetGone(format!("while this was played: {why}")));
+        }
+        self.finish(place, played);
+    }
+
+    /// Whether a job that was turned away is worth another attempt.
+    async fn comes_again(&mut self, place: usize, needed: usize, words: &str) -> bool {
+        let beside: usize = self.known.values().map(|known| known.connections).sum();
+        if beside > 0 {
+            if beside < self.allowed {
+                self.allowed = beside;
+                let fact = format!(
+                    "the server turned a connection away ({words}); from then on at most {beside} control connections were \
+                     used at once"
+                );
+                (self.on_event)(RunEvent::Fact(fact));
+            }
+            return true;
+        }
+        let attempt = self.turned_away.entry(place).or_default();
+        *attempt += 1;
+        if *attempt > ALONE {
+            self.too_many = self.too_many.min(needed);
+            return false;
+        }
+        // Twice as long each time; what we closed may not be closed there yet.
+        let pause = self.manner.timeouts.quiet * (1 << (*attempt - 1));
+        let mut cut = self.conduct.cut.clone();
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = cut.made() => {}
+        }
+        true
+    }
+
+    fn finish(&mut self, place: usize, played: Played) {
+        self.leave_behind(played.left.as_deref());
+        self.results.add(place, played, &mut self.on_event);
+    }
+
+    fn leave_behind(&mut self, left: Option<&str>) {
+        if let Some(left) = left {
+            let fact = format!("{left} could not be removed and is still on the server");
+            (self.on_event)(RunEvent::Fact(fact));
+        }
+    }
+
+    /// The run was cut: players clean up, for a while.
+    async fn drain(&mut self) {
+        let mut cut = self.conduct.cut.clone();
+        let cleaning = async {
+            while let Some(ended) = self.running.join_next().await {
+                let Ok((place, Ok((played, was_cut)))) = ended else {
+                    continue;
+                };
+                self.known.remove(&place);
+                if was_cut {
+                    self.leave_behind(played.left.as_deref());
+                } else {
+                    self.finish(place, played);
+                }
+            }
         };
-        results.add(place, played, &mut on_event);
+        tokio::select! {
+            _ = timeout(CLEAN_UP, cleaning) => {}
+            () = cut.made_again() => {}
+        }
+        for known in std::mem::take(&mut self.known).into_values() {
+            if wants_directory(&known.job.scenario, self.target) {
+                let left = self.manner.directory(&known.job);
+                self.leave_behind(Some(&left));
+            }
+        }
+        self.results.release(&mut self.on_event);
     }
-    for (place, job) in waiting {
-        let stop = Stop::TargetGone("the target does not answer any more".into());
-        let played = finished(&Recorder::default(), job, Some(stop), Instant::now());
-        results.add(place, played, &mut on_event);
+
+    /// Nobody answers any more.
+    fn give_up(&mut self, why: &str) {
+        for (place, job) in std::mem::take(&mut self.waiting) {
+            let stop = match self.conduct.blocked.get(&job.number) {
+                Some(reason) => Stop::Prerequisite(reason.clone()),
+                None => Stop::TargetGone(format!("not played: {why}")),
+            };
+            self.finish(place, unplayed(job, stop));
+        }
     }
+}
+
+/// Whether a server that dies could look like this.
+fn may_be_its_death(stop: Option<&Stop>) -> bool {
+    match stop {
+        Some(Stop::TargetGone(_) | Stop::ConnectionLost { .. } | Stop::Prerequisite(_)) => true,
+        // A data connection that was refused, a reply that never came.
+        Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
+        Some(Stop::Busy(_) | Stop::Trouble(_)) | None => false,
+    }
+}
+
+fn unplayed(job: Job, stop: Stop) -> Played {
+    finished(&Recorder::default(), job, Some(stop), Instant::now())
 }
 
 /// Holds results back until all before them are there.
@@ -83,4 +366,14 @@ impl InOrder {
             self.next += 1;
         }
     }
+
+    /// What is held back for others that do not come any more.
+    fn release(&mut self, on_event: &mut impl FnMut(RunEvent)) {
+        for played in std::mem::take(&mut self.held).into_values() {
+            on_event(RunEvent::Finished(Box::new(played)));
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,5 +280,10 @@ pub(crate) fn refused(what: &str, reply: &Reply) -> Setback {
     let text = reply.text();
     let first = text.lines().next().unwrap_or_default();
     let short: String = first.chars().take(120).collect();
-    Setback::Refused(format!("{what}: {} {short}", reply.code))
+    let words = format!("{what}: {} {short}", reply.code);
+    if reply.code == 421 {
+        Setback::Busy(words)
+    } else {
+        Setback::Refused(words)
+    }
 }

@@ -52,12 +52,13 @@ impl Player {
     /// The statements that only need the one session.
     async fn act(&mut self, name: &Connection, action: &Action, line: u32) -> Result<(), Stop> {
         let mode = self.variant().data;
+        let way = self.timeouts.way;
         let prepared = self.prepared(action, line)?;
         let session = self.session(name)?;
         let control = &mut session.control;
         let done = match action {
             Action::Send(_) | Action::Octets(_) => control.send(&prepared).await,
-            Action::Silent(duration) => control.silent(*duration).await,
+            Action::Silent(duration) => control.silent(*duration + way).await,
             Action::Closed => control.until_closed().await,
             Action::Alive => match session.exchange("NOOP").await {
                 Ok(reply) if reply.code / 100 == 2 => Ok(()),

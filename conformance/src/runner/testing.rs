@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::{Job, Manner, Variant};
 use crate::driver::Timeouts;
@@ -28,6 +31,8 @@ pub(super) enum Do {
     Data(&'static str),
     /// Closes the control connection.
     Close,
+    /// Ends the whole server: nothing is answered, no connection is taken any more.
+    Die,
 }
 
 type Rule = dyn Fn(&str) -> Option<Vec<Do>> + Send + Sync;
@@ -37,6 +42,7 @@ pub(super) struct Fake {
     pub(super) target: Arc<Target>,
     heard: Arc<Mutex<Vec<String>>>,
     files: Files,
+    peak: Arc<AtomicUsize>,
 }
 
 /// Pathnames; directories have no octets.
@@ -47,14 +53,37 @@ impl Fake {
     pub(super) async fn start(
         rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), usize::MAX, rule).await
+    }
+
+    /// Starts one there, with so many sessions at most.
+    pub(super) async fn start_at(
+        address: SocketAddr,
+        sessions: usize,
+        rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Vec<String>>>::default();
         let files = Files::default();
         let rule: Arc<Rule> = Arc::new(rule);
         let (all, tree) = (heard.clone(), files.clone());
+        let peak = Arc::<AtomicUsize>::default();
+        let most = peak.clone();
         tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
+            let dying = Arc::<Notify>::default();
+            let mut talks = JoinSet::new();
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = dying.notified() => return,
+                };
+                let Ok((mut tcp, _)) = accepted else { return };
+                while talks.try_join_next().is_some() {}
+                if talks.len() >= sessions {
+                    let _ = tcp.write_all(b"421 too many\r\n").await;
+                    continue;
+                }
                 let talk = Talk {
                     control: BufReader::new(tcp),
                     rule: rule.clone(),
@@ -63,8 +92,10 @@ impl Fake {
                     directory: "/".into(),
                     passive: None,
                     active: None,
+                    dying: dying.clone(),
                 };
-                tokio::spawn(talk.go_on());
+                talks.spawn(talk.go_on());
+                most.fetch_max(talks.len(), Ordering::Relaxed);
             }
         });
         let target = Arc::new(Target::at("127.0.0.1", vec![address]));
@@ -72,7 +103,13 @@ impl Fake {
             target,
             heard,
             files,
+            peak,
         }
+    }
+
+    /// So many sessions there were at once, at most.
+    pub(super) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
     }
 
     /// The command lines it got, from everybody.
@@ -111,6 +148,7 @@ pub(crate) fn manner() -> Manner {
         data: short,
         handshake: short,
         quiet: Duration::from_millis(50),
+        way: Duration::ZERO,
     };
     Manner {
         timeouts,
@@ -127,6 +165,7 @@ struct Talk {
     directory: String,
     passive: Option<TcpListener>,
     active: Option<SocketAddr>,
+    dying: Arc<Notify>,
 }
 
 impl Talk {
@@ -153,6 +192,10 @@ impl Talk {
                             Do::Passive(host) => self.listen(host).await,
                             Do::Data(text) => self.send(text.as_bytes()).await,
                             Do::Close => return,
+                            Do::Die => {
+                                self.dying.notify_one();
+                                std::future::pending::<()>().await;
+                            }
                         }
                     }
                 }

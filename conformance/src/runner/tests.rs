@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 
 use super::testing::{Do, FIRST, Fake, job, manner};
-use super::{Played, RunEvent, Stop, play, run_all};
+use super::{Afar, Conduct, Played, RunEvent, Stop, play, run_all};
 use crate::scenario::Connection;
 use crate::transcript::{Awaited, Event, Manner as How, Side, What};
 
@@ -370,11 +370,20 @@ async fn results_come_in_the_order_of_the_plan() {
         jobs.push(quick);
     }
     let mut finished = Vec::new();
-    run_all(jobs, &server.target, &manner(), 3, |event| {
-        if let RunEvent::Finished(played) = event {
-            finished.push((played.job.number, played.stop.is_none()));
-        }
-    })
+    let mut afar = Afar::new(&server.target, Duration::ZERO);
+    let conduct = Conduct::at_once(3);
+    run_all(
+        jobs,
+        &server.target,
+        &manner(),
+        conduct,
+        &mut afar,
+        |event| {
+            if let RunEvent::Finished(played) = event {
+                finished.push((played.job.number, played.stop.is_none()));
+            }
+        },
+    )
     .await;
     assert_eq!(
         finished,
@@ -399,7 +408,10 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
     drop(closed);
     let jobs: Vec<_> = (0..5).map(|_| job("pasv", "", "> NOOP\n< 200")).collect();
     let mut stops = Vec::new();
-    run_all(jobs, &std::sync::Arc::new(target), &manner(), 1, |event| {
+    let target = std::sync::Arc::new(target);
+    let mut afar = Afar::new(&target, Duration::ZERO);
+    let conduct = Conduct::at_once(1);
+    run_all(jobs, &target, &manner(), conduct, &mut afar, |event| {
         if let RunEvent::Finished(played) = event {
             stops.push(played.stop);
         }

@@ -76,13 +76,42 @@ impl Workshop {
             base,
             removed: 0,
         };
-        let enter = workshop.enter().to_owned();
-        workshop
-            .session
-            .required(&format!("CWD {enter}"), &[250, 200])
-            .await?;
-        workshop.path = working_directory(&mut workshop.session).await?;
+        if let Err(setback) = workshop.go_in().await {
+            // Nobody but us knows that it is there.
+            workshop.remove().await;
+            return Err(setback);
+        }
         Ok(workshop)
+    }
+
+    async fn go_in(&mut self) -> Result<(), Setback> {
+        let enter = format!("CWD {}", self.enter());
+        self.session.required(&enter, &[250, 200]).await?;
+        self.path = working_directory(&mut self.session).await?;
+        Ok(())
+    }
+
+    /// Removes a directory of which nobody knows whether it was made. What may still be there is named.
+    pub(super) async fn sweep(
+        target: &Arc<Target>,
+        variant: Variant,
+        timeouts: Timeouts,
+        recorder: &Recorder,
+        name: String,
+    ) -> Option<String> {
+        let sweeping = async {
+            let mut session = log_in(target, variant, timeouts, recorder).await?;
+            let line = format!("RMD {name}");
+            let reply = session.exchange(&line).await;
+            let code = reply.map_err(|fault| Setback::of(&line, fault))?.code;
+            session.control.close().await;
+            // 550: it is not there. It was never entered, so it is empty.
+            Ok::<_, Setback>(matches!(code, 200..300 | 550))
+        };
+        match timeout(CLEAN_UP, sweeping).await {
+            Ok(Ok(true)) => None,
+            _ => Some(name),
+        }
     }
 
     /// The pathname that leads into the directory after login.
@@ -205,10 +234,12 @@ impl Workshop {
         ))
     }
 
-    /// Removes the directory and all that is in it, as far as the server lets us; the transcript says if it did not.
-    pub(super) async fn clean_up(mut self) {
+    /// Removes the directory and all that is in it, as far as the server lets us. What is still there is named, and the
+    /// transcript says so.
+    pub(super) async fn clean_up(mut self) -> Option<String> {
         let cleaned = timeout(CLEAN_UP, self.remove_everything()).await;
-        if !matches!(cleaned, Ok(Ok(true))) {
+        let is_clean = matches!(cleaned, Ok(Ok(true)));
+        if !is_clean {
             let fact = format!("clean-up: {} is still there", self.name);
             let what = What::Observed {
                 fact,
@@ -224,6 +255,7 @@ impl Workshop {
             let _ = self.session.control.until_closed_within(quiet).await;
             self.session.control.close().await;
         }
+        (!is_clean).then(|| self.enter().to_owned())
     }
 
     async fn remove_everything(&mut self) -> Result<bool, Setback> {

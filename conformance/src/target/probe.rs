@@ -1,7 +1,7 @@
 //! What a target offers, found out once before anything is planned.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Target, TlsMode};
 use crate::driver::{Recorder, Setback, Timeouts};
@@ -24,6 +24,8 @@ pub struct TargetFacts {
     pub eprt: bool,
     /// How long a NOOP and its reply take.
     pub round_trip: Duration,
+    /// Why nothing can be stored there, where somebody tried.
+    pub no_write: Option<String>,
     /// Why nothing more is known: no connection, no login. A run without login is still worth its report.
     pub trouble: Option<String>,
     /// Whether there was a connection at all.
@@ -43,7 +45,10 @@ pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
     };
     if let Err(setback) = ask(target, timeouts, &recorder, &mut facts).await {
         facts.trouble = Some(match setback {
-            Setback::Gone(why) | Setback::Refused(why) | Setback::Trouble(why) => why,
+            Setback::Gone(why)
+            | Setback::Refused(why)
+            | Setback::Busy(why)
+            | Setback::Trouble(why) => why,
         });
     }
     if target.tls == TlsMode::Off && facts.reachable {
@@ -82,6 +87,9 @@ async fn ask(
         let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim().to_owned();
         facts.features = Some(lines.map(text).collect());
     }
+    if target.writable {
+        facts.no_write = no_write(&mut session).await?;
+    }
     let epsv = session.exchange("EPSV").await.map_err(asked)?;
     facts.epsv = epsv.code / 100 == 2;
     let eprt = session.prepare(DataMode::Eprt).await.map_err(asked)?;
@@ -93,6 +101,41 @@ async fn ask(
     }
     session.control.close().await;
     Ok(())
+}
+
+/// Why no directory can be made, if none can. One that could is removed again.
+async fn no_write(session: &mut Session) -> Result<Option<String>, Setback> {
+    let asked = |fault| Setback::of("probe", fault);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let name = format!(
+        "ftpspec-probe-{:x}-{:x}",
+        now.unwrap_or_default().as_millis(),
+        std::process::id()
+    );
+    let made = session
+        .exchange(&format!("MKD {name}"))
+        .await
+        .map_err(asked)?;
+    if (200..300).contains(&made.code) {
+        // Whether directories can be removed shows when the scenarios' own are.
+        session
+            .exchange(&format!("RMD {name}"))
+            .await
+            .map_err(asked)?;
+        return Ok(None);
+    }
+    let text = made.text();
+    let first: String = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect();
+    Ok(Some(format!(
+        "no write access (MKD: {} {first}); --read-only leaves it out",
+        made.code
+    )))
 }
 
 async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorder) -> bool {

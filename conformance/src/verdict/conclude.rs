@@ -45,6 +45,9 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         Some(Stop::Trouble(reason) | Stop::TargetGone(reason)) => {
             return verdict(Outcome::Error, reason.clone(), Vec::new());
         }
+        Some(Stop::Busy(reason)) => {
+            return verdict(Outcome::NotTestable, reason.clone(), Vec::new());
+        }
         Some(Stop::Prerequisite(reason)) => {
             return match evidence.missing(usize::MAX) {
                 Some(missing) => lacking(missing, Vec::new()),
@@ -339,6 +342,7 @@ mod tests {
     #[case(Stop::Trouble("t".into()), Outcome::Error, "t")]
     #[case(Stop::TargetGone("g".into()), Outcome::Error, "g")]
     #[case(Stop::Prerequisite("p".into()), Outcome::NotTestable, "p")]
+    #[case(Stop::Busy("b".into()), Outcome::NotTestable, "b")]
     #[case(Stop::TimedOut { line: 0 }, Outcome::NotTestable, "it ended before the first step")]
     fn who_could_not_play_says_why(
         #[case] stop: Stop,

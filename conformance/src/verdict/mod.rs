@@ -158,6 +158,8 @@ pub enum Stop {
     },
     /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
     Prerequisite(String),
+    /// The server has no room for one more control connection (421), however long one waits.
+    Busy(String),
     /// The tester's own trouble.
     Trouble(String),
     /// No connection can be made to the target any more.
@@ -172,7 +174,7 @@ impl Stop {
             Self::Mismatch { line } | Self::TimedOut { line } | Self::ConnectionLost { line } => {
                 Some(*line)
             }
-            Self::Prerequisite(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
+            Self::Prerequisite(_) | Self::Busy(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
         }
     }
 }

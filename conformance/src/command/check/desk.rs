@@ -4,12 +4,16 @@ use super::progress::Progress;
 use super::wish::Wish;
 use crate::catalogue::Catalogue;
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
-use crate::runner::{Job, Played, RunEvent, Skipped};
+use crate::runner::{Job, PREREQUISITES, Played, RunEvent, Skipped};
 use crate::target::TargetFacts;
 use crate::transcript::write;
 use crate::verdict::{Judging, Outcome, needs};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// So many facts about a run are told.
+const FACTS: usize = 100;
 
 /// When a run began.
 pub(super) struct Began {
@@ -45,6 +49,8 @@ pub(super) struct Desk<'a> {
     facts: &'a TargetFacts,
     judging: Judging,
     rows: Vec<Row>,
+    /// What happened to the run as a whole.
+    facts_of_run: Vec<String>,
     progress: Progress,
     /// Who else wants to see what was played.
     witness: &'a mut Witness<'a>,
@@ -67,6 +73,7 @@ impl<'a> Desk<'a> {
             facts,
             judging: Judging::knowing(&facts.transcript),
             rows: Vec::new(),
+            facts_of_run: Vec::new(),
             progress: Progress::new(jobs),
             witness,
         }
@@ -81,7 +88,32 @@ impl<'a> Desk<'a> {
                 self.progress.finished(row.verdict.outcome);
                 self.rows.push(row);
             }
+            RunEvent::Fact(fact) => {
+                if self.facts_of_run.len() < FACTS {
+                    self.facts_of_run.push(fact);
+                }
+            }
         }
+    }
+
+    /// The prerequisites that were tried and do not hold, by scenario and variant, and why.
+    pub(super) fn failed_prerequisites(&self) -> BTreeMap<(String, String), String> {
+        let verdicts = self.rows.iter().map(|row| &row.verdict);
+        verdicts
+            .filter(|it| it.scenario.starts_with(PREREQUISITES) && it.outcome > Outcome::Warn)
+            .map(|it| {
+                let why = match it.findings.first() {
+                    Some(finding) if it.reason.is_empty() => {
+                        format!(
+                            "expected {}, observed {}",
+                            finding.expected, finding.observed
+                        )
+                    }
+                    _ => it.reason.clone(),
+                };
+                ((it.scenario.clone(), it.variant.clone()), why)
+            })
+            .collect()
     }
 
     /// Everything that was found out.
@@ -120,6 +152,7 @@ impl<'a> Desk<'a> {
             judges: self.judging.judges(),
             skipped: skipped.collect(),
             broken_files: run.broken_files,
+            facts: self.facts_of_run,
             parts: Vec::new(),
         }
     }

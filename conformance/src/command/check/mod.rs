@@ -1,7 +1,7 @@
 //! `ftpspec check` and `ftpspec run`: scenarios are played, judged and reported.
 //!
 //! ```text
-//!  Wish --server, probe, plan--> jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout
+//!  Wish --server, probe, plan--> sanity, jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout
 //! ```
 
 mod desk;
@@ -15,12 +15,16 @@ pub use wish::Wish;
 use super::serve::interrupted;
 use super::{TROUBLE, USAGE};
 use crate::report::Report;
-use crate::runner::{Manner, plan, run_all};
-use crate::target::probe;
+use crate::runner::{
+    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, Sanity, blocked, plan, run_all,
+};
+use crate::suite::Suite;
+use crate::target::{Target, TargetFacts, probe};
 pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
 use server::Server;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +57,21 @@ pub(super) fn usage(message: impl ToString) -> Failure {
     }
 }
 
+/// What the plan rests on, which is no part of the plan then.
+fn sanity(plan: &mut Plan, target: &Target, facts: &TargetFacts) -> Sanity {
+    let mut known = Suite::embedded().scenarios;
+    known.retain(|scenario| scenario.id.0.starts_with(PREREQUISITES));
+    let known: Vec<_> = known.into_iter().map(Arc::new).collect();
+    let sanity = Sanity::of(&plan.jobs, &known, target, facts);
+    let first: Vec<_> = sanity.stages.iter().flatten().collect();
+    plan.jobs.retain(|job| {
+        !first
+            .iter()
+            .any(|other| (&other.scenario.id, other.variant) == (&job.scenario.id, job.variant))
+    });
+    sanity
+}
+
 /// Plays and judges; `witness` sees what was played as well.
 pub(super) async fn run<'a>(
     wish: &'a Wish,
@@ -66,9 +85,8 @@ pub(super) async fn run<'a>(
             .map_err(|error| usage(format!("{}: {error}", directory.display())))?;
     }
     let server = Server::of(wish).await?;
-    let target = &server.target;
     let began = Began::now();
-    let facts = probe(target, timeouts).await;
+    let facts = probe(&server.target, timeouts).await;
     if !facts.reachable {
         let why = facts.trouble.unwrap_or_default();
         return Err(Failure {
@@ -85,21 +103,46 @@ pub(super) async fn run<'a>(
         .cloned()
         .map(Arc::new)
         .collect();
-    let plan = plan(&scenarios, &selection, target, &facts);
+    let mut target = server.target.clone();
+    if facts.no_write.is_some() {
+        // What needs no file of its own is still worth a look.
+        Arc::make_mut(&mut target).writable = false;
+    }
+    let mut plan = plan(&scenarios, &selection, &target, &facts);
+    let sanity = sanity(&mut plan, &target, &facts);
     let manner = Manner {
         timeouts: timeouts.for_round_trip(facts.round_trip),
-        deadline: Duration::from_secs(30).max(timeouts.reply * 6),
+        // A dialogue is some dozens of exchanges.
+        deadline: Duration::from_secs(30).max(timeouts.reply * 6) + facts.round_trip * 100,
         run: server.run_name(began.unix),
     };
-    let at_once = wish.jobs.unwrap_or_else(|| server.usual_jobs());
-    let mut desk = Desk::new(wish, &server.shown, &facts, plan.jobs.len(), witness);
-    let interrupted = tokio::select! {
-        () = run_all(plan.jobs, target, &manner, at_once, |event| desk.hear(event)) => false,
-        _ = interrupted() => true,
+    let (scissors, cut) = Cut::some_time();
+    let interrupting = tokio::spawn(async move {
+        while interrupted().await.is_ok() {
+            scissors.cut();
+            eprintln!("check: interrupted; cleaning up, unless there is another interrupt");
+        }
+    });
+    let mut conduct = Conduct {
+        at_once: wish.jobs.unwrap_or_else(|| server.usual_jobs()),
+        connections: wish.max_connections,
+        blocked: BTreeMap::new(),
+        cut: cut.clone(),
     };
+    let all = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
+    let mut desk = Desk::new(wish, &server.shown, &facts, all, witness);
+    let mut keeper = Afar::new(&target, timeouts.connect);
+    // What everything rests on comes first; what rests on something that does not hold need not be tried.
+    for jobs in sanity.stages.into_iter().chain([plan.jobs]) {
+        conduct.blocked = blocked(&jobs, &desk.failed_prerequisites(), &target, &facts);
+        conduct.blocked.extend(plan.blocked.clone());
+        let hear = |event| desk.hear(event);
+        run_all(jobs, &target, &manner, conduct.clone(), &mut keeper, hear).await;
+    }
+    interrupting.abort();
     let report = desk.report(Run {
         began,
-        interrupted,
+        interrupted: cut.is_made(),
         skipped: plan.skipped,
         broken_files,
     });

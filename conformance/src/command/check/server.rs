@@ -27,7 +27,10 @@ impl Server {
                 code: TROUBLE,
                 message,
             })?;
-            let target = Arc::clone(embedded.target());
+            let mut target = Arc::clone(embedded.target());
+            if wish.read_only {
+                Arc::make_mut(&mut target).writable = false;
+            }
             return Ok(Self {
                 embedded: Some(embedded),
                 target,
@@ -53,6 +56,10 @@ impl Server {
             let beside = |address: &SocketAddr| SocketAddr::new(address.ip(), port);
             target.implicit = target.addresses.iter().map(beside).collect();
         }
+        if wish.path.is_some() {
+            target.path.clone_from(&wish.path);
+        }
+        target.writable = !wish.read_only;
         let shown = without_password(&url);
         Ok(Self {
             embedded: None,

@@ -32,6 +32,12 @@ pub struct Wish {
     pub full: bool,
     /// Opt-in profiles.
     pub profiles: Vec<String>,
+    /// Nothing is made or changed there.
+    pub read_only: bool,
+    /// The directory to work in.
+    pub path: Option<String>,
+    /// How many control connections at once at most.
+    pub max_connections: Option<usize>,
     /// How many at once.
     pub jobs: Option<usize>,
     /// Seconds to wait for a reply.
