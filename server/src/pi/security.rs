@@ -87,6 +87,9 @@ impl Session {
 
     /// AUTH. Mechanism names are those of RFC 4217 §17; `TLS-P` is the older way to ask for protected data as well. The
     /// user must log in again, and every parameter is reset (RFC 4217 §4). Not twice: TLS in TLS protects nothing more.
+    ///
+    /// 534 is for a mechanism that is known and that policy forbids (RFC 2228 §3). There is none such: TLS is a matter of
+    /// the listener, and hosts have no say in it (HOST may follow AUTH); without TLS, AUTH is a verb that is not there, 502.
     pub(super) fn authenticate_by(&mut self, mechanism: &[u8]) -> Decision {
         let private = if mechanism.eq_ignore_ascii_case(b"TLS-P") {
             true

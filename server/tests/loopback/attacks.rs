@@ -91,12 +91,19 @@ fn sources(directory: &Path, into: &mut String) {
     }
 }
 
-#[test]
-fn each_attack_has_its_tests() {
+/// All sources of this crate, tests too.
+pub(crate) fn own_sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = String::new();
     sources(&root.join("src"), &mut all);
     sources(&root.join("tests"), &mut all);
+    all
+}
+
+#[test]
+fn each_attack_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = own_sources();
     for (number, (attack, shown_by)) in (1..).zip(ATTACKS) {
         assert!(attack.starts_with(&format!("{number} ")), "{attack}");
         assert!(!shown_by.is_empty() || attack.contains(':'), "{attack}");

@@ -1,11 +1,13 @@
 //! What a client can make the server hold, or wait for, has an end, and the 421 says which.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ftpspec_server::{Limits, Network};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::attacks::own_sources;
 use crate::client::{Client, Wire};
 use crate::{builder, logged_in};
 
@@ -13,6 +15,52 @@ use crate::{builder, logged_in};
 const LONG: Duration = Duration::from_secs(600);
 /// As good as nothing.
 const SHORT: Duration = Duration::from_millis(50);
+
+/// Each limit, and the test that reaches it.
+#[rustfmt::skip]
+const REACHED: &[(&str, &str)] = &[
+    ("sessions", "one_connection_too_many_is_told_421"),
+    ("sessions_per_address", "one_address_gets_so_many_sessions_and_others_get_theirs"),
+    ("sessions_per_user", "a_user_gets_so_many_sessions_and_gives_them_back"),
+    ("connections_per_second", "connections_come_so_often"),
+    ("failed_logins", "too_many_wrong_passwords_are_421_and_the_end"),
+    ("login_delay", "wrong_passwords_hold_up_who_sends_them_and_nobody_else"),
+    ("longest_login_delay", "delays_double_up_to_the_longest_and_are_forgotten"),
+    ("login", "a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile"),
+    ("session", "a_session_has_an_end_even_in_a_transfer"),
+    ("idle", "an_idle_connection_is_told_421"),
+    ("longest_idle", "a_session_may_choose_how_long_it_is_idle_within_limits"),
+    ("handshake", "a_data_connection_that_does_not_shake_hands_is_522"),
+    ("data_connection", "a_data_connection_that_does_not_come_is_425"),
+    ("data_stall", "a_silent_data_connection_is_given_up"),
+    ("reply_stall", "a_client_that_reads_no_replies_is_given_up"),
+    ("queued_commands", "so_many_commands_wait_for_a_transfer_and_no_more_are_read"),
+    ("commands_per_second", "a_second_has_so_many_commands_of_a_session_and_others_get_theirs"),
+    ("queued_replies", "a_client_that_reads_no_replies_is_not_read_either"),
+    ("upload", "an_upload_stores_so_much_and_more_is_552"),
+    ("listing", "a_listing_has_so_many_entries_and_more_is_451"),
+    ("long_jobs", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
+    ("long_job_wait", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
+    ("ascii_size", "sizes_in_type_a_are_counted_up_to_a_limit"),
+    ("inflation", "a_bomb_in_mode_z_is_451_and_the_old_file_stays"),
+    ("stop", "a_transfer_that_outlasts_the_stop_is_426_and_421"),
+];
+
+#[test]
+fn each_limit_has_a_test_that_reaches_it() {
+    let shown = format!("{:#?}", Limits::default());
+    let fields = shown.lines().filter_map(|line| {
+        let field = line.strip_prefix("    ")?.split_once(':')?.0;
+        (!field.starts_with(' ')).then(|| field.to_owned())
+    });
+    let limits: BTreeSet<String> = fields.collect();
+    let named = REACHED.iter().map(|(limit, _)| (*limit).to_owned());
+    assert_eq!(named.collect::<BTreeSet<_>>(), limits);
+    let all = own_sources();
+    for (limit, test) in REACHED {
+        assert!(all.contains(&format!("fn {test}(")), "{limit}: no {test}");
+    }
+}
 
 /// Connects from another address of this host.
 async fn from(address: &str, server: std::net::SocketAddr) -> Client {
@@ -200,6 +248,42 @@ async fn a_second_has_so_many_commands_of_a_session_and_others_get_theirs() {
     assert!(began.elapsed() >= second, "{:?}", began.elapsed());
     drop(data);
     assert!(other.reply().await.starts_with("226"));
+}
+
+#[tokio::test]
+async fn so_many_commands_wait_for_a_transfer_and_no_more_are_read() {
+    let limits = Limits {
+        queued_commands: 1,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let data = client.passive().await;
+    client.expect("STOR file", "150").await;
+    // STAT would be answered at once, if it were read.
+    client.send("PWD\r\nSTAT").await;
+    client.establish(data).await.end().await;
+    for code in ["226", "257", "211"] {
+        let reply = client.reply().await;
+        assert!(reply.starts_with(code), "{code}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_replies_is_given_up() {
+    let limits = Limits {
+        reply_stall: SHORT,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let Wire::Clear(stream) = &mut client.wire else {
+        panic!("it is in the clear");
+    };
+    let commands = b"HELP\r\n".repeat(1_000);
+    // As long as the connection is there, one can write, or has to wait.
+    while stream.write_all(&commands).await.is_ok() {}
+    logged_in(&server).await.expect("NOOP", "200").await;
 }
 
 #[tokio::test]
