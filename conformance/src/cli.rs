@@ -5,7 +5,9 @@ mod keep;
 pub(crate) use keep::{Diff, Snapshot, SnapshotArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ftpspec::command::serve::{CertificateRule, Fault, certificate_login};
+use ftpspec::command::serve::{
+    CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
+};
 use ftpspec::coverage::Threshold;
 use keep::DIFF_HELP;
 use std::net::IpAddr;
@@ -38,7 +40,7 @@ Exit codes:
 pub(crate) enum Command {
     /// Runs the disposable reference server until it is interrupted.
     #[command(after_help = SERVE_HELP)]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Judges a server against the whole suite; without URL the bundled reference server.
     #[command(after_help = CHECK_HELP)]
     Check(Check),
@@ -82,17 +84,28 @@ Examples:
   ftpspec serve --tls-required data --tls-reuse require
   ftpspec serve --client-ca ca.pem --user-cert alice=san:alice@example.org
   ftpspec serve --root /srv/ftp --user bob
+  ftpspec serve --config ftpspec.toml --print-config
   ftpspec serve --fault 'when RETR nth 2 do reset at 4096' --fault 'when LIST do missing 226 times 1'";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
+    /// Settings in TOML; everything here can stand there, and more. Flags win, those that may be repeated add to it, and
+    /// --user and directories take the place of the file's. server/examples/ftpspec.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints the settings in effect, defaults included, as such a file, and exits. Passwords are left out.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Asks for a password (or reads a line of stdin), prints its Argon2 hash for a settings file, and exits.
+    #[arg(long)]
+    pub(crate) hash_password: bool,
     /// Address to listen on; may be repeated. [default: 127.0.0.1 and, where there is one, ::1]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Vec<IpAddr>,
-    /// Port to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) port: u16,
-    /// Who may log in, with everything allowed; may be repeated. [default: test:test]
+    /// Port to listen on; 0 takes a free one. [default: 0]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Who may log in, with everything allowed; may be repeated. [default, without --config: test:test]
     #[arg(long, value_name = "NAME[:PASSWORD]")]
     pub(crate) user: Vec<String>,
     /// The password of a --user given without one.
@@ -101,9 +114,9 @@ pub(crate) struct Serve {
     /// Also lets `anonymous` in, who may read but change nothing.
     #[arg(long)]
     pub(crate) anonymous: bool,
-    /// Protection: none, AUTH TLS on request, or TLS from the first octet.
-    #[arg(long, value_enum, default_value_t = TlsChoice::Explicit)]
-    pub(crate) tls: TlsChoice,
+    /// Protection: none, AUTH TLS on request, or TLS from the first octet. [default: explicit]
+    #[arg(long, value_enum)]
+    pub(crate) tls: Option<TlsChoice>,
     /// Certificate chain in PEM, with --key; otherwise a certificate of an ephemeral CA.
     #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) cert: Option<PathBuf>,
@@ -121,6 +134,15 @@ pub(crate) struct Serve {
     /// Directory that is read and never written: what clients change is kept in memory above it, and gone afterwards.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "root"])]
     pub(crate) overlay: Option<PathBuf>,
+    /// The most octets all files may hold, such as 500MB or 2GiB.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) quota: Option<Size>,
+    /// Switches a verb, or a service such as 'SITE CHMOD', off: 502 (501); may be repeated.
+    #[arg(long, value_name = "VERB")]
+    pub(crate) without: Vec<SwitchedOff>,
+    /// Load balancers whose connections begin with a PROXY header, as 10.0.0.0/8; may be repeated.
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) proxy_from: Vec<Network>,
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,
@@ -155,14 +177,15 @@ pub(crate) struct Serve {
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsRules {
     /// What must be protected: nothing, the control connection (USER in the clear is 530), or transfers too (521).
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Required::None)]
-    pub(crate) tls_required: Required,
-    /// The lowest TLS version.
-    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Version::V1_2)]
-    pub(crate) tls_min: Version,
-    /// The highest TLS version.
-    #[arg(long, value_enum, value_name = "VERSION", default_value_t = Version::V1_3)]
-    pub(crate) tls_max: Version,
+    /// [default: none]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) tls_required: Option<Required>,
+    /// The lowest TLS version. [default: 1.2]
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub(crate) tls_min: Option<Version>,
+    /// The highest TLS version. [default: 1.3]
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub(crate) tls_max: Option<Version>,
     /// Clients must show a certificate of these authorities, in PEM.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_ca: Option<PathBuf>,
@@ -171,11 +194,15 @@ pub(crate) struct TlsRules {
     pub(crate) client_cert_optional: bool,
     /// Lets NAME in without a password, with a client certificate known by its SHA-256, its common name or an alternative
     /// name; may be repeated.
-    #[arg(long, value_name = "NAME=sha256:HEX|cn:NAME|san:NAME", requires = "client_ca", value_parser = certificate_login)]
+    #[arg(long, value_name = "NAME=sha256:HEX|cn:NAME|san:NAME", value_parser = certificate_login)]
     pub(crate) user_cert: Vec<(String, CertificateRule)>,
     /// Data connections that do not resume the TLS session of their control connection: served, logged, or refused (522).
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Reuse::Off)]
-    pub(crate) tls_reuse: Reuse,
+    /// [default: off]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) tls_reuse: Option<Reuse>,
+    /// The protocol name (ALPN) of the handshake: not looked at, none or ftp, or ftp. [default: optional]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) alpn: Option<AlpnChoice>,
     /// Writes the secrets of every TLS session to this file, for Wireshark. Whoever reads it can read everything.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_log: Option<PathBuf>,
@@ -215,6 +242,17 @@ pub(crate) enum Reuse {
     Warn,
     /// Refused with 522 and the reason. Many clients cannot do it.
     Require,
+}
+
+/// `--alpn`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlpnChoice {
+    /// Nobody looks.
+    Ignored,
+    /// None will do; another than ftp is refused.
+    Optional,
+    /// It must be ftp.
+    Required,
 }
 
 /// `--tls`

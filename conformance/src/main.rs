@@ -4,7 +4,8 @@ mod cli;
 
 use clap::Parser as _;
 use cli::{
-    Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, Snapshot, TlsChoice, Version,
+    AlpnChoice, Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, Snapshot, TlsChoice,
+    Version,
 };
 use ftpspec::command::{self, CoverageWish, Fmt, Form, check, serve};
 use std::io::IsTerminal as _;
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     logs();
     let code = match cli.command {
-        Command::Serve(wish) => in_runtime(serve_until_interrupted(wish)),
+        Command::Serve(wish) => in_runtime(serve_until_interrupted(*wish)),
         Command::Check(wished) => in_runtime(judge(
             wish(None, wished.url, wished.playing),
             wished.telling,
@@ -93,6 +94,32 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
             Err(_) => command::TROUBLE,
         };
     }
+    if wish.hash_password {
+        return told(serve::hash_password());
+    }
+    let print_config = wish.print_config;
+    let settings = match serve_wish(wish).settings() {
+        Ok(settings) => settings,
+        Err(error) => return told(Err(error)),
+    };
+    told(if print_config {
+        serve::print_config(&settings)
+    } else {
+        serve::serve(&settings).await
+    })
+}
+
+fn told(outcome: std::io::Result<()>) -> i32 {
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("serve: {error}");
+            command::USAGE
+        }
+    }
+}
+
+fn serve_wish(wish: cli::Serve) -> serve::Wish {
     let default_password = wish.password.unwrap_or_else(|| "test".into());
     let mut users: Vec<(String, String)> = wish
         .user
@@ -102,24 +129,29 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
             None => (user.clone(), default_password.clone()),
         })
         .collect();
-    if users.is_empty() {
+    // Who wrote a settings file has said who may log in.
+    if users.is_empty() && wish.config.is_none() {
         users.push(("test".into(), default_password));
     }
-    let wish = serve::Wish {
+    serve::Wish {
+        config: wish.config,
         bind: wish.bind,
         port: wish.port,
         users,
         anonymous: wish.anonymous,
-        tls: match wish.tls {
-            TlsChoice::Off => serve::TlsWish::Off,
-            TlsChoice::Explicit => serve::TlsWish::Explicit,
-            TlsChoice::Implicit => serve::TlsWish::Implicit,
-        },
+        tls: wish.tls.map(|tls| match tls {
+            TlsChoice::Off => serve::TlsMode::Off,
+            TlsChoice::Explicit => serve::TlsMode::Explicit,
+            TlsChoice::Implicit => serve::TlsMode::Implicit,
+        }),
         certificate: wish.cert.zip(wish.key),
         tls_rules: tls_rules(wish.tls_rules),
         seed: wish.seed,
         root: wish.root,
         overlay: wish.overlay,
+        quota: wish.quota,
+        without: wish.without,
+        proxy_from: wish.proxy_from,
         passive_ports: wish.passive_ports,
         limits: serve::LimitsWish {
             sessions: wish.max_sessions,
@@ -130,13 +162,6 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
         faults: wish.fault,
         fault_files: wish.fault_file,
         journal: wish.journal,
-    };
-    match serve::serve(wish).await {
-        Ok(()) => 0,
-        Err(error) => {
-            eprintln!("serve: {error}");
-            command::USAGE
-        }
     }
 }
 
@@ -151,19 +176,25 @@ fn tls_rules(wish: cli::TlsRules) -> serve::TlsRules {
         serve::ClientCertificates::Required
     };
     serve::TlsRules {
-        required: match wish.tls_required {
+        required: wish.tls_required.map(|required| match required {
             Required::None => serve::TlsRequirement::None,
             Required::Control => serve::TlsRequirement::Control,
             Required::Data => serve::TlsRequirement::ControlAndData,
-        },
-        versions: Some((version(wish.tls_min), version(wish.tls_max))),
+        }),
+        lowest: wish.tls_min.map(version),
+        highest: wish.tls_max.map(version),
         clients: wish.client_ca.map(|authorities| (authorities, demand)),
         logins: wish.user_cert,
-        reuse: match wish.tls_reuse {
+        reuse: wish.tls_reuse.map(|reuse| match reuse {
             Reuse::Off => serve::SessionReuse::Off,
             Reuse::Warn => serve::SessionReuse::Warn,
             Reuse::Require => serve::SessionReuse::Require,
-        },
+        }),
+        alpn: wish.alpn.map(|alpn| match alpn {
+            AlpnChoice::Ignored => serve::Alpn::Ignored,
+            AlpnChoice::Optional => serve::Alpn::Optional,
+            AlpnChoice::Required => serve::Alpn::Required,
+        }),
         key_log: wish.key_log,
         allow_ccc: wish.allow_ccc,
     }

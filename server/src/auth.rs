@@ -1,8 +1,10 @@
 //! Who may log in, and what they may do.
 
 mod certificate;
+mod rate;
 
 pub use certificate::{CertificateClaim, CertificateRule, ClientCertificate, NoCertificateRule};
+pub use rate::Rate;
 
 use crate::storage::{Storage, VirtualPath};
 use std::collections::HashMap;
@@ -63,6 +65,32 @@ pub struct User {
     pub home: VirtualPath,
     /// What is allowed.
     pub permissions: Permissions,
+    /// How much of it at a time.
+    pub limits: UserLimits,
+}
+
+impl User {
+    /// Somebody who may do everything with these files.
+    pub fn new(name: impl Into<String>, storage: Arc<dyn Storage>) -> Self {
+        Self {
+            name: name.into(),
+            storage,
+            home: VirtualPath::root(),
+            permissions: Permissions::ALL,
+            limits: UserLimits::default(),
+        }
+    }
+}
+
+/// What one user is held to, beside what all are ([`Limits`](crate::Limits)). What is not said is not limited.
+#[derive(Debug, Clone, Default)]
+pub struct UserLimits {
+    /// Control connections at a time; one more is told 421 in place of 230.
+    pub sessions: Option<usize>,
+    /// How fast uploads may be, together as far as they share the [`Rate`].
+    pub upload: Option<Arc<Rate>>,
+    /// How fast downloads and listings may be.
+    pub download: Option<Arc<Rate>>,
 }
 
 /// Permission by effect, not by verb.
@@ -72,10 +100,18 @@ pub struct Permissions {
     pub read: bool,
     /// List directories and see facts.
     pub list: bool,
-    /// Make or change files: STOR, STOU, APPE, COMB, MFMT, SITE CHMOD, CPTO, SYMLINK and UTIME.
-    pub write: bool,
-    /// Remove and rename: DELE, RMD, RMDA, RNFR.
-    pub remove: bool,
+    /// Make files where there are none: STOR, STOU and APPE, COMB, SITE CPTO and SYMLINK.
+    pub create: bool,
+    /// Put octets behind those of a file: APPE, STOR from its end on (REST), COMB.
+    pub append: bool,
+    /// Put other octets in the place of those of a file: STOR, also from within it (REST, RANG), RNTO and SITE CPTO onto it.
+    pub overwrite: bool,
+    /// Change facts: MFMT, MFCT, MFF, SITE CHMOD and UTIME.
+    pub change_facts: bool,
+    /// Remove: DELE, RMD, RMDA, COMB's sources.
+    pub delete: bool,
+    /// Give other names: RNFR.
+    pub rename: bool,
     /// Make directories: MKD, SITE MKDIR and CPTO.
     pub make_directory: bool,
     /// See who else is logged in: SITE WHO.
@@ -87,19 +123,69 @@ impl Permissions {
     pub const ALL: Self = Self {
         read: true,
         list: true,
-        write: true,
-        remove: true,
+        create: true,
+        append: true,
+        overwrite: true,
+        change_facts: true,
+        delete: true,
+        rename: true,
         make_directory: true,
         see_sessions: true,
+    };
+    /// The names of all effects: those of the fields.
+    pub const EFFECTS: [&'static str; 10] = [
+        "read",
+        "list",
+        "create",
+        "append",
+        "overwrite",
+        "change_facts",
+        "delete",
+        "rename",
+        "make_directory",
+        "see_sessions",
+    ];
+
+    /// Whether the effect of that name is allowed; `None` if there is no such effect.
+    pub fn effect(&mut self, name: &str) -> Option<&mut bool> {
+        Some(match name {
+            "read" => &mut self.read,
+            "list" => &mut self.list,
+            "create" => &mut self.create,
+            "append" => &mut self.append,
+            "overwrite" => &mut self.overwrite,
+            "change_facts" => &mut self.change_facts,
+            "delete" => &mut self.delete,
+            "rename" => &mut self.rename,
+            "make_directory" => &mut self.make_directory,
+            "see_sessions" => &mut self.see_sessions,
+            _ => return None,
+        })
+    }
+
+    /// Nothing: somebody who is there.
+    pub const NONE: Self = Self {
+        read: false,
+        list: false,
+        create: false,
+        append: false,
+        overwrite: false,
+        change_facts: false,
+        delete: false,
+        rename: false,
+        make_directory: false,
+        see_sessions: false,
     };
     /// Look, but change nothing.
     pub const READ_ONLY: Self = Self {
         read: true,
         list: true,
-        write: false,
-        remove: false,
-        make_directory: false,
-        see_sessions: false,
+        ..Self::NONE
+    };
+    /// Bring files, and see or change nothing that is there: a drop box.
+    pub const DROP_BOX: Self = Self {
+        create: true,
+        ..Self::NONE
     };
 }
 
@@ -176,10 +262,8 @@ impl FixedUsers {
 
     fn let_in(&self, user: &[u8], permissions: Permissions) -> User {
         User {
-            name: String::from_utf8_lossy(user).into_owned(),
-            storage: Arc::clone(&self.storage),
-            home: VirtualPath::root(),
             permissions,
+            ..User::new(String::from_utf8_lossy(user), Arc::clone(&self.storage))
         }
     }
 }

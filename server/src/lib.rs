@@ -23,6 +23,7 @@
 //! Everything that decides ([`wire`], [`pi`]) is pure; everything that waits does not decide. [`storage`] is where files
 //! live, [`auth`] says who may log in, [`dtp`] is what happens to octets on their way over a data connection.
 
+pub mod accounts;
 pub mod auth;
 mod config;
 pub mod dtp;
@@ -33,6 +34,7 @@ mod net;
 mod passive_ports;
 pub mod pi;
 mod roster;
+pub mod settings;
 pub mod storage;
 pub mod wire;
 

@@ -1,36 +1,43 @@
 //! `ftpspec serve`: the disposable reference server.
 
 pub use ftpspec_server::auth::CertificateRule;
-pub use ftpspec_server::{ClientCertificates, SessionReuse, TlsRequirement, TlsVersion};
+pub use ftpspec_server::fault::Fault;
+pub use ftpspec_server::settings::{Settings, Size, SwitchedOff, TlsMode};
+pub use ftpspec_server::{
+    Alpn, ClientCertificates, Network, SessionReuse, TlsRequirement, TlsVersion,
+};
 
-use ftpspec_server::auth::NoCertificateRule;
+use ftpspec_server::accounts::PasswordHash;
+use ftpspec_server::auth::{NoCertificateRule, Secret};
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::journal::Journal;
-use ftpspec_server::storage::{MemFs, Overlay, Storage, seed};
-use ftpspec_server::{Limits, Running, Server, StartError, Tls};
+use ftpspec_server::settings::{Ports, UserSettings};
+use ftpspec_server::{Running, StartError};
 use serde::Serialize;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-pub use ftpspec_server::fault::Fault;
+/// The most octets of a password on stdin.
+const LONGEST_PASSWORD: u64 = 4096;
 
-/// What `serve` is asked for.
+/// What `serve` is asked for. What is not said is as the settings file has it, and without one as the library has it.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
+    /// The settings file.
+    pub config: Option<PathBuf>,
     /// Addresses to listen on; none is loopback, IPv4 and where possible IPv6.
     pub bind: Vec<IpAddr>,
     /// Port; 0 takes a free one.
-    pub port: u16,
-    /// User names and passwords, everything allowed.
+    pub port: Option<u16>,
+    /// User names and passwords, everything allowed, in the place of those of the file.
     pub users: Vec<(String, String)>,
     /// Whether `anonymous` may read.
     pub anonymous: bool,
     /// How connections are protected.
-    pub tls: TlsWish,
+    pub tls: Option<TlsMode>,
     /// Certificate chain and private key, in PEM; none is an ephemeral CA.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// What is asked of TLS.
@@ -41,11 +48,17 @@ pub struct Wish {
     pub root: Option<PathBuf>,
     /// Directory that is read, with memory above it.
     pub overlay: Option<PathBuf>,
+    /// The most octets all files may hold.
+    pub quota: Option<Size>,
+    /// Verbs and services of SITE that are switched off, beside those of the file.
+    pub without: Vec<SwitchedOff>,
+    /// Load balancers, beside those of the file.
+    pub proxy_from: Vec<Network>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
     /// What clients are held to.
     pub limits: LimitsWish,
-    /// Planned misbehaviour.
+    /// Planned misbehaviour, beside that of the file.
     pub faults: Vec<Fault>,
     /// More of it, in TOML files.
     pub fault_files: Vec<PathBuf>,
@@ -53,7 +66,7 @@ pub struct Wish {
     pub journal: Option<PathBuf>,
 }
 
-/// What clients are held to; what is not said is as the library has it.
+/// What clients are held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LimitsWish {
     /// Control connections at a time.
@@ -66,50 +79,151 @@ pub struct LimitsWish {
     pub failed_logins: Option<u8>,
 }
 
-impl LimitsWish {
-    fn limits(self) -> Limits {
-        let usual = Limits::default();
-        Limits {
-            sessions: self.sessions.unwrap_or(usual.sessions),
-            sessions_per_address: self
-                .sessions_per_address
-                .unwrap_or(usual.sessions_per_address),
-            idle: self.idle.unwrap_or(usual.idle),
-            failed_logins: self.failed_logins.unwrap_or(usual.failed_logins),
-            ..usual
-        }
-    }
-}
-
-/// How connections are protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsWish {
-    /// Not at all.
-    Off,
-    /// When the client says AUTH TLS.
-    #[default]
-    Explicit,
-    /// From the first octet.
-    Implicit,
-}
-
 /// What is asked of TLS, where there is any.
 #[derive(Debug, Clone, Default)]
 pub struct TlsRules {
     /// What must be protected.
-    pub required: TlsRequirement,
-    /// The lowest and the highest version; none is all that are safe.
-    pub versions: Option<(TlsVersion, TlsVersion)>,
+    pub required: Option<TlsRequirement>,
+    /// The lowest version.
+    pub lowest: Option<TlsVersion>,
+    /// The highest version.
+    pub highest: Option<TlsVersion>,
     /// The authorities of client certificates, in PEM, and whether clients must have one.
     pub clients: Option<(PathBuf, ClientCertificates)>,
     /// Who may log in with which client certificate.
     pub logins: Vec<(String, CertificateRule)>,
     /// What becomes of data connections that resume no session.
-    pub reuse: SessionReuse,
+    pub reuse: Option<SessionReuse>,
+    /// What is asked of the protocol name.
+    pub alpn: Option<Alpn>,
     /// Where the secrets of every session are written to.
     pub key_log: Option<PathBuf>,
     /// Whether CCC may take the protection away.
     pub allow_ccc: bool,
+}
+
+/// Puts what was said in the place of what is.
+fn set<T>(to: &mut T, said: Option<T>) {
+    if let Some(said) = said {
+        *to = said;
+    }
+}
+
+/// The same where there may be nothing.
+fn set_some<T>(to: &mut Option<T>, said: Option<T>) {
+    if said.is_some() {
+        *to = said;
+    }
+}
+
+impl Wish {
+    /// The settings file, and what was said beside it. Flags win.
+    ///
+    /// # Errors
+    /// A file that cannot be read or says something wrong, and flags that do not go together.
+    pub fn settings(self) -> io::Result<Settings> {
+        let mut settings = match &self.config {
+            Some(file) => Settings::read(file).map_err(io::Error::other)?,
+            None => Settings::default(),
+        };
+        self.listen(&mut settings);
+        if !self.users.is_empty() {
+            let users = self.users.into_iter();
+            settings.users = users
+                .map(|(name, password)| UserSettings::new(name, Secret::new(password)))
+                .collect();
+        }
+        if self.anonymous {
+            settings.anonymous.get_or_insert_default();
+        }
+        let storage = &mut settings.storage;
+        if self.root.is_some() || self.overlay.is_some() || self.seed.is_some() {
+            storage.directory = self.root;
+            storage.overlay = self.overlay;
+            storage.seed = self.seed;
+        }
+        set_some(&mut storage.quota, self.quota);
+        settings.without.extend(self.without);
+        settings.balancers.extend(self.proxy_from);
+        if let Some((first, last)) = self.passive_ports {
+            settings.passive.ports = Some(vec![Ports {
+                listened: first..=last,
+                announced: first,
+            }]);
+        }
+        let limits = &mut settings.limits;
+        set(&mut limits.sessions, self.limits.sessions);
+        set(
+            &mut limits.sessions_per_address,
+            self.limits.sessions_per_address,
+        );
+        set(&mut limits.idle, self.limits.idle);
+        set(&mut limits.failed_logins, self.limits.failed_logins);
+        settings.faults.extend(self.faults);
+        for path in &self.fault_files {
+            let text = std::fs::read_to_string(path).map_err(|error| about(&error, path))?;
+            let plan = Plan::from_toml(&text);
+            let plan = plan.map_err(|error| about(&io::Error::other(error), path))?;
+            settings.faults.extend(plan.faults);
+        }
+        set_some(&mut settings.journal, self.journal);
+        set(&mut settings.tls.mode, self.tls);
+        if let Some((chain, key)) = self.certificate {
+            settings.tls.certificate = Some(chain);
+            settings.tls.key = Some(key);
+        }
+        self.tls_rules.apply(&mut settings);
+        match settings.check().first() {
+            None => Ok(settings),
+            Some(wrong) => Err(io::Error::other(wrong.clone())),
+        }
+    }
+
+    fn listen(&self, settings: &mut Settings) {
+        if !self.bind.is_empty() {
+            let port = self.port.unwrap_or(settings.port);
+            let addresses = self.bind.iter().map(|ip| SocketAddr::new(*ip, port));
+            settings.listen = addresses.collect();
+            settings.port = 0;
+            let names = self.bind.iter().map(IpAddr::to_string);
+            settings.tls.names.extend(names);
+        } else if let Some(port) = self.port {
+            if settings.listen.is_empty() {
+                settings.port = port;
+            }
+            for address in &mut settings.listen {
+                address.set_port(port);
+            }
+        }
+    }
+}
+
+impl TlsRules {
+    fn apply(self, settings: &mut Settings) {
+        let tls = &mut settings.tls;
+        set(&mut tls.required, self.required);
+        set(&mut tls.lowest, self.lowest);
+        set(&mut tls.highest, self.highest);
+        set(&mut tls.session_reuse, self.reuse);
+        set(&mut tls.alpn, self.alpn);
+        set_some(&mut tls.key_log, self.key_log);
+        tls.allow_ccc |= self.allow_ccc;
+        if let Some((authorities, demand)) = self.clients {
+            tls.client_authorities = Some(authorities);
+            tls.client_certificates = demand;
+        }
+        for (name, rule) in self.logins {
+            let mut users = settings.users.iter_mut();
+            match users.find(|user| user.name == name) {
+                Some(user) => user.certificates.push(rule),
+                None => settings.users.push(UserSettings {
+                    name,
+                    certificates: vec![rule],
+                    ..UserSettings::default()
+                }),
+            }
+        }
+    }
 }
 
 /// Reads `NAME=RULE`: who may log in with which client certificate.
@@ -151,45 +265,19 @@ struct Ready<'a> {
 ///
 /// # Errors
 /// Whatever keeps the server from starting: a taken port, a certificate that cannot be read, a directory that is not there.
-pub async fn serve(wish: Wish) -> io::Result<()> {
-    let storage = storage(&wish)?;
-    let mut builder = Server::builder().shared_storage(storage).port(wish.port);
-    for ip in &wish.bind {
-        builder = builder.bind(SocketAddr::new(*ip, wish.port));
+pub async fn serve(settings: &Settings) -> io::Result<()> {
+    let prepared = settings.prepare().map_err(io::Error::other)?;
+    for skipped in prepared.skipped {
+        eprintln!("serve: not seeded: {skipped}");
     }
-    for (name, password) in &wish.users {
-        builder = builder.user(name, password);
-    }
-    if wish.anonymous {
-        builder = builder.anonymous();
-    }
-    match tls(&wish) {
-        Some(tls) => builder = builder.tls(tls),
-        None if wish.tls_rules.required != TlsRequirement::None => {
-            return Err(io::Error::other(
-                "what must be protected cannot be: TLS is off",
-            ));
-        }
-        None => {}
-    }
-    for (name, rule) in &wish.tls_rules.logins {
-        builder = builder.user_certificate(name, rule.clone());
-    }
-    if wish.tls_rules.allow_ccc {
-        builder = builder.allow_ccc();
-    }
-    if let Some((first, last)) = wish.passive_ports {
-        builder = builder.passive_ports(first..=last);
-    }
-    builder = builder.limits(wish.limits.limits());
-    builder = builder.faults(plan(&wish)?);
-    let journal = wish.journal.as_deref().map(open_journal).transpose()?;
+    let mut builder = prepared.builder;
+    let journal = settings.journal.as_deref().map(open_journal).transpose()?;
     if let Some((journal, _)) = &journal {
         builder = builder.journal(journal);
     }
     let running = builder.start().await.map_err(whose_fault)?;
     let ca = CaFile::write(&running)?;
-    announce(&wish, &running, ca.as_ref())?;
+    announce(settings, &running, ca.as_ref())?;
     interrupted().await?;
     running.stop().await;
     if let Some((_, writing)) = journal {
@@ -198,42 +286,34 @@ pub async fn serve(wish: Wish) -> io::Result<()> {
     Ok(())
 }
 
-/// The files that are served.
-fn storage(wish: &Wish) -> io::Result<Arc<dyn Storage>> {
-    if let Some(directory) = &wish.root {
-        return on_disk(directory, false).map_err(|error| about(&error, directory));
-    }
-    if let Some(directory) = &wish.overlay {
-        let below = on_disk(directory, true).map_err(|error| about(&error, directory))?;
-        return Ok(Arc::new(Overlay::new(below)));
-    }
-    let memory = MemFs::new();
-    if let Some(directory) = &wish.seed {
-        let seeded = seed(&memory, directory).map_err(|error| about(&error, directory))?;
-        for skipped in seeded.skipped {
-            eprintln!("serve: not seeded: {skipped}");
-        }
-    }
-    Ok(Arc::new(memory))
+/// Prints the settings in effect, as a file that can be read.
+///
+/// # Errors
+/// When stdout is gone.
+pub fn print_config(settings: &Settings) -> io::Result<()> {
+    io::stdout().lock().write_all(settings.to_toml().as_bytes())
 }
 
-#[cfg(unix)]
-fn on_disk(directory: &Path, read_only: bool) -> io::Result<Arc<dyn Storage>> {
-    use ftpspec_server::storage::DiskStorage;
-    let disk = if read_only {
-        DiskStorage::open_read_only(directory)
+/// Asks for a password, or reads the first line of stdin where nobody can be asked, and prints its hash.
+///
+/// # Errors
+/// When there is nothing to be read, or stdout is gone.
+pub fn hash_password() -> io::Result<()> {
+    let password = if io::stdin().is_terminal() {
+        rpassword::prompt_password("Password: ")?
     } else {
-        DiskStorage::open(directory)
+        let mut line = String::new();
+        io::stdin()
+            .lock()
+            .take(LONGEST_PASSWORD)
+            .read_line(&mut line)?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
     };
-    Ok(Arc::new(disk?))
-}
-
-#[cfg(not(unix))]
-fn on_disk(_: &Path, _: bool) -> io::Result<Arc<dyn Storage>> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "directories are served on Unix only; --seed works everywhere",
-    ))
+    if password.is_empty() {
+        return Err(io::Error::other("there is no password on stdin"));
+    }
+    let hash = PasswordHash::of(password.as_bytes()).map_err(io::Error::other)?;
+    writeln!(io::stdout().lock(), "{hash}")
 }
 
 /// Prints how faults are written and what they do.
@@ -242,17 +322,6 @@ fn on_disk(_: &Path, _: bool) -> io::Result<Arc<dyn Storage>> {
 /// When stdout is gone.
 pub fn list_faults() -> io::Result<()> {
     io::stdout().lock().write_all(fault::describe().as_bytes())
-}
-
-/// The faults of the command line, then those of the files.
-fn plan(wish: &Wish) -> io::Result<Plan> {
-    let mut plan: Plan = wish.faults.iter().cloned().collect();
-    for path in &wish.fault_files {
-        let text = std::fs::read_to_string(path).map_err(|error| about(&error, path))?;
-        let file = Plan::from_toml(&text).map_err(|error| about(&io::Error::other(error), path))?;
-        plan = plan.and(file);
-    }
-    Ok(plan)
 }
 
 /// A journal that is written to `path` until the server has ended.
@@ -267,55 +336,37 @@ fn open_journal(path: &Path) -> io::Result<(Journal, JoinHandle<io::Result<()>>)
     Ok((journal, writing))
 }
 
-fn tls(wish: &Wish) -> Option<Tls> {
-    let mut tls = match wish.tls {
-        TlsWish::Off => return None,
-        TlsWish::Explicit => Tls::explicit(),
-        TlsWish::Implicit => Tls::implicit(),
-    };
-    if let Some((chain, key)) = &wish.certificate {
-        tls = tls.certificate_files(chain, key);
-    }
-    for ip in &wish.bind {
-        tls = tls.named(ip.to_string());
-    }
-    let rules = &wish.tls_rules;
-    tls = tls.require(rules.required).session_reuse(rules.reuse);
-    if let Some((lowest, highest)) = rules.versions {
-        tls = tls.versions(lowest, highest);
-    }
-    if let Some((authorities, demand)) = &rules.clients {
-        tls = tls.client_certificates_of_file(*demand, authorities);
-    }
-    if let Some(path) = &rules.key_log {
-        tls = tls.key_log(path);
-    }
-    Some(tls)
-}
-
 /// The whole chain of causes in one line.
 fn whose_fault(error: StartError) -> io::Error {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     io::Error::other(format!("{error}{}", cause.unwrap_or_default()))
 }
 
-fn announce(wish: &Wish, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {
+fn announce(settings: &Settings, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {
     let addresses = running.addresses();
     let first = addresses
         .first()
         .copied()
         .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let (user, password) = wish
-        .users
-        .first()
-        .map_or(("anonymous", ""), |(user, password)| (user, password));
+    let anonymous = settings.anonymous.as_ref();
+    let anonymous = anonymous.and_then(|anonymous| anonymous.names.first());
+    let (user, password) = match settings.users.first() {
+        // What is hashed cannot be told.
+        Some(user) => {
+            let password = user.password.as_ref().map(Secret::expose);
+            let password = password.map(String::from_utf8_lossy).unwrap_or_default();
+            (user.name.as_str(), password)
+        }
+        None => (anonymous.map_or("anonymous", String::as_str), "".into()),
+    };
+    let password = &*password;
     // An address that means "any" is no address to connect to.
     let host = match first.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
         IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
         ip => ip.to_string(),
     };
-    let scheme = if wish.tls == TlsWish::Implicit {
+    let scheme = if settings.tls.mode == TlsMode::Implicit {
         "ftps"
     } else {
         "ftp"
@@ -340,10 +391,10 @@ fn announce(wish: &Wish, running: &Running, ca: Option<&CaFile>) -> io::Result<(
         url: url.into(),
         user,
         password,
-        tls: match wish.tls {
-            TlsWish::Off => "off",
-            TlsWish::Explicit => "explicit",
-            TlsWish::Implicit => "implicit",
+        tls: match settings.tls.mode {
+            TlsMode::Off => "off",
+            TlsMode::Explicit => "explicit",
+            TlsMode::Implicit => "implicit",
         },
         ca: ca.map(|file| file.path.display().to_string()),
         ca_sha256: running.ca_fingerprint(),

@@ -5,6 +5,7 @@
 #[path = "../../tests/dialogue/world.rs"]
 mod world;
 
+use ftpspec_server::auth::Permissions;
 use ftpspec_server::pi::{Link, Malformed, Setup, TlsPolicy, TlsRequirement, TransferEnd};
 use ftpspec_server::storage::{FileKind, Storage, VirtualPath, read_file};
 use ftpspec_server::wire::{ControlEvent, Reply};
@@ -62,8 +63,11 @@ pub fn session(data: &[u8]) {
             line.escape_ascii()
         );
         may_change |= world.session.logged_in().is_some_and(|(user, _)| {
-            let may = user.permissions;
-            may.write || may.remove || may.make_directory
+            let mut may = user.permissions;
+            let mut changes = Permissions::EFFECTS
+                .into_iter()
+                .filter(|effect| !matches!(*effect, "read" | "list" | "see_sessions"));
+            changes.any(|effect| may.effect(effect).is_some_and(|granted| *granted))
         });
     }
     let running = world.is_transferring();

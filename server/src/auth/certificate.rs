@@ -129,6 +129,20 @@ impl CertificateRule {
     }
 }
 
+/// As it is read.
+impl fmt::Display for CertificateRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fingerprint(octets) => {
+                f.write_str("sha256:")?;
+                octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+            }
+            Self::CommonName(name) => write!(f, "cn:{name}"),
+            Self::AlternativeName(name) => write!(f, "san:{name}"),
+        }
+    }
+}
+
 /// The text is no [`CertificateRule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoCertificateRule;

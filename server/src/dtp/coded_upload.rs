@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::flow::{Sink, on_storage};
@@ -52,13 +52,18 @@ impl CodedUpload {
         let mut buffer = BytesMut::new();
         loop {
             buffer.reserve(BUFFER);
-            let octets = in_time(stall, stream.read_buf(&mut buffer)).await?;
+            let octets = in_time(
+                stall,
+                stream.read_buf(&mut (&mut buffer).limit(progress.piece())),
+            )
+            .await?;
             if octets == 0 {
                 let rest = self.decoder.closed().ok_or(Broken::Connection)?;
                 self.sink.write(rest).await.map_err(Broken::Storage)?;
                 break;
             }
             progress.received(&buffer, octets);
+            progress.rest(octets).await;
             if self.decode(&mut buffer, progress).await? {
                 break;
             }

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -245,22 +245,31 @@ async fn send(
             break;
         }
         while !pieces.is_empty() {
-            let octets = in_time(stall, write_some(stream, &pieces)).await?;
+            let octets = in_time(stall, write_some(stream, &pieces, progress.piece())).await?;
             if octets == 0 {
                 return Err(Broken::Connection);
             }
             progress.sent(&pieces, octets);
             advance(&mut pieces, octets);
+            progress.rest(octets).await;
         }
     }
     in_time(stall, stream.shutdown()).await
 }
 
-async fn write_some(stream: &mut DataStream, pieces: &VecDeque<Bytes>) -> io::Result<usize> {
+/// Writes some octets, and no more than `most`.
+async fn write_some(
+    stream: &mut DataStream,
+    pieces: &VecDeque<Bytes>,
+    most: usize,
+) -> io::Result<usize> {
     std::future::poll_fn(|cx| {
         let mut slices = [IoSlice::new(&[]); PIECES];
+        let mut left = most;
         for (slice, piece) in slices.iter_mut().zip(pieces) {
-            *slice = IoSlice::new(piece);
+            let length = piece.len().min(left);
+            left -= length;
+            *slice = IoSlice::new(&piece[..length]);
         }
         let filled = pieces.len().min(PIECES);
         Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..filled])
@@ -289,11 +298,16 @@ async fn receive(
     let mut buffer = BytesMut::with_capacity(size);
     loop {
         // A TLS stream that ends without close_notify is an error here: somebody may have cut it short.
-        let octets = in_time(stall, stream.read_buf(&mut buffer)).await?;
+        let octets = in_time(
+            stall,
+            stream.read_buf(&mut (&mut buffer).limit(progress.piece())),
+        )
+        .await?;
         if octets == 0 {
             break;
         }
         progress.received(&buffer, octets);
+        progress.rest(octets).await;
         if buffer.len() == buffer.capacity() {
             size = (size * 4).min(largest);
             let full = std::mem::replace(&mut buffer, BytesMut::with_capacity(size));

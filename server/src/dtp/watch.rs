@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::stream::DataStream;
+use crate::auth::Rate;
 use crate::journal::{DataMode, hexadecimal};
 use crate::pi::Mark;
 use crate::roster::Entry;
@@ -21,6 +22,8 @@ pub(crate) struct Progress {
     marks: Mutex<Vec<Mark>>,
     marked: AtomicBool,
     watch: Option<Watch>,
+    /// How fast it may be.
+    rate: Option<Arc<Rate>>,
 }
 
 /// Who watches.
@@ -42,6 +45,25 @@ impl Progress {
                 digest,
             }),
             ..Self::default()
+        }
+    }
+
+    /// The same, no faster than this.
+    pub(crate) fn at(self, rate: Option<Arc<Rate>>) -> Self {
+        Self { rate, ..self }
+    }
+
+    /// Octets that may be moved before a [`rest`](Self::rest).
+    pub(super) fn piece(&self) -> usize {
+        self.rate.as_ref().map_or(usize::MAX, |rate| rate.piece())
+    }
+
+    /// Octets were moved: waits until more may be.
+    pub(super) async fn rest(&self, octets: usize) {
+        if let Some(rate) = &self.rate {
+            let now = tokio::time::Instant::now();
+            let time = rate.moved(octets, now.into_std());
+            tokio::time::sleep_until(now + time).await;
         }
     }
 
@@ -128,5 +150,27 @@ impl Progress {
         if let Some(digest) = self.watch.as_ref().and_then(|watch| watch.digest.as_ref()) {
             update(&mut digest.lock().unwrap_or_else(PoisonError::into_inner));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn transfers_that_share_a_rate_rest_together() {
+        let rate = Arc::new(Rate::per_second(1000.try_into().unwrap()));
+        let one = Progress::default().at(Some(Arc::clone(&rate)));
+        let other = Progress::default().at(Some(rate));
+        let free = Progress::default();
+        assert_eq!((one.piece(), free.piece()), (125, usize::MAX));
+        let begin = Instant::now();
+        free.rest(1_000_000).await;
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        tokio::join!(one.rest(500), other.rest(1000));
+        assert_eq!(begin.elapsed(), Duration::from_millis(1500));
     }
 }

@@ -64,7 +64,9 @@ mod toml;
 pub use action::{ACTIONS, Action, ActionRow, BadCertificate, Scope};
 pub use count::FaultCount;
 pub use parse::ParseError;
+pub(crate) use parse::nearest;
 pub use toml::TomlError;
+pub(crate) use toml::{KEYS, words as line};
 
 pub(crate) use count::{Faults, Happening, Strike};
 pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS, spoil};

@@ -452,7 +452,7 @@ fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
 }
 
 /// The candidate that `given` is probably meant to be.
-pub(super) fn nearest<'b>(
+pub(crate) fn nearest<'b>(
     given: &str,
     candidates: impl IntoIterator<Item = &'b str>,
 ) -> Option<&'b str> {

@@ -7,7 +7,7 @@ use super::parse::nearest;
 use super::{ParseError, Plan};
 
 /// In the order of a line.
-const KEYS: [&str; 9] = [
+pub(crate) const KEYS: [&str; 9] = [
     "when", "nth", "every", "from", "user", "path", "session", "do", "times",
 ];
 
@@ -81,19 +81,28 @@ fn line(fault: usize, table: &Table) -> Result<String, TomlError> {
             });
         }
     }
-    let mut words = Vec::new();
+    let mut words: Vec<Option<String>> = Vec::new();
     for key in KEYS {
-        let value = match (key, table.get(key)) {
-            (_, None) => continue,
-            ("user" | "path", Some(Value::String(text))) => Quoted(text).to_string(),
-            (_, Some(Value::String(text))) => text.clone(),
-            (_, Some(Value::Integer(number))) => number.to_string(),
-            (key, Some(_)) => {
+        words.push(match table.get(key) {
+            None => None,
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Integer(number)) => Some(number.to_string()),
+            Some(_) => {
                 let key = key.to_owned();
                 return Err(TomlError::Value { fault, key });
             }
-        };
-        words.push(format!("{key} {value}"));
+        });
     }
-    Ok(words.join(" "))
+    Ok(self::words(words.iter().map(Option::as_deref)))
+}
+
+/// The line that the values of [`KEYS`] come to.
+pub(crate) fn words<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    let words = KEYS.iter().zip(values).filter_map(|(key, value)| {
+        Some(match (*key, value?) {
+            ("user" | "path", text) => format!("{key} {}", Quoted(text)),
+            (_, text) => format!("{key} {text}"),
+        })
+    });
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -260,10 +260,13 @@ impl Connection {
         })
     }
 
-    /// Who logs in takes one of the places that [`Limits::sessions_per_user`](crate::Limits) gives the user.
+    /// Who logs in takes one of the places that [`Limits::sessions_per_user`](crate::Limits) and
+    /// [`UserLimits::sessions`](crate::auth::UserLimits) give the user.
     fn count_login(&mut self, user: Option<&User>) -> Result<(), End> {
         match user {
-            Some(user) if !self.seat.log_in(&user.name) => Err(End::SessionsOfUser),
+            Some(user) if !self.seat.log_in(&user.name, user.limits.sessions) => {
+                Err(End::SessionsOfUser)
+            }
             _ => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! The PROXY protocol, versions 1 and 2: a load balancer says whose connection it is (haproxy, `doc/proxy-protocol.txt`).
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -44,6 +45,13 @@ impl From<IpAddr> for Network {
         let address = address.to_canonical();
         let prefix = if address.is_ipv4() { 32 } else { 128 };
         Self { address, prefix }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, prefix } = self;
+        write!(f, "{address}/{prefix}")
     }
 }
 

@@ -167,9 +167,10 @@ impl Seat {
     }
 
     /// Asks whether a user may log in once more, in place of who was logged in here.
-    pub(super) fn log_in(&mut self, user: &str) -> bool {
+    pub(super) fn log_in(&mut self, user: &str, most: Option<usize>) -> bool {
         self.log_out();
-        let most = self.shared.limits.sessions_per_user;
+        let all = self.shared.limits.sessions_per_user;
+        let most = most.map_or(all, |most| most.min(all));
         if most == usize::MAX {
             return true;
         }

@@ -145,6 +145,19 @@ impl Tls {
         self.host_identity(name, identity)
     }
 
+    /// Shows clients that ask for `name` (SNI, RFC 6066 §3) the certificate in these PEM files. They are read when the
+    /// server starts.
+    #[must_use]
+    pub fn host_certificate_files(
+        self,
+        name: &str,
+        chain: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let identity = Identity::Pem(Pem::File(chain.into()), Pem::File(key.into()));
+        self.host_identity(name, identity)
+    }
+
     fn host_identity(mut self, name: &str, identity: Identity) -> Self {
         self.hosts.push((name.to_ascii_lowercase(), identity));
         self

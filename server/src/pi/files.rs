@@ -11,6 +11,7 @@ use crate::wire::{
     write_time_val,
 };
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use super::login::Login;
 
@@ -75,7 +76,7 @@ impl Session {
     /// RMD.
     pub(super) fn remove_directory(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.remove)?;
+        self.permit(Act::Find, |may| may.delete)?;
         ask(Work::RemoveDirectory(Question::new(at, |_, _, outcome| {
             plain(outcome, Act::Find, "The directory was removed.")
         })))
@@ -84,7 +85,7 @@ impl Session {
     /// RMDA (draft-peterson-streamlined-ftp-command-extensions §2).
     pub(super) fn remove_subtree(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.remove)?;
+        self.permit(Act::Find, |may| may.delete)?;
         ask(Work::RemoveSubtree(Question::new(at, |_, _, outcome| {
             plain(
                 outcome,
@@ -97,7 +98,7 @@ impl Session {
     /// DELE.
     pub(super) fn remove_file(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.remove)?;
+        self.permit(Act::Find, |may| may.delete)?;
         ask(Work::RemoveFile(Question::new(at, |_, _, outcome| {
             plain(outcome, Act::Find, "The file was removed.")
         })))
@@ -106,7 +107,7 @@ impl Session {
     /// RNFR.
     pub(super) fn rename_from(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.remove)?;
+        self.permit(Act::Find, |may| may.rename)?;
         if at.path.is_root() {
             return Err(done(550, "The root has no name."));
         }
@@ -131,10 +132,32 @@ impl Session {
             storage: to.storage,
             path: from,
         };
-        ask(Work::Rename(Question::new(
-            (from, to.path),
-            |_, _, outcome| plain(outcome, Act::Name, "Renamed."),
-        )))
+        let rename = |from, to| {
+            ask(Work::Rename(Question::new((from, to), |_, _, outcome| {
+                plain(outcome, Act::Name, "Renamed.")
+            })))
+        };
+        self.onto(to.path, from, rename)
+    }
+
+    /// Does what puts a file at a name. Who must not overwrite may do it where there is none.
+    pub(super) fn onto(
+        &self,
+        to: VirtualPath,
+        from: At,
+        act: impl FnOnce(At, VirtualPath) -> Decision + Send + 'static,
+    ) -> Decision {
+        if self.user()?.user.permissions.overwrite {
+            return act(from, to);
+        }
+        let target = At {
+            storage: Arc::clone(&from.storage),
+            path: to,
+        };
+        look(target, |_, target, found| match found {
+            Ok(_) => Err(Act::Name.failed(ErrorKind::PermissionDenied)),
+            Err(_) => act(from, target.path),
+        })
     }
 
     /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE B, C and Z that is nothing a client could use: neither
@@ -197,7 +220,7 @@ impl Session {
             }
         };
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.write)?;
+        self.permit(Act::Find, |may| may.change_facts)?;
         let pathname = pathname.to_vec();
         ask(Work::SetFacts(Question::new(
             (at, changes),
@@ -244,7 +267,9 @@ impl Session {
     /// COMB (Globalscape). A file that is named twice would be read while it is written, or twice removed: refused.
     pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
         let target = self.resolve(Act::Find, &argument.target)?;
-        self.permit(Act::Find, |may| may.write && may.read && may.remove)?;
+        self.permit(Act::Find, |may| {
+            may.create && may.append && may.read && may.delete
+        })?;
         let mut sources: Vec<VirtualPath> = Vec::with_capacity(argument.sources.len());
         for pathname in &argument.sources {
             let source = self.resolve(Act::Find, pathname)?.path;

@@ -10,7 +10,7 @@
 //! ```
 
 use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
-use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, Secret, User};
+use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, Rate, Secret, User};
 use crate::storage::{Storage, VirtualPath};
 use crate::wire::{Completion, done};
 use std::sync::Arc;
@@ -126,6 +126,16 @@ impl Session {
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         matches!(self.login, Login::In(_))
+    }
+
+    /// How fast who is logged in may move octets: up, or down.
+    #[must_use]
+    pub fn rate(&self, up: bool) -> Option<Arc<Rate>> {
+        let Login::In(user) = &self.login else {
+            return None;
+        };
+        let limits = &user.user.limits;
+        if up { &limits.upload } else { &limits.download }.clone()
     }
 
     /// Who is logged in; 530 if nobody is.

@@ -86,7 +86,7 @@ impl Session {
 
     fn set_mode(&self, mode: u32, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.write)?;
+        self.permit(Act::Find, |may| may.change_facts)?;
         let changes = FactChanges {
             mode: Some(mode),
             ..FactChanges::default()
@@ -112,7 +112,7 @@ impl Session {
 
     fn set_time(&self, time: SystemTime, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.write)?;
+        self.permit(Act::Find, |may| may.change_facts)?;
         let times = Times {
             modified: Some(time),
             created: None,
@@ -130,7 +130,7 @@ impl Session {
     /// A storage resolves links inside its tree, whatever they say; one that says otherwise is not even made.
     fn symlink(&self, target: &[u8], link: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, link)?;
-        self.permit(Act::Find, |may| may.write)?;
+        self.permit(Act::Find, |may| may.create)?;
         self.resolve(Act::Find, target)?;
         if leads_out(&at.path, target) {
             return Err(done(550, "A link may not lead above the root."));
@@ -169,7 +169,7 @@ impl Session {
             return Err(done(503, "SITE CPTO must follow SITE CPFR."));
         };
         let to = self.resolve(Act::Name, pathname)?;
-        self.permit(Act::Name, |may| may.read && may.write)?;
+        self.permit(Act::Name, |may| may.read && may.create)?;
         let from = At {
             storage: to.storage,
             path: from,
@@ -179,10 +179,11 @@ impl Session {
             if found.kind == FileKind::Directory {
                 session.permit(Act::Name, |may| may.list && may.make_directory)?;
             }
-            ask(Work::Copy(Question::new(
-                (from, to.path),
-                |_, _, outcome| plain(outcome, Act::Name, "The copy was made."),
-            )))
+            session.onto(to.path, from, |from, to| {
+                ask(Work::Copy(Question::new((from, to), |_, _, outcome| {
+                    plain(outcome, Act::Name, "The copy was made.")
+                })))
+            })
         })
     }
 

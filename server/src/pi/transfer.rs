@@ -52,16 +52,30 @@ impl Session {
     /// (draft-bryan-ftp-range-09 §4.3).
     pub(super) fn store(&mut self, verb: Verb, pathname: &[u8], pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname)?;
-        self.permit(Act::Name, |may| may.write)?;
+        let denied = || Act::Name.failed(ErrorKind::PermissionDenied);
+        let may = self.user()?.user.permissions;
+        self.permit(Act::Name, |may| may.create || may.append || may.overwrite)?;
         let offset = self.offset(pending)?;
         self.need_data_port()?;
         if offset == 0 && !matches!(pending, Pending::Range(_)) {
-            let how = if verb == Verb::Appe {
-                OpenWrite::Append
-            } else {
-                OpenWrite::Truncate
+            let (how, changes) = match verb {
+                Verb::Appe => (OpenWrite::Append, may.append),
+                _ => (OpenWrite::Truncate, may.overwrite),
             };
-            return self.start(verb, Content::Store { at, how });
+            return match (may.create, changes) {
+                (true, true) => self.start(verb, Content::Store { at, how }),
+                // It is the storage that sees to it, so nobody comes in between.
+                (true, false) => {
+                    let how = OpenWrite::CreateNew;
+                    self.start(verb, Content::Store { at, how })
+                }
+                (false, true) => look(at, move |session, at, found| match found {
+                    Ok(_) => session.start(verb, Content::Store { at, how }),
+                    Err(error) if error.kind() == ErrorKind::NotFound => Err(denied()),
+                    Err(error) => Err(Act::Name.refused(&error)),
+                }),
+                (false, false) => Err(denied()),
+            };
         }
         let how = OpenWrite::At(offset);
         let content = match pending {
@@ -79,6 +93,10 @@ impl Session {
         };
         look(at, move |session, at, found| match found {
             Ok(file) if offset > file.len => Err(behind_the_end()),
+            Ok(file) if !(may.overwrite || may.append && offset == file.len) => Err(denied()),
+            Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 && !may.create => {
+                Err(denied())
+            }
             Ok(file) if offset < file.len && !at.storage.abilities().write_at => {
                 Err(done(554, "This storage takes up a file at its end only."))
             }
@@ -95,7 +113,7 @@ impl Session {
     /// here (RFC 3659 §5.3).
     pub(super) fn store_unique(&mut self, pathname: Option<&[u8]>, pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
-        self.permit(Act::Name, |may| may.write)?;
+        self.permit(Act::Name, |may| may.create)?;
         if pending.offset() != 0 || matches!(pending, Pending::Range(_)) {
             return Err(done(554, "A new file begins at its beginning."));
         }

@@ -316,6 +316,17 @@ pub enum Content {
     List(Listing),
 }
 
+impl Content {
+    /// Whether it comes from the client.
+    #[must_use]
+    pub fn is_upload(&self) -> bool {
+        match self {
+            Self::Retrieve { .. } | Self::RetrieveRange { .. } | Self::List(_) => false,
+            Self::Store { .. } | Self::StoreRange { .. } | Self::StoreUnique { .. } => true,
+        }
+    }
+}
+
 /// A listing: of the entries of a directory that [`Lister::shows`], or of one file by itself.
 ///
 /// The lines are written by the [`Lister`](Self::lister): `dtp` asks `shows` for each entry of a directory (never for

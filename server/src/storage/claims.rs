@@ -88,6 +88,13 @@ pub(super) fn quota() -> Subject {
     subject(Quota::new(Arc::new(MemFs::new()), 1 << 40).unwrap())
 }
 
+pub(super) fn subdirectory() -> Subject {
+    let whole = MemFs::new();
+    make_directories(&whole, &path("some/where")).unwrap();
+    let whole = Subdirectory::new(Arc::new(whole));
+    subject(whole.at(&path("some/where")).unwrap())
+}
+
 #[cfg(unix)]
 pub(super) fn quota_on_disk() -> Subject {
     let directory = tempfile::tempdir().unwrap();
@@ -170,6 +177,11 @@ macro_rules! claims {
             #[test]
             fn quota_on_mem_fs() {
                 claim(&*quota().storage);
+            }
+
+            #[test]
+            fn a_subdirectory_of_mem_fs() {
+                claim(&*subdirectory().storage);
             }
 
             #[test]

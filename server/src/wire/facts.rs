@@ -245,20 +245,20 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
 fn write_perm(kind: FileKind, may: Permissions, to: &mut Vec<u8>) {
     let letters = match kind {
         FileKind::Directory => [
-            (b'c', may.write),
-            (b'd', may.remove),
+            (b'c', may.create),
+            (b'd', may.delete),
             (b'e', true),
-            (b'f', may.remove),
+            (b'f', may.rename),
             (b'l', may.list),
             (b'm', may.make_directory),
-            (b'p', may.remove),
+            (b'p', may.delete),
         ],
         FileKind::File | FileKind::Symlink => [
-            (b'a', may.write),
-            (b'd', may.remove),
-            (b'f', may.remove),
+            (b'a', may.append),
+            (b'd', may.delete),
+            (b'f', may.rename),
             (b'r', may.read),
-            (b'w', may.write),
+            (b'w', may.overwrite),
             (b' ', false),
             (b' ', false),
         ],

@@ -6,6 +6,7 @@ mod digests;
 mod drafts;
 mod every_verb;
 mod laws;
+mod permissions;
 mod ranges;
 mod registry;
 mod rfc1123;

@@ -49,8 +49,8 @@ pub(crate) struct World {
 
 impl World {
     /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`, `/d/.hidden`, and the
-    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing; the password is `secret`. `carol`
-    /// has a certificate.
+    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing, one of the name of each
+    /// effect may that, `copier` may read and create; the password is `secret`. `carol` has a certificate.
     pub(crate) fn new(setup: Setup, link: Link) -> Self {
         let files: Arc<dyn Storage> = Arc::new(MemFs::new());
         for directory in ["/d", "/d/e"] {
@@ -84,21 +84,26 @@ impl World {
         ] {
             files.set_times(&path(name), times).unwrap();
         }
-        let nothing = Permissions {
-            read: false,
-            list: false,
-            write: false,
-            remove: false,
-            make_directory: false,
-            see_sessions: false,
-        };
         let carols = ClientCertificate::from_der(b"that of carol");
         let carols = CertificateRule::Fingerprint(*carols.fingerprint());
         let users = FixedUsers::on(Arc::clone(&files))
             .with("test", Some("secret"), Permissions::ALL)
             .with("reader", Some("secret"), Permissions::READ_ONLY)
-            .with("nobody", Some("secret"), nothing)
+            .with("nobody", Some("secret"), Permissions::NONE)
             .with_certificate("carol", carols, Permissions::ALL);
+        let users = Permissions::EFFECTS
+            .into_iter()
+            .fold(users, |users, effect| {
+                let mut may = Permissions::NONE;
+                *may.effect(effect).unwrap() = true;
+                users.with(effect, Some("secret"), may)
+            });
+        let copier = Permissions {
+            read: true,
+            create: true,
+            ..Permissions::NONE
+        };
+        let users = users.with("copier", Some("secret"), copier);
         Self {
             session: Session::new(Arc::new(setup), link),
             files,

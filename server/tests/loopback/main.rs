@@ -11,6 +11,7 @@ mod laboratory;
 mod limits;
 mod protected;
 mod representations;
+mod settings;
 mod site;
 mod watched;
 

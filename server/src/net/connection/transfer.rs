@@ -54,7 +54,8 @@ impl Connection {
                     handshake: limits.handshake,
                     stall: limits.data_stall,
                 };
-                let progress = Arc::new(Progress::of(&self.presence, mode));
+                let rate = self.session.rate(wanted.content.is_upload());
+                let progress = Arc::new(Progress::of(&self.presence, mode).at(rate));
                 self.presence.set_data_mode(mode);
                 let watched = watched.named(opened.name.as_ref());
                 let tls = self.data_tls(wanted.protected);

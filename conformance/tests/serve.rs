@@ -1,0 +1,175 @@
+//! `ftpspec serve` and its settings file.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn serve(arguments: &[&str], stdin: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+        .arg("serve")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may end without having read anything.
+    let _unread = process.stdin.take().unwrap().write_all(stdin.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = serve(&[arguments, &["--print-config"]].concat(), "");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn complaint(arguments: &[&str], code: i32) -> String {
+    let output = serve(arguments, "");
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn file(directory: &Path, text: &str) -> PathBuf {
+    let path = directory.join("ftpspec.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn what_is_printed_of_the_example_is_read_as_the_same() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/examples/ftpspec.toml");
+    let first = printed(&["--config", example.to_str().unwrap()]);
+    assert!(
+        first.contains("name = \"alice\"") && first.contains("[limits]"),
+        "{first}"
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let again = file(directory.path(), &first);
+    assert_eq!(printed(&["--config", again.to_str().unwrap()]), first);
+}
+
+#[test]
+fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "listen = [\"127.0.0.1:1\"]\nwithout = [\"PORT\"]\nbalancers = [\"10.0.0.0/8\"]\n
+                [limits]\nidle = \"7m\"\nsessions = 5\n[tls]\nmode = \"off\"\nalpn = \"ignored\"\n
+                [storage]\nseed = \"seed\"\nquota = 5\n[[user]]\nname = \"file\"\npassword = \"x\"\n";
+    let config = file(directory.path(), text);
+    let config = ["--config", config.to_str().unwrap()];
+    let alone = printed(&config);
+    for line in [
+        "listen = [\"127.0.0.1:1\"]",
+        "idle = \"7m\"",
+        "mode = \"off\"",
+        "quota = 5",
+        "name = \"file\"",
+    ] {
+        assert!(
+            alone.lines().any(|printed| printed == line),
+            "{line}: {alone}"
+        );
+    }
+    let seed = format!("seed = {:?}", directory.path().join("seed"));
+    assert!(alone.contains(&seed), "{alone}");
+    let flags = [
+        "--bind",
+        "127.0.0.2",
+        "--port",
+        "2",
+        "--idle",
+        "30",
+        "--tls",
+        "implicit",
+        "--alpn",
+        "required",
+        "--quota",
+        "2KiB",
+        "--root",
+        "/srv",
+        "--user",
+        "flag:y",
+        "--without",
+        "site chmod",
+        "--proxy-from",
+        "192.0.2.1",
+        "--max-sessions",
+        "6",
+        "--fault",
+        "when LIST do missing 226",
+    ];
+    let both = printed(&[&config[..], &flags].concat());
+    for line in [
+        "listen = [\"127.0.0.2:2\"]",
+        "idle = \"30s\"",
+        "mode = \"implicit\"",
+        "alpn = \"required\"",
+        "quota = \"2 KiB\"",
+        "directory = \"/srv\"",
+        "name = \"flag\"",
+        "without = [\"PORT\", \"SITE CHMOD\"]",
+        "balancers = [\"10.0.0.0/8\", \"192.0.2.1/32\"]",
+        "sessions = 6",
+        "faults = [\"when LIST do missing 226\"]",
+    ] {
+        assert!(
+            both.lines().any(|printed| printed == line),
+            "{line}: {both}"
+        );
+    }
+    assert!(
+        !both.contains("seed =") && !both.contains("name = \"file\""),
+        "{both}"
+    );
+}
+
+#[test]
+fn no_password_is_printed_and_a_hash_is_made_without_an_argument() {
+    let printed = printed(&["--user", "bob:s3cret"]);
+    assert!(
+        !printed.contains("s3cret") && printed.contains("# password: "),
+        "{printed}"
+    );
+    let output = serve(&["--hash-password"], "s3cret\n");
+    let hash = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success() && hash.starts_with("$argon2id$v=19$"),
+        "{hash}"
+    );
+    assert!(complaint(&["--hash-password"], 2).contains("no password"));
+}
+
+#[test]
+fn mistakes_are_shown_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = file(
+        directory.path(),
+        "port = 2121\npassive_prots = 1\n[limits]\nidel = \"5m\"\n",
+    );
+    let config = config.to_str().unwrap();
+    let complaint_of_file = complaint(&["--config", config], 2);
+    assert!(
+        complaint_of_file.contains("4 | idel = \"5m\"\n  | ^^^^")
+            && complaint_of_file.contains("did you mean `idle`?"),
+        "{complaint_of_file}"
+    );
+    assert!(
+        complaint_of_file.contains(&format!("{config}:2:1: ")),
+        "{complaint_of_file}"
+    );
+    assert!(complaint(&["--config", "/no/such.toml"], 2).contains("failed to read /no/such.toml"));
+    assert!(complaint(&["--tls", "off", "--tls-required", "data"], 2).contains("tls.required"));
+}
+
+#[test]
+fn who_writes_a_file_says_who_may_log_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = file(directory.path(), "port = 0\n");
+    let complaint = complaint(&["--config", config.to_str().unwrap()], 2);
+    assert!(
+        complaint.contains("failed to find anybody who may log in"),
+        "{complaint}"
+    );
+}

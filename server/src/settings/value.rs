@@ -1,0 +1,540 @@
+//! What can stand behind a `=`, and how it is written.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::accounts::PasswordHash;
+use crate::auth::{CertificateRule, Permissions, Secret};
+use crate::dtp::SessionReuse;
+use crate::fault::Fault;
+use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
+use crate::pi::TlsRequirement;
+use crate::storage::VirtualPath;
+use crate::wire::{SERVICES, Service, VERBS, Verb};
+
+use crate::fault::nearest;
+
+/// Why a value is none, and where.
+pub(super) type Wrong = (Range<usize>, String);
+
+/// What is printed of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Written {
+    /// TOML.
+    Value(String),
+    /// A comment in its place.
+    Comment(&'static str),
+    /// It was not said.
+    Nothing,
+}
+
+/// What can stand behind a `=`.
+pub(super) trait Value: Sized {
+    /// Reads it; relative paths are relative to `base`.
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong>;
+    /// Writes it, so that it is read as the same.
+    fn write(&self) -> Written;
+}
+
+/// Octets: a number, or a text such as `64 KiB`, `1.5 GiB` or `10 MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+const UNITS: [(&str, u64); 9] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+
+/// No limit, as a word.
+const UNLIMITED: &str = "unlimited";
+
+impl std::str::FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected octets, such as 4096, \"64 KiB\" or \"1 GiB\"";
+        if text == UNLIMITED {
+            return Ok(Self(u64::MAX));
+        }
+        let end = text.find(|c: char| !c.is_ascii_digit());
+        let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
+        let unit = unit.trim();
+        let number: u64 = digits.parse().map_err(|_| EXPECTED)?;
+        let mut units = UNITS.iter();
+        let factor = match units.find(|(name, _)| name.eq_ignore_ascii_case(unit)) {
+            Some((_, factor)) => *factor,
+            None if unit.is_empty() => 1,
+            None => return Err(EXPECTED),
+        };
+        let size = number.checked_mul(factor);
+        size.map(Self).ok_or("that is more than can be counted")
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let binary = &UNITS[..4];
+        let mut fitting = binary
+            .iter()
+            .filter(|(_, unit)| self.0.is_multiple_of(*unit));
+        match fitting.next() {
+            _ if self.0 == u64::MAX => f.write_str(UNLIMITED),
+            Some((name, unit)) if self.0 > 0 => write!(f, "{} {name}", self.0 / unit),
+            _ => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// A verb, or one service of SITE, to be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchedOff {
+    /// A verb.
+    Verb(Verb),
+    /// A service, as in `SITE CHMOD`.
+    Service(Service),
+}
+
+impl std::str::FromStr for SwitchedOff {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let upper = text.to_ascii_uppercase();
+        let (found, names): (_, Vec<&str>) = match upper.strip_prefix("SITE ") {
+            Some(service) => (
+                Service::named(service.as_bytes()).map(Self::Service),
+                SERVICES.iter().map(|row| row.name).collect(),
+            ),
+            None => (
+                Verb::named(upper.as_bytes()).map(Self::Verb),
+                VERBS.iter().map(|row| row.name).collect(),
+            ),
+        };
+        let given = upper.strip_prefix("SITE ").unwrap_or(&upper);
+        found.ok_or_else(|| format!("there is no verb {text:?}{}", did_you_mean(given, names)))
+    }
+}
+
+impl std::fmt::Display for SwitchedOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Verb(verb) => f.write_str(verb.row().name),
+            Self::Service(service) => write!(f, "SITE {}", service.row().name),
+        }
+    }
+}
+
+/// `; did you mean …?`, if something is near.
+pub(super) fn did_you_mean<'a>(
+    given: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    nearest(given, candidates)
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default()
+}
+
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn text<'a>(value: &'a Spanned<DeValue<'_>>, expected: &str) -> Result<&'a str, Wrong> {
+    let found = value.get_ref();
+    let wrong = || {
+        (
+            value.span(),
+            format!("expected {expected}, found {}", kind(found)),
+        )
+    };
+    found.as_str().ok_or_else(wrong)
+}
+
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// Types that are written as a text, with what is expected, how it is read and how it is written.
+macro_rules! texts {
+    ($($type:ty: $expected:literal, $read:expr, $write:expr;)*) => {$(
+        impl Value for $type {
+            fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+                let read: fn(&str, &Path) -> Result<Self, String> = $read;
+                read(text(value, $expected)?, base).map_err(|why| (value.span(), why))
+            }
+
+            fn write(&self) -> Written {
+                let write: fn(&Self) -> String = $write;
+                Written::Value(quoted(&write(self)))
+            }
+        }
+    )*};
+}
+
+texts! {
+    String: "a text", |text, _| Ok(text.to_owned()), Self::clone;
+    SocketAddr: "an address with a port", |text, _| text.parse().map_err(|_| {
+        "expected an address with a port, such as \"127.0.0.1:2121\" or \"[::]:21\"".to_owned()
+    }), Self::to_string;
+    Ipv4Addr: "an address", |text, _| text.parse().map_err(|_| "expected an address of IPv4".to_owned()), Self::to_string;
+    Network: "a network", |text, _| text.parse().map_err(|error: crate::net::NotANetwork| error.to_string()), Self::to_string;
+    Duration: "a duration such as \"30s\" or \"5m\"", |text, _| duration(text), |time| {
+        SignedDuration::try_from(*time).map(|time| format!("{time:#}")).unwrap_or_default()
+    };
+    PasswordHash: "a hash", |text, _| text.parse().map_err(|error: crate::accounts::NotAHash| error.to_string()), Self::to_string;
+    CertificateRule: "a rule", |text, _| text.parse().map_err(|error: crate::auth::NoCertificateRule| error.to_string()), Self::to_string;
+    SwitchedOff: "a verb", |text, _| text.parse(), Self::to_string;
+    Fault: "a fault", |text, _| text.parse().map_err(|error: crate::fault::ParseError| error.to_string()), Self::to_string;
+    VirtualPath: "a path", |text, _| Self::root().join(text.as_bytes()).map_err(|error| error.to_string()), |path| {
+        String::from_utf8_lossy(path.as_bytes()).into_owned()
+    };
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: Result<SignedDuration, _> = text.parse();
+    let duration = duration.ok().and_then(|time| Duration::try_from(time).ok());
+    duration.ok_or_else(|| "expected a duration, such as \"30s\", \"5m\" or \"1h 30m\"".to_owned())
+}
+
+/// Words for the variants of a type.
+macro_rules! words {
+    ($($type:ty { $($word:literal => $variant:ident),* })*) => {$(
+        impl Value for $type {
+            fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+                const WORDS: &[&str] = &[$($word),*];
+                let expected = WORDS.map_words();
+                match text(value, &expected)? {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err((
+                        value.span(),
+                        format!("expected {expected}{}", did_you_mean(other, WORDS.iter().copied())),
+                    )),
+                }
+            }
+
+            fn write(&self) -> Written {
+                Written::Value(quoted(match self {
+                    $(Self::$variant => $word,)*
+                }))
+            }
+        }
+    )*};
+}
+
+trait MapWords {
+    fn map_words(&self) -> String;
+}
+
+impl MapWords for [&str] {
+    /// `"a", "b" or "c"`.
+    fn map_words(&self) -> String {
+        let words: Vec<String> = self.iter().map(|word| quoted(word)).collect();
+        match words.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
+}
+
+/// Whether and how connections are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    /// Not at all.
+    Off,
+    /// When the client says AUTH TLS.
+    #[default]
+    Explicit,
+    /// From the first octet.
+    Implicit,
+}
+
+words! {
+    TlsMode { "off" => Off, "explicit" => Explicit, "implicit" => Implicit }
+    TlsRequirement { "none" => None, "control" => Control, "data" => ControlAndData }
+    TlsVersion { "1.2" => V1_2, "1.3" => V1_3 }
+    ClientCertificates { "optional" => Optional, "required" => Required }
+    SessionReuse { "off" => Off, "warn" => Warn, "require" => Require }
+    Alpn { "ignored" => Ignored, "optional" => Optional, "required" => Required }
+    CloseNotify { "strict" => Strict, "lenient" => Lenient }
+}
+
+fn number<T: TryFrom<i64>>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wrong> {
+    let found = value.get_ref();
+    let Some(number) = found.as_integer() else {
+        let why = format!("expected {expected}, found {}", kind(found));
+        return Err((value.span(), why));
+    };
+    let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| {
+            (
+                value.span(),
+                format!("expected {expected}: that is too large or too small"),
+            )
+        })
+}
+
+macro_rules! numbers {
+    ($($type:ty)*) => {$(
+        impl Value for $type {
+            fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+                number(value, "a number")
+            }
+
+            fn write(&self) -> Written {
+                Written::Value(self.to_string())
+            }
+        }
+    )*};
+}
+
+numbers! { u8 u16 u32 }
+
+/// How many at most; the greatest number is no limit.
+impl Value for usize {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        if value.get_ref().as_str() == Some(UNLIMITED) {
+            return Ok(Self::MAX);
+        }
+        number(value, "a number or \"unlimited\"")
+    }
+
+    fn write(&self) -> Written {
+        Written::Value(match *self {
+            Self::MAX => quoted(UNLIMITED),
+            number => number.to_string(),
+        })
+    }
+}
+
+impl Value for Size {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        match value.get_ref().as_str() {
+            Some(text) => text
+                .parse()
+                .map_err(|why: &str| (value.span(), why.to_owned())),
+            None => number(value, "octets, such as 4096 or \"64 KiB\"").map(Self),
+        }
+    }
+
+    fn write(&self) -> Written {
+        let text = self.to_string();
+        Written::Value(if text.bytes().all(|octet| octet.is_ascii_digit()) {
+            text
+        } else {
+            quoted(&text)
+        })
+    }
+}
+
+impl Value for bool {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        let found = value.get_ref();
+        let wrong = || {
+            (
+                value.span(),
+                format!("expected true or false, found {}", kind(found)),
+            )
+        };
+        found.as_bool().ok_or_else(wrong)
+    }
+
+    fn write(&self) -> Written {
+        Written::Value(self.to_string())
+    }
+}
+
+/// A path of the host. `-` is itself.
+impl Value for PathBuf {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        match text(value, "a path")? {
+            "" => Err((value.span(), "expected a path".into())),
+            "-" => Ok("-".into()),
+            path => Ok(base.join(path)),
+        }
+    }
+
+    fn write(&self) -> Written {
+        match self.to_str() {
+            Some(path) => Written::Value(quoted(path)),
+            None => Written::Comment("a path that is no text cannot be written here"),
+        }
+    }
+}
+
+impl Value for Secret {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        text(value, "a text").map(Self::new)
+    }
+
+    fn write(&self) -> Written {
+        Written::Comment("there is one; it is not printed, so give it again, or a password_hash")
+    }
+}
+
+/// `"all"`, `"read-only"`, `"drop-box"`, or a list of effects.
+impl Value for Permissions {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        if let Some(name) = value.get_ref().as_str() {
+            let mut known = PERMISSIONS.iter();
+            return known
+                .find(|(known, _)| *known == name)
+                .map(|(_, may)| *may)
+                .ok_or_else(|| {
+                    let near = did_you_mean(name, PERMISSIONS.map(|(name, _)| name));
+                    let why = "expected \"all\", \"read-only\", \"drop-box\" or a list of effects";
+                    (value.span(), format!("{why}{near}"))
+                });
+        }
+        let mut may = Self::NONE;
+        for effect in list(value, "a list of effects")? {
+            let name = text(effect, "an effect")?;
+            let Some(granted) = may.effect(name) else {
+                let near = did_you_mean(name, Self::EFFECTS);
+                return Err((effect.span(), format!("there is no effect {name:?}{near}")));
+            };
+            *granted = true;
+        }
+        Ok(may)
+    }
+
+    fn write(&self) -> Written {
+        let mut known = PERMISSIONS.iter();
+        if let Some((name, _)) = known.find(|(_, may)| may == self) {
+            return Written::Value(quoted(name));
+        }
+        let mut may = *self;
+        let mut granted = Self::EFFECTS.to_vec();
+        granted.retain(|effect| may.effect(effect).is_some_and(|granted| *granted));
+        let granted: Vec<String> = granted.into_iter().map(quoted).collect();
+        Written::Value(format!("[{}]", granted.join(", ")))
+    }
+}
+
+const PERMISSIONS: [(&str, Permissions); 3] = [
+    ("all", Permissions::ALL),
+    ("read-only", Permissions::READ_ONLY),
+    ("drop-box", Permissions::DROP_BOX),
+];
+
+fn list<'a, 'b>(
+    value: &'a Spanned<DeValue<'b>>,
+    expected: &str,
+) -> Result<std::slice::Iter<'a, Spanned<DeValue<'b>>>, Wrong> {
+    let found = value.get_ref();
+    let wrong = || {
+        (
+            value.span(),
+            format!("expected {expected}, found {}", kind(found)),
+        )
+    };
+    found.as_array().map(|array| array.iter()).ok_or_else(wrong)
+}
+
+impl<T: Value> Value for Option<T> {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        T::read(value, base).map(Some)
+    }
+
+    fn write(&self) -> Written {
+        self.as_ref().map_or(Written::Nothing, Value::write)
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        list(value, "a list")?
+            .map(|item| T::read(item, base))
+            .collect()
+    }
+
+    fn write(&self) -> Written {
+        let items = self.iter().filter_map(|item| match item.write() {
+            Written::Value(text) => Some(text),
+            Written::Comment(_) | Written::Nothing => None,
+        });
+        let items: Vec<String> = items.collect();
+        let line = format!("[{}]", items.join(", "));
+        Written::Value(if line.len() <= 100 {
+            line
+        } else {
+            format!("[\n  {},\n]", items.join(",\n  "))
+        })
+    }
+}
+
+/// Ports that are listened at, and the first they are announced as: `50000-50009`, `50000`, `50000-50009 as 31000`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ports {
+    /// What is listened at.
+    pub listened: std::ops::RangeInclusive<u16>,
+    /// What the first is announced as.
+    pub announced: u16,
+}
+
+texts! {
+    Ports: "ports", |text, _| ports(text).ok_or_else(|| {
+        "expected ports, such as \"50000-50009\", \"50000\" or \"50000-50009 as 31000\"".to_owned()
+    }), |ports| {
+        let (first, last) = (ports.listened.start(), ports.listened.end());
+        let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        if ports.announced == *first { range } else { format!("{range} as {}", ports.announced) }
+    };
+}
+
+fn ports(text: &str) -> Option<Ports> {
+    let (range, announced) = match text.split_once(" as ") {
+        Some((range, announced)) => (range, Some(announced)),
+        None => (text, None),
+    };
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let announced = match announced {
+        Some(announced) => announced.trim().parse().ok()?,
+        None => first,
+    };
+    let fits = u32::from(announced) + u32::from(last.checked_sub(first)?) <= 65_535;
+    (first > 0 && announced > 0 && fits).then_some(Ports {
+        listened: first..=last,
+        announced,
+    })
+}
+
+/// A text or a number, as a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word(pub(super) String);
+
+impl Value for Word {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        match value.get_ref() {
+            DeValue::Integer(_) => {
+                number::<i64>(value, "a number").map(|word| Self(word.to_string()))
+            }
+            _ => String::read(value, base).map(Self),
+        }
+    }
+
+    fn write(&self) -> Written {
+        self.0.write()
+    }
+}
