@@ -308,8 +308,14 @@ mod tests {
     fn what_is_about_the_name_in_a_handshake_is_not_played_with_an_address() {
         let scenario = job("pasv", "needs = [\"server-name\"]", "> NOOP\n< 200").scenario;
         let mut target = target(&["127.0.0.1:21"]);
-        let plan_for =
-            |target: &Target| plan(&[scenario.clone()], &Selection::default(), target, &facts());
+        let plan_for = |target: &Target| {
+            plan(
+                std::slice::from_ref(&scenario),
+                &Selection::default(),
+                target,
+                &facts(),
+            )
+        };
         assert_eq!(plan_for(&target).jobs.len(), 1);
         target.host = "127.0.0.1".into();
         let plan = plan_for(&target);
