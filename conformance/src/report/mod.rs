@@ -4,20 +4,29 @@
 //! report that is read again or merged says the same; how it looks is decided by the renderers.
 
 mod json;
+mod junit;
+mod markdown;
 mod merge;
+mod part;
+mod schema;
 pub mod tables;
+mod tame;
 mod terminal;
 mod wire;
 
 pub use json::{NotAReport, json, read};
+pub use junit::junit;
+pub use markdown::markdown;
 pub use merge::{NoMerge, merge};
+pub use part::{NoPart, Part};
+pub use schema::schema;
 pub use terminal::{Look, terminal};
 pub use wire::excerpt;
 
 use crate::scenario::Level;
 use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// What [`Report::schema`] says.
 pub const SCHEMA: &str = "ftpspec-report";
@@ -26,7 +35,7 @@ pub const SCHEMA: &str = "ftpspec-report";
 pub const VERSION: u32 = 1;
 
 /// Everything a run found out.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: String,
@@ -58,23 +67,8 @@ pub struct Report {
     pub parts: Vec<Part>,
 }
 
-/// One part of a run over several machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Part {
-    /// From 1.
-    pub number: u32,
-    /// How many there are.
-    pub of: u32,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.of)
-    }
-}
-
 /// The server that was tested.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Tested {
     /// As a URL without password; `embedded` for the bundled reference server.
     pub url: String,
@@ -91,7 +85,7 @@ pub struct Tested {
 }
 
 /// One scenario in one variant.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// What it comes to.
     #[serde(flatten)]
@@ -139,7 +133,7 @@ impl Row {
 }
 
 /// A scenario, or a variant of it, that was not played.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SkippedRow {
     /// Which scenario.
     pub scenario: String,
@@ -188,7 +182,8 @@ impl Report {
             1
         } else if !self.broken_files.is_empty() {
             2
-        } else if self.scenarios.is_empty() {
+        } else if self.scenarios.is_empty() && self.missing_parts().is_empty() {
+            // One part of many may be empty.
             4
         } else {
             0
@@ -199,6 +194,8 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Connection;
+    use crate::verdict::{Finding, Located};
     use rstest::rstest;
 
     pub(super) fn report(outcomes: &[Outcome]) -> Report {
@@ -240,6 +237,96 @@ mod tests {
         }
     }
 
+    /// A broken MUST, as a judge tells it.
+    pub(super) fn finding(observed: &str) -> Finding {
+        Finding {
+            judge: "expectation".into(),
+            level: Level::Must,
+            requirement: "NOOP is answered 200".into(),
+            clause: "RFC 959 §4.1.3".into(),
+            expected: "200".into(),
+            observed: observed.into(),
+            connection: Connection::main(),
+            line: 8,
+            event: 3,
+        }
+    }
+
+    /// A small report in which everything a renderer tells is there once.
+    pub(super) fn of_every_outcome() -> Report {
+        let mut outcomes = Outcome::ALL.to_vec();
+        // One that is known, one that is stale, one of a scenario of somebody's own.
+        outcomes.extend([Outcome::Fail, Outcome::Pass, Outcome::Fail]);
+        let mut report = report(&outcomes);
+        for (row, name) in report
+            .scenarios
+            .iter_mut()
+            .zip(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"])
+        {
+            row.verdict.scenario = format!("rfc{}/{name}", if name < "g" { 959 } else { 3659 });
+            row.again = format!(
+                "ftpspec check --select {} --variant pasv",
+                row.verdict.scenario
+            );
+            row.covers = vec!["959-5.4-noop-replies".into()];
+            match row.verdict.outcome {
+                Outcome::Pass => {}
+                Outcome::Unsupported | Outcome::FalseAd => {
+                    row.needs = vec!["SIZE".into()];
+                    row.verdict.lacks = Some("SIZE".into());
+                    row.verdict.reason = "`SIZE a` was answered 500".into();
+                }
+                Outcome::Fail | Outcome::Warn | Outcome::Note => {
+                    let mut finding = finding("500 \"What <b>?\u{1b}[0m\"");
+                    finding.level = match row.verdict.outcome {
+                        Outcome::Fail => Level::Must,
+                        Outcome::Warn => Level::Should,
+                        _ => Level::May,
+                    };
+                    row.verdict.findings.push(finding);
+                    row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
+                    row.matters = "Clients that keep a session alive with NOOP lose it.".into();
+                }
+                _ => row.verdict.reason = "login: 530 Not today.".into(),
+            }
+        }
+        for at in [9, 10] {
+            report.scenarios[at].known = Some(Known {
+                reason: "ticket 7".into(),
+            });
+        }
+        report.scenarios[11].verdict.scenario = "mine/l".into();
+        report.scenarios[11].again = "ftpspec run mine/l.ftpt --variant pasv".into();
+        report.target = Tested {
+            url: "ftp://127.0.0.1:2121".into(),
+            greeting: "Welcome\u{7}".into(),
+            features: Some(vec!["SIZE".into(), "MDTM".into()]),
+            implemented: vec!["EPSV".into(), "MDTM".into(), "NOOP".into()],
+            not_implemented: vec!["SIZE".into(), "SMNT".into()],
+        };
+        report.judges = vec![JudgeVerdict {
+            judge: "reply-syntax".into(),
+            statement: "replies have the form of RFC 959".into(),
+            clause: "RFC 959 §4.2".into(),
+            outcome: Outcome::Fail,
+            count: 3,
+            findings: vec![Located {
+                scenario: "rfc959/a".into(),
+                variant: "pasv".into(),
+                finding: finding("20 Okay"),
+                wire: vec!["S: 20 Okay".into()],
+            }],
+            known: None,
+        }];
+        report.skipped = vec![SkippedRow {
+            scenario: "rfc4217/m".into(),
+            variant: "pasv tls".into(),
+            reason: "the target has no TLS".into(),
+        }];
+        report.broken_files = vec!["mine/broken.ftpt".into()];
+        report
+    }
+
     #[rstest]
     #[case(&[Outcome::Pass, Outcome::Note, Outcome::Unsupported], false, 0)]
     #[case(&[Outcome::Pass, Outcome::Warn], false, 0)]
@@ -275,6 +362,16 @@ mod tests {
         });
         assert_eq!(report.exit_code(strict), code);
         assert_eq!(report.scenarios[1].is_stale(), outcome == Outcome::Pass);
+    }
+
+    #[test]
+    fn one_part_of_a_run_may_be_empty_and_the_whole_may_not() {
+        let part = |number| Part { number, of: 2 };
+        let mut report = report(&[]);
+        report.parts = vec![part(1)];
+        assert_eq!(report.exit_code(false), 0);
+        report.parts.push(part(2));
+        assert_eq!(report.exit_code(false), 4);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The report a person reads: what matters first, and then how it stands by RFC.
 
+use super::tables::{Answer, documents, feature_truth, requirements_summary};
+use super::tame::{tame, tamed};
 use super::{Report, Row};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Registry, RequirementsSummary};
 use crate::scenario::Level;
-use crate::verdict::{Finding, JudgeVerdict, Outcome};
+use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use anstyle::{AnsiColor, Style};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,20 +22,24 @@ pub struct Look {
 /// The report as text.
 #[must_use]
 pub fn terminal(report: &Report, look: Look) -> String {
+    // Of a greeting of several lines the first is shown.
+    let greeting = tame(report.target.greeting.lines().next().unwrap_or_default()).into_owned();
+    let report = &tamed(report);
     let mut writer = Writer {
         text: String::new(),
         look,
     };
-    writer.head(report);
+    writer.head(report, &greeting);
     for outcome in DETAILED {
-        for row in report
-            .scenarios
-            .iter()
-            .filter(|row| row.verdict.outcome == outcome)
-        {
+        for row in report.scenarios.iter().filter(|row| {
+            row.verdict.outcome == outcome && (row.known.is_none() || outcome == Outcome::Error)
+        }) {
             writer.scenario(row);
         }
-        for row in report.judges.iter().filter(|row| row.outcome == outcome) {
+        let judges = report.judges.iter();
+        for row in judges.filter(|row| {
+            row.outcome == outcome && (row.known.is_none() || outcome == Outcome::Error)
+        }) {
             writer.judge(row);
         }
     }
@@ -48,7 +54,10 @@ pub fn terminal(report: &Report, look: Look) -> String {
         Outcome::NotApplicable,
         "answered in another legal way, and nothing was left to test",
     );
+    writer.known(report);
+    writer.feat(report);
     writer.by_document(report);
+    writer.requirements(report);
     writer.summary(report);
     writer.text
 }
@@ -64,12 +73,33 @@ const DETAILED: [Outcome; 5] = [
 /// Findings told of one scenario, sightings of one judge.
 const MOST: usize = 5;
 
+/// A scenario's row in full, without colours.
+pub(super) fn row_told(row: &Row) -> String {
+    let mut writer = Writer::plain();
+    writer.scenario(row);
+    writer.text
+}
+
+/// A judge's row in full, without colours.
+pub(super) fn judge_told(row: &JudgeVerdict) -> String {
+    let mut writer = Writer::plain();
+    writer.judge(row);
+    writer.text
+}
+
 struct Writer {
     text: String,
     look: Look,
 }
 
 impl Writer {
+    fn plain() -> Self {
+        Self {
+            text: String::new(),
+            look: Look::default(),
+        }
+    }
+
     fn line(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref().trim_end());
         self.text.push('\n');
@@ -95,8 +125,7 @@ impl Writer {
         self.painted(outcome.word(), colour.on_default().bold())
     }
 
-    fn head(&mut self, report: &Report) {
-        let greeting = report.target.greeting.lines().next().unwrap_or_default();
+    fn head(&mut self, report: &Report, greeting: &str) {
         let said = if greeting.is_empty() {
             String::new()
         } else {
@@ -142,6 +171,9 @@ impl Writer {
             self.finding(finding);
         }
         self.more(verdict.findings.len(), MOST);
+        if !row.matters.is_empty() {
+            self.line(format!("  means     {}", row.matters));
+        }
         self.wire(&row.wire);
         self.line(format!("  again     {}", row.again));
         self.line("");
@@ -163,7 +195,9 @@ impl Writer {
             self.wire(&sighting.wire);
             self.line("");
         }
-        self.more(row.count, worst_first.len().min(MOST));
+        if self.more(row.count, worst_first.len().min(MOST)) {
+            self.line("");
+        }
     }
 
     fn finding(&mut self, finding: &Finding) {
@@ -180,13 +214,14 @@ impl Writer {
         }
     }
 
-    fn more(&mut self, found: usize, told: usize) {
+    fn more(&mut self, found: usize, told: usize) -> bool {
         if found > told {
             self.line(format!(
                 "  … and {} more; --format json tells more",
                 found - told
             ));
         }
+        found > told
     }
 
     fn wire(&mut self, wire: &[String]) {
@@ -217,33 +252,113 @@ impl Writer {
         self.line("");
     }
 
-    /// One line for each directory of scenarios.
+    /// What a baseline knows, one line each; the stale ones say so.
+    fn known(&mut self, report: &Report) {
+        let rows = report.scenarios.iter().filter_map(|row| {
+            let known = row.known.as_ref()?;
+            let name = format!("{} [{}]", row.verdict.scenario, row.verdict.variant);
+            Some((name, row.verdict.outcome, known))
+        });
+        let judges = report
+            .judges
+            .iter()
+            .filter_map(|row| Some((row.judge.clone(), row.outcome, row.known.as_ref()?)));
+        let (stale, known): (Vec<_>, Vec<_>) = rows
+            .chain(judges)
+            .partition(|(_, outcome, known)| Known::is_stale(Some(known), *outcome));
+        if !known.is_empty() {
+            self.line("KNOWN to the baseline, and excused unless it is an ERROR");
+        }
+        for (name, outcome, known) in known {
+            let outcome = self.outcome(outcome);
+            self.line(format!("  {outcome} {name}: {}", known.reason));
+        }
+        if !stale.is_empty() {
+            let word = self.painted("STALE", AnsiColor::Red.on_default().bold());
+            self.line(format!(
+                "{word} in the baseline: the deviation is not there any more"
+            ));
+        }
+        for (name, _, known) in stale {
+            self.line(format!("  {name}: {}", known.reason));
+        }
+        if report.scenarios.iter().any(|row| row.known.is_some())
+            || report.judges.iter().any(|row| row.known.is_some())
+        {
+            self.line("");
+        }
+    }
+
+    /// Where FEAT is not true.
+    fn feat(&mut self, report: &Report) {
+        let truths = feature_truth(report, Registry::built_in());
+        let misleading: Vec<_> = truths
+            .iter()
+            .filter(|truth| truth.truth.misleads())
+            .collect();
+        if misleading.is_empty() {
+            return;
+        }
+        self.line("FEAT is not true");
+        for truth in misleading {
+            self.line(format!("  {}: {}", truth.label, truth.truth.words()));
+        }
+        self.line("");
+    }
+
+    /// One line for each document.
     fn by_document(&mut self, report: &Report) {
-        let mut rows: BTreeMap<&str, BTreeMap<Outcome, usize>> = BTreeMap::new();
-        for row in &report.scenarios {
-            let id = row.verdict.scenario.as_str();
-            let document = id.rsplit_once('/').map_or(id, |(directory, _)| directory);
-            *rows
-                .entry(document)
-                .or_default()
-                .entry(row.verdict.outcome)
-                .or_default() += 1;
-        }
-        for row in &report.judges {
-            *rows
-                .entry("every transcript")
-                .or_default()
-                .entry(row.outcome)
-                .or_default() += 1;
-        }
-        let width = rows.keys().map(|name| name.len()).max().unwrap_or_default();
-        for (document, outcomes) in rows {
-            let played: usize = outcomes.values().sum();
-            let mut line = format!("  {document:<width$}  {played:>4}");
-            for (outcome, count) in outcomes {
+        let documents = documents(report, self.look.strict);
+        let names = documents
+            .iter()
+            .map(|document| document.name.chars().count());
+        let width = names.max().unwrap_or_default();
+        for document in documents {
+            let mut line = format!("  {:<width$}  {:>4}", document.name, document.tally.all());
+            for (outcome, count) in document.tally.iter() {
                 let _ = write!(line, "  {count} {}", self.outcome(outcome));
             }
+            if document.known > 0 {
+                let _ = write!(line, "  {} known", document.known);
+            }
             self.line(line);
+        }
+        self.line("");
+    }
+
+    /// The table of RFC 1123 §4.1.5 in numbers, and what is against it.
+    fn requirements(&mut self, report: &Report) {
+        let groups = requirements_summary(report, RequirementsSummary::built_in());
+        let rows = || groups.iter().flat_map(|group| &group.rows);
+        let count = |answer| rows().filter(|filled| filled.answer == answer).count();
+        // A few scenarios say little of the whole table.
+        if count(Answer::NotTested) * 2 > rows().count() {
+            return;
+        }
+        let answers = [
+            Answer::Kept,
+            Answer::Broken,
+            Answer::NotImplemented,
+            Answer::NotTested,
+            Answer::Unseen,
+        ];
+        let told = answers
+            .into_iter()
+            .map(|answer| (answer, count(answer)))
+            .filter(|(_, count)| *count > 0)
+            .map(|(answer, count)| format!("{count} {}", answer.words()));
+        self.line(format!(
+            "RFC 1123 §4.1.5: {}",
+            told.collect::<Vec<_>>().join(", ")
+        ));
+        for filled in rows().filter(|filled| filled.against) {
+            self.line(format!(
+                "  {}: {} ({}, {})",
+                filled.row.feature,
+                filled.answer.words(),
+                filled.row.level.word(),
+                filled.row.clause()
+            ));
         }
         self.line("");
     }
@@ -279,6 +394,18 @@ impl Writer {
         for fact in &report.facts {
             self.line(format!("  note: {fact}"));
         }
+        let missing = report.missing_parts();
+        if !missing.is_empty() {
+            let shown = |parts: &[super::Part]| {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                parts.join(", ")
+            };
+            self.line(format!(
+                "  only part {} of the run; not here: {}",
+                shown(&report.parts),
+                shown(&missing)
+            ));
+        }
         if self.look.strict && report.count(Outcome::Warn) > 0 {
             self.line("  --strict: a WARN fails the run");
         }
@@ -297,8 +424,7 @@ fn level(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::report;
-    use crate::scenario::Connection;
+    use crate::report::tests::{finding, of_every_outcome, report};
 
     #[test]
     fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
@@ -307,17 +433,7 @@ mod tests {
         let row = &mut report.scenarios[1];
         row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
         row.covers = vec!["959-5.4-greeting-code".into(), "gone".into()];
-        row.verdict.findings.push(Finding {
-            judge: "expectation".into(),
-            level: Level::Must,
-            requirement: "NOOP is answered 200".into(),
-            clause: "RFC 959 §4.1.3".into(),
-            expected: "200".into(),
-            observed: "500 What?".into(),
-            connection: Connection::main(),
-            line: 8,
-            event: 3,
-        });
+        row.verdict.findings.push(finding("500 What?"));
         insta::assert_snapshot!(terminal(&report, Look::default()), @r"
         ftpspec 0.0.0 · ftp://127.0.0.1:2121
 
@@ -332,10 +448,24 @@ mod tests {
                     S: 500 What?
           again     ftpspec check --select rfc959/noop-200
 
-          rfc959     2  1 PASS  1 FAIL
+          RFC 959     2  1 PASS  1 FAIL
 
         2 played in 1.5 s: 1 PASS, 1 FAIL
         ");
+    }
+
+    #[test]
+    fn what_matters_comes_first_and_then_how_it_stands() {
+        let text = terminal(&of_every_outcome(), Look::default());
+        insta::assert_snapshot!("every_outcome", text);
+    }
+
+    #[test]
+    fn nothing_a_server_sends_acts_on_the_terminal() {
+        let text = terminal(&of_every_outcome(), Look::default());
+        let acting = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(acting, None);
+        assert!(text.contains("\\u{1b}[0m"), "{text}");
     }
 
     #[test]

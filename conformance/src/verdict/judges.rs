@@ -3,13 +3,14 @@
 use super::conclude::worst;
 use super::{Finding, Known, Outcome};
 use crate::check::{Context, JUDGES};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// So many findings of a judge are kept; all are counted.
 const KEPT: usize = 20;
 
 /// What one always-on judge says of all transcripts of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgeVerdict {
     /// Its name.
     pub judge: String,
@@ -29,7 +30,7 @@ pub struct JudgeVerdict {
 }
 
 /// A finding of an always-on judge and the transcript it is from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Located {
     /// The scenario that was played.
     pub scenario: String,

@@ -11,10 +11,11 @@ pub use judges::{JudgeTally, JudgeVerdict, Located};
 pub use judging::Judging;
 
 use crate::scenario::{Connection, Level, ScenarioId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that does not hold, with its evidence. No renderer ever parses a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The judge that found it: `expectation`, `reply-syntax`, `reply-code` …
     pub judge: String,
@@ -37,7 +38,9 @@ pub struct Finding {
 }
 
 /// What is shown for one scenario in one variant, or for one judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Holds.
@@ -180,7 +183,7 @@ impl Stop {
 }
 
 /// The verdict on one scenario in one variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Which scenario.
     pub scenario: ScenarioIdText,
@@ -200,7 +203,7 @@ pub struct Verdict {
 /// A deviation somebody knows of and accepts, for a reason.
 ///
 /// It no longer fails the run. An ERROR is never excused, and what is known but holds is stale, and fails.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Known {
     /// Why it is accepted, in the words of the baseline.
     pub reason: String,

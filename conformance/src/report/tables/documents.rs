@@ -94,8 +94,8 @@ fn count(summary: &mut DocumentSummary, outcome: Outcome, known: Option<&Known>,
     summary.known += usize::from(known.is_some() && !fails);
 }
 
-/// `rfc959` is `RFC 959`; any other directory is called as it is.
-fn name(directory: &str) -> String {
+/// How the scenarios in a directory are called: `rfc959` is `RFC 959`; any other directory is called as it is.
+pub(in crate::report) fn name(directory: &str) -> String {
     match rfc(directory) {
         Some(number) => format!("RFC {number}"),
         None if directory.is_empty() => "your own".to_owned(),

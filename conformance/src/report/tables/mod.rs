@@ -10,6 +10,7 @@ mod summary;
 
 pub use clauses::{DocumentClauses, RequirementLine, Section, clauses};
 pub use commands::{CommandLine, commands};
+pub(super) use documents::name as document_name;
 pub use documents::{DocumentSummary, Tally, documents};
 pub use features::{FeatureTruth, Seen, Truth, feature_truth};
 pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary};
