@@ -4,10 +4,10 @@ mod cli;
 
 use clap::Parser as _;
 use cli::{
-    AlpnChoice, Cli, Command, CoverageFormat, Format, Matrix, Required, Reuse, Snapshot, TlsChoice,
+    AlpnChoice, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required, Reuse, Snapshot, TlsChoice,
     Version,
 };
-use ftpspec::command::{self, CoverageWish, Fmt, Form, check, serve};
+use ftpspec::command::{self, CoverageWish, Fmt, Form, ReportFiles, ReportWish, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
             uncovered: wish.uncovered,
             require: wish.require,
         }),
+        Command::Report(wish) => report(wish),
         Command::Selftest(wish) => in_runtime(command::selftest(&wish.patterns, wish.jobs)),
         Command::Lint(wish) => command::lint(&wish.paths),
         Command::Fmt(wish) => command::fmt(
@@ -60,6 +61,32 @@ fn main() -> ExitCode {
         ),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn report(wish: cli::ReportArgs) -> i32 {
+    match wish.verb {
+        Some(ReportVerb::Merge {
+            from,
+            output,
+            strict,
+        }) => command::merge_reports(&from, &output, strict),
+        Some(ReportVerb::Schema) => command::report_schema(),
+        None => command::report(&ReportWish {
+            from: wish.from,
+            files: report_files(wish.json, wish.files),
+            strict: wish.strict,
+            json: wish.format == Format::Json,
+        }),
+    }
+}
+
+fn report_files(json: Option<std::path::PathBuf>, wish: cli::Files) -> ReportFiles {
+    ReportFiles {
+        json,
+        junit: wish.junit,
+        markdown: wish.md,
+        github: wish.github,
+    }
 }
 
 /// Logs go to stderr; `RUST_LOG` says how much.
@@ -230,6 +257,8 @@ async fn judge(wish: check::Wish, telling: cli::Telling) -> i32 {
     let wish = check::Wish {
         strict: telling.strict,
         json: telling.format == Format::Json,
+        part: telling.partition,
+        outputs: report_files(telling.report_json, telling.files),
         transcripts: telling.transcripts,
         ..wish
     };

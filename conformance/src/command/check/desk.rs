@@ -153,7 +153,7 @@ impl<'a> Desk<'a> {
             skipped: skipped.collect(),
             broken_files: run.broken_files,
             facts: self.facts_of_run,
-            parts: Vec::new(),
+            parts: self.wish.part.into_iter().collect(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `ftpspec check` and `ftpspec run`: scenarios are played, judged and reported.
 //!
 //! ```text
-//!  Wish --server, probe, plan--> sanity, jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout
+//!  Wish --server, probe, plan--> sanity, jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout, files
 //! ```
 
 mod desk;
@@ -23,6 +23,7 @@ use crate::target::{Target, TargetFacts, probe};
 pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
+pub(super) use out::print;
 use server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,10 +32,7 @@ use std::time::Duration;
 /// Plays, judges and reports; the report is on stdout, progress and trouble on stderr. The answer is an exit code.
 pub async fn check(wish: Wish) -> i32 {
     match run(&wish, &mut |_, _| ()).await {
-        Ok(report) => {
-            hand_over(&report, &wish);
-            report.exit_code(wish.strict)
-        }
+        Ok(report) => hand_over(&report, &wish),
         Err(Failure { code, message }) => {
             eprintln!("{message}");
             code
@@ -84,6 +82,7 @@ pub(super) async fn run<'a>(
         std::fs::create_dir_all(directory)
             .map_err(|error| usage(format!("{}: {error}", directory.display())))?;
     }
+    wish.outputs.prepare().map_err(usage)?;
     let server = Server::of(wish).await?;
     let began = Began::now();
     let facts = probe(&server.target, timeouts).await;
@@ -100,6 +99,7 @@ pub(super) async fn run<'a>(
     let scenarios: Vec<_> = suite
         .select(&wish.select)
         .into_iter()
+        .filter(|scenario| wish.part.is_none_or(|part| part.holds(&scenario.id.0)))
         .cloned()
         .map(Arc::new)
         .collect();

@@ -1,7 +1,9 @@
 //! What is asked for.
 
 use super::{Failure, usage};
+use crate::command::ReportFiles;
 use crate::driver::Timeouts;
+use crate::report::Part;
 use crate::runner::{Selection, Variant};
 use crate::scenario::render;
 use crate::suite::{Suite, selects};
@@ -46,6 +48,10 @@ pub struct Wish {
     pub strict: bool,
     /// JSON on stdout.
     pub json: bool,
+    /// Only this part of the scenarios.
+    pub part: Option<Part>,
+    /// Where the report goes besides stdout.
+    pub outputs: ReportFiles,
     /// Where transcripts go.
     pub transcripts: Option<PathBuf>,
 }
