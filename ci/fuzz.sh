@@ -19,9 +19,11 @@ for room in server conformance; do
     printf '\n== %s: %s\n' "$room" "$target"
     found=target/fuzz-corpus/$room/$target
     mkdir -p "$found"
+    seeds=("$room/fuzz/corpus/$target")
+    [ "$target" != scenario ] || seeds+=(scenarios)
     # No sanitizer: there is no unsafe code to watch, and so the stable toolchain is enough.
     cargo fuzz run --fuzz-dir "$room/fuzz" --target-dir target/fuzz --sanitizer none "$target" \
-      "$found" "$room/fuzz/corpus/$target" -- \
+      "$found" "${seeds[@]}" -- \
       -max_total_time="$seconds" -max_len=16384 -timeout=20 -print_final_stats=1 || failed+=("$room/$target")
   done
 done

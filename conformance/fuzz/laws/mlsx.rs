@@ -73,5 +73,5 @@ fn has_form(line: &[u8]) -> bool {
         }
         facts = &facts[semicolon + 1..];
     }
-    !pathname.is_empty()
+    !pathname.is_empty() && !pathname.contains(&b'\n')
 }
