@@ -32,13 +32,13 @@ pub fn compressed(data: &[u8]) {
 pub fn deflate(data: &[u8]) {
     framing(|level| Mode::Deflate { level }, data);
     // Rarely, since it takes long: a file that is large and says little.
-    if let [0xff, cut, data @ ..] = data
+    if let [0xff, level @ 0..=9, data @ ..] = data
         && !data.is_empty()
     {
         let coding = Coding {
             representation: Representation::Image,
             structure: Structure::File,
-            mode: Mode::Deflate { level: cut % 10 },
+            mode: Mode::Deflate { level: *level },
             markers: None,
             inflation: INFLATION,
         };
@@ -73,20 +73,20 @@ fn framing(mode: fn(u8) -> Mode, data: &[u8]) {
         markers: NonZeroU64::new(u64::from(how >> 3 & 7)),
         inflation: INFLATION,
     };
-    let cut = usize::from(*cut) + 1;
-    receive(&coding, data, cut);
-    send(&coding, data, cut);
-}
-
-/// Octets of a data connection.
-fn receive(coding: &Coding, data: &[u8], cut: usize) {
-    let whole = decode(coding, data, data.len().max(1));
-    // Each piece of a zlib stream costs a buffer of its own, so that of a long one they are not all cut to one octet.
+    // Each piece of a zlib stream costs a buffer of its own, so that a long one is not cut into single octets.
     let shortest = match coding.mode {
         Mode::Deflate { .. } => data.len() / 64 + 1,
         _ => 1,
     };
-    for length in [shortest, cut.max(shortest)] {
+    let cut = shortest.max(usize::from(*cut) + 1);
+    receive(&coding, data, [shortest, cut]);
+    send(&coding, data, cut);
+}
+
+/// Octets of a data connection.
+fn receive(coding: &Coding, data: &[u8], cuts: [usize; 2]) {
+    let whole = decode(coding, data, data.len().max(1));
+    for length in cuts {
         let other = decode(coding, data, length);
         // How much of a zlib stream was read when its ratio is looked at depends on the cut.
         if [&whole, &other].contains(&&Err(Refused::Inflation)) {
@@ -99,6 +99,7 @@ fn receive(coding: &Coding, data: &[u8], cut: usize) {
         && file.len() <= FREE / 4
         && file == returnable(coding, &file)
     {
+        let [_, cut] = cuts;
         let again = decode(coding, &encode(coding, &file, cut), cut);
         assert!(again.is_ok_and(|again| again.file == file));
     }
