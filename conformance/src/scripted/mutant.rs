@@ -157,9 +157,12 @@ impl Maker<'_> {
         if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code) && !ends(code)) {
             self.replace(line, Lie::Code(code), at, recode(&octets, code));
         }
+        // Where the code already says that it is not there, nobody looks at the text.
+        let fits = code_of(&octets).is_some_and(|code| expect.codes.matches(code));
         let text = expect
             .text
             .as_ref()
+            .filter(|_| fits)
             .and_then(|pattern| another_text(pattern));
         if let Some(text) = text {
             self.replace(line, Lie::Text, at, retext(&octets, text));
@@ -391,6 +394,11 @@ fn unwished(holds: &Codes, wished: &Codes) -> Option<u16> {
     (200..600).find(|code| {
         holds.matches(*code) && !wished.matches(*code) && !matches!(code, 500 | 502 | 504)
     })
+}
+
+/// The code a reply begins with.
+fn code_of(octets: &[u8]) -> Option<u16> {
+    std::str::from_utf8(octets.get(..3)?).ok()?.parse().ok()
 }
 
 /// The reply with another code on every line that carries it.

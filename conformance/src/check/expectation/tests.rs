@@ -333,3 +333,68 @@ proptest! {
         }
     }
 }
+
+/// The reference server makes no thumbnails: these scenarios are proven on dialogues written by hand.
+#[rstest]
+#[case::holds("150 Here (67 bytes)", "\\x89PNG\\r\\n\\x1a\\n", true)]
+#[case::no_size("150 Here it comes", "\\x89PNG\\r\\n\\x1a\\n", false)]
+#[case::no_picture("150 Here (3 bytes)", "red", false)]
+#[case::refused("550 That is no picture", "", false)]
+fn a_thumbnail_is_a_picture_whose_size_was_told(
+    #[case] preliminary: &str,
+    #[case] data: &str,
+    #[case] holds: bool,
+) {
+    let text = include_str!("../../../../scenarios/peterson/thmb-sends-a-picture.ftpt");
+    let scenario = parse(ScenarioId("peterson/thmb-sends-a-picture".into()), text);
+    let scenario = scenario.expect("the suite is sound");
+    let begun = scenario
+        .steps
+        .iter()
+        .map(|step| step.line)
+        .collect::<Vec<_>>();
+    let [_, port, command, reply, came, done] = begun[..] else {
+        panic!("its dialogue is another: {begun:?}");
+    };
+    let dialogue = [
+        format!("{port}:C: PASV"),
+        "S: 227 (127,0,0,1,4,1)".into(),
+        format!("{command}:C: THMB PNG 2 2 red.png"),
+        format!("{reply}:S: {preliminary}"),
+        format!("{came}:D< {data}"),
+        "D.".into(),
+        format!("{done}:S: 226 x"),
+    ];
+    let end = END.map(String::from);
+    let dialogue: Vec<&str> = dialogue.iter().chain(&end).map(String::as_str).collect();
+    let judgement = judged_by(&scenario, None, &transcript(&dialogue));
+    assert_eq!(judgement.findings.is_empty(), holds, "{judgement:#?}");
+}
+
+#[rstest]
+#[case::holds("550 That is no picture", true)]
+#[case::another_code("451 That is no picture", false)]
+#[case::sent("150 Here (0 bytes)", false)]
+fn what_is_no_picture_has_no_thumbnail(#[case] answer: &str, #[case] holds: bool) {
+    let text = include_str!("../../../../scenarios/peterson/thmb-of-no-picture-550.ftpt");
+    let scenario = parse(ScenarioId("peterson/thmb-of-no-picture-550".into()), text);
+    let scenario = scenario.expect("the suite is sound");
+    let begun = scenario
+        .steps
+        .iter()
+        .map(|step| step.line)
+        .collect::<Vec<_>>();
+    let [_, port, command, reply] = begun[..] else {
+        panic!("its dialogue is another: {begun:?}");
+    };
+    let dialogue = [
+        format!("{port}:C: PASV"),
+        "S: 227 (127,0,0,1,4,1)".into(),
+        format!("{command}:C: THMB PNG 16 16 words.png"),
+        format!("{reply}:S: {answer}"),
+    ];
+    let end = END.map(String::from);
+    let dialogue: Vec<&str> = dialogue.iter().chain(&end).map(String::as_str).collect();
+    let judgement = judged_by(&scenario, None, &transcript(&dialogue));
+    assert_eq!(judgement.findings.is_empty(), holds, "{judgement:#?}");
+}
