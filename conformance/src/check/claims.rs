@@ -131,6 +131,26 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         &["S: 220 x", "C: FEAT", "S: 211-x /  MDTM /  / 211 End"],
     ),
     (
+        "feat",
+        "2389-3.2-no-features-single-line",
+        &["S: 220 x", "C: FEAT", "S: 211-x / 211 End"],
+    ),
+    (
+        "feat",
+        "2389-3.2-one-feature-per-line",
+        &["S: 220 x", "C: FEAT", "S: 211-x /  SIZE MDTM / 211 End"],
+    ),
+    (
+        "feat",
+        "2389-3.2-feat-not-listed",
+        &["S: 220 x", "C: FEAT", "S: 211-x /  FEAT / 211 End"],
+    ),
+    (
+        "feat",
+        "2389-3.2-uppercase",
+        &["S: 220 x", "C: FEAT", "S: 211-x /  mdtm / 211 End"],
+    ),
+    (
         "mlsx",
         "3659-7.2-mlst-250-multiline",
         &["S: 220 x", "C: MLST a", "S: 250 type=file; a"],

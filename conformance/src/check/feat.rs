@@ -1,6 +1,7 @@
 //! `feat`: the reply to FEAT has the form RFC 2389 §3.2 fixes.
 
 use super::{Context, Judge, Rule, Whole, quoted, shown};
+use crate::catalogue::Registry;
 use crate::scenario::Level;
 use crate::verdict::Finding;
 
@@ -14,6 +15,10 @@ pub(super) const JUDGE: Judge = Judge {
         "2389-3.2-one-space-indent",
         "2389-3.2-last-line",
         "2389-3.2-no-blank-lines",
+        "2389-3.2-no-features-single-line",
+        "2389-3.2-one-feature-per-line",
+        "2389-3.2-feat-not-listed",
+        "2389-3.2-uppercase",
     ],
     judge,
 };
@@ -33,6 +38,42 @@ const END: Rule = Rule {
     requirement: "The last line of the feature listing is `211 End`",
 };
 
+const AT_LEAST_ONE: Rule = Rule {
+    judge: NAME,
+    level: Level::Must,
+    clause: "RFC 2389 §3.2",
+    requirement: "A listing has at least one feature; with none, FEAT is answered in one line",
+};
+
+const ONE_A_LINE: Rule = Rule {
+    judge: NAME,
+    level: Level::Must,
+    clause: "RFC 2389 §3.2",
+    requirement: "Each feature is listed on a line of its own",
+};
+
+/// No client minds, so it is no more than a warning.
+const NOT_ITSELF: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 2389 §3.2",
+    requirement: "FEAT and OPTS are not listed: that FEAT was answered tells of both",
+};
+
+const UPPER_CASE: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 2389 §3.2",
+    requirement: "The names of features are sent in upper case",
+};
+
+const EXTENSIONS: Rule = Rule {
+    judge: NAME,
+    level: Level::May,
+    clause: "RFC 2389 §3",
+    requirement: "Commands of RFC 959 are no extensions and need not be listed",
+};
+
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let listings = context.whole().filter(|whole| whole.is(&["FEAT"], 211));
     listings
@@ -47,6 +88,21 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = Vec::new();
+    if between.is_empty() {
+        let expected = "a feature between the first and the last line";
+        findings.push(context.broken(&AT_LEAST_ONE, &whole.place, expected, quoted(reply)));
+    }
+    for (rule, expected, breaks) in NAMES {
+        // One finding of a sort is enough for a listing.
+        let broken = between.iter().find(|line| {
+            let text = String::from_utf8_lossy(line);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            breaks(context.registry, &words)
+        });
+        if let Some(line) = broken {
+            findings.push(context.broken(rule, &whole.place, *expected, shown(line)));
+        }
+    }
     let wrong = between.iter().find(|line| !is_feature(line));
     if let Some(line) = wrong {
         let expected = "one space and the name of the feature";
@@ -61,6 +117,49 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether the words of a feature line break a rule.
+type Breaks = fn(&Registry, &[&str]) -> bool;
+
+/// What is listed and how it is written: the rule, what had to be, and what breaks it.
+const NAMES: &[(&Rule, &str, Breaks)] = &[
+    (
+        &ONE_A_LINE,
+        "one name on the line, and what belongs to it",
+        |registry, words| match words {
+            // These take no parameter.
+            [
+                "SIZE" | "MDTM" | "MFMT" | "EPRT" | "EPSV" | "TVFS" | "UTF8",
+                next,
+                ..,
+            ] => registry.get(next).is_some_and(|next| next.feat.is_some()),
+            _ => false,
+        },
+    ),
+    (
+        &NOT_ITSELF,
+        "neither FEAT nor OPTS",
+        |_, words| matches!(words, [name, ..] if name.eq_ignore_ascii_case("FEAT") || name.eq_ignore_ascii_case("OPTS")),
+    ),
+    (&UPPER_CASE, "capitals", |registry, words| match words {
+        [name, ..] => {
+            let known = registry.get(name).is_some_and(|entry| entry.feat.is_some());
+            known && name.bytes().any(|octet| octet.is_ascii_lowercase())
+        }
+        [] => false,
+    }),
+    (
+        &EXTENSIONS,
+        "what is beyond RFC 959",
+        |registry, words| match words {
+            [name, ..] => registry.get(name).is_some_and(|entry| {
+                let first = entry.sources.first();
+                entry.feat.is_none() && first.is_some_and(|source| source.starts_with("RFC 959"))
+            }),
+            [] => false,
+        },
+    ),
+];
+
 fn is_feature(line: &[u8]) -> bool {
     matches!(line, [b' ', first, ..] if first.is_ascii_graphic())
 }
@@ -69,7 +168,7 @@ fn is_feature(line: &[u8]) -> bool {
 mod tests {
     use super::super::testing::levels;
     use super::*;
-    use Level::{Must, Should};
+    use Level::{May, Must, Should};
     use rstest::rstest;
 
     #[rstest]
@@ -81,6 +180,13 @@ mod tests {
     #[case::two_spaces("211-Features: /   MDTM / 211 End", &[Must])]
     #[case::old_style("211-Features: / 211-MDTM / 211 End", &[Must])]
     #[case::other_end("211-Features: /  MDTM / 211 End.", &[Should])]
+    #[case::empty("211-Features: / 211 End", &[Must])]
+    #[case::two_on_a_line("211-Features: /  SIZE MDTM / 211 End", &[Must])]
+    #[case::parameter("211-Features: /  AUTH TLS /  MLST type*;size*; /  UTF8 ON / 211 End", &[])]
+    #[case::itself("211-Features: /  FEAT / 211 End", &[Should])]
+    #[case::small("211-Features: /  mdtm / 211 End", &[Should])]
+    #[case::small_parameter("211-Features: /  REST stream /  x-own / 211 End", &[])]
+    #[case::base("211-Features: /  PASV / 211 End", &[May])]
     #[case::both("211-Features: / MDTM / 211 done", &[Must, Should])]
     fn listings_are_judged(#[case] reply: &str, #[case] expected: &[Level]) {
         let reply = format!("S: {reply}");

@@ -145,7 +145,8 @@ impl Player {
 
     /// A reply of another class than any expected one cannot be gone on with; everything else is the judge's.
     fn compare(&mut self, expect: &Expect, reply: &Reply, line: u32) -> Result<(), Stop> {
-        if matches(expect, reply, &mut self.variables) != Match::WrongCode {
+        let found = matches(expect, reply, &mut self.variables);
+        if found == Match::Holds {
             return Ok(());
         }
         // Just as legal, but nothing is left to be played.
@@ -155,6 +156,9 @@ impl Player {
             .is_some_and(|(_, codes)| codes.matches(reply.code))
         {
             return Err(Stop::Mismatch { line });
+        }
+        if found == Match::WrongText {
+            return Ok(());
         }
         let class = u8::try_from(reply.code / 100).unwrap_or(0);
         let fits = expect

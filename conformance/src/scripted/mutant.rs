@@ -164,7 +164,9 @@ impl Maker<'_> {
             .as_ref()
             .filter(|_| fits)
             .and_then(|pattern| another_text(pattern));
-        if let Some(text) = text {
+        if let Some(text) = text
+            && !ends(code_of(&octets))
+        {
             self.replace(line, Lie::Text, at, retext(&octets, text));
         }
         if let Some((wished_at, wished)) = expect.should.as_deref()
@@ -387,6 +389,14 @@ fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u16> {
     CANDIDATES
         .into_iter()
         .find(|code| code / 100 != class && wrong(*code))
+}
+
+/// The code of a reply; 0 where it has none.
+fn code_of(octets: &[u8]) -> u16 {
+    let digits = octets
+        .get(..3)
+        .and_then(|code| std::str::from_utf8(code).ok());
+    digits.and_then(|code| code.parse().ok()).unwrap_or(0)
 }
 
 /// A code that holds and is not wished for.

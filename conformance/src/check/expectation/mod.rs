@@ -168,7 +168,7 @@ impl<'a> Walk<'a> {
         let observed = quoted(reply);
         match matches(expect, reply, &mut self.variables) {
             Match::Holds => {}
-            Match::WrongCode
+            Match::WrongCode | Match::WrongText
                 if expect
                     .ends
                     .as_ref()
