@@ -86,20 +86,35 @@ type ReadBatch = (Box<dyn ReadHandle>, io::Result<Vec<Bytes>>);
 
 enum Reading {
     Inline(Box<dyn ReadHandle>),
+    /// The storage blocks, and the first batch was read when the file was opened.
+    Opened(Box<dyn ReadHandle>, io::Result<Vec<Bytes>>),
     Ahead(JoinHandle<ReadBatch>),
     Ended,
 }
 
 impl Source {
-    pub(crate) fn new(handle: Box<dyn ReadHandle>, inline: bool, encoding: Encoding) -> Self {
-        Self {
-            state: if inline {
-                Reading::Inline(handle)
-            } else {
-                read_ahead(handle)
-            },
+    /// Opens what `open` does. Where the storage blocks, its first batch is read by the same job: a small file needs no other.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub(crate) async fn open(
+        storage: &Arc<dyn Storage>,
+        encoding: Encoding,
+        open: impl FnOnce(&dyn Storage) -> io::Result<Box<dyn ReadHandle>> + Send + 'static,
+    ) -> io::Result<Self> {
+        let inline = storage.abilities().never_blocks;
+        let state = on_storage(storage, move |storage| {
+            let mut handle = open(storage)?;
+            if inline {
+                return Ok(Reading::Inline(handle));
+            }
+            let first = read_batch(&mut *handle);
+            Ok(Reading::Opened(handle, first))
+        });
+        Ok(Self {
+            state: state.await?,
             encoding,
-        }
+        })
     }
 
     /// The next pieces, none of them empty; no pieces at the end.
@@ -164,19 +179,29 @@ impl Source {
                 self.state = Reading::Inline(handle);
                 pieces
             }
+            Reading::Opened(handle, pieces) => self.read_on(handle, pieces)?,
             Reading::Ahead(job) => {
                 let (handle, pieces) = job.await.map_err(io::Error::other)?;
-                let pieces = pieces?;
-                if pieces.len() == PIECES {
-                    self.state = read_ahead(handle);
-                }
-                pieces
+                self.read_on(handle, pieces)?
             }
             Reading::Ended => Vec::new(),
         };
         // Fewer pieces than asked for is the end.
         if pieces.len() < PIECES {
             self.state = Reading::Ended;
+        }
+        Ok(pieces)
+    }
+
+    /// A batch has been read: the next one is read while it is sent.
+    fn read_on(
+        &mut self,
+        handle: Box<dyn ReadHandle>,
+        pieces: io::Result<Vec<Bytes>>,
+    ) -> io::Result<Vec<Bytes>> {
+        let pieces = pieces?;
+        if pieces.len() == PIECES {
+            self.state = read_ahead(handle);
         }
         Ok(pieces)
     }
@@ -251,18 +276,43 @@ impl Sink {
     /// Makes what was written the file.
     ///
     /// # Errors
-    /// The storage's own.
-    pub(crate) async fn commit(mut self) -> io::Result<()> {
-        if let Some(decoder) = self.decoder.take() {
-            self.write_content(decoder.finish()).await?;
+    /// As [`write`](Self::write).
+    pub(crate) async fn commit(self) -> io::Result<()> {
+        self.commit_with(Bytes::new()).await
+    }
+
+    /// Takes the last octets and makes what was written the file, by one job.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(crate) async fn commit_with(mut self, last: Bytes) -> io::Result<()> {
+        let pieces = match self.decoder.take() {
+            Some(mut decoder) => [decoder.decode(last), decoder.finish()],
+            None => [last, Bytes::new()],
+        };
+        for piece in &pieces {
+            self.take_room(piece)?;
         }
+        let commit = move |mut handle: Box<dyn WriteHandle>| {
+            for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
+                handle.write_chunk(piece)?;
+            }
+            handle.commit()
+        };
         match self.rest().await? {
-            Writing::Inline(handle) => handle.commit(),
-            Writing::Resting(handle) => tokio::task::spawn_blocking(move || handle.commit())
+            Writing::Inline(handle) => commit(handle),
+            Writing::Resting(handle) => tokio::task::spawn_blocking(move || commit(handle))
                 .await
                 .map_err(io::Error::other)?,
             Writing::Behind(_) | Writing::Failed => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+
+    /// Octets of content come.
+    fn take_room(&mut self, octets: &Bytes) -> io::Result<()> {
+        let left = self.room.checked_sub(octets.len() as u64);
+        self.room = left.ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(())
     }
 
     /// Makes what was written so far the file. Nothing more can be written to this sink.
@@ -282,8 +332,7 @@ impl Sink {
         if octets.is_empty() {
             return Ok(());
         }
-        let left = self.room.checked_sub(octets.len() as u64);
-        self.room = left.ok_or(io::ErrorKind::FileTooLarge)?;
+        self.take_room(&octets)?;
         if let Writing::Inline(handle) = &mut self.state {
             return handle.write_chunk(octets);
         }

@@ -92,11 +92,10 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
     let (flow, name) = match transfer.content.clone() {
         Content::Retrieve { at, offset } => {
             let At { storage, path } = at;
-            let inline = storage.abilities().never_blocks;
-            let handle =
-                on_storage(&storage, move |storage| storage.open_read(&path, offset)).await?;
-            let source = Source::new(handle, inline, Encoding::new(coding, offset));
-            (Flow::Out(source), None)
+            let source = Source::open(&storage, Encoding::new(coding, offset), move |storage| {
+                storage.open_read(&path, offset)
+            });
+            (Flow::Out(source.await?), None)
         }
         Content::Store { at, how } => {
             let At { storage, path } = at.clone();
@@ -107,13 +106,11 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::RetrieveRange { at, range } => {
             let At { storage, path } = at;
-            let inline = storage.abilities().never_blocks;
-            let handle = on_storage(&storage, move |storage| {
+            let encoding = Encoding::new(coding, range.start);
+            let source = Source::open(&storage, encoding, move |storage| {
                 open_read_range(storage, &path, range.start, range.end)
-            })
-            .await?;
-            let source = Source::new(handle, inline, Encoding::new(coding, range.start));
-            (Flow::Out(source), None)
+            });
+            (Flow::Out(source.await?), None)
         }
         Content::StoreRange { at, range } => {
             let At { storage, path } = at.clone();
@@ -137,11 +134,10 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::List(listing) => {
             let storage = Arc::clone(&listing.at.storage);
-            let inline = storage.abilities().never_blocks;
-            let reader =
-                on_storage(&storage, move |storage| open_listing(storage, &listing)).await?;
-            let source = Source::new(Box::new(reader), inline, Encoding::new(coding, 0));
-            (Flow::Out(source), None)
+            let source = Source::open(&storage, Encoding::new(coding, 0), move |storage| {
+                Ok(Box::new(open_listing(storage, &listing)?))
+            });
+            (Flow::Out(source.await?), None)
         }
     };
     let preliminary = match (&transfer.opening, &name) {
@@ -320,9 +316,8 @@ async fn receive(
     } else {
         buffer.freeze()
     };
-    sink.write(rest).await.map_err(Broken::Storage)?;
     progress.set_committing();
-    sink.commit().await.map_err(Broken::Storage)?;
+    sink.commit_with(rest).await.map_err(Broken::Storage)?;
     // The file is there; a client that does not wait for our end of the connection has lost nothing.
     let _ = in_time(stall, stream.shutdown()).await;
     Ok(())
