@@ -1,7 +1,8 @@
-//! `address`: a 227 or 229 reply says where to connect, in the one form its document knows.
+//! `address`: a 227 or 229 reply says where to connect, in the one form its document knows, and data connections come
+//! from where the control connection leads.
 
 use super::{Context, Judge, Place, Rule, quoted};
-use crate::scenario::{Connection, Level};
+use crate::scenario::{Connection, DataMode, Level};
 use crate::transcript::{Reply, What};
 use crate::verdict::Finding;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,12 +11,15 @@ const NAME: &str = "address";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "227 has six numbers, 229 has a port between delimiters, and both can be connected to",
+    statement: "227 has six numbers, 229 has a port between delimiters, both can be connected to, and active data connections come from the same host",
     clause: "RFC 959 §4.1.2 and RFC 2428 §3",
     covers: &[
         "959-4.2.1-pasv-text",
+        "959-4.1.2-pasv-not-default-port",
         "1123-4.1.2.6-pasv-address-is-server",
+        "1123-4.1.2.12-data-port-same-ip",
         "2428-3-epsv-229",
+        "2577-8-random-ports",
     ],
     judge,
 };
@@ -42,8 +46,34 @@ const SAME_ADDRESS: Rule = Rule {
     requirement: "The address in 227 is one at which the server can be reached",
 };
 
+/// Behind a translator the port that was reached need not be L.
+const NOT_DEFAULT_PORT: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 959 §4.1.2",
+    requirement: "PASV asks for a port that is not the server's default data port, the one below that of the control connection",
+};
+
+const SAME_HOST: Rule = Rule {
+    judge: NAME,
+    level: Level::Must,
+    clause: "RFC 1123 §4.1.2.12",
+    requirement: "Active data connections come from the IP address of the control connection",
+};
+
+const NOT_IN_ORDER: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 2577 §8",
+    requirement: "Passive ports are chosen at random, so that the next one cannot be foretold",
+};
+
+/// Chance gives so many ports in a row about once in 10^15 times, out of a range of a thousand.
+const IN_ORDER: usize = 6;
+
 fn judge(context: &Context<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = active_peers(context);
+    findings.extend(ports_in_order(context));
     for whole in context.whole() {
         let (reply, place) = (whole.reply, &whole.place);
         if whole.is(&["PASV"], 227) {
@@ -52,7 +82,10 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
                     let expected = "h1,h2,h3,h4,p1,p2 with a port of 1 to 65535";
                     findings.push(context.broken(&SIX_NUMBERS, place, expected, quoted(reply)));
                 }
-                Some((address, _)) => findings.extend(other_host(context, place, reply, address)),
+                Some((address, port)) => {
+                    findings.extend(other_host(context, place, reply, address));
+                    findings.extend(default_port(context, place, reply, port));
+                }
             }
         }
         if whole.is(&["EPSV"], 229) && delimited_port(&reply.text()).is_none() {
@@ -80,17 +113,97 @@ fn other_host(
     })
 }
 
+fn default_port(
+    context: &Context<'_>,
+    place: &Place<'_>,
+    reply: &Reply,
+    port: u16,
+) -> Option<Finding> {
+    let control = peer(context, place.connection, place.event)?.port();
+    (control.checked_sub(1) == Some(port)).then(|| {
+        let expected = format!("another port than {port}");
+        context.broken(&NOT_DEFAULT_PORT, place, expected, quoted(reply))
+    })
+}
+
+/// Active data connections from elsewhere.
+fn active_peers(context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, event) in context.transcript.events.iter().enumerate() {
+        let What::DataOpened {
+            mode, peer: from, ..
+        } = &event.what
+        else {
+            continue;
+        };
+        let server = peer(context, &event.connection, index).map(|at| at.ip().to_canonical());
+        let from = from.parse::<SocketAddr>().ok();
+        let (Some(server), Some(from)) = (server, from.map(|at| at.ip().to_canonical())) else {
+            continue;
+        };
+        if matches!(mode, DataMode::Port | DataMode::Eprt) && from != server {
+            let place = Place {
+                connection: &event.connection,
+                event: index,
+            };
+            let observed = format!("a data connection from {from}");
+            findings.push(context.broken(&SAME_HOST, &place, server.to_string(), observed));
+        }
+    }
+    findings
+}
+
+/// Passive ports of which each is one above the one before.
+fn ports_in_order(context: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for conversation in context.conversations {
+        let mut row: Vec<u16> = Vec::new();
+        for exchange in &conversation.exchanges {
+            let Some((event, reply)) = exchange.completion() else {
+                continue;
+            };
+            let port = match reply.code {
+                227 => six_numbers(&reply.text()).map(|(_, port)| port),
+                229 => delimited_port(&reply.text()),
+                _ => None,
+            };
+            let Some(port) = port else { continue };
+            if row
+                .last()
+                .is_none_or(|last| last.checked_add(1) != Some(port))
+            {
+                row.clear();
+            }
+            row.push(port);
+            if row.len() == IN_ORDER {
+                let place = Place {
+                    connection: &conversation.connection,
+                    event: *event,
+                };
+                let observed = format!("ports {} to {port}, one after the other", row[0]);
+                findings.push(context.broken(&NOT_IN_ORDER, &place, "no such order", observed));
+            }
+        }
+    }
+    findings
+}
+
 /// The server's IPv4 address this control connection reached.
 fn reached(context: &Context<'_>, connection: &Connection, before: usize) -> Option<Ipv4Addr> {
+    match peer(context, connection, before)?.ip().to_canonical() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}
+
+/// What this control connection reached.
+fn peer(context: &Context<'_>, connection: &Connection, before: usize) -> Option<SocketAddr> {
     let events = &context.transcript.events[..before];
     let peer = events.iter().rev().find_map(|event| match &event.what {
         What::Connected { peer, .. } if event.connection == *connection => Some(peer),
         _ => None,
     })?;
-    match peer.parse::<SocketAddr>().ok()?.ip().to_canonical() {
-        IpAddr::V4(address) => Some(address),
-        IpAddr::V6(_) => None,
-    }
+    peer.parse().ok()
 }
 
 /// RFC 1123 §4.1.2.6: the numbers are looked for, because nothing says what stands around them.
@@ -140,6 +253,7 @@ mod tests {
     #[case::too_big("PASV", "227 (127,0,0,1,256,1)", &[Must])]
     #[case::port_zero("PASV", "227 (127,0,0,1,0,0)", &[Must])]
     #[case::nothing("PASV", "227 ok", &[Must])]
+    #[case::default_data_port("PASV", "227 (127,0,0,1,8,72)", &[Should])]
     #[case::extended("EPSV", "229 Entering (|||6446|)", &[])]
     #[case::other_delimiter("EPSV", "229 x (!!!6446!)", &[])]
     #[case::with_parentheses_before("EPSV", "229 Ok (really) (|||6446|)", &[])]
@@ -156,5 +270,31 @@ mod tests {
         ];
         let dialogue: Vec<&str> = dialogue.iter().map(String::as_str).collect();
         assert_eq!(levels(&JUDGE, &dialogue), expected);
+    }
+
+    #[rstest]
+    #[case::in_order(&[6, 7, 8, 9, 10, 11, 12], 1)]
+    #[case::too_few(&[6, 7, 8, 9, 10], 0)]
+    #[case::with_a_gap(&[6, 7, 8, 10, 11, 12], 0)]
+    #[case::downwards(&[12, 11, 10, 9, 8, 7], 0)]
+    fn ports_that_can_be_foretold_are_found(#[case] ports: &[u16], #[case] expected: usize) {
+        let mut dialogue = vec!["S: 220 x".to_owned()];
+        for port in ports {
+            dialogue.push("C: EPSV".into());
+            dialogue.push(format!("S: 229 x (|||{port}|)"));
+        }
+        let dialogue: Vec<&str> = dialogue.iter().map(String::as_str).collect();
+        assert_eq!(levels(&JUDGE, &dialogue), vec![Should; expected]);
+    }
+
+    #[rstest]
+    #[case::from_the_server("port from 127.0.0.1:20", &[])]
+    #[case::from_elsewhere("port from 127.0.0.3:20", &[Must])]
+    #[case::passive("pasv from 127.0.0.3:20", &[])]
+    fn active_data_connections_come_from_the_server(
+        #[case] data: &str,
+        #[case] expected: &[Level],
+    ) {
+        assert_eq!(levels(&JUDGE, &["S: 220 x", data]), expected);
     }
 }

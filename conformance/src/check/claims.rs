@@ -92,6 +92,35 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "address",
+        "959-4.1.2-pasv-not-default-port",
+        &["S: 220 x", "C: PASV", "S: 227 (127,0,0,1,8,72)"],
+    ),
+    (
+        "address",
+        "1123-4.1.2.12-data-port-same-ip",
+        &["S: 220 x", "port from 127.0.0.3:20"],
+    ),
+    (
+        "address",
+        "2577-8-random-ports",
+        &[
+            "S: 220 x",
+            "C: EPSV",
+            "S: 229 (|||6001|)",
+            "C: EPSV",
+            "S: 229 (|||6002|)",
+            "C: EPSV",
+            "S: 229 (|||6003|)",
+            "C: EPSV",
+            "S: 229 (|||6004|)",
+            "C: EPSV",
+            "S: 229 (|||6005|)",
+            "C: EPSV",
+            "S: 229 (|||6006|)",
+        ],
+    ),
+    (
+        "address",
         "959-4.2.1-pasv-text",
         &["S: 220 x", "C: PASV", "S: 227 x"],
     ),
@@ -114,6 +143,11 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "pathname-257",
         "959-a2-257-quote-doubling",
         &["S: 220 x", "C: PWD", "S: 257 \"/a\"b\""],
+    ),
+    (
+        "feat",
+        "5797-2.2-no-pseudo-feat",
+        &["S: 220 x", "C: FEAT", "S: 211-x /  nat6 / 211 End"],
     ),
     (
         "feat",

@@ -12,6 +12,7 @@ pub(super) const JUDGE: Judge = Judge {
     statement: "FEAT is answered with `211-`, one feature a line behind one space, and `211 End`",
     clause: "RFC 2389 §3.2",
     covers: &[
+        "5797-2.2-no-pseudo-feat",
         "2389-3.2-one-space-indent",
         "2389-3.2-last-line",
         "2389-3.2-no-blank-lines",

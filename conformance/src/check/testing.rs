@@ -2,7 +2,7 @@
 
 use super::{Context, Judge};
 use crate::catalogue::Registry;
-use crate::scenario::{Connection, Level};
+use crate::scenario::{Connection, DataMode, Level};
 use crate::transcript::{
     Awaited, Conversation, End, Event, Manner, Side, Transcript, What, unescape,
 };
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 /// A transcript whose control connection stands, from lines of a dialogue. Escapes as in transcripts.
 ///
 /// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets, `D< ` octets from the server's data
-/// connection, `D.` its clean end, `silence` a reply that did not come, `closed` the server's end of the control
+/// connection, `D.` its clean end, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
 /// connection. A number before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
 pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
@@ -81,6 +81,18 @@ fn what(statement: &str) -> What {
                 awaited: Awaited::Nothing,
             },
             "closed" => What::Closed(end),
+            other if other.contains(" from ") => {
+                let (mode, peer) = other.split_once(" from ").expect("just looked at");
+                What::DataOpened {
+                    mode: if mode == "port" {
+                        DataMode::Port
+                    } else {
+                        DataMode::Pasv
+                    },
+                    local: "127.0.0.1:40001".into(),
+                    peer: peer.into(),
+                }
+            }
             other => panic!("`{other}` is no statement of a test dialogue"),
         },
     }

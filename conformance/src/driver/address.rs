@@ -15,6 +15,15 @@ pub fn port_argument(address: SocketAddr) -> Option<String> {
     Some(format!("{a},{b},{c},{d},{high},{low}"))
 }
 
+/// The host number in the argument of PORT, `h1,h2,h3,h4`; `None` where there is only IPv6.
+#[must_use]
+pub fn host_number(address: SocketAddr) -> Option<String> {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => Some(ip.to_string().replace('.', ",")),
+        IpAddr::V6(_) => None,
+    }
+}
+
 /// The argument of EPRT, `|1|127.0.0.1|p|` (RFC 2428 §2).
 #[must_use]
 pub fn eprt_argument(address: SocketAddr) -> String {

@@ -1,10 +1,10 @@
 //! The data connection (RFC 959 §2.3) that belongs to one control connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::tls::TlsClient;
@@ -13,6 +13,8 @@ use super::{Fault, Recorder, Timeouts};
 use crate::scenario::{Connection, DataMode};
 use crate::transcript::{Awaited, End, Manner, Side, What};
 
+/// Where a stranger comes from: loopback is the one network on which every machine has a second address.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// So much is taken from one data connection.
 const DATA_LIMIT: usize = 256 << 20;
 
@@ -23,6 +25,7 @@ pub struct DataPort {
     recorder: Recorder,
     timeouts: Timeouts,
     state: State,
+    stranger: Option<TcpStream>,
 }
 
 /// ```text
@@ -51,6 +54,7 @@ impl DataPort {
             recorder,
             timeouts,
             state: State::Nothing,
+            stranger: None,
         }
     }
 
@@ -111,6 +115,33 @@ impl DataPort {
                 closed
             }
         }
+    }
+
+    /// Connects there from 127.0.0.2, another address than the control connection's, and stays connected until the
+    /// session is over. That it is turned away is no fault.
+    ///
+    /// # Errors
+    /// When this machine has no such address.
+    pub async fn stranger(&mut self, to: SocketAddr) -> Result<(), Fault> {
+        let trouble = |error| Fault::Trouble(format!("cannot connect from {STRANGER}: {error}"));
+        let socket = TcpSocket::new_v4().map_err(trouble)?;
+        socket
+            .bind(SocketAddr::from((STRANGER, 0)))
+            .map_err(trouble)?;
+        let outcome = match timeout(self.timeouts.connect, socket.connect(to)).await {
+            Ok(Ok(stream)) => {
+                self.stranger = Some(stream);
+                "connected".to_owned()
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "nobody answered".to_owned(),
+        };
+        self.record(What::Observed {
+            fact: format!("@stranger from {STRANGER}: {outcome}"),
+            octets: vec![],
+            ok: true,
+        });
+        Ok(())
     }
 
     /// Whether a data connection stands.

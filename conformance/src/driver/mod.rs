@@ -13,7 +13,9 @@ mod user;
 mod wire;
 
 pub(crate) use self::suppaftp::{Client, Suppaftp};
-pub use address::{eprt_argument, extended_passive_port, passive_address, port_argument};
+pub use address::{
+    eprt_argument, extended_passive_port, host_number, passive_address, port_argument,
+};
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
 pub use recorder::Recorder;

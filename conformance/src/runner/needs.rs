@@ -1,6 +1,7 @@
 //! What a scenario needs of a target, read from its dialogue before it is played.
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::scenario::{Action, Connection, DataMode, Receive, Scenario, UserStep};
 use crate::target::Target;
@@ -17,6 +18,13 @@ pub(super) fn speaks_of_ipv4(scenario: &Scenario) -> bool {
             Action::Data(Some(DataMode::Pasv | DataMode::Port)) => true,
             _ => false,
         })
+}
+
+/// Whether a scenario wants a stranger, who would need a second address of ours, against a target that leaves us none.
+pub(super) fn lacks_stranger(scenario: &Scenario, target: Option<SocketAddr>) -> bool {
+    let mut steps = scenario.steps.iter();
+    let here = target.is_some_and(|target| target.ip() == Ipv4Addr::LOCALHOST);
+    !here && steps.any(|step| matches!(step.action, Action::Stranger))
 }
 
 /// Whether a scenario may change what the server stores.

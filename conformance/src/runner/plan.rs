@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::needs::{is_at_home, speaks_of_ipv4, writes};
+use super::needs::{is_at_home, lacks_stranger, speaks_of_ipv4, writes};
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
 use crate::scenario::{DataMode, DriverKind, Scenario};
@@ -98,6 +98,12 @@ pub fn plan(
             if variant.ipv6 && speaks_of_ipv4(scenario) {
                 let reason = "it says PASV or PORT, which know IPv4 only".into();
                 skip(variant.to_string(), reason);
+                continue;
+            }
+            if lacks_stranger(scenario, target.address(variant.ipv6)) {
+                let reason =
+                    "a stranger needs a second address, which only a target at 127.0.0.1 leaves us";
+                skip(variant.to_string(), reason.into());
                 continue;
             }
             match not_offered(variant, target, facts) {
@@ -490,6 +496,18 @@ mod tests {
             .map(|job| job.variant.to_string())
             .collect();
         assert_eq!(variants, ["suppaftp", "suppaftp epsv", "suppaftp port"]);
+    }
+
+    #[test]
+    fn a_stranger_needs_a_target_on_the_loopback_network() {
+        let usual = Selection::default();
+        let scenario = job("pasv", "", "> PASV\n< 227\n@stranger").scenario;
+        let scenarios = [scenario];
+        let here = plan(&scenarios, &usual, &target(V4), &facts());
+        assert_eq!((here.jobs.len(), here.skipped.len()), (1, 0));
+        let there = plan(&scenarios, &usual, &target(&["192.0.2.1:21"]), &facts());
+        assert_eq!((there.jobs.len(), there.skipped.len()), (0, 1));
+        assert!(there.skipped[0].reason.contains("127.0.0.1"));
     }
 
     #[test]

@@ -216,6 +216,12 @@ impl Session {
         self.data.is_refused(mode, address).await
     }
 
+    /// Somebody else connects to the address of the last 227 or 229, and stays.
+    pub(crate) async fn stranger(&mut self) -> Result<(), Fault> {
+        let (_, address) = self.passive_address()?;
+        self.data.stranger(address).await
+    }
+
     /// Makes the data connection stand, under TLS if it is private.
     pub(crate) async fn data_ready(&mut self) -> Result<&mut DataPort, Fault> {
         let client = self.control.data_protection().cloned();

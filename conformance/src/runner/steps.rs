@@ -5,11 +5,14 @@ use super::player::{Player, stop};
 use super::session::Session;
 use super::user;
 use super::workshop::Fetched;
-use crate::driver::{Fault, Told, Wish, eprt_argument, port_argument};
+use crate::driver::{Fault, Told, Wish, eprt_argument, host_number, port_argument};
 use crate::scenario::{
     Action, Connection, Content, DataMode, Expect, Match, Octets, Step, matches,
 };
 use crate::transcript::{Reply, What};
+
+/// So many replies may come before an expected one.
+const AFTER_LIMIT: usize = 100;
 
 impl Player {
     /// Plays one statement.
@@ -30,8 +33,7 @@ impl Player {
                 self.log_in(name).await
             }
             Action::Expect(expect) => {
-                let reply = self.session(name)?.hear().await;
-                let reply = reply.map_err(|fault| stop(fault, step.line))?;
+                let reply = self.expected(name, expect, step.line).await?;
                 self.compare(expect, &reply, step.line)
             }
             Action::Stored(file, content) => self.stored(file, content).await,
@@ -80,6 +82,7 @@ impl Player {
             },
             Action::Connect => session.connect_passive().await,
             Action::Refused => session.passive_is_refused().await,
+            Action::Stranger => session.stranger().await,
             Action::Handshake => session.data_ready().await.map(|_| ()),
             Action::SendData(_) => send_data(session, &prepared, true).await,
             Action::WriteData(_) => send_data(session, &prepared, false).await,
@@ -143,6 +146,23 @@ impl Player {
         })
     }
 
+    /// The first reply that is not one of those that may come before the expected one (`!after`).
+    async fn expected(
+        &mut self,
+        name: &Connection,
+        expect: &Expect,
+        line: u32,
+    ) -> Result<Reply, Stop> {
+        for _ in 0..AFTER_LIMIT {
+            let reply = self.session(name)?.hear().await;
+            let reply = reply.map_err(|fault| stop(fault, line))?;
+            if !expect.goes_before(reply.code) {
+                return Ok(reply);
+            }
+        }
+        Err(Stop::Mismatch { line })
+    }
+
     /// A reply of another class than any expected one cannot be gone on with; everything else is the judge's.
     fn compare(&mut self, expect: &Expect, reply: &Reply, line: u32) -> Result<(), Stop> {
         let found = matches(expect, reply, &mut self.variables);
@@ -150,11 +170,7 @@ impl Player {
             return Ok(());
         }
         // Just as legal, but nothing is left to be played.
-        if expect
-            .ends
-            .as_ref()
-            .is_some_and(|(_, codes)| codes.matches(reply.code))
-        {
+        if expect.ends_with(reply.code) {
             return Err(Stop::Mismatch { line });
         }
         if found == Match::WrongText {
@@ -191,6 +207,9 @@ impl Player {
             .set("address", local.ip().to_canonical().to_string());
         self.variables.set("port", local.port().to_string());
         self.variables.set("eprt", eprt_argument(local));
+        if let Some(hostnumber) = host_number(local) {
+            self.variables.set("hostnumber", hostnumber);
+        }
         if let Some(hostport) = port_argument(local) {
             self.variables.set("hostport", hostport);
         }

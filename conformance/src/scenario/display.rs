@@ -49,6 +49,7 @@ impl Display for Action {
             Self::Listen => f.write_str("@listen"),
             Self::Connect => f.write_str("@connect"),
             Self::Refused => f.write_str("@refused"),
+            Self::Stranger => f.write_str("@stranger"),
             Self::Handshake => f.write_str("@handshake"),
             Self::SendData(content) => write!(f, "@send {content}"),
             Self::WriteData(content) => write!(f, "@write {content}"),
@@ -156,6 +157,9 @@ fn write_expect(f: &mut Formatter<'_>, name: &str, expect: &Expect) -> fmt::Resu
         if let Some(ReplyPattern::Text(text)) = &wish.text {
             write!(f, " {text}")?;
         }
+    }
+    if let Some((_, codes)) = &expect.after {
+        write!(f, "\n{name}!after {codes}")?;
     }
     if let Some((_, codes)) = &expect.ends {
         write!(f, "\n{name}!ends {codes}")?;

@@ -17,7 +17,7 @@ pub enum Match {
 
 /// Whether the reply is the expected one; captures are set in `variables` only if it is.
 ///
-/// `!should` and `!ends` of the expectation are not looked at: they are expectations of their own, and what they are
+/// `!should`, `!after` and `!ends` of the expectation are not looked at: what they are
 /// worth is for the caller to say.
 pub fn matches(expect: &Expect, reply: &Reply, variables: &mut Variables) -> Match {
     if !expect.codes.matches(reply.code) {
@@ -142,6 +142,7 @@ mod tests {
                 last: pattern("End"),
             }),
             should: None,
+            after: None,
             ends: None,
         }
     }

@@ -32,6 +32,11 @@ pub(super) fn should<S: Serializer>(
         .serialize(to)
 }
 
+/// An `!after` with its line.
+pub(super) fn after<S: Serializer>(after: &Option<(u32, Codes)>, to: S) -> Result<S::Ok, S::Error> {
+    ends(after, to)
+}
+
 /// An `!ends` with its line.
 pub(super) fn ends<S: Serializer>(ends: &Option<(u32, Codes)>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
@@ -61,6 +66,7 @@ axes = ["tls"]
 > NOOP
 < 200 | 2yz ok*
 !should 200
+!after 120
 !ends 5yz
 B< 211-*
 B< ...
@@ -115,14 +121,18 @@ B< 211 End
                   "line": 10,
                   "codes": "200"
                 },
-                "ends": {
+                "after": {
                   "line": 11,
+                  "codes": "120"
+                },
+                "ends": {
+                  "line": 12,
                   "codes": "5yz"
                 }
               }
             },
             {
-              "line": 12,
+              "line": 13,
               "connection": "B",
               "action": "expect",
               "argument": {
@@ -139,19 +149,19 @@ B< 211 End
               }
             },
             {
-              "line": 15,
+              "line": 16,
               "connection": "main",
               "action": "silent",
               "argument": 2000
             },
             {
-              "line": 16,
+              "line": 17,
               "connection": "main",
               "action": "tls",
               "argument": "1.3"
             },
             {
-              "line": 17,
+              "line": 18,
               "connection": "main",
               "action": "receive",
               "argument": {
@@ -161,13 +171,13 @@ B< 211 End
               }
             },
             {
-              "line": 18,
+              "line": 19,
               "connection": "main",
               "action": "send_data",
               "argument": "\"\\xff\" + pattern(9)[1..]"
             },
             {
-              "line": 19,
+              "line": 20,
               "connection": "main",
               "action": "user",
               "argument": {

@@ -200,7 +200,7 @@ pub struct Step {
 pub enum Action {
     /// `> LINE`. May contain `${variables}`.
     Send(String),
-    /// `< CODES [TEXT]` with its `!should`.
+    /// `< CODES [TEXT]` with its `!should`, `!after` and `!ends`.
     Expect(Expect),
     /// `@raw`, `@segment`, `@bytewise`.
     Octets(Octets),
@@ -230,6 +230,8 @@ pub enum Action {
     Connect,
     /// `@refused`
     Refused,
+    /// `@stranger`
+    Stranger,
     /// `@handshake`
     Handshake,
     /// `@send`
@@ -277,10 +279,34 @@ pub struct Expect {
         skip_serializing_if = "Option::is_none"
     )]
     pub should: Option<Box<(u32, Self)>>,
+    /// `!after`: codes of replies that may come before it, any number of them, and the line.
+    #[serde(
+        serialize_with = "json::after",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub after: Option<(u32, Codes)>,
     /// `!ends`: codes that are just as legal, but leave the rest of the scenario nothing to test, and the line. The player
     /// stops there; the outcome is N/A if everything before held.
     #[serde(serialize_with = "json::ends", skip_serializing_if = "Option::is_none")]
     pub ends: Option<(u32, Codes)>,
+}
+
+impl Expect {
+    /// Whether a reply with this code only goes before the expected one (`!after`).
+    #[must_use]
+    pub fn goes_before(&self, code: u16) -> bool {
+        !self.codes.matches(code) && is_among(self.after.as_ref(), code)
+    }
+
+    /// Whether a reply with this code leaves the rest nothing to test (`!ends`).
+    #[must_use]
+    pub fn ends_with(&self, code: u16) -> bool {
+        is_among(self.ends.as_ref(), code)
+    }
+}
+
+fn is_among(codes: Option<&(u32, Codes)>, code: u16) -> bool {
+    codes.is_some_and(|(_, codes)| codes.matches(code))
 }
 
 /// The text of an expected reply.

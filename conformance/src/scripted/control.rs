@@ -37,10 +37,10 @@ struct Part {
 impl Part {
     fn new(stream: TcpStream, delivery: Delivery, tls: Arc<ServerConfig>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
+        let (local, owner) = (stream.local_addr()?, stream.peer_addr()?.ip());
         Ok(Self {
             link: Some(Stream::Clear(stream)),
-            data: DataSide::new(local.ip(), delivery, Arc::clone(&tls)),
+            data: DataSide::new(local.ip(), owner, delivery, Arc::clone(&tls)),
             delivery,
             tls,
             local,
@@ -49,7 +49,8 @@ impl Part {
     }
 
     async fn play(mut self, events: Vec<Event>) -> io::Result<()> {
-        for event in events {
+        let mut events = events.into_iter();
+        while let Some(event) = events.next() {
             match event.what {
                 What::Sent { octets } => {
                     let heard = self.hear(&octets).await?;
@@ -67,7 +68,14 @@ impl Part {
                 What::Closed(End {
                     by: Side::Server,
                     how,
-                }) => return self.leave(how).await,
+                }) => {
+                    self.leave(how).await?;
+                    // Where the transcript says that nobody listens any more, the passive port ends with the session.
+                    if !events.any(|event| matches!(event.what, What::DataFailed { .. })) {
+                        self.data.listen_on().await;
+                    }
+                    return Ok(());
+                }
                 What::Closed(End { by: Side::Us, .. }) => self.until_the_client_leaves().await?,
                 _ => {}
             }
@@ -129,11 +137,12 @@ impl Part {
         Ok(())
     }
 
-    async fn leave(mut self, how: Manner) -> io::Result<()> {
+    async fn leave(&mut self, how: Manner) -> io::Result<()> {
+        let mut link = self.taken()?;
         match how {
-            Manner::Clean => self.link()?.shutdown().await,
+            Manner::Clean => link.shutdown().await,
             Manner::NoCloseNotify => Ok(()),
-            Manner::Reset => self.taken()?.reset(),
+            Manner::Reset => link.reset(),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// What stands between the scripted server and the client's DTP.
 pub(super) struct DataSide {
     on: IpAddr,
+    owner: IpAddr,
     delivery: Delivery,
     tls: Arc<ServerConfig>,
     listener: Option<TcpListener>,
@@ -20,9 +21,16 @@ pub(super) struct DataSide {
 }
 
 impl DataSide {
-    pub(super) fn new(on: IpAddr, delivery: Delivery, tls: Arc<ServerConfig>) -> Self {
+    /// Listens on `on` for data connections from `owner`.
+    pub(super) fn new(
+        on: IpAddr,
+        owner: IpAddr,
+        delivery: Delivery,
+        tls: Arc<ServerConfig>,
+    ) -> Self {
         Self {
             on,
+            owner,
             delivery,
             tls,
             listener: None,
@@ -91,7 +99,13 @@ impl DataSide {
     pub(super) async fn open(&mut self) -> io::Result<()> {
         let stream = match (self.active.take(), &self.listener) {
             (Some(address), _) => TcpStream::connect(address).await?,
-            (None, Some(listener)) => listener.accept().await?.0,
+            (None, Some(listener)) => loop {
+                let (stream, from) = listener.accept().await?;
+                // A stranger (RFC 2577 §4) has no part in the transcript.
+                if from.ip() == self.owner {
+                    break stream;
+                }
+            },
             (None, None) => return Err(io::ErrorKind::NotConnected.into()),
         };
         self.stream = Some(Stream::Clear(stream));
@@ -153,6 +167,14 @@ impl DataSide {
             (Side::Server, Manner::Clean) => stream.shutdown().await,
             (Side::Server, Manner::NoCloseNotify) => Ok(()),
             (Side::Server, Manner::Reset) => stream.reset(),
+        }
+    }
+
+    /// Ends the data connection, and leaves the listener open until the scripted server is stopped, if there is one.
+    pub(super) async fn listen_on(&mut self) {
+        self.stream = None;
+        if self.listener.is_some() {
+            std::future::pending::<()>().await;
         }
     }
 

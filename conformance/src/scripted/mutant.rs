@@ -147,14 +147,12 @@ impl Maker<'_> {
         let Some((at, octets)) = self.received(line).pop() else {
             return;
         };
-        // What `!ends` lets end the scenario is no lie.
-        let ends = |code| {
-            expect
-                .ends
-                .as_ref()
-                .is_some_and(|(_, codes)| codes.matches(code))
+        // What `!after` lets come before, and `!ends` lets end the scenario, is no lie.
+        let wrong = |code| {
+            let legal = expect.goes_before(code) || expect.ends_with(code);
+            !expect.codes.matches(code) && !legal
         };
-        if let Some(code) = wrong_code(&octets, |code| !expect.codes.matches(code) && !ends(code)) {
+        if let Some(code) = wrong_code(&octets, wrong) {
             self.replace(line, Lie::Code(code), at, recode(&octets, code));
         }
         // Where the code already says that it is not there, nobody looks at the text.
@@ -165,7 +163,7 @@ impl Maker<'_> {
             .filter(|_| fits)
             .and_then(|pattern| another_text(pattern));
         if let Some(text) = text
-            && !ends(code_of(&octets))
+            && !code_of(&octets).is_some_and(|code| expect.ends_with(code))
         {
             self.replace(line, Lie::Text, at, retext(&octets, text));
         }
@@ -389,14 +387,6 @@ fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u16> {
     CANDIDATES
         .into_iter()
         .find(|code| code / 100 != class && wrong(*code))
-}
-
-/// The code of a reply; 0 where it has none.
-fn code_of(octets: &[u8]) -> u16 {
-    let digits = octets
-        .get(..3)
-        .and_then(|code| std::str::from_utf8(code).ok());
-    digits.and_then(|code| code.parse().ok()).unwrap_or(0)
 }
 
 /// A code that holds and is not wished for.

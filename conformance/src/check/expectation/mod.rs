@@ -154,6 +154,7 @@ impl<'a> Walk<'a> {
             | Action::Login
             | Action::Drop
             | Action::Handshake
+            | Action::Stranger
             | Action::CloseData
             | Action::ResetData
             | Action::Given(_) => {}
@@ -161,19 +162,17 @@ impl<'a> Walk<'a> {
     }
 
     fn expect(&mut self, here: &Here<'_>, expect: &Expect) {
-        let Some((event, reply)) = self.first_reply(here).filter(|(_, reply)| reply.is_whole())
-        else {
+        let expected = self
+            .all_replies(here)
+            .into_iter()
+            .find(|(_, reply)| !expect.goes_before(reply.code));
+        let Some((event, reply)) = expected.filter(|(_, reply)| reply.is_whole()) else {
             return self.broken(here, "");
         };
         let observed = quoted(reply);
         match matches(expect, reply, &mut self.variables) {
             Match::Holds => {}
-            Match::WrongCode | Match::WrongText
-                if expect
-                    .ends
-                    .as_ref()
-                    .is_some_and(|(_, codes)| codes.matches(reply.code)) =>
-            {
+            Match::WrongCode | Match::WrongText if expect.ends_with(reply.code) => {
                 self.judgement.ended = Some(here.step.line);
                 return;
             }

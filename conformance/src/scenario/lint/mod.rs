@@ -26,7 +26,14 @@ const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name"];
 const GIVEN_VARIABLES: &[&str] = &["user", "password", "dir", "host"];
 
 /// Variables that `@listen` gives a value.
-const LISTEN_VARIABLES: &[&str] = &["address", "family", "port", "hostport", "eprt"];
+const LISTEN_VARIABLES: &[&str] = &[
+    "address",
+    "family",
+    "port",
+    "hostnumber",
+    "hostport",
+    "eprt",
+];
 
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;

@@ -31,7 +31,7 @@ fn found(text: &str) -> Vec<String> {
 #[case::captured("> MKD a\n< 257 \"${made}\"*\n> CWD ${made}\n< 250")]
 #[case::captured_by_group("> PWD\n< 257 /(?<x>.)/\n> CWD ${x}\n< 250 /${x}/")]
 #[case::listened(
-    "@listen\n> PORT ${hostport}\n< 200\n> EPRT |${family}|${address}|${port}|\n< 200"
+    "@listen\n> PORT ${hostport}\n< 200\n> PORT ${hostnumber},4,1\n< 200\n> EPRT |${family}|${address}|${port}|\n< 200"
 )]
 #[case::given("@given ${user} ${dir}\n> USER ${user}$${x}\n< 331 ${password} ${host}")]
 #[case::second("B@login\nB> NOOP\nB< 200\nC@open\nC< 220")]

@@ -23,6 +23,7 @@ impl Reader<'_, '_> {
             codes,
             text,
             should: None,
+            after: None,
             ends: None,
         }))
     }
@@ -77,12 +78,13 @@ impl Reader<'_, '_> {
             codes,
             text,
             should: None,
+            after: None,
             ends: None,
         }))
     }
 }
 
-/// `!should CODES [TEXT]`, `!ends CODES`: adds it to the expected reply just before.
+/// `!should CODES [TEXT]`, `!after CODES`, `!ends CODES`: adds it to the expected reply just before.
 pub(super) fn wish(
     expected: Option<&mut Step>,
     name: Option<&str>,
@@ -90,9 +92,9 @@ pub(super) fn wish(
     mut cursor: Cursor<'_>,
 ) -> Result<(), Fault> {
     let word = cursor.take_while(|character| !character.is_whitespace());
-    if !matches!(word, "should" | "ends") {
+    if !matches!(word, "should" | "after" | "ends") {
         let fault = Fault::new(line.span(), "this is no wish about a reply");
-        return Err(fault.help("`!should CODES [TEXT]` or `!ends CODES`"));
+        return Err(fault.help("`!should CODES [TEXT]`, `!after CODES` or `!ends CODES`"));
     }
     let expected = expected
         .filter(|step| name.is_none_or(|name| name == step.connection.0))
@@ -118,8 +120,17 @@ pub(super) fn wish(
         expected.ends = Some((line.number, codes));
         return cursor.end();
     }
-    if expected.should.is_some() || expected.ends.is_some() {
-        let fault = Fault::new(line.span(), "`!should` stands once, and before `!ends`");
+    if word == "after" {
+        if expected.after.is_some() || expected.ends.is_some() {
+            let fault = Fault::new(line.span(), "`!after` stands once, and before `!ends`");
+            return Err(fault);
+        }
+        expected.after = Some((line.number, codes));
+        return cursor.end();
+    }
+    if expected.should.is_some() || expected.after.is_some() || expected.ends.is_some() {
+        let message = "`!should` stands once, and before `!after` and `!ends`";
+        let fault = Fault::new(line.span(), message);
         return Err(fault);
     }
     let text = text(&mut cursor)?.map(ReplyPattern::Text);
@@ -127,6 +138,7 @@ pub(super) fn wish(
         codes,
         text,
         should: None,
+        after: None,
         ends: None,
     };
     expected.should = Some(Box::new((line.number, wish)));

@@ -57,6 +57,7 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case("B< 214-First\nB<\nB<  x\nB< 214 *")]
 #[case("< 2yz-*\n< ...\n< 2yz End\n!should 211")]
 #[case("< 250 | 226\n!should 226 Done*\n!ends 534 | 50z")]
+#[case("< 425\n!should 425 x\n!after 125 | 150\n!ends 226\nB< 421\nB!after 5yz")]
 #[case(r#"@raw "\xff\xf4\xf2ABOR\r\n""#)]
 #[case(r#"@segment "NO" "OP\r" "\n""#)]
 #[case(r#"@bytewise "NOOP\r\n" + repeat("a", 3)"#)]
@@ -65,7 +66,7 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case("@tls\n!ends\nB@tls 1.3\nB!ends")]
 #[case("@tls\n@tls 1.2\n@tls 1.3")]
 #[case("@data\n@data PASV\n@data EPSV\n@data PORT\n@data EPRT")]
-#[case("@listen\n@connect\n@refused\n@handshake\n@close\n@reset\n@eof\n@nodata")]
+#[case("@listen\n@connect\n@stranger\n@refused\n@handshake\n@close\n@reset\n@eof\n@nodata")]
 #[case(r#"@send pattern(70000)[4096..] + "x"[..1] + ${user} + crlf("a\nb")[1..2]"#)]
 #[case("@write pattern(5)")]
 #[case("@read 100")]
@@ -155,11 +156,19 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 )]
 #[case::two_wishes(
     "< 200\n!should 200\n!should 201",
-    "`!should` stands once, and before `!ends` at `!should 201`"
+    "`!should` stands once, and before `!after` and `!ends` at `!should 201`"
 )]
 #[case::late_wish(
     "< 200\n!ends 500\n!should 201",
-    "`!should` stands once, and before `!ends` at `!should 201`"
+    "`!should` stands once, and before `!after` and `!ends` at `!should 201`"
+)]
+#[case::two_befores(
+    "< 200\n!after 120\n!after 120",
+    "`!after` stands once, and before `!ends` at `!after 120`"
+)]
+#[case::late_before(
+    "< 200\n!ends 500\n!after 120",
+    "`!after` stands once, and before `!ends` at `!after 120`"
 )]
 #[case::tls_wish(
     "@tls\n!should 200",
