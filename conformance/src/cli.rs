@@ -277,6 +277,8 @@ const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
 What scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. What rests on something that does not hold
 is NOT-TESTABLE. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
+A command of --exec is waited for until it greets, started again when it dies (three times at most), and stopped afterwards; {root} is an empty
+directory, {cert} and {key} are PEM files, {user} and {password} are those the suite logs in with.
 A 421 to one connection too many is no failure: fewer are used from then on, and the report says so. An interrupt cleans up first.
 
 Variants:
@@ -289,6 +291,7 @@ Examples:
   ftpspec check                                     the bundled reference server
   ftpspec check ftp://user:pw@host:2121             in clear, and with AUTH TLS where it is offered
   ftpspec check ftps://user:pw@host                 implicit TLS
+  ftpspec check --exec 'pure-ftpd -S {host},{port} -e' a server that is started, and stopped afterwards
   ftpspec check ftp://host --format json > report.json
   ftpspec check ftp://host --junit junit.xml --md report.md
   ftpspec check ftp://host --partition hash:1/4 --report-json 1.json
@@ -334,6 +337,10 @@ pub(crate) struct Playing {
     /// Opt-in scenarios of this profile are played too.
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Vec<String>,
+    /// Starts the server with this command, in place of a URL: {port}, and {root} {host} {user} {password} {cert} {key}, are
+    /// filled in. It must stay in the foreground; there is no shell.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) exec: Option<String>,
     /// User name, if it is not in the URL.
     #[arg(long)]
     pub(crate) user: Option<String>,
@@ -355,7 +362,7 @@ pub(crate) struct Playing {
     /// Control connections at once at most, whatever --jobs says; a scenario takes two or more.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_connections: Option<u16>,
-    /// How many scenarios are played at once. [default: 1 against a URL, 8 against the bundled server]
+    /// How many scenarios are played at once. [default: 1 against a URL, 4 with --exec, 8 against the bundled server]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Seconds to wait for a reply.

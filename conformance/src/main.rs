@@ -236,6 +236,7 @@ fn wish(
     check::Wish {
         files,
         url,
+        exec: playing.exec,
         user: playing.user,
         password: playing.password,
         ca: playing.ca,

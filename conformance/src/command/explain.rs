@@ -79,6 +79,12 @@ impl Sources<'_> {
                 format_args!("\nA server without {needs} is not asked to pass it."),
             );
         }
+        if let Some(profile) = &about.profile {
+            line(
+                &mut text,
+                format_args!("\nIt is only played when asked for: --profile {profile}."),
+            );
+        }
         text.push('\n');
         text.push_str(dialogue(scenario));
         text
@@ -270,6 +276,14 @@ mod tests {
             registry,
         }
         .explanation(id)
+    }
+
+    #[test]
+    fn a_scenario_of_a_profile_says_how_to_ask_for_it() {
+        let text = explanation("rfc2577/port-below-1024").unwrap();
+        assert!(text.contains("--profile security"), "{text}");
+        let text = explanation("sanity/enter").unwrap();
+        assert!(!text.contains("--profile"), "{text}");
     }
 
     #[test]

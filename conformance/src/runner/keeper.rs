@@ -15,6 +15,11 @@ pub trait Keeper: Send {
     /// How the server ended, in words, if it did since somebody asked last.
     fn death(&mut self) -> Option<String>;
 
+    /// How the server ended, where it takes no connection any more: one that is about to end is waited for.
+    fn last_words(&mut self) -> impl Future<Output = Option<String>> + Send {
+        async { self.death() }
+    }
+
     /// Makes it answer again, or waits until it does. Tells what was done, or why it will not answer any more.
     ///
     /// # Errors

@@ -240,10 +240,9 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         if self.death.is_none() && may_be_its_death(played.stop.as_ref()) {
             let patience = self.manner.timeouts.connect;
             if !answers(self.target, patience).await {
-                // One that was started by us is seen to end a little later.
-                self.death = keeper
-                    .death()
-                    .or_else(|| Some("the target takes no connection any more".into()));
+                let why = keeper.last_words().await;
+                let unknown = || "the target takes no connection any more".into();
+                self.death = Some(why.unwrap_or_else(unknown));
             }
         }
         if let Some(why) = &self.death

@@ -16,7 +16,7 @@ pub struct TargetFacts {
     pub features: Option<Vec<String>>,
     /// The greeting's text.
     pub greeting: String,
-    /// Whether AUTH TLS ends in a handshake.
+    /// Whether AUTH TLS is answered 234; whether the handshake then works is for `sanity/enter` to find out.
     pub auth_tls: bool,
     /// Whether EPSV is known.
     pub epsv: bool,
@@ -151,8 +151,7 @@ async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorde
         && session
             .exchange("AUTH TLS")
             .await
-            .is_ok_and(|reply| reply.code == 234)
-        && session.control.handshake(None).await.is_ok();
+            .is_ok_and(|reply| reply.code == 234);
     session.control.close().await;
     offered
 }

@@ -196,6 +196,20 @@ impl<'a> Desk<'a> {
             false => text.to_owned(),
         };
         let variant = quoted(variant);
+        let command = self.wish.exec.as_deref();
+        if let Some(command) = command.map(quoted) {
+            return match &self.wish.files {
+                None => format!("ftpspec check --exec {command} --select {id} --variant {variant}"),
+                Some(files) => {
+                    let files = files.iter().map(|file| quoted(&file.display().to_string()));
+                    let files: Vec<_> = files.collect();
+                    let files = files.join(" ");
+                    format!(
+                        "ftpspec run {files} --exec {command} --select {id} --variant {variant}"
+                    )
+                }
+            };
+        }
         match (&self.wish.files, &self.wish.url) {
             (None, None) => format!("ftpspec check --select {id} --variant {variant}"),
             (None, Some(_)) => {

@@ -24,7 +24,7 @@ pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
 pub(super) use out::print;
-use server::Server;
+use server::{Nurse, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +83,7 @@ pub(super) async fn run<'a>(
             .map_err(|error| usage(format!("{}: {error}", directory.display())))?;
     }
     wish.outputs.prepare().map_err(usage)?;
-    let server = Server::of(wish).await?;
+    let mut server = Server::of(wish).await?;
     let began = Began::now();
     let facts = probe(&server.target, timeouts).await;
     if !facts.reachable {
@@ -131,21 +131,30 @@ pub(super) async fn run<'a>(
     };
     let all = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
     let mut desk = Desk::new(wish, &server.shown, &facts, all, witness);
-    let mut keeper = Afar::new(&target, timeouts.connect);
+    let mut nurse = match server.exec.take() {
+        Some(exec) => Nurse::Exec(exec),
+        None => Nurse::Afar(Afar::new(&target, timeouts.connect)),
+    };
     // What everything rests on comes first; what rests on something that does not hold need not be tried.
     for jobs in sanity.stages.into_iter().chain([plan.jobs]) {
         conduct.blocked = blocked(&jobs, &desk.failed_prerequisites(), &target, &facts);
         conduct.blocked.extend(plan.blocked.clone());
         let hear = |event| desk.hear(event);
-        run_all(jobs, &target, &manner, conduct.clone(), &mut keeper, hear).await;
+        run_all(jobs, &target, &manner, conduct.clone(), &mut nurse, hear).await;
     }
     interrupting.abort();
-    let report = desk.report(Run {
+    let mut report = desk.report(Run {
         began,
         interrupted: cut.is_made(),
         skipped: plan.skipped,
         broken_files,
     });
+    if let Nurse::Exec(exec) = nurse {
+        let worth_a_look = report.exit_code(wish.strict) != 0;
+        let kept = exec.stop(worth_a_look).await;
+        let told = kept.map(|kept| format!("the output of the server is in {}", kept.display()));
+        report.facts.extend(told);
+    }
     server.stop().await;
     Ok(report)
 }

@@ -4,10 +4,12 @@ use super::wish::Wish;
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
-use crate::target::{Embedded, Target};
+use crate::runner::{Afar, Keeper};
+use crate::target::{Embedded, Exec, ExecWish, Target};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Scenarios played at once against the bundled server.
 const AT_ONCE: usize = 8;
@@ -15,6 +17,8 @@ const AT_ONCE: usize = 8;
 /// The server under test, and whether we have to stop it.
 pub(super) struct Server {
     embedded: Option<Embedded>,
+    /// The one that was started.
+    pub(super) exec: Option<Exec>,
     pub(super) target: Arc<Target>,
     /// As a URL without password, or `embedded`.
     pub(super) shown: String,
@@ -22,6 +26,9 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn of(wish: &Wish) -> Result<Self, Failure> {
+        if let Some(command) = &wish.exec {
+            return Self::started(wish, command).await;
+        }
         let Some(url) = &wish.url else {
             let embedded = Embedded::start().await.map_err(|message| Failure {
                 code: TROUBLE,
@@ -33,6 +40,7 @@ impl Server {
             }
             return Ok(Self {
                 embedded: Some(embedded),
+                exec: None,
                 target,
                 shown: "embedded".into(),
             });
@@ -63,30 +71,93 @@ impl Server {
         let shown = without_password(&url);
         Ok(Self {
             embedded: None,
+            exec: None,
             target: Arc::new(target),
             shown,
         })
     }
 
-    /// Directories of two runs against one server must not meet; those of the bundled one are alike from run to run.
+    async fn started(wish: &Wish, command: &str) -> Result<Self, Failure> {
+        if wish.url.is_some() {
+            return Err(usage("exec: give a URL or a command to start, not both"));
+        }
+        let trust = match &wish.ca {
+            Some(ca) => trust(ca)?,
+            None => Trust::Anything,
+        };
+        let exec = Exec::start(ExecWish {
+            command: command.to_owned(),
+            user: wish.user.clone(),
+            password: wish.password.clone(),
+            trust,
+            patience: Duration::from_secs_f64(wish.timeout).saturating_mul(3),
+        });
+        let exec = exec.await.map_err(|message| Failure {
+            code: TROUBLE,
+            message,
+        })?;
+        let mut target = Target::clone(exec.target());
+        target.writable = !wish.read_only;
+        target.path.clone_from(&wish.path);
+        Ok(Self {
+            embedded: None,
+            exec: Some(exec),
+            target: Arc::new(target),
+            shown: command.to_owned(),
+        })
+    }
+
+    /// Directories of two runs against one server must not meet; those of one that begins empty are alike from run to run.
     pub(super) fn run_name(&self, started: u64) -> String {
-        match self.embedded {
-            Some(_) => "run".into(),
-            None => format!("{:x}{:x}", started & 0xff_ffff, std::process::id() & 0xfff),
+        match (&self.embedded, &self.exec) {
+            (None, None) => format!("{:x}{:x}", started & 0xff_ffff, std::process::id() & 0xfff),
+            _ => "run".into(),
         }
     }
 
     /// How many scenarios are played at once, if nobody says otherwise.
     pub(super) fn usual_jobs(&self) -> usize {
-        match self.embedded {
-            Some(_) => AT_ONCE,
-            None => 1,
+        match (&self.embedded, &self.exec) {
+            (Some(_), _) => AT_ONCE,
+            (None, Some(_)) => AT_ONCE / 2,
+            (None, None) => 1,
         }
     }
 
     pub(super) async fn stop(self) {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
+        }
+    }
+}
+
+/// Who looks after it.
+pub(super) enum Nurse {
+    /// Somebody else.
+    Afar(Afar),
+    /// We do.
+    Exec(Exec),
+}
+
+impl Keeper for Nurse {
+    fn death(&mut self) -> Option<String> {
+        match self {
+            Self::Afar(afar) => afar.death(),
+            Self::Exec(exec) => exec.death(),
+        }
+    }
+
+    async fn last_words(&mut self) -> Option<String> {
+        match self {
+            Self::Afar(afar) => afar.last_words().await,
+            Self::Exec(exec) => exec.last_words().await,
+        }
+    }
+
+    async fn again(&mut self) -> Result<String, String> {
+        match self {
+            Self::Afar(afar) => afar.again().await,
+            Self::Exec(exec) => exec.again().await,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Wish {
     pub files: Option<Vec<PathBuf>>,
     /// The server; none is the bundled reference server.
     pub url: Option<String>,
+    /// The server as a command that is started, in place of a URL.
+    pub exec: Option<String>,
     /// The user, if not in the URL.
     pub user: Option<String>,
     /// The password, if not in the URL.

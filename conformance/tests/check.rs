@@ -1,0 +1,291 @@
+//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and servers that let nobody write.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::{env, fs, process, thread};
+
+use serde_json::Value;
+
+const FTPSPEC: &str = env!("CARGO_BIN_EXE_ftpspec");
+
+/// Runs `ftpspec` and reads its report; the other half is the exit code.
+fn report(arguments: &[&str]) -> (Value, i32) {
+    let output = Command::new(FTPSPEC)
+        .args(arguments)
+        .args(["--format", "json"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        panic!("no report: {error}: {said}")
+    });
+    (report, output.status.code().unwrap())
+}
+
+/// Scenario, variant, outcome and reason of every row.
+fn rows(report: &Value) -> Vec<(String, String, String, String)> {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+    let row = |row: &Value| {
+        (
+            text(row, "scenario"),
+            text(row, "variant"),
+            text(row, "outcome"),
+            text(row, "reason"),
+        )
+    };
+    report["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(row)
+        .collect()
+}
+
+fn facts(report: &Value) -> String {
+    report["facts"].to_string()
+}
+
+/// `ftpspec serve`, stopped when dropped.
+struct Served {
+    process: Child,
+    url: String,
+}
+
+impl Served {
+    fn with(arguments: &[&str]) -> Self {
+        let mut process = Command::new(FTPSPEC)
+            .arg("serve")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        stdout.read_line(&mut ready).unwrap();
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        let url = ready["url"].as_str().unwrap().to_owned();
+        Self { process, url }
+    }
+
+    fn for_anonymous(&self) -> String {
+        format!("ftp://{}", self.url.split_once('@').unwrap().1)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+/// Told to the process that is to be the server below.
+const SERVER: &str = "FTPSPEC_TEST_SERVER";
+
+/// The plainest server there is; SYST kills it.
+fn be_a_server(port: u16) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for stream in listener.incoming() {
+        thread::spawn(move || serve(stream.unwrap()));
+    }
+}
+
+fn serve(stream: TcpStream) {
+    let mut out = stream.try_clone().unwrap();
+    let mut say = move |line: &str| out.write_all(format!("{line}\r\n").as_bytes());
+    if say("220 ready").is_err() {
+        return;
+    }
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { return };
+        let reply = match line.split(' ').next().unwrap() {
+            "USER" => "331 password",
+            "PASS" => "230 in",
+            "PWD" => "257 \"/\"",
+            "MKD" => "257 \"/d\"",
+            "CWD" | "RMD" | "DELE" => "250 done",
+            "NOOP" | "TYPE" => "200 ok",
+            "QUIT" => "221 bye",
+            "SYST" => {
+                eprintln!("out of cheese");
+                process::exit(9);
+            }
+            _ => "502 no",
+        };
+        if say(reply).is_err() {
+            return;
+        }
+    }
+}
+
+fn scenario(directory: &Path, name: &str, dialogue: &str) -> String {
+    let path = directory.join(format!("{name}.ftpt"));
+    let front = "title = \"t\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"x\"]\nlevel = \"must\"";
+    fs::write(&path, format!("+++\n{front}\n+++\n{dialogue}\n")).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_server_that_is_started_and_dies_costs_one_row_and_not_the_report() {
+    if env::var_os(SERVER).is_some() {
+        return be_a_server(env::args().find_map(|word| word.parse().ok()).unwrap());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let noop = "> NOOP\n< 200";
+    let files = [
+        scenario(directory.path(), "a", noop),
+        scenario(directory.path(), "b", "> SYST\n< 215"),
+        scenario(directory.path(), "c", noop),
+    ];
+    let own = env::current_exe().unwrap();
+    let test = "a_server_that_is_started_and_dies_costs_one_row_and_not_the_report";
+    // The test harness takes the port for one more name of a test.
+    let command = format!(
+        "env {SERVER}=1 {} --nocapture --exact {test} {{port}}",
+        own.display()
+    );
+    let mut arguments = vec!["run"];
+    arguments.extend(files.iter().map(String::as_str));
+    arguments.extend(["--exec", &command, "--jobs", "1"]);
+    let (report, code) = report(&arguments);
+    let rows = rows(&report);
+    let outcomes: Vec<_> = rows
+        .iter()
+        .map(|(id, _, outcome, _)| (id.rsplit('/').next().unwrap(), outcome.as_str()))
+        .collect();
+    let expected = [
+        ("enter", "pass"),
+        ("a", "pass"),
+        ("b", "error"),
+        ("c", "pass"),
+    ];
+    assert_eq!(outcomes, expected, "{rows:#?}");
+    let (_, _, _, why) = &rows[2];
+    assert!(why.contains("exit status: 9"), "{why}");
+    assert!(why.contains("out of cheese"), "{why}");
+    let facts = facts(&report);
+    assert!(facts.contains("started again"), "{facts}");
+    assert!(facts.contains("the output of the server is in "), "{facts}");
+    assert_eq!(code, 3);
+    let kept = facts
+        .split("the output of the server is in ")
+        .nth(1)
+        .unwrap();
+    fs::remove_file(kept.trim_end_matches(['"', ']'])).unwrap();
+}
+
+#[test]
+fn a_command_is_started_with_a_port_a_root_and_a_login_and_stopped_afterwards() {
+    let command = format!(
+        "{FTPSPEC} serve --bind {{host}} --port {{port}} --root {{root}} --user {{user}}:{{password}} --cert {{cert}} --key {{key}}"
+    );
+    let arguments = ["check", "--exec", &command, "--select", "sanity"];
+    let (report, code) = report(&arguments);
+    let rows = rows(&report);
+    assert_eq!(code, 0, "{rows:#?}");
+    // Over TLS, too: the certificate was there.
+    assert!(
+        rows.iter()
+            .any(|row| row.1 == "epsv tls" && row.2 == "pass"),
+        "{rows:#?}"
+    );
+    assert!(facts(&report) == "null", "{}", facts(&report));
+}
+
+#[test]
+fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
+    let seed = tempfile::tempdir().unwrap();
+    fs::create_dir(seed.path().join("pub")).unwrap();
+    for name in ["README", "pub/a.bin", "a", "hello.txt", "small.bin"] {
+        fs::write(seed.path().join(name), "somebody else's").unwrap();
+    }
+    let seed = seed.path().display().to_string();
+    let server = Served::with(&["--seed", &seed, "--anonymous"]);
+    let url = server.for_anonymous();
+
+    let (read_only, code) = report(&["check", &url, "--read-only", "--path", "pub", "--jobs", "4"]);
+    let played = rows(&read_only);
+    let bad: Vec<_> = played
+        .iter()
+        .filter(|row| {
+            !matches!(
+                row.2.as_str(),
+                "pass" | "unsupported" | "not-applicable" | "note"
+            )
+        })
+        .collect();
+    assert!(bad.is_empty() && code == 0, "{bad:#?}");
+    assert!(played.len() > 50, "{}", played.len());
+    assert!(played.iter().any(|row| row.0 == "sanity/listing"));
+
+    // Without being told: the same, and the rest is not testable.
+    let select = ["--select", "rfc959", "--jobs", "4"];
+    let (refused, code) = report(&[&["check", url.as_str()], &select[..]].concat());
+    assert_eq!(code, 1);
+    let rows = rows(&refused);
+    let not_testable = rows.iter().filter(|row| row.2 == "not-testable");
+    assert!(not_testable.clone().count() > 50);
+    for row in not_testable {
+        assert!(row.3.contains("no write access (MKD: 550"), "{row:?}");
+    }
+    for row in &played {
+        if row.0.starts_with("rfc959/") {
+            assert!(rows.contains(row), "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
+    let faults = [
+        "--fault",
+        "when PORT do reply 500 What?",
+        "--fault",
+        "when handshake do handshake alert",
+    ];
+    let server = Served::with(&faults);
+    let (report, code) = report(&[
+        "check",
+        &server.url,
+        "--select",
+        "rfc3659/rest",
+        "--jobs",
+        "4",
+    ]);
+    assert_eq!(code, 1);
+    let rows = rows(&report);
+    let of = |id: &str, variant: &str| {
+        let is = |row: &&(String, String, String, String)| row.0 == id && row.1 == variant;
+        rows.iter().find(is).unwrap_or_else(|| panic!("{rows:#?}"))
+    };
+    assert_eq!(of("sanity/transfer", "pasv").2, "pass");
+    assert_eq!(of("sanity/transfer", "port").2, "fail");
+    assert_eq!(of("sanity/enter", "pasv tls").2, "not-testable");
+    let by_port: Vec<_> = rows
+        .iter()
+        .filter(|row| row.0.starts_with("rfc3659") && row.1.starts_with("port"))
+        .collect();
+    assert!(!by_port.is_empty());
+    for row in by_port {
+        assert_eq!(row.2, "not-testable");
+        assert!(
+            row.3.starts_with("sanity/transfer [port] did not hold: "),
+            "{row:?}"
+        );
+    }
+    let by_tls = of("rfc3659/rest-retr-offset", "epsv tls");
+    assert_eq!(by_tls.2, "not-testable");
+    assert!(
+        by_tls
+            .3
+            .starts_with("sanity/enter [pasv tls] did not hold: TLS handshake"),
+        "{by_tls:?}"
+    );
+    assert_eq!(of("rfc3659/rest-retr-offset", "pasv").2, "pass");
+}
