@@ -1,6 +1,9 @@
 //! How a corpus is replayed: what `tests/fuzz_corpus.rs` of both crates do.
 
 use crate::laws::Law;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
@@ -24,6 +27,35 @@ pub(crate) fn every_file_obeys_its_law(fuzz: &Path, laws: &[Law]) {
         }
     }
     assert!(broken.is_empty(), "broken by\n{}", broken.join("\n"));
+}
+
+/// The same with some octets of a file replaced: a little fuzzing in every test run. Large files take too long for that.
+///
+/// # Panics
+/// With the damage that breaks a law.
+pub(crate) fn damaged_files_obey_it_too(fuzz: &Path, laws: &[Law]) {
+    for (name, law) in laws {
+        let files: Vec<Vec<u8>> = children(&fuzz.join("corpus").join(name))
+            .iter()
+            .map(|file| fs::read(file).unwrap())
+            .filter(|data| (1..=1024).contains(&data.len()))
+            .collect();
+        let damage = prop::collection::vec(any::<(Index, u8)>(), 1..6);
+        let mut runner = TestRunner::new(Config {
+            cases: 64,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let outcome = runner.run(&(any::<Index>(), damage), |(file, damage)| {
+            let mut data = file.get(&files).clone();
+            for (at, octet) in damage {
+                *at.get_mut(&mut data) = octet;
+            }
+            law(&data);
+            Ok(())
+        });
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+    }
 }
 
 /// Each law has a target that tries it, and a corpus.

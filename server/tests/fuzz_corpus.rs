@@ -17,6 +17,11 @@ fn every_file_of_the_corpora_obeys_its_law() {
 }
 
 #[test]
+fn damaged_files_of_the_corpora_obey_it_too() {
+    replay::damaged_files_obey_it_too(Path::new(FUZZ), LAWS);
+}
+
+#[test]
 fn laws_targets_and_corpora_go_together() {
     replay::laws_targets_and_corpora_go_together(Path::new(FUZZ), LAWS);
 }
