@@ -15,7 +15,7 @@ install() {
     cd "$peers/debs"
     apt-get update -qq
     # The daemons conflict as packages, so they are unpacked side by side, with the libraries only they need.
-    apt-get download -qq vsftpd proftpd-core proftpd-mod-crypto pure-ftpd pure-ftpd-common libhiredis0.14 libmemcached11 \
+    apt-get download -qq vsftpd proftpd-core proftpd-mod-crypto pure-ftpd pure-ftpd-common libhashkit2 libhiredis0.14 libmemcached11 \
       libmemcachedutil2 libpcre2-posix3 libsodium23 libwrap0
     for deb in *.deb; do dpkg -x "$deb" "$peers/root/"; done
   )

@@ -75,6 +75,13 @@ const EXTENSIONS: Rule = Rule {
     requirement: "Commands of RFC 959 are no extensions and need not be listed",
 };
 
+const NO_PSEUDO_CODE: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 5797 §2.2",
+    requirement: "The pseudo codes of the IANA registry are not sent in reply to FEAT",
+};
+
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let listings = context.whole().filter(|whole| whole.is(&["FEAT"], 211));
     listings
@@ -148,6 +155,10 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         }
         [] => false,
     }),
+    // Where the registry has no code for a command it has one of these, or `feat`, in small letters.
+    (&NO_PSEUDO_CODE, "codes of features", |_, words| {
+        matches!(words, ["base" | "hist" | "secu" | "nat6"])
+    }),
     (
         &EXTENSIONS,
         "what is beyond RFC 959",
@@ -187,6 +198,8 @@ mod tests {
     #[case::itself("211-Features: /  FEAT / 211 End", &[Should])]
     #[case::small("211-Features: /  mdtm / 211 End", &[Should])]
     #[case::small_parameter("211-Features: /  REST stream /  x-own / 211 End", &[])]
+    #[case::pseudo_code("211-Features: /  MDTM /  nat6 / 211 End", &[Should])]
+    #[case::no_pseudo_code("211-Features: /  BASE /  base64 / 211 End", &[])]
     #[case::base("211-Features: /  PASV / 211 End", &[May])]
     #[case::both("211-Features: / MDTM / 211 done", &[Must, Should])]
     fn listings_are_judged(#[case] reply: &str, #[case] expected: &[Level]) {
