@@ -265,6 +265,51 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "feat",
+        "3659-7.8-no-feat-mlsd",
+        &[
+            "S: 220 x",
+            "C: FEAT",
+            "S: 211-x /  MLST type*; /  MLSD / 211 End",
+        ],
+    ),
+    (
+        "mlsx",
+        "3659-7.5-local-fact-prefix",
+        &[
+            "S: 220 x",
+            "C: MLST a",
+            "S: 250-x /  colour=green; a / 250 End",
+        ],
+    ),
+    (
+        "mlsx",
+        "3659-7.5.1.4-pdir-mlsd-only",
+        &[
+            "S: 220 x",
+            "C: MLST a",
+            "S: 250-x /  type=pdir; a / 250 End",
+        ],
+    ),
+    (
+        "mlsx",
+        "3659-7.5.4-create-not-after-modify",
+        &[
+            "S: 220 x",
+            "C: MLST a",
+            "S: 250-x /  create=20240102000000;modify=20240101000000; a / 250 End",
+        ],
+    ),
+    (
+        "mlsx",
+        "3659-7.5.8-media-type-not-guessed",
+        &[
+            "S: 220 x",
+            "C: MLST a",
+            "S: 250-x /  type=dir;media-type=text/plain; a / 250 End",
+        ],
+    ),
+    (
         "mdtm-size-213",
         "3659-3.1-mdtm-213",
         &["S: 220 x", "C: MDTM a", "S: 213 Monday"],

@@ -20,6 +20,7 @@ pub(super) const JUDGE: Judge = Judge {
         "2389-3.2-one-feature-per-line",
         "2389-3.2-feat-not-listed",
         "2389-3.2-uppercase",
+        "3659-7.8-no-feat-mlsd",
     ],
     judge,
 };
@@ -66,6 +67,13 @@ const UPPER_CASE: Rule = Rule {
     level: Level::Should,
     clause: "RFC 2389 §3.2",
     requirement: "The names of features are sent in upper case",
+};
+
+const NO_MLSD: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 3659 §7.8",
+    requirement: "MLST in the list tells of MLSD too, which has no line of its own",
 };
 
 const EXTENSIONS: Rule = Rule {
@@ -160,6 +168,11 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         matches!(words, ["base" | "hist" | "secu" | "nat6"])
     }),
     (
+        &NO_MLSD,
+        "MLST alone",
+        |_, words| matches!(words, [name, ..] if name.eq_ignore_ascii_case("MLSD")),
+    ),
+    (
         &EXTENSIONS,
         "what is beyond RFC 959",
         |registry, words| match words {
@@ -201,6 +214,7 @@ mod tests {
     #[case::pseudo_code("211-Features: /  MDTM /  nat6 / 211 End", &[Should])]
     #[case::no_pseudo_code("211-Features: /  BASE /  base64 / 211 End", &[])]
     #[case::base("211-Features: /  PASV / 211 End", &[May])]
+    #[case::mlsd("211-Features: /  MLST type*; /  MLSD / 211 End", &[Should])]
     #[case::both("211-Features: / MDTM / 211 done", &[Must, Should])]
     fn listings_are_judged(#[case] reply: &str, #[case] expected: &[Level]) {
         let reply = format!("S: {reply}");

@@ -22,6 +22,10 @@ pub(super) const JUDGE: Judge = Judge {
         "3659-2.3-time-val-syntax",
         "3659-2.3-time-val-ranges",
         "3659-2.3-no-bare-dot",
+        "3659-7.5-local-fact-prefix",
+        "3659-7.5.1.4-pdir-mlsd-only",
+        "3659-7.5.4-create-not-after-modify",
+        "3659-7.5.8-media-type-not-guessed",
     ],
     judge,
 };
@@ -40,11 +44,18 @@ const LEADING_SPACE: Rule = Rule {
     requirement: "250 to MLST has the entry on a line of its own between `250-` and `250`, behind one space",
 };
 
+const NO_PARENT: Rule = Rule {
+    judge: NAME,
+    level: Level::Must,
+    clause: "RFC 3659 §7.5.1.4",
+    requirement: "type=pdir is only in what MLSD lists",
+};
+
 const VALUE: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.5",
-    requirement: "size is a number, modify and create are times, type, unique and perm have a value they can have",
+    requirement: "Facts have a value they can have, and a name that is theirs to have",
 };
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
@@ -66,9 +77,19 @@ fn in_reply(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
         let expected = "250-, lines of one space and an entry, 250";
         return Some(context.broken(&LEADING_SPACE, &whole.place, expected, quoted(whole.reply)));
     };
-    entries
-        .into_iter()
-        .find_map(|entry| fault(context, whole, entry))
+    entries.into_iter().find_map(|entry| {
+        fault(context, whole, entry).or_else(|| {
+            let parent = entry.to_ascii_lowercase();
+            memchr::memmem::find(&parent, b"type=pdir;").map(|_| {
+                context.broken(
+                    &NO_PARENT,
+                    &whole.place,
+                    "type=file, dir or cdir",
+                    shown(entry),
+                )
+            })
+        })
+    })
 }
 
 fn in_data(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
@@ -146,6 +167,7 @@ fn examine(entry: &[u8]) -> Result<(), Fault> {
         return Ok(());
     }
     let facts = std::str::from_utf8(facts).map_err(|_| Fault::Form)?;
+    let (mut kind, mut modify, mut create, mut media_type) = (None, None, None, None);
     for fact in facts.strip_suffix(';').ok_or(Fault::Form)?.split(';') {
         let (name, value) = fact.split_once('=').ok_or(Fault::Form)?;
         if name.is_empty() {
@@ -153,18 +175,48 @@ fn examine(entry: &[u8]) -> Result<(), Fault> {
         }
         let (sound, expected) = match name.to_ascii_lowercase().as_str() {
             "size" => (is_number(value), "size=digits"),
-            "modify" | "create" => (is_time(value), "YYYYMMDDHHMMSS[.fraction]"),
-            "type" => (is_type(value), "type=file, dir, cdir, pdir or OS.name=type"),
+            "modify" => {
+                modify = Some(value);
+                (is_time(value), TIME)
+            }
+            "create" => {
+                create = Some(value);
+                (is_time(value), TIME)
+            }
+            "type" => {
+                kind = Some(value);
+                (is_type(value), "type=file, dir, cdir, pdir or OS.name=type")
+            }
+            "media-type" => {
+                media_type = Some(value);
+                let parts = value.split_once('/');
+                let whole = parts.is_some_and(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
+                (whole, "media-type=type/subtype")
+            }
+            "lang" | "charset" => (true, ""),
             "unique" => (!value.is_empty(), "unique=something"),
             "perm" => (is_perm(value), "perm= and letters of acdeflmprw"),
-            _ => (true, ""),
+            local => (
+                local.contains('.'),
+                "x. or the name of a system before a fact no RFC defines",
+            ),
         };
         if !sound {
             return Err(Fault::Value(expected));
         }
     }
+    // Times of this form are in order of time when they are in order of octets.
+    if create.is_some() && modify.is_some() && create > modify {
+        return Err(Fault::Value("create no later than modify"));
+    }
+    let directory = |kind: &str| kind.len() <= 4 && kind.to_ascii_lowercase().ends_with("dir");
+    if media_type.is_some() && kind.is_some_and(directory) {
+        return Err(Fault::Value("no media-type for a directory"));
+    }
     Ok(())
 }
+
+const TIME: &str = "YYYYMMDDHHMMSS[.fraction]";
 
 fn is_type(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
@@ -221,6 +273,19 @@ mod tests {
     #[case::modify("250-x /  modify=2024-01-01; a / 250 End", false)]
     #[case::kind("250-x /  type=link; a / 250 End", false)]
     #[case::os_kind("250-x /  type=OS.unix=slink:/a; a / 250 End", true)]
+    #[case::parent("250-x /  type=pdir; .. / 250 End", false)]
+    #[case::future(
+        "250-x /  create=20240102000000;modify=20240101000000; a / 250 End",
+        false
+    )]
+    #[case::past(
+        "250-x /  create=20230102000000;modify=20240101000000; a / 250 End",
+        true
+    )]
+    #[case::media("250-x /  type=file;media-type=text/plain; a / 250 End", true)]
+    #[case::half_a_media("250-x /  media-type=text; a / 250 End", false)]
+    #[case::media_of_a_directory("250-x /  type=dir;media-type=text/plain; a / 250 End", false)]
+    #[case::foreign_fact("250-x /  colour=green; a / 250 End", false)]
     #[case::own_fact("250-x /  X.colour=green; a / 250 End", true)]
     fn entries_in_replies_are_judged(#[case] reply: &str, #[case] sound: bool) {
         let reply = format!("S: {reply}");
