@@ -3,7 +3,7 @@
 mod keep;
 mod report;
 
-pub(crate) use keep::{Diff, Snapshot, SnapshotArgs};
+pub(crate) use keep::{Baseline, Diff, Snapshot, SnapshotArgs};
 pub(crate) use report::{Files, ReportArgs, ReportVerb};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Compares two servers, or one with what it was: verdicts, features and replies.
     #[command(after_help = DIFF_HELP)]
     Diff(Diff),
+    /// Known deviations, for `check --baseline`.
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// Lists the scenarios.
     List(List),
     /// Reads scenario files and tells what is wrong with them.
@@ -328,6 +331,9 @@ pub(crate) struct Playing {
     /// Only scenarios whose id matches; a glob or a part of the id; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) select: Vec<String>,
+    /// Only scenarios of this frozen set (`ftpspec list sets`), or of a set in a file *.toml; may be repeated.
+    #[arg(long, value_name = "SET")]
+    pub(crate) set: Vec<String>,
     /// Only this variant of each scenario, as shown in the report (`pasv`, `epsv tls` …).
     #[arg(long, value_name = "VARIANT")]
     pub(crate) variant: Option<String>,
@@ -379,6 +385,9 @@ pub(crate) struct Telling {
     /// Only part K of N of the scenarios; the parts of all machines make up one run (`ftpspec report merge`).
     #[arg(long, value_name = "hash:K/N")]
     pub(crate) partition: Option<Part>,
+    /// Known deviations, each with a reason: they are played and do not fail the run; one that holds now does. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Vec<PathBuf>,
     /// What is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -412,8 +421,14 @@ pub(crate) enum Matrix {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only scenarios whose id matches.
+    /// Only scenarios whose id matches; `sets` lists the frozen sets.
     pub(crate) patterns: Vec<String>,
+    /// Only scenarios of this frozen set; may be repeated.
+    #[arg(long, value_name = "SET")]
+    pub(crate) set: Vec<String>,
+    /// Writes them as a new frozen set (scenarios/sets/NAME-VERSION.toml).
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) freeze: bool,
     /// What is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -1,5 +1,6 @@
 //! The conformance runner: scenarios are played against a server, transcripts are judged, reports are written.
 
+pub mod baseline;
 pub mod catalogue;
 pub mod check;
 pub mod command;
@@ -11,6 +12,7 @@ pub mod runner;
 pub mod scenario;
 pub mod scripted;
 pub mod selftest;
+pub mod sets;
 pub mod snapshot;
 pub mod suite;
 pub mod target;

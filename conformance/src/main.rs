@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser as _;
 use cli::{
-    AlpnChoice, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required, Reuse,
+    AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required, Reuse,
     Snapshot, TlsChoice, Version,
 };
 use ftpspec::command::{self, CoverageWish, Fmt, Form, ReportFiles, ReportWish, check, serve};
@@ -30,13 +30,29 @@ fn main() -> ExitCode {
         Command::Snapshot(Snapshot::Check(wished)) => {
             in_runtime(command::check_snapshots(snapshot_wish(wished)))
         }
+        Command::Baseline(Baseline::Update(wished)) => {
+            command::update_baseline(&command::BaselineWish {
+                file: wished.file,
+                from: wished.from,
+                reason: wished.reason,
+                strict: wished.strict,
+                dry_run: wished.dry_run,
+            })
+        }
         Command::Diff(wished) => in_runtime(command::diff(command::DiffWish {
             a: wished.a,
             b: wished.b,
             json: wished.format == Format::Json,
             playing: wish(None, None, wished.playing),
         })),
-        Command::List(wish) => command::list(&wish.patterns, wish.format == Format::Json),
+        Command::List(wish) => {
+            let form = match (wish.freeze, wish.format) {
+                (true, _) => command::ListForm::Set,
+                (false, Format::Json) => command::ListForm::Json,
+                (false, Format::Human) => command::ListForm::Human,
+            };
+            command::list(&wish.patterns, &wish.set, form)
+        }
         Command::Explain(wish) => command::explain(&wish.id),
         Command::Coverage(wish) => command::coverage(&CoverageWish {
             patterns: wish.patterns,
@@ -245,6 +261,7 @@ fn wish(
         path: playing.path,
         max_connections: playing.max_connections.map(usize::from),
         select: playing.select,
+        sets: playing.set,
         variant: playing.variant,
         full: playing.matrix == Matrix::Full,
         profiles: playing.profile,
@@ -257,6 +274,7 @@ fn wish(
 async fn judge(wish: check::Wish, telling: cli::Telling) -> i32 {
     let wish = check::Wish {
         strict: telling.strict,
+        baselines: telling.baseline,
         json: telling.format == Format::Json,
         part: telling.partition,
         outputs: report_files(telling.report_json, telling.files),

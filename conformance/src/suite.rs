@@ -120,6 +120,24 @@ pub fn selects(pattern: &str, id: &str) -> bool {
     id.contains(pattern)
 }
 
+/// The frozen sets inside the binary: their names, and what they hold.
+pub(crate) fn embedded_sets() -> Vec<(String, &'static str)> {
+    let files = EMBEDDED
+        .get_dir("sets")
+        .map(Dir::files)
+        .into_iter()
+        .flatten();
+    let sets = files.filter_map(|file| {
+        let name = file.path().file_stem()?.to_str()?;
+        let is_set = file
+            .path()
+            .extension()
+            .is_some_and(|ending| ending == "toml");
+        Some((name.to_owned(), file.contents_utf8()?)).filter(|_| is_set)
+    });
+    sets.collect()
+}
+
 /// The scenario files inside the binary; those in `client/` are about clients and no part of the suite.
 fn embedded_files() -> Vec<SourceFile> {
     let mut directories = vec![&EMBEDDED];

@@ -1,4 +1,4 @@
-//! Arguments of what keeps and compares: snapshots, differences.
+//! Arguments of what keeps and compares: snapshots, differences, known deviations.
 
 use super::{Format, Playing};
 use clap::{Args, Subcommand};
@@ -57,4 +57,48 @@ pub(crate) struct Diff {
     /// What is written to stdout.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+const BASELINE_HELP: &str = "\
+A baseline is TOML. `variant` and `scenario` may be globs; what is worse than `outcome`, and an ERROR, is never excused:
+  [[known]]
+  scenario = \"rfc959/abor-idle\"
+  variant = \"*\"
+  outcome = \"FAIL\"
+  reason = \"The vendor says it stays so\"
+  issue = \"https://example.org/7\"
+  [[known]]
+  judge = \"reply-syntax\"
+  outcome = \"FAIL\"
+  reason = \"Bare LF in the banner\"
+
+Examples:
+  ftpspec check ftp://host --format json > report.json
+  ftpspec baseline update known.toml --from report.json --reason 'As of version 3.0'
+  ftpspec check ftp://host --baseline known.toml";
+
+/// `ftpspec baseline`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Baseline {
+    /// Adds what fails in a report and is not known, and removes what holds now. Comments, order and reasons stay.
+    #[command(after_help = BASELINE_HELP)]
+    Update(BaselineUpdate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineUpdate {
+    /// The baseline; made if it is not there.
+    pub(crate) file: PathBuf,
+    /// The report: `check --format json`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: PathBuf,
+    /// Why what is new is accepted.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// A broken SHOULD is a deviation, too.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Changes nothing, and shows what would change; 1 if anything would.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

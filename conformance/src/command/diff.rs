@@ -2,9 +2,10 @@
 
 use super::check::{Failure, Wish, usage};
 use super::snapshot::{Run, snapshots_in};
-use super::{NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
 use crate::difference::{Side, compare, terminal};
 use crate::report::{Report, read};
+use crate::suite::Suite;
 use crate::verdict::Outcome;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -47,7 +48,7 @@ pub async fn diff(wish: DiffWish) -> i32 {
                     .any(|outcome| *outcome == Outcome::Error)
             };
             if interrupted {
-                130
+                INTERRUPTED
             } else if errors(&a) || errors(&b) {
                 TROUBLE
             } else if !difference.is_empty() {
@@ -72,6 +73,7 @@ struct Sides {
 }
 
 async fn sides(wish: &DiffWish) -> Result<Sides, Failure> {
+    let chosen = wish.playing.chosen(&Suite::embedded())?;
     // A path that is wrong is told before the other side is played.
     let sources = [source(&wish.a)?, source(&wish.b)?];
     let mut sides = Vec::new();
@@ -89,7 +91,9 @@ async fn sides(wish: &DiffWish) -> Result<Sides, Failure> {
                 Side::of_report(run.report.target.url.clone(), &run.report).with(&run.snapshots)
             }
         };
-        side.retain(|(scenario, variant)| wish.playing.selects(scenario, variant));
+        side.retain(|(scenario, variant)| {
+            chosen.has(scenario) && wish.playing.selects(scenario, variant)
+        });
         sides.push(side);
         if interrupted {
             break;

@@ -1,10 +1,12 @@
 //! `ftpspec list`: which scenarios there are.
 
-use super::{NOTHING, OK};
+use super::{NOTHING, OK, USAGE};
 use crate::coverage::word;
 use crate::scenario::{DriverKind, Level, Scenario};
+use crate::sets::{FrozenSet, freeze};
 use crate::suite::Suite;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// One scenario for other programs.
 #[derive(Serialize)]
@@ -20,21 +22,78 @@ struct Listed<'a> {
     profile: Option<&'a str>,
 }
 
-/// Lists the scenarios any of the patterns selects, all without a pattern. Returns the exit code: 0, or 4 if there is none.
+/// How the list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListForm {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// As a new frozen set.
+    Set,
+}
+
+/// Lists the scenarios any of the patterns selects, all without a pattern; of these sets, if there are some. The one
+/// pattern `sets` lists the sets. Returns the exit code: 0, 2 if there is no such set, or 4 if there is no such scenario.
 #[must_use]
-pub fn list(patterns: &[String], json: bool) -> i32 {
+pub fn list(patterns: &[String], sets: &[String], form: ListForm) -> i32 {
+    if patterns == ["sets"] {
+        anstream::print!("{}", as_sets(form));
+        return OK;
+    }
     let suite = Suite::embedded();
-    let scenarios = suite.select(patterns);
-    if json {
-        anstream::println!("{}", as_json(&scenarios));
-    } else {
-        anstream::print!("{}", as_table(&scenarios));
+    let mut chosen = BTreeSet::new();
+    for name in sets {
+        match FrozenSet::find(name) {
+            Ok(set) => chosen.extend(set.scenarios.into_keys()),
+            Err(error) => {
+                anstream::eprintln!("{error}");
+                return USAGE;
+            }
+        }
+    }
+    let mut scenarios = suite.select(patterns);
+    scenarios.retain(|scenario| sets.is_empty() || chosen.contains(&scenario.id.0));
+    match form {
+        ListForm::Human => anstream::print!("{}", as_table(&scenarios)),
+        ListForm::Json => anstream::println!("{}", as_json(&scenarios)),
+        ListForm::Set => anstream::print!("{}", freeze(scenarios.iter().copied())),
     }
     if scenarios.is_empty() {
         anstream::eprintln!("list: no scenario is selected by {}", patterns.join(" "));
         return NOTHING;
     }
     OK
+}
+
+/// One set for other programs.
+#[derive(Serialize)]
+struct ListedSet<'a> {
+    name: &'a str,
+    title: &'a str,
+    about: &'a str,
+    scenarios: BTreeSet<&'a str>,
+}
+
+fn as_sets(form: ListForm) -> String {
+    let sets = FrozenSet::built_in().values();
+    if form == ListForm::Json {
+        let listed: Vec<_> = sets
+            .map(|set| ListedSet {
+                name: &set.name,
+                title: &set.title,
+                about: &set.about,
+                scenarios: set.ids(),
+            })
+            .collect();
+        let text = serde_json::to_string_pretty(&listed);
+        return text.expect("texts and lists are always JSON") + "\n";
+    }
+    let line = |set: &FrozenSet| {
+        let (name, title, count) = (&set.name, &set.title, set.scenarios.len());
+        format!("{name:12}  {count:>4}  {title}\n")
+    };
+    sets.map(line).collect()
 }
 
 fn as_table(scenarios: &[&Scenario]) -> String {
@@ -101,6 +160,24 @@ mod tests {
 
     #[test]
     fn selecting_nothing_is_told_by_the_exit_code() {
-        assert_eq!(list(&["no-such-scenario".into()], false), NOTHING);
+        assert_eq!(
+            list(&["no-such-scenario".into()], &[], ListForm::Human),
+            NOTHING
+        );
+        assert_eq!(list(&[], &["no-such-set-1".into()], ListForm::Human), USAGE);
+    }
+
+    #[test]
+    fn every_set_is_one_line_and_one_object() {
+        let lines = as_sets(ListForm::Human);
+        assert_eq!(lines.lines().count(), FrozenSet::built_in().len());
+        assert!(lines.contains("core-1"));
+        let objects: Vec<serde_json::Value> =
+            serde_json::from_str(&as_sets(ListForm::Json)).unwrap();
+        assert!(
+            objects
+                .iter()
+                .all(|set| !set["scenarios"].as_array().unwrap().is_empty())
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What the verbs of the command line do. Arguments are read elsewhere; here are functions that return an exit code.
 
+mod baseline;
 pub mod check;
 mod coverage;
 mod diff;
@@ -13,14 +14,15 @@ mod selftest;
 pub mod serve;
 mod snapshot;
 
+pub use baseline::{BaselineWish, update_baseline};
 pub use coverage::{CoverageWish, Form, coverage};
 pub use diff::{DiffWish, diff};
 pub use explain::explain;
 pub use files::ReportFiles;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
-pub use list::list;
 pub use report::{ReportWish, merge as merge_reports, report, report_schema};
+pub use list::{ListForm, list};
 pub use selftest::selftest;
 pub use snapshot::{SnapshotWish, check_snapshots, record_snapshots};
 

@@ -1,7 +1,7 @@
 //! `ftpspec snapshot`: a server's literal replies are kept as files, and compared.
 
 use super::check::{Failure, Wish, run, usage};
-use super::{NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
 use crate::report::Report;
 use crate::snapshot::{
     Change, Compared, ENDING, Lost, PENDING, SnapError, Snapshot, compare, unified,
@@ -199,7 +199,7 @@ impl Run {
 
     fn exit_code(&self, as_expected: bool) -> i32 {
         if self.report.interrupted {
-            130
+            INTERRUPTED
         } else if self.errors().next().is_some() {
             TROUBLE
         } else if !as_expected {

@@ -93,6 +93,13 @@ fn add(merged: &mut Report, report: Report) -> Result<(), NoMerge> {
     merged.broken_files.extend(report.broken_files);
     merged.facts.extend(report.facts);
     merged.parts.extend(report.parts);
+    merged.narrowed.scenarios |= report.narrowed.scenarios;
+    merged.narrowed.variants |= report.narrowed.variants;
+    for fault in report.baseline_faults {
+        if !merged.baseline_faults.contains(&fault) {
+            merged.baseline_faults.push(fault);
+        }
+    }
     Ok(())
 }
 
@@ -100,6 +107,9 @@ fn look(known: &mut JudgeVerdict, judge: JudgeVerdict) {
     known.outcome = known.outcome.max(judge.outcome);
     known.count = known.count.saturating_add(judge.count);
     known.known = known.known.take().or(judge.known);
+    for rule in judge.rules {
+        known.count_rule(&rule.requirement, rule.outcome, rule.count);
+    }
     for located in judge.findings {
         let again = known.findings.iter().any(|other| {
             other.finding.requirement == located.finding.requirement

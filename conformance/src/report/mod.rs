@@ -12,6 +12,8 @@ mod schema;
 pub mod tables;
 mod tame;
 mod terminal;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wire;
 
 pub use json::{NotAReport, json, read};
@@ -65,6 +67,46 @@ pub struct Report {
     /// Which parts of a run over several machines are in it; empty if it is a whole run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// Whether only a part of the suite was asked for.
+    #[serde(default)]
+    pub narrowed: Narrowed,
+    /// What is wrong with the baselines of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baseline_faults: Vec<BaselineFault>,
+}
+
+/// What was left out because nobody asked for it: of that nothing can be said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Narrowed {
+    /// Only some scenarios.
+    pub scenarios: bool,
+    /// Only some of the variants that are usual.
+    pub variants: bool,
+}
+
+/// An entry of a baseline that is not true (any more). It fails the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineFault {
+    /// The file, as it was named.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What the entry is about.
+    pub entry: String,
+    /// What is wrong with it.
+    pub fault: FaultKind,
+    /// The same in words, with a next step.
+    pub message: String,
+}
+
+/// What is wrong with an entry of a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// It holds now.
+    Stale,
+    /// There is no such scenario, variant or judge.
+    Unknown,
 }
 
 /// The server that was tested.
@@ -160,7 +202,9 @@ impl Report {
     #[must_use]
     pub fn fails(&self, strict: bool) -> bool {
         let judge = |row: &JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
-        self.scenarios.iter().any(|row| row.fails(strict)) || self.judges.iter().any(judge)
+        self.scenarios.iter().any(|row| row.fails(strict))
+            || self.judges.iter().any(judge)
+            || !self.baseline_faults.is_empty()
     }
 
     /// The parts of a run over several machines that are not in it.
@@ -234,6 +278,8 @@ mod tests {
             broken_files: Vec::new(),
             facts: Vec::new(),
             parts: Vec::new(),
+            narrowed: Narrowed::default(),
+            baseline_faults: Vec::new(),
         }
     }
 
@@ -316,6 +362,7 @@ mod tests {
                 finding: finding("20 Okay"),
                 wire: vec!["S: 20 Okay".into()],
             }],
+            rules: Vec::new(),
             known: None,
         }];
         report.skipped = vec![SkippedRow {

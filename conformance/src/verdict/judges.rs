@@ -24,9 +24,62 @@ pub struct JudgeVerdict {
     pub count: usize,
     /// The first of them, those of another rule or another command before repetitions.
     pub findings: Vec<Located>,
+    /// Every rule that is broken, however many there are; empty in reports of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<BrokenRule>,
     /// Set where a baseline knows that the server deviates here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
+}
+
+/// A rule of a judge that is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BrokenRule {
+    /// The requirement, in the words of its findings.
+    pub requirement: String,
+    /// What its worst finding comes to.
+    pub outcome: Outcome,
+    /// How many findings there were.
+    pub count: usize,
+}
+
+impl JudgeVerdict {
+    /// The rules that are broken: requirement, outcome and how often, each once.
+    pub fn broken(&self) -> impl Iterator<Item = (&str, Outcome, usize)> {
+        let rules = self.rules.iter();
+        let rules = rules.map(|rule| (rule.requirement.as_str(), rule.outcome, rule.count));
+        // Older reports only have the findings themselves.
+        let old = self.rules.is_empty();
+        let findings = self.findings.iter().filter(move |_| old);
+        let findings = findings.map(|located| {
+            let finding = &located.finding;
+            (
+                finding.requirement.as_str(),
+                Outcome::of_broken(finding.level),
+                1,
+            )
+        });
+        rules.chain(findings)
+    }
+
+    /// Counts findings of a rule.
+    pub(crate) fn count_rule(&mut self, requirement: &str, outcome: Outcome, count: usize) {
+        let known = self.rules.iter_mut();
+        match known
+            .into_iter()
+            .find(|rule| rule.requirement == requirement)
+        {
+            Some(rule) => {
+                rule.outcome = rule.outcome.max(outcome);
+                rule.count = rule.count.saturating_add(count);
+            }
+            None => self.rules.push(BrokenRule {
+                requirement: requirement.to_owned(),
+                outcome,
+                count,
+            }),
+        }
+    }
 }
 
 /// A finding of an always-on judge and the transcript it is from.
@@ -57,6 +110,7 @@ impl Default for JudgeTally {
             outcome: Outcome::Pass,
             count: 0,
             findings: Vec::new(),
+            rules: Vec::new(),
             known: None,
         };
         Self(JUDGES.iter().map(begin).collect())
@@ -71,6 +125,8 @@ impl JudgeTally {
             verdict.outcome = verdict.outcome.max(worst(&findings));
             verdict.count += findings.len();
             for finding in findings {
+                let outcome = Outcome::of_broken(finding.level);
+                verdict.count_rule(&finding.requirement, outcome, 1);
                 let known = verdict.findings.iter().any(|known| {
                     known.finding.requirement == finding.requirement
                         && known.finding.expected == finding.expected
@@ -159,6 +215,12 @@ mod tests {
             (Outcome::Fail, 3, 2)
         );
         assert_eq!(codes.findings[0].scenario, "b");
+        let rules: Vec<_> = codes
+            .broken()
+            .map(|(_, outcome, count)| (outcome, count))
+            .collect();
+        assert_eq!(rules.iter().map(|(_, count)| count).sum::<usize>(), 3);
+        assert!(rules.iter().any(|(outcome, _)| *outcome == Outcome::Fail));
         assert!(!codes.findings[0].wire.is_empty());
         let others = verdicts
             .iter()

@@ -7,7 +7,7 @@ mod judges;
 mod judging;
 
 pub use conclude::{Evidence, conclude, needs};
-pub use judges::{JudgeTally, JudgeVerdict, Located};
+pub use judges::{BrokenRule, JudgeTally, JudgeVerdict, Located};
 pub use judging::Judging;
 
 use crate::scenario::{Connection, Level, ScenarioId};

@@ -154,6 +154,8 @@ impl<'a> Desk<'a> {
             broken_files: run.broken_files,
             facts: self.facts_of_run,
             parts: self.wish.part.into_iter().collect(),
+            narrowed: self.wish.narrowed(),
+            baseline_faults: Vec::new(),
         }
     }
 

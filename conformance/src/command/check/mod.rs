@@ -14,7 +14,8 @@ pub use wish::Wish;
 
 use super::serve::interrupted;
 use super::{TROUBLE, USAGE};
-use crate::report::Report;
+use crate::command::baseline::{apply_baselines, read_baselines};
+use crate::report::{BaselineFault, Report};
 use crate::runner::{
     Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, Sanity, blocked, plan, run_all,
 };
@@ -76,6 +77,8 @@ pub(super) async fn run<'a>(
     witness: &'a mut Witness<'a>,
 ) -> Result<Report, Failure> {
     let (suite, broken_files) = wish.suite()?;
+    let chosen = wish.chosen(&suite)?;
+    let baselines = read_baselines(&wish.baselines)?;
     let selection = wish.selection()?;
     let timeouts = wish.timeouts()?;
     if let Some(directory) = &wish.transcripts {
@@ -100,6 +103,7 @@ pub(super) async fn run<'a>(
         .select(&wish.select)
         .into_iter()
         .filter(|scenario| wish.part.is_none_or(|part| part.holds(&scenario.id.0)))
+        .filter(|scenario| chosen.has(&scenario.id.0))
         .cloned()
         .map(Arc::new)
         .collect();
@@ -156,5 +160,16 @@ pub(super) async fn run<'a>(
         report.facts.extend(told);
     }
     server.stop().await;
+    apply_baselines(&baselines, &mut report, &suite, wish.strict);
+    for fault in &report.baseline_faults {
+        let BaselineFault {
+            file,
+            line,
+            entry,
+            message,
+            ..
+        } = fault;
+        eprintln!("{file}:{line}: {entry}: {message}");
+    }
     Ok(report)
 }

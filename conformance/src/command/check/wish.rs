@@ -3,10 +3,12 @@
 use super::{Failure, usage};
 use crate::command::ReportFiles;
 use crate::driver::Timeouts;
-use crate::report::Part;
+use crate::report::{Narrowed, Part};
 use crate::runner::{Selection, Variant};
 use crate::scenario::render;
+use crate::sets::FrozenSet;
 use crate::suite::{Suite, selects};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct Wish {
     pub implicit_port: Option<u16>,
     /// Patterns of ids; none is all.
     pub select: Vec<String>,
+    /// Frozen sets, by name or file; none is all.
+    pub sets: Vec<String>,
     /// Only this variant.
     pub variant: Option<String>,
     /// Every combination of the axes.
@@ -48,6 +52,8 @@ pub struct Wish {
     pub timeout: f64,
     /// A WARN fails the run.
     pub strict: bool,
+    /// Files of known deviations.
+    pub baselines: Vec<PathBuf>,
     /// JSON on stdout.
     pub json: bool,
     /// Only this part of the scenarios.
@@ -56,6 +62,17 @@ pub struct Wish {
     pub outputs: ReportFiles,
     /// Where transcripts go.
     pub transcripts: Option<PathBuf>,
+}
+
+/// The scenarios of the sets that are asked for; all if none are.
+#[derive(Debug, Clone)]
+pub(in crate::command) struct Chosen(Option<BTreeSet<String>>);
+
+impl Chosen {
+    /// Whether this one is among them.
+    pub(in crate::command) fn has(&self, scenario: &str) -> bool {
+        self.0.as_ref().is_none_or(|ids| ids.contains(scenario))
+    }
 }
 
 impl Wish {
@@ -82,7 +99,41 @@ impl Wish {
 
     /// Whether the whole suite is asked for.
     pub(in crate::command) fn selects_all(&self) -> bool {
-        self.files.is_none() && self.select.is_empty() && self.variant.is_none()
+        self.files.is_none()
+            && self.select.is_empty()
+            && self.sets.is_empty()
+            && self.variant.is_none()
+    }
+
+    /// What nobody asks for.
+    pub(super) fn narrowed(&self) -> Narrowed {
+        Narrowed {
+            scenarios: self.files.is_some() || !self.select.is_empty() || !self.sets.is_empty(),
+            variants: self.variant.is_some(),
+        }
+    }
+
+    /// The scenarios of the sets that are asked for. A set of which the suite is not what it was is refused.
+    pub(in crate::command) fn chosen(&self, suite: &Suite) -> Result<Chosen, Failure> {
+        if self.sets.is_empty() {
+            return Ok(Chosen(None));
+        }
+        let mut ids = BTreeSet::new();
+        for name in &self.sets {
+            let set = FrozenSet::find(name).map_err(usage)?;
+            let thawed = if self.files.is_none() {
+                set.thawed(suite)
+            } else {
+                Vec::new()
+            };
+            if let Some(first) = thawed.first() {
+                return Err(usage(format!(
+                    "set {name}: {first}; it was made for another version of the suite"
+                )));
+            }
+            ids.extend(set.scenarios.into_keys());
+        }
+        Ok(Chosen(Some(ids)))
     }
 
     /// Whether a scenario in a variant is asked for, wherever it was played.

@@ -206,6 +206,7 @@ mod tests {
             outcome: Outcome::Fail,
             count: 1,
             findings: Vec::new(),
+            rules: Vec::new(),
             known: None,
         });
         assert_eq!(

@@ -1,0 +1,219 @@
+//! What a baseline excuses of a report, and what of it is not true any more.
+
+use super::{About, Baseline, Entry, excuses};
+use crate::report::{BaselineFault, FaultKind, Report};
+use crate::verdict::{Known, Outcome};
+
+/// What there is that an entry can be about.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// Ids of scenarios.
+    pub scenarios: &'a [&'a str],
+    /// Names of judges.
+    pub judges: &'a [&'a str],
+    /// The variant a text means, as it is shown; `None` if it means none.
+    pub variant: fn(&str) -> Option<String>,
+}
+
+/// Marks what is known in the report, and tells what is wrong with the baselines.
+///
+/// An entry is stale when everything it is about was played, something of it holds and nothing of it deviates. Of a run
+/// that played only a part ([`Report::narrowed`]) that can be said of entries that name one thing only. An entry about
+/// nothing that was played is neither known nor stale. With `strict` a WARN has to be known, too.
+pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
+    let mut faults = Vec::new();
+    for baseline in baselines {
+        for entry in &baseline.entries {
+            let fault = |fault: FaultKind, message: String| BaselineFault {
+                file: baseline.file.clone(),
+                line: entry.line,
+                entry: entry.about.to_string(),
+                fault,
+                message,
+            };
+            if let Some(why) = unknown(entry, names) {
+                faults.push(fault(FaultKind::Unknown, why));
+                continue;
+            }
+            if excuse_rows(entry, report) {
+                continue;
+            }
+            if is_stale(entry, report) {
+                mark_stale(entry, report);
+                let message = "it holds now; `ftpspec baseline update` removes the entry";
+                faults.push(fault(FaultKind::Stale, message.into()));
+            }
+        }
+    }
+    excuse_judges(baselines, report, strict);
+    report.baseline_faults.extend(faults);
+}
+
+/// Why there is nothing an entry could be about.
+fn unknown(entry: &Entry, names: Names<'_>) -> Option<String> {
+    let closest = |text: &str, all: &[&str]| {
+        let scored = all
+            .iter()
+            .map(|name| (strsim::jaro_winkler(text, name), *name));
+        let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
+        best.filter(|(score, _)| *score > 0.7)
+            .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+    };
+    match &entry.about {
+        About::Scenario { scenario, variant } => {
+            if !names.scenarios.iter().any(|id| scenario.fits(id)) {
+                let text = &scenario.text;
+                return Some(format!(
+                    "there is no scenario `{text}`{}",
+                    closest(text, names.scenarios)
+                ));
+            }
+            if !variant.is_literal() {
+                return None;
+            }
+            match (names.variant)(&variant.text) {
+                Some(shown) if shown == variant.text => None,
+                Some(shown) => Some(format!(
+                    "there is no variant `{}`; did you mean `{shown}`?",
+                    variant.text
+                )),
+                None => Some(format!("there is no variant `{}`", variant.text)),
+            }
+        }
+        About::Judge { judge, .. } => (!names.judges.contains(&judge.as_str())).then(|| {
+            format!(
+                "there is no judge `{judge}`{}",
+                closest(judge, names.judges)
+            )
+        }),
+    }
+}
+
+/// Whether the entry is about that row.
+fn fits(entry: &Entry, scenario: &str, variant: &str) -> bool {
+    match &entry.about {
+        About::Scenario {
+            scenario: id,
+            variant: wanted,
+        } => id.fits(scenario) && wanted.fits(variant),
+        About::Judge { .. } => false,
+    }
+}
+
+/// Marks the rows an entry excuses; whether there are any.
+fn excuse_rows(entry: &Entry, report: &mut Report) -> bool {
+    let mut excused = false;
+    for row in &mut report.scenarios {
+        let verdict = &row.verdict;
+        if fits(entry, &verdict.scenario, &verdict.variant)
+            && excuses(entry.outcome, verdict.outcome)
+        {
+            excused = true;
+            row.known.get_or_insert_with(|| known(entry));
+        }
+    }
+    excused
+}
+
+fn known(entry: &Entry) -> Known {
+    let mut reason = entry.reason.clone();
+    if let Some(issue) = &entry.issue {
+        reason = format!("{reason} ({issue})");
+    }
+    Known { reason }
+}
+
+/// Whether what an entry is about deviates nowhere any more. Nothing of it is excused.
+pub(super) fn is_stale(entry: &Entry, report: &Report) -> bool {
+    if report.interrupted || !report.missing_parts().is_empty() {
+        return false;
+    }
+    let narrowed = report.narrowed;
+    match &entry.about {
+        About::Scenario { scenario, variant } => {
+            let decided = (scenario.is_literal() || !narrowed.scenarios)
+                && (variant.is_literal() || !narrowed.variants);
+            let skipped = report.skipped.iter().any(|skipped| {
+                scenario.fits(&skipped.scenario)
+                    && (skipped.variant.is_empty() || variant.fits(&skipped.variant))
+            });
+            let rows = report.scenarios.iter().map(|row| &row.verdict);
+            let mut outcomes = rows
+                .filter(|verdict| fits(entry, &verdict.scenario, &verdict.variant))
+                .map(|verdict| verdict.outcome);
+            let holds = outcomes.clone().any(|outcome| outcome == Outcome::Pass);
+            decided && !skipped && holds && outcomes.all(is_good)
+        }
+        About::Judge { judge, requirement } => {
+            let row = report.judges.iter().find(|row| row.judge == *judge);
+            let broken = row.is_some_and(|row| {
+                let mut broken = row.broken();
+                broken.any(|(rule, outcome, _)| {
+                    !is_good(outcome) && requirement.as_ref().is_none_or(|wanted| wanted == rule)
+                })
+            });
+            let looked = row.is_some() && !report.scenarios.is_empty();
+            looked && !narrowed.scenarios && !narrowed.variants && !broken
+        }
+    }
+}
+
+/// Whether an outcome is no deviation a baseline is about.
+fn is_good(outcome: Outcome) -> bool {
+    !outcome.fails(true)
+}
+
+/// Rows that hold, and are known not to, so that they show where people look.
+fn mark_stale(entry: &Entry, report: &mut Report) {
+    for row in &mut report.scenarios {
+        let verdict = &row.verdict;
+        if fits(entry, &verdict.scenario, &verdict.variant) && verdict.outcome == Outcome::Pass {
+            row.known.get_or_insert_with(|| known(entry));
+        }
+    }
+}
+
+/// A judge is excused when everything it finds is.
+fn excuse_judges(baselines: &[Baseline], report: &mut Report, strict: bool) {
+    let entries = || baselines.iter().flat_map(|baseline| &baseline.entries);
+    for row in &mut report.judges {
+        let mut reasons = Vec::new();
+        let all = row.broken().all(|(rule, outcome, _)| {
+            let Some(entry) =
+                entries().find(|entry| excuses_rule(entry, &row.judge, rule, outcome))
+            else {
+                return !outcome.fails(strict);
+            };
+            let Known { reason } = known(entry);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+            true
+        });
+        if all && !reasons.is_empty() {
+            row.known = Some(Known {
+                reason: reasons.join("; "),
+            });
+        }
+    }
+}
+
+/// Whether an entry excuses a broken rule of a judge.
+pub(super) fn excuses_rule(entry: &Entry, judge: &str, rule: &str, outcome: Outcome) -> bool {
+    match &entry.about {
+        About::Judge {
+            judge: name,
+            requirement,
+        } => {
+            name == judge
+                && requirement.as_ref().is_none_or(|wanted| wanted == rule)
+                && excuses(entry.outcome, outcome)
+        }
+        About::Scenario { .. } => false,
+    }
+}
+
+/// Whether an entry excuses a row.
+pub(super) fn excuses_row(entry: &Entry, scenario: &str, variant: &str, outcome: Outcome) -> bool {
+    fits(entry, scenario, variant) && excuses(entry.outcome, outcome)
+}
