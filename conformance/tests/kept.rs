@@ -203,3 +203,178 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
         assert_eq!(said(&output), "", "{arguments:?}");
     }
 }
+
+/// A server that answers NOOP with another code.
+struct Odd {
+    process: std::process::Child,
+    url: String,
+}
+
+impl Odd {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+            .args(["serve", "--bind", "127.0.0.1", "--tls", "off", "--fault"])
+            .arg("when NOOP do reply 250 Odd.")
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        let stdout = process.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut ready).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
+        let url = ready["url"].as_str().unwrap().to_owned();
+        Self { process, url }
+    }
+}
+
+impl Drop for Odd {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+#[test]
+fn a_baseline_accepts_what_it_knows_until_it_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let odd = Odd::start();
+    let check = |url: &[&str], more: &[&str]| {
+        let select = [
+            "--select",
+            "rfc959/noop-says-200",
+            "--select",
+            "rfc959/syst*",
+        ];
+        ftpspec(&[&["check"], url, &select, more].concat(), directory.path())
+    };
+    let report = check(&[&odd.url], &["--format", "json"]);
+    assert_eq!(code(&report), 1, "{}", said(&report));
+    fs::write(directory.path().join("report.json"), &report.stdout).unwrap();
+
+    let update = [
+        "baseline",
+        "update",
+        "known.toml",
+        "--from",
+        "report.json",
+        "--reason",
+    ];
+    let dry = ftpspec(
+        &[&update[..], &["as ever", "--dry-run"]].concat(),
+        directory.path(),
+    );
+    assert_eq!(code(&dry), 1);
+    assert!(!directory.path().join("known.toml").exists());
+    assert_eq!(
+        code(&ftpspec(&[&update[..], &[" "]].concat(), directory.path())),
+        2
+    );
+    let updated = ftpspec(&[&update[..], &["as ever"]].concat(), directory.path());
+    assert_eq!(code(&updated), 0, "{}", complained(&updated));
+    assert!(
+        said(&updated).contains("added   FAIL rfc959/noop-says-200 [*]"),
+        "{}",
+        said(&updated)
+    );
+    assert_eq!(
+        code(&ftpspec(
+            &[&update[..], &["x", "--dry-run"]].concat(),
+            directory.path()
+        )),
+        0
+    );
+
+    let known = check(&[&odd.url], &["--baseline", "known.toml"]);
+    assert_eq!(code(&known), 0, "{}{}", said(&known), complained(&known));
+    let stale = check(&[], &["--baseline", "known.toml"]);
+    assert_eq!(code(&stale), 1, "{}", said(&stale));
+    assert!(
+        complained(&stale).contains("known.toml:"),
+        "{}",
+        complained(&stale)
+    );
+    assert!(
+        complained(&stale).contains("it holds now"),
+        "{}",
+        complained(&stale)
+    );
+
+    let text = fs::read_to_string(directory.path().join("known.toml")).unwrap();
+    let misspelt = text.replace("noop-says-200", "noop-said-200");
+    fs::write(directory.path().join("typo.toml"), misspelt).unwrap();
+    let typo = check(
+        &[&odd.url],
+        &["--baseline", "known.toml", "--baseline", "typo.toml"],
+    );
+    assert_eq!(code(&typo), 1);
+    let told = complained(&typo);
+    assert!(
+        told.contains("did you mean `rfc959/noop-says-200`?"),
+        "{told}"
+    );
+
+    fs::write(
+        directory.path().join("bad.toml"),
+        "[[known]]\nscenario = \"a\"\n",
+    )
+    .unwrap();
+    let bad = check(&[&odd.url], &["--baseline", "bad.toml"]);
+    assert_eq!((code(&bad), said(&bad).as_str()), (2, ""));
+}
+
+#[test]
+fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let listed = ftpspec(&["list", "sets"], directory.path());
+    assert!(said(&listed).contains("core-1 "), "{}", said(&listed));
+    let listed = ftpspec(&["list", "--set", "core-1"], directory.path());
+    let ids: Vec<_> = said(&listed)
+        .lines()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert!(
+        ids.len() > 20
+            && ids
+                .iter()
+                .all(|id| id.starts_with("rfc959/") || id.starts_with("rfc1123/"))
+    );
+
+    // A set of one's own, frozen as it is told.
+    let frozen = said(&ftpspec(
+        &["list", "rfc959/noop-says-200", "--freeze"],
+        directory.path(),
+    ));
+    fs::write(directory.path().join("mine-1.toml"), &frozen).unwrap();
+    let played = ftpspec(
+        &["check", "--set", "mine-1.toml", "--format", "json"],
+        directory.path(),
+    );
+    assert_eq!(code(&played), 0, "{}", complained(&played));
+    let report: serde_json::Value = serde_json::from_slice(&played.stdout).unwrap();
+    let rows = report["scenarios"].as_array().unwrap();
+    assert!(
+        !rows.is_empty()
+            && rows
+                .iter()
+                .all(|row| row["scenario"] == "rfc959/noop-says-200")
+    );
+    assert_eq!(report["narrowed"]["scenarios"], true);
+
+    let digest = frozen.rsplit('"').nth(1).unwrap();
+    let thawed = frozen.replace(digest, &"0".repeat(digest.len()));
+    fs::write(directory.path().join("mine-2.toml"), thawed).unwrap();
+    for (set, told) in [
+        ("mine-2.toml", "does not ask what it asked"),
+        ("core-77", "there is no set `core-77`; there are "),
+        ("gone-1.toml", "gone-1.toml: "),
+    ] {
+        let refused = ftpspec(&["check", "--set", set], directory.path());
+        assert_eq!(code(&refused), 2, "{set}");
+        assert!(
+            complained(&refused).contains(told),
+            "{}",
+            complained(&refused)
+        );
+    }
+}

@@ -329,7 +329,35 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
     ));
     let update = update("known.toml", KEPT, &report, "accepted \"today\"", false).unwrap();
     assert_eq!(update.removed, ["rfc959/abor-idle [*]"]);
-    insta::assert_snapshot!(update.text, @"");
+    insta::assert_snapshot!(update.text, @r#"
+    # What we live with.
+    [[known]]
+    scenario = "rfc959/noop-says-200" # odd
+    outcome = "WARN"
+    reason = "since ever"
+
+    [[known]]
+    judge = "reply-syntax"
+    outcome = "FAIL"
+    reason = "old"
+
+    [[known]]
+    scenario = "rfc3659/mdtm"
+    variant = "epsv"
+    outcome = "FALSE-AD"
+    reason = 'accepted "today"'
+
+    [[known]]
+    scenario = "rfc3659/size"
+    outcome = "FAIL"
+    reason = 'accepted "today"'
+
+    [[known]]
+    judge = "reply-code"
+    requirement = "codes"
+    outcome = "FAIL"
+    reason = 'accepted "today"'
+    "#);
     let again = super::update("known.toml", &update.text, &report, "again", false).unwrap();
     assert_eq!(
         (again.text, again.added.len(), again.removed.len()),
@@ -396,5 +424,30 @@ fn strict_takes_a_warning_for_a_deviation_and_one_variant_says_nothing_of_the_ot
     assert_eq!(
         update("k", "", &narrowed, "y", true).unwrap().added,
         ["WARN rfc959/abor-idle [pasv]"]
+    );
+}
+
+#[test]
+fn a_comment_goes_with_the_entry_right_below_it_and_the_head_of_the_file_stays() {
+    let abor = "# About ABOR.\n[[known]]\nscenario = \"rfc959/abor-idle\"\noutcome = \"FAIL\"\nreason = \"x\"\n";
+    let noop = "# About NOOP.\n[[known]]\nscenario = \"rfc959/noop-says-200\"\noutcome = \"WARN\"\nreason = \"x\"\n";
+    let played = report(&[
+        "rfc959/abor-idle [pasv] PASS",
+        "rfc959/noop-says-200 [pasv] WARN",
+    ]);
+    let updated = |text: &str| update("k", text, &played, "y", true).unwrap().text;
+    assert_eq!(
+        updated(&format!("# Ours.\n\n{abor}\n{noop}")),
+        format!("# Ours.\n\n{noop}")
+    );
+    assert_eq!(
+        updated(&format!("# Ours.\n\n{noop}\n{abor}")),
+        format!("# Ours.\n\n{noop}")
+    );
+    let nothing = report(&["rfc959/abor-idle [pasv] PASS"]);
+    let text = format!("# Ours.\n\n{abor}");
+    assert_eq!(
+        update("k", &text, &nothing, "y", true).unwrap().text,
+        "# Ours.\n"
     );
 }

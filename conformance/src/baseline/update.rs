@@ -60,6 +60,7 @@ pub fn update(
         .chain(new_rules(&baseline, report, reason, strict));
     let new: Vec<_> = new.collect();
 
+    let mut left = None;
     let known = document
         .entry("known")
         .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
@@ -71,11 +72,14 @@ pub fn update(
     }
     if let Some(tables) = known.as_array_of_tables_mut() {
         for index in removed.iter().rev() {
-            tables.remove(*index);
+            remove(tables, *index, &mut left);
         }
         for new in &new {
             tables.push(new.table.clone());
         }
+    }
+    if let Some(left) = left {
+        document.set_trailing(format!("{left}\n"));
     }
     let mut text = document.to_string();
     if baseline.entries.len() == removed.len() && new.is_empty() && baseline.entries.is_empty() {
@@ -90,6 +94,31 @@ pub fn update(
             .map(|index| baseline.entries[*index].about.to_string())
             .collect(),
     })
+}
+
+/// Takes an entry out, and the comment right above it. What stands above that, parted by a blank line, is about more than
+/// this entry and stays: with the next one, or `left` where there is none.
+fn remove(tables: &mut ArrayOfTables, index: usize, left: &mut Option<String>) {
+    let prefix = |table: Option<&Table>| {
+        let prefix = table.and_then(|table| table.decor().prefix()?.as_str());
+        prefix.unwrap_or_default().to_owned()
+    };
+    let above = prefix(tables.get(index));
+    tables.remove(index);
+    let Some((stays, _)) = above.rsplit_once("\n\n") else {
+        return;
+    };
+    if !stays.contains('#') {
+        return;
+    }
+    let own = prefix(tables.get(index));
+    match tables.get_mut(index) {
+        Some(next) => {
+            let own = own.trim_start_matches('\n');
+            next.decor_mut().set_prefix(format!("{stays}\n\n{own}"));
+        }
+        None => *left = Some(stays.to_owned()),
+    }
 }
 
 /// Scenarios that fail and are not known: one entry for all variants if all that were played come to the same.
