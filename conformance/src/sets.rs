@@ -293,7 +293,7 @@ mod tests {
             ..Suite::default()
         };
         let missing = Thawed::Missing("rfc959/b".into());
-        assert_eq!(set.thawed(&suite(frozen)), [missing.clone()]);
+        assert_eq!(set.thawed(&suite(frozen)), std::slice::from_ref(&missing));
         let changed = scenario("", "> NOOP\n< 2yz\n");
         let now = digest(&changed);
         let changed_now = Thawed::Changed {
