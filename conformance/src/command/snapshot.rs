@@ -134,7 +134,7 @@ async fn check(wish: &SnapshotWish) -> Result<i32, Failure> {
 pub(super) struct Run {
     /// With the verdicts.
     pub(super) report: Report,
-    /// The dialogues, but for those that ended in ERROR.
+    /// The dialogues, but for those that ended in ERROR or were not tried.
     pub(super) snapshots: Vec<Snapshot>,
 }
 
@@ -142,12 +142,14 @@ impl Run {
     pub(super) async fn play(wish: &Wish) -> Result<Self, Failure> {
         let mut snapshots = Vec::new();
         let report = run(wish, &mut |played, row| {
-            if row.verdict.outcome != Outcome::Error {
+            let dialogue = redact(&played.transcript).trim_end().to_owned();
+            // What was not tried at all, because something it rests on does not hold, says nothing either.
+            if row.verdict.outcome != Outcome::Error && !dialogue.is_empty() {
                 snapshots.push(Snapshot {
                     scenario: row.verdict.scenario.clone(),
                     variant: row.verdict.variant.clone(),
                     outcome: row.verdict.outcome,
-                    dialogue: redact(&played.transcript).trim_end().to_owned(),
+                    dialogue,
                 });
             }
         })
@@ -163,7 +165,7 @@ impl Run {
     /// What became of a scenario that was kept and not played.
     fn lost(&self, wish: &Wish, scenario: &str, variant: &str) -> Lost {
         if self.played(scenario, variant) {
-            // In an ERROR nothing was learned.
+            // In an ERROR, or without a try, nothing was learned.
             return Lost::NotAsked;
         }
         let suite = Suite::embedded();
