@@ -4,8 +4,8 @@ mod cli;
 
 use clap::Parser as _;
 use cli::{
-    AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required, Reuse,
-    Snapshot, TlsChoice, Version,
+    AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required,
+    Reuse, Snapshot, TlsChoice, Version,
 };
 use ftpspec::command::{self, CoverageWish, Fmt, Form, ReportFiles, ReportWish, check, serve};
 use std::io::IsTerminal as _;

@@ -79,11 +79,10 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
     let ran = ftpspec(&run, at);
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     let report = read(&at.join("out/r.json"));
-    let words: Vec<&str> = report
-        .scenarios
-        .iter()
-        .map(|row| row.verdict.outcome.word())
-        .collect();
+    // What the others rest on is played first.
+    let own = report.scenarios.iter();
+    let own = own.filter(|row| !row.verdict.scenario.starts_with("sanity/"));
+    let words: Vec<&str> = own.map(|row| row.verdict.outcome.word()).collect();
     assert_eq!(
         words,
         ["UNSUPPORTED", "FAIL", "PASS", "N/A", "NOTE", "WARN"]

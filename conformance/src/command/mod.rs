@@ -21,8 +21,8 @@ pub use explain::explain;
 pub use files::ReportFiles;
 pub use fmt::{Fmt, fmt};
 pub use lint::{knowledge, lint};
-pub use report::{ReportWish, merge as merge_reports, report, report_schema};
 pub use list::{ListForm, list};
+pub use report::{ReportWish, merge as merge_reports, report, report_schema};
 pub use selftest::selftest;
 pub use snapshot::{SnapshotWish, check_snapshots, record_snapshots};
 
