@@ -7,6 +7,7 @@ pub(crate) use keep::{Baseline, Diff, Snapshot, SnapshotArgs};
 pub(crate) use report::{Files, ReportArgs, ReportVerb};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ftpspec::command::check::TIMEOUT;
 use ftpspec::command::serve::{
     CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
 };
@@ -328,7 +329,7 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Playing {
-    /// Only scenarios whose id matches; a glob or a part of the id; may be repeated.
+    /// Only these scenarios: an id, a directory, a glob or a part of the id; may be repeated.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) select: Vec<String>,
     /// Only scenarios of this frozen set (`ftpspec list sets`), or of a set in a file *.toml; may be repeated.
@@ -372,7 +373,7 @@ pub(crate) struct Playing {
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
     /// Seconds to wait for a reply.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = TIMEOUT)]
     pub(crate) timeout: f64,
 }
 

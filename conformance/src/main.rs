@@ -272,7 +272,11 @@ fn wish(
 }
 
 async fn judge(wish: check::Wish, telling: cli::Telling) -> i32 {
-    let wish = check::Wish {
+    check::check(told_so(wish, telling)).await
+}
+
+fn told_so(wish: check::Wish, telling: cli::Telling) -> check::Wish {
+    check::Wish {
         strict: telling.strict,
         baselines: telling.baseline,
         json: telling.format == Format::Json,
@@ -280,13 +284,103 @@ async fn judge(wish: check::Wish, telling: cli::Telling) -> i32 {
         outputs: report_files(telling.report_json, telling.files),
         transcripts: telling.transcripts,
         ..wish
-    };
-    check::check(wish).await
+    }
 }
 
 fn snapshot_wish(wished: cli::SnapshotArgs) -> command::SnapshotWish {
     command::SnapshotWish {
         directory: wished.dir,
         playing: wish(None, wished.url, wished.playing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use rstest::rstest;
+
+    fn asked(change: impl FnOnce(&mut check::Wish)) -> check::Wish {
+        let mut wish = check::Wish {
+            timeout: check::TIMEOUT,
+            ..check::Wish::default()
+        };
+        change(&mut wish);
+        wish
+    }
+
+    /// What a command asks for, as a shell and this program understand it.
+    fn understood(command: &str) -> check::Wish {
+        let words = shell_words::split(command).unwrap();
+        let program = words.iter().position(|word| word == "ftpspec").unwrap();
+        let wish = match Cli::try_parse_from(&words[program..]).unwrap().command {
+            Command::Check(it) => told_so(wish(None, it.url, it.playing), it.telling),
+            Command::Run(it) => told_so(wish(Some(it.files), it.target, it.playing), it.telling),
+            other => panic!("{other:?}"),
+        };
+        check::Wish {
+            // Whatever the environment of this test has.
+            password: None,
+            ..wish
+        }
+    }
+
+    #[rstest]
+    #[case::the_bundled_server(asked(|_| ()))]
+    #[case::a_url(asked(|wish| wish.url = Some("ftp://anna@[::1]:2121/in%20box?x".into())))]
+    #[case::files(asked(|wish| {
+        wish.files = Some(vec!["my own/x.ftpt".into(), "y".into()]);
+        wish.url = Some("ftps://localhost:2121".into());
+    }))]
+    #[case::a_command(asked(|wish| {
+        wish.exec = Some("srv -p {port},{host} --name 'a b' \"$HOME\" `x`".into());
+        wish.user = Some("-o'brien & söhne".into());
+    }))]
+    #[case::files_and_a_command(asked(|wish| {
+        wish.files = Some(vec!["mine".into()]);
+        wish.exec = Some("srv".into());
+    }))]
+    #[case::everything_else(asked(|wish| {
+        wish.url = Some("ftp://localhost".into());
+        wish.user = Some("anna".into());
+        wish.ca = Some("~/my ca.pem".into());
+        wish.implicit_port = Some(990);
+        wish.path = Some("/tmp/!$x".into());
+        wish.profiles = vec!["security".into(), "a b".into()];
+        wish.max_connections = Some(2);
+        wish.timeout = 0.25;
+        wish.read_only = true;
+        wish.strict = true;
+    }))]
+    fn the_command_that_plays_it_again_plays_the_same(#[case] asked: check::Wish) {
+        let full = check::Wish {
+            full: true,
+            part: "hash:1/4".parse().ok(),
+            jobs: Some(3),
+            select: vec!["rfc959".into()],
+            json: true,
+            ..asked.clone()
+        };
+        let alone = check::Wish {
+            select: vec!["rfc959/noop-says-200".into()],
+            variant: Some("epsv tls".into()),
+            ..asked
+        };
+        let command = full.again("rfc959/noop-says-200", "epsv tls");
+        assert_eq!(understood(&command), alone, "{command}");
+    }
+
+    #[test]
+    fn the_command_that_plays_it_again_asks_the_environment_for_the_password() {
+        let wish = asked(|wish| {
+            wish.url = Some("ftp://anna:geheim@localhost".into());
+            wish.password = Some("geheim".into());
+        });
+        let command = wish.again("rfc959/noop-says-200", "pasv");
+        assert!(!command.contains("geheim"), "{command}");
+        assert!(command.starts_with("FTPSPEC_PASSWORD="), "{command}");
+        let url = understood(&command).url;
+        assert_eq!(url.as_deref(), Some("ftp://anna@localhost"));
     }
 }

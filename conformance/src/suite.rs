@@ -86,16 +86,19 @@ impl Suite {
         self.scenarios.iter().find(|scenario| scenario.id.0 == id)
     }
 
-    /// The scenarios any of the patterns selects, in order of their ids; all of them without a pattern.
+    /// The scenarios any of the patterns selects, in order of their ids; all of them without a pattern. The whole id of a
+    /// scenario selects that one alone, though it may be a part of another id.
     #[must_use]
     pub fn select(&self, patterns: &[String]) -> Vec<&Scenario> {
+        let fits = |pattern: &String, id: &str| match self.get(pattern) {
+            Some(whole) => whole.id.0 == id,
+            None => selects(pattern, id),
+        };
         self.scenarios
             .iter()
             .filter(|scenario| {
-                patterns.is_empty()
-                    || patterns
-                        .iter()
-                        .any(|pattern| selects(pattern, &scenario.id.0))
+                let mut patterns_left = patterns.iter();
+                patterns.is_empty() || patterns_left.any(|pattern| fits(pattern, &scenario.id.0))
             })
             .collect()
     }
@@ -239,6 +242,15 @@ mod tests {
         #[case] selected: bool,
     ) {
         assert_eq!(selects(pattern, id), selected);
+    }
+
+    #[test]
+    fn the_whole_id_of_a_scenario_selects_it_alone() {
+        let suite = Suite::embedded();
+        let selected = suite.select(&["rfc3659/feat-mlst".into()]);
+        let ids: Vec<_> = selected.iter().map(|it| it.id.0.as_str()).collect();
+        assert_eq!(ids, ["rfc3659/feat-mlst"]);
+        assert!(suite.select(&["rfc3659/feat-ml".into()]).len() > 1);
     }
 
     #[test]

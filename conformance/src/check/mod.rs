@@ -49,6 +49,8 @@ pub struct Judge {
     pub name: &'static str,
     /// What it wants, in one sentence.
     pub statement: &'static str,
+    /// What it means for somebody who uses the server when that does not hold.
+    pub matters: &'static str,
     /// Where that stands.
     pub clause: &'static str,
     /// The requirements that cannot be broken in any transcript without a finding of its; ids of the catalogue.

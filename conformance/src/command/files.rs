@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const GITHUB: &str = "GITHUB_STEP_SUMMARY";
 
 /// The files a report is written to, besides stdout.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportFiles {
     /// `report.json`
     pub json: Option<PathBuf>,

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 struct Listed<'a> {
     id: &'a str,
     title: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    matters: &'a str,
     level: Level,
     cites: &'a [String],
     covers: &'a [String],
@@ -126,6 +128,7 @@ fn as_json(scenarios: &[&Scenario]) -> String {
             Listed {
                 id: &scenario.id.0,
                 title: &about.title,
+                matters: &about.matters,
                 level: about.level,
                 cites: &about.cites,
                 covers: &about.covers,

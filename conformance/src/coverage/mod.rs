@@ -287,6 +287,7 @@ side = "client"
     const JUDGE: Judge = Judge {
         name: "judge",
         statement: "",
+        matters: "Nobody can log in.",
         clause: "",
         covers: &["a", "c"],
         judge: |_| Vec::new(),

@@ -353,6 +353,7 @@ mod tests {
         report.judges = vec![JudgeVerdict {
             judge: "reply-syntax".into(),
             statement: "replies have the form of RFC 959".into(),
+            matters: "Clients wait for the end of a line that never comes.".into(),
             clause: "RFC 959 §4.2".into(),
             outcome: Outcome::Fail,
             count: 3,

@@ -184,6 +184,9 @@ impl Writer {
         let outcome = self.outcome(row.outcome);
         self.line(format!("{outcome} {name} (in every transcript)"));
         self.line(format!("  {}", row.statement));
+        if !row.matters.is_empty() {
+            self.line(format!("  means     {}", row.matters));
+        }
         let mut worst_first: Vec<_> = row.findings.iter().collect();
         worst_first.sort_by_key(|sighting| sighting.finding.level);
         for sighting in worst_first.iter().take(MOST) {

@@ -58,6 +58,7 @@ mod tests {
     fn a_scenario_has_one_json_form() {
         let text = r#"+++
 title = "A claim"
+matters = "Files get lost."
 cites = ["RFC 959 §5.4"]
 covers = ["a"]
 level = "must"
@@ -83,6 +84,7 @@ B< 211 End
           "id": "x/y",
           "about": {
             "title": "A claim",
+            "matters": "Files get lost.",
             "cites": [
               "RFC 959 §5.4"
             ],
@@ -103,13 +105,13 @@ B< 211 End
           },
           "steps": [
             {
-              "line": 8,
+              "line": 9,
               "connection": "main",
               "action": "send",
               "argument": "NOOP"
             },
             {
-              "line": 9,
+              "line": 10,
               "connection": "main",
               "action": "expect",
               "argument": {
@@ -118,21 +120,21 @@ B< 211 End
                   "text": "ok*"
                 },
                 "should": {
-                  "line": 10,
+                  "line": 11,
                   "codes": "200"
                 },
                 "after": {
-                  "line": 11,
+                  "line": 12,
                   "codes": "120"
                 },
                 "ends": {
-                  "line": 12,
+                  "line": 13,
                   "codes": "5yz"
                 }
               }
             },
             {
-              "line": 13,
+              "line": 14,
               "connection": "B",
               "action": "expect",
               "argument": {
@@ -149,19 +151,19 @@ B< 211 End
               }
             },
             {
-              "line": 16,
+              "line": 17,
               "connection": "main",
               "action": "silent",
               "argument": 2000
             },
             {
-              "line": 17,
+              "line": 18,
               "connection": "main",
               "action": "tls",
               "argument": "1.3"
             },
             {
-              "line": 18,
+              "line": 19,
               "connection": "main",
               "action": "receive",
               "argument": {
@@ -171,13 +173,13 @@ B< 211 End
               }
             },
             {
-              "line": 19,
+              "line": 20,
               "connection": "main",
               "action": "send_data",
               "argument": "\"\\xff\" + pattern(9)[1..]"
             },
             {
-              "line": 20,
+              "line": 21,
               "connection": "main",
               "action": "user",
               "argument": {

@@ -78,6 +78,9 @@ pub struct Scenario {
 pub struct About {
     /// The claim, as a sentence without a full stop.
     pub title: String,
+    /// What it means for somebody who uses the server when this does not hold: a sentence; empty if nobody wrote it down.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub matters: String,
     /// Clauses, as in `RFC 959 §5.4`.
     pub cites: Vec<String>,
     /// Requirement ids of `scenarios/requirements/`.

@@ -16,6 +16,9 @@ pub struct JudgeVerdict {
     pub judge: String,
     /// What it wants, in one sentence.
     pub statement: String,
+    /// What it means for somebody who uses the server when that does not hold; empty in reports of versions without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub matters: String,
     /// Where that stands.
     pub clause: String,
     /// What it comes to: its worst finding.
@@ -106,6 +109,7 @@ impl Default for JudgeTally {
         let begin = |judge: &crate::check::Judge| JudgeVerdict {
             judge: judge.name.into(),
             statement: judge.statement.into(),
+            matters: judge.matters.into(),
             clause: judge.clause.into(),
             outcome: Outcome::Pass,
             count: 0,

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::wish::Wish;
 use crate::catalogue::Catalogue;
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
-use crate::runner::{Job, PREREQUISITES, Played, RunEvent, Skipped};
+use crate::runner::{PREREQUISITES, Played, RunEvent, Skipped};
 use crate::target::TargetFacts;
 use crate::transcript::write;
 use crate::verdict::{Judging, Outcome, needs};
@@ -183,57 +183,10 @@ impl<'a> Desk<'a> {
             needs: needs(scenario, &variant).map(str::to_owned).collect(),
             took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
             wire,
-            again: self.again(&played.job, &variant),
-            matters: String::new(),
+            again: self.wish.again(&scenario.id.0, &variant),
+            matters: scenario.about.matters.clone(),
             known: None,
             verdict,
-        }
-    }
-
-    /// The command that plays this job alone.
-    fn again(&self, job: &Job, variant: &str) -> String {
-        let id = &job.scenario.id.0;
-        let quoted = |text: &str| match text.contains([' ', '&', ';', '$', '\'']) {
-            true => format!("'{}'", text.replace('\'', "'\\''")),
-            false => text.to_owned(),
-        };
-        let variant = quoted(variant);
-        let command = self.wish.exec.as_deref();
-        if let Some(command) = command.map(quoted) {
-            return match &self.wish.files {
-                None => format!("ftpspec check --exec {command} --select {id} --variant {variant}"),
-                Some(files) => {
-                    let files = files.iter().map(|file| quoted(&file.display().to_string()));
-                    let files: Vec<_> = files.collect();
-                    let files = files.join(" ");
-                    format!(
-                        "ftpspec run {files} --exec {command} --select {id} --variant {variant}"
-                    )
-                }
-            };
-        }
-        match (&self.wish.files, &self.wish.url) {
-            (None, None) => format!("ftpspec check --select {id} --variant {variant}"),
-            (None, Some(_)) => {
-                format!(
-                    "ftpspec check {} --select {id} --variant {variant}",
-                    quoted(self.shown)
-                )
-            }
-            (Some(files), url) => {
-                let files: Vec<_> = files
-                    .iter()
-                    .map(|file| quoted(&file.display().to_string()))
-                    .collect();
-                let target = url
-                    .as_ref()
-                    .map(|_| format!(" --target {}", quoted(self.shown)));
-                let target = target.unwrap_or_default();
-                format!(
-                    "ftpspec run {}{target} --select {id} --variant {variant}",
-                    files.join(" ")
-                )
-            }
         }
     }
 }

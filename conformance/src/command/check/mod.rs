@@ -4,13 +4,14 @@
 //!  Wish --server, probe, plan--> sanity, jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout, files
 //! ```
 
+mod again;
 mod desk;
 mod out;
 mod progress;
 mod server;
 mod wish;
 
-pub use wish::Wish;
+pub use wish::{TIMEOUT, Wish};
 
 use super::serve::interrupted;
 use super::{TROUBLE, USAGE};

@@ -1,6 +1,7 @@
 //! The server under test.
 
-use super::wish::Wish;
+use super::again::shown;
+use super::wish::{Wish, with_scheme};
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
@@ -45,12 +46,7 @@ impl Server {
                 shown: "embedded".into(),
             });
         };
-        let url = if url.contains("://") {
-            url.clone()
-        } else {
-            format!("ftp://{url}")
-        };
-        let mut target = Target::from_url(&url).await.map_err(usage)?;
+        let mut target = Target::from_url(&with_scheme(url)).await.map_err(usage)?;
         if let Some(user) = &wish.user {
             target.user.clone_from(user);
         }
@@ -68,7 +64,7 @@ impl Server {
             target.path.clone_from(&wish.path);
         }
         target.writable = !wish.read_only;
-        let shown = without_password(&url);
+        let shown = shown(url);
         Ok(Self {
             embedded: None,
             exec: None,
@@ -165,13 +161,4 @@ impl Keeper for Nurse {
 fn trust(ca: &Path) -> Result<Trust, Failure> {
     let pem = std::fs::read(ca).map_err(|error| usage(format!("{}: {error}", ca.display())))?;
     Trust::from_pem(&pem).map_err(|error| usage(format!("{}: {error}", ca.display())))
-}
-
-fn without_password(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(url) else {
-        return "?".into();
-    };
-    // Only a URL without host refuses this, and that is no target.
-    let _ = parsed.set_password(None);
-    parsed.to_string().trim_end_matches('/').to_owned()
 }

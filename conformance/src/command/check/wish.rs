@@ -8,13 +8,17 @@ use crate::runner::{Selection, Variant};
 use crate::scenario::render;
 use crate::sets::FrozenSet;
 use crate::suite::{Suite, selects};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Seconds to wait for a reply, if nobody says otherwise.
+pub const TIMEOUT: f64 = 5.0;
+
 /// What `check` and `run` are asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wish {
     /// Scenario files and directories; none is the whole suite.
     pub files: Option<Vec<PathBuf>>,
@@ -172,5 +176,14 @@ impl Wish {
             handshake: patience,
             ..Timeouts::default()
         })
+    }
+}
+
+/// The URL of a server as somebody wrote it; without a scheme it is ftp.
+pub(super) fn with_scheme(url: &str) -> Cow<'_, str> {
+    if url.contains("://") {
+        Cow::Borrowed(url)
+    } else {
+        Cow::Owned(format!("ftp://{url}"))
     }
 }

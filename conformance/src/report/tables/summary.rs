@@ -202,6 +202,7 @@ mod tests {
         report.judges.push(JudgeVerdict {
             judge: "reply-syntax".into(),
             statement: String::new(),
+            matters: String::new(),
             clause: String::new(),
             outcome: Outcome::Fail,
             count: 1,

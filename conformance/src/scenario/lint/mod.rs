@@ -35,6 +35,9 @@ const LISTEN_VARIABLES: &[&str] = &[
     "eprt",
 ];
 
+/// The longest `matters`, in characters.
+const MEANING_LIMIT: usize = 200;
+
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;
 
@@ -117,6 +120,7 @@ impl<'a> Linter<'a> {
                 None,
             );
         }
+        self.meaning(&about.matters);
         for cite in &about.cites {
             if !is_clause(cite) {
                 let help = "as in `RFC 959 §5.4` or `draft-bryan-ftpext-hash-02 §3`";
@@ -175,6 +179,25 @@ impl<'a> Linter<'a> {
         if self.scenario.steps.is_empty() {
             let end = self.scenario.text.len();
             self.error(end..end, "the dialogue is empty", None);
+        }
+    }
+
+    /// `matters` is shown beside a failure, to somebody who may never have read an RFC.
+    fn meaning(&mut self, matters: &str) {
+        let length = matters.chars().count();
+        if length > MEANING_LIMIT {
+            let message = format!(
+                "{length} characters are a lot; a person reads {MEANING_LIMIT} at a glance"
+            );
+            self.warning(self.in_front(matters), message, None);
+        }
+        if !matters.is_empty() && !matters.ends_with('.') {
+            let help = "as in `A download that is resumed ends up damaged.`";
+            self.warning(
+                self.in_front(matters),
+                "what it means for a person is a sentence with a full stop",
+                Some(help.into()),
+            );
         }
     }
 

@@ -93,6 +93,11 @@ fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected:
     "`959-a` is covered twice at `959-a`"
 )]
 #[case("A claim", "A claim.", "a title has no full stop at `A claim.`")]
+#[case(
+    "level",
+    "matters = \"Files get lost\"\nlevel",
+    "what it means for a person is a sentence with a full stop at `Files get lost`"
+)]
 #[case("RFC 959 §5.4", "RFC959 5.4", "this cites no clause at `RFC959 5.4`")]
 #[case(
     "level",
@@ -111,6 +116,20 @@ fn the_front_matter_is_held_against_the_catalogue(
 ) {
     let text = format!("{}> NOOP\n< 200\n", FRONT.replace(from, to));
     assert_eq!(found(&text), [expected]);
+}
+
+#[test]
+fn what_it_means_for_a_person_is_short() {
+    let long = format!("{}.", "a".repeat(200));
+    let text = FRONT.replace("level", &format!("matters = \"{long}\"\nlevel"));
+    assert_eq!(
+        found(&format!("{text}> NOOP\n< 200\n")),
+        [format!(
+            "201 characters are a lot; a person reads 200 at a glance at `{long}`"
+        )]
+    );
+    let text = text.replace("aa.", "a.");
+    assert!(found(&format!("{text}> NOOP\n< 200\n")).is_empty());
 }
 
 #[test]

@@ -10,7 +10,8 @@ use super::{Fault, Problems, did_you_mean, shown};
 
 /// Every key, in the order of the canonical layout.
 pub(in crate::scenario) const KEYS: &[&str] = &[
-    "title", "cites", "covers", "level", "needs", "axes", "login", "barrier", "drivers", "profile",
+    "title", "matters", "cites", "covers", "level", "needs", "axes", "login", "barrier", "drivers",
+    "profile",
 ];
 
 /// The values of `level`, as they are written.
@@ -66,7 +67,8 @@ type Placed<T> = (T, Range<usize>);
 impl<'a> Front<'_, 'a> {
     fn about(&self, problems: &mut Problems) -> Option<About> {
         // Each is read before any is missed, so that every error is told.
-        let title = self.title(problems);
+        let title = self.required("title", problems, |value| sentence(value, "the title"));
+        let matters = self.optional("matters", problems, |value| sentence(value, "the text"));
         let cites = self.required_texts("cites", problems);
         let covers = self.required_texts("covers", problems);
         let level = self.required("level", problems, |value| one_of(text(value)?, LEVELS));
@@ -78,6 +80,7 @@ impl<'a> Front<'_, 'a> {
         let drivers = self.drivers(problems);
         Some(About {
             title: title?,
+            matters: matters.unwrap_or_default(),
             cites: cites?,
             covers: covers?,
             level: level?,
@@ -87,14 +90,6 @@ impl<'a> Front<'_, 'a> {
             barrier: barrier.unwrap_or(true),
             drivers,
             profile,
-        })
-    }
-
-    fn title(&self, problems: &mut Problems) -> Option<String> {
-        self.required("title", problems, |value| match text(value)?.trim() {
-            "" => Err(("the title is empty".to_owned(), None)),
-            title if title.contains('\n') => Err(("a title is one line".to_owned(), None)),
-            title => Ok(title.to_owned()),
         })
     }
 
@@ -214,6 +209,15 @@ fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
         Some("") => Err(("the text is empty".into(), None)),
         Some(text) => Ok(text),
         None => Err((format!("this is a text, not {}", kind(value)), None)),
+    }
+}
+
+/// A text of one line; `what` it is, for a complaint.
+fn sentence(value: &DeValue<'_>, what: &str) -> Result<String, Complaint> {
+    match text(value)?.trim() {
+        "" => Err((format!("{what} is empty"), None)),
+        line if line.contains('\n') => Err((format!("{what} is one line"), None)),
+        line => Ok(line.to_owned()),
     }
 }
 
