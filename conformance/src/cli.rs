@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Lint(Paths),
     /// Puts scenario files into their canonical layout.
     Fmt(Fmt),
-    /// Explains a scenario, a requirement or a command.
+    /// Explains a scenario, a requirement, a judge or a command, with a good and a bad dialogue.
     Explain(Explain),
     /// Shows which requirements of the RFCs the suite covers, and what covers them.
     #[command(after_help = COVERAGE_HELP)]
@@ -457,7 +457,7 @@ pub(crate) struct Fmt {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// A scenario id, a requirement id or a verb.
+    /// A scenario id, a requirement id, the name of a judge or a verb.
     pub(crate) id: String,
 }
 

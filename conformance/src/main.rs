@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             };
             command::list(&wish.patterns, &wish.set, form)
         }
-        Command::Explain(wish) => command::explain(&wish.id),
+        Command::Explain(wish) => in_runtime(async move { command::explain(&wish.id).await }),
         Command::Coverage(wish) => command::coverage(&CoverageWish {
             patterns: wish.patterns,
             form: match wish.format {
@@ -350,6 +350,7 @@ mod tests {
         wish.profiles = vec!["security".into(), "a b".into()];
         wish.max_connections = Some(2);
         wish.timeout = 0.25;
+        wish.baselines = vec!["known.toml".into(), "other.toml".into()];
         wish.read_only = true;
         wish.strict = true;
     }))]
@@ -359,6 +360,7 @@ mod tests {
             part: "hash:1/4".parse().ok(),
             jobs: Some(3),
             select: vec!["rfc959".into()],
+            sets: vec!["core-1".into()],
             json: true,
             ..asked.clone()
         };

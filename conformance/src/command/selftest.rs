@@ -16,16 +16,12 @@ use tokio::task::JoinSet;
 /// What is wrong and the mutation score are on stdout. Returns the exit code: 0, 1 if a lie was believed or a truth doubted,
 /// 3 if there is no server to learn the truth from, 4 if nothing is selected, 130 if interrupted.
 pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
-    let embedded = match Embedded::start().await {
-        Ok(embedded) => embedded,
+    let (embedded, laboratory) = match laboratory().await {
+        Ok(both) => both,
         Err(error) => {
             anstream::eprintln!("selftest: {error}");
             return TROUBLE;
         }
-    };
-    let laboratory = Laboratory {
-        target: Arc::clone(embedded.target()),
-        facts: probe(embedded.target(), Timeouts::default()).await,
     };
     let jobs = jobs(patterns, &laboratory);
     if jobs.is_empty() {
@@ -58,8 +54,21 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
     }
 }
 
+/// The bundled server, and a laboratory that learns the truth from it.
+///
+/// # Errors
+/// When it does not start, in words.
+pub(super) async fn laboratory() -> Result<(Embedded, Laboratory), String> {
+    let embedded = Embedded::start().await?;
+    let laboratory = Laboratory {
+        target: Arc::clone(embedded.target()),
+        facts: probe(embedded.target(), Timeouts::default()).await,
+    };
+    Ok((embedded, laboratory))
+}
+
 /// Each scenario once, as the raw driver plays it first.
-fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
+pub(super) fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
     let suite = Suite::embedded();
     let scenarios: Vec<_> = suite
         .select(patterns)

@@ -63,6 +63,14 @@ impl Laboratory {
         play(job.clone(), &self.target, &Manner::default()).await
     }
 
+    /// The job, played against a server that says what stands in this transcript, which need not be true.
+    ///
+    /// # Errors
+    /// When there is no such server; in words.
+    pub async fn lied_to(&self, job: &Job, script: &Transcript) -> Result<Played, String> {
+        self.against(job, script, Delivery::default(), LYING).await
+    }
+
     /// Everything a scenario has to show.
     pub async fn prove(&self, job: &Job) -> Proof {
         let truth = self.truth(job).await;
@@ -102,7 +110,7 @@ impl Laboratory {
         }
         for mutant in mutants {
             proof.lies += 1;
-            let told = self.against(job, &mutant.transcript, Delivery::default(), LYING);
+            let told = self.lied_to(job, &mutant.transcript);
             let noticed = told.await.map(|told| {
                 let (verdict, judges) = self.verdict(&told);
                 let mut lines = verdict.findings.iter().map(|finding| finding.line);
@@ -165,10 +173,7 @@ impl Laboratory {
                     continue;
                 };
                 proof.lies += 1;
-                match self
-                    .against(job, &planted, Delivery::default(), LYING)
-                    .await
-                {
+                match self.lied_to(job, &planted).await {
                     Ok(told) => {
                         let (_, judges) = self.verdict(&told);
                         if !judges

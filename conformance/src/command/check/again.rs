@@ -49,6 +49,9 @@ impl Wish {
         words.option("--max-connections", number(self.max_connections).as_deref());
         let patience = Some(self.timeout).filter(|wished| wished.to_bits() != TIMEOUT.to_bits());
         words.option("--timeout", number(patience).as_deref());
+        for baseline in &self.baselines {
+            words.option("--baseline", Some(&baseline.display().to_string()));
+        }
         words.flag("--read-only", self.read_only);
         words.flag("--strict", self.strict);
         words.0.join(" ")

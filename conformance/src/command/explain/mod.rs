@@ -1,0 +1,305 @@
+//! `ftpspec explain`: what a scenario, a requirement, a judge or a command is about, and how it looks on the wire.
+
+mod page;
+mod played;
+
+use super::{NOTHING, OK};
+use crate::catalogue::{Catalogue, Entry, Gate, Kind, Registry, Requirement, RequirementSide};
+use crate::check::{JUDGES, Judge};
+use crate::coverage::word;
+use crate::scenario::Scenario;
+use crate::scripted::OFFENCES;
+use crate::suite::Suite;
+use page::{Look, Page};
+use played::Examples;
+
+/// So many similar ids are proposed.
+const PROPOSED: usize = 5;
+
+/// Explains a scenario id, a requirement id, the name of a judge or a verb. A scenario is played on the spot: against the
+/// bundled server, and against one that lies. Returns the exit code: 0, or 4 if nothing is called so.
+pub async fn explain(id: &str) -> i32 {
+    let suite = Suite::embedded();
+    let sources = Sources::of(&suite);
+    let mut page = Page::coloured(true);
+    match sources.explain(id, &mut page) {
+        Ok(example) => {
+            if let Some(scenario) = example {
+                match Examples::of(&scenario.id).await {
+                    Ok(examples) => examples.show(&mut page),
+                    Err(why) => anstream::eprintln!("explain: there is no example: {why}"),
+                }
+            }
+            anstream::print!("{}", page.into_text());
+            OK
+        }
+        Err(similar) => {
+            anstream::eprintln!(
+                "explain: no scenario, requirement, judge or command is called `{id}`"
+            );
+            for id in similar {
+                anstream::eprintln!("  did you mean `{id}`?");
+            }
+            NOTHING
+        }
+    }
+}
+
+/// Where explanations come from.
+struct Sources<'a> {
+    suite: &'a Suite,
+    catalogue: &'a Catalogue,
+    registry: &'a Registry,
+}
+
+impl<'a> Sources<'a> {
+    fn of(suite: &'a Suite) -> Self {
+        Self {
+            suite,
+            catalogue: Catalogue::built_in(),
+            registry: Registry::built_in(),
+        }
+    }
+
+    /// Writes what `id` is about, and tells the scenario that shows it; or what else may have been meant.
+    fn explain(&self, id: &str, page: &mut Page) -> Result<Option<&'a Scenario>, Vec<String>> {
+        if let Some(scenario) = self.suite.get(id.trim_end_matches(".ftpt")) {
+            self.scenario(scenario, page);
+            return Ok(Some(scenario));
+        }
+        if let Some(requirement) = self.catalogue.get(id) {
+            return Ok(self.requirement(requirement, page));
+        }
+        if let Some(judge) = JUDGES.iter().find(|judge| judge.name == id) {
+            self.judge(judge, page);
+            return Ok(None);
+        }
+        if let Some(entry) = self.registry.get(id) {
+            self.command(entry, page);
+            return Ok(None);
+        }
+        Err(self.similar(id))
+    }
+
+    /// A scenario: its claim, what depends on it, the rules it is about, and the dialogue.
+    fn scenario(&self, scenario: &Scenario, page: &mut Page) {
+        let about = &scenario.about;
+        let level = word(about.level);
+        page.heading(Look::Plain, &format!("{}  {level}", scenario.id));
+        page.line(format_args!("{}", about.title));
+        page.line(format_args!("{}", about.cites.join(", ")));
+        if !about.matters.is_empty() {
+            page.line(format_args!("When it does not hold: {}", about.matters));
+        }
+        page.heading(Look::Plain, "Requirements");
+        let covered = about.covers.iter();
+        for requirement in covered.filter_map(|id| self.catalogue.get(id)) {
+            rule(requirement, page);
+        }
+        if !about.needs.is_empty() {
+            let needs = about.needs.join(", ");
+            page.line(format_args!(
+                "\nA server without {needs} is not asked to pass it: UNSUPPORTED."
+            ));
+        }
+        if let Some(profile) = &about.profile {
+            page.line(format_args!(
+                "\nIt is only played when asked for: --profile {profile}."
+            ));
+        }
+        page.heading(Look::Plain, "What is played");
+        page.block(dialogue(scenario));
+    }
+
+    /// A requirement, and who looks for it; the first scenario that does shows it.
+    fn requirement(&self, requirement: &Requirement, page: &mut Page) -> Option<&'a Scenario> {
+        rule(requirement, page);
+        if requirement.side == RequirementSide::Client {
+            page.line(format_args!("It binds clients."));
+        }
+        if let Gate::Feature(feature) = &requirement.gate {
+            page.line(format_args!("It applies where {feature} is there."));
+        }
+        let claims = |judge: &&Judge| judge.covers.contains(&requirement.id.as_str());
+        let judges: Vec<_> = JUDGES.iter().filter(claims).collect();
+        let covering: Vec<_> = self
+            .suite
+            .scenarios
+            .iter()
+            .filter(|scenario| scenario.about.covers.contains(&requirement.id))
+            .collect();
+        if !judges.is_empty() {
+            page.heading(Look::Plain, "Judges that look for it in every transcript");
+        }
+        for judge in &judges {
+            let name = page.name(judge.name);
+            page.line(format_args!("  {name}  {}", judge.statement));
+        }
+        if !covering.is_empty() {
+            page.heading(Look::Plain, "Scenarios that cover it");
+            list(&covering, page);
+        }
+        let first = covering.first().copied();
+        match (first, &requirement.untestable) {
+            (Some(first), _) => {
+                page.heading(Look::Plain, &format!("What {} plays", first.id));
+                page.block(dialogue(first));
+            }
+            (None, Some(reason)) => page.line(format_args!(
+                "\nNo test from outside can decide it: {reason}."
+            )),
+            (None, None) if judges.is_empty() => {
+                page.line(format_args!("\nNothing in the suite looks for it yet."));
+            }
+            (None, None) => {}
+        }
+        first
+    }
+
+    /// An always-on judge, the rules it watches over, and what it notices.
+    fn judge(&self, judge: &Judge, page: &mut Page) {
+        page.heading(Look::Plain, judge.name);
+        page.line(format_args!("{}.", judge.statement));
+        page.line(format_args!("{}, in every transcript", judge.clause));
+        page.line(format_args!("When it does not hold: {}", judge.matters));
+        page.heading(Look::Bad, "It reports, for example, a server that");
+        for offence in OFFENCES.iter().filter(|it| it.judge == judge.name) {
+            page.line(format_args!("  {}", offence.what));
+        }
+        page.heading(Look::Plain, "Requirements");
+        let covered = judge.covers.iter();
+        for requirement in covered.filter_map(|id| self.catalogue.get(id)) {
+            rule(requirement, page);
+        }
+    }
+
+    /// A command: its syntax, its replies, its requirements and the scenarios about them.
+    fn command(&self, entry: &Entry, page: &mut Page) {
+        let kind = match entry.kind {
+            Kind::Access => "access control",
+            Kind::Parameter => "transfer parameter",
+            Kind::Service => "service",
+        };
+        let level = word(entry.level);
+        page.heading(Look::Plain, &entry.syntax);
+        page.line(format_args!(
+            "{kind} command, {level} ({})",
+            entry.level_source
+        ));
+        page.line(format_args!("{}", entry.sources.join(", ")));
+        if let Some(label) = &entry.feat {
+            page.line(format_args!("FEAT says `{label}`"));
+        }
+        page.heading(Look::Plain, "Replies");
+        let lists = [
+            ("preliminary", &entry.preliminary),
+            ("during", &entry.during),
+            ("success", &entry.success),
+            ("intermediate", &entry.intermediate),
+            ("refused after the preliminary reply", &entry.after),
+            ("refused", &entry.refusal),
+        ];
+        for (name, codes) in lists.into_iter().filter(|(_, codes)| !codes.is_empty()) {
+            page.line(format_args!("  {}  {name}", shown(codes)));
+        }
+        for class in &entry.any {
+            page.line(format_args!("  {class}yz  any of them"));
+        }
+        page.heading(Look::Plain, "As good, by other clauses");
+        for group in entry.secondary.iter().chain(&self.registry.general) {
+            page.line(format_args!("  {}  {}", shown(&group.codes), group.source));
+        }
+        let about = |requirement: &&Requirement| requirement.commands.contains(&entry.verb);
+        let requirements: Vec<_> = self.catalogue.iter().filter(about).collect();
+        if !requirements.is_empty() {
+            page.heading(Look::Plain, "Requirements");
+        }
+        for requirement in &requirements {
+            rule(requirement, page);
+        }
+        let covers = |scenario: &&Scenario| {
+            let mut covered = requirements.iter();
+            covered.any(|requirement| scenario.about.covers.contains(&requirement.id))
+        };
+        let scenarios: Vec<_> = self.suite.scenarios.iter().filter(covers).collect();
+        if !scenarios.is_empty() {
+            page.heading(Look::Plain, "Scenarios");
+            list(&scenarios, page);
+        }
+    }
+
+    /// Ids that contain the words, or are not far from them.
+    fn similar(&self, id: &str) -> Vec<String> {
+        let id = id.to_lowercase();
+        let scenarios = self
+            .suite
+            .scenarios
+            .iter()
+            .map(|scenario| scenario.id.0.as_str());
+        let all = scenarios
+            .chain(self.catalogue.ids())
+            .chain(JUDGES.iter().map(|judge| judge.name))
+            .chain(self.registry.verbs());
+        let mut scored: Vec<(usize, &str)> = all
+            .filter_map(|candidate| {
+                let lower = candidate.to_lowercase();
+                let score = if lower.contains(&id) {
+                    lower.len() - id.len()
+                } else {
+                    // The id without its directory is what people remember.
+                    let name = lower.rsplit('/').next().unwrap_or(&lower);
+                    let distance = strsim::damerau_levenshtein(&lower, &id)
+                        .min(strsim::damerau_levenshtein(name, &id));
+                    if distance > id.len() / 3 {
+                        return None;
+                    }
+                    100 + distance
+                };
+                Some((score, candidate))
+            })
+            .collect();
+        scored.sort_unstable();
+        scored
+            .into_iter()
+            .take(PROPOSED)
+            .map(|(_, candidate)| candidate.to_owned())
+            .collect()
+    }
+}
+
+fn rule(requirement: &Requirement, page: &mut Page) {
+    let level = word(requirement.level);
+    let id = page.name(&requirement.id);
+    page.line(format_args!("{id}  {level}  {}", requirement.clause));
+    page.line(format_args!("  {}", requirement.statement));
+}
+
+/// Scenarios below each other.
+fn list(scenarios: &[&Scenario], page: &mut Page) {
+    let widths = scenarios.iter().map(|scenario| scenario.id.0.len());
+    let width = widths.max().unwrap_or(0);
+    for scenario in scenarios {
+        let id = page.name(&format!("{:width$}", scenario.id.0));
+        page.line(format_args!("  {id}  {}", scenario.about.title));
+    }
+}
+
+/// The file without its front matter, which is told in words above it.
+fn dialogue(scenario: &Scenario) -> &str {
+    let behind = scenario
+        .text
+        .strip_prefix("+++")
+        .and_then(|text| text.split_once("\n+++"));
+    behind.map_or(&scenario.text, |(_, dialogue)| dialogue.trim_start())
+}
+
+fn shown(codes: &[u16]) -> String {
+    codes
+        .iter()
+        .map(u16::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests;
