@@ -67,6 +67,7 @@ pub(crate) enum Command {
     /// Puts scenario files into their canonical layout.
     Fmt(Fmt),
     /// Explains a scenario, a requirement, a judge or a command, with a good and a bad dialogue.
+    #[command(after_help = EXPLAIN_HELP)]
     Explain(Explain),
     /// Shows which requirements of the RFCs the suite covers, and what covers them.
     #[command(after_help = COVERAGE_HELP)]
@@ -90,6 +91,7 @@ WHAT is a verb, connect, login, handshake, data, listing, upload or download. Ea
 over the whole server. --list-faults tells all actions. In TOML: [[fault]] with when, nth, …, do, times as keys.
 
 Examples:
+  ftpspec serve                                  a free port, AUTH TLS; the user test has the password test
   ftpspec serve --port 2121 --user bob:secret
   ftpspec serve --tls implicit --seed fixtures/
   ftpspec serve --tls-required data --tls-reuse require
@@ -285,6 +287,17 @@ A command of --exec is waited for until it greets, started again when it dies (t
 directory, {cert} and {key} are PEM files, {user} and {password} are those the suite logs in with.
 A 421 to one connection too many is no failure: fewer are used from then on, and the report says so. An interrupt cleans up first.
 
+Outcomes:
+  PASS          as it has to be               WARN          a SHOULD is broken; fails the run with --strict
+  FAIL          a MUST is broken              NOTE          a MAY, or what clients count on, is not followed
+  FALSE-AD      FEAT says it is there, and it is refused
+  UNSUPPORTED   an optional feature that is not there, and FEAT does not say so
+  N/A           the server answered in another legal way, which left nothing to test
+  NOT-TESTABLE  what it rests on does not hold: no login, nowhere to write
+  ERROR         trouble of the tester, or the server went away
+FAIL, FALSE-AD, NOT-TESTABLE and ERROR fail the run (exit code 1, or 3 after an ERROR). `ftpspec explain ID` tells more of any of
+them: what is asked, why, and how it looks when it goes right and wrong.
+
 Variants:
   A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis
   `tls` in clear, with AUTH TLS and PROT P (`tls`), with AUTH TLS alone (`tls-control`) and with implicit TLS
@@ -295,6 +308,8 @@ Examples:
   ftpspec check                                     the bundled reference server
   ftpspec check ftp://user:pw@host:2121             in clear, and with AUTH TLS where it is offered
   ftpspec check ftps://user:pw@host                 implicit TLS
+  FTPSPEC_PASSWORD=pw ftpspec check ftp://user@host the password where no list of processes shows it
+  ftpspec check ftp://host --select rfc3659/size-missing-550 --variant pasv
   ftpspec check --exec 'pure-ftpd -S {host},{port} -e' a server that is started, and stopped afterwards
   ftpspec check ftp://host --format json > report.json
   ftpspec check ftp://host --junit junit.xml --md report.md
@@ -454,6 +469,18 @@ pub(crate) struct Fmt {
     #[arg(long, conflicts_with = "check")]
     pub(crate) json: bool,
 }
+
+const EXPLAIN_HELP: &str = "\
+A scenario is shown with its requirements and clauses, what a failure means for a person, and two dialogues: one with the bundled server, and
+one with a server that lies in one place, with what is reported of that. A requirement is shown with whatever looks for it, or why no
+test can; a judge with what it reports; a command with its replies, requirements and scenarios. What the outcomes mean stands in
+`ftpspec check --help`.
+
+Examples:
+  ftpspec explain rfc3659/rest-retr-offset
+  ftpspec explain 959-5.4-greeting-code
+  ftpspec explain reply-syntax
+  ftpspec explain STOU";
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
