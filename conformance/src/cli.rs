@@ -288,15 +288,17 @@ directory, {cert} and {key} are PEM files, {user} and {password} are those the s
 A 421 to one connection too many is no failure: fewer are used from then on, and the report says so. An interrupt cleans up first.
 
 Outcomes:
-  PASS          as it has to be               WARN          a SHOULD is broken; fails the run with --strict
-  FAIL          a MUST is broken              NOTE          a MAY, or what clients count on, is not followed
+  PASS          as it has to be
+  FAIL          a MUST is broken
+  WARN          a SHOULD is broken; fails the run with --strict
+  NOTE          a MAY, or what clients count on, is not followed
   FALSE-AD      FEAT says it is there, and it is refused
   UNSUPPORTED   an optional feature that is not there, and FEAT does not say so
   N/A           the server answered in another legal way, which left nothing to test
   NOT-TESTABLE  what it rests on does not hold: no login, nowhere to write
   ERROR         trouble of the tester, or the server went away
-FAIL, FALSE-AD, NOT-TESTABLE and ERROR fail the run (exit code 1, or 3 after an ERROR). `ftpspec explain ID` tells more of any of
-them: what is asked, why, and how it looks when it goes right and wrong.
+FAIL, FALSE-AD, NOT-TESTABLE and ERROR fail the run (exit code 1, or 3 after an ERROR).
+`ftpspec explain ID` tells what is asked, why, and how it looks when it goes right and wrong.
 
 Variants:
   A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis

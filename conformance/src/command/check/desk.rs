@@ -184,7 +184,11 @@ impl<'a> Desk<'a> {
             took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
             wire,
             again: self.wish.again(&scenario.id.0, &variant),
-            matters: scenario.about.matters.clone(),
+            // What was never tried says nothing about the server.
+            matters: match verdict.findings.is_empty() {
+                true => String::new(),
+                false => scenario.about.matters.clone(),
+            },
             known: None,
             verdict,
         }
