@@ -256,12 +256,8 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     }
     // RFC 2428 is an option; PASV and PORT are asked for by RFC 1123 and RFC 959.
     match variant.data {
-        DataMode::Epsv if !variant.ipv6 && !facts.epsv => {
-            Some("the target does not offer EPSV".into())
-        }
-        DataMode::Eprt if !variant.ipv6 && !facts.eprt => {
-            Some("the target does not offer EPRT".into())
-        }
+        DataMode::Epsv if !facts.epsv => Some("the target does not offer EPSV".into()),
+        DataMode::Eprt if !facts.eprt => Some("the target does not offer EPRT".into()),
         _ => None,
     }
 }

@@ -4,8 +4,9 @@ use ftpspec::driver::Timeouts;
 use ftpspec::runner::{Job, Selection, plan};
 use ftpspec::selftest::Laboratory;
 use ftpspec::suite::Suite;
-use ftpspec::target::{Embedded, probe};
+use ftpspec::target::{Embedded, Target, probe};
 use libtest_mimic::{Arguments, Trial};
+use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -15,22 +16,31 @@ pub(crate) struct House {
     pub(crate) runtime: Runtime,
     pub(crate) laboratory: Laboratory,
     pub(crate) jobs: Vec<Job>,
-    _embedded: Embedded,
+    _server: Box<dyn Any + Send + Sync>,
 }
 
 impl House {
     /// Starts the reference server and plans the suite as it lies in `scenarios/`.
     pub(crate) fn open() -> Arc<Self> {
+        Self::around(async {
+            let embedded = Embedded::start()
+                .await
+                .expect("the reference server starts");
+            (Arc::clone(embedded.target()), embedded)
+        })
+    }
+
+    /// Plans the suite as it lies in `scenarios/` against a server that runs as long as what comes along with it is kept.
+    pub(crate) fn around<Kept: Send + Sync + 'static>(
+        server: impl Future<Output = (Arc<Target>, Kept)>,
+    ) -> Arc<Self> {
         let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         let suite = Suite::load(&[scenarios]).expect("scenarios/ can be read");
         let broken: Vec<_> = suite.broken.iter().map(|file| &file.path).collect();
         assert!(broken.is_empty(), "scenarios with errors: {broken:?}");
         let scenarios: Vec<_> = suite.scenarios.into_iter().map(Arc::new).collect();
         let runtime = Runtime::new().expect("a runtime can be made");
-        let embedded = runtime
-            .block_on(Embedded::start())
-            .expect("the reference server starts");
-        let target = Arc::clone(embedded.target());
+        let (target, kept) = runtime.block_on(server);
         let facts = runtime.block_on(probe(&target, Timeouts::default()));
         let profiles = vec!["security".to_owned()];
         let selection = Selection {
@@ -42,7 +52,7 @@ impl House {
             runtime,
             laboratory: Laboratory { target, facts },
             jobs: plan.jobs,
-            _embedded: embedded,
+            _server: Box::new(kept),
         })
     }
 }
