@@ -74,6 +74,11 @@ pub fn plan(
             skip(String::new(), reason.into());
             continue;
         }
+        if target.is_anonymous() && needs(scenario, "own-password") {
+            let reason = "the target's user is anonymous, for whom any password will do";
+            skip(String::new(), reason.into());
+            continue;
+        }
         let unwritable = !target.writable && (writes(scenario) || is_at_home(scenario));
         if unwritable && facts.no_write.is_none() {
             let reason = "--read-only: it makes, changes or needs files of its own".into();
@@ -322,6 +327,23 @@ mod tests {
         target.host = "127.0.0.1".into();
         let plan = plan_for(&target);
         assert_eq!((plan.jobs.len(), plan.skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_needs_a_wrong_password_is_not_played_with_an_anonymous_user() {
+        let scenario = job("pasv", "needs = [\"own-password\"]", "> NOOP\n< 200").scenario;
+        let mut target = target(V4);
+        for (user, played) in [("bob", 1), ("anonymous", 0), ("FTP", 0)] {
+            target.user = user.into();
+            let plan = plan(
+                std::slice::from_ref(&scenario),
+                &Selection::default(),
+                &target,
+                &facts(),
+            );
+            let counts = (plan.jobs.len(), plan.skipped.len());
+            assert_eq!(counts, (played, 1 - played), "{user}");
+        }
     }
 
     #[test]

@@ -145,6 +145,13 @@ impl Target {
             .find(|address| address.is_ipv6() == ipv6)
     }
 
+    /// Whether the user is one for whom, by custom, any password will do (RFC 1635).
+    pub(crate) fn is_anonymous(&self) -> bool {
+        ["anonymous", "ftp"]
+            .iter()
+            .any(|name| self.user.eq_ignore_ascii_case(name))
+    }
+
     /// Its address of one family.
     #[must_use]
     pub fn address(&self, ipv6: bool) -> Option<SocketAddr> {

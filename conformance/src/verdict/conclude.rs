@@ -114,8 +114,10 @@ impl Evidence<'_> {
     fn not_listed(&self) -> Option<Missing> {
         let mut needs = self.scenario.about.needs.iter().filter(|need| {
             let verb = need.split(' ').next().unwrap_or(need);
-            !matches!(need.as_str(), "TLS" | "ipv6" | "server-name")
-                && self.registry.get(verb).is_none()
+            !matches!(
+                need.as_str(),
+                "TLS" | "ipv6" | "server-name" | "own-password"
+            ) && self.registry.get(verb).is_none()
         });
         let need = needs.find(|need| self.features.advertised(need).is_none())?;
         self.features.asked().then(|| Missing {

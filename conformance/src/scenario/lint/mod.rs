@@ -20,7 +20,7 @@ pub struct Knowledge {
 }
 
 /// Needs that are no verbs: looked up in FEAT, or found out by the runner.
-const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name"];
+const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name", "own-password"];
 
 /// Variables that have a value from the start.
 const GIVEN_VARIABLES: &[&str] = &["user", "password", "dir", "host"];
