@@ -314,7 +314,7 @@ Examples:
   ftpspec check ftp://host --select rfc3659/size-missing-550 --variant pasv
   ftpspec check --exec 'pure-ftpd -S {host},{port} -e' a server that is started, and stopped afterwards
   ftpspec check ftp://host --format json > report.json
-  ftpspec check ftp://host --junit junit.xml --md report.md
+  ftpspec check ftp://host --html report.html --junit junit.xml
   ftpspec check ftp://host --partition hash:1/4 --report-json 1.json
 
 --partition hash:K/N plays the scenarios whose id falls into part K: the first eight octets of its SHA-256, the most

@@ -99,6 +99,7 @@ fn report(wish: cli::ReportArgs) -> i32 {
 fn report_files(json: Option<std::path::PathBuf>, wish: cli::Files) -> ReportFiles {
     ReportFiles {
         json,
+        html: wish.html,
         junit: wish.junit,
         markdown: wish.md,
         github: wish.github,

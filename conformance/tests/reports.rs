@@ -75,6 +75,8 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
         "out/j.xml",
         "--md",
         "out/r.md",
+        "--html",
+        "out/r.html",
     ];
     let ran = ftpspec(&run, at);
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
@@ -98,6 +100,8 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
             "j.xml",
             "--md",
             "r.md",
+            "--html",
+            "r.html",
             "--json",
             "r.json",
         ],
@@ -112,6 +116,7 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
         ("out/r.json", "r.json"),
         ("out/j.xml", "j.xml"),
         ("out/r.md", "r.md"),
+        ("out/r.html", "r.html"),
     ] {
         assert_eq!(
             std::fs::read(at.join(one)).unwrap(),

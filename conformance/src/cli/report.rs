@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// The files `check`, `run` and `report` write.
 #[derive(Debug, Args)]
 pub(crate) struct Files {
+    /// Also writes the report as one HTML file, for people: it needs nothing else, and runs nothing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Also writes the report as JUnit XML, for CI systems.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
@@ -24,7 +27,7 @@ pub(super) const REPORT_HELP: &str = "\
 
 Examples:
   ftpspec check ftp://host --report-json report.json
-  ftpspec report --from report.json --md report.md --junit junit.xml
+  ftpspec report --from report.json --html report.html --junit junit.xml
   ftpspec check ftp://host --partition hash:1/2 --report-json 1.json    on one machine, hash:2/2 on another
   ftpspec report merge 1.json 2.json -o report.json";
 

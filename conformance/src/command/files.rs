@@ -14,6 +14,8 @@ const GITHUB: &str = "GITHUB_STEP_SUMMARY";
 pub struct ReportFiles {
     /// `report.json`
     pub json: Option<PathBuf>,
+    /// `report.html`
+    pub html: Option<PathBuf>,
     /// `junit.xml`
     pub junit: Option<PathBuf>,
     /// `report.md`
@@ -58,6 +60,7 @@ impl ReportFiles {
             }
         };
         keep(&self.json, &|| report::json(report));
+        keep(&self.html, &|| report::html(report, strict));
         keep(&self.junit, &|| report::junit(report, strict));
         keep(&self.markdown, &|| report::markdown(report, strict));
         if self.github
@@ -82,7 +85,7 @@ impl ReportFiles {
     }
 
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        let all = [&self.json, &self.junit, &self.markdown];
+        let all = [&self.json, &self.html, &self.junit, &self.markdown];
         all.into_iter().flatten().map(PathBuf::as_path)
     }
 }

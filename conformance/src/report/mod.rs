@@ -3,6 +3,7 @@
 //! [`Report`] holds facts only. Everything that follows from them (sums, tables) is worked out by [`tables`], so that a
 //! report that is read again or merged says the same; how it looks is decided by the renderers.
 
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -16,6 +17,7 @@ mod terminal;
 pub(crate) mod testing;
 mod wire;
 
+pub use html::html;
 pub use json::{NotAReport, json, read};
 pub use junit::junit;
 pub use markdown::markdown;

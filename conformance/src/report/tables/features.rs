@@ -145,8 +145,12 @@ fn truth<'a>(
         .collect();
     refused_in.dedup();
     let served = needing().any(|row| {
-        let played = !matches!(row.verdict.outcome, Outcome::Error | Outcome::NotTestable);
-        played && row.verdict.lacks.is_none()
+        // Where nothing was left to test, nothing was seen of it.
+        let tested = !matches!(
+            row.verdict.outcome,
+            Outcome::Error | Outcome::NotTestable | Outcome::NotApplicable
+        );
+        tested && row.verdict.lacks.is_none()
     });
     let verbs = || {
         registry
@@ -211,6 +215,7 @@ mod tests {
     #[case::hidden("HASH", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
     #[case::tls("AUTH TLS", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
     #[case::absent("HASH", false, &[(Outcome::Unsupported, true)], Seen::Refused, Truth::Absent)]
+    #[case::nothing_left_to_test("HASH", false, &[(Outcome::Unsupported, true), (Outcome::NotApplicable, false)], Seen::Refused, Truth::Absent)]
     #[case::not_tested("HASH", true, &[(Outcome::NotTestable, false)], Seen::Untested, Truth::Untested)]
     fn feat_is_held_against_what_was_seen(
         #[case] label: &str,

@@ -1,0 +1,243 @@
+//! The verdict in words, the numbers, and the server they are about.
+
+use super::Page;
+use super::findings::cards;
+use super::words::{cut, duration, meaning, moment, plural, tone};
+use crate::report::tables::Tally;
+use crate::verdict::{JudgeVerdict, Outcome};
+use maud::{Markup, html as markup};
+use std::collections::BTreeSet;
+
+/// Facts of the run shown at the top.
+const FACTS: usize = 20;
+
+/// The verdict in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Headline {
+    /// The class that colours it: `good`, `warn` or `bad`.
+    pub(super) tone: &'static str,
+    /// The worst of it.
+    pub(super) words: String,
+    /// What else there is.
+    pub(super) more: Vec<String>,
+}
+
+/// In which order outcomes are shown, from the good to the bad.
+const ORDER: [Outcome; 9] = [
+    Outcome::Pass,
+    Outcome::NotApplicable,
+    Outcome::Unsupported,
+    Outcome::Note,
+    Outcome::Warn,
+    Outcome::NotTestable,
+    Outcome::FalseAd,
+    Outcome::Fail,
+    Outcome::Error,
+];
+
+impl Page<'_> {
+    /// What the run comes to. Requirements are counted as they are told: one for each card.
+    pub(super) fn verdict(&self) -> Headline {
+        let report = self.report;
+        let found = cards(self.found());
+        let of = |outcome| {
+            found.iter().filter(|card| card.outcome == outcome).count()
+                + self
+                    .sighted()
+                    .filter(|judge| judge.outcome == outcome)
+                    .count()
+        };
+        let refused = self
+            .found()
+            .filter(|row| row.verdict.outcome == Outcome::FalseAd);
+        let refused: BTreeSet<&str> = refused
+            .map(|row| {
+                row.verdict
+                    .lacks
+                    .as_deref()
+                    .unwrap_or(&row.verdict.scenario)
+            })
+            .collect();
+        let stopped = |outcome| {
+            self.stopped()
+                .filter(|row| row.verdict.outcome == outcome)
+                .count()
+        };
+        let stale = report.scenarios.iter().filter(|row| row.is_stale()).count()
+            + report.judges.iter().filter(|row| is_stale(row)).count();
+
+        let mut bad: Vec<String> = Vec::new();
+        let mut tell = |count: usize, one: &str, many: &str| {
+            if count > 0 {
+                bad.push(plural(count, one, many));
+            }
+        };
+        tell(
+            of(Outcome::Fail),
+            "MUST requirement is broken",
+            "MUST requirements are broken",
+        );
+        tell(
+            refused.len(),
+            "advertised feature is refused",
+            "advertised features are refused",
+        );
+        tell(
+            stopped(Outcome::Error),
+            "scenario met trouble of the tester",
+            "scenarios met trouble of the tester",
+        );
+        tell(
+            stopped(Outcome::NotTestable),
+            "scenario could not be tested",
+            "scenarios could not be tested",
+        );
+        tell(
+            stale,
+            "known deviation is gone",
+            "known deviations are gone",
+        );
+        tell(
+            report.broken_files.len(),
+            "scenario file cannot be read",
+            "scenario files cannot be read",
+        );
+        let warnings = of(Outcome::Warn);
+        if self.strict {
+            tell(
+                warnings,
+                "SHOULD requirement is broken",
+                "SHOULD requirements are broken",
+            );
+        }
+        let mut mild = Vec::new();
+        if warnings > 0 && !self.strict {
+            mild.push(plural(warnings, "warning", "warnings"));
+        }
+        if of(Outcome::Note) > 0 {
+            mild.push(plural(of(Outcome::Note), "note", "notes"));
+        }
+        if report.interrupted {
+            bad.insert(0, "Interrupted before its end".into());
+        }
+        if report.scenarios.is_empty() {
+            bad.insert(0, "Nothing was played".into());
+        }
+        if bad.is_empty() {
+            let words = match warnings {
+                0 => "Conforms".to_owned(),
+                _ => format!("Conforms, with {}", mild.remove(0)),
+            };
+            let tone = if warnings == 0 { "good" } else { "warn" };
+            return Headline {
+                tone,
+                words,
+                more: mild,
+            };
+        }
+        let words = bad.remove(0);
+        bad.extend(mild);
+        Headline {
+            tone: "bad",
+            words,
+            more: bad,
+        }
+    }
+
+    pub(super) fn headline(&self) -> Markup {
+        let report = self.report;
+        let verdict = self.verdict();
+        let mut tally = Tally::default();
+        report.outcomes().for_each(|outcome| tally.add(outcome));
+        let scenarios: BTreeSet<&str> = report
+            .scenarios
+            .iter()
+            .map(|row| row.verdict.scenario.as_str())
+            .collect();
+        let excused = report
+            .scenarios
+            .iter()
+            .filter(|row| {
+                row.known.is_some()
+                    && row.verdict.outcome.fails(self.strict)
+                    && !row.fails(self.strict)
+            })
+            .count();
+        let missing = report.missing_parts();
+        markup! {
+            header class=(verdict.tone) {
+                p.target { "FTP conformance of " code { (cut(&report.target.url)) } }
+                h1 { (verdict.words) }
+                @if !verdict.more.is_empty() { p.more { (verdict.more.join(" · ")) } }
+                @if !report.target.greeting.is_empty() {
+                    p.greeting { span.label { "It greets with " } q { (cut(&report.target.greeting)) } }
+                }
+                (bar(&tally))
+                p.played {
+                    (plural(scenarios.len(), "scenario", "scenarios")) " in "
+                    (plural(report.scenarios.len(), "variant", "variants")) " and "
+                    (plural(report.judges.len(), "always-on judge", "always-on judges")) ", "
+                    (duration(report.took_ms))
+                    @if let Some(moment) = moment(report.started) { ", " (moment) }
+                    "."
+                    @if excused > 0 { " A baseline excuses " (excused) " of them." }
+                }
+                @if !missing.is_empty() {
+                    p.notice { "This is only a part of the run: "
+                        (plural(missing.len(), "part is", "parts are")) " missing." }
+                }
+                @for fact in report.facts.iter().take(FACTS) { p.notice { (cut(fact)) } }
+                @if report.facts.len() > FACTS { p.notice { "and " (report.facts.len() - FACTS) " more" } }
+                @for path in report.broken_files.iter().take(FACTS) {
+                    p.notice { "Cannot be read: " code { (cut(path)) } }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn is_stale(judge: &JudgeVerdict) -> bool {
+    crate::verdict::Known::is_stale(judge.known.as_ref(), judge.outcome)
+}
+
+/// The outcomes as one thin bar, and what its parts are, in words and numbers.
+fn bar(tally: &Tally) -> Markup {
+    let shown = || {
+        let counted = ORDER
+            .into_iter()
+            .map(|outcome| (outcome, tally.of(outcome)));
+        counted.filter(|(_, count)| *count > 0)
+    };
+    markup! {
+        @if tally.all() > 0 {
+            div.bar aria-hidden="true" {
+                @for (outcome, count) in shown() { span class=(tone(outcome)) style={ "flex-grow:" (count) } {} }
+            }
+            ul.legend aria-label="Outcomes" {
+                @for (outcome, count) in shown() {
+                    li title=(meaning(outcome)) { span.swatch.(tone(outcome)) aria-hidden="true" {} b { (count) } " " (outcome.word()) }
+                }
+            }
+        }
+    }
+}
+
+/// The same, small, for a line of a table.
+pub(super) fn small_bar(tally: &Tally) -> Markup {
+    markup! {
+        span.bar.small aria-hidden="true" {
+            @for outcome in ORDER {
+                @if tally.of(outcome) > 0 { span class=(tone(outcome)) style={ "flex-grow:" (tally.of(outcome)) } {} }
+            }
+        }
+    }
+}
+
+/// As in `3 PASS, 1 FAIL`.
+pub(super) fn told(tally: &Tally) -> String {
+    let counts: Vec<String> = tally
+        .iter()
+        .map(|(outcome, count)| format!("{count} {}", outcome.word()))
+        .collect();
+    counts.join(", ")
+}

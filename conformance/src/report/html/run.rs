@@ -1,0 +1,42 @@
+//! The facts of the run.
+
+use super::findings::repeat;
+use super::words::{cut, duration, moment};
+use super::{Page, Section};
+use crate::report::Report;
+use maud::html as markup;
+
+impl Page<'_> {
+    pub(super) fn run(&self) -> Option<Section> {
+        let report = self.report;
+        let parts: Vec<String> = report.parts.iter().map(ToString::to_string).collect();
+        let body = markup! {
+            dl.facts {
+                div { dt { "Target" } dd { code { (cut(&report.target.url)) } } }
+                @if !report.target.greeting.is_empty() {
+                    div { dt { "Greeting" } dd { code { (cut(&report.target.greeting)) } } }
+                }
+                @if let Some(moment) = moment(report.started) { div { dt { "Began" } dd { (moment) } } }
+                div { dt { "Took" } dd { (duration(report.took_ms)) } }
+                div { dt { "Played by" } dd { "ftpspec " (cut(&report.ftpspec)) } }
+                @if !parts.is_empty() { div { dt { "Parts" } dd { (cut(&parts.join(", "))) } } }
+                div { dt { "A broken SHOULD" } dd { (if self.strict { "fails the run (--strict)" } else { "is a warning" }) } }
+            }
+            @if let Some(command) = whole(report) { (repeat(&command)) }
+        };
+        Some(Section {
+            id: "run",
+            short: "Run",
+            title: "The run",
+            body,
+        })
+    }
+}
+
+/// The command that plays everything again: that of one scenario, without its choice.
+fn whole(report: &Report) -> Option<String> {
+    let row = report.scenarios.first()?;
+    let choice = format!(" --select {} --variant ", row.verdict.scenario);
+    let (command, _) = row.again.split_once(&choice)?;
+    Some(command.to_owned())
+}

@@ -1,0 +1,80 @@
+//! What was not tested, and why.
+
+use super::words::{cut, plural};
+use super::{Page, Section};
+use crate::verdict::Outcome;
+use maud::html as markup;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names told of one reason.
+const NAMED: usize = 500;
+/// Reasons told.
+const REASONS: usize = 200;
+
+impl Page<'_> {
+    pub(super) fn untested(&self) -> Option<Section> {
+        let report = self.report;
+        let mut skipped: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        for row in &report.skipped {
+            let names = skipped.entry(&row.reason).or_default();
+            names.push((&row.scenario, &row.variant));
+        }
+        let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut otherwise: BTreeSet<&str> = BTreeSet::new();
+        for row in &report.scenarios {
+            let id = row.verdict.scenario.as_str();
+            match row.verdict.outcome {
+                Outcome::Unsupported => {
+                    let lacks = row.verdict.lacks.as_deref().unwrap_or("something optional");
+                    absent.entry(lacks).or_default().insert(id);
+                }
+                Outcome::NotApplicable => drop(otherwise.insert(id)),
+                _ => {}
+            }
+        }
+        if skipped.is_empty() && absent.is_empty() && otherwise.is_empty() {
+            return None;
+        }
+        let body = markup! {
+            @if !absent.is_empty() {
+                h3 { "Optional, absent and not advertised" }
+                p { "A server need not have these." }
+                @for (lacks, ids) in absent.iter().take(REASONS) {
+                    details {
+                        summary { code { (cut(lacks)) } " " span.numbers { (plural(ids.len(), "scenario", "scenarios")) } }
+                        ul.plain { @for id in ids.iter().take(NAMED) { li { (self.scenario_link(id)) } } }
+                        @if ids.len() > NAMED { p.where { "and " (ids.len() - NAMED) " more" } }
+                    }
+                }
+            }
+            @if !otherwise.is_empty() {
+                h3 { "Answered in another legal way" }
+                details {
+                    summary { (plural(otherwise.len(), "scenario", "scenarios")) " had nothing left to test" }
+                    ul.plain { @for id in otherwise.iter().take(NAMED) { li { (self.scenario_link(id)) } } }
+                    @if otherwise.len() > NAMED { p.where { "and " (otherwise.len() - NAMED) " more" } }
+                }
+            }
+            @if !skipped.is_empty() {
+                h3 { "Not played" }
+                @for (reason, names) in skipped.iter().take(REASONS) {
+                    details {
+                        summary { (cut(reason)) " " span.numbers { (names.len()) } }
+                        ul.plain {
+                            @for (scenario, variant) in names.iter().take(NAMED) {
+                                li { code { (cut(scenario)) } @if !variant.is_empty() { " " span.variant { (cut(variant)) } } }
+                            }
+                        }
+                        @if names.len() > NAMED { p.where { "and " (names.len() - NAMED) " more" } }
+                    }
+                }
+            }
+        };
+        Some(Section {
+            id: "untested",
+            short: "Not tested",
+            title: "What was not tested, and why",
+            body,
+        })
+    }
+}
