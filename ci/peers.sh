@@ -1,26 +1,56 @@
 #!/usr/bin/env bash
-# Other people's FTP servers, run natively on a loopback port for the suite. Nothing is installed on the system.
+# Other people's FTP servers, run natively on loopback ports (IPv4, IPv6, TLS) for the suite. Nothing is installed on the system.
 #
-#   ci/peers.sh install                    fetches vsftpd, proftpd, pure-ftpd (Debian) and pyftpdlib (PyPI) into $FTPSPEC_PEERS
-#   ci/peers.sh serve NAME PORT            runs one in the foreground: vsftpd | proftpd | pure-ftpd | pyftpdlib
+#   ci/peers.sh tools                      installs what this script needs and a bare machine lacks
+#   ci/peers.sh install [NAME…]            fetches them into $FTPSPEC_PEERS: Debian packages of this machine's release, PyPI at fixed versions
+#   ci/peers.sh serve NAME PORT            runs one in the foreground: vsftpd | proftpd | pure-ftpd | pyftpdlib | aioftp
 #   ci/peers.sh check NAME [ARGUMENT…]     runs one on a free port and `ftpspec check` against it
+#   ci/peers.sh known NAME [ARGUMENT…]     … with ci/baselines/NAME.toml: fails over what is not known, and over what is not true any more
+#
+# vsftpd, proftpd and pure-ftpd change their user, so `serve` needs root.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 peers=${FTPSPEC_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/ftpspec-peers}
 user=ftpspec password=ftpspec
 
-install() {
-  mkdir -p "$peers"/{debs,root}
+tools() {
+  command -v openssl > /dev/null && command -v python3 > /dev/null && return
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends openssl python3 python3-venv
+}
+
+# Debian packages and what only they need, unpacked side by side: as packages the daemons conflict.
+debian() {
+  local deb
+  mkdir -p "$peers/debs"
   (
     cd "$peers/debs"
-    apt-get update -qq
-    # The daemons conflict as packages, so they are unpacked side by side, with the libraries only they need.
-    apt-get download -qq vsftpd proftpd-core proftpd-mod-crypto pure-ftpd pure-ftpd-common libhashkit2 libhiredis0.14 libmemcached11 \
-      libmemcachedutil2 libpcre2-posix3 libsodium23 libwrap0
+    [ -n "${updated:-}" ] || apt-get update -qq
+    apt-get download -qq "$@"
     for deb in *.deb; do dpkg -x "$deb" "$peers/root/"; done
   )
+  updated=yes
+}
+
+pypi() {
   [ -x "$peers/venv/bin/python" ] || python3 -m venv "$peers/venv"
-  "$peers/venv/bin/pip" install -q 'pyftpdlib==2.2.0' pyopenssl
+  "$peers/venv/bin/pip" install -q --disable-pip-version-check "$@"
+}
+
+install() {
+  local name
+  [ $# -gt 0 ] || set -- vsftpd proftpd pure-ftpd pyftpdlib aioftp
+  mkdir -p "$peers/root"
+  for name; do
+    case $name in
+      vsftpd) debian vsftpd libwrap0 ;;
+      proftpd) debian proftpd-core proftpd-mod-crypto libhashkit2 libhiredis0.14 libmemcached11 libmemcachedutil2 libpcre2-posix3 libsodium23 ;;
+      pure-ftpd) debian pure-ftpd pure-ftpd-common libsodium23 ;;
+      pyftpdlib) pypi 'pyftpdlib==2.2.0' 'pyOpenSSL==26.4.0' ;;
+      aioftp) pypi 'aioftp==0.28.3' ;;
+      *) echo "peers: no peer is called $name" >&2; exit 2 ;;
+    esac
+  done
   [ -f "$peers/both.pem" ] || {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
       -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' -keyout "$peers/key.pem" -out "$peers/cert.pem" 2>/dev/null
@@ -46,9 +76,7 @@ serve() {
     vsftpd)
       # Anonymous with every write allowed, as a user that exists everywhere and has a home: needs no account on this
       # machine. Its root must not be writable, a directory in it may. URL: ftp://anonymous:x@127.0.0.1:PORT/files
-      cat > "$scratch/conf" <<CONF
-listen=NO
-listen_ipv6=YES
+      cat > "$scratch/common" <<CONF
 background=NO
 listen_port=$port
 anonymous_enable=YES
@@ -79,7 +107,10 @@ ssl_ciphers=HIGH
 rsa_cert_file=$peers/cert.pem
 rsa_private_key_file=$peers/key.pem
 CONF
-      exec "$peers/root/usr/sbin/vsftpd" "$scratch/conf" ;;
+      # It listens at one address.
+      (cat "$scratch/common"; printf '%s\n' listen=YES listen_address=127.0.0.1) > "$scratch/ipv4"
+      (cat "$scratch/common"; printf '%s\n' listen=NO listen_ipv6=YES listen_address6=::1) > "$scratch/ipv6"
+      both "$peers/root/usr/sbin/vsftpd" "$scratch/ipv4" -- "$peers/root/usr/sbin/vsftpd" "$scratch/ipv6" ;;
     proftpd)
       local hash
       hash=$(openssl passwd -1 "$password")
@@ -132,25 +163,35 @@ CONF
       sed -i "s|^$user:[^:]*|$user:$(openssl passwd -1 "$password")|" "$scratch/db"
       "$peers/root/usr/bin/pure-pw" mkdb "$scratch/db.pdb" -f "$scratch/db"
       chown 65534:65534 "$scratch/root/files"
-      exec "$peers/root/usr/sbin/pure-ftpd" -S "127.0.0.1,$port" -l "puredb:$scratch/db.pdb" -E -H -u 1 -c 50 -C 50 -Y 1 \
-        -2 "$peers/both.pem" -f none -g "$scratch/pid" ;;
+      # It listens at one address.
+      local common=(-l "puredb:$scratch/db.pdb" -E -H -u 1 -c 50 -C 50 -Y 1 -2 "$peers/both.pem" -f none)
+      both "$peers/root/usr/sbin/pure-ftpd" -S "127.0.0.1,$port" -g "$scratch/pid4" "${common[@]}" -- \
+        "$peers/root/usr/sbin/pure-ftpd" -S "::1,$port" -g "$scratch/pid6" "${common[@]}" ;;
     pyftpdlib)
-      exec "$peers/venv/bin/python" - "$port" "$scratch/root/files" "$user" "$password" "$peers/both.pem" <<'PYTHON'
-import sys
-from pyftpdlib.authorizers import DummyAuthorizer
-from pyftpdlib.handlers import TLS_FTPHandler
-from pyftpdlib.servers import FTPServer
-
-port, root, user, password, pem = sys.argv[1:]
-handler = TLS_FTPHandler
-handler.authorizer = DummyAuthorizer()
-handler.authorizer.add_user(user, password, root, perm="elradfmwMT")
-handler.certfile = pem
-FTPServer(("127.0.0.1", int(port)), handler).serve_forever()
-PYTHON
-      ;;
+      local server=("$peers/venv/bin/python" "$repository/ci/peers/pyftpdlib_server.py") rest=("$port" "$scratch/root/files" "$user" "$password" "$peers/both.pem")
+      both "${server[@]}" 127.0.0.1 "${rest[@]}" -- "${server[@]}" ::1 "${rest[@]}" ;;
+    aioftp)
+      exec "$peers/venv/bin/python" "$repository/ci/peers/aioftp_server.py" "$port" "$scratch/root/files" "$user" "$password" ;;
     *) echo "peers: no peer is called $name" >&2; exit 2 ;;
   esac
+}
+
+has_ipv6() {
+  python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2> /dev/null
+}
+
+# Runs two commands, parted by --, until one of them ends. The second is for IPv6, where there is any.
+both() {
+  local first=()
+  while [ "$1" != -- ]; do first+=("$1"); shift; done
+  shift
+  "${first[@]}" & running=$!
+  if has_ipv6; then
+    "$@" & running="$running $!"
+  fi
+  trap 'kill $running 2> /dev/null || true' EXIT
+  trap 'exit 143' TERM INT
+  wait -n
 }
 
 check() {
@@ -158,7 +199,7 @@ check() {
   local port login="$user:$password" path=
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   [ "$name" = vsftpd ] && login=anonymous:x path=/files
-  setsid "$0" serve "$name" "$port" &
+  setsid "$0" serve "$name" "$port" > "$peers/$name.log" 2>&1 &
   peer=$!
   trap 'kill -- -$peer 2>/dev/null || true' EXIT
   # Ready is when it greets.
@@ -172,13 +213,22 @@ for _ in range(100):
     time.sleep(0.1)
 sys.exit("peers: no greeting within ten seconds")
 PYTHON
-  "${FTPSPEC:-$repository/target/release/ftpspec}" check "ftp://$login@127.0.0.1:$port$path" "$@"
+  local families=(--address 127.0.0.1)
+  has_ipv6 && families+=(--address ::1)
+  "${FTPSPEC:-$repository/target/release/ftpspec}" check "ftp://$login@localhost:$port$path" "${families[@]}" "$@"
+}
+
+known() {
+  local name=$1; shift
+  check "$name" --jobs 4 --baseline "$repository/ci/baselines/$name.toml" "$@"
 }
 
 command=${1:-}; shift || true
 case $command in
-  install) install ;;
+  tools) tools ;;
+  install) install "$@" ;;
   serve) serve "$@" ;;
   check) check "$@" ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  known) known "$@" ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -374,6 +374,9 @@ pub(crate) struct Playing {
     /// CA certificate in PEM the server's certificate must come from; otherwise any certificate will do.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Address of the server, in place of those its name is looked up to; may be repeated, for IPv4 and IPv6.
+    #[arg(long, value_name = "IP")]
+    pub(crate) address: Vec<IpAddr>,
     /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
     #[arg(long, value_name = "PORT")]
     pub(crate) implicit_port: Option<u16>,

@@ -257,6 +257,7 @@ fn wish(
         user: playing.user,
         password: playing.password,
         ca: playing.ca,
+        addresses: playing.address,
         implicit_port: playing.implicit_port,
         read_only: playing.read_only,
         path: playing.path,

@@ -10,7 +10,7 @@ pub use probe::{TargetFacts, probe};
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::lookup_host;
 use url::{Host, Url};
@@ -95,11 +95,12 @@ impl Target {
         }
     }
 
-    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. The host is looked up.
+    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. It is at these addresses; where there
+    /// are none, the host is looked up.
     ///
     /// # Errors
     /// [`TargetError`]
-    pub async fn from_url(text: &str) -> Result<Self, TargetError> {
+    pub async fn from_url(text: &str, at: &[IpAddr]) -> Result<Self, TargetError> {
         let url = Url::parse(text).map_err(|error| TargetError::NoUrl(shown(text), error))?;
         let (tls, port) = match url.scheme() {
             "ftp" => (TlsMode::Off, 21),
@@ -113,10 +114,12 @@ impl Target {
         };
         let port = url.port().unwrap_or(port);
         let no_address = |error| TargetError::NoAddress(host.clone(), error);
-        let addresses: Vec<_> = lookup_host((host.as_str(), port))
-            .await
-            .map_err(no_address)?
-            .collect();
+        let addresses: Vec<_> = if at.is_empty() {
+            let found = lookup_host((host.as_str(), port)).await;
+            found.map_err(no_address)?.collect()
+        } else {
+            at.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+        };
         let mut target = Self {
             tls,
             ..Self::at(host, addresses)
@@ -216,7 +219,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_url_names_everything_a_login_needs() {
-        let target = Target::from_url("ftp://al%40ice:p%3Aw@127.0.0.1:2121/in%20box/")
+        let target = Target::from_url("ftp://al%40ice:p%3Aw@127.0.0.1:2121/in%20box/", &[])
             .await
             .unwrap();
         assert_eq!(target.addresses, [SocketAddr::from(([127, 0, 0, 1], 2121))]);
@@ -230,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_user_the_login_is_anonymous() {
-        let target = Target::from_url("ftps://[::1]").await.unwrap();
+        let target = Target::from_url("ftps://[::1]", &[]).await.unwrap();
         assert_eq!(target.user, "anonymous");
         assert_eq!(target.tls, TlsMode::Implicit);
         assert_eq!(
@@ -250,7 +253,10 @@ mod tests {
         ] {
             let url = url.replace("//h", "//127.0.0.1");
             assert!(
-                matches!(Target::from_url(&url).await, Err(TargetError::LineEnd(_))),
+                matches!(
+                    Target::from_url(&url, &[]).await,
+                    Err(TargetError::LineEnd(_))
+                ),
                 "{url}"
             );
         }
@@ -258,11 +264,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_does_not_show_the_password() {
-        let error = Target::from_url("http://alice:secret@127.0.0.1")
+        let error = Target::from_url("http://alice:secret@127.0.0.1", &[])
             .await
             .unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
-        let target = Target::from_url("ftp://alice:secret@127.0.0.1")
+        let target = Target::from_url("ftp://alice:secret@127.0.0.1", &[])
             .await
             .unwrap();
         assert!(!format!("{target:?}").contains("secret"));

@@ -190,7 +190,9 @@ impl Evidence<'_> {
                     500 | 502 => true,
                     504 => !verb_alone,
                     // A server may be unwilling for reasons of its own (RFC 2228 §3, AUTH).
-                    431 | 530 | 534 => verb == "AUTH",
+                    431 | 534 => verb == "AUTH",
+                    // HOST comes before the login, and what a server does not know it may ask a login for.
+                    530 => matches!(verb, "AUTH" | "HOST"),
                     _ => false,
                 };
                 let refused = command.verb == verb && about && unknown && *event <= last;

@@ -46,7 +46,9 @@ impl Server {
                 shown: "embedded".into(),
             });
         };
-        let mut target = Target::from_url(&with_scheme(url)).await.map_err(usage)?;
+        let mut target = Target::from_url(&with_scheme(url), &wish.addresses)
+            .await
+            .map_err(usage)?;
         if let Some(user) = &wish.user {
             target.user.clone_from(user);
         }

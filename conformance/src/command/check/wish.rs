@@ -11,6 +11,7 @@ use crate::suite::{Suite, selects};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Wish {
     pub password: Option<String>,
     /// The CA its certificate must come from; none accepts any certificate.
     pub ca: Option<PathBuf>,
+    /// Its addresses; none looks up the host of the URL.
+    pub addresses: Vec<IpAddr>,
     /// Where its TLS begins with the first octet, besides the URL.
     pub implicit_port: Option<u16>,
     /// Patterns of ids; none is all.
