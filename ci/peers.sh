@@ -219,8 +219,9 @@ PYTHON
 }
 
 known() {
-  local name=$1; shift
-  check "$name" --jobs 4 --baseline "$repository/ci/baselines/$name.toml" "$@"
+  local name=$1 baseline="$repository/ci/baselines/$1.toml"; shift
+  [ -f "$baseline" ] || { echo "peers: there is no baseline of $name: $baseline" >&2; exit 2; }
+  check "$name" --jobs 4 --baseline "$baseline" "$@"
 }
 
 command=${1:-}; shift || true

@@ -232,6 +232,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn addresses_that_are_given_are_not_looked_up() {
+        let at: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        let target = Target::from_url("ftp://no-such-host.invalid:2121", &at)
+            .await
+            .unwrap();
+        let shown = target.addresses.iter().map(ToString::to_string);
+        assert_eq!(shown.collect::<Vec<_>>(), ["127.0.0.1:2121", "[::1]:2121"]);
+        assert_eq!(target.host, "no-such-host.invalid");
+    }
+
+    #[tokio::test]
     async fn without_a_user_the_login_is_anonymous() {
         let target = Target::from_url("ftps://[::1]", &[]).await.unwrap();
         assert_eq!(target.user, "anonymous");

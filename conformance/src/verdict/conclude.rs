@@ -303,6 +303,8 @@ mod tests {
 
     #[rstest]
     #[case::unknown("'HASH'", "pasv", &["C: HASH a", "S: 500 x"], Outcome::Unsupported)]
+    #[case::not_before_the_login("'HOST'", "pasv", &["C: HOST a", "S: 530 x"], Outcome::Unsupported)]
+    #[case::no_excuse_behind_the_login("'HASH'", "pasv", &["C: HASH a", "S: 530 x"], Outcome::Fail)]
     #[case::refused_for_another_reason("'HASH'", "pasv", &["C: HASH a", "S: 550 x"], Outcome::Fail)]
     #[case::not_needed("", "pasv", &["C: HASH a", "S: 500 x"], Outcome::Fail)]
     #[case::advertised("'HASH'", "pasv", &["C: FEAT", FEAT, "C: HASH a", "S: 502 x"], Outcome::FalseAd)]

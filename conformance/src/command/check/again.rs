@@ -44,6 +44,9 @@ impl Wish {
         words.option("--user", self.user.as_deref());
         let ca = self.ca.as_ref().map(|ca| ca.display().to_string());
         words.option("--ca", ca.as_deref());
+        for address in &self.addresses {
+            words.option("--address", Some(&address.to_string()));
+        }
         words.option("--implicit-port", number(self.implicit_port).as_deref());
         words.option("--path", self.path.as_deref());
         words.option("--max-connections", number(self.max_connections).as_deref());
@@ -144,6 +147,18 @@ mod tests {
             ..against("ftp://anna@localhost:2121")
         };
         assert_eq!(told(&from_elsewhere), with);
+    }
+
+    #[test]
+    fn the_addresses_are_those_of_the_run() {
+        let wish = Wish {
+            addresses: vec![[127, 0, 0, 1].into(), std::net::Ipv6Addr::LOCALHOST.into()],
+            ..against("ftp://localhost:2121")
+        };
+        assert_eq!(
+            wish.again("a/b", "pasv"),
+            "ftpspec check ftp://localhost:2121 --select a/b --variant pasv --address 127.0.0.1 --address ::1"
+        );
     }
 
     #[test]
