@@ -224,12 +224,18 @@ known() {
   check "$name" --jobs 4 --baseline "$baseline" "$@"
 }
 
-command=${1:-}; shift || true
-case $command in
-  tools) tools ;;
-  install) install "$@" ;;
-  serve) serve "$@" ;;
-  check) check "$@" ;;
-  known) known "$@" ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
-esac
+# Read to its end before anything runs: an edit meanwhile does no harm.
+main() {
+  local command=${1:-}
+  shift || true
+  case $command in
+    tools) tools ;;
+    install) install "$@" ;;
+    serve) serve "$@" ;;
+    check) check "$@" ;;
+    known) known "$@" ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  esac
+  exit
+}
+main "$@"
