@@ -1,6 +1,6 @@
 //! What a server says it has, and what it turned out to have.
 
-use crate::transcript::{Conversation, Exchange};
+use crate::transcript::Conversation;
 use std::collections::BTreeSet;
 
 /// What a server says it has (FEAT), and which commands it turned out to have.
@@ -27,10 +27,10 @@ impl Features {
 
     /// Learns more, as from another transcript of the same server.
     pub fn learn(&mut self, conversations: &[Conversation]) {
-        let exchanges = conversations
+        for exchange in conversations
             .iter()
-            .flat_map(|conversation| alone(&conversation.exchanges));
-        for exchange in exchanges {
+            .flat_map(|conversation| &conversation.exchanges)
+        {
             let (Some(command), Some((_, reply))) = (&exchange.command, exchange.completion())
             else {
                 continue;
@@ -117,19 +117,6 @@ impl Features {
     }
 }
 
-/// The exchanges that began when everything before was answered. A server may answer what it is told during a transfer
-/// before the transfer or behind it, and then nobody can say which reply belongs to which command.
-fn alone(exchanges: &[Exchange]) -> impl Iterator<Item = &Exchange> {
-    let mut answered = 0;
-    exchanges.iter().filter(move |exchange| {
-        let began = answered;
-        if let Some((event, _)) = exchange.completion() {
-            answered = answered.max(*event);
-        }
-        exchange.sent >= began
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::transcript;
@@ -163,22 +150,6 @@ mod tests {
     #[case("HASH", false)]
     fn a_need_is_advertised_by_its_line(#[case] need: &str, #[case] expected: bool) {
         assert_eq!(features().advertised(need).is_some(), expected);
-    }
-
-    #[test]
-    fn what_is_said_during_a_transfer_tells_nothing_of_its_verb() {
-        let dialogue = [
-            "S: 220 x",
-            "C: RETR a",
-            "S: 150 x",
-            "C: REIN",
-            "S: 502 x",
-            "S: 226 x",
-            "C: NOOP",
-            "S: 200 x",
-        ];
-        let features = Features::of(&Conversation::all(&transcript(&dialogue)));
-        assert!(!features.understood("REIN") && features.understood("NOOP"));
     }
 
     #[test]
