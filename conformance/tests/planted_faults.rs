@@ -5,13 +5,19 @@ mod support;
 
 use ftpspec::scenario::DriverKind;
 use ftpspec::selftest::Proof;
+use ftpspec::target::Embedded;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::House;
 
 fn main() {
-    let house = House::open();
+    let house = House::around(async {
+        let embedded = Embedded::start()
+            .await
+            .expect("the reference server starts");
+        (Arc::clone(embedded.target()), embedded)
+    });
     let mut seen = BTreeSet::new();
     let raw = house
         .jobs

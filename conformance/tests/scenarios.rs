@@ -5,6 +5,7 @@ mod support;
 
 use ftpspec::runner::{Job, Manner, play};
 use ftpspec::scenario::DriverKind;
+use ftpspec::target::Embedded;
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
 use libtest_mimic::{Failed, Trial};
@@ -13,7 +14,12 @@ use std::sync::Arc;
 use support::House;
 
 fn main() {
-    let house = House::open();
+    let house = House::around(async {
+        let embedded = Embedded::start()
+            .await
+            .expect("the reference server starts");
+        (Arc::clone(embedded.target()), embedded)
+    });
     let mut seen = BTreeSet::new();
     let trials = house.jobs.iter().map(|job| {
         // The first variant of a scenario is kept as a snapshot; the others only have to pass.

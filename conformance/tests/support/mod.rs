@@ -4,14 +4,14 @@ use ftpspec::driver::Timeouts;
 use ftpspec::runner::{Job, Selection, plan};
 use ftpspec::selftest::Laboratory;
 use ftpspec::suite::Suite;
-use ftpspec::target::{Embedded, Target, probe};
+use ftpspec::target::{Target, probe};
 use libtest_mimic::{Arguments, Trial};
 use std::any::Any;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-/// The reference server, what is planned against it, and the runtime both live in.
+/// A server, what is planned against it, and the runtime both live in.
 pub(crate) struct House {
     pub(crate) runtime: Runtime,
     pub(crate) laboratory: Laboratory,
@@ -20,16 +20,6 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Starts the reference server and plans the suite as it lies in `scenarios/`.
-    pub(crate) fn open() -> Arc<Self> {
-        Self::around(async {
-            let embedded = Embedded::start()
-                .await
-                .expect("the reference server starts");
-            (Arc::clone(embedded.target()), embedded)
-        })
-    }
-
     /// Plans the suite as it lies in `scenarios/` against a server that runs as long as what comes along with it is kept.
     pub(crate) fn around<Kept: Send + Sync + 'static>(
         server: impl Future<Output = (Arc<Target>, Kept)>,
