@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 /// Longer data is shown as its length and the beginning of its SHA-256.
 const SHOWN_DATA: usize = 64;
-/// Longer text of several lines (listings, which hold dates) is shown likewise.
+/// Of longer text only the number of its lines is shown: listings hold dates, so that neither their length nor their digest is
+/// the same the next time.
 const SHOWN_TEXT: usize = 4096;
 
 /// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for
@@ -139,13 +140,17 @@ fn without_secret(octets: &[u8]) -> Vec<u8> {
 /// Data as lines: text line by line, anything else on one line, what is long summed up.
 fn data(octets: &[u8]) -> impl Iterator<Item = String> {
     let text = std::str::from_utf8(octets).ok().filter(|text| {
-        text.len() <= SHOWN_TEXT
-            && text.ends_with("\r\n")
+        text.ends_with("\r\n")
             && !text
                 .chars()
                 .any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n'))
     });
+    let long = text.filter(|text| text.len() > SHOWN_TEXT);
+    let text = text.filter(|text| text.len() <= SHOWN_TEXT);
     let whole = text.is_none().then(|| {
+        if let Some(long) = long {
+            return format!("{} lines", long.split_inclusive("\r\n").count());
+        }
         if octets.len() <= SHOWN_DATA {
             return readable(octets);
         }

@@ -49,5 +49,8 @@ impl House {
 
 /// Runs one test per trial, named by its scenario.
 pub(crate) fn run(trials: Vec<Trial>) -> ! {
-    libtest_mimic::run(&Arguments::from_args(), trials).exit()
+    let mut arguments = Arguments::from_args();
+    // They wait for servers more than they compute.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
+    libtest_mimic::run(&arguments, trials).exit()
 }

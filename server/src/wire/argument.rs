@@ -569,14 +569,13 @@ mod tests {
         assert_eq!(options(b"FEAT"), None);
         assert_eq!(options(b"mode z"), Some(Options::Deflate(None)));
         assert_eq!(options(b"MODE Z level 9"), Some(Options::Deflate(Some(9))));
-        for bad in [
-            "MODE",
-            "MODE S",
-            "MODE Z LEVEL",
-            "MODE Z LEVEL 10",
-            "MODE Z METHOD 8",
-        ] {
+        for bad in ["MODE", "MODE S"] {
             assert_eq!(options(bad.as_bytes()), None, "{bad}");
+        }
+        for bad in ["LEVEL", "LEVEL 10", "METHOD 8"] {
+            let line = format!("MODE Z {bad}");
+            let refused = Options::NoDeflate(bad.as_bytes());
+            assert_eq!(options(line.as_bytes()), Some(refused), "{bad}");
         }
     }
 }
