@@ -123,7 +123,7 @@ impl Running {
         self.shared.announcing().public = address;
     }
 
-    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`] for transfers to end. Those that have
+    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`](crate::Limits::stop) for transfers to end. Those that have
     /// not ended by then are 426, and their sessions are told 421.
     pub async fn stop(mut self) {
         self.shared.begin_to_stop();
