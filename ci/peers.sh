@@ -152,6 +152,7 @@ TLSLog none
 TLSProtocol TLSv1.2 TLSv1.3
 TLSECCertificateFile $peers/cert.pem
 TLSECCertificateKeyFile $peers/key.pem
+TLSCACertificateFile $peers/cert.pem
 TLSOptions NoSessionReuseRequired
 TLSRenegotiate none
 CONF
@@ -176,8 +177,10 @@ CONF
   esac
 }
 
-has_ipv6() {
-  python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2> /dev/null
+# The addresses of this machine that a peer listens at.
+addresses() {
+  echo 127.0.0.1
+  python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2> /dev/null && echo ::1 || true
 }
 
 # Runs two commands, parted by --, until one of them ends. The second is for IPv6, where there is any.
@@ -186,7 +189,7 @@ both() {
   while [ "$1" != -- ]; do first+=("$1"); shift; done
   shift
   "${first[@]}" & running=$!
-  if has_ipv6; then
+  if addresses | grep -q ::1; then
     "$@" & running="$running $!"
   fi
   trap 'kill $running 2> /dev/null || true' EXIT
@@ -194,27 +197,51 @@ both() {
   wait -n
 }
 
+# A port that is free at every address given, and none that the system gives away as the end of somebody's connection.
+free_port() {
+  python3 - "$@" <<'PYTHON'
+import random, socket, sys
+for _ in range(100):
+    port, held = random.randrange(10000, 32768), []
+    try:
+        for address in sys.argv[1:]:
+            held.append(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET))
+            held[-1].bind((address, port))
+    except OSError: continue
+    print(port)
+    sys.exit(0)
+sys.exit("peers: no port is free at " + " and ".join(sys.argv[1:]))
+PYTHON
+}
+
+# Ready is who greets at every address.
+greets() {
+  python3 - "$@" <<'PYTHON'
+import socket, sys, time
+port, *addresses = sys.argv[1:]
+for _ in range(100):
+    try:
+        for address in addresses:
+            with socket.create_connection((address, int(port)), 1) as s:
+                if s.recv(3) != b"220": raise OSError(f"no greeting at {address}")
+        sys.exit(0)
+    except OSError as error: last = error
+    time.sleep(0.1)
+sys.exit(f"peers: no greeting within ten seconds: {last}")
+PYTHON
+}
+
 check() {
   local name=$1; shift
-  local port login="$user:$password" path=
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  local port login="$user:$password" path= at address families=()
+  at=$(addresses)
+  port=$(free_port $at)
   [ "$name" = vsftpd ] && login=anonymous:x path=/files
   setsid "$0" serve "$name" "$port" > "$peers/$name.log" 2>&1 &
   peer=$!
   trap 'kill -- -$peer 2>/dev/null || true' EXIT
-  # Ready is when it greets.
-  python3 - "$port" <<'PYTHON'
-import socket, sys, time
-for _ in range(100):
-    try:
-        with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1) as s:
-            if s.recv(3) == b"220": sys.exit(0)
-    except OSError: pass
-    time.sleep(0.1)
-sys.exit("peers: no greeting within ten seconds")
-PYTHON
-  local families=(--address 127.0.0.1)
-  has_ipv6 && families+=(--address ::1)
+  greets "$port" $at || { echo "peers: $name said:" >&2; cat "$peers/$name.log" >&2; exit 1; }
+  for address in $at; do families+=(--address "$address"); done
   "${FTPSPEC:-$repository/target/release/ftpspec}" check "ftp://$login@localhost:$port$path" "${families[@]}" "$@"
 }
 

@@ -2,19 +2,19 @@
 
 mod keep;
 mod report;
+mod serve;
 
 pub(crate) use keep::{Baseline, Diff, Snapshot, SnapshotArgs};
 pub(crate) use report::{Files, ReportArgs, ReportVerb};
+pub(crate) use serve::{AlpnChoice, Required, Reuse, Serve, TlsChoice, TlsRules, Version};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::check::TIMEOUT;
-use ftpspec::command::serve::{
-    CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
-};
 use ftpspec::coverage::Threshold;
 use ftpspec::report::Part;
 use keep::DIFF_HELP;
 use report::REPORT_HELP;
+use serve::SERVE_HELP;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -77,206 +77,6 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Tests the suite itself: every scenario against servers that lie, and against odd ones that do nothing wrong.
     Selftest(Selftest),
-}
-
-const SERVE_HELP: &str = "\
-When it is ready it prints one JSON line on stdout:
-  {\"event\":\"ready\",\"version\":1,\"addresses\":[…],\"host\":…,\"port\":…,\"url\":…,\"user\":…,\"password\":…,
-   \"tls\":\"explicit\",\"ca\":\"/tmp/…/ca.pem\",\"ca_sha256\":…}
-Files live in memory and are gone afterwards, but for those of --root. Logs go to stderr (RUST_LOG=info).
-
-Faults:
-  when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]
-WHAT is a verb, connect, login, handshake, data, listing, upload or download. Each fault counts the events that fit it,
-over the whole server. --list-faults tells all actions. In TOML: [[fault]] with when, nth, …, do, times as keys.
-
-Examples:
-  ftpspec serve                                  a free port, AUTH TLS; the user test has the password test
-  ftpspec serve --port 2121 --user bob:secret
-  ftpspec serve --tls implicit --seed fixtures/
-  ftpspec serve --tls-required data --tls-reuse require
-  ftpspec serve --client-ca ca.pem --user-cert alice=san:alice@example.org
-  ftpspec serve --root /srv/ftp --user bob
-  ftpspec serve --config ftpspec.toml --print-config
-  ftpspec serve --fault 'when RETR nth 2 do reset at 4096' --fault 'when LIST do missing 226 times 1'";
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// Settings in TOML; everything here can stand there, and more. Flags win, those that may be repeated add to it, and
-    /// --user and directories take the place of the file's. server/examples/ftpspec.toml explains every key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Prints the settings in effect, defaults included, as such a file, and exits. Passwords are left out.
-    #[arg(long)]
-    pub(crate) print_config: bool,
-    /// Asks for a password (or reads a line of stdin), prints its Argon2 hash for a settings file, and exits.
-    #[arg(long)]
-    pub(crate) hash_password: bool,
-    /// Address to listen on; may be repeated. [default: 127.0.0.1 and, where there is one, ::1]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) bind: Vec<IpAddr>,
-    /// Port to listen on; 0 takes a free one. [default: 0]
-    #[arg(long)]
-    pub(crate) port: Option<u16>,
-    /// Who may log in, with everything allowed; may be repeated. [default, without --config: test:test]
-    #[arg(long, value_name = "NAME[:PASSWORD]")]
-    pub(crate) user: Vec<String>,
-    /// The password of a --user given without one.
-    #[arg(long, env = "FTPSPEC_PASSWORD", hide_env_values = true)]
-    pub(crate) password: Option<String>,
-    /// Also lets `anonymous` in, who may read but change nothing.
-    #[arg(long)]
-    pub(crate) anonymous: bool,
-    /// Protection: none, AUTH TLS on request, or TLS from the first octet. [default: explicit]
-    #[arg(long, value_enum)]
-    pub(crate) tls: Option<TlsChoice>,
-    /// Certificate chain in PEM, with --key; otherwise a certificate of an ephemeral CA.
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
-    /// Private key in PEM.
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) tls_rules: TlsRules,
-    /// Directory whose files are there from the start, as copies in memory: the directory is read once, never written.
-    #[arg(long, value_name = "DIR", conflicts_with = "root")]
-    pub(crate) seed: Option<PathBuf>,
-    /// Directory that is served itself: uploads, deletions and renames happen on disk and stay.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) root: Option<PathBuf>,
-    /// Directory that is read and never written: what clients change is kept in memory above it, and gone afterwards.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "root"])]
-    pub(crate) overlay: Option<PathBuf>,
-    /// The most octets all files may hold, such as 500MB or 2GiB.
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) quota: Option<Size>,
-    /// Switches a verb, or a service such as 'SITE CHMOD', off: 502 (501); may be repeated.
-    #[arg(long, value_name = "VERB")]
-    pub(crate) without: Vec<SwitchedOff>,
-    /// Load balancers whose connections begin with a PROXY header, as 10.0.0.0/8; may be repeated.
-    #[arg(long, value_name = "NETWORK")]
-    pub(crate) proxy_from: Vec<Network>,
-    /// Ports for passive data connections, as FIRST-LAST. [default: any]
-    #[arg(long, value_name = "RANGE", value_parser = port_range)]
-    pub(crate) passive_ports: Option<(u16, u16)>,
-    /// Control connections at a time; one more is told 421.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_sessions: Option<usize>,
-    /// Control connections at a time from one client address. [default: as many as there are]
-    #[arg(long, value_name = "N")]
-    pub(crate) max_per_ip: Option<usize>,
-    /// Seconds a control connection may be idle between transfers. [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    pub(crate) idle: Option<u64>,
-    /// Wrong passwords before a control connection is closed; 0 is no limit. [default: 5]
-    #[arg(long, value_name = "N")]
-    pub(crate) login_attempts: Option<u8>,
-    /// Planned misbehaviour, for the tests of clients: 'when RETR nth 2 do reset at 4096'; may be repeated.
-    #[arg(long, value_name = "FAULT")]
-    pub(crate) fault: Vec<Fault>,
-    /// A TOML file of [[fault]] tables; may be repeated.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) fault_file: Vec<PathBuf>,
-    /// Prints how faults are written and what they do, and exits.
-    #[arg(long)]
-    pub(crate) list_faults: bool,
-    /// Writes everything that happens into this file, as JSON lines; `-` is stderr. Passwords are left out.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) journal: Option<PathBuf>,
-}
-
-/// What the server asks of TLS.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "TLS")]
-pub(crate) struct TlsRules {
-    /// What must be protected: nothing, the control connection (USER in the clear is 530), or transfers too (521).
-    /// [default: none]
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) tls_required: Option<Required>,
-    /// The lowest TLS version. [default: 1.2]
-    #[arg(long, value_enum, value_name = "VERSION")]
-    pub(crate) tls_min: Option<Version>,
-    /// The highest TLS version. [default: 1.3]
-    #[arg(long, value_enum, value_name = "VERSION")]
-    pub(crate) tls_max: Option<Version>,
-    /// Clients must show a certificate of these authorities, in PEM.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) client_ca: Option<PathBuf>,
-    /// Clients may come without a certificate.
-    #[arg(long, requires = "client_ca")]
-    pub(crate) client_cert_optional: bool,
-    /// Lets NAME in without a password, with a client certificate known by its SHA-256, its common name or an alternative
-    /// name; may be repeated.
-    #[arg(long, value_name = "NAME=sha256:HEX|cn:NAME|san:NAME", value_parser = certificate_login)]
-    pub(crate) user_cert: Vec<(String, CertificateRule)>,
-    /// Data connections that do not resume the TLS session of their control connection: served, logged, or refused (522).
-    /// [default: off]
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) tls_reuse: Option<Reuse>,
-    /// The protocol name (ALPN) of the handshake: not looked at, none or ftp, or ftp. [default: optional]
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) alpn: Option<AlpnChoice>,
-    /// Writes the secrets of every TLS session to this file, for Wireshark. Whoever reads it can read everything.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_log: Option<PathBuf>,
-    /// CCC may take the protection of the control connection away.
-    #[arg(long)]
-    pub(crate) allow_ccc: bool,
-}
-
-/// `--tls-required`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Required {
-    /// Nothing.
-    None,
-    /// The login.
-    Control,
-    /// The login and every transfer.
-    Data,
-}
-
-/// `--tls-min`, `--tls-max`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Version {
-    /// TLS 1.2.
-    #[value(name = "1.2")]
-    V1_2,
-    /// TLS 1.3.
-    #[value(name = "1.3")]
-    V1_3,
-}
-
-/// `--tls-reuse`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Reuse {
-    /// Nobody looks.
-    Off,
-    /// Logged, with the reason (RUST_LOG=warn).
-    Warn,
-    /// Refused with 522 and the reason. Many clients cannot do it.
-    Require,
-}
-
-/// `--alpn`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AlpnChoice {
-    /// Nobody looks.
-    Ignored,
-    /// None will do; another than ftp is refused.
-    Optional,
-    /// It must be ftp.
-    Required,
-}
-
-/// `--tls`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TlsChoice {
-    /// No TLS.
-    Off,
-    /// AUTH TLS (RFC 4217).
-    Explicit,
-    /// TLS from the first octet.
-    Implicit,
 }
 
 const CHECK_HELP: &str = "\
@@ -538,16 +338,6 @@ pub(crate) struct Selftest {
     pub(crate) jobs: usize,
 }
 
-fn port_range(text: &str) -> Result<(u16, u16), String> {
-    let range = text
-        .split_once('-')
-        .and_then(|(first, last)| Some((first.parse::<u16>().ok()?, last.parse::<u16>().ok()?)));
-    match range {
-        Some((first, last)) if first > 0 && first <= last => Ok((first, last)),
-        _ => Err("expected FIRST-LAST, for example 30000-30099".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -556,13 +346,5 @@ mod tests {
     #[test]
     fn the_arguments_hold_together() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_port_range_runs_upwards_and_never_from_zero() {
-        assert_eq!(port_range("30000-30099"), Ok((30000, 30099)));
-        for wrong in ["", "1", "2-1", "0-5", "a-b", "1-70000"] {
-            assert!(port_range(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod catalogue;
 pub mod check;
+pub mod coding;
 pub mod command;
 pub mod coverage;
 pub mod difference;
@@ -18,4 +19,4 @@ pub mod suite;
 pub mod target;
 pub mod transcript;
 pub mod verdict;
-mod zlib;
+mod words;

@@ -2,6 +2,7 @@
 
 use crate::scenario::{DriverKind, Level, Scenario, Step};
 use crate::suite::{Suite, embedded_sets};
+use crate::words::hexadecimal;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,12 +207,7 @@ pub fn digest(scenario: &Scenario) -> String {
         text.push_str(&statement);
         text.push('\n');
     }
-    let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(16)
-        .map(|octet| format!("{octet:02x}"))
-        .collect()
+    hexadecimal(&Sha256::digest(text.as_bytes())[..16])
 }
 
 #[cfg(test)]

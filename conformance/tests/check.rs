@@ -289,3 +289,18 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
     );
     assert_eq!(of("rfc3659/rest-retr-offset", "pasv").2, "pass");
 }
+
+#[test]
+fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
+    let server = Served::with(&["--fault", "when download do no close_notify"]);
+    let scenario = "../scenarios/rfc4217/protected-transfers.ftpt";
+    let (report, code) = report(&["run", scenario, "--target", &server.url]);
+    let judges = report["judges"].as_array().unwrap();
+    let bad: Vec<_> = judges.iter().filter(|it| it["outcome"] != "pass").collect();
+    assert_eq!(bad.len(), 1, "{bad:#?}");
+    assert_eq!(
+        (&bad[0]["judge"], &bad[0]["outcome"]),
+        (&"tls".into(), &"warn".into())
+    );
+    assert_eq!(code, 0);
+}

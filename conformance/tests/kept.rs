@@ -207,17 +207,17 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
     }
 }
 
-/// A server that answers NOOP with another code.
+/// A server that does something else once in a while.
 struct Odd {
     process: std::process::Child,
     url: String,
 }
 
 impl Odd {
-    fn start() -> Self {
+    fn start(fault: &str) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
             .args(["serve", "--bind", "127.0.0.1", "--tls", "off", "--fault"])
-            .arg("when NOOP do reply 250 Odd.")
+            .arg(fault)
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
             .spawn()
@@ -239,9 +239,55 @@ impl Drop for Odd {
 }
 
 #[test]
+fn what_did_not_come_in_time_is_no_truth() {
+    let directory = tempfile::tempdir().unwrap();
+    let (silent, talking) = (
+        Odd::start("when SIZE do drop"),
+        Odd::start("when NOOP nth 9999 do drop"),
+    );
+    let play = |verb: &str, odd: &Odd| {
+        let arguments = [
+            "snapshot",
+            verb,
+            &odd.url,
+            "--dir",
+            "kept",
+            "--timeout",
+            "0.5",
+        ];
+        let select = ["--select", "rfc3659/size-missing-550"];
+        ftpspec(&[&arguments[..], &select].concat(), directory.path())
+    };
+    let of_size = || {
+        let kept = files(&directory.path().join("kept"));
+        let mut kept = kept.into_iter();
+        kept.find(|(name, _)| name == "rfc3659__size-missing-550@pasv.snap")
+    };
+    let recorded = play("record", &silent);
+    assert_eq!(code(&recorded), 0, "{}", complained(&recorded));
+    assert!(
+        said(&recorded).contains("TIME-OUT rfc3659/size-missing-550 [pasv]"),
+        "{}",
+        said(&recorded)
+    );
+    assert_eq!(of_size(), None);
+    // It is no news either as long as it never came, and does not take the place of what did.
+    assert_eq!(code(&play("check", &silent)), 0);
+    assert_eq!(code(&play("record", &talking)), 0);
+    let kept = of_size();
+    assert!(kept.is_some());
+    assert_eq!(code(&play("check", &talking)), 0);
+    assert_eq!(code(&play("record", &silent)), 0);
+    assert_eq!(of_size(), kept);
+    let worse = play("check", &silent);
+    assert_eq!(code(&worse), 1);
+    assert!(said(&worse).contains("+ -- no reply"), "{}", said(&worse));
+}
+
+#[test]
 fn a_baseline_accepts_what_it_knows_until_it_holds() {
     let directory = tempfile::tempdir().unwrap();
-    let odd = Odd::start();
+    let odd = Odd::start("when NOOP do reply 250 Odd.");
     let check = |url: &[&str], more: &[&str]| {
         let select = [
             "--select",

@@ -1,14 +1,15 @@
-//! A server that has no more than RFC 1123 asks of every server breaks nothing, and no scenario may say that it does.
+//! A server that has no more than RFC 1123 asks of every server breaks nothing, and no scenario may say that it does. One that
+//! has everything but NOOP breaks what there is about NOOP and nothing else, although other scenarios end with it.
 
 mod support;
 
 use ftpspec::driver::Trust;
-use ftpspec::runner::{Manner, play};
+use ftpspec::runner::{Job, Manner, play};
 use ftpspec::target::Target;
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
-use ftpspec_server::Server;
-use libtest_mimic::Trial;
+use ftpspec_server::{Server, Tls};
+use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::House;
@@ -22,10 +23,45 @@ const OPTIONAL: &[&str] = &[
     "XSHA256", "XSHA512",
 ];
 
+/// What RFC 959 and RFC 1123 say of NOOP: that it is there, and what it is answered.
+const ABOUT_NOOP: &[&str] = &[
+    "rfc1123/minimum-commands",
+    "rfc959/noop-says-200",
+    "rfc959/replies-stand-in-their-rows",
+];
+
 fn main() {
-    let house = House::around(async {
+    let mut trials = trials("minimal", OPTIONAL, &[]);
+    trials.extend(self::trials("without-noop", &["NOOP"], ABOUT_NOOP));
+    support::run(trials);
+}
+
+/// Every scenario against a server without these verbs: those named fail, and nothing else is wrong.
+fn trials(name: &str, verbs: &[&str], failing: &'static [&'static str]) -> Vec<Trial> {
+    let house = without(verbs);
+    let mut seen = BTreeSet::new();
+    let first = house
+        .jobs
+        .iter()
+        .filter(|job| seen.insert(job.scenario.id.clone()));
+    first
+        .map(|job| {
+            let (house, job) = (Arc::clone(&house), job.clone());
+            let id = job.scenario.id.0.clone();
+            Trial::test(format!("{name} {id}"), move || {
+                weighed(&house, job, failing.contains(&id.as_str()))
+            })
+        })
+        .collect()
+}
+
+fn without(verbs: &[&str]) -> Arc<House> {
+    House::around(async {
         let mut server = Server::builder().user("ftpspec", "in the open");
-        for verb in OPTIONAL {
+        if !verbs.contains(&"AUTH") {
+            server = server.tls(Tls::explicit());
+        }
+        for verb in verbs {
             server = server.without(verb);
         }
         let running = server.start().await.expect("the server starts");
@@ -36,27 +72,25 @@ fn main() {
             ..Target::at("localhost", running.addresses().to_vec())
         });
         (target, running)
-    });
-    let mut seen = BTreeSet::new();
-    let first = house
-        .jobs
-        .iter()
-        .filter(|job| seen.insert(job.scenario.id.clone()));
-    let trials = first.map(|job| {
-        let (house, job) = (Arc::clone(&house), job.clone());
-        Trial::test(job.scenario.id.0.clone(), move || {
-            let laboratory = &house.laboratory;
-            let manner = Manner::default();
-            let played = play(job, &laboratory.target, &manner);
-            let played = house.runtime.block_on(played);
-            let (verdict, judges) = laboratory.verdict(&played);
-            let alarmed = judges.iter().any(|judge| judge.outcome > Outcome::Note);
-            if verdict.outcome > Outcome::Warn || alarmed {
-                let dialogue = redact(&played.transcript);
-                return Err(format!("a false alarm: {verdict:#?}\n{judges:#?}\n{dialogue}").into());
-            }
-            Ok(())
-        })
-    });
-    support::run(trials.collect());
+    })
+}
+
+/// Plays the job; whether it fails must be as expected, and nothing else may be found.
+fn weighed(house: &House, job: Job, fails: bool) -> Result<(), Failed> {
+    let laboratory = &house.laboratory;
+    let manner = Manner::default();
+    let played = play(job, &laboratory.target, &manner);
+    let played = house.runtime.block_on(played);
+    let (verdict, judges) = laboratory.verdict(&played);
+    let alarmed = judges.iter().any(|judge| judge.outcome > Outcome::Note);
+    let as_expected = match fails {
+        true => verdict.outcome == Outcome::Fail,
+        false => verdict.outcome <= Outcome::Warn,
+    };
+    if alarmed || !as_expected {
+        let dialogue = redact(&played.transcript);
+        let told = if fails { "no alarm" } else { "a false alarm" };
+        return Err(format!("{told}: {verdict:#?}\n{judges:#?}\n{dialogue}").into());
+    }
+    Ok(())
 }

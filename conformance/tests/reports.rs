@@ -233,7 +233,7 @@ fn the_job_summary_of_github_is_added_to() {
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
     let text = std::fs::read_to_string(&summary).unwrap();
     assert!(
-        text.starts_with("before\n## FTP conformance: ✅ as expected\n"),
+        text.starts_with("before\n## ✅ FTP conformance: As expected\n"),
         "{text}"
     );
     let nowhere = ftpspec(&check, at);

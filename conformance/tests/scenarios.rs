@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use support::House;
 
+/// Scenarios in which two things are under way at once, and either may come first: no dialogue is the one there should be.
+const RACES: &[&str] = &["rfc959/abor-behind-a-closed-data-connection"];
+
 fn main() {
     let house = House::around(async {
         let embedded = Embedded::start()
@@ -23,7 +26,8 @@ fn main() {
     let mut seen = BTreeSet::new();
     let trials = house.jobs.iter().map(|job| {
         // The first variant of a scenario is kept as a snapshot; the others only have to pass.
-        let kept = job.variant.driver == DriverKind::Raw && seen.insert(job.scenario.id.clone());
+        let first = job.variant.driver == DriverKind::Raw && seen.insert(job.scenario.id.clone());
+        let kept = first && !RACES.contains(&job.scenario.id.0.as_str());
         let (house, job) = (Arc::clone(&house), job.clone());
         let name = format!("{} [{}]", job.scenario.id, job.variant);
         Trial::test(name, move || passes(&house, job, kept))

@@ -21,7 +21,7 @@ pub struct PassivePorts {
 }
 
 impl PassivePorts {
-    /// Any free port.
+    /// Any free port, one of the dynamic ports (49152 to 65535) where one of them can be had.
     #[must_use]
     pub fn any() -> Self {
         Self::default()

@@ -125,7 +125,7 @@ fn known(entry: &Entry) -> Known {
 
 /// Whether what an entry is about deviates nowhere any more. Nothing of it is excused.
 pub(super) fn is_stale(entry: &Entry, report: &Report) -> bool {
-    if report.interrupted || !report.missing_parts().is_empty() {
+    if entry.sometimes || report.interrupted || !report.missing_parts().is_empty() {
         return false;
     }
     let narrowed = report.narrowed;

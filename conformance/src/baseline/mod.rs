@@ -41,6 +41,9 @@ pub struct Entry {
     pub since: Option<String>,
     /// Where it is being worked on.
     pub issue: Option<String>,
+    /// Whether it shows in some runs only, for a reason that no scenario can do anything about: then it is not stale when
+    /// it does not.
+    pub sometimes: bool,
     /// The line of the file it begins on, from 1.
     pub line: usize,
 }

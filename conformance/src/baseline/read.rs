@@ -27,6 +27,8 @@ struct Written {
     reason: String,
     since: Option<toml::Value>,
     issue: Option<String>,
+    #[serde(default)]
+    sometimes: bool,
 }
 
 /// Why a file is no baseline; says where.
@@ -142,6 +144,7 @@ fn entry(written: Written, line: usize) -> Result<Entry, String> {
             other => other.to_string(),
         }),
         issue: written.issue,
+        sometimes: written.sometimes,
         line,
     })
 }

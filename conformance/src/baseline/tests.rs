@@ -103,6 +103,17 @@ fn only_the_variants_that_are_named_are_known() {
 }
 
 #[test]
+fn what_shows_sometimes_is_known_when_it_does_and_not_stale_when_it_does_not() {
+    let sometimes = format!("{ABOR}sometimes = true\n");
+    let mut shows = report(&["rfc959/abor-idle [pasv] FAIL"]);
+    assert_eq!(applied(&sometimes, &mut shows, false), []);
+    assert_eq!(shows.exit_code(false), 0);
+    let mut holds = report(&["rfc959/abor-idle [pasv] PASS"]);
+    assert_eq!(applied(&sometimes, &mut holds, false), []);
+    assert_eq!(holds.exit_code(false), 0);
+}
+
+#[test]
 fn what_holds_in_every_variant_is_stale_and_fails() {
     let mut stale = report(&[
         "rfc959/abor-idle [pasv] PASS",

@@ -69,11 +69,15 @@ const NOT_IN_ORDER: Rule = Rule {
     requirement: "Passive ports are chosen at random, so that the next one cannot be foretold",
 };
 
+/// Hosts draw ports from here on at random: chance names the default data port once, and seldom twice.
+const DRAWN: u16 = 32768;
+
 /// Chance gives so many ports in a row about once in 10^15 times, out of a range of a thousand.
 const IN_ORDER: usize = 6;
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = active_peers(context);
+    let mut default_ports = Vec::new();
     findings.extend(ports_in_order(context));
     for whole in context.whole() {
         let (reply, place) = (whole.reply, &whole.place);
@@ -85,7 +89,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
                 }
                 Some((address, port)) => {
                     findings.extend(other_host(context, place, reply, address));
-                    findings.extend(default_port(context, place, reply, port));
+                    default_ports.extend(default_port(context, place, reply, port));
                 }
             }
         }
@@ -93,6 +97,10 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             let expected = "(|||port|) with a port of 1 to 65535";
             findings.push(context.broken(&DELIMITED_PORT, place, expected, quoted(reply)));
         }
+    }
+    match &default_ports[..] {
+        [(port, _)] if *port >= DRAWN => {}
+        _ => findings.extend(default_ports.into_iter().map(|(_, finding)| finding)),
     }
     findings
 }
@@ -119,11 +127,12 @@ fn default_port(
     place: &Place<'_>,
     reply: &Reply,
     port: u16,
-) -> Option<Finding> {
+) -> Option<(u16, Finding)> {
     let control = peer(context, place.connection, place.event)?.port();
     (control.checked_sub(1) == Some(port)).then(|| {
         let expected = format!("another port than {port}");
-        context.broken(&NOT_DEFAULT_PORT, place, expected, quoted(reply))
+        let finding = context.broken(&NOT_DEFAULT_PORT, place, expected, quoted(reply));
+        (port, finding)
     })
 }
 
@@ -240,8 +249,10 @@ fn delimited_port(text: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::levels;
+    use super::super::testing::{levels, transcript};
     use super::*;
+    use crate::catalogue::Registry;
+    use crate::transcript::Conversation;
     use Level::{Must, Should};
     use rstest::rstest;
 
@@ -271,6 +282,31 @@ mod tests {
         ];
         let dialogue: Vec<&str> = dialogue.iter().map(String::as_str).collect();
         assert_eq!(levels(&JUDGE, &dialogue), expected);
+    }
+
+    #[rstest]
+    #[case::by_chance(1, 0)]
+    #[case::again(2, 2)]
+    fn a_drawn_port_is_the_default_data_port_once_by_chance(
+        #[case] times: usize,
+        #[case] expected: usize,
+    ) {
+        let mut dialogue = vec!["S: 220 x"];
+        for _ in 0..times {
+            dialogue.extend(["C: PASV", "S: 227 (127,0,0,1,156,63)"]);
+        }
+        let mut transcript = transcript(&dialogue);
+        transcript.events[0].what = What::Connected {
+            local: "127.0.0.1:50000".into(),
+            peer: "127.0.0.1:40000".into(),
+        };
+        let conversations = Conversation::all(&transcript);
+        let found = judge(&Context {
+            transcript: &transcript,
+            conversations: &conversations,
+            registry: Registry::built_in(),
+        });
+        assert_eq!(found.len(), expected);
     }
 
     #[rstest]

@@ -344,6 +344,27 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "3659-2.3-no-bare-dot",
         &["S: 220 x", "C: MDTM a", "S: 213 20240101000000."],
     ),
+    (
+        "telnet",
+        "1123-4.1.2.12-telnet-refuse",
+        &[
+            "S: 220 x",
+            "C! \\xff\\xfb\\x01NOOP\\r\\n",
+            "S: 200 x",
+            "C: NOOP",
+            "S: 200 x",
+        ],
+    ),
+    (
+        "tls",
+        "4217-12.7-tls-shutdown-before-226",
+        &["S: 220 x", "C: RETR a", "S: 150 x", "D. cut", "S: 226 x"],
+    ),
+    (
+        "tls",
+        "4217-15.1.1-same-cert",
+        &["tls a", "S: 220 x", "data tls b"],
+    ),
 ];
 
 /// The codes of each command are one requirement each, all broken alike: `959-5.4-noop-replies`.

@@ -19,8 +19,10 @@ mod one_completion;
 mod pathname;
 mod reply_code;
 mod reply_syntax;
+mod telnet;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod values;
 
 pub use expectation::{Judgement, expectation};
@@ -69,6 +71,8 @@ pub const JUDGES: &[Judge] = &[
     feat::JUDGE,
     mlsx::JUDGE,
     values::JUDGE,
+    telnet::JUDGE,
+    tls::JUDGE,
 ];
 
 /// What every always-on judge finds in one transcript.
@@ -108,6 +112,7 @@ impl Context<'_> {
             level: rule.level,
             requirement: rule.requirement.into(),
             clause: rule.clause.into(),
+            about: Vec::new(),
             expected: expected.into(),
             observed: observed.into(),
             connection: place.connection.clone(),

@@ -113,6 +113,10 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
             "RFC 959 §4.2",
             "The text of a reply is printable; a NUL only follows a CR",
         ),
+        ReplyFault::LoneIac { .. } => must(
+            "RFC 854 and RFC 3659 §2.2",
+            "On the control connection the octet 255 is doubled where it stands for itself",
+        ),
         ReplyFault::NoCode | ReplyFault::ImpossibleCode => must(
             "RFC 959 §4.2",
             "A reply begins with three digits, the first of which is 1 to 5",
@@ -153,6 +157,7 @@ fn expected(fault: &ReplyFault) -> &'static str {
     match fault {
         ReplyFault::BareLf { .. } | ReplyFault::BareCr { .. } => "CR LF at the end of every line",
         ReplyFault::Nul { .. } => "no NUL",
+        ReplyFault::LoneIac { .. } => "255 255",
         ReplyFault::NoCode => "three digits at the beginning",
         ReplyFault::ImpossibleCode => "a first digit of 1 to 5",
         ReplyFault::NoSeparator { .. } => "a space or a hyphen behind the code",
@@ -181,6 +186,9 @@ mod tests {
     #[case::bare_lf(&["S! 220 hi\\n"], &[Must])]
     #[case::no_code(&["S: 220 x", "C: NOOP", "S: ok"], &[Must])]
     #[case::no_space(&["S: 220 x", "C: NOOP", "S: 200"], &[Must])]
+    #[case::lone_iac(&["S: 220 x", "C: PWD", "S: 257 \"/\\xffx\""], &[Must])]
+    #[case::doubled_iac(&["S: 220 x", "C: PWD", "S: 257 \"/\\xff\\xffx\""], &[])]
+    #[case::telnet_command(&["S: 220 x", "C: NOOP", "S: 200 \\xff\\xfb\\x01 \\xff\\xf1x"], &[])]
     #[case::unfinished(&["S: 220 x", "C: FEAT", "S: 211-x", "silence"], &[Must])]
     #[case::left(&["S: 220 x", "C: FEAT", "S: 211-x", "closed"], &[Must])]
     #[case::number(&["S: 220 x", "C: STAT", "S: 211-x / 213 y / 211 z"], &[Must])]

@@ -4,7 +4,7 @@ use super::{Context, Judge};
 use crate::catalogue::Registry;
 use crate::scenario::{Connection, DataMode, Level};
 use crate::transcript::{
-    Awaited, Conversation, End, Event, Manner, Side, Transcript, What, unescape,
+    Awaited, Conversation, End, Event, Manner, Side, TlsFacts, Transcript, What, unescape,
 };
 use crate::verdict::Finding;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 /// A transcript whose control connection stands, from lines of a dialogue. Escapes as in transcripts.
 ///
 /// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets, `D< ` octets from the server's data
-/// connection, `D.` its clean end, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
+/// connection, `D.` its clean end, `D. cut` one without close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
 /// connection. A number before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
 pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
@@ -81,6 +81,20 @@ fn what(statement: &str) -> What {
                 awaited: Awaited::Nothing,
             },
             "closed" => What::Closed(end),
+            "D. cut" => What::DataClosed(End {
+                how: Manner::NoCloseNotify,
+                ..end
+            }),
+            tls if tls.starts_with("tls ") || tls.starts_with("data tls ") => {
+                let certificate = tls.rsplit(' ').next().filter(|it| !it.is_empty());
+                What::TlsEstablished(TlsFacts {
+                    data: tls.starts_with("data "),
+                    version: "TLS 1.3".into(),
+                    suite: String::new(),
+                    resumed: false,
+                    certificate: certificate.map(str::to_owned),
+                })
+            }
             other if other.contains(" from ") => {
                 let (mode, peer) = other.split_once(" from ").expect("just looked at");
                 What::DataOpened {
@@ -184,6 +198,13 @@ pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
             .prop_map(|(octets, ok)| What::Observed { fact: "fact".into(), octets, ok }),
         1 => Just(What::Silence { waited_ms: 1, awaited: Awaited::Reply }),
         1 => Just(What::TlsEnded { clean: false }),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(data, one)| What::TlsEstablished(TlsFacts {
+            data,
+            version: "TLS 1.3".into(),
+            suite: String::new(),
+            resumed: false,
+            certificate: Some(if one { "aa" } else { "bb" }.into()),
+        })),
     ];
     let event = (what, 0..30u32, any::<bool>()).prop_map(|(what, line, main)| Event {
         at: 0,

@@ -2,7 +2,7 @@
 
 use super::check::{Failure, usage};
 use super::diff::report_in;
-use super::{NOT_AS_EXPECTED, OK};
+use super::{NOT_AS_EXPECTED, OK, stdout};
 use crate::baseline::{Baseline, Names, apply, update};
 use crate::check::JUDGES;
 use crate::report::Report;
@@ -55,28 +55,40 @@ fn updated(wish: &BaselineWish) -> Result<i32, Failure> {
         _ => text_of(&wish.file)?,
     };
     let update = update(&file, &text, &report, reason, wish.strict).map_err(usage)?;
-    for entry in &update.removed {
-        anstream::println!("removed {entry}: it holds now");
-    }
-    for entry in &update.added {
-        anstream::println!("added   {entry}");
-    }
     if update.removed.is_empty() && update.added.is_empty() {
-        anstream::println!("{file} says what the report says");
-        return Ok(OK);
+        return Ok(stdout::say(
+            &format!("{file} says what the report says\n"),
+            OK,
+        ));
     }
+    let removed = update.removed.iter();
+    let mut told: String = removed
+        .map(|entry| format!("removed {entry}: it holds now\n"))
+        .collect();
+    told.extend(
+        update
+            .added
+            .iter()
+            .map(|entry| format!("added   {entry}\n")),
+    );
     if wish.dry_run {
-        anstream::print!("{}", unified(&text, &update.text, true));
-        return Ok(NOT_AS_EXPECTED);
+        told += &unified(&text, &update.text, true);
+        return Ok(stdout::say(&told, NOT_AS_EXPECTED));
     }
     fs::write(&wish.file, &update.text).map_err(|error| usage(format!("{file}: {error}")))?;
-    Ok(OK)
+    Ok(stdout::say(&told, OK))
 }
 
 /// The baselines in these files.
 pub(super) fn read_baselines(files: &[PathBuf]) -> Result<Vec<Baseline>, Failure> {
     let read = |file: &PathBuf| {
-        let text = text_of(file)?;
+        let text = text_of(file).map_err(|Failure { code, message }| Failure {
+            code,
+            message: format!(
+                "baseline: {message}\n`ftpspec baseline update {} --from report.json --reason …` makes one.",
+                file.display()
+            ),
+        })?;
         Baseline::read(&file.display().to_string(), &text).map_err(usage)
     };
     files.iter().map(read).collect()

@@ -1,6 +1,6 @@
 //! `ftpspec coverage`: what the suite covers of the requirement catalogue.
 
-use super::{NOT_AS_EXPECTED, NOTHING, OK};
+use super::{NOT_AS_EXPECTED, NOTHING, OK, stdout};
 use crate::catalogue::{Catalogue, Requirement};
 use crate::check::JUDGES;
 use crate::coverage::{Coverage, Threshold, human, json, markdown, word};
@@ -44,10 +44,11 @@ pub fn coverage(wish: &CoverageWish) -> i32 {
     };
     if coverage.is_empty() {
         let patterns = wish.patterns.join(" ");
-        anstream::eprintln!("coverage: no requirement is selected by {patterns}");
+        anstream::eprintln!(
+            "coverage: no requirement is selected by {patterns}\nA document (rfc959), a part of an id (stou) or a glob will do; `ftpspec coverage` shows the documents."
+        );
         return NOTHING;
     }
-    anstream::print!("{text}");
     let below = coverage.below(&wish.require);
     for (threshold, count) in &below {
         anstream::eprintln!(
@@ -58,11 +59,12 @@ pub fn coverage(wish: &CoverageWish) -> i32 {
             threshold.percent
         );
     }
-    if below.is_empty() {
+    let code = if below.is_empty() {
         OK
     } else {
         NOT_AS_EXPECTED
-    }
+    };
+    stdout::say(&text, code)
 }
 
 /// A requirement is selected as a scenario is, by its id below the name of its document: `rfc3659`, `*-feat-*`, `hash`.

@@ -2,13 +2,13 @@
 
 use super::check::{Failure, Wish, usage};
 use super::snapshot::{Run, snapshots_in};
-use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
 use crate::difference::{Side, compare, terminal};
 use crate::report::{Report, read};
 use crate::suite::Suite;
 use crate::verdict::Outcome;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 /// No report of ours is as long.
@@ -36,28 +36,25 @@ pub async fn diff(wish: DiffWish) -> i32 {
             let text = if wish.json {
                 difference.json()
             } else {
-                let colour =
-                    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-                terminal(&difference, colour)
+                terminal(&difference, stdout::has_colour())
             };
-            // A reader that left early (`| head`) is no failure.
-            let _ = io::stdout().write_all(text.as_bytes());
             let errors = |side: &Side| {
                 side.outcomes
                     .values()
                     .any(|outcome| *outcome == Outcome::Error)
             };
-            if interrupted {
+            let code = if interrupted {
                 INTERRUPTED
             } else if errors(&a) || errors(&b) {
                 TROUBLE
-            } else if !difference.is_empty() {
-                NOT_AS_EXPECTED
             } else if difference.compared == 0 {
                 NOTHING
+            } else if !difference.is_empty() {
+                NOT_AS_EXPECTED
             } else {
                 OK
-            }
+            };
+            stdout::say(&text, code)
         }
         Err(Failure { code, message }) => {
             eprintln!("{message}");
@@ -80,13 +77,21 @@ async fn sides(wish: &DiffWish) -> Result<Sides, Failure> {
     let mut interrupted = false;
     for source in sources {
         let mut side = match source {
-            Source::Ready(side) => *side,
+            Source::Ready(mut side) => {
+                if !wish.playing.selects_all() {
+                    // They judged more than what is compared.
+                    side.judges.clear();
+                }
+                *side
+            }
             Source::Server(url) => {
                 let playing = Wish {
                     url,
                     ..wish.playing.clone()
                 };
-                let run = Run::play(&playing).await?;
+                let run = Run::play(&playing)
+                    .await
+                    .map_err(|failure| taken_for_a_server(failure, playing.url.as_deref()))?;
                 interrupted |= run.report.interrupted;
                 Side::of_report(run.report.target.url.clone(), &run.report).with(&run.snapshots)
             }
@@ -105,6 +110,20 @@ async fn sides(wish: &DiffWish) -> Result<Sides, Failure> {
         b: sides.next().unwrap_or_default(),
         interrupted,
     })
+}
+
+/// What names no file is taken for a server, which may be news to whoever mistyped it.
+fn taken_for_a_server(failure: Failure, text: Option<&str>) -> Failure {
+    match text {
+        Some(text) if !text.contains("://") => Failure {
+            message: format!(
+                "{}\nThere is no report or directory `{text}`, so it was taken for a server.",
+                failure.message
+            ),
+            ..failure
+        },
+        _ => failure,
+    }
 }
 
 enum Source {

@@ -3,7 +3,7 @@
 use crate::report::{self, Report};
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Where GitHub Actions takes the summary of a job from.
@@ -37,6 +37,9 @@ impl ReportFiles {
         for directory in directories {
             fs::create_dir_all(directory)
                 .map_err(|error| format!("{}: {error}", directory.display()))?;
+        }
+        for path in self.paths() {
+            writable(path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         if self.github && summary().is_none() {
             return Err(format!(
@@ -90,6 +93,22 @@ impl ReportFiles {
     }
 }
 
+/// Whether a file can be written. One that was not there is not there afterwards; what is no file (a pipe, a device) is not
+/// touched before there is something to say.
+fn writable(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    // Nothing is cut off: a run may still come to nothing.
+    options.append(true);
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_file() || there.is_dir() => options.open(path).map(drop),
+        Ok(_) => Ok(()),
+        Err(_) => {
+            options.create_new(true).open(path)?;
+            fs::remove_file(path)
+        }
+    }
+}
+
 fn summary() -> Option<OsString> {
     std::env::var_os(GITHUB).filter(|path| !path.is_empty())
 }
@@ -115,11 +134,18 @@ mod tests {
                 .unwrap_err()
                 .starts_with(&file.join("below").display().to_string())
         );
-        let files = ReportFiles {
-            junit: Some(scratch.path().join("new").join("junit.xml")),
+        let new = scratch.path().join("new");
+        let of = |path: &Path| ReportFiles {
+            junit: Some(path.to_owned()),
             ..ReportFiles::default()
         };
-        files.prepare().unwrap();
-        assert!(scratch.path().join("new").is_dir());
+        of(&new.join("junit.xml")).prepare().unwrap();
+        assert!(new.is_dir() && !new.join("junit.xml").exists());
+        // What is there stays until there is something to replace it; a directory is no file.
+        fs::write(&file, "before").unwrap();
+        of(&file).prepare().unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "before");
+        let refused = of(&new).prepare().unwrap_err();
+        assert!(refused.starts_with(&new.display().to_string()), "{refused}");
     }
 }

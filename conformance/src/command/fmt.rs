@@ -1,10 +1,10 @@
 //! `ftpspec fmt`: puts scenario files into their canonical layout.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
-use super::{NOT_AS_EXPECTED, OK, USAGE, some_files};
+use super::{NOT_AS_EXPECTED, OK, USAGE, some_files, stdout};
 use crate::scenario::{Scenario, ScenarioId, format, parse, render};
 use crate::suite::SourceFile;
 
@@ -48,18 +48,16 @@ pub fn fmt(paths: &[PathBuf], what: Fmt) -> i32 {
 
 fn done(file: &SourceFile, scenario: &Scenario, what: Fmt) -> io::Result<i32> {
     if what == Fmt::Json {
-        let mut json = serde_json::to_vec(scenario)?;
-        json.push(b'\n');
-        io::stdout().lock().write_all(&json)?;
-        return Ok(OK);
+        let json = serde_json::to_string(scenario)? + "\n";
+        return Ok(stdout::say(&json, OK));
     }
     let formatted = format(&file.text);
     if formatted == file.text {
         return Ok(OK);
     }
     if what == Fmt::Check {
-        anstream::println!("{}", file.path.display());
-        return Ok(NOT_AS_EXPECTED);
+        let path = format!("{}\n", file.path.display());
+        return Ok(stdout::say(&path, NOT_AS_EXPECTED));
     }
     fs::write(&file.path, formatted)?;
     Ok(OK)

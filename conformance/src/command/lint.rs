@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{OK, USAGE, some_files};
+use super::{OK, USAGE, some_files, stdout};
 use crate::catalogue::{Catalogue, Registry};
 use crate::scenario::{Knowledge, ScenarioId, Severity, lint as check, parse, render};
 use crate::suite::SourceFile;
+use crate::words::counted;
 
 /// Tells what is wrong with these scenario files and those below these directories.
 ///
@@ -35,13 +36,13 @@ pub fn lint(paths: &[PathBuf]) -> i32 {
             render(&path.display().to_string(), text, &found, true)
         );
     }
-    anstream::println!(
-        "{}: {}, {}",
-        count(files.len(), "scenario"),
-        count(errors, "error"),
-        count(warnings, "warning")
+    let summary = format!(
+        "{}: {}, {}\n",
+        counted(files.len(), "scenario"),
+        counted(errors, "error"),
+        counted(warnings, "warning")
     );
-    if errors == 0 { OK } else { USAGE }
+    stdout::say(&summary, if errors == 0 { OK } else { USAGE })
 }
 
 /// What scenarios are checked against: the requirements and the registry this was built with.
@@ -50,13 +51,6 @@ pub fn knowledge() -> Knowledge {
     Knowledge {
         requirements: Catalogue::built_in().ids().map(str::to_owned).collect(),
         verbs: Registry::built_in().verbs().map(str::to_owned).collect(),
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
     }
 }
 

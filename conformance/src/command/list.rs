@@ -1,6 +1,7 @@
 //! `ftpspec list`: which scenarios there are.
 
-use super::{NOTHING, OK, USAGE};
+use super::similar::stray;
+use super::{NOTHING, OK, USAGE, stdout};
 use crate::coverage::word;
 use crate::scenario::{DriverKind, Level, Scenario};
 use crate::sets::{FrozenSet, freeze};
@@ -40,8 +41,7 @@ pub enum ListForm {
 #[must_use]
 pub fn list(patterns: &[String], sets: &[String], form: ListForm) -> i32 {
     if patterns == ["sets"] {
-        anstream::print!("{}", as_sets(form));
-        return OK;
+        return stdout::say(&as_sets(form), OK);
     }
     let suite = Suite::embedded();
     let mut chosen = BTreeSet::new();
@@ -54,18 +54,24 @@ pub fn list(patterns: &[String], sets: &[String], form: ListForm) -> i32 {
             }
         }
     }
-    let mut scenarios = suite.select(patterns);
-    scenarios.retain(|scenario| sets.is_empty() || chosen.contains(&scenario.id.0));
-    match form {
-        ListForm::Human => anstream::print!("{}", as_table(&scenarios)),
-        ListForm::Json => anstream::println!("{}", as_json(&scenarios)),
-        ListForm::Set => anstream::print!("{}", freeze(scenarios.iter().copied())),
-    }
-    if scenarios.is_empty() {
-        anstream::eprintln!("list: no scenario is selected by {}", patterns.join(" "));
+    if let Some(why) = stray(&suite, patterns) {
+        anstream::eprintln!("list: {why}");
         return NOTHING;
     }
-    OK
+    let mut scenarios = suite.select(patterns);
+    scenarios.retain(|scenario| sets.is_empty() || chosen.contains(&scenario.id.0));
+    let text = match form {
+        ListForm::Human => as_table(&scenarios),
+        ListForm::Json => format!("{}\n", as_json(&scenarios)),
+        ListForm::Set => freeze(scenarios.iter().copied()),
+    };
+    let code = if scenarios.is_empty() {
+        anstream::eprintln!("list: the sets and the patterns have no scenario in common");
+        NOTHING
+    } else {
+        OK
+    };
+    stdout::say(&text, code)
 }
 
 /// One set for other programs.

@@ -12,7 +12,9 @@ mod list;
 mod report;
 mod selftest;
 pub mod serve;
+mod similar;
 mod snapshot;
+mod stdout;
 
 pub use baseline::{BaselineWish, update_baseline};
 pub use coverage::{CoverageWish, Form, coverage};

@@ -2,7 +2,7 @@
 
 use super::check::print;
 use super::files::ReportFiles;
-use super::{OK, TROUBLE, USAGE};
+use super::{OK, TROUBLE, USAGE, stdout};
 use crate::report::{self, Report};
 use std::fs;
 use std::io::{self, Read as _};
@@ -35,10 +35,12 @@ pub fn report(wish: &ReportWish) -> i32 {
     if let Err(message) = wish.files.prepare() {
         return told(&message, USAGE);
     }
-    if wish.files.is_empty() || wish.json {
-        print(&report, wish.strict, wish.json);
-    }
-    match wish.files.write(&report, wish.strict) {
+    let printed = match wish.files.is_empty() || wish.json {
+        true => print(&report, wish.strict, wish.json),
+        false => Ok(()),
+    };
+    let written = wish.files.write(&report, wish.strict);
+    match printed.and(written) {
         Ok(()) => OK,
         Err(message) => told(&message, TROUBLE),
     }
@@ -73,8 +75,7 @@ pub fn merge(from: &[PathBuf], to: &Path, strict: bool) -> i32 {
 /// Prints the JSON Schema of `report.json`.
 #[must_use]
 pub fn report_schema() -> i32 {
-    anstream::print!("{}", report::schema());
-    OK
+    stdout::say(&report::schema(), OK)
 }
 
 fn told(message: &str, code: i32) -> i32 {

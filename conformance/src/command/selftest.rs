@@ -1,13 +1,15 @@
 //! `ftpspec selftest`: whether the suite notices what it is there for.
 
 use super::serve::interrupted;
-use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use super::similar::stray;
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
 use crate::driver::Timeouts;
 use crate::runner::{Job, Selection, plan};
 use crate::scenario::DriverKind;
 use crate::selftest::{Laboratory, Proof};
 use crate::suite::Suite;
 use crate::target::{Embedded, probe};
+use crate::words::counted;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -16,6 +18,10 @@ use tokio::task::JoinSet;
 /// What is wrong and the mutation score are on stdout. Returns the exit code: 0, 1 if a lie was believed or a truth doubted,
 /// 3 if there is no server to learn the truth from, 4 if nothing is selected, 130 if interrupted.
 pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
+    if let Some(why) = stray(&Suite::embedded(), patterns) {
+        anstream::eprintln!("selftest: {why}");
+        return NOTHING;
+    }
     let (embedded, laboratory) = match laboratory().await {
         Ok(both) => both,
         Err(error) => {
@@ -26,7 +32,7 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
     let jobs = jobs(patterns, &laboratory);
     if jobs.is_empty() {
         anstream::eprintln!(
-            "selftest: no scenario is selected by {}",
+            "selftest: nothing of {} can be tested here",
             patterns.join(" ")
         );
         return NOTHING;
@@ -46,12 +52,12 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
         _ = interrupted() => return INTERRUPTED,
     };
     embedded.stop().await;
-    anstream::println!("{}", told(&proof, jobs.len()));
-    if proof.troubles.is_empty() {
+    let code = if proof.troubles.is_empty() {
         OK
     } else {
         NOT_AS_EXPECTED
-    }
+    };
+    stdout::say(&told(&proof, jobs.len()), code)
 }
 
 /// The bundled server, and a laboratory that learns the truth from it.
@@ -123,8 +129,9 @@ fn told(proof: &Proof, scenarios: usize) -> String {
     let troubles = proof.troubles.iter();
     let mut text: String = troubles.map(|trouble| format!("{trouble}\n\n")).collect();
     text += &format!(
-        "{scenarios} scenarios, {} lies told, {noticed} noticed: mutation score {}\n\
-         {} disguises worn by servers that do nothing wrong",
+        "{}, {} lies told, {noticed} noticed: mutation score {}\n\
+         {} disguises worn by servers that do nothing wrong\n",
+        counted(scenarios, "scenario"),
         proof.lies,
         score(noticed, proof.lies),
         proof.disguises

@@ -1,19 +1,19 @@
 //! `ftpspec snapshot`: a server's literal replies are kept as files, and compared.
 
 use super::check::{Failure, Wish, run, usage};
-use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE};
+use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
 use crate::report::Report;
 use crate::snapshot::{
     Change, Compared, ENDING, Lost, PENDING, SnapError, Snapshot, compare, unified,
 };
 use crate::suite::Suite;
 use crate::transcript::redact;
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Stop};
 use anstyle::{AnsiColor, Style};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// No dialogue of ours is as long.
@@ -29,7 +29,7 @@ pub struct SnapshotWish {
 }
 
 /// Plays, and keeps what the server says: new files, changed ones, and none for what is not there any more. What ended in
-/// ERROR is no truth: its file stays as it was. Returns the exit code: 0, 3 after an ERROR, 4 if nothing was played.
+/// ERROR, or with a reply that did not come in time, is no truth: its file stays as it was. Returns the exit code: 0, 3 after an ERROR, 4 if nothing was played.
 pub async fn record_snapshots(wish: SnapshotWish) -> i32 {
     told(record(&wish).await)
 }
@@ -57,7 +57,8 @@ async fn record(wish: &SnapshotWish) -> Result<i32, Failure> {
         return Ok(run.exit_code(true));
     }
     let (mut new, mut changed, mut same, mut removed) = (0, 0, 0, 0);
-    for snapshot in &run.snapshots {
+    let mut lines = Vec::new();
+    for snapshot in run.told() {
         let path = directory.join(snapshot.file_name());
         match kept.get(snapshot.key()) {
             Some(kept) if kept.snapshot.dialogue != snapshot.dialogue => changed += 1,
@@ -74,19 +75,25 @@ async fn record(wish: &SnapshotWish) -> Result<i32, Failure> {
         {
             remove(&kept.path)?;
             remove(&pending(&kept.path))?;
-            anstream::println!("removed {scenario} [{variant}]: {why}");
+            lines.push(format!("removed {scenario} [{variant}]: {why}"));
             removed += 1;
         }
     }
     for (key, why) in run.errors() {
-        anstream::println!("ERROR {key}: {why}; not kept");
+        lines.push(format!("ERROR {key}: {why}; not kept"));
     }
-    anstream::println!(
-        "{} kept in {}: {new} new, {changed} changed, {same} as before, {removed} removed",
-        run.snapshots.len(),
+    for snapshot in run.snapshots.iter().filter(|it| run.in_vain(it)) {
+        lines.push(format!(
+            "TIME-OUT {} [{}]: something did not come in time; not kept, a longer --timeout may tell",
+            snapshot.scenario, snapshot.variant
+        ));
+    }
+    lines.push(format!(
+        "{} kept in {}: {new} new, {changed} changed, {same} as before, {removed} removed\n",
+        run.told().count(),
         directory.display()
-    );
-    Ok(run.exit_code(true))
+    ));
+    Ok(stdout::say(&lines.join("\n"), run.exit_code(true)))
 }
 
 async fn check(wish: &SnapshotWish) -> Result<i32, Failure> {
@@ -105,7 +112,9 @@ async fn check(wish: &SnapshotWish) -> Result<i32, Failure> {
     }
     let snapshots = kept.0.values().map(|kept| kept.snapshot.clone());
     let lost = |scenario: &str, variant: &str| run.lost(&wish.playing, scenario, variant);
-    let compared = compare(snapshots, run.snapshots.iter().cloned(), lost);
+    // What never came is no news where it never came before: `record` does not keep it. Where it once came, it is.
+    let worth = |snapshot: &&Snapshot| !run.in_vain(snapshot) || kept.get(snapshot.key()).is_some();
+    let compared = compare(snapshots, run.snapshots.iter().filter(worth).cloned(), lost);
     // Where insta looks for it: beside the file it may replace.
     let beside = |snapshot: &Snapshot| {
         let file = kept.get(snapshot.key());
@@ -123,11 +132,11 @@ async fn check(wish: &SnapshotWish) -> Result<i32, Failure> {
             fs::write(&path, now.to_string()).map_err(|error| about(&path, &error))?;
         }
     }
-    let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    let text = shown(&compared, &run, directory, colour);
-    // A reader that left early (`| head`) is no failure of the run.
-    let _ = io::stdout().write_all(text.as_bytes());
-    Ok(run.exit_code(compared.changes.is_empty()))
+    let text = shown(&compared, &run, directory, stdout::has_colour());
+    Ok(stdout::say(
+        &text,
+        run.exit_code(compared.changes.is_empty()),
+    ))
 }
 
 /// What was played.
@@ -136,15 +145,21 @@ pub(super) struct Run {
     pub(super) report: Report,
     /// The dialogues, but for those that ended in ERROR or were not tried.
     pub(super) snapshots: Vec<Snapshot>,
+    /// Those of them that ended because something did not come in time.
+    in_vain: BTreeSet<(String, String)>,
 }
 
 impl Run {
     pub(super) async fn play(wish: &Wish) -> Result<Self, Failure> {
         let mut snapshots = Vec::new();
+        let mut in_vain = BTreeSet::new();
         let report = run(wish, &mut |played, row| {
             let dialogue = redact(&played.transcript).trim_end().to_owned();
             // What was not tried at all, because something it rests on does not hold, says nothing either.
             if row.verdict.outcome != Outcome::Error && !dialogue.is_empty() {
+                if matches!(played.stop, Some(Stop::TimedOut { .. })) {
+                    in_vain.insert((row.verdict.scenario.clone(), row.verdict.variant.clone()));
+                }
                 snapshots.push(Snapshot {
                     scenario: row.verdict.scenario.clone(),
                     variant: row.verdict.variant.clone(),
@@ -154,7 +169,22 @@ impl Run {
             }
         })
         .await?;
-        Ok(Self { report, snapshots })
+        Ok(Self {
+            report,
+            snapshots,
+            in_vain,
+        })
+    }
+
+    /// Whether it ended because something did not come in time. A server that is slow today says no less tomorrow.
+    fn in_vain(&self, snapshot: &Snapshot) -> bool {
+        let key = (snapshot.scenario.clone(), snapshot.variant.clone());
+        self.in_vain.contains(&key)
+    }
+
+    /// What the server said to the end.
+    fn told(&self) -> impl Iterator<Item = &Snapshot> {
+        self.snapshots.iter().filter(|it| !self.in_vain(it))
     }
 
     fn played(&self, scenario: &str, variant: &str) -> bool {

@@ -38,6 +38,8 @@ pub struct Row<'a> {
     pub requirement: &'a Requirement,
     /// Ids of the scenarios that name it, sorted.
     pub scenarios: Vec<&'a str>,
+    /// The lines of those scenarios that say they are about it (`!about`); whose are not here show it as a whole.
+    pub lines: BTreeMap<&'a str, Vec<u32>>,
     /// Names of the judges that claim it, in their order.
     pub judges: Vec<&'a str>,
 }
@@ -145,21 +147,26 @@ impl<'a> Coverage<'a> {
         judges: &'a [Judge],
         wanted: impl Fn(&Requirement) -> bool,
     ) -> Self {
-        let mut named: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut named: BTreeMap<&str, Vec<&Scenario>> = BTreeMap::new();
         for scenario in scenarios {
             for id in &scenario.about.covers {
-                named.entry(id).or_default().push(&scenario.id.0);
+                named.entry(id).or_default().push(scenario);
             }
         }
         let row = |requirement: &'a Requirement| {
             let id = requirement.id.as_str();
-            let mut scenarios = named.get(id).cloned().unwrap_or_default();
+            let naming = named.get(id).map_or(&[][..], Vec::as_slice);
+            let mut scenarios: Vec<&str> = naming.iter().map(|it| it.id.0.as_str()).collect();
             scenarios.sort_unstable();
+            let lines = naming.iter().map(|it| (it.id.0.as_str(), it.bound_to(id)));
+            let lines = lines.map(|(name, lines)| (name, lines.collect::<Vec<_>>()));
+            let lines = lines.filter(|(_, lines)| !lines.is_empty()).collect();
             let judges = judges.iter().filter(|judge| judge.covers.contains(&id));
             let judges = judges.map(|judge| judge.name).collect();
             Row {
                 requirement,
                 scenarios,
+                lines,
                 judges,
             }
         };
@@ -296,8 +303,14 @@ side = "client"
     pub(super) fn with_example<T>(look: impl FnOnce(&Coverage<'_>) -> T) -> T {
         let catalogue = Catalogue::read([("a.toml".to_owned(), CATALOGUE)]).unwrap();
         let text = "+++\ntitle = \"t\"\ncites = [\"RFC 0 §1\"]\ncovers = [\"a\"]\nlevel = \"must\"\n+++\n> NOOP\n< 200\n";
-        let scenario = |name: &str| parse(ScenarioId::of_path(Path::new(name)), text).unwrap();
-        let scenarios = [scenario("rfc0/z.ftpt"), scenario("rfc0/y.ftpt")];
+        let scenario = |name: &str, more: &str| {
+            let text = format!("{text}{more}");
+            parse(ScenarioId::of_path(Path::new(name)), &text).unwrap()
+        };
+        let scenarios = [
+            scenario("rfc0/z.ftpt", ""),
+            scenario("rfc0/y.ftpt", "!about a\n@alive\n!about a\n"),
+        ];
         look(&Coverage::of(&catalogue, &scenarios, &[JUDGE], |_| true))
     }
 

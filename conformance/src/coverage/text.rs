@@ -3,6 +3,7 @@
 use super::{Count, Coverage, LEVELS, Row, Standing, word};
 use crate::scenario::Level;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The version of the JSON form. Fields are only ever added within one.
@@ -105,7 +106,13 @@ fn how(row: &Row<'_>) -> String {
     let judges = row.judges.iter().map(|judge| format!("every {judge}"));
     match (row.standing(), &row.requirement.untestable) {
         (Standing::Scenario | Standing::Judge, _) => {
-            let scenarios = row.scenarios.iter().map(|id| (*id).to_owned());
+            let scenarios = row.scenarios.iter().map(|id| match row.lines.get(id) {
+                None => (*id).to_owned(),
+                Some(lines) => {
+                    let lines: Vec<_> = lines.iter().map(u32::to_string).collect();
+                    format!("{id}:{}", lines.join(","))
+                }
+            });
             scenarios.chain(judges).collect::<Vec<_>>().join(", ")
         }
         (_, Some(reason)) => format!("untestable: {reason}"),
@@ -217,6 +224,9 @@ struct Listed<'a> {
     statement: &'a str,
     standing: Standing,
     scenarios: &'a [&'a str],
+    /// By scenario, where it says which.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    lines: &'a BTreeMap<&'a str, Vec<u32>>,
     judges: &'a [&'a str],
     untestable: Option<&'a str>,
 }
@@ -267,6 +277,7 @@ impl<'a> Listed<'a> {
             statement: &requirement.statement,
             standing: row.standing(),
             scenarios: &row.scenarios,
+            lines: &row.lines,
             judges: &row.judges,
             untestable: requirement.untestable.as_deref(),
         }
@@ -336,7 +347,10 @@ mod tests {
     #[test]
     fn with_rows_every_requirement_says_what_covers_it() {
         let text = with_example(|coverage| human(coverage, true, false));
-        assert!(text.contains("-> rfc0/y, rfc0/z, every judge\n"), "{text}");
+        assert!(
+            text.contains("-> rfc0/y:8,10, rfc0/z, every judge\n"),
+            "{text}"
+        );
         assert!(
             text.contains("Requirements that bind clients:\n  e  MUST"),
             "{text}"

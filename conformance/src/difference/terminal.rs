@@ -4,6 +4,7 @@
 use super::{Difference, Features, Only, Replies};
 use crate::snapshot::unified;
 use crate::verdict::Outcome;
+use crate::words::counted;
 use anstyle::{AnsiColor, Style};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -287,10 +288,10 @@ impl Writer {
         let mut parts = vec![format!(
             "{} compared: {}",
             difference.compared,
-            counted(difference.verdicts.len(), "other verdict")
+            how_many(difference.verdicts.len(), "other verdict")
         )];
         if !difference.judges.is_empty() {
-            parts.push(counted(difference.judges.len(), "other judge"));
+            parts.push(how_many(difference.judges.len(), "other judge"));
         }
         for (only, who) in [(&difference.only_a, "A"), (&difference.only_b, "B")] {
             if !only.is_empty() {
@@ -298,7 +299,7 @@ impl Writer {
             }
         }
         match &difference.features {
-            Some(features) => parts.push(counted(
+            Some(features) => parts.push(how_many(
                 features.only_a.len() + features.only_b.len(),
                 "feature line",
             )),
@@ -311,11 +312,13 @@ impl Writer {
                 "  dialogues: {} alike, {} not: {} with other codes, {} of other words",
                 replies.same,
                 replies.other,
-                counted(replies.codes.len(), "command"),
-                counted(replies.words.len(), "sort"),
+                how_many(replies.codes.len(), "command"),
+                how_many(replies.words.len(), "sort"),
             )),
         }
-        if difference.is_empty() {
+        if difference.compared == 0 {
+            self.line("There is no scenario in a variant that both have: nothing is compared");
+        } else if difference.is_empty() {
             self.line("A and B are alike");
         }
     }
@@ -329,11 +332,10 @@ fn command(command: &str) -> &str {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+fn how_many(count: usize, what: &str) -> String {
     match count {
         0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
+        _ => counted(count, what),
     }
 }
 

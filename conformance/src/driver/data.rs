@@ -25,7 +25,8 @@ pub struct DataPort {
     recorder: Recorder,
     timeouts: Timeouts,
     state: State,
-    stranger: Option<TcpStream>,
+    /// Connections that are not the data connection, and only stay.
+    beside: Vec<TcpStream>,
 }
 
 /// ```text
@@ -54,7 +55,7 @@ impl DataPort {
             recorder,
             timeouts,
             state: State::Nothing,
-            stranger: None,
+            beside: Vec::new(),
         }
     }
 
@@ -66,9 +67,7 @@ impl DataPort {
     pub async fn listen(&mut self, mode: DataMode, at: SocketAddr) -> Result<SocketAddr, Fault> {
         self.close().await;
         let trouble = |error: io::Error| Fault::Trouble(format!("cannot listen: {error}"));
-        let mut own = at;
-        own.set_port(0);
-        let listener = TcpListener::bind(own).await.map_err(trouble)?;
+        let listener = super::listen(at).map_err(trouble)?;
         let local = listener.local_addr().map_err(trouble)?;
         self.record(What::DataListening {
             local: local.to_string(),
@@ -117,6 +116,23 @@ impl DataPort {
         }
     }
 
+    /// Connects there, and stays connected beside the data connection until the session is over. That nobody listens
+    /// there is no fault.
+    pub async fn beside(&mut self, to: SocketAddr) {
+        let outcome = match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
+            Ok(Ok(stream)) => {
+                self.beside.push(stream);
+                "connected"
+            }
+            Ok(Err(_)) | Err(_) => "nobody listens there",
+        };
+        self.record(What::Observed {
+            fact: format!("@earlier: {outcome}"),
+            octets: vec![],
+            ok: true,
+        });
+    }
+
     /// Connects there from 127.0.0.2, another address than the control connection's, and stays connected until the
     /// session is over. That it is turned away is no fault.
     ///
@@ -130,7 +146,7 @@ impl DataPort {
             .map_err(trouble)?;
         let outcome = match timeout(self.timeouts.connect, socket.connect(to)).await {
             Ok(Ok(stream)) => {
-                self.stranger = Some(stream);
+                self.beside.push(stream);
                 "connected".to_owned()
             }
             Ok(Err(error)) => error.to_string(),

@@ -6,18 +6,20 @@
 mod address;
 mod control;
 mod data;
+mod listen;
 mod recorder;
 mod suppaftp;
 mod tls;
 mod user;
 mod wire;
 
-pub(crate) use self::suppaftp::{Client, Suppaftp};
+pub(crate) use self::suppaftp::{Client, Suppaftp, misses_extended_passive, misses_passive};
 pub use address::{
     eprt_argument, extended_passive_port, host_number, passive_address, port_argument,
 };
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
+pub(crate) use listen::listen;
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
 pub(crate) use user::{Told, Wish};

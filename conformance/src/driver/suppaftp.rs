@@ -1,7 +1,8 @@
 //! A client somebody else wrote: the suppaftp crate plays user steps.
 //!
 //! It keeps replies to itself, so each step is written down as an observation and not as octets. Its own limits: data
-//! is always private under TLS, TLS is never implicit, and active mode is PORT on IPv4 and EPRT on IPv6.
+//! is always private under TLS, TLS is never implicit, active mode is PORT on IPv4 and EPRT on IPv6, and it reads
+//! addresses in the usual form only.
 
 use std::fmt;
 use std::io;
@@ -15,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::address::{extended_passive_port, passive_address};
 use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, Wish};
 use crate::scenario::{Connection, DataMode, UserStep};
 use crate::target::Target;
@@ -87,6 +89,35 @@ impl Suppaftp {
             }
         }
     }
+}
+
+/// Whether there is an address in a 227 that it does not find: it wants six numbers in parentheses. RFC 1123 §4.1.2.6
+/// has clients do without these.
+pub(crate) fn misses_passive(text: &str) -> bool {
+    let is_address = |inside: &str| {
+        let numbers: Vec<&str> = inside.split(',').collect();
+        numbers.len() == 6 && numbers.iter().all(|number| is_number(number))
+    };
+    passive_address(text).is_some() && !in_parentheses(text).any(is_address)
+}
+
+/// Whether there is a port in a 229 that it does not find: it wants bars. RFC 2428 §3 allows any printable character.
+pub(crate) fn misses_extended_passive(text: &str) -> bool {
+    let is_port = |inside: &str| {
+        let port = inside.strip_prefix("|||");
+        port.and_then(|port| port.strip_suffix('|'))
+            .is_some_and(is_number)
+    };
+    extended_passive_port(text).is_some() && !in_parentheses(text).any(is_port)
+}
+
+fn in_parentheses(text: &str) -> impl Iterator<Item = &str> {
+    let opened = text.split('(').skip(1);
+    opened.filter_map(|rest| rest.split_once(')').map(|(inside, _)| inside))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
 }
 
 async fn connect(
@@ -231,4 +262,25 @@ fn is_end(error: &io::Error) -> bool {
         error.kind(),
         Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_addresses_in_their_usual_form_only() {
+        for usual in [
+            "Passive (127,0,0,1,4,210).",
+            "Passive (1 of 2) is (127,0,0,1,4,210)",
+        ] {
+            assert!(!misses_passive(usual), "{usual}");
+        }
+        for other in ["=127,0,0,1,4,210", "Entering Passive Mode 127,0,0,1,4,210"] {
+            assert!(misses_passive(other), "{other}");
+        }
+        assert!(!misses_extended_passive("Entering (|||6446|)"));
+        assert!(misses_extended_passive("Entering (!!!6446!)"));
+        assert!(!misses_passive("no address") && !misses_extended_passive("(||||)"));
+    }
 }

@@ -13,9 +13,11 @@ use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, RootCertStore,
     SignatureScheme,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::scenario::TlsVersion;
 use crate::transcript::TlsFacts;
+use crate::words::hexadecimal;
 
 /// Which certificates are accepted.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +117,10 @@ pub(super) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
             .negotiated_cipher_suite()
             .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+        certificate: session
+            .peer_certificates()
+            .and_then(<[_]>::first)
+            .map(|certificate| hexadecimal(&Sha256::digest(certificate))),
     }
 }
 

@@ -87,6 +87,9 @@ impl Wish {
             (UserStep::Names(names), Told::Done(came)) => {
                 let (mut came, mut names) = (lines(came), names.clone());
                 // Some servers name the directory itself and its parent, and clients pass over them.
+                for name in &mut came {
+                    *name = plain(name).to_owned();
+                }
                 came.retain(|name| name != "." && name != "..");
                 came.sort_unstable();
                 names.sort_unstable();
@@ -109,6 +112,16 @@ impl Wish {
             (_, Told::Done(_)) => (true, format!("{shown}: done")),
             (_, _) => (false, format!("{shown}: no such answer")),
         }
+    }
+}
+
+/// The name behind its directory, where NLST tells whole pathnames: RFC 1123 §4.1.2.7 wants only that a client can use
+/// them as they stand.
+fn plain(pathname: &str) -> &str {
+    if pathname.starts_with('/') {
+        pathname.rsplit('/').next().unwrap_or(pathname)
+    } else {
+        pathname.strip_prefix("./").unwrap_or(pathname)
     }
 }
 
@@ -149,6 +162,8 @@ mod tests {
                 .weigh(&Told::Done(b".\r\n..\r\na\r\nb\r\n".to_vec()))
                 .0
         );
+        assert!(names.weigh(&Told::Done(b"./a\r\n/c d/b\r\n".to_vec())).0);
+        assert!(!names.weigh(&Told::Done(b"c/a\r\nb\r\n".to_vec())).0);
     }
 
     #[test]

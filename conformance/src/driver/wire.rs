@@ -92,12 +92,14 @@ impl Wire {
         let connector = TlsConnector::from(client.config());
         match timeout(
             patience,
-            connector.connect(client.name(), RecordGate::new(tcp)),
+            connector
+                .connect(client.name(), RecordGate::new(tcp))
+                .into_fallible(),
         )
         .await
         {
             Err(_) => Err(Handshake::TimedOut),
-            Ok(Err(error)) => Err(Handshake::Failed(error.to_string())),
+            Ok(Err((error, gate))) => Err(Handshake::Failed(gate.explains(&error))),
             Ok(Ok(tls)) => {
                 let facts = facts(tls.get_ref().1, data);
                 *self = Self::Tls(Box::new(tls));
@@ -206,6 +208,19 @@ impl RecordGate {
         }
     }
 
+    /// Why a handshake failed. Most often a server that speaks no TLS goes on in clear, and what TLS calls that tells nobody.
+    fn explains(&self, error: &io::Error) -> String {
+        let header = &self.header;
+        if header.first().is_some_and(u8::is_ascii_digit) {
+            let words = String::from_utf8_lossy(header);
+            return format!(
+                "the server goes on in clear: what came begins with `{}`",
+                words.trim()
+            );
+        }
+        error.to_string()
+    }
+
     fn passed(&mut self, octets: &[u8]) {
         if self.left > 0 {
             self.left -= octets.len();
@@ -259,5 +274,33 @@ impl AsyncWrite for RecordGate {
     /// Keeps TCP open; who wants FIN asks the stream itself.
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::super::tls::Trust;
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_server_that_goes_on_in_clear_is_told_as_such() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = async {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            tcp.write_all(b"500 Invalid command\r\n").await.unwrap();
+            tcp
+        };
+        let client = TlsClient::new(&Trust::Anything, "localhost", address.ip()).unwrap();
+        let shaking = async {
+            let mut wire = Wire::Clear(TcpStream::connect(address).await.unwrap());
+            wire.handshake(&client, false, Duration::from_secs(5)).await
+        };
+        let (_tcp, shaken) = tokio::join!(server, shaking);
+        let told = "the server goes on in clear: what came begins with `500 I`";
+        assert_eq!(shaken.err(), Some(Handshake::Failed(told.into())));
     }
 }

@@ -4,7 +4,7 @@
 //! stale baseline are told apart by `type`. What was not played, is absent or is excused by a baseline is `skipped`, with its reason.
 
 use super::tables::{document_name, documents};
-use super::tame::tamed;
+use super::tame::{cut, tamed};
 use super::terminal::{judge_told, row_told};
 use super::{Report, Row};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
@@ -23,6 +23,9 @@ pub fn junit(report: &Report, strict: bool) -> String {
     text.push('\n');
     text
 }
+
+/// Characters of a message; the text below it has the evidence.
+const WIDTH: usize = 600;
 
 /// One `testsuite`.
 struct Suite {
@@ -185,11 +188,12 @@ fn end(
         });
     }
     let fails = Known::fails(known, outcome, strict);
+    let shortened = |text: &str| cut(text, WIDTH).into_owned();
     match outcome {
         Outcome::Pass | Outcome::Note => End::Passed,
         Outcome::Warn if !fails && known.is_none() => End::Passed,
         Outcome::Unsupported | Outcome::NotApplicable => {
-            End::Skipped(format!("{}: {}", outcome.word(), tell().0))
+            End::Skipped(shortened(&format!("{}: {}", outcome.word(), tell().0)))
         }
         _ => {
             let (message, body) = tell();
@@ -202,7 +206,7 @@ fn end(
             }
             let told = Told {
                 kind: outcome.word(),
-                message,
+                message: shortened(&message),
                 body,
             };
             match outcome {

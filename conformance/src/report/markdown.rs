@@ -3,12 +3,16 @@
 //! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is Markdown: it cannot make
 //! tables, links or mentions.
 
-use super::tables::{Answer, FilledRow, documents, feature_truth, requirements_summary};
-use super::tame::tamed;
-use super::terminal::{judge_told, row_told};
+use super::tables::{
+    Answer, Entry, FilledRow, Obstacle, documents, entries, misleading_features, obstacles,
+    requirements_summary, slowest, summary_counts,
+};
+use super::tame::{cut, tamed};
+use super::terminal::{entry_told, judge_told, obstacle_told};
 use super::{Report, Row};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// So many of what failed are told; a job summary has to stay below one megabyte.
@@ -29,6 +33,7 @@ pub fn markdown(report: &Report, strict: bool) -> String {
     writer.summary_table(&report);
     writer.features(&report);
     writer.documents(&report);
+    writer.slowest(&report);
     writer.skipped(&report);
     writer.text
 }
@@ -45,15 +50,12 @@ impl Writer {
     }
 
     fn head(&mut self, report: &Report) {
-        let verdict = match report.exit_code(self.strict) {
-            0 => "✅ as expected",
-            1 => "❌ not as expected",
-            2 => "❌ a scenario file cannot be read",
-            4 => "❌ nothing was played",
-            130 => "❌ interrupted",
-            _ => "❌ the tester had trouble",
+        let mark = match report.exit_code(self.strict) {
+            0 => "✅",
+            _ => "❌",
         };
-        self.line(format!("## FTP conformance: {verdict}\n"));
+        let conclusion = report.conclusion(self.strict);
+        self.line(format!("## {mark} FTP conformance: {conclusion}\n"));
         // A <p> is HTML up to the next empty line.
         self.line(format!(
             "<p>Target <code>{}</code>, ftpspec {}</p>\n",
@@ -68,8 +70,8 @@ impl Writer {
             .collect();
         let seconds = report.took_ms as f64 / 1000.0;
         self.line(format!(
-            "{} played in {seconds:.1} s: {}\n",
-            report.scenarios.len(),
+            "{} in {seconds:.1} s: {}\n",
+            report.played(),
             counts.join(", ")
         ));
         let missing = report.missing_parts();
@@ -88,51 +90,37 @@ impl Writer {
         if known > 0 {
             self.line(format!("A baseline excuses {known} of them.\n"));
         }
+        for fact in report.facts.iter().take(MOST) {
+            self.line(format!("<p>Note: {}</p>\n", html(&shortened(fact))));
+        }
     }
 
     fn failures(&mut self, report: &Report) {
-        let mut rows: Vec<&Row> = report
-            .scenarios
-            .iter()
-            .filter(|row| row.fails(self.strict))
-            .collect();
+        let failing = || {
+            let rows = report.scenarios.iter();
+            rows.filter(|row| row.fails(self.strict))
+        };
+        let stopped =
+            |row: &&Row| matches!(row.verdict.outcome, Outcome::Error | Outcome::NotTestable);
+        let obstacles = obstacles(failing().filter(stopped));
+        let mut entries = entries(failing().filter(|row| !stopped(row)));
         // The worst first; those of one outcome in the order of the plan.
-        rows.sort_by_key(|row| std::cmp::Reverse(row.verdict.outcome));
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.outcome));
         let strict = self.strict;
         let fails = |row: &&JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
         let judges: Vec<&JudgeVerdict> = report.judges.iter().filter(fails).collect();
-        if rows.is_empty() && judges.is_empty() {
+        if obstacles.is_empty() && entries.is_empty() && judges.is_empty() {
             return;
         }
         self.line("### What is wrong\n");
         self.line(
             "<table>\n<tr><th></th><th>Requirement</th><th>Expected</th><th>Observed</th></tr>",
         );
-        for row in rows.iter().take(MOST) {
-            let finding = row
-                .verdict
-                .findings
-                .iter()
-                .min_by_key(|finding| finding.level);
-            let about = format!(
-                "{}<br><code>{}</code> [{}]",
-                html(&row.title),
-                html(&row.verdict.scenario),
-                html(&row.verdict.variant)
-            );
-            let clause =
-                finding.map_or_else(|| row.cites.join(", "), |finding| finding.clause.clone());
-            let shown = if row.is_stale() {
-                "STALE"
-            } else {
-                row.verdict.outcome.word()
-            };
-            self.failure(
-                shown,
-                &format!("{about}<br>{}", html(&clause)),
-                finding,
-                &row.verdict.reason,
-            );
+        for obstacle in obstacles.iter().take(MOST) {
+            self.obstacle(obstacle);
+        }
+        for entry in entries.iter().take(MOST) {
+            self.entry(entry);
         }
         for row in &judges {
             let finding = row
@@ -149,20 +137,62 @@ impl Writer {
             self.failure(row.outcome.word(), &about, finding, "");
         }
         self.line("</table>\n");
-        if rows.len() > MOST {
+        let left_out = obstacles.len().saturating_sub(MOST) + entries.len().saturating_sub(MOST);
+        if left_out > 0 {
             self.line(format!(
-                "… and {} more; report.json has them all.\n",
-                rows.len() - MOST
+                "… and {left_out} more; report.json has them all.\n"
             ));
         }
-        let told = rows.iter().take(MOST).filter(|row| !row.is_stale());
-        for row in told {
-            let name = format!("{} [{}]", row.verdict.scenario, row.verdict.variant);
-            self.details(&name, &row_told(row));
+        for obstacle in obstacles.iter().take(MOST) {
+            let verdict = &obstacle.rows[0].verdict;
+            let name = match obstacle.rows.len() {
+                1 => format!("{} [{}]", verdict.scenario, verdict.variant),
+                _ => format!("{}: {}", obstacle.scale(), shortened(obstacle.reason)),
+            };
+            self.details(&name, &obstacle_told(obstacle));
+        }
+        for entry in entries.iter().take(MOST).filter(|entry| !is_stale(entry)) {
+            let id = &entry.rows[0].verdict.scenario;
+            let name = format!("{id} [{}]", entry.variants().join(", "));
+            self.details(&name, &entry_told(entry));
         }
         for row in &judges {
             self.details(&row.judge, &judge_told(row));
         }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let row = entry.witness();
+        let sights = entry.sights();
+        let finding = sights.first().map(|sight| sight.finding);
+        let clause = finding.map_or_else(|| row.cites.join(", "), |finding| finding.clause.clone());
+        let about = format!(
+            "{}<br><code>{}</code> [{}]<br>{}",
+            html(&row.title),
+            html(&row.verdict.scenario),
+            html(&entry.variants().join(", ")),
+            html(&clause)
+        );
+        let shown = match is_stale(entry) {
+            true => "STALE",
+            false => entry.outcome.word(),
+        };
+        self.failure(shown, &about, finding, &row.verdict.reason);
+    }
+
+    fn obstacle(&mut self, obstacle: &Obstacle<'_>) {
+        let row = obstacle.witness();
+        let about = match obstacle.rows.len() {
+            1 => format!(
+                "{}<br><code>{}</code> [{}]<br>{}",
+                html(&row.title),
+                html(&row.verdict.scenario),
+                html(&row.verdict.variant),
+                html(&row.cites.join(", "))
+            ),
+            _ => obstacle.scale(),
+        };
+        self.failure(obstacle.outcome.word(), &about, None, obstacle.reason);
     }
 
     fn failure(&mut self, outcome: &str, about: &str, finding: Option<&Finding>, reason: &str) {
@@ -198,22 +228,8 @@ impl Writer {
         }
         let groups = requirements_summary(report, RequirementsSummary::built_in());
         let rows = || groups.iter().flat_map(|group| &group.rows);
-        let answers = [
-            Answer::Kept,
-            Answer::Broken,
-            Answer::NotImplemented,
-            Answer::NotTested,
-            Answer::Unseen,
-        ];
-        let counts: Vec<String> = answers
+        let counts: Vec<String> = summary_counts(&groups)
             .into_iter()
-            .map(|answer| {
-                (
-                    answer,
-                    rows().filter(|filled| filled.answer == answer).count(),
-                )
-            })
-            .filter(|(_, count)| *count > 0)
             .map(|(answer, count)| format!("{count} {}", answer.words()))
             .collect();
         self.line("### RFC 1123 §4.1.5, for servers\n");
@@ -263,11 +279,7 @@ impl Writer {
     }
 
     fn features(&mut self, report: &Report) {
-        let truths = feature_truth(report, Registry::built_in());
-        let misleading: Vec<_> = truths
-            .iter()
-            .filter(|truth| truth.truth.misleads())
-            .collect();
+        let misleading = misleading_features(report, Registry::built_in());
         if misleading.is_empty() {
             return;
         }
@@ -282,7 +294,7 @@ impl Writer {
                 });
             self.line(format!(
                 "<tr><td>{}</td><td>{advertised}</td><td>{}</td></tr>",
-                html(&truth.label),
+                html(&shortened(&truth.label)),
                 truth.truth.words()
             ));
         }
@@ -312,6 +324,24 @@ impl Writer {
         self.line("</table>\n");
     }
 
+    fn slowest(&mut self, report: &Report) {
+        let slowest = slowest(report);
+        if slowest.is_empty() {
+            return;
+        }
+        self.line("<details><summary>What took longest</summary>\n");
+        self.line("<table>");
+        for row in slowest {
+            self.line(format!(
+                "<tr><td><code>{}</code> [{}]</td><td align=\"right\">{:.1} s</td></tr>",
+                html(&row.verdict.scenario),
+                html(&row.verdict.variant),
+                row.took_ms as f64 / 1000.0
+            ));
+        }
+        self.line("</table>\n\n</details>\n");
+    }
+
     fn skipped(&mut self, report: &Report) {
         if report.skipped.is_empty() {
             return;
@@ -334,6 +364,11 @@ impl Writer {
     }
 }
 
+/// Whether a baseline knows a deviation that is not there any more.
+fn is_stale(entry: &Entry<'_>) -> bool {
+    entry.rows.iter().any(|row| row.is_stale())
+}
+
 /// As text of an HTML element.
 fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -350,63 +385,9 @@ fn html(text: &str) -> String {
     escaped
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &text[..cut]),
-        None => text.to_owned(),
-    }
+fn shortened(text: &str) -> Cow<'_, str> {
+    cut(text, WIDTH)
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
-
-    use super::*;
-    use crate::report::tests::{finding, of_every_outcome, report};
-
-    #[test]
-    fn numbers_come_first_and_then_what_is_wrong() {
-        let text = markdown(&of_every_outcome(), false);
-        // The whole table is long, and has a test of its own.
-        let (before, rest) = text
-            .split_once("<details><summary>The whole table</summary>")
-            .unwrap();
-        let (_, after) = rest.split_once("</details>").unwrap();
-        insta::assert_snapshot!("every_outcome", format!("{before}…{after}"));
-    }
-
-    #[test]
-    fn what_a_server_sends_is_no_markdown_and_no_html() {
-        let mut report = report(&[Outcome::Fail]);
-        let hostile =
-            "</code></td></table>\n\n# x\n```\n[l](http://evil) @you | <script>1</script>";
-        report.scenarios[0].verdict.findings.push(finding(hostile));
-        report.scenarios[0].wire = vec![format!("S: {hostile}")];
-        report.target.url = hostile.into();
-        report.target.features = Some(vec![hostile.into(), "SIZE <b>".into()]);
-        report.target.not_implemented = vec!["SIZE".into()];
-        let text = markdown(&report, false);
-        assert!(!text.lines().any(|line| line.starts_with("# x")), "{text}");
-        assert!(text.contains("SIZE &lt;b&gt;"), "{text}");
-        // Outside fenced code there is no markup of theirs.
-        let mut fence: Option<&str> = None;
-        let mut html_block = false;
-        for line in text.lines() {
-            let ticks = &line[..line.len() - line.trim_start_matches('`').len()];
-            match fence {
-                Some(open) if ticks == open && line == ticks => fence = None,
-                Some(_) => {}
-                None if ticks.len() >= 3 => fence = Some(ticks),
-                None => {
-                    html_block = (html_block || line.starts_with('<')) && !line.is_empty();
-                    assert!(
-                        !line.contains("<script>") && !line.contains("</code></td></table>"),
-                        "{line}"
-                    );
-                    assert!(html_block || !line.contains("evil"), "{line}");
-                }
-            }
-        }
-        assert_eq!(fence, None);
-    }
-}
+mod tests;

@@ -3,6 +3,9 @@
 //! [`Report`] holds facts only. Everything that follows from them (sums, tables) is worked out by [`tables`], so that a
 //! report that is read again or merged says the same; how it looks is decided by the renderers.
 
+mod conclusion;
+#[cfg(test)]
+mod hostile;
 mod html;
 mod json;
 mod junit;
@@ -169,6 +172,14 @@ impl Row {
         Known::fails(self.known.as_ref(), self.verdict.outcome, strict)
     }
 
+    /// The requirements it is against, or says nothing of, among those it covers; all of them where nothing is broken.
+    pub fn concerns(&self) -> impl Iterator<Item = &str> {
+        let kept = |id: &str| self.verdict.of_requirement(id) == Some(Outcome::Pass);
+        let holds = self.verdict.outcome == Outcome::Pass;
+        let ids = self.covers.iter().map(String::as_str);
+        ids.filter(move |id| holds || !kept(id))
+    }
+
     /// Whether a baseline knows a deviation here that is not there any more.
     #[must_use]
     pub fn is_stale(&self) -> bool {
@@ -253,6 +264,7 @@ mod tests {
                 reason: String::new(),
                 lacks: None,
                 findings: Vec::new(),
+                unjudged: Vec::new(),
             },
             title: "NOOP is answered 200".into(),
             level: Level::Must,
@@ -292,6 +304,7 @@ mod tests {
             level: Level::Must,
             requirement: "NOOP is answered 200".into(),
             clause: "RFC 959 §4.1.3".into(),
+            about: Vec::new(),
             expected: "200".into(),
             observed: observed.into(),
             connection: Connection::main(),

@@ -45,6 +45,14 @@ pub(super) fn tame(text: &str) -> Cow<'_, str> {
     Cow::Owned(tamed)
 }
 
+/// The text, without what nobody reads to its end: so many characters of it.
+pub(super) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(width) {
+        Some((end, _)) => Cow::Owned(format!("{} …", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -69,6 +77,12 @@ mod tests {
         );
         assert_eq!(tame("a\u{202e}b\u{ffff}\0"), "a\\u{202e}b\\u{ffff}\\u{0}");
         assert!(matches!(tame("220 Grüße, ☃"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut(&"ü".repeat(40), 40).chars().count(), 40);
+        assert_eq!(cut(&"ü".repeat(1 << 20), 40).chars().count(), 42);
     }
 
     #[test]

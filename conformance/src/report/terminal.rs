@@ -1,12 +1,19 @@
 //! The report a person reads: what matters first, and then how it stands by RFC.
 
-use super::tables::{Answer, documents, feature_truth, requirements_summary};
-use super::tame::{tame, tamed};
-use super::{Report, Row};
-use crate::catalogue::{Catalogue, Registry, RequirementsSummary};
-use crate::scenario::Level;
-use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
+mod findings;
+
+pub(super) use findings::{entry_told, judge_told, obstacle_told, row_told};
+
+use super::Report;
+use super::tables::{
+    Answer, absent, documents, entries, misleading_features, obstacles, requirements_summary,
+    slowest, summary_counts,
+};
+use super::tame::{cut, tame, tamed};
+use crate::catalogue::{Registry, RequirementsSummary};
+use crate::verdict::{Known, Outcome};
 use anstyle::{AnsiColor, Style};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -31,24 +38,26 @@ pub fn terminal(report: &Report, look: Look) -> String {
     };
     writer.head(report, &greeting);
     for outcome in DETAILED {
-        for row in report.scenarios.iter().filter(|row| {
-            row.verdict.outcome == outcome && (row.known.is_none() || outcome == Outcome::Error)
-        }) {
-            writer.scenario(row);
+        let told =
+            |known: &Option<Known>, of| of == outcome && (known.is_none() || of == Outcome::Error);
+        let rows = report.scenarios.iter();
+        let rows = rows.filter(|row| told(&row.known, row.verdict.outcome));
+        if matches!(outcome, Outcome::NotTestable | Outcome::Error) {
+            for obstacle in obstacles(rows) {
+                writer.obstacle(&obstacle);
+            }
+        } else {
+            for entry in entries(rows) {
+                writer.entry(&entry);
+            }
         }
         let judges = report.judges.iter();
-        for row in judges.filter(|row| {
-            row.outcome == outcome && (row.known.is_none() || outcome == Outcome::Error)
-        }) {
+        for row in judges.filter(|row| told(&row.known, row.outcome)) {
             writer.judge(row);
         }
     }
     writer.brief(report, Outcome::Note, "MAY or practice not followed");
-    writer.brief(
-        report,
-        Outcome::Unsupported,
-        "optional, absent and not advertised",
-    );
+    writer.absent(report);
     writer.brief(
         report,
         Outcome::NotApplicable,
@@ -58,6 +67,7 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.feat(report);
     writer.by_document(report);
     writer.requirements(report);
+    writer.slowest(report);
     writer.summary(report);
     writer.text
 }
@@ -70,21 +80,14 @@ const DETAILED: [Outcome; 5] = [
     Outcome::Fail,
     Outcome::Error,
 ];
-/// Findings told of one scenario, sightings of one judge.
-const MOST: usize = 5;
+/// A run that took less is not worth asking where its time went, in milliseconds.
+const LONG: u64 = 10_000;
 
-/// A scenario's row in full, without colours.
-pub(super) fn row_told(row: &Row) -> String {
-    let mut writer = Writer::plain();
-    writer.scenario(row);
-    writer.text
-}
+/// Characters of a text; the JSON has all of them.
+const WIDTH: usize = 600;
 
-/// A judge's row in full, without colours.
-pub(super) fn judge_told(row: &JudgeVerdict) -> String {
-    let mut writer = Writer::plain();
-    writer.judge(row);
-    writer.text
+fn shortened(text: &str) -> Cow<'_, str> {
+    cut(text, WIDTH)
 }
 
 struct Writer {
@@ -129,7 +132,7 @@ impl Writer {
         let said = if greeting.is_empty() {
             String::new()
         } else {
-            format!(" · {greeting}")
+            format!(" · {}", shortened(greeting))
         };
         self.line(format!(
             "ftpspec {} · {}{said}",
@@ -142,97 +145,6 @@ impl Writer {
             ));
         }
         self.line("");
-    }
-
-    fn scenario(&mut self, row: &Row) {
-        let verdict = &row.verdict;
-        let id = self.painted(&verdict.scenario, Style::new().bold());
-        let outcome = self.outcome(verdict.outcome);
-        self.line(format!(
-            "{outcome} {id} [{}] {}",
-            verdict.variant,
-            level(row.level)
-        ));
-        self.line(format!("  {}", row.title));
-        for rule in row
-            .covers
-            .iter()
-            .filter_map(|id| Catalogue::built_in().get(id))
-        {
-            self.line(format!(
-                "  rule      {} ({}, {})",
-                rule.statement, rule.clause, rule.id
-            ));
-        }
-        if !verdict.reason.is_empty() {
-            self.line(format!("  because   {}", verdict.reason));
-        }
-        for finding in verdict.findings.iter().take(MOST) {
-            self.finding(finding);
-        }
-        self.more(verdict.findings.len(), MOST);
-        if !row.matters.is_empty() {
-            self.line(format!("  means     {}", row.matters));
-        }
-        self.wire(&row.wire);
-        self.line(format!("  again     {}", row.again));
-        self.line("");
-    }
-
-    fn judge(&mut self, row: &JudgeVerdict) {
-        let name = self.painted(&row.judge, Style::new().bold());
-        let outcome = self.outcome(row.outcome);
-        self.line(format!("{outcome} {name} (in every transcript)"));
-        self.line(format!("  {}", row.statement));
-        if !row.matters.is_empty() {
-            self.line(format!("  means     {}", row.matters));
-        }
-        let mut worst_first: Vec<_> = row.findings.iter().collect();
-        worst_first.sort_by_key(|sighting| sighting.finding.level);
-        for sighting in worst_first.iter().take(MOST) {
-            self.finding(&sighting.finding);
-            self.line(format!(
-                "  seen in   {} [{}]",
-                sighting.scenario, sighting.variant
-            ));
-            self.wire(&sighting.wire);
-            self.line("");
-        }
-        if self.more(row.count, worst_first.len().min(MOST)) {
-            self.line("");
-        }
-    }
-
-    fn finding(&mut self, finding: &Finding) {
-        self.line(format!(
-            "  {}: {} ({})",
-            finding.clause,
-            finding.requirement,
-            level(finding.level)
-        ));
-        self.line(format!("  expected  {}", finding.expected));
-        self.line(format!("  observed  {}", finding.observed));
-        if finding.line > 0 {
-            self.line(format!("  at        line {}", finding.line));
-        }
-    }
-
-    fn more(&mut self, found: usize, told: usize) -> bool {
-        if found > told {
-            self.line(format!(
-                "  … and {} more; --format json tells more",
-                found - told
-            ));
-        }
-        found > told
-    }
-
-    fn wire(&mut self, wire: &[String]) {
-        for (index, line) in wire.iter().enumerate() {
-            let label = if index == 0 { "wire" } else { "" };
-            let line = self.painted(line, Style::new().dimmed());
-            self.line(format!("  {label:<9} {line}"));
-        }
     }
 
     fn brief(&mut self, report: &Report, outcome: Outcome, meaning: &str) {
@@ -251,6 +163,26 @@ impl Writer {
         self.line(format!("{word} {meaning}"));
         for (id, title) in by_id {
             self.line(format!("  {id}: {title}"));
+        }
+        self.line("");
+    }
+
+    /// Optional features that are not there, one line each.
+    fn absent(&mut self, report: &Report) {
+        let absent = absent(report);
+        if absent.is_empty() {
+            return;
+        }
+        let word = self.outcome(Outcome::Unsupported);
+        self.line(format!("{word} optional, absent and not advertised"));
+        for (feature, scenarios) in absent {
+            let mut named: Vec<&str> = scenarios.iter().copied().collect();
+            named.truncate(2);
+            let more = match scenarios.len() - named.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.line(format!("  {feature}: {}{more}", named.join(", ")));
         }
         self.line("");
     }
@@ -294,17 +226,14 @@ impl Writer {
 
     /// Where FEAT is not true.
     fn feat(&mut self, report: &Report) {
-        let truths = feature_truth(report, Registry::built_in());
-        let misleading: Vec<_> = truths
-            .iter()
-            .filter(|truth| truth.truth.misleads())
-            .collect();
+        let misleading = misleading_features(report, Registry::built_in());
         if misleading.is_empty() {
             return;
         }
         self.line("FEAT is not true");
         for truth in misleading {
-            self.line(format!("  {}: {}", truth.label, truth.truth.words()));
+            let label = shortened(&truth.label);
+            self.line(format!("  {label}: {}", truth.truth.words()));
         }
         self.line("");
     }
@@ -312,6 +241,9 @@ impl Writer {
     /// One line for each document.
     fn by_document(&mut self, report: &Report) {
         let documents = documents(report, self.look.strict);
+        if documents.is_empty() {
+            return;
+        }
         let names = documents
             .iter()
             .map(|document| document.name.chars().count());
@@ -333,22 +265,16 @@ impl Writer {
     fn requirements(&mut self, report: &Report) {
         let groups = requirements_summary(report, RequirementsSummary::built_in());
         let rows = || groups.iter().flat_map(|group| &group.rows);
-        let count = |answer| rows().filter(|filled| filled.answer == answer).count();
+        let counts = summary_counts(&groups);
+        let not_tested = counts
+            .iter()
+            .find(|(answer, _)| *answer == Answer::NotTested);
         // A few scenarios say little of the whole table.
-        if count(Answer::NotTested) * 2 > rows().count() {
+        if not_tested.is_some_and(|(_, count)| count * 2 > rows().count()) {
             return;
         }
-        let answers = [
-            Answer::Kept,
-            Answer::Broken,
-            Answer::NotImplemented,
-            Answer::NotTested,
-            Answer::Unseen,
-        ];
-        let told = answers
-            .into_iter()
-            .map(|answer| (answer, count(answer)))
-            .filter(|(_, count)| *count > 0)
+        let told = counts
+            .iter()
             .map(|(answer, count)| format!("{count} {}", answer.words()));
         self.line(format!(
             "RFC 1123 §4.1.5: {}",
@@ -366,25 +292,39 @@ impl Writer {
         self.line("");
     }
 
-    fn summary(&mut self, report: &Report) {
-        let mut parts = Vec::new();
-        for outcome in Outcome::ALL {
-            let count = report.count(outcome);
-            if count > 0 {
-                parts.push(format!("{count} {}", self.outcome(outcome)));
-            }
+    /// Where the time of a long run went.
+    fn slowest(&mut self, report: &Report) {
+        let slowest = slowest(report);
+        if report.took_ms < LONG || slowest.is_empty() {
+            return;
         }
-        let seconds = report.took_ms as f64 / 1000.0;
-        let end = if report.interrupted {
-            ", interrupted"
-        } else {
-            ""
-        };
-        self.line(format!(
-            "{} played in {seconds:.1} s{end}: {}",
-            report.scenarios.len(),
-            parts.join(", ")
-        ));
+        self.line("Slowest");
+        for row in slowest {
+            self.line(format!(
+                "  {:>5.1} s  {} [{}]",
+                row.took_ms as f64 / 1000.0,
+                row.verdict.scenario,
+                row.verdict.variant
+            ));
+        }
+        self.line("");
+    }
+
+    fn summary(&mut self, report: &Report) {
+        let mut line = format!(
+            "{} in {:.1} s",
+            report.played(),
+            report.took_ms as f64 / 1000.0
+        );
+        if !report.scenarios.is_empty() {
+            let counts = Outcome::ALL
+                .into_iter()
+                .map(|outcome| (report.count(outcome), outcome));
+            let counts = counts.filter(|(count, _)| *count > 0);
+            let told = counts.map(|(count, outcome)| format!("{count} {}", self.outcome(outcome)));
+            let _ = write!(line, ": {}", told.collect::<Vec<_>>().join(", "));
+        }
+        self.line(line);
         if !report.skipped.is_empty() {
             let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
             for skipped in &report.skipped {
@@ -395,7 +335,7 @@ impl Writer {
             }
         }
         for fact in &report.facts {
-            self.line(format!("  note: {fact}"));
+            self.line(format!("  note: {}", shortened(fact)));
         }
         let missing = report.missing_parts();
         if !missing.is_empty() {
@@ -412,78 +352,14 @@ impl Writer {
         if self.look.strict && report.count(Outcome::Warn) > 0 {
             self.line("  --strict: a WARN fails the run");
         }
-    }
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::May => "may",
-        Level::Practice => "practice",
+        let colour = match report.exit_code(self.look.strict) {
+            0 => AnsiColor::Green,
+            _ => AnsiColor::Red,
+        };
+        let conclusion = report.conclusion(self.look.strict);
+        self.line(self.painted(&conclusion, colour.on_default().bold()));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::tests::{finding, of_every_outcome, report};
-
-    #[test]
-    fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
-        let mut report = report(&[Outcome::Pass, Outcome::Fail]);
-        report.target.url = "ftp://127.0.0.1:2121".into();
-        let row = &mut report.scenarios[1];
-        row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
-        row.covers = vec!["959-5.4-greeting-code".into(), "gone".into()];
-        row.verdict.findings.push(finding("500 What?"));
-        insta::assert_snapshot!(terminal(&report, Look::default()), @r"
-        ftpspec 0.0.0 · ftp://127.0.0.1:2121
-
-        FAIL rfc959/noop-200 [pasv] must
-          NOOP is answered 200
-          rule      A new control connection is answered with 220, or 120 now and 220 when ready, or 421 if service is refused. (RFC 959 §5.4, 959-5.4-greeting-code)
-          RFC 959 §4.1.3: NOOP is answered 200 (must)
-          expected  200
-          observed  500 What?
-          at        line 8
-          wire      C: NOOP
-                    S: 500 What?
-          again     ftpspec check --select rfc959/noop-200
-
-          RFC 959     2  1 PASS  1 FAIL
-
-        2 played in 1.5 s: 1 PASS, 1 FAIL
-        ");
-    }
-
-    #[test]
-    fn what_matters_comes_first_and_then_how_it_stands() {
-        let text = terminal(&of_every_outcome(), Look::default());
-        insta::assert_snapshot!("every_outcome", text);
-    }
-
-    #[test]
-    fn nothing_a_server_sends_acts_on_the_terminal() {
-        let text = terminal(&of_every_outcome(), Look::default());
-        let acting = text.chars().find(|c| c.is_control() && *c != '\n');
-        assert_eq!(acting, None);
-        assert!(text.contains("\\u{1b}[0m"), "{text}");
-    }
-
-    #[test]
-    fn colours_come_only_when_asked_for() {
-        let report = report(&[Outcome::Fail]);
-        assert!(!terminal(&report, Look::default()).contains('\u{1b}'));
-        assert!(
-            terminal(
-                &report,
-                Look {
-                    colour: true,
-                    strict: false
-                }
-            )
-            .contains('\u{1b}')
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The wire around a finding, as lines a person reads.
 
+use super::tame;
 use crate::transcript::{Transcript, lines};
 
 /// Lines shown before those of the event a finding points to.
@@ -31,7 +32,8 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     before.truncate(BEFORE);
     before.reverse();
     before.extend(cut(lines(&events[last])));
-    before.into_iter().map(shortened).collect()
+    let cut = |line: &String| tame::cut(line, WIDTH).into_owned();
+    before.iter().map(cut).collect()
 }
 
 /// A long reply without its middle.
@@ -44,13 +46,6 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
         );
     }
     lines
-}
-
-fn shortened(line: String) -> String {
-    match line.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &line[..cut]),
-        None => line,
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod keeper;
 mod listing;
+mod names;
 mod needs;
 mod plan;
 mod play;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::needs::{is_at_home, lacks_stranger, speaks_of_ipv4, writes};
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
+use crate::driver::{misses_extended_passive, misses_passive};
 use crate::scenario::{DataMode, DriverKind, Scenario};
 use crate::target::{Target, TargetFacts};
 
@@ -263,8 +264,26 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     match variant.data {
         DataMode::Epsv if !facts.epsv => Some("the target does not offer EPSV".into()),
         DataMode::Eprt if !facts.eprt => Some("the target does not offer EPRT".into()),
+        mode if variant.driver == DriverKind::Suppaftp => illegible(mode, facts),
         _ => None,
     }
+}
+
+/// Why suppaftp does not find its way to the data ports of a target that tells them in a legal, unusual form.
+fn illegible(mode: DataMode, facts: &TargetFacts) -> Option<String> {
+    let (told, misses): (_, fn(&str) -> bool) = match mode {
+        DataMode::Pasv => (&facts.passive, misses_passive),
+        DataMode::Epsv => (&facts.extended_passive, misses_extended_passive),
+        DataMode::Port | DataMode::Eprt => return None,
+    };
+    told.as_deref().filter(|text| misses(text))?;
+    Some(match mode {
+        DataMode::Pasv => {
+            "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 wants clients to do without"
+                .into()
+        }
+        _ => "suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server".into(),
+    })
 }
 
 /// Whether a scenario asks for something of the target that is no feature.
@@ -401,6 +420,25 @@ mod tests {
                 "epsv tls-control ipv6"
             ]
         );
+    }
+
+    #[test]
+    fn a_client_of_others_is_no_judge_of_unusual_addresses() {
+        let axes = "axes = [\"data\"]\ndrivers = [\"suppaftp\"]";
+        let usual = Selection::default();
+        let with = |passive: &str, extended: &str| TargetFacts {
+            passive: Some(passive.into()),
+            extended_passive: Some(extended.into()),
+            ..facts()
+        };
+        let odd = with("=127,0,0,1,4,210", "Port (!!!1234!)");
+        let planned = |facts: &TargetFacts| planned(axes, &usual, &target(V4), facts);
+        assert_eq!(planned(&odd), ["suppaftp port"]);
+        let plain = with("Passive (127,0,0,1,4,210)", "Port (|||1234|)");
+        let all = ["suppaftp", "suppaftp epsv", "suppaftp port"];
+        assert_eq!(planned(&plain), all);
+        // What nobody could read is for the scenarios to tell.
+        assert_eq!(planned(&with("Passive", "1234")), all);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::names::made_by_users;
 use super::needs::wants_directory;
 use super::session::Session;
 use super::workshop::Workshop;
@@ -98,7 +99,7 @@ impl Player {
         self.sessions.clear();
         self.suppaftp = None;
         if let Some(workshop) = self.workshop.take() {
-            return workshop.clean_up().await;
+            return workshop.clean_up(&made_by_users(&self.job.scenario)).await;
         }
         // It was cut short while the directory was being made: nobody knows whether it is there.
         let name = self.opening.take()?;

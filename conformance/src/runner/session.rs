@@ -25,6 +25,8 @@ pub(crate) struct Session {
     name: Connection,
     recorder: Recorder,
     passive: Option<(DataMode, SocketAddr)>,
+    /// The one before.
+    earlier: Option<(DataMode, SocketAddr)>,
 }
 
 impl Session {
@@ -51,6 +53,7 @@ impl Session {
             name,
             recorder: recorder.clone(),
             passive: None,
+            earlier: None,
         };
         if variant.protection == Protection::Implicit {
             let shaken = session.control.handshake(None).await;
@@ -164,10 +167,14 @@ impl Session {
                     let _ = self.data.ready(Some(&client)).await;
                 }
             }
-            227 => self.passive = self.address_of_227(&reply).map(|at| (DataMode::Pasv, at)),
+            227 => {
+                let named = self.address_of_227(&reply).map(|at| (DataMode::Pasv, at));
+                self.earlier = std::mem::replace(&mut self.passive, named);
+            }
             229 => {
-                self.passive = extended_passive_port(&reply.text())
+                let named = extended_passive_port(&reply.text())
                     .map(|port| (DataMode::Epsv, self.at_peer(port)));
+                self.earlier = std::mem::replace(&mut self.passive, named);
             }
             _ => {}
         }
@@ -216,6 +223,19 @@ impl Session {
         self.data.is_refused(mode, address).await
     }
 
+    /// Connects to the address of the 227 or 229 before the last one, and stays. Where the last one names the same again
+    /// there is no other: whoever connected would be taken for the data connection.
+    pub(crate) async fn earlier(&mut self) -> Result<(), Fault> {
+        let Some((_, address)) = self.earlier else {
+            return Err(self.no_address("no 227 or 229 before the last one named an address"));
+        };
+        if self.passive.is_some_and(|(_, last)| last == address) {
+            return Ok(());
+        }
+        self.data.beside(address).await;
+        Ok(())
+    }
+
     /// Somebody else connects to the address of the last 227 or 229, and stays.
     pub(crate) async fn stranger(&mut self) -> Result<(), Fault> {
         let (_, address) = self.passive_address()?;
@@ -230,11 +250,14 @@ impl Session {
     }
 
     fn passive_address(&self) -> Result<(DataMode, SocketAddr), Fault> {
-        self.passive.ok_or_else(|| {
-            let error = "no 227 or 229 named an address".into();
-            self.recorder.record(&self.name, What::DataFailed { error });
-            Fault::Broken
-        })
+        self.passive
+            .ok_or_else(|| self.no_address("no 227 or 229 named an address"))
+    }
+
+    fn no_address(&self, why: &str) -> Fault {
+        let error = why.to_owned();
+        self.recorder.record(&self.name, What::DataFailed { error });
+        Fault::Broken
     }
 
     /// Where a 227 leads. A server must not send its tester to other hosts (that would be the bounce attack of

@@ -62,8 +62,9 @@ impl Player {
             Action::Send(_) | Action::Octets(_) => control.send(&prepared).await,
             Action::Silent(duration) => control.silent(*duration + way).await,
             Action::Closed => control.until_closed().await,
+            // A server without NOOP is alive, too.
             Action::Alive => match session.exchange("NOOP").await {
-                Ok(reply) if reply.code / 100 == 2 => Ok(()),
+                Ok(reply) if reply.code / 100 == 2 || matches!(reply.code, 500 | 502) => Ok(()),
                 Ok(_) => Err(Fault::Broken),
                 Err(fault) => Err(fault),
             },
@@ -82,6 +83,7 @@ impl Player {
             },
             Action::Connect => session.connect_passive().await,
             Action::Refused => session.passive_is_refused().await,
+            Action::Earlier => session.earlier().await,
             Action::Stranger => session.stranger().await,
             Action::Handshake => session.data_ready().await.map(|_| ()),
             Action::SendData(_) => send_data(session, &prepared, true).await,

@@ -339,6 +339,7 @@ async fn clean_up_removes_nothing_where_a_directory_leads_elsewhere() {
                 None
             }
             "DELE out" | "RMD out" => Some(vec![Do::Say("550 no\r\n")]),
+            line if line.starts_with("RMD ftpspec-") => Some(vec![Do::Say("550 full\r\n")]),
             "MLSD" if !is_inside => Some(vec![Do::Data("type=dir; out\r\n")]),
             _ => None,
         }
@@ -423,5 +424,51 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
             .iter()
             .all(|stop| matches!(stop, Some(Stop::TargetGone(_)))),
         "{stops:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_tree_without_end_is_left_where_it_becomes_too_deep() {
+    // Whoever goes down by recursion has no stack left long before.
+    let base = std::sync::OnceLock::new();
+    let depth = std::sync::atomic::AtomicUsize::new(0);
+    let rule = move |line: &str| {
+        let now = depth.load(std::sync::atomic::Ordering::Relaxed);
+        let at = |to| depth.store(to, std::sync::atomic::Ordering::Relaxed);
+        match line {
+            "CWD again" => {
+                at(now + 1);
+                Some(vec![Do::Say("250 there\r\n")])
+            }
+            "PWD" if now > 0 => {
+                let base: &String = base.get()?;
+                let reply = format!("257 \"{base}{}\"\r\n", "/again".repeat(now));
+                Some(vec![Do::Say(Box::leak(reply.into_boxed_str()))])
+            }
+            "DELE again" | "RMD again" => Some(vec![Do::Say("550 no\r\n")]),
+            "MLSD" => Some(vec![Do::Data("type=dir; again\r\n")]),
+            line if line.starts_with("CWD /") => {
+                at(line.matches("/again").count());
+                if line.contains("/again") {
+                    return Some(vec![Do::Say("250 there\r\n")]);
+                }
+                if line.contains("/ftpspec-") {
+                    base.get_or_init(|| line[4..].to_owned());
+                }
+                None
+            }
+            line if line.starts_with("RMD ") => Some(vec![Do::Say("550 not empty\r\n")]),
+            _ => None,
+        }
+    };
+    let server = Fake::start(rule).await;
+    let played = play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    let heard = server.heard();
+    let down = heard.iter().filter(|line| *line == "CWD again").count();
+    assert_eq!(down, 16);
+    let left = on(&played, &Connection::runner().0, 0);
+    assert!(
+        left.iter()
+            .any(|what| matches!(what, What::Observed { ok: false, .. }))
     );
 }

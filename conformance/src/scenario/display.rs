@@ -10,16 +10,50 @@ use super::{
 };
 
 impl Display for Step {
-    /// The statement; a block and a `!` wish have lines of their own.
+    /// The statement; a block and a `!` wish have lines of their own. What a failure is about is no part of it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let name = match self.connection == Connection::main() {
-            true => "",
-            false => self.connection.0.as_str(),
-        };
-        match &self.action {
-            Action::Expect(expect) => write_expect(f, name, expect),
-            Action::TlsOrEnd(version) => write!(f, "{name}{}\n{name}!ends", Action::Tls(*version)),
-            action => write!(f, "{name}{action}"),
+        write_step(f, self, |_, _| Ok(()))
+    }
+}
+
+/// A step as it stands in a file: with its `!about` lines.
+pub(super) struct Written<'a>(pub(super) &'a Step);
+
+impl Display for Written<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = label(self.0);
+        write_step(f, self.0, |f, line| {
+            let mut bound = self.0.about.iter().filter(|bound| bound.line == line);
+            bound.try_for_each(|it| write!(f, "\n{name}!about {}", it.requirements.join(" ")))
+        })
+    }
+}
+
+/// The name of its control connection, if it needs one.
+fn label(step: &Step) -> &str {
+    match step.connection == Connection::main() {
+        true => "",
+        false => step.connection.0.as_str(),
+    }
+}
+
+/// `after` writes what stands behind the statement, and behind its `!should`, given the line of each.
+fn write_step(
+    f: &mut Formatter<'_>,
+    step: &Step,
+    after: impl Fn(&mut Formatter<'_>, u32) -> fmt::Result,
+) -> fmt::Result {
+    let name = label(step);
+    match &step.action {
+        Action::Expect(expect) => write_expect(f, name, expect, step.line, after),
+        Action::TlsOrEnd(version) => {
+            write!(f, "{name}{}", Action::Tls(*version))?;
+            after(f, step.line)?;
+            write!(f, "\n{name}!ends")
+        }
+        action => {
+            write!(f, "{name}{action}")?;
+            after(f, step.line)
         }
     }
 }
@@ -30,7 +64,7 @@ impl Display for Action {
         match self {
             Self::Send(line) if line.is_empty() => f.write_str(">"),
             Self::Send(line) => write!(f, "> {line}"),
-            Self::Expect(expect) => write_expect(f, "", expect),
+            Self::Expect(expect) => write_expect(f, "", expect, 0, |_, _| Ok(())),
             Self::Octets(Octets::Raw(content)) => write!(f, "@raw {content}"),
             Self::Octets(Octets::Bytewise(content)) => write!(f, "@bytewise {content}"),
             Self::Octets(Octets::Segments(contents)) => write_list(f, "@segment", contents),
@@ -49,6 +83,7 @@ impl Display for Action {
             Self::Listen => f.write_str("@listen"),
             Self::Connect => f.write_str("@connect"),
             Self::Refused => f.write_str("@refused"),
+            Self::Earlier => f.write_str("@earlier"),
             Self::Stranger => f.write_str("@stranger"),
             Self::Handshake => f.write_str("@handshake"),
             Self::SendData(content) => write!(f, "@send {content}"),
@@ -82,7 +117,7 @@ impl Display for Receive {
             Self::Has(patterns) => write_list(f, "has", patterns.iter().map(QuotedGlob)),
             Self::HasNot(patterns) => write_list(f, "hasnot", patterns.iter().map(QuotedGlob)),
             Self::Anything => f.write_str("*"),
-            Self::Zlib(inflated) => write!(f, "zlib {inflated}"),
+            Self::Coded(coding, inside) => write!(f, "{} {inside}", coding.word()),
         }
     }
 }
@@ -129,7 +164,13 @@ impl Display for TlsVersion {
     }
 }
 
-fn write_expect(f: &mut Formatter<'_>, name: &str, expect: &Expect) -> fmt::Result {
+fn write_expect(
+    f: &mut Formatter<'_>,
+    name: &str,
+    expect: &Expect,
+    line: u32,
+    after: impl Fn(&mut Formatter<'_>, u32) -> fmt::Result,
+) -> fmt::Result {
     let codes = &expect.codes;
     write!(f, "{name}< {codes}")?;
     match &expect.text {
@@ -151,12 +192,14 @@ fn write_expect(f: &mut Formatter<'_>, name: &str, expect: &Expect) -> fmt::Resu
             write!(f, "\n{name}< {codes} {last}")?;
         }
     }
+    after(f, line)?;
     if let Some(should) = &expect.should {
         let wish = &should.1;
         write!(f, "\n{name}!should {}", wish.codes)?;
         if let Some(ReplyPattern::Text(text)) = &wish.text {
             write!(f, " {text}")?;
         }
+        after(f, should.0)?;
     }
     if let Some((_, codes)) = &expect.after {
         write!(f, "\n{name}!after {codes}")?;

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::display::Written;
 use super::parse::{KEYS, file_parts};
-use super::{ScenarioId, Step, parse};
+use super::{ScenarioId, parse};
 
 /// The widest a list of the front matter gets on one line.
 const WIDTH: usize = 120;
@@ -13,7 +14,7 @@ const WIDTH: usize = 120;
 /// The text in canonical layout: same meaning, comments kept. Text that is no scenario is left as it is.
 ///
 /// Front matter has its keys in the order of `scenarios/README.md` and its equals signs below each other; every
-/// statement is written as [`Step`] shows itself; one blank line parts paragraphs.
+/// statement is written as [`Step`](super::Step) shows itself; one blank line parts paragraphs.
 #[must_use]
 pub fn format(text: &str) -> String {
     let Ok(scenario) = parse(ScenarioId(String::new()), text) else {
@@ -28,7 +29,11 @@ pub fn format(text: &str) -> String {
     out.push_str("+++\n");
 
     // Each statement line of the file is one line of the canonical text of its step, in the same order.
-    let statements: Vec<String> = scenario.steps.iter().map(Step::to_string).collect();
+    let statements: Vec<String> = scenario
+        .steps
+        .iter()
+        .map(|step| Written(step).to_string())
+        .collect();
     let mut statements = statements
         .iter()
         .flat_map(|statement| statement.split('\n'));

@@ -3,6 +3,7 @@
 //! The language is described in `scenarios/README.md`; [`parse()`] is its grammar, the types here are its meaning.
 //! Nothing in this room touches a socket or the file system.
 
+mod bound;
 mod codes;
 mod content;
 mod display;
@@ -25,6 +26,7 @@ pub use parse::{FILE_LIMIT, parse};
 pub use pattern::{Matcher, TextPattern};
 pub use variables::Variables;
 
+use crate::coding::Coding;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Component, Path};
@@ -195,6 +197,30 @@ pub struct Step {
     /// What is done or expected.
     #[serde(flatten)]
     pub action: Action,
+    /// What its `!about` lines say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<Bound>,
+}
+
+impl Step {
+    /// The requirements a failure at this line of the step is about, where it says so. What is said of the statement goes
+    /// for its `!should`, too, if that has no `!about` of its own.
+    #[must_use]
+    pub fn is_about(&self, line: u32) -> &[String] {
+        let said = |line: u32| self.about.iter().find(|bound| bound.line == line);
+        said(line)
+            .or_else(|| said(self.line))
+            .map_or(&[], |bound| &bound.requirements)
+    }
+}
+
+/// `!about`: which of the requirements that a scenario covers a failure is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bound {
+    /// The line of the statement, or of its `!should`.
+    pub line: u32,
+    /// Ids.
+    pub requirements: Vec<String>,
 }
 
 /// What a statement does or expects. See `scenarios/README.md` for each.
@@ -233,6 +259,8 @@ pub enum Action {
     Connect,
     /// `@refused`
     Refused,
+    /// `@earlier`
+    Earlier,
     /// `@stranger`
     Stranger,
     /// `@handshake`
@@ -357,8 +385,8 @@ pub enum Receive {
     HasNot(Vec<TextPattern>),
     /// Whatever comes.
     Anything,
-    /// One whole zlib stream (MODE Z), and what it inflates to; never within another.
-    Zlib(Box<Self>),
+    /// Coded by a transmission mode, and what it stands for; never within another.
+    Coded(Coding, Box<Self>),
 }
 
 /// What is made before the dialogue.

@@ -32,6 +32,8 @@ struct Part {
     /// Lines of the client that no event has asked for yet.
     ahead: Vec<u8>,
     data: DataSide,
+    /// What the transcript's server showed on the control connection.
+    certificate: Option<String>,
 }
 
 impl Part {
@@ -45,6 +47,7 @@ impl Part {
             tls,
             local,
             ahead: Vec::new(),
+            certificate: None,
         })
     }
 
@@ -57,10 +60,16 @@ impl Part {
                     self.data.heard(&heard);
                 }
                 What::Received { octets } => self.say(&octets).await?,
-                What::TlsEstablished(facts) if facts.data => self.data.handshake().await?,
-                What::TlsEstablished(_) => self.start_tls().await?,
+                What::TlsEstablished(facts) if facts.data => {
+                    let same = self.certificate == facts.certificate;
+                    self.data.handshake(same).await?;
+                }
+                What::TlsEstablished(facts) => {
+                    self.certificate = facts.certificate;
+                    self.start_tls().await?;
+                }
                 What::TlsEnded { .. } => self.end_tls().await?,
-                What::DataOpened { .. } => self.data.open().await?,
+                What::DataOpened { peer, .. } => self.data.open(&peer).await?,
                 What::DataSent { octets } => self.data.take(octets.len()).await?,
                 What::DataReceived { octets } => self.data.give(&octets).await?,
                 What::DataClosed(end) => self.data.end(end).await?,

@@ -2,6 +2,7 @@
 
 use super::Delivery;
 use super::stream::Stream;
+use crate::driver::listen;
 use crate::transcript::{End, Manner, Side};
 use rustls::ServerConfig;
 use std::io;
@@ -9,13 +10,21 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 
+/// A port of ours, and the one that stands for it in the transcript.
+struct Passive {
+    told: u16,
+    listener: TcpListener,
+}
+
 /// What stands between the scripted server and the client's DTP.
 pub(super) struct DataSide {
     on: IpAddr,
     owner: IpAddr,
     delivery: Delivery,
     tls: Arc<ServerConfig>,
-    listener: Option<TcpListener>,
+    listener: Option<Passive>,
+    /// What an earlier 227 or 229 named. Nobody is turned away there, and nobody is served.
+    earlier: Option<Passive>,
     active: Option<SocketAddr>,
     stream: Option<Stream>,
 }
@@ -34,6 +43,7 @@ impl DataSide {
             delivery,
             tls,
             listener: None,
+            earlier: None,
             active: None,
             stream: None,
         }
@@ -69,16 +79,17 @@ impl DataSide {
         let inside = text.get(open + 1..close).unwrap_or_default();
         // An address that is none is a lie, and is told as it stands.
         let passive = match text.get(..3) {
-            Some("227") => host_port(inside).is_some(),
-            Some("229") => extended_port(inside).is_some(),
-            _ => false,
+            Some("227") => host_port(inside).map(|address| address.port()),
+            Some("229") => extended_port(inside),
+            _ => None,
         };
-        if !passive {
+        let Some(told) = passive else {
             return Ok(octets.to_vec());
-        }
-        let listener = TcpListener::bind((self.on, 0)).await?;
+        };
+        let listener = listen((self.on, 0).into())?;
         let port = listener.local_addr()?.port();
-        self.listener = Some(listener);
+        let passive = Passive { told, listener };
+        self.earlier = self.listener.replace(passive);
         self.active = None;
         let odd = self.delivery.odd_addresses;
         let inside = match (text.starts_with("229"), local.ip()) {
@@ -95,11 +106,17 @@ impl DataSide {
         Ok(format!("{}{inside}{}", &text[..=open], &text[close..]).into_bytes())
     }
 
-    /// Opens the data connection the way the client prepared it.
-    pub(super) async fn open(&mut self) -> io::Result<()> {
-        let stream = match (self.active.take(), &self.listener) {
+    /// Opens the data connection the way the client prepared it: where it is passive, at the port that stands for the one
+    /// of `peer` in the transcript.
+    pub(super) async fn open(&mut self, peer: &str) -> io::Result<()> {
+        let at = peer.parse().ok().map(|at: SocketAddr| at.port());
+        let earlier = self.earlier.as_ref();
+        let earlier = earlier.filter(|passive| Some(passive.told) == at);
+        let last = self.listener.as_ref();
+        let passive = last.filter(|passive| Some(passive.told) == at || earlier.is_none());
+        let stream = match (self.active.take(), passive.or(earlier)) {
             (Some(address), _) => TcpStream::connect(address).await?,
-            (None, Some(listener)) => loop {
+            (None, Some(Passive { listener, .. })) => loop {
                 let (stream, from) = listener.accept().await?;
                 // A stranger (RFC 2577 §4) has no part in the transcript.
                 if from.ip() == self.owner {
@@ -112,9 +129,15 @@ impl DataSide {
         Ok(())
     }
 
-    pub(super) async fn handshake(&mut self) -> io::Result<()> {
+    /// Shakes hands with the certificate of the control connection, or with one nobody has seen before.
+    pub(super) async fn handshake(&mut self, same: bool) -> io::Result<()> {
         let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
-        self.stream = Some(stream.start_tls(&self.tls).await?);
+        let tls = if same {
+            Arc::clone(&self.tls)
+        } else {
+            Arc::new(super::certificate()?)
+        };
+        self.stream = Some(stream.start_tls(&tls).await?);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! A scenario or judge that finds fault with one of them raises a false alarm.
 
 use super::Delivery;
-use crate::transcript::{Conversation, Exchange, Transcript, What};
+use crate::transcript::{Conversation, Exchange, Negotiation, Transcript, What};
 use std::fmt;
 use std::time::Duration;
 
@@ -68,13 +68,17 @@ impl Disguise {
             let exchanges = conversation.exchanges.iter();
             for exchange in exchanges.filter(|exchange| !exchange.irregular) {
                 for (event, reply) in &exchange.replies {
-                    let told = self.reply(exchange.name(), reply.code, &reply.octets);
+                    // What Telnet was asked is answered as it was.
+                    let last = Negotiation::all(&reply.octets).last();
+                    let behind = last.map_or(0, |(at, _)| at + 1);
+                    let (telnet, plain) = reply.octets.split_at(behind);
+                    let told = self.reply(exchange.name(), reply.code, plain);
                     // An event with more or less than this reply is left alone.
                     if let What::Received { octets } = &mut dressed.events[*event].what
                         && *octets == reply.octets
                         && let Some(told) = told
                     {
-                        *octets = told;
+                        *octets = [telnet, &told].concat();
                     }
                 }
                 self.data(exchange, &conversation, &mut dressed);

@@ -9,6 +9,7 @@ mod disguise;
 pub mod mutant;
 mod offence;
 mod stream;
+mod wrong;
 
 pub use disguise::Disguise;
 pub use offence::{OFFENCES, Offence};
@@ -21,7 +22,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// How a scripted server delivers what it says.
@@ -53,7 +53,7 @@ impl Scripted {
         delivery: Delivery,
         on: IpAddr,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((on, 0)).await?;
+        let listener = crate::driver::listen((on, 0).into())?;
         let address = listener.local_addr()?;
         let tls = Arc::new(certificate()?);
         let mut parts = parts(transcript);

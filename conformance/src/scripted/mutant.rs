@@ -3,12 +3,12 @@
 //! For every expectation of a scenario there is at least one mutant of the transcript that broke it. A scenario that does
 //! not notice its mutants checks nothing.
 
-use crate::scenario::{
-    Action, Codes, Connection, Expect, Receive, ReplyPattern, Scenario, UserStep, Variables,
-};
+use super::wrong::{another_text, code_of, passive_port, recode, retext, unwished, wrong_code};
+use crate::coding::Coding;
+use crate::scenario::{Action, Connection, Expect, Receive, Scenario, UserStep};
 use crate::transcript::{Event, Side, Transcript, What};
-use crate::zlib::inflated;
 use std::fmt;
+use std::net::SocketAddr;
 
 /// One changed transcript.
 #[derive(Debug, Clone)]
@@ -42,12 +42,14 @@ pub enum Lie {
     Short,
     /// Sends more data than there is.
     Extra,
-    /// Sends what was deflated as it is.
+    /// Sends what was coded as it is.
     Plain,
     /// Leaves a connection open that it should close.
     StaysOpen,
     /// Does not shake hands.
     NoHandshake,
+    /// Uses the data connection that an earlier 227 or 229 led to.
+    Earlier,
 }
 
 impl fmt::Display for Lie {
@@ -63,8 +65,9 @@ impl fmt::Display for Lie {
             Self::Short => f.write_str("loses the last octet"),
             Self::Extra => f.write_str("sends an extra line"),
             Self::StaysOpen => f.write_str("leaves the connection open"),
-            Self::Plain => f.write_str("sends it as it is, not deflated"),
+            Self::Plain => f.write_str("sends it as it is, not coded"),
             Self::NoHandshake => f.write_str("does not shake hands"),
+            Self::Earlier => f.write_str("uses the port it named before the last"),
         }
     }
 }
@@ -120,6 +123,7 @@ impl Maker<'_> {
                 matches!(what, What::TlsEstablished(_))
             }),
             Action::Silent(_) => self.unasked(line, connection),
+            Action::Earlier => self.earlier(line),
             _ => {}
         }
     }
@@ -200,23 +204,55 @@ impl Maker<'_> {
                     self.extra(line, format!("{text}\r\n").as_bytes());
                 }
             }
-            Receive::Zlib(_) => {
-                self.data(line, &[Lie::NoData, Lie::Changed, Lie::Short, Lie::Plain]);
+            Receive::Coded(coding, _) => {
+                let others = self.mutants.len();
+                self.data(line, &[Lie::NoData, Lie::Changed, Lie::Short]);
+                self.plain(line, *coding);
                 self.extra(line, b"extra\r\n");
+                // What stands for the same is no lie: the last octet may only say once more that the file ends.
+                let stands_for =
+                    |transcript: &Transcript| coding.decoded(&data_at(transcript, line));
+                let truth = stands_for(self.transcript);
+                let mut lies = self.mutants.split_off(others);
+                lies.retain(|lie| stands_for(&lie.transcript) != truth);
+                self.mutants.append(&mut lies);
             }
             Receive::Anything => {}
         }
     }
 
-    fn data(&mut self, line: u32, lies: &[Lie]) {
-        let pieces: Vec<(usize, Vec<u8>)> = self
-            .at(line)
-            .into_iter()
+    /// The data that came at a line: index and octets.
+    fn pieces(&self, line: u32) -> Vec<(usize, Vec<u8>)> {
+        let events = self.at(line).into_iter();
+        events
             .filter_map(|(at, event)| match event.what {
                 What::DataReceived { octets } if !octets.is_empty() => Some((at, octets)),
                 _ => None,
             })
-            .collect();
+            .collect()
+    }
+
+    /// What was coded comes as it is.
+    fn plain(&mut self, line: u32, coding: Coding) {
+        let pieces = self.pieces(line);
+        let plain = coding.decoded(&data_at(self.transcript, line));
+        let (Some((last, _)), Ok(plain)) = (pieces.last(), plain) else {
+            return;
+        };
+        let mut transcript = self.transcript.clone();
+        for (at, _) in &pieces {
+            set_data(&mut transcript, *at, Vec::new());
+        }
+        set_data(&mut transcript, *last, plain);
+        self.mutants.push(Mutant {
+            line,
+            lie: Lie::Plain,
+            transcript,
+        });
+    }
+
+    fn data(&mut self, line: u32, lies: &[Lie]) {
+        let pieces = self.pieces(line);
         let Some((last_at, last)) = pieces.last().cloned() else {
             return;
         };
@@ -227,20 +263,6 @@ impl Maker<'_> {
                     for (at, _) in &pieces {
                         set_data(&mut changed, *at, Vec::new());
                     }
-                }
-                Lie::Plain => {
-                    let whole: Vec<u8> = pieces
-                        .iter()
-                        .flat_map(|(_, piece)| piece)
-                        .copied()
-                        .collect();
-                    for (at, _) in &pieces {
-                        set_data(&mut changed, *at, Vec::new());
-                    }
-                    let Ok(plain) = inflated(&whole) else {
-                        continue;
-                    };
-                    set_data(&mut changed, last_at, plain);
                 }
                 Lie::Short => set_data(&mut changed, last_at, last[..last.len() - 1].to_vec()),
                 _ => {
@@ -298,6 +320,37 @@ impl Maker<'_> {
                 ..event
             },
         );
+    }
+
+    /// The next data connection comes about at the port that was named before the last one.
+    fn earlier(&mut self, line: u32) {
+        let Some((at, here)) = self.at(line).into_iter().next() else {
+            return;
+        };
+        let own = |event: &Event| event.connection == here.connection;
+        let mut transcript = self.transcript.clone();
+        let (before, behind) = transcript.events.split_at_mut(at);
+        let before = before.iter().filter(|event| own(event));
+        let named: Vec<u16> = before.filter_map(|it| passive_port(&it.what)).collect();
+        let &[.., earlier, _] = &named[..] else {
+            return;
+        };
+        let behind = behind.iter_mut().filter(|event| own(event));
+        let mut peers = behind.filter_map(|event| match &mut event.what {
+            What::DataOpened { peer, .. } => Some(peer),
+            _ => None,
+        });
+        if let Some(peer) = peers.next()
+            && let Ok(mut address) = peer.parse::<SocketAddr>()
+        {
+            address.set_port(earlier);
+            *peer = address.to_string();
+        }
+        self.mutants.push(Mutant {
+            line,
+            lie: Lie::Earlier,
+            transcript,
+        });
     }
 
     /// The last reply of the dialogue comes twice, where anybody is left to notice.
@@ -364,96 +417,16 @@ impl Maker<'_> {
     }
 }
 
+/// All data that comes at a line.
+fn data_at(transcript: &Transcript, line: u32) -> Vec<u8> {
+    let here = transcript.events.iter().filter(|event| event.line == line);
+    let pieces = here.filter_map(|event| match &event.what {
+        What::DataReceived { octets } => Some(octets.as_slice()),
+        _ => None,
+    });
+    pieces.collect::<Vec<_>>().concat()
+}
+
 fn set_data(transcript: &mut Transcript, at: usize, octets: Vec<u8>) {
     transcript.events[at].what = What::DataReceived { octets };
-}
-
-/// A text that a pattern does not let pass, whatever its variables capture; none if it lets everything pass.
-fn another_text(pattern: &ReplyPattern) -> Option<&'static str> {
-    const CANDIDATES: [&str; 3] = ["Something else.", "~", "0"];
-    CANDIDATES.into_iter().find(|text| match pattern {
-        ReplyPattern::Text(pattern) => !pattern.matches(text, &mut Variables::default()),
-        ReplyPattern::Block { .. } => true,
-    })
-}
-
-/// A code of another class than the reply's for which `wrong` holds. Never one that means "not implemented": that would
-/// rightly be UNSUPPORTED for what a scenario needs.
-fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u16> {
-    const CANDIDATES: [u16; 7] = [553, 451, 250, 331, 150, 200, 229];
-    let class = octets
-        .first()
-        .map_or(0, |digit| u16::from(digit.wrapping_sub(b'0')));
-    CANDIDATES
-        .into_iter()
-        .find(|code| code / 100 != class && wrong(*code))
-}
-
-/// A code that holds and is not wished for.
-fn unwished(holds: &Codes, wished: &Codes) -> Option<u16> {
-    (200..600).find(|code| {
-        holds.matches(*code) && !wished.matches(*code) && !matches!(code, 500 | 502 | 504)
-    })
-}
-
-/// The code a reply begins with.
-fn code_of(octets: &[u8]) -> Option<u16> {
-    std::str::from_utf8(octets.get(..3)?).ok()?.parse().ok()
-}
-
-/// The reply with another code on every line that carries it.
-fn recode(octets: &[u8], code: u16) -> Vec<u8> {
-    let old = octets.get(..3).unwrap_or_default().to_vec();
-    let mut changed = Vec::with_capacity(octets.len());
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
-        match line.strip_prefix(&old[..]) {
-            Some(rest) => {
-                changed.extend_from_slice(code.to_string().as_bytes());
-                changed.extend_from_slice(rest);
-            }
-            None => changed.extend_from_slice(line),
-        }
-    }
-    changed
-}
-
-/// The reply with another text: one line, same code.
-fn retext(octets: &[u8], text: &str) -> Vec<u8> {
-    let mut changed = octets.get(..3).unwrap_or_default().to_vec();
-    changed.push(b' ');
-    changed.extend_from_slice(text.as_bytes());
-    changed.extend_from_slice(b"\r\n");
-    changed
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_line_with_the_code_gets_the_new_one() {
-        let feat = b"211-Features\r\n REST STREAM\r\n211 End\r\n";
-        assert_eq!(
-            recode(feat, 553),
-            b"553-Features\r\n REST STREAM\r\n553 End\r\n"
-        );
-    }
-
-    #[test]
-    fn another_text_keeps_the_code() {
-        assert_eq!(retext(b"257 \"/\" is it.\r\n", "~"), b"257 ~\r\n");
-    }
-
-    #[test]
-    fn a_wrong_code_is_of_another_class_and_never_says_unimplemented() {
-        assert_eq!(
-            wrong_code(b"226 Done.\r\n", |code| code / 100 != 2),
-            Some(553)
-        );
-        assert_eq!(
-            wrong_code(b"550 No.\r\n", |code| code / 100 != 5),
-            Some(451)
-        );
-        assert_eq!(wrong_code(b"550 No.\r\n", |_| false), None);
-    }
 }

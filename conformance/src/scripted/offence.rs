@@ -1,6 +1,6 @@
-//! Transcripts in which one reply or listing breaks a rule that always holds: what the always-on judges are proven with.
+//! Transcripts in which one reply, listing or data connection breaks a rule that always holds: what the always-on judges are proven with.
 
-use crate::transcript::{Conversation, Exchange, Transcript, What};
+use crate::transcript::{Conversation, Exchange, Manner, Transcript, What};
 
 /// One way to break a rule that an always-on judge watches over.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +10,7 @@ pub struct Offence {
     /// What the server does.
     pub what: &'static str,
     verb: &'static str,
-    /// The code of the reply that is spoiled, or of the completion of the listing.
+    /// The code of the reply that is spoiled, or of the completion of the transfer.
     code: u16,
     spoil: Spoil,
 }
@@ -25,9 +25,17 @@ enum Spoil {
     Twice,
     /// The preliminary reply does not come.
     NoPreliminary,
+    /// The reply's octets without the Telnet commands in them.
+    NoTelnet,
+    /// An IAC in the text that is not doubled.
+    LoneIac,
+    /// The protected data connection ends with FIN alone.
+    Cut,
+    /// The data connection is protected with another certificate than the control connection.
+    Certificate,
 }
 
-use Spoil::{Data, NoPreliminary, Reply, Twice};
+use Spoil::{Certificate, Cut, Data, LoneIac, NoPreliminary, NoTelnet, Reply, Twice};
 
 const fn offence(
     judge: &'static str,
@@ -67,6 +75,13 @@ pub const OFFENCES: &[Offence] = &[
         "NOOP",
         200,
         Reply(|r| r.replacen(' ', " \0", 1)),
+    ),
+    offence(
+        "reply-syntax",
+        "does not double an IAC in a reply",
+        "NOOP",
+        200,
+        LoneIac,
     ),
     offence(
         "reply-syntax",
@@ -279,6 +294,29 @@ pub const OFFENCES: &[Offence] = &[
         213,
         Reply(|r| r.replace("\r\n", " UTC\r\n")),
     ),
+    offence("telnet", "says nothing to WILL", "TYPE", 200, NoTelnet),
+    offence("telnet", "says nothing to DO", "MKD", 257, NoTelnet),
+    offence(
+        "tls",
+        "ends a protected download without close_notify",
+        "RETR",
+        226,
+        Cut,
+    ),
+    offence(
+        "tls",
+        "ends a protected listing without close_notify",
+        "LIST",
+        226,
+        Cut,
+    ),
+    offence(
+        "tls",
+        "shows another certificate on the data connection",
+        "RETR",
+        226,
+        Certificate,
+    ),
 ];
 
 impl Offence {
@@ -316,9 +354,24 @@ impl Offence {
                         let Some(octets) = sent else { continue };
                         *octets = change(&String::from_utf8_lossy(octets)).into_bytes();
                     }
+                    NoTelnet => {
+                        let told = reply.lines.join(&b"\r\n"[..]);
+                        spoiled.events[*at].what = What::Received {
+                            octets: [&told, &b"\r\n"[..]].concat(),
+                        };
+                    }
+                    LoneIac => {
+                        let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
+                        spoiled.events[*at].what = What::Received { octets: told };
+                    }
                     Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
                     NoPreliminary => {
                         spoiled.events.remove(*at);
+                    }
+                    Cut | Certificate => {
+                        let own = spoiled.events[exchange.sent..*at].iter_mut();
+                        let own = own.filter(|event| event.connection == conversation.connection);
+                        self.protection(own.map(|event| &mut event.what));
                     }
                 }
                 if spoiled != *transcript {
@@ -327,6 +380,23 @@ impl Offence {
             }
         }
         None
+    }
+}
+
+impl Offence {
+    /// Spoils the TLS of a data connection; nothing changes where it has none.
+    fn protection<'a>(&self, events: impl Iterator<Item = &'a mut What>) {
+        let mut protected = false;
+        for what in events {
+            match (what, self.spoil) {
+                (What::TlsEstablished(facts), Certificate) if facts.data => {
+                    facts.certificate = Some("another".into());
+                }
+                (What::TlsEstablished(facts), _) => protected |= facts.data,
+                (What::DataClosed(end), Cut) if protected => end.how = Manner::NoCloseNotify,
+                _ => {}
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 use crate::driver::{Timeouts, Trust};
 use crate::runner::{Job, Manner, Played, play};
+use crate::scenario::{Action, Scenario};
 use crate::scripted::{Delivery, Disguise, OFFENCES, Scripted, mutant};
 use crate::target::{Target, TargetFacts};
 use crate::transcript::{Transcript, redact};
@@ -110,14 +111,12 @@ impl Laboratory {
         }
         for mutant in mutants {
             proof.lies += 1;
-            let told = self.lied_to(job, &mutant.transcript);
-            let noticed = told.await.map(|told| {
-                let (verdict, judges) = self.verdict(&told);
+            let from = shows_from(&job.scenario, mutant.line);
+            let noticed = self.noticed(job, &mutant.transcript, |verdict, judges| {
                 let mut lines = verdict.findings.iter().map(|finding| finding.line);
-                worst(&judges) >= Outcome::Warn
-                    || lines.any(|line| line >= mutant.line || line == 0)
+                worst(judges) >= Outcome::Warn || lines.any(|line| line >= from || line == 0)
             });
-            match noticed {
+            match noticed.await {
                 Ok(true) => {}
                 Ok(false) => {
                     proof.believed += 1;
@@ -129,6 +128,24 @@ impl Laboratory {
                 Err(error) => proof.trouble(error),
             }
         }
+    }
+
+    /// Whether a lie is noticed. On a busy machine an honest part may come too late, and hide it: what is not noticed is
+    /// told again to somebody with more patience.
+    async fn noticed(
+        &self,
+        job: &Job,
+        script: &Transcript,
+        noticed: impl Fn(&Verdict, &[JudgeVerdict]) -> bool,
+    ) -> Result<bool, String> {
+        for patience in [LYING, HONEST] {
+            let told = self.against(job, script, Delivery::default(), patience);
+            let (verdict, judges) = self.verdict(&told.await?);
+            if noticed(&verdict, &judges) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn disguises(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
@@ -173,19 +190,18 @@ impl Laboratory {
                     continue;
                 };
                 proof.lies += 1;
-                match self.lied_to(job, &planted).await {
-                    Ok(told) => {
-                        let (_, judges) = self.verdict(&told);
-                        if !judges
-                            .iter()
-                            .any(|judge| judge.judge == offence.judge && judge.count > 0)
-                        {
-                            proof.believed += 1;
-                            proof.trouble(format!(
-                                "{} believes a server that {} (in {})",
-                                offence.judge, offence.what, job.scenario.id
-                            ));
-                        }
+                let noticed = self.noticed(job, &planted, |_, judges| {
+                    let mut judges = judges.iter();
+                    judges.any(|judge| judge.judge == offence.judge && judge.count > 0)
+                });
+                match noticed.await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        proof.believed += 1;
+                        proof.trouble(format!(
+                            "{} believes a server that {} (in {})",
+                            offence.judge, offence.what, job.scenario.id
+                        ));
                     }
                     Err(error) => proof.trouble(error),
                 }
@@ -240,6 +256,16 @@ impl Proof {
     fn trouble(&mut self, what: String) {
         self.troubles.push(what);
     }
+}
+
+/// The first line at which a lie of `line` can show. A script does not wait where the client only listens: what it has to
+/// say next may be heard there.
+fn shows_from(scenario: &Scenario, line: u32) -> u32 {
+    let before = scenario.steps.iter().rev().filter(|step| step.line < line);
+    before
+        .take_while(|step| matches!(step.action, Action::Silent(_)))
+        .last()
+        .map_or(line, |step| step.line)
 }
 
 /// The worst that the judges say.

@@ -9,7 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -32,6 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const TAIL: u64 = 2048;
 /// So many lines of that.
 const LINES: usize = 5;
+/// So many ports are tried.
+const PORTS: usize = 32;
 
 /// What is to be started, and how it is spoken to.
 #[derive(Debug, Clone)]
@@ -65,22 +67,31 @@ pub struct Exec {
 }
 
 impl Exec {
+    /// The words of a command that can be started.
+    ///
+    /// # Errors
+    /// What is wrong with the command as it is written; in words.
+    pub fn words(command: &str) -> Result<Vec<String>, String> {
+        let words = shell_words::split(command)
+            .map_err(|error| format!("exec: `{command}` is no list of words: {error}"))?;
+        if words.is_empty() {
+            return Err("exec: there is no command".into());
+        }
+        if !command.contains("{port}") {
+            return Err(
+                "exec: the command does not say where its port goes; write {port} there".into(),
+            );
+        }
+        Ok(words)
+    }
+
     /// Starts the command on a free port, with an empty directory, and waits for its greeting.
     ///
     /// # Errors
     /// The command cannot be cut into words or started, ends early or does not greet; in words, with its last lines.
     pub async fn start(wish: ExecWish) -> Result<Self, String> {
-        let words = shell_words::split(&wish.command)
-            .map_err(|error| format!("exec: `{}` is no list of words: {error}", wish.command))?;
-        if words.is_empty() {
-            return Err("exec: there is no command".into());
-        }
+        let words = Self::words(&wish.command)?;
         let asks = |name: &str| wish.command.contains(name);
-        if !asks("{port}") {
-            return Err(
-                "exec: the command does not say where its port goes; write {port} there".into(),
-            );
-        }
         let about = |error: io::Error| format!("exec: failed to make a scratch directory: {error}");
         let scratch = tempfile::Builder::new()
             .prefix("ftpspec-exec-")
@@ -317,9 +328,18 @@ fn filled(word: &str, values: &[(&str, String)]) -> String {
     filled
 }
 
-/// A port nobody listens at now. Somebody else may take it before the command does; then it says so.
+/// A port that is free now, at ::1, too: what is free at 127.0.0.1 may be the end of a connection there. Somebody else may
+/// take it before the command does; then it says so.
 fn free_port() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    for _ in 0..PORTS {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        if !has_ipv6 || TcpListener::bind((Ipv6Addr::LOCALHOST, address.port())).is_ok() {
+            return Ok(address);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
 
 /// Makes a certificate for localhost, and its key.

@@ -18,6 +18,10 @@ pub struct TargetFacts {
     pub greeting: String,
     /// Whether AUTH TLS is answered 234; whether the handshake then works is for `sanity/enter` to find out.
     pub auth_tls: bool,
+    /// What PASV was answered, if that was a 227.
+    pub passive: Option<String>,
+    /// What EPSV was answered, if that was a 229.
+    pub extended_passive: Option<String>,
     /// Whether EPSV is known.
     pub epsv: bool,
     /// Whether EPRT is known.
@@ -30,6 +34,8 @@ pub struct TargetFacts {
     pub trouble: Option<String>,
     /// Whether there was a connection at all.
     pub reachable: bool,
+    /// Whether somebody could log in.
+    pub logged_in: bool,
     /// What was said.
     pub transcript: Transcript,
 }
@@ -76,6 +82,7 @@ async fn ask(
         return Err(Setback::Refused(format!("greeting: {}", greeting.code)));
     }
     session.log_in().await?;
+    facts.logged_in = true;
     facts.auth_tls = target.tls == TlsMode::Explicit;
     let asked = |fault| Setback::of("probe", fault);
     let began = Instant::now();
@@ -90,11 +97,21 @@ async fn ask(
     if target.writable {
         facts.no_write = no_write(&mut session).await?;
     }
+    let pasv = session.exchange("PASV").await.map_err(asked)?;
+    facts.passive = (pasv.code == 227).then(|| pasv.text());
     let epsv = session.exchange("EPSV").await.map_err(asked)?;
+    facts.extended_passive = (epsv.code == 229).then(|| epsv.text());
     facts.epsv = epsv.code / 100 == 2;
     let eprt = session.prepare(DataMode::Eprt).await.map_err(asked)?;
     facts.eprt = eprt.code / 100 == 2;
     session.data.close().await;
+    // Last, as some end the session over what they do not know. A server that takes X takes anything, and nothing follows
+    // from its taking MODE B; and where ABOR is unknown, that nothing comes of one in a transfer says no more.
+    for line in ["ABOR", "TYPE X", "STRU X", "MODE X"] {
+        if session.exchange(line).await.is_err() {
+            break;
+        }
+    }
     if session.control.send_line("QUIT").await.is_ok() {
         // How it says goodbye is of no interest here.
         let _ = session.control.until_closed_within(timeouts.quiet).await;

@@ -3,7 +3,7 @@
 //! FTP has no request numbers: a reply belongs to the oldest command that still waits for one (RFC 959 §5.4),
 //! except that STAT and ABOR may be answered while a transfer goes on (RFC 959 §4.1.3).
 
-use super::reply::telnet;
+use super::telnet::telnet;
 use super::{Awaited, Reply, ReplyReader, Transcript, What};
 use crate::scenario::Connection;
 use std::collections::{BTreeMap, VecDeque};

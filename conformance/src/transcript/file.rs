@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Transcript};
 
 /// `major.minor` of the format written.
-pub const FORMAT: (u32, u32) = (1, 0);
+pub const FORMAT: (u32, u32) = (1, 1);
 
 /// Why a transcript cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -153,6 +153,7 @@ mod tests {
                 version: "TLS 1.3".into(),
                 suite: "x".into(),
                 resumed: true,
+                certificate: Some("0f".into()),
             }),
             What::TlsFailed {
                 data: false,
@@ -214,7 +215,7 @@ mod tests {
     fn the_header_comes_first_and_names_the_format() {
         let text = write(&everything());
         assert!(
-            text.starts_with(r#"{"ftpspec_transcript":{"major":1,"minor":0},"#),
+            text.starts_with(r#"{"ftpspec_transcript":{"major":1,"minor":1},"#),
             "{text}"
         );
         assert_eq!(text.lines().count(), 1 + everything().events.len());
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_newer_minor_version_is_read() {
-        let text = write(&everything()).replace(r#""minor":0"#, r#""minor":9,"more":1"#);
+        let text = write(&everything()).replace(r#""minor":1"#, r#""minor":9,"more":1"#);
         assert_eq!(read(&text).unwrap(), everything());
     }
 

@@ -5,11 +5,13 @@ mod conversation;
 mod file;
 mod redact;
 mod reply;
+mod telnet;
 
 pub use conversation::{Command, Conversation, Exchange};
 pub use file::{FORMAT, ReadError, read, write};
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
+pub use telnet::Negotiation;
 
 use crate::scenario::{Connection, DataMode};
 use serde::{Deserialize, Serialize};
@@ -199,6 +201,10 @@ pub struct TlsFacts {
     pub suite: String,
     /// Whether a session was resumed.
     pub resumed: bool,
+    /// The SHA-256 of the server's certificate, in hexadecimal digits: of the handshake, or of the session that was
+    /// resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// Octets in JSON: text with `\xNN` for what is not printable ASCII, so that a transcript can be read.

@@ -3,6 +3,7 @@
 
 use super::{Awaited, End, Event, Manner, Side, Transcript, What, escape};
 use crate::scenario::{Connection, DataMode};
+use crate::words::hexadecimal;
 use regex::{Captures, Regex};
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
@@ -154,11 +155,7 @@ fn data(octets: &[u8]) -> impl Iterator<Item = String> {
         if octets.len() <= SHOWN_DATA {
             return readable(octets);
         }
-        let digest: String = Sha256::digest(octets)
-            .iter()
-            .take(8)
-            .map(|octet| format!("{octet:02x}"))
-            .collect();
+        let digest = hexadecimal(&Sha256::digest(octets)[..8]);
         format!("{} octets, sha256 {digest}…", octets.len())
     });
     let lines = text.unwrap_or_default().split_inclusive("\r\n");
@@ -392,6 +389,7 @@ mod tests {
             version: "TLS 1.3".into(),
             suite,
             resumed: true,
+            certificate: Some("0f".into()),
         };
         let shown = redacted(What::TlsEstablished(facts));
         assert_eq!(shown, "-- TLS 1.3 on the data connection, resumed\n");

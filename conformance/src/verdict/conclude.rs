@@ -36,6 +36,7 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         reason,
         lacks: None,
         findings,
+        unjudged: Vec::new(),
     };
     let lacking = |missing: Missing, findings| Verdict {
         lacks: Some(missing.need),
@@ -56,7 +57,7 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         }
         _ => {}
     }
-    if let Some(missing) = evidence.not_listed() {
+    if let Some(missing) = evidence.not_listed().or_else(|| evidence.feigned()) {
         return lacking(missing, Vec::new());
     }
     let Some(last) = judgement.findings.iter().map(|finding| finding.event).max() else {
@@ -79,7 +80,10 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         return lacking(missing, findings);
     }
     let outcome = worst(&judgement.findings);
-    verdict(outcome, String::new(), judgement.findings)
+    Verdict {
+        unjudged: evidence.unjudged(&judgement.findings),
+        ..verdict(outcome, String::new(), judgement.findings)
+    }
 }
 
 /// FEAT labels and verbs a scenario needs: its own, and those of the variant (as shown) it is played in.
@@ -110,6 +114,17 @@ struct Missing {
 }
 
 impl Evidence<'_> {
+    /// The requirements that what was found is not about, and that were not looked at to the end.
+    fn unjudged(&self, findings: &[Finding]) -> Vec<String> {
+        let last = self.stop.and_then(Stop::line).filter(|line| *line > 0);
+        let (Some(last), false) = (last, findings.iter().any(|it| it.about.is_empty())) else {
+            return Vec::new();
+        };
+        let mut left = self.scenario.unjudged_behind(last);
+        left.retain(|id| !findings.iter().any(|finding| finding.about.contains(id)));
+        left
+    }
+
     /// A need that is no verb and is not in the FEAT listing.
     fn not_listed(&self) -> Option<Missing> {
         let mut needs = self.scenario.about.needs.iter().filter(|need| {
@@ -127,10 +142,28 @@ impl Evidence<'_> {
         })
     }
 
+    /// A need that is taken by a server that takes anything: nothing of it was tested. That it does is for the scenarios
+    /// about what there is not; who advertises the need is held to that.
+    fn feigned(&self) -> Option<Missing> {
+        needs(self.scenario, self.variant).find_map(|need| {
+            let (verb, parameter) = split(need);
+            let feigned = parameter.is_some()
+                && self.features.takes_anything(verb)
+                && self.features.advertised(need).is_none();
+            feigned.then(|| Missing {
+                need: need.to_owned(),
+                outcome: Outcome::Unsupported,
+                reason: format!("{verb} takes even X, which does not exist"),
+            })
+        })
+    }
+
     /// A need whose verb was refused as unknown, up to that event.
     fn missing(&self, last: usize) -> Option<Missing> {
         needs(self.scenario, self.variant).find_map(|need| {
-            let (exchange, code) = self.refused(need, last)?;
+            let Some((exchange, code)) = self.refused(need, last) else {
+                return self.lacking_elsewhere(need);
+            };
             let sent = exchange
                 .command
                 .as_ref()
@@ -155,14 +188,31 @@ impl Evidence<'_> {
         })
     }
 
+    /// A need of which other dialogues showed that it is not there. This one may not show it: other drivers write down no
+    /// commands, and a command without a reply says nothing.
+    fn lacking_elsewhere(&self, need: &str) -> Option<Missing> {
+        let (verb, parameter) = split(need);
+        let lacks = match (verb, parameter) {
+            ("AUTH", _) => self.features.lacks_security(),
+            (_, None) => self.features.lacks(verb),
+            (_, Some(_)) => false,
+        };
+        lacks.then(|| match self.features.advertised(need) {
+            Some(line) => Missing {
+                need: need.to_owned(),
+                outcome: Outcome::FalseAd,
+                reason: format!("FEAT lists `{line}`, and {verb} is not implemented"),
+            },
+            None => Missing {
+                need: need.to_owned(),
+                outcome: Outcome::Unsupported,
+                reason: format!("{verb} is not implemented"),
+            },
+        })
+    }
+
     fn refused(&self, need: &str, last: usize) -> Option<(&Exchange, u16)> {
-        let need = if need == "TLS" { "AUTH TLS" } else { need };
-        let (verb, parameter) = need
-            .split_once(' ')
-            .map_or((need, None), |(verb, rest)| (verb, Some(rest)));
-        // `REST STREAM` and the like name a feature, and not what stands behind the verb.
-        let parameter = parameter
-            .filter(|_| matches!(verb, "MODE" | "TYPE" | "STRU" | "AUTH" | "PROT" | "OPTS"));
+        let (verb, parameter) = split(need);
         let verb_alone = parameter.is_none();
         if verb_alone && self.features.understood(verb) {
             return None;
@@ -199,6 +249,17 @@ impl Evidence<'_> {
                 refused.then_some((exchange, reply.code))
             })
     }
+}
+
+/// A need as a verb, and the parameter the verb has to take.
+fn split(need: &str) -> (&str, Option<&str>) {
+    let need = if need == "TLS" { "AUTH TLS" } else { need };
+    let (verb, parameter) = need
+        .split_once(' ')
+        .map_or((need, None), |(verb, rest)| (verb, Some(rest)));
+    // `REST STREAM` and the like name a feature, and not what stands behind the verb.
+    let takes = matches!(verb, "MODE" | "TYPE" | "STRU" | "AUTH" | "PROT" | "OPTS");
+    (verb, parameter.filter(|_| takes))
 }
 
 #[cfg(test)]
@@ -252,6 +313,7 @@ mod tests {
             level,
             requirement: String::new(),
             clause: String::new(),
+            about: Vec::new(),
             expected: String::new(),
             observed: String::new(),
             connection: Connection::main(),
@@ -332,6 +394,44 @@ mod tests {
     ) {
         let concluded = concluded(needs, variant, lines, None, vec![finding(Level::Must)]);
         assert_eq!(concluded.0, outcome, "{}", concluded.1);
+    }
+
+    #[rstest]
+    #[case::not_implemented(&["C: SIZE a", "S: 502 x"], "'SIZE'", Outcome::Unsupported)]
+    #[case::advertised(&["C: FEAT", "S: 211-x /  SIZE / 211 End", "C: SIZE a", "S: 502 x"], "'SIZE'", Outcome::FalseAd)]
+    #[case::implemented(&["C: SIZE a", "S: 502 x", "C: SIZE b", "S: 213 4"], "'SIZE'", Outcome::Fail)]
+    #[case::not_needed(&["C: SIZE a", "S: 502 x"], "", Outcome::Fail)]
+    #[case::a_parameter(&["C: MODE Z", "S: 502 x"], "'MODE Z'", Outcome::Fail)]
+    #[case::a_label_with_parameter(&["C: REST 4", "S: 502 x"], "'REST STREAM'", Outcome::Unsupported)]
+    #[case::any_parameter(&["C: MODE X", "S: 200 x"], "'MODE Z'", Outcome::Unsupported)]
+    #[case::any_parameter_of_another(&["C: TYPE X", "S: 200 x"], "'MODE Z'", Outcome::Fail)]
+    #[case::any_parameter_and_advertised(
+        &["C: FEAT", "S: 211-x /  MODE Z / 211 End", "C: MODE X", "S: 200 x"],
+        "'MODE Z'",
+        Outcome::Fail
+    )]
+    #[case::no_security(&["C: AUTH TLS", "S: 500 x"], "'TLS'", Outcome::Unsupported)]
+    #[case::some_security(&["C: AUTH TLS", "S: 500 x", "C: PROT P", "S: 200 x"], "'TLS'", Outcome::Fail)]
+    fn what_a_dialogue_does_not_show_is_known_from_elsewhere(
+        #[case] elsewhere: &[&str],
+        #[case] needs: &str,
+        #[case] outcome: Outcome,
+    ) {
+        let conversations = dialogue(&[]);
+        let evidence = Evidence {
+            scenario: &scenario(needs),
+            variant: "suppaftp",
+            stop: None,
+            conversations: &conversations,
+            features: &Features::of(&dialogue(elsewhere)),
+            registry: Registry::built_in(),
+        };
+        let findings = vec![finding(Level::Must)];
+        let judgement = Judgement {
+            findings,
+            ended: None,
+        };
+        assert_eq!(conclude(&evidence, judgement).outcome, outcome);
     }
 
     #[test]

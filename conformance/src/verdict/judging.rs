@@ -49,7 +49,8 @@ impl Judging {
             features: &self.features,
             registry: self.registry,
         };
-        conclude(&evidence, expectation(scenario, stop, &context))
+        let judgement = expectation(scenario, stop, &context, &self.features);
+        conclude(&evidence, judgement)
     }
 
     /// What the server says it has, as far as it is known by now.

@@ -25,6 +25,9 @@ pub struct Finding {
     pub requirement: String,
     /// The clause.
     pub clause: String,
+    /// Ids of the requirements it is about, where the scenario says so; empty if it is about all that the scenario covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// What had to be.
     pub expected: String,
     /// What was.
@@ -198,6 +201,27 @@ pub struct Verdict {
     pub lacks: Option<String>,
     /// What does not hold.
     pub findings: Vec<Finding>,
+    /// Ids of the requirements that no finding is about, and that were not looked at to the end because of one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<String>,
+}
+
+impl Verdict {
+    /// What it says of one of the requirements that its scenario covers; `None` if it was not looked at to the end.
+    #[must_use]
+    pub fn of_requirement(&self, id: &str) -> Option<Outcome> {
+        let by_findings = matches!(self.outcome, Outcome::Fail | Outcome::Warn | Outcome::Note);
+        if !by_findings || self.findings.iter().all(|it| it.about.is_empty()) {
+            return Some(self.outcome);
+        }
+        let about = |it: &&Finding| it.about.is_empty() || it.about.iter().any(|it| it == id);
+        let broken = self.findings.iter().filter(about);
+        match broken.map(|it| Outcome::of_broken(it.level)).max() {
+            None if self.unjudged.iter().any(|it| it == id) => None,
+            None => Some(Outcome::Pass),
+            broken => broken,
+        }
+    }
 }
 
 /// A deviation somebody knows of and accepts, for a reason.

@@ -74,11 +74,11 @@ fn understood(command: &Command<'_>, verb: Verb, argument: &[u8]) {
         | Command::Dsiz(pathname)
         | Command::Mlsd(pathname)
         | Command::Mlst(pathname)
-        | Command::Stat(pathname)
         | Command::Stou(pathname) => {
             assert_eq!(*pathname, Some(argument).filter(|it| !it.is_empty()));
         }
-        Command::List(list) | Command::Nlst(list) => {
+        Command::Stat(None) => assert!(argument.is_empty()),
+        Command::List(list) | Command::Nlst(list) | Command::Stat(Some(list)) => {
             if let Some(pathname) = list.pathname {
                 assert!(!pathname.is_empty() && argument.ends_with(pathname));
             }

@@ -52,6 +52,7 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
 pub(crate) struct Source {
     state: Reading,
     encoding: Encoding,
+    host_sends: bool,
 }
 
 /// What becomes of the pieces.
@@ -89,6 +90,8 @@ enum Reading {
     /// The storage blocks, and the first batch was read when the file was opened.
     Opened(Box<dyn ReadHandle>, io::Result<Vec<Bytes>>),
     Ahead(JoinHandle<ReadBatch>),
+    /// The rest is for the host to send.
+    Left(Box<dyn ReadHandle>),
     Ended,
 }
 
@@ -114,7 +117,41 @@ impl Source {
         Ok(Self {
             state: state.await?,
             encoding,
+            host_sends: false,
         })
+    }
+
+    /// The host shall send what it can, where the octets are what the data connection carries.
+    #[cfg(target_os = "linux")]
+    pub(super) fn let_host_send(&mut self) {
+        self.host_sends = matches!(self.encoding, Encoding::AsItIs);
+    }
+
+    /// What the host shall send, once what was read is handed out. Nothing more comes from here until [`read_on_from`](Self::read_on_from).
+    #[cfg(target_os = "linux")]
+    pub(super) fn left_to_host(&mut self) -> Option<Box<dyn ReadHandle>> {
+        match std::mem::replace(&mut self.state, Reading::Ended) {
+            Reading::Left(handle) => Some(handle),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// The host did not send everything.
+    #[cfg(target_os = "linux")]
+    pub(super) fn read_on_from(&mut self, handle: Box<dyn ReadHandle>) {
+        self.host_sends = false;
+        self.state = read_ahead(handle);
+    }
+
+    /// Nothing more is to come, as far as is known without asking for it.
+    pub(super) fn is_at_end(&self) -> bool {
+        matches!(
+            (&self.state, &self.encoding),
+            (Reading::Ended, Encoding::AsItIs | Encoding::Ascii(_))
+        )
     }
 
     /// The next pieces, none of them empty; no pieces at the end.
@@ -184,7 +221,7 @@ impl Source {
                 let (handle, pieces) = job.await.map_err(io::Error::other)?;
                 self.read_on(handle, pieces)?
             }
-            Reading::Ended => Vec::new(),
+            Reading::Left(_) | Reading::Ended => Vec::new(),
         };
         // Fewer pieces than asked for is the end.
         if pieces.len() < PIECES {
@@ -196,12 +233,16 @@ impl Source {
     /// A batch has been read: the next one is read while it is sent.
     fn read_on(
         &mut self,
-        handle: Box<dyn ReadHandle>,
+        mut handle: Box<dyn ReadHandle>,
         pieces: io::Result<Vec<Bytes>>,
     ) -> io::Result<Vec<Bytes>> {
         let pieces = pieces?;
         if pieces.len() == PIECES {
-            self.state = read_ahead(handle);
+            self.state = if self.host_sends && handle.host_file().is_some() {
+                Reading::Left(handle)
+            } else {
+                read_ahead(handle)
+            };
         }
         Ok(pieces)
     }

@@ -1,6 +1,8 @@
 //! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
 
 mod ascii;
+#[cfg(target_os = "linux")]
+mod by_host;
 mod coded_upload;
 mod coding;
 mod faulty;

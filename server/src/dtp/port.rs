@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +16,11 @@ use super::protection::{DataProtection, Handshake};
 use super::stream::DataStream;
 use crate::passive_ports::PassivePorts;
 use crate::pi::{SessionOffered, TransferEnd};
+
+/// Where clients are sent when nobody has said where: the dynamic ports (RFC 6335 §6).
+const DYNAMIC_PORTS: RangeInclusive<u16> = 49152..=65535;
+/// So many of them are tried.
+const TRIES: u64 = 32;
 
 /// One connection is wanted; strangers may be in front of it.
 const BACKLOG: u32 = 16;
@@ -93,8 +99,8 @@ impl PassivePort {
         ports: &PassivePorts,
     ) -> io::Result<(Self, SocketAddr)> {
         let listener = match ports.count() {
-            None => listen_at(SocketAddr::new(on, 0))?,
-            Some(count) => listen_in(on, ports, count)?,
+            None => listen_anywhere(on)?,
+            Some(count) => listen_in(on, ports, count, count)?,
         };
         let address = listener.local_addr()?;
         let port = Self {
@@ -244,7 +250,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A port of a range may have closed connections lingering on it.
+    // A port may have closed connections lingering on it.
     if cfg!(unix) && address.port() != 0 {
         socket.set_reuseaddr(true)?;
     }
@@ -252,13 +258,23 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Tries every port once, from a random one on: who can guess the next port can steal the connection
-/// (RFC 2577 §3).
-fn listen_in(on: IpAddr, ports: &PassivePorts, count: u64) -> io::Result<TcpListener> {
+/// Asked for any port the host looks for one without a closed connection lingering on it, which takes it milliseconds when
+/// there are many; and when there is none left, all are refused.
+fn listen_anywhere(on: IpAddr) -> io::Result<TcpListener> {
+    let ports = PassivePorts::from(DYNAMIC_PORTS);
+    let drawn = ports
+        .count()
+        .and_then(|count| listen_in(on, &ports, count, TRIES).ok());
+    drawn.map_or_else(|| listen_at(SocketAddr::new(on, 0)), Ok)
+}
+
+/// Tries so many of the `count` ports, each once, from a random one on: who can guess the next port can steal the
+/// connection (RFC 2577 §3).
+fn listen_in(on: IpAddr, ports: &PassivePorts, count: u64, tries: u64) -> io::Result<TcpListener> {
     // Small enough not to overflow, random enough not to be guessed.
     let start = RandomState::new().build_hasher().finish() >> 1;
     let mut failure = io::ErrorKind::AddrInUse.into();
-    for step in 0..count {
+    for step in 0..tries {
         let Some(port) = ports.nth((start + step) % count) else {
             continue;
         };

@@ -11,6 +11,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+#[cfg(target_os = "linux")]
+use super::by_host;
 use super::coded_upload::CodedUpload;
 use super::faulty::DataFaults;
 use super::flow::{Encoding, PIECES, Sink, Source, on_storage};
@@ -235,7 +237,18 @@ async fn send(
     stall: Duration,
     progress: &Progress,
 ) -> Result<(), Broken> {
+    #[cfg(target_os = "linux")]
+    if matches!(stream, DataStream::Clear(_)) && !progress.sees_octets() {
+        source.let_host_send();
+    }
     loop {
+        #[cfg(target_os = "linux")]
+        if let (DataStream::Clear(stream), Some(file)) = (&*stream, source.left_to_host()) {
+            match by_host::send(stream, file, stall, progress).await? {
+                by_host::Outcome::Sent => break,
+                by_host::Outcome::Unable(file) => source.read_on_from(file),
+            }
+        }
         let mut pieces: VecDeque<Bytes> = source.next().await.map_err(Broken::Storage)?.into();
         if pieces.is_empty() {
             break;
@@ -248,6 +261,10 @@ async fn send(
             progress.sent(&pieces, octets);
             advance(&mut pieces, octets);
             progress.rest(octets).await;
+        }
+        // A client that reads as fast as we write would never let its own control connection have a turn, nor ABOR.
+        if !source.is_at_end() {
+            tokio::task::yield_now().await;
         }
     }
     in_time(stall, stream.shutdown()).await

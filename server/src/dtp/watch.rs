@@ -110,6 +110,18 @@ impl Progress {
         });
     }
 
+    /// Whether every octet has to be seen, because they are hashed.
+    pub(super) fn sees_octets(&self) -> bool {
+        self.watch
+            .as_ref()
+            .is_some_and(|watch| watch.digest.is_some())
+    }
+
+    /// So many octets were sent, and nobody has [to see them](Self::sees_octets).
+    pub(super) fn sent_unseen(&self, octets: usize) {
+        self.add(octets);
+    }
+
     /// The last `octets` of `buffer` were received.
     pub(super) fn received(&self, buffer: &[u8], octets: usize) {
         self.add(octets);

@@ -202,7 +202,6 @@ impl Connection {
                     self.flush().await?;
                 }
             }
-            self.replies.append(&mut self.reader.take_answers());
             // Who has the reply finds it true elsewhere, too.
             self.publish();
             self.flush().await?;
@@ -275,6 +274,8 @@ impl Connection {
         if let Some(waiting) = self.queue.pop_front() {
             return Some(waiting);
         }
+        // A Telnet option is answered before the line it came with.
+        self.replies.append(&mut self.reader.take_answers());
         let event = self.reader.next_event()?;
         note_event(&self.presence, &event);
         Some(event)

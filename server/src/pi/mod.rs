@@ -276,7 +276,7 @@ impl Session {
             Command::Dsiz(pathname) => self.subtree_size(pathname),
             Command::Avbl(pathname) => self.available(pathname),
             Command::Stat(None) => Ok(Step::Reply(self.status())),
-            Command::Stat(Some(pathname)) => self.list_status(pathname),
+            Command::Stat(Some(argument)) => self.list_status(argument),
             Command::Feat => Ok(Step::Reply(self.features())),
             Command::Help(topic) => self.help(topic),
             Command::Site(argument) => self.site(argument, pending),

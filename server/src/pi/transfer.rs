@@ -133,10 +133,10 @@ impl Session {
         })
     }
 
-    /// STAT with a pathname: as LIST, over the control connection.
-    pub(super) fn list_status(&mut self, pathname: &[u8]) -> Decision {
-        let format = ListingFormat::Long { all: false };
-        self.look_up(Some(pathname), format, |_, listing, code| {
+    /// STAT with an argument: as LIST, over the control connection.
+    pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
+        let format = ListingFormat::Long { all: argument.all };
+        self.look_up(argument.pathname, format, |_, listing, code| {
             ask(Work::ListLines(Question::new(
                 listing,
                 move |_, listing: Listing, lines: io::Result<Vec<Vec<u8>>>| {

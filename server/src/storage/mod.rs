@@ -170,6 +170,12 @@ pub trait ReadHandle: Send {
     /// # Errors
     /// The storage's own.
     fn read_chunk(&mut self, max: usize) -> io::Result<Bytes>;
+
+    /// The file of the host that these octets come from, if they are its octets from its position on, unchanged and to its
+    /// end: where nothing has to be done to them, the host is asked to send them. Moving its position is reading.
+    fn host_file(&mut self) -> Option<&std::fs::File> {
+        None
+    }
 }
 
 /// Writes a file piece by piece. Dropped without [`commit`](Self::commit), nothing has happened to the old content.

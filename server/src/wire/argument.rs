@@ -91,7 +91,7 @@ pub enum PassiveProtocol {
     All,
 }
 
-/// What LIST and NLST are to list.
+/// What LIST, NLST and STAT are to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListArgument<'a> {
     /// `-a`: names that begin with a dot too. Other options are taken and mean nothing.

@@ -103,7 +103,7 @@ pub enum Command<'a> {
     Site(&'a [u8]),
     Size(&'a [u8]),
     Smnt,
-    Stat(Option<&'a [u8]>),
+    Stat(Option<ListArgument<'a>>),
     Stor(&'a [u8]),
     Stou(Option<&'a [u8]>),
     Stru(StructureCode),
@@ -266,7 +266,7 @@ impl<'a> CommandLine<'a> {
                 pathname()?;
                 Command::Smnt
             }
-            Verb::Stat => Command::Stat(optional),
+            Verb::Stat => Command::Stat(optional.map(|_| argument::list_argument(optional))),
             Verb::Stor => Command::Stor(pathname()?),
             Verb::Stou => Command::Stou(optional),
             Verb::Stru => Command::Stru(

@@ -12,6 +12,11 @@ fn leading_options_of_listings_are_taken() {
     logged_in(
         "C: PASV / S: 227 / C: NLST -a d / S: 150 / S: 226 / D: d/.hidden\\r\\nd/e\\r\\nd/f\\r\\nd/g.txt\\r\\n",
     );
+    // glftpd's and its clients list over the control connection.
+    logged_in(
+        "C: CWD d / S: 250 / C: STAT -la / S: 212- ~ .hidden / C: CDUP / S: 250 / C: STAT -l d / S: 212-Status of /d ~ f\\r\\n-rw
+         C: STAT -la nosuch / S: 450 / C: STAT -- -la / S: 213- ~ -la / C: STAT ./-la / S: 213- ~ -la",
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod attacks;
 mod blocking;
 mod client;
 mod clients;
+mod disk;
 mod faults;
 mod hostile;
 mod laboratory;

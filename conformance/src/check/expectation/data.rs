@@ -4,7 +4,6 @@ use super::{Here, Walk};
 use crate::check::shown;
 use crate::scenario::{Content, Receive, TextPattern, Variables};
 use crate::transcript::{Awaited, Manner, Side, What};
-use crate::zlib::inflated;
 use std::net::{IpAddr, SocketAddr};
 
 impl Walk<'_> {
@@ -93,10 +92,10 @@ impl Walk<'_> {
     fn otherwise(&mut self, receive: &Receive, octets: &[u8]) -> Option<String> {
         match receive {
             Receive::Anything => None,
-            Receive::Zlib(inside) => match inflated(octets) {
-                Ok(inflated) => self
-                    .otherwise(inside, &inflated)
-                    .map(|observed| format!("inflated: {observed}")),
+            Receive::Coded(coding, inside) => match coding.decoded(octets) {
+                Ok(decoded) => self
+                    .otherwise(inside, &decoded)
+                    .map(|observed| format!("decoded: {observed}")),
                 Err(error) => Some(format!("{error}: {}", octets_shown(octets))),
             },
             Receive::Exactly(content) => match content.octets(&self.variables) {
@@ -197,11 +196,15 @@ pub(super) fn difference(wanted: &[u8], came: &[u8]) -> Option<String> {
         .zip(came)
         .take_while(|(one, other)| one == other)
         .count();
+    let count = match (came.len(), wanted.len()) {
+        (0, wanted) => return Some(format!("not one of {wanted} octets")),
+        (came, wanted) if came == wanted => format!("{came} octets"),
+        (came, wanted) => format!("{came} octets where {wanted} are wanted"),
+    };
     let from = at.saturating_sub(8);
+    let cut = if from > 0 { "…" } else { "" };
     Some(format!(
-        "{} octets where {} are wanted, different from octet {at} on: …{}",
-        came.len(),
-        wanted.len(),
+        "{count}, different from octet {at} on: {cut}{}",
         shown(&came[from..])
     ))
 }

@@ -45,18 +45,21 @@ impl Walk<'_> {
                 Some((asked, observed.to_owned()))
             }
             // A session that is not logged in may be told so.
-            [(_, reply)] if matches!(reply.code, 200 | 530) => match to_quit.as_slice() {
-                [_, (event, reply), ..] if reply.code != 421 => {
-                    Some((*event, format!("one more reply to QUIT: {}", quoted(reply))))
+            [(_, reply)] if self.answers_noop(reply) || reply.code == 530 => {
+                match to_quit.as_slice() {
+                    [_, (event, reply), ..] if reply.code != 421 => {
+                        Some((*event, format!("one more reply to QUIT: {}", quoted(reply))))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             [(event, reply)] => Some((*event, quoted(reply))),
             [_, (event, reply), ..] => Some((*event, format!("one more reply: {}", quoted(reply)))),
         };
         if let Some((event, observed)) = wrong {
             let expected = "NOOP at the end of the session: exactly one 200".to_owned();
-            self.finding(main, 0, event, expected, observed);
+            let about = self.scenario.is_about(&[]);
+            self.finding(main, (0, event), about, expected, observed);
         }
     }
 }

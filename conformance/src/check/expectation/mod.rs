@@ -7,8 +7,9 @@ mod data;
 mod ending;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use super::{Context, quoted};
+use super::{Context, Features, quoted};
 use crate::scenario::{
     Action, Connection, Content, Expect, Level, Match, Scenario, Step, TlsVersion, UserStep,
     Variables, matches,
@@ -30,8 +31,16 @@ pub struct Judgement {
 }
 
 /// Holds a scenario's steps against the transcript, as far as they were played.
+///
+/// `@alive` and the barrier ask for one reply to one command. A server that does not implement NOOP is asked no more than
+/// that: its one refusal will do, and what NOOP itself has to be is for the scenarios about it.
 #[must_use]
-pub fn expectation(scenario: &Scenario, stop: Option<&Stop>, context: &Context<'_>) -> Judgement {
+pub fn expectation(
+    scenario: &Scenario,
+    stop: Option<&Stop>,
+    context: &Context<'_>,
+    features: &Features,
+) -> Judgement {
     let last = match stop {
         None => u32::MAX,
         Some(Stop::Prerequisite(_) | Stop::Trouble(_) | Stop::TargetGone(_)) => {
@@ -44,7 +53,7 @@ pub fn expectation(scenario: &Scenario, stop: Option<&Stop>, context: &Context<'
             Some(line) => line,
         },
     };
-    let mut walk = Walk::new(scenario, context);
+    let mut walk = Walk::new(scenario, context, features.lacks("NOOP"));
     for step in scenario.steps.iter().filter(|step| step.line <= last) {
         walk.step(step);
         if walk.judgement.ended.is_some() {
@@ -81,11 +90,13 @@ struct Walk<'a> {
     /// Events by connection and line.
     events: BTreeMap<(&'a str, u32), Vec<usize>>,
     variables: Variables,
+    /// Whether NOOP is not implemented.
+    lacks_noop: bool,
     judgement: Judgement,
 }
 
 impl<'a> Walk<'a> {
-    fn new(scenario: &'a Scenario, context: &'a Context<'a>) -> Self {
+    fn new(scenario: &'a Scenario, context: &'a Context<'a>, lacks_noop: bool) -> Self {
         let mut events: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, event) in context.transcript.events.iter().enumerate() {
             let key = (event.connection.0.as_str(), event.line);
@@ -97,6 +108,7 @@ impl<'a> Walk<'a> {
             replies: Conversation::replies(context.conversations),
             events,
             variables: Variables(context.transcript.variables.clone()),
+            lacks_noop,
             judgement: Judgement::default(),
         }
     }
@@ -154,6 +166,7 @@ impl<'a> Walk<'a> {
             | Action::Login
             | Action::Drop
             | Action::Handshake
+            | Action::Earlier
             | Action::Stranger
             | Action::CloseData
             | Action::ResetData
@@ -217,13 +230,18 @@ impl<'a> Walk<'a> {
     fn alive(&mut self, here: &Here<'_>) {
         let (event, observed) = match self.all_replies(here).as_slice() {
             [] => return self.broken(here, ""),
-            [(_, reply)] if reply.code == 200 => return,
-            [(_, first), (event, reply), ..] if first.code == 200 => {
+            [(_, reply)] if self.answers_noop(reply) => return,
+            [(_, first), (event, reply), ..] if self.answers_noop(first) => {
                 (*event, format!("one more reply: {}", quoted(reply)))
             }
             [(event, reply), ..] => (*event, quoted(reply)),
         };
         self.find(here.step, here.step.line, event, observed);
+    }
+
+    /// Whether that is what this server says to every NOOP.
+    fn answers_noop(&self, reply: &Reply) -> bool {
+        reply.code == 200 || (self.lacks_noop && matches!(reply.code, 500 | 502))
     }
 
     fn tls(&mut self, here: &Here<'_>, version: Option<TlsVersion>) {
@@ -403,26 +421,32 @@ impl<'a> Walk<'a> {
     }
 
     fn find(&mut self, step: &Step, line: u32, event: usize, observed: String) {
-        let source = usize::try_from(line).unwrap_or(0).checked_sub(1);
-        let text = source.and_then(|line| self.scenario.text.lines().nth(line));
-        let expected = text.unwrap_or_default().trim().to_owned();
-        self.finding(step.connection.clone(), line, event, expected, observed);
+        let expected = words::expected(step, line);
+        let about = self.scenario.is_about(step.is_about(line));
+        self.finding(
+            step.connection.clone(),
+            (line, event),
+            about,
+            expected,
+            observed,
+        );
     }
 
     fn finding(
         &mut self,
         connection: Connection,
-        line: u32,
-        event: usize,
+        (line, event): (u32, usize),
+        about: Vec<String>,
         expected: String,
         observed: String,
     ) {
-        let about = &self.scenario.about;
+        let front = &self.scenario.about;
         self.judgement.findings.push(Finding {
             judge: NAME.into(),
-            level: about.level,
-            requirement: about.title.clone(),
-            clause: about.cites.join(", "),
+            level: front.level,
+            requirement: front.title.clone(),
+            clause: front.cites.join(", "),
+            about,
             expected,
             observed,
             connection,

@@ -18,7 +18,7 @@ use super::{TROUBLE, USAGE};
 use crate::command::baseline::{apply_baselines, read_baselines};
 use crate::report::{BaselineFault, Report};
 use crate::runner::{
-    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, Sanity, blocked, plan, run_all,
+    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, RunEvent, Sanity, blocked, plan, run_all,
 };
 use crate::suite::Suite;
 use crate::target::{Target, TargetFacts, probe};
@@ -33,6 +33,10 @@ use std::time::Duration;
 
 /// Plays, judges and reports; the report is on stdout, progress and trouble on stderr. The answer is an exit code.
 pub async fn check(wish: Wish) -> i32 {
+    if let Some(message) = wish.pointless() {
+        eprintln!("{message}");
+        return USAGE;
+    }
     match run(&wish, &mut |_, _| ()).await {
         Ok(report) => hand_over(&report, &wish),
         Err(Failure { code, message }) => {
@@ -78,6 +82,7 @@ pub(super) async fn run<'a>(
     witness: &'a mut Witness<'a>,
 ) -> Result<Report, Failure> {
     let (suite, broken_files) = wish.suite()?;
+    wish.is_about(&suite)?;
     let chosen = wish.chosen(&suite)?;
     let baselines = read_baselines(&wish.baselines)?;
     let selection = wish.selection()?;
@@ -92,6 +97,7 @@ pub(super) async fn run<'a>(
     let facts = probe(&server.target, timeouts).await;
     if !facts.reachable {
         let why = facts.trouble.unwrap_or_default();
+        let why = why.trim_start_matches("target: ");
         return Err(Failure {
             code: TROUBLE,
             message: format!(
@@ -136,6 +142,16 @@ pub(super) async fn run<'a>(
     };
     let all = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
     let mut desk = Desk::new(wish, &server.shown, &facts, all, witness);
+    if let (Some(why), false) = (&facts.trouble, facts.logged_in) {
+        desk.hear(RunEvent::Fact(format!(
+            "nobody could log in, so little could be tested ({why}): are user and password right? --user and FTPSPEC_PASSWORD give them"
+        )));
+    }
+    if let (0, Some(variant)) = (all, &wish.variant) {
+        desk.hear(RunEvent::Fact(format!(
+            "none of the scenarios has the variant `{variant}` here: without --variant all that make sense are played"
+        )));
+    }
     let mut nurse = match server.exec.take() {
         Some(exec) => Nurse::Exec(exec),
         None => Nurse::Afar(Afar::new(&target, timeouts.connect)),

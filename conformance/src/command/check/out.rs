@@ -1,15 +1,16 @@
 //! Where a report goes.
 
 use super::wish::Wish;
-use crate::command::TROUBLE;
+use crate::command::{TROUBLE, stdout};
 use crate::report::{self, Look, Report};
-use std::io::{self, Write as _};
 
 /// Writes the report to stdout, in the form that was asked for, and into files. Returns the exit code of the run, or 3 if
 /// a file could not be written.
 pub(super) fn hand_over(report: &Report, wish: &Wish) -> i32 {
-    print(report, wish.strict, wish.json);
-    match wish.outputs.write(report, wish.strict) {
+    // One that cannot be written does not keep the others.
+    let printed = print(report, wish.strict, wish.json);
+    let written = wish.outputs.write(report, wish.strict);
+    match printed.and(written) {
         Ok(()) => report.exit_code(wish.strict),
         Err(message) => {
             eprintln!("check: the report could not be kept: {message}");
@@ -19,13 +20,14 @@ pub(super) fn hand_over(report: &Report, wish: &Wish) -> i32 {
 }
 
 /// Writes the report to stdout.
-pub(in crate::command) fn print(report: &Report, strict: bool, json: bool) {
-    let text = if json {
+///
+/// # Errors
+/// What could not be written. A reader that left early (`| head`) is no failure.
+pub(in crate::command) fn print(report: &Report, strict: bool, json: bool) -> Result<(), String> {
+    let colour = stdout::has_colour();
+    stdout::write(&if json {
         report::json(report)
     } else {
-        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         report::terminal(report, Look { colour, strict })
-    };
-    // A reader that left early (`| head`) is no failure of the run.
-    let _ = io::stdout().write_all(text.as_bytes());
+    })
 }

@@ -15,7 +15,9 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(jobs: usize) -> Self {
         Self {
-            shown: io::stderr().is_terminal(),
+            // A dumb terminal cannot take a line back.
+            shown: io::stderr().is_terminal()
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             jobs,
             done: 0,
             bad: 0,

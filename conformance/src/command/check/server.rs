@@ -1,12 +1,12 @@
 //! The server under test.
 
 use super::again::shown;
-use super::wish::{Wish, with_scheme};
+use super::wish::{A_SERVER, Wish, with_scheme};
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
 use crate::runner::{Afar, Keeper};
-use crate::target::{Embedded, Exec, ExecWish, Target};
+use crate::target::{Embedded, Exec, ExecWish, Target, TargetError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Server {
         };
         let mut target = Target::from_url(&with_scheme(url), &wish.addresses)
             .await
-            .map_err(usage)?;
+            .map_err(wrong)?;
         if let Some(user) = &wish.user {
             target.user.clone_from(user);
         }
@@ -79,6 +79,7 @@ impl Server {
         if wish.url.is_some() {
             return Err(usage("exec: give a URL or a command to start, not both"));
         }
+        Exec::words(command).map_err(usage)?;
         let trust = match &wish.ca {
             Some(ca) => trust(ca)?,
             None => Trust::Anything,
@@ -160,7 +161,21 @@ impl Keeper for Nurse {
     }
 }
 
+/// Why there is no such server, and how one is named.
+fn wrong(error: TargetError) -> Failure {
+    match error {
+        TargetError::NoAddress(..) => Failure {
+            code: TROUBLE,
+            message: format!(
+                "{error}\nIs the name right? --address IP says where a server is whose name is not known here."
+            ),
+        },
+        _ => usage(format!("{error}\n{A_SERVER}")),
+    }
+}
+
 fn trust(ca: &Path) -> Result<Trust, Failure> {
-    let pem = std::fs::read(ca).map_err(|error| usage(format!("{}: {error}", ca.display())))?;
-    Trust::from_pem(&pem).map_err(|error| usage(format!("{}: {error}", ca.display())))
+    let wrong = |why: String| usage(format!("--ca: {}: {why}", ca.display()));
+    let pem = std::fs::read(ca).map_err(|error| wrong(error.to_string()))?;
+    Trust::from_pem(&pem).map_err(|error| wrong(error.to_string()))
 }

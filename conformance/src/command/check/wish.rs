@@ -1,22 +1,27 @@
 //! What is asked for.
 
 use super::{Failure, usage};
-use crate::command::ReportFiles;
+use crate::command::similar::stray;
+use crate::command::{NOTHING, ReportFiles};
 use crate::driver::Timeouts;
 use crate::report::{Narrowed, Part};
 use crate::runner::{Selection, Variant};
 use crate::scenario::render;
 use crate::sets::FrozenSet;
 use crate::suite::{Suite, selects};
+use anstream::{AutoStream, ColorChoice};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Seconds to wait for a reply, if nobody says otherwise.
 pub const TIMEOUT: f64 = 5.0;
+
+/// How a server is named.
+pub(super) const A_SERVER: &str = "A server is ftp://[user[:password]@]host[:port][/directory], or ftps://… where TLS begins with the first octet.";
 
 /// What `check` and `run` are asked for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -89,7 +94,7 @@ impl Wish {
             None => Suite::embedded(),
             Some(files) => Suite::load(files).map_err(usage)?,
         };
-        let colour = io::stderr().is_terminal();
+        let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
         for broken in &suite.broken {
             eprintln!(
                 "{}",
@@ -102,6 +107,57 @@ impl Wish {
             .map(|broken| broken.path.clone())
             .collect();
         Ok((suite, broken))
+    }
+
+    /// Why nothing could come of it with these scenarios: a pattern selects none, or a profile has none.
+    pub(super) fn is_about(&self, suite: &Suite) -> Result<(), Failure> {
+        let nothing = |message| Failure {
+            code: NOTHING,
+            message,
+        };
+        if suite.scenarios.is_empty() && suite.broken.is_empty() {
+            let message = "run: there is no scenario (*.ftpt) in what was named";
+            return Err(nothing(message.into()));
+        }
+        if let Some(why) = stray(suite, &self.select)
+            && suite.broken.is_empty()
+        {
+            return Err(nothing(format!("select: {why}")));
+        }
+        let embedded = Suite::embedded();
+        let all = suite.scenarios.iter().chain(&embedded.scenarios);
+        let known: BTreeSet<&str> = all
+            .filter_map(|scenario| scenario.about.profile.as_deref())
+            .collect();
+        match self
+            .profiles
+            .iter()
+            .find(|name| !known.contains(name.as_str()))
+        {
+            None => Ok(()),
+            Some(name) => Err(usage(format!(
+                "profile: no scenario is in the profile `{name}`; there is {}",
+                Vec::from_iter(known).join(", ")
+            ))),
+        }
+    }
+
+    /// What is asked for and would have no effect: the bundled server is what it is.
+    pub(super) fn pointless(&self) -> Option<String> {
+        if self.url.is_some() || self.exec.is_some() {
+            return None;
+        }
+        let asked = [
+            ("--ca", self.ca.is_some()),
+            ("--user", self.user.is_some()),
+            ("--address", !self.addresses.is_empty()),
+            ("--implicit-port", self.implicit_port.is_some()),
+            ("--path", self.path.is_some()),
+        ];
+        let (option, _) = asked.into_iter().find(|(_, asked)| *asked)?;
+        Some(format!(
+            "{option}: without a URL the bundled reference server is tested, which has its own\n{A_SERVER}"
+        ))
     }
 
     /// Whether the whole suite is asked for.

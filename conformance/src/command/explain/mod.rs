@@ -3,7 +3,8 @@
 mod page;
 mod played;
 
-use super::{NOTHING, OK};
+use super::similar::similar;
+use super::{NOTHING, OK, stdout};
 use crate::catalogue::{Catalogue, Entry, Gate, Kind, Registry, Requirement, RequirementSide};
 use crate::check::{JUDGES, Judge};
 use crate::coverage::word;
@@ -12,9 +13,6 @@ use crate::scripted::OFFENCES;
 use crate::suite::Suite;
 use page::{Look, Page};
 use played::Examples;
-
-/// So many similar ids are proposed.
-const PROPOSED: usize = 5;
 
 /// Explains a scenario id, a requirement id, the name of a judge or a verb. A scenario is played on the spot: against the
 /// bundled server, and against one that lies. Returns the exit code: 0, or 4 if nothing is called so.
@@ -30,8 +28,7 @@ pub async fn explain(id: &str) -> i32 {
                     Err(why) => anstream::eprintln!("explain: there is no example: {why}"),
                 }
             }
-            anstream::print!("{}", page.into_text());
-            OK
+            stdout::say(&page.into_text(), OK)
         }
         Err(similar) => {
             anstream::eprintln!(
@@ -40,6 +37,9 @@ pub async fn explain(id: &str) -> i32 {
             for id in similar {
                 anstream::eprintln!("  did you mean `{id}`?");
             }
+            anstream::eprintln!(
+                "`ftpspec list` shows the scenarios, `ftpspec coverage rfc959` requirements of a document."
+            );
             NOTHING
         }
     }
@@ -107,7 +107,10 @@ impl<'a> Sources<'a> {
                 "\nIt is only played when asked for: --profile {profile}."
             ));
         }
-        page.heading(Look::Plain, "What is played");
+        page.heading(
+            Look::Plain,
+            "What is played (> is sent, < has to be answered, @ happens beside)",
+        );
         page.block(dialogue(scenario));
     }
 
@@ -230,40 +233,14 @@ impl<'a> Sources<'a> {
 
     /// Ids that contain the words, or are not far from them.
     fn similar(&self, id: &str) -> Vec<String> {
-        let id = id.to_lowercase();
-        let scenarios = self
-            .suite
-            .scenarios
-            .iter()
-            .map(|scenario| scenario.id.0.as_str());
+        let scenarios = self.suite.scenarios.iter();
         let all = scenarios
+            .map(|scenario| scenario.id.0.as_str())
             .chain(self.catalogue.ids())
             .chain(JUDGES.iter().map(|judge| judge.name))
             .chain(self.registry.verbs());
-        let mut scored: Vec<(usize, &str)> = all
-            .filter_map(|candidate| {
-                let lower = candidate.to_lowercase();
-                let score = if lower.contains(&id) {
-                    lower.len() - id.len()
-                } else {
-                    // The id without its directory is what people remember.
-                    let name = lower.rsplit('/').next().unwrap_or(&lower);
-                    let distance = strsim::damerau_levenshtein(&lower, &id)
-                        .min(strsim::damerau_levenshtein(name, &id));
-                    if distance > id.len() / 3 {
-                        return None;
-                    }
-                    100 + distance
-                };
-                Some((score, candidate))
-            })
-            .collect();
-        scored.sort_unstable();
-        scored
-            .into_iter()
-            .take(PROPOSED)
-            .map(|(_, candidate)| candidate.to_owned())
-            .collect()
+        let similar = similar(id, all).into_iter();
+        similar.map(str::to_owned).collect()
     }
 }
 

@@ -51,8 +51,8 @@ async fn a_scenario_is_shown_as_it_goes_right_and_as_it_goes_wrong() {
 
     Reported as FAIL
       RFC 3659 §5.3: RETR after REST starts at the marker
-      expected  @receive "456789"
-      observed  6 octets where 6 are wanted, different from octet 3 on: …456689
+      expected  the data "456789"
+      observed  6 octets, different from octet 3 on: 456689
     "#);
 }
 

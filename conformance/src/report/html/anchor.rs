@@ -1,5 +1,6 @@
 //! Deep links: the names of places in the page, the same in every report.
 
+use crate::words::hexadecimal;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -43,10 +44,7 @@ const WHOLE: usize = 200;
 fn plain(text: &str) -> String {
     if text.len() > WHOLE {
         let digest = Sha256::digest(text.as_bytes());
-        return digest.iter().fold("long_".to_owned(), |mut name, octet| {
-            let _ = write!(name, "{octet:02x}");
-            name
-        });
+        return format!("long_{}", hexadecimal(&digest));
     }
     let mut plain = String::with_capacity(text.len());
     for octet in text.bytes() {

@@ -1,9 +1,10 @@
 //! What is wrong, the worst first: one card for each requirement, its variants folded.
 
-use super::words::{badge, cut, level, plural};
+use super::words::{badge, cut, level};
 use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
 use crate::report::Row;
+use crate::report::tables::{Entry, Obstacle, entries, obstacles};
 use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 use maud::{Markup, html as markup};
 use std::cmp::Reverse;
@@ -23,26 +24,6 @@ pub(super) struct Card<'a> {
     pub(super) outcome: Outcome,
     /// The worst first.
     entries: Vec<Entry<'a>>,
-}
-
-/// A scenario, with all the variants in which it came to the same.
-pub(super) struct Entry<'a> {
-    pub(super) outcome: Outcome,
-    /// At least one, in the order of the plan.
-    rows: Vec<&'a Row>,
-}
-
-/// What does not hold, and in which variants it does not.
-struct Sight<'a> {
-    finding: &'a Finding,
-    variants: Vec<&'a str>,
-}
-
-/// What kept scenarios from being judged, and which ones.
-struct Obstacle<'a> {
-    outcome: Outcome,
-    reason: &'a str,
-    rows: Vec<&'a Row>,
 }
 
 /// Cards of these rows, the worst first, in the order of the plan where they are as bad.
@@ -76,87 +57,12 @@ pub(super) fn cards<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Card<'a>
     cards
 }
 
-/// The rows, those of the same scenario and outcome together.
-pub(super) fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Entry<'a>> {
-    let mut entries: Vec<Entry<'a>> = Vec::new();
-    for row in rows {
-        let same = |entry: &&mut Entry<'a>| {
-            entry.outcome == row.verdict.outcome
-                && entry.rows[0].verdict.scenario == row.verdict.scenario
-        };
-        match entries.iter_mut().find(same) {
-            Some(entry) => entry.rows.push(row),
-            None => entries.push(Entry {
-                outcome: row.verdict.outcome,
-                rows: vec![row],
-            }),
-        }
-    }
-    entries
-}
-
-fn obstacles<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Obstacle<'a>> {
-    let mut obstacles: Vec<Obstacle<'a>> = Vec::new();
-    for row in rows {
-        let verdict = &row.verdict;
-        let same =
-            |it: &&mut Obstacle<'a>| it.outcome == verdict.outcome && it.reason == verdict.reason;
-        match obstacles.iter_mut().find(same) {
-            Some(obstacle) => obstacle.rows.push(row),
-            None => obstacles.push(Obstacle {
-                outcome: verdict.outcome,
-                reason: &verdict.reason,
-                rows: vec![row],
-            }),
-        }
-    }
-    obstacles.sort_by_key(|obstacle| Reverse((obstacle.outcome, obstacle.rows.len())));
-    obstacles
-}
-
-/// The requirements a scenario covers, as far as we know them.
+/// The requirements a scenario is about, as far as we know them; those that hold are left out.
 fn rules(row: &Row) -> impl Iterator<Item = &'static Requirement> {
     let known = row
-        .covers
-        .iter()
+        .concerns()
         .filter_map(|id| Catalogue::built_in().get(id));
     known.filter(|rule| rule.side == RequirementSide::Server)
-}
-
-impl<'a> Entry<'a> {
-    /// Why a baseline accepts it; empty if it does not.
-    pub(super) fn accepted(&self) -> &'a str {
-        let known = self.rows.iter().find_map(|row| row.known.as_ref());
-        known.map_or("", |known| &known.reason)
-    }
-
-    /// Its findings, each once.
-    fn sights(&self) -> Vec<Sight<'a>> {
-        let mut sights: Vec<Sight<'a>> = Vec::new();
-        for row in &self.rows {
-            for finding in &row.verdict.findings {
-                // What was observed may hold a port or a directory of its own.
-                let same = |sight: &&mut Sight<'a>| {
-                    let known = sight.finding;
-                    (known.line, &known.expected, &known.requirement)
-                        == (finding.line, &finding.expected, &finding.requirement)
-                };
-                match sights.iter_mut().find(same) {
-                    Some(sight) => {
-                        if !sight.variants.contains(&row.verdict.variant.as_str()) {
-                            sight.variants.push(&row.verdict.variant);
-                        }
-                    }
-                    None => sights.push(Sight {
-                        finding,
-                        variants: vec![&row.verdict.variant],
-                    }),
-                }
-            }
-        }
-        sights.sort_by_key(|sight| sight.finding.level);
-        sights
-    }
 }
 
 impl<'a> Page<'a> {
@@ -196,18 +102,22 @@ impl<'a> Page<'a> {
         if self.report.scenarios.is_empty() {
             return None;
         }
+        let mut headings = [
+            (Outcome::Error, "Trouble"),
+            (Outcome::FalseAd, "Advertised, then refused"),
+            (Outcome::Fail, "Broken requirements"),
+            (Outcome::NotTestable, "Could not be tested"),
+            (Outcome::Warn, "Warnings"),
+            (Outcome::Note, "Notes"),
+        ];
+        if self.mostly_untested() {
+            headings[..4].rotate_right(1);
+        }
         let body = markup! {
             @if obstacles.is_empty() && cards.is_empty() && judges.is_empty() {
                 p.calm { "Nothing: everything that was tested holds." }
             }
-            @for (outcome, heading) in [
-                (Outcome::Error, "Trouble"),
-                (Outcome::FalseAd, "Advertised, then refused"),
-                (Outcome::Fail, "Broken requirements"),
-                (Outcome::NotTestable, "Could not be tested"),
-                (Outcome::Warn, "Warnings"),
-                (Outcome::Note, "Notes"),
-            ] {
+            @for (outcome, heading) in headings {
                 @let of_outcome = cards.iter().filter(|card| card.outcome == outcome);
                 @let judges: Vec<&&JudgeVerdict> = judges.iter().filter(|judge| judge.outcome == outcome).collect();
                 @let stopped: Vec<&Obstacle<'_>> = obstacles.iter().filter(|it| it.outcome == outcome).collect();
@@ -248,17 +158,9 @@ impl<'a> Page<'a> {
         let clause = worst.map_or_else(|| first.cites.join(", "), |finding| finding.clause.clone());
         let worth = worst.map_or(first.level, |finding| finding.level);
         let claim = worst.map_or(&first.title, |finding| &finding.requirement);
-        let variants: Vec<&str> = entry
-            .rows
-            .iter()
-            .map(|row| row.verdict.variant.as_str())
-            .collect();
-        // The wire is kept around the worst finding of a variant; the first variant speaks for all.
-        let told = entry
-            .rows
-            .iter()
-            .find(|row| !row.wire.is_empty())
-            .unwrap_or(&entry.rows[0]);
+        let variants = entry.variants();
+        // The wire is kept around the worst finding of a variant; one variant speaks for all.
+        let told = entry.witness();
         let id = self.anchors.take(anchor::scenario(&first.verdict.scenario));
         markup! {
             div.entry id=[id] {
@@ -271,7 +173,7 @@ impl<'a> Page<'a> {
                     (compared(sight.finding))
                     @if sight.variants.len() < variants.len() { p.where { "In " (list(&sight.variants)) } }
                 }
-                @if sights.len() > SIGHTS { p.where { "and " (plural(sights.len() - SIGHTS, "more", "more")) } }
+                @if sights.len() > SIGHTS { p.where { "and " (sights.len() - SIGHTS) " more" } }
                 @if !first.matters.is_empty() { p.means { b { "What it means: " } (cut(&first.matters)) } }
                 details {
                     summary { "Evidence, and how to repeat it" (self.where_played(first, &variants)) }
@@ -334,6 +236,7 @@ impl<'a> Page<'a> {
                             (wire(&located.wire))
                         }
                     }
+                    @if !judge.matters.is_empty() { p.means { b { "What it means: " } (cut(&judge.matters)) } }
                     @if judge.count > told { p.where { "and " (judge.count - told) " more; report.json tells more" } }
                 }
             }
@@ -341,7 +244,7 @@ impl<'a> Page<'a> {
     }
 
     fn obstacle(&self, obstacle: &Obstacle<'_>) -> Markup {
-        let first = obstacle.rows[0];
+        let witness = obstacle.witness();
         let reason = match obstacle.reason {
             "" => "no reason was told",
             reason => reason,
@@ -349,7 +252,7 @@ impl<'a> Page<'a> {
         markup! {
             article.card {
                 div.entry {
-                    p.eyebrow { (plural(obstacle.rows.len(), "scenario", "scenarios")) }
+                    p.eyebrow { (obstacle.scale()) }
                     h4 { (badge(obstacle.outcome)) " " (cut(reason)) }
                     details {
                         summary { "Which, and how to repeat it" }
@@ -359,8 +262,8 @@ impl<'a> Page<'a> {
                             }
                             @if obstacle.rows.len() > NAMED { li { "and " (obstacle.rows.len() - NAMED) " more" } }
                         }
-                        (wire(&first.wire))
-                        (repeat(&first.again))
+                        (wire(&witness.wire))
+                        (repeat(&witness.again))
                     }
                 }
             }
@@ -402,8 +305,9 @@ fn wire(lines: &[String]) -> Markup {
 pub(super) fn repeat(command: &str) -> Markup {
     markup! {
         @if !command.is_empty() {
+            // All of it: it is there to be pasted.
             p.label { "Repeat it" }
-            pre.command tabindex="0" role="region" aria-label="Command" { (cut(command)) }
+            pre.command tabindex="0" role="region" aria-label="Command" { (command) }
         }
     }
 }

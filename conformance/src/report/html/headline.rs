@@ -59,9 +59,11 @@ impl Page<'_> {
             })
             .collect();
         let stopped = |outcome| {
-            self.stopped()
-                .filter(|row| row.verdict.outcome == outcome)
-                .count()
+            let rows = self.stopped().map(|row| &row.verdict);
+            let rows = rows.filter(|verdict| verdict.outcome == outcome);
+            rows.map(|verdict| &verdict.scenario)
+                .collect::<BTreeSet<_>>()
+                .len()
         };
         let stale = report.scenarios.iter().filter(|row| row.is_stale()).count()
             + report.judges.iter().filter(|row| is_stale(row)).count();
@@ -72,6 +74,15 @@ impl Page<'_> {
                 bad.push(plural(count, one, many));
             }
         };
+        let untested = stopped(Outcome::NotTestable);
+        let mostly_untested = self.mostly_untested();
+        let not_tested = [
+            "scenario could not be tested",
+            "scenarios could not be tested",
+        ];
+        if mostly_untested {
+            tell(untested, not_tested[0], not_tested[1]);
+        }
         tell(
             of(Outcome::Fail),
             "MUST requirement is broken",
@@ -84,14 +95,12 @@ impl Page<'_> {
         );
         tell(
             stopped(Outcome::Error),
-            "scenario met trouble of the tester",
-            "scenarios met trouble of the tester",
+            "scenario could not be played to the end",
+            "scenarios could not be played to the end",
         );
-        tell(
-            stopped(Outcome::NotTestable),
-            "scenario could not be tested",
-            "scenarios could not be tested",
-        );
+        if !mostly_untested {
+            tell(untested, not_tested[0], not_tested[1]);
+        }
         tell(
             stale,
             "known deviation is gone",
@@ -144,16 +153,18 @@ impl Page<'_> {
         }
     }
 
+    /// Where most was never tried, the little that was seen comes second.
+    pub(super) fn mostly_untested(&self) -> bool {
+        let stopped = self.stopped();
+        let untested = stopped.filter(|row| row.verdict.outcome == Outcome::NotTestable);
+        untested.count() * 2 > self.report.scenarios.len()
+    }
+
     pub(super) fn headline(&self) -> Markup {
         let report = self.report;
         let verdict = self.verdict();
         let mut tally = Tally::default();
         report.outcomes().for_each(|outcome| tally.add(outcome));
-        let scenarios: BTreeSet<&str> = report
-            .scenarios
-            .iter()
-            .map(|row| row.verdict.scenario.as_str())
-            .collect();
         let excused = report
             .scenarios
             .iter()
@@ -174,9 +185,7 @@ impl Page<'_> {
                 }
                 (bar(&tally))
                 p.played {
-                    (plural(scenarios.len(), "scenario", "scenarios")) " in "
-                    (plural(report.scenarios.len(), "variant", "variants")) " and "
-                    (plural(report.judges.len(), "always-on judge", "always-on judges")) ", "
+                    (report.played()) ", "
                     (duration(report.took_ms))
                     @if let Some(moment) = moment(report.started) { ", " (moment) }
                     "."

@@ -1,10 +1,11 @@
 //! Deviations somebody knows of and accepts, with the reasons.
 
-use super::findings::{entries, times};
+use super::findings::times;
 use super::headline::is_stale;
 use super::words::{badge, cut, plural};
 use super::{Page, Section, anchor};
 use crate::report::Row;
+use crate::report::tables::entries;
 use crate::verdict::{JudgeVerdict, Outcome};
 use maud::{Markup, html as markup};
 

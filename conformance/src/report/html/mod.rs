@@ -43,9 +43,9 @@ pub fn html(report: &Report, strict: bool) -> String {
         anchors: Anchors::default(),
     };
     let sections: Vec<Section> = [
-        page.summary(),
         page.findings(),
         page.known(),
+        page.summary(),
         page.documents(),
         page.commands(),
         page.features(),

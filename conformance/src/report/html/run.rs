@@ -4,6 +4,7 @@ use super::findings::repeat;
 use super::words::{cut, duration, moment};
 use super::{Page, Section};
 use crate::report::Report;
+use crate::report::tables::slowest;
 use maud::html as markup;
 
 impl Page<'_> {
@@ -21,6 +22,22 @@ impl Page<'_> {
                 div { dt { "Played by" } dd { "ftpspec " (cut(&report.ftpspec)) } }
                 @if !parts.is_empty() { div { dt { "Parts" } dd { (cut(&parts.join(", "))) } } }
                 div { dt { "A broken SHOULD" } dd { (if self.strict { "fails the run (--strict)" } else { "is a warning" }) } }
+            }
+            @let slowest = slowest(report);
+            @if !slowest.is_empty() {
+                table.slowest {
+                    caption { "What took longest" }
+                    thead { tr { th scope="col" { "Scenario" } th scope="col" { "Variant" } th scope="col" { "Took" } } }
+                    tbody {
+                        @for row in slowest {
+                            tr {
+                                th scope="row" { (self.scenario_link(&row.verdict.scenario)) }
+                                td { span.variant { (cut(&row.verdict.variant)) } }
+                                td.took { (duration(row.took_ms)) }
+                            }
+                        }
+                    }
+                }
             }
             @if let Some(command) = whole(report) { (repeat(&command)) }
         };

@@ -2,16 +2,8 @@
 
 use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, RequirementSide, RequirementsSummary};
-use crate::report::tables::{Answer, FilledRow, requirements_summary};
+use crate::report::tables::{Answer, FilledRow, requirements_summary, summary_counts};
 use maud::{Markup, html as markup};
-
-const ANSWERS: [Answer; 5] = [
-    Answer::Kept,
-    Answer::Broken,
-    Answer::NotImplemented,
-    Answer::NotTested,
-    Answer::Unseen,
-];
 
 impl Page<'_> {
     pub(super) fn summary(&self) -> Option<Section> {
@@ -20,12 +12,8 @@ impl Page<'_> {
         }
         let groups = requirements_summary(self.report, RequirementsSummary::built_in());
         let rows = || groups.iter().flat_map(|group| &group.rows);
-        let counts = ANSWERS.into_iter().map(|answer| {
-            let count = rows().filter(|filled| filled.answer == answer).count();
-            (answer, count)
-        });
-        let counts: Vec<String> = counts
-            .filter(|(_, count)| *count > 0)
+        let counts: Vec<String> = summary_counts(&groups)
+            .into_iter()
             .map(|(answer, count)| format!("{count} {}", answer.words()))
             .collect();
         let against = rows().filter(|filled| filled.against).count();

@@ -326,7 +326,7 @@ fn the_style_needs_nothing_else() {
 #[case(&[Outcome::Fail, Outcome::Warn], false, "1 MUST requirement is broken", "1 warning")]
 #[case(&[Outcome::FalseAd, Outcome::Fail], false, "1 MUST requirement is broken", "1 advertised feature is refused")]
 #[case(&[Outcome::NotTestable, Outcome::Pass], false, "1 scenario could not be tested", "")]
-#[case(&[Outcome::Error], false, "1 scenario met trouble of the tester", "")]
+#[case(&[Outcome::Error], false, "1 scenario could not be played to the end", "")]
 #[case(&[], false, "Nothing was played", "")]
 fn the_verdict_is_said_in_words(
     #[case] outcomes: &[Outcome],

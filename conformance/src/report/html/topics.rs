@@ -65,9 +65,9 @@ impl Page<'_> {
     fn requirement(&self, line: &RequirementLine<'_>) -> Markup {
         let rule = line.requirement;
         let scenarios: BTreeSet<(Reverse<Outcome>, &str)> = line
-            .rows
+            .said
             .iter()
-            .map(|row| (Reverse(row.verdict.outcome), row.verdict.scenario.as_str()))
+            .map(|said| (Reverse(said.outcome), said.row.verdict.scenario.as_str()))
             .collect();
         let mut told = BTreeSet::new();
         // A scenario with several outcomes is named once, at its worst.
@@ -101,7 +101,7 @@ impl Page<'_> {
     }
 
     pub(super) fn commands(&self) -> Option<Section> {
-        let commands = commands(self.report, Registry::built_in());
+        let commands = commands(self.report, Registry::built_in(), Catalogue::built_in());
         if commands.is_empty() {
             return None;
         }
@@ -121,9 +121,9 @@ impl Page<'_> {
                             td { (match line.implemented { Some(true) => "yes", Some(false) => "no", None => "not sent" }) }
                             td {
                                 @if let Some(outcome) = line.outcome {
-                                    @match line.rows.iter().find(|row| row.verdict.outcome == outcome) {
-                                        Some(row) if outcome > Outcome::Unsupported => {
-                                            a href=(anchor::to(&anchor::scenario(&row.verdict.scenario))) { (badge(outcome)) }
+                                    @match line.said.iter().find(|said| said.outcome == outcome) {
+                                        Some(said) if outcome > Outcome::Unsupported => {
+                                            a href=(anchor::to(&anchor::scenario(&said.row.verdict.scenario))) { (badge(outcome)) }
                                         },
                                         _ => (badge(outcome)),
                                     }

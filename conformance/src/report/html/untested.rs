@@ -2,6 +2,7 @@
 
 use super::words::{cut, plural};
 use super::{Page, Section};
+use crate::report::tables::absent;
 use crate::verdict::Outcome;
 use maud::html as markup;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,19 +20,12 @@ impl Page<'_> {
             let names = skipped.entry(&row.reason).or_default();
             names.push((&row.scenario, &row.variant));
         }
-        let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let mut otherwise: BTreeSet<&str> = BTreeSet::new();
-        for row in &report.scenarios {
-            let id = row.verdict.scenario.as_str();
-            match row.verdict.outcome {
-                Outcome::Unsupported => {
-                    let lacks = row.verdict.lacks.as_deref().unwrap_or("something optional");
-                    absent.entry(lacks).or_default().insert(id);
-                }
-                Outcome::NotApplicable => drop(otherwise.insert(id)),
-                _ => {}
-            }
-        }
+        let absent = absent(report);
+        let rows = report.scenarios.iter().map(|row| &row.verdict);
+        let otherwise: BTreeSet<&str> = rows
+            .filter(|verdict| verdict.outcome == Outcome::NotApplicable)
+            .map(|verdict| verdict.scenario.as_str())
+            .collect();
         if skipped.is_empty() && absent.is_empty() && otherwise.is_empty() {
             return None;
         }

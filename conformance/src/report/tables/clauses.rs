@@ -1,8 +1,8 @@
 //! How it stands clause by clause: document, section, requirement, scenarios.
 
-use super::{by_requirement, together};
+use super::{Said, by_requirement};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
-use crate::report::{Report, Row};
+use crate::report::Report;
 use crate::verdict::Outcome;
 
 /// One document of the catalogue.
@@ -30,24 +30,25 @@ pub struct RequirementLine<'a> {
     pub requirement: &'a Requirement,
     /// What the scenarios that cover it come to together; `None` if none was played.
     pub outcome: Option<Outcome>,
-    /// Those scenarios.
-    pub rows: Vec<&'a Row>,
+    /// What those scenarios say of it.
+    pub said: Vec<Said<'a>>,
 }
 
-/// Every requirement on servers, by document and section. A scenario that covers several requirements speaks for each.
+/// Every requirement on servers, by document and section. A scenario that covers several requirements speaks
+/// for each, but for those its findings are not about (`!about`).
 #[must_use]
 pub fn clauses<'a>(report: &'a Report, catalogue: &'a Catalogue) -> Vec<DocumentClauses<'a>> {
-    let mut rows = by_requirement(&report.scenarios);
+    let mut by_id = by_requirement(&report.scenarios);
     let mut documents: Vec<DocumentClauses<'a>> = Vec::new();
     let on_servers = catalogue
         .iter()
         .filter(|requirement| requirement.side == RequirementSide::Server);
     for requirement in on_servers {
-        let rows = rows.remove(requirement.id.as_str()).unwrap_or_default();
+        let said = by_id.remove(requirement.id.as_str()).unwrap_or_default();
         let line = RequirementLine {
             requirement,
-            outcome: together(rows.iter().copied()),
-            rows,
+            outcome: Outcome::together(said.iter().map(|said| said.outcome)),
+            said,
         };
         let at = documents
             .iter()
@@ -88,7 +89,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
     use super::*;
-    use crate::report::tests::report;
+    use crate::report::tests::{finding, report};
 
     #[test]
     fn a_requirement_is_what_its_scenarios_come_to() {
@@ -112,11 +113,46 @@ mod tests {
         let noop = lines()
             .find(|line| line.requirement.id == "959-5.4-noop-replies")
             .unwrap();
-        assert_eq!((noop.outcome, noop.rows.len()), (Some(Outcome::Warn), 2));
+        assert_eq!((noop.outcome, noop.said.len()), (Some(Outcome::Warn), 2));
         assert_eq!(lines().filter(|line| line.outcome.is_some()).count(), 1);
         let on_servers = catalogue
             .iter()
             .filter(|rule| rule.side == RequirementSide::Server);
         assert_eq!(lines().count(), on_servers.count());
+    }
+
+    /// What a failing scenario says of three of its requirements, given what its findings are about.
+    fn of_three(about: &[&str], unjudged: &[&str]) -> [Option<Outcome>; 3] {
+        const IDS: [&str; 3] = [
+            "959-5.4-noop-replies",
+            "959-5.4-retr-replies",
+            "959-5.4-stor-replies",
+        ];
+        let mut report = report(&[Outcome::Fail]);
+        let row = &mut report.scenarios[0];
+        row.covers = IDS.map(str::to_owned).to_vec();
+        row.verdict.findings = vec![finding("500 What?")];
+        row.verdict.findings[0].about = about.iter().map(|id| (*id).to_owned()).collect();
+        row.verdict.unjudged = unjudged.iter().map(|id| (*id).to_owned()).collect();
+        let table = clauses(&report, Catalogue::built_in());
+        IDS.map(|id| {
+            let sections = table.iter().flat_map(|document| &document.sections);
+            let mut lines = sections.flat_map(|section| &section.requirements);
+            lines
+                .find(|line| line.requirement.id == id)
+                .unwrap()
+                .outcome
+        })
+    }
+
+    #[test]
+    fn a_finding_that_says_what_it_is_about_is_against_that_alone() {
+        let (fail, pass) = (Some(Outcome::Fail), Some(Outcome::Pass));
+        assert_eq!(of_three(&[], &[]), [fail, fail, fail]);
+        let retr = "959-5.4-retr-replies";
+        assert_eq!(of_three(&[retr], &[]), [pass, fail, pass]);
+        let stor = "959-5.4-stor-replies";
+        assert_eq!(of_three(&[retr], &[stor]), [pass, fail, None]);
+        assert_eq!(of_three(&[retr, stor], &[]), [pass, fail, fail]);
     }
 }

@@ -1,7 +1,7 @@
 //! How it stands command by command.
 
-use super::{Tally, together};
-use crate::catalogue::Registry;
+use super::{Said, Tally};
+use crate::catalogue::{Catalogue, Registry};
 use crate::report::{Report, Row};
 use crate::verdict::Outcome;
 
@@ -16,13 +16,18 @@ pub struct CommandLine<'a> {
     pub outcome: Option<Outcome>,
     /// How often each outcome is there.
     pub tally: Tally,
-    /// Those scenarios.
-    pub rows: Vec<&'a Row>,
+    /// Those scenarios, and what each says of the command.
+    pub said: Vec<Said<'a>>,
 }
 
-/// Every command of which the run says something, in the order of the registry; those it does not know come last.
+/// Every command of which the run says something, in the order of the registry; those it does not know come last. A
+/// scenario about several commands speaks for each, but for those its findings are not about (`!about`).
 #[must_use]
-pub fn commands<'a>(report: &'a Report, registry: &'a Registry) -> Vec<CommandLine<'a>> {
+pub fn commands<'a>(
+    report: &'a Report,
+    registry: &'a Registry,
+    catalogue: &Catalogue,
+) -> Vec<CommandLine<'a>> {
     let target = &report.target;
     let mut verbs: Vec<&str> = registry.verbs().collect();
     let about = report.scenarios.iter().flat_map(|row| &row.commands);
@@ -33,14 +38,13 @@ pub fn commands<'a>(report: &'a Report, registry: &'a Registry) -> Vec<CommandLi
     }
     let line = |verb: &'a str| {
         let has = |list: &[String]| list.iter().any(|other| other == verb);
-        let rows: Vec<&Row> = report
-            .scenarios
-            .iter()
-            .filter(|row| has(&row.commands))
+        let about = report.scenarios.iter().filter(|row| has(&row.commands));
+        let said: Vec<Said<'a>> = about
+            .filter_map(|row| of_command(row, verb, catalogue).map(|outcome| Said { row, outcome }))
             .collect();
         let mut tally = Tally::default();
-        for row in &rows {
-            tally.add(row.verdict.outcome);
+        for said in &said {
+            tally.add(said.outcome);
         }
         let implemented = match (has(&target.implemented), has(&target.not_implemented)) {
             (true, _) => Some(true),
@@ -50,9 +54,9 @@ pub fn commands<'a>(report: &'a Report, registry: &'a Registry) -> Vec<CommandLi
         CommandLine {
             verb,
             implemented,
-            outcome: together(rows.iter().copied()),
+            outcome: Outcome::together(said.iter().map(|said| said.outcome)),
             tally,
-            rows,
+            said,
         }
     };
     let lines = verbs.into_iter().map(line);
@@ -61,10 +65,46 @@ pub fn commands<'a>(report: &'a Report, registry: &'a Registry) -> Vec<CommandLi
         .collect()
 }
 
+/// What a row comes to where it is about this command; `None` if it was not played as far.
+fn of_command(row: &Row, verb: &str, catalogue: &Catalogue) -> Option<Outcome> {
+    let is_of_verb = |id: &&String| {
+        let requirement = catalogue.get(id);
+        requirement.is_some_and(|it| it.commands.iter().any(|other| other == verb))
+    };
+    let mut own = row.covers.iter().filter(is_of_verb).peekable();
+    // A report of another version may know requirements that this one does not.
+    if own.peek().is_none() {
+        return Some(row.verdict.outcome);
+    }
+    Outcome::together(own.filter_map(|id| row.verdict.of_requirement(id)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::report;
+    use crate::report::tests::{finding, report};
+
+    #[test]
+    fn a_command_is_not_charged_with_what_a_scenario_says_of_another() {
+        let mut report = report(&[Outcome::Fail]);
+        let row = &mut report.scenarios[0];
+        row.covers = vec![
+            "959-5.4-noop-replies".into(),
+            "959-5.4-user-replies".into(),
+            "959-5.4-rnto-needs-rnfr".into(),
+        ];
+        row.commands = Catalogue::built_in().commands(&row.covers);
+        row.verdict.unjudged = vec!["959-5.4-rnto-needs-rnfr".into()];
+        let mut finding = finding("500");
+        finding.about = vec!["959-5.4-noop-replies".into()];
+        row.verdict.findings = vec![finding];
+        let table = commands(&report, Registry::built_in(), Catalogue::built_in());
+        let told: Vec<_> = table.iter().map(|line| (line.verb, line.outcome)).collect();
+        assert_eq!(
+            told,
+            [("USER", Some(Outcome::Pass)), ("NOOP", Some(Outcome::Fail))]
+        );
+    }
 
     #[test]
     fn commands_are_told_with_whether_they_are_there_and_what_was_found() {
@@ -73,7 +113,7 @@ mod tests {
         report.scenarios[1].commands = vec!["RETR".into(), "XYZZY".into()];
         report.target.implemented = vec!["RETR".into()];
         report.target.not_implemented = vec!["SMNT".into()];
-        let table = commands(&report, Registry::built_in());
+        let table = commands(&report, Registry::built_in(), Catalogue::built_in());
         let told: Vec<_> = table
             .iter()
             .map(|line| (line.verb, line.implemented, line.outcome))

@@ -127,6 +127,14 @@ pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<Feature
     truths
 }
 
+/// The features of which FEAT says what is not so.
+#[must_use]
+pub fn misleading_features<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+    let mut truths = feature_truth(report, registry);
+    truths.retain(|truth| truth.truth.misleads());
+    truths
+}
+
 fn truth<'a>(
     report: &'a Report,
     registry: &Registry,
@@ -144,14 +152,21 @@ fn truth<'a>(
         .map(|row| row.verdict.scenario.as_str())
         .collect();
     refused_in.dedup();
-    let served = needing().any(|row| {
-        // Where nothing was left to test, nothing was seen of it.
-        let tested = !matches!(
-            row.verdict.outcome,
-            Outcome::Error | Outcome::NotTestable | Outcome::NotApplicable
-        );
-        tested && row.verdict.lacks.is_none()
-    });
+    // A scenario may hold where there is nothing: what it asks for was refused, as it has to be.
+    let verb = label.split(' ').next().unwrap_or(label);
+    let implemented = &report.target.implemented;
+    let unknown = registry.get(verb).is_some()
+        && !implemented.is_empty()
+        && !implemented.iter().any(|it| it == verb);
+    let served = !unknown
+        && needing().any(|row| {
+            // Where nothing was left to test, nothing was seen of it.
+            let tested = !matches!(
+                row.verdict.outcome,
+                Outcome::Error | Outcome::NotTestable | Outcome::NotApplicable
+            );
+            tested && row.verdict.lacks.is_none()
+        });
     let verbs = || {
         registry
             .commands
@@ -248,19 +263,33 @@ mod tests {
         report.target.features = Some(vec!["CCC".into(), "X-OWN a".into()]);
         report.target.implemented = vec!["PBSZ".into()];
         report.target.not_implemented = vec!["CCC".into()];
+        let registry = Registry::built_in();
+        let told = |truths: Vec<FeatureTruth<'_>>| -> Vec<(String, Truth)> {
+            let told = truths.into_iter().map(|truth| (truth.label, truth.truth));
+            told.collect()
+        };
+        let misleading = [
+            ("PBSZ".to_owned(), Truth::ServedAndHidden),
+            ("CCC".to_owned(), Truth::AdvertisedAndRefused),
+        ];
+        let all = told(feature_truth(&report, registry));
+        assert_eq!(all[..2], misleading);
+        assert_eq!(all[2..], [("X-OWN".to_owned(), Truth::Untested)]);
+        assert_eq!(told(misleading_features(&report, registry)), misleading);
+    }
+
+    #[test]
+    fn what_holds_without_the_verb_is_not_served() {
+        let mut report = report(&[Outcome::Pass, Outcome::Unsupported]);
+        report.target.features = Some(Vec::new());
+        report.target.implemented = vec!["NOOP".into()];
+        for (row, lacks) in report.scenarios.iter_mut().zip([None, Some("TLS")]) {
+            row.needs = vec!["TLS".into()];
+            row.verdict.lacks = lacks.map(Into::into);
+        }
         let truths = feature_truth(&report, Registry::built_in());
-        let told: Vec<_> = truths
-            .iter()
-            .map(|truth| (truth.label.as_str(), truth.truth))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("PBSZ", Truth::ServedAndHidden),
-                ("CCC", Truth::AdvertisedAndRefused),
-                ("X-OWN", Truth::Untested)
-            ]
-        );
+        let found = truths.iter().find(|truth| truth.label == "AUTH TLS");
+        assert_eq!(found.map(|truth| truth.truth), Some(Truth::Absent));
     }
 
     #[test]

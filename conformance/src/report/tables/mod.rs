@@ -6,30 +6,40 @@ mod clauses;
 mod commands;
 mod documents;
 mod features;
+mod folded;
+mod slowest;
 mod summary;
 
 pub use clauses::{DocumentClauses, RequirementLine, Section, clauses};
 pub use commands::{CommandLine, commands};
 pub(super) use documents::name as document_name;
 pub use documents::{DocumentSummary, Tally, documents};
-pub use features::{FeatureTruth, Seen, Truth, feature_truth};
-pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary};
+pub use features::{FeatureTruth, Seen, Truth, feature_truth, misleading_features};
+pub use folded::{Entry, Obstacle, Sight, absent, entries, obstacles};
+pub use slowest::slowest;
+pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary, summary_counts};
 
 use super::Row;
 use crate::verdict::Outcome;
 use std::collections::BTreeMap;
 
-/// What outcomes of rows about the same thing come to; `None` without a row.
-fn together<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Option<Outcome> {
-    Outcome::together(rows.into_iter().map(|row| row.verdict.outcome))
+/// What a row says of one requirement, or of one command.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// Of this one: where the scenario says what its findings are about, others of the row may come to worse.
+    pub outcome: Outcome,
 }
 
-/// The rows of each requirement id, in their order.
-fn by_requirement(rows: &[Row]) -> BTreeMap<&str, Vec<&Row>> {
-    let mut by_id: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+/// What is said of each requirement id, in the order of the rows.
+fn by_requirement(rows: &[Row]) -> BTreeMap<&str, Vec<Said<'_>>> {
+    let mut by_id: BTreeMap<&str, Vec<Said<'_>>> = BTreeMap::new();
     for row in rows {
         for id in &row.covers {
-            by_id.entry(id).or_default().push(row);
+            if let Some(outcome) = row.verdict.of_requirement(id) {
+                by_id.entry(id).or_default().push(Said { row, outcome });
+            }
         }
     }
     by_id

@@ -1,6 +1,6 @@
 //! The table of RFC 1123 §4.1.5, filled in.
 
-use super::{by_requirement, together};
+use super::{Said, by_requirement};
 use crate::catalogue::{RequirementsSummary, SummaryGroup, SummaryLevel, SummaryRow};
 use crate::report::{Report, Row};
 use crate::verdict::{JudgeVerdict, Outcome};
@@ -22,6 +22,15 @@ pub enum Answer {
     /// It cannot be seen from outside.
     Unseen,
 }
+
+/// In the order they are told.
+const ANSWERS: [Answer; 5] = [
+    Answer::Kept,
+    Answer::Broken,
+    Answer::NotImplemented,
+    Answer::NotTested,
+    Answer::Unseen,
+];
 
 impl Answer {
     /// In words.
@@ -79,23 +88,32 @@ pub fn requirements_summary<'a>(
     table.groups.iter().map(filled).collect()
 }
 
+/// How many rows of the table have each answer that is given at all.
+#[must_use]
+pub fn summary_counts(groups: &[FilledGroup<'_>]) -> Vec<(Answer, usize)> {
+    let count = |answer| {
+        let rows = groups.iter().flat_map(|group| &group.rows);
+        rows.filter(|filled| filled.answer == answer).count()
+    };
+    let all = ANSWERS.into_iter().map(|answer| (answer, count(answer)));
+    all.filter(|(_, count)| *count > 0).collect()
+}
+
 fn fill<'a>(
     row: &'a SummaryRow,
     report: &'a Report,
-    by_id: &BTreeMap<&str, Vec<&'a Row>>,
+    by_id: &BTreeMap<&str, Vec<Said<'a>>>,
 ) -> FilledRow<'a> {
-    let mut scenarios: Vec<&Row> = Vec::new();
-    for scenario in row
-        .requirements
-        .iter()
+    let asked = row.requirements.iter();
+    let said: Vec<Said<'a>> = asked
         .filter_map(|id| by_id.get(id.as_str()))
         .flatten()
-    {
-        if !scenarios
-            .iter()
-            .any(|known| std::ptr::eq(*known, *scenario))
-        {
-            scenarios.push(scenario);
+        .copied()
+        .collect();
+    let mut scenarios: Vec<&Row> = Vec::new();
+    for said in &said {
+        if !scenarios.iter().any(|known| std::ptr::eq(*known, said.row)) {
+            scenarios.push(said.row);
         }
     }
     let judges: Vec<&JudgeVerdict> = match report.scenarios.is_empty() {
@@ -108,11 +126,7 @@ fn fill<'a>(
             .collect(),
     };
     let judged = Outcome::together(judges.iter().map(|judge| judge.outcome));
-    let outcome = Outcome::together(
-        together(scenarios.iter().copied())
-            .into_iter()
-            .chain(judged),
-    );
+    let outcome = Outcome::together(said.iter().map(|said| said.outcome).chain(judged));
     let absent = row
         .command
         .as_ref()

@@ -1,5 +1,8 @@
 //! What the grammar cannot see: whether a scenario hangs together, and what it says about the catalogue.
 
+mod about;
+mod front;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -9,6 +12,7 @@ use super::{
     Scenario, Severity, Step, TextPattern, UserStep,
 };
 use super::{Content, variables};
+use front::quoted_texts;
 
 /// What a scenario is checked against. What is empty is not checked.
 #[derive(Debug, Clone, Default)]
@@ -18,9 +22,6 @@ pub struct Knowledge {
     /// Every verb of the registry.
     pub verbs: BTreeSet<String>,
 }
-
-/// Needs that are no verbs: looked up in FEAT, or found out by the runner.
-const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name", "own-password"];
 
 /// Variables that have a value from the start.
 const GIVEN_VARIABLES: &[&str] = &["user", "password", "dir", "host"];
@@ -34,9 +35,6 @@ const LISTEN_VARIABLES: &[&str] = &[
     "hostport",
     "eprt",
 ];
-
-/// The longest `matters`, in characters.
-const MEANING_LIMIT: usize = 200;
 
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;
@@ -111,96 +109,6 @@ impl<'a> Linter<'a> {
         }
     }
 
-    fn front_matter(&mut self, knowledge: &Knowledge) {
-        let about = &self.scenario.about;
-        if about.title.ends_with('.') {
-            self.warning(
-                self.in_front(&about.title),
-                "a title has no full stop",
-                None,
-            );
-        }
-        self.meaning(&about.matters);
-        for cite in &about.cites {
-            if !is_clause(cite) {
-                let help = "as in `RFC 959 §5.4` or `draft-bryan-ftpext-hash-02 §3`";
-                self.warning(
-                    self.in_front(cite),
-                    "this cites no clause",
-                    Some(help.into()),
-                );
-            }
-        }
-        let mut seen = BTreeSet::new();
-        for id in &about.covers {
-            if self.is_full() {
-                break;
-            }
-            if !seen.insert(id) {
-                self.warning(self.in_front(id), format!("`{id}` is covered twice"), None);
-            }
-            if !knowledge.requirements.is_empty() && !knowledge.requirements.contains(id) {
-                let help = did_you_mean(id, knowledge.requirements.iter().map(String::as_str));
-                self.error(
-                    self.in_front(id),
-                    format!("there is no requirement `{id}`"),
-                    help,
-                );
-            }
-        }
-        for need in &about.needs {
-            if self.is_full() {
-                break;
-            }
-            let verb = need.split_whitespace().next().unwrap_or_default();
-            let known = OTHER_NEEDS.contains(&need.as_str()) || knowledge.verbs.contains(verb);
-            if !knowledge.verbs.is_empty() && !known {
-                let names = knowledge.verbs.iter().map(String::as_str);
-                let help = did_you_mean(verb, names.chain(OTHER_NEEDS.iter().copied()));
-                self.warning(
-                    self.in_front(need),
-                    format!("nobody knows the need `{need}`"),
-                    help,
-                );
-            }
-        }
-        if about.drivers.contains(&DriverKind::Suppaftp) {
-            let wire = self
-                .scenario
-                .steps
-                .iter()
-                .find(|step| !is_for_any_driver(&step.action));
-            if let Some(step) = wire {
-                let help = "user steps are `@put`, `@get`, `@names` …";
-                let message = "only user steps can be played by suppaftp";
-                self.error(self.line(step.line), message, Some(help.into()));
-            }
-        }
-        if self.scenario.steps.is_empty() {
-            let end = self.scenario.text.len();
-            self.error(end..end, "the dialogue is empty", None);
-        }
-    }
-
-    /// `matters` is shown beside a failure, to somebody who may never have read an RFC.
-    fn meaning(&mut self, matters: &str) {
-        let length = matters.chars().count();
-        if length > MEANING_LIMIT {
-            let message = format!(
-                "{length} characters are a lot; a person reads {MEANING_LIMIT} at a glance"
-            );
-            self.warning(self.in_front(matters), message, None);
-        }
-        if !matters.is_empty() && !matters.ends_with('.') {
-            let help = "as in `A download that is resumed ends up damaged.`";
-            self.warning(
-                self.in_front(matters),
-                "what it means for a person is a sentence with a full stop",
-                Some(help.into()),
-            );
-        }
-    }
-
     fn dialogue(&mut self) {
         for step in &self.scenario.steps {
             if self.is_full() {
@@ -210,6 +118,7 @@ impl<'a> Linter<'a> {
             self.variables(step);
             self.data(step);
             self.replies(step);
+            self.about(step);
         }
         let states = std::mem::take(&mut self.connections);
         for (connection, state) in states {
@@ -291,7 +200,7 @@ impl<'a> Linter<'a> {
                     self.pattern(line, pattern);
                 }
             }
-            Receive::Zlib(inflated) => self.receive(line, inflated, used),
+            Receive::Coded(_, inside) => self.receive(line, inside, used),
             Receive::Anything => {}
         }
     }
@@ -408,14 +317,6 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// Where a text of the front matter stands.
-    fn in_front(&self, text: &str) -> Range<usize> {
-        // A text with escapes is not found as it is meant; the first line will do then.
-        self.quoted
-            .get(text)
-            .map_or(0..0, |at| *at..at + text.len())
-    }
-
     /// Whether enough has been told. What is found after that is not even thought about.
     fn is_full(&self) -> bool {
         self.found.len() >= DIAGNOSTICS_LIMIT
@@ -456,46 +357,6 @@ impl<'a> Linter<'a> {
             help,
         });
     }
-}
-
-/// `RFC 959 §5.4`, `RFC 959 App. II`, `draft-bryan-ftpext-hash-02 §3`, or a vendor's document and a place in it.
-fn is_clause(cite: &str) -> bool {
-    let (document, clause) = match cite.strip_prefix("RFC ") {
-        Some(rest) => match rest.split_once(' ') {
-            Some((number, _)) if number.bytes().any(|octet| !octet.is_ascii_digit()) => {
-                return false;
-            }
-            Some(parts) => parts,
-            None => return false,
-        },
-        None if cite.starts_with("RFC") => return false,
-        None => match cite.split_once(' ') {
-            Some(parts) => parts,
-            None => return false,
-        },
-    };
-    !document.is_empty() && !clause.is_empty() && clause.trim() == clause
-}
-
-/// The first place of each text between quotes in the front matter.
-fn quoted_texts(text: &str) -> BTreeMap<&str, usize> {
-    let mut places = BTreeMap::new();
-    let mut start = 0;
-    let front = text.find("\n+++").unwrap_or(0);
-    for (index, piece) in text[..front].split('"').enumerate() {
-        if index % 2 == 1 {
-            places.entry(piece).or_insert(start);
-        }
-        start += piece.len() + 1;
-    }
-    places
-}
-
-fn is_for_any_driver(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::User { .. } | Action::Given(_) | Action::Stored(..) | Action::Missing(_)
-    )
 }
 
 fn names_in(text: &str) -> impl Iterator<Item = &str> {

@@ -3,6 +3,7 @@
 //! A file is cut into lines once; each line is one statement, and each statement that is wrong gives one
 //! [`Diagnostic`], so that all errors are seen at once. Work is in proportion to the length of the file.
 
+mod about;
 mod cursor;
 mod front;
 mod reply;
@@ -244,21 +245,35 @@ impl<'a> Reader<'a, '_> {
     fn steps(&mut self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut before = Before::Other;
+        // What an `!about` would be said of.
+        let mut subject = about::Subject::Nothing;
         while let Some(line) = self.next_line() {
             let (name, sigil, cursor) = match split_connection(line) {
                 Ok(split) => split,
                 Err(fault) => {
                     self.problems.push(fault);
                     before = Before::Other;
+                    subject = about::Subject::Broken;
                     continue;
                 }
             };
+            if sigil == '!' && about::is_about(&cursor) {
+                if let Err(fault) = about::about(steps.last_mut(), subject, name, line, cursor) {
+                    self.problems.push(fault);
+                }
+                continue;
+            }
             if sigil == '!' {
+                let wished = cursor.rest().starts_with("should");
                 let expected = steps.last_mut().filter(|_| before == Before::Wishable);
                 match reply::wish(expected, name, line, cursor) {
                     Err(fault) if before != Before::BrokenReply => self.problems.push(fault),
                     _ => {}
                 }
+                subject = match wished {
+                    true => about::Subject::Line(line.number),
+                    false => about::Subject::Nothing,
+                };
                 continue;
             }
             let action = match sigil {
@@ -271,12 +286,18 @@ impl<'a> Reader<'a, '_> {
                 ('<', Err(_)) => Before::BrokenReply,
                 _ => Before::Other,
             };
+            subject = match &action {
+                Err(_) => about::Subject::Broken,
+                Ok(action) if about::can_fail(action) => about::Subject::Line(line.number),
+                Ok(_) => about::Subject::Nothing,
+            };
             let connection = name.map_or_else(Connection::main, |name| Connection(name.to_owned()));
             match action {
                 Ok(action) => steps.push(Step {
                     line: line.number,
                     connection,
                     action,
+                    about: Vec::new(),
                 }),
                 Err(fault) => self.problems.push(fault),
             }

@@ -6,6 +6,7 @@ use super::super::{
 };
 use super::cursor::Cursor;
 use super::{Fault, did_you_mean};
+use crate::coding::Coding;
 
 /// Every word that may follow `@`.
 const NAMES: &[&str] = &[
@@ -26,6 +27,7 @@ const NAMES: &[&str] = &[
     "listen",
     "connect",
     "refused",
+    "earlier",
     "stranger",
     "send",
     "write",
@@ -86,6 +88,7 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
         "listen" => Action::Listen,
         "connect" => Action::Connect,
         "refused" => Action::Refused,
+        "earlier" => Action::Earlier,
         "stranger" => Action::Stranger,
         "handshake" => Action::Handshake,
         "send" => Action::SendData(cursor.content()?),
@@ -171,11 +174,13 @@ fn any_number<'a, T>(
 fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
     cursor.skip_blanks();
     let mut ahead = cursor.clone();
-    if let Some(("zlib", _)) = ahead.word() {
-        *cursor = ahead;
-        return received(cursor).map(|inflated| Receive::Zlib(Box::new(inflated)));
-    }
-    received(cursor)
+    let word = ahead.word().map(|(word, _)| word);
+    let coding = Coding::ALL.into_iter().find(|it| Some(it.word()) == word);
+    let Some(coding) = coding else {
+        return received(cursor);
+    };
+    *cursor = ahead;
+    received(cursor).map(|inside| Receive::Coded(coding, Box::new(inside)))
 }
 
 fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {

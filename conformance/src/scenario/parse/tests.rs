@@ -66,7 +66,9 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case("@tls\n!ends\nB@tls 1.3\nB!ends")]
 #[case("@tls\n@tls 1.2\n@tls 1.3")]
 #[case("@data\n@data PASV\n@data EPSV\n@data PORT\n@data EPRT")]
-#[case("@listen\n@connect\n@stranger\n@refused\n@handshake\n@close\n@reset\n@eof\n@nodata")]
+#[case(
+    "@listen\n@connect\n@earlier\n@stranger\n@refused\n@handshake\n@close\n@reset\n@eof\n@nodata"
+)]
 #[case(r#"@send pattern(70000)[4096..] + "x"[..1] + ${user} + crlf("a\nb")[1..2]"#)]
 #[case("@write pattern(5)")]
 #[case("@read 100")]
@@ -80,6 +82,8 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case(r#"@receive zlib "456789""#)]
 #[case(r#"@receive zlib lines "a b" "c""#)]
 #[case("@receive zlib *")]
+#[case("@receive blocks pattern(70000)")]
+#[case(r#"@receive compressed "a" + repeat("b", 9)"#)]
 #[case("@receive zlib /^a$/")]
 #[case(r#"@given numbers.bin "0123456789""#)]
 #[case("@given dir/")]

@@ -162,6 +162,7 @@ fn what_was_sent_before_the_handshake_waits_for_nothing_after_it() {
         version: "TLS 1.3".into(),
         suite: String::new(),
         resumed: false,
+        certificate: None,
     };
     let mut add = |what| {
         let connection = Connection::main();
@@ -221,6 +222,7 @@ fn a_greeting_may_come_after_the_handshake_if_nothing_was_said_before(
         version: "TLS 1.3".into(),
         suite: String::new(),
         resumed: false,
+        certificate: None,
     };
     transcript.events.push(Event {
         what: What::TlsEstablished(facts),

@@ -56,6 +56,8 @@ fn telnet_commands_are_no_part_of_the_text() {
 #[case::bare_lf(b"200 ok\n", 200, ReplyFault::BareLf { line: 1 })]
 #[case::bare_cr_within(b"200 a\rb\r\n", 200, ReplyFault::BareCr { line: 1 })]
 #[case::nul(b"200 a\0b\r\n", 200, ReplyFault::Nul { line: 1 })]
+#[case::lone_iac_at_the_end(b"200 \xff\r\n", 200, ReplyFault::LoneIac { line: 1 })]
+#[case::lone_iac_within(b"200 \xffa\r\n", 200, ReplyFault::LoneIac { line: 1 })]
 #[case::no_code(b"hello\r\n", 0, ReplyFault::NoCode)]
 #[case::blank(b"\r\n", 0, ReplyFault::NoCode)]
 #[case::two_digits(b"20 ok\r\n", 0, ReplyFault::NoCode)]

@@ -14,12 +14,12 @@ use super::{
     VirtualPath, WriteHandle,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use cap_fs_ext::{DirExt, SystemTimeSpec};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, Permissions, PermissionsExt};
 use place::Place;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -31,6 +31,8 @@ use upload::Upload;
 
 /// Room for octets that came behind a file while it is read.
 const MIN_PIECE: usize = 4096;
+/// Pieces that are kept to be filled again: as many as can be on their way at once.
+const MAX_GIVEN: usize = 8;
 
 /// A directory of the host as a [`Storage`]. Clones are handles to the same directory.
 ///
@@ -260,7 +262,12 @@ impl Storage for DiskStorage {
         if offset > 0 && !ended {
             file.seek(SeekFrom::Start(offset))?;
         }
-        Ok(Box::new(Reader { file, rest, ended }))
+        Ok(Box::new(Reader {
+            file,
+            rest,
+            ended,
+            given: VecDeque::new(),
+        }))
     }
 
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>> {
@@ -423,6 +430,18 @@ struct Reader {
     /// Octets that were there when it was opened and are not read yet: how much room a piece is given.
     rest: u64,
     ended: bool,
+    /// Large pieces that were handed out, in their order, to be filled again when nobody holds them any more: memory the
+    /// host has to clear first costs more than the reading.
+    given: VecDeque<Bytes>,
+}
+
+impl Reader {
+    /// A piece of `room` octets that may be written over.
+    fn taken_back(&mut self, room: usize) -> Option<BytesMut> {
+        self.given
+            .pop_front_if(|oldest| oldest.len() == room && oldest.is_unique())
+            .and_then(|oldest| oldest.try_into_mut().ok())
+    }
 }
 
 impl ReadHandle for Reader {
@@ -433,13 +452,42 @@ impl ReadHandle for Reader {
         let max = max.min(CHUNK);
         // Behind what was there at first there may be more by now.
         let room = usize::try_from(self.rest).map_or(max, |rest| rest.max(MIN_PIECE).min(max));
-        let mut octets = Vec::with_capacity(room);
-        let count = Read::by_ref(&mut self.file)
-            .take(room as u64)
-            .read_to_end(&mut octets)?;
-        self.rest = self.rest.saturating_sub(count as u64);
-        Ok(octets.into())
+        let octets = if let Some(mut octets) = self.taken_back(room) {
+            let count = fill(&mut self.file, &mut octets)?;
+            octets.truncate(count);
+            octets.freeze()
+        } else {
+            let mut octets = Vec::with_capacity(room);
+            let mut file = Read::by_ref(&mut self.file).take(room as u64);
+            file.read_to_end(&mut octets)?;
+            octets.into()
+        };
+        self.rest = self.rest.saturating_sub(octets.len() as u64);
+        if octets.len() == CHUNK && self.given.len() < MAX_GIVEN {
+            self.given.push_back(octets.clone());
+        }
+        Ok(octets)
     }
+
+    fn host_file(&mut self) -> Option<&File> {
+        // Nothing more is read.
+        self.given.clear();
+        (!self.ended).then_some(&self.file)
+    }
+}
+
+/// Reads until `octets` are full or the file ends; how many there were.
+fn fill(file: &mut File, octets: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while count < octets.len() {
+        match file.read(&mut octets[count..]) {
+            Ok(0) => break,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
 //! zlib streams (RFC 1950), as MODE Z has them: read strictly.
 
+use super::LIMIT;
 use flate2::bufread::ZlibDecoder;
 use std::io::Read as _;
-
-/// More is not inflated: as much as a content of the scenario language can have.
-const LIMIT: u64 = 64 << 20;
 
 /// What one whole zlib stream inflates to.
 ///
 /// # Errors
 /// In words: it is no zlib stream, its checksum is wrong or missing, octets follow it, or it is too long.
-pub(crate) fn inflated(octets: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub(super) fn inflated(octets: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut decoder = ZlibDecoder::new(octets);
     let mut inflated = Vec::new();
-    let read = decoder.by_ref().take(LIMIT + 1).read_to_end(&mut inflated);
-    if inflated.len() as u64 > LIMIT {
+    let read = decoder
+        .by_ref()
+        .take(LIMIT as u64 + 1)
+        .read_to_end(&mut inflated);
+    if inflated.len() > LIMIT {
         return Err("a zlib stream of more than 64 MiB");
     }
     if read.is_err() {

@@ -1,0 +1,66 @@
+//! Listeners of our own.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// The dynamic ports (RFC 6335 §6): the first, and how many.
+const FIRST: u16 = 49152;
+const COUNT: u64 = 16384;
+/// So many of them are tried.
+const TRIES: u64 = 32;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 16;
+
+/// Listens at this address, at a port that nobody listens at.
+///
+/// Asked for any port, a host looks for one on which no closed connection lingers. A run leaves ten thousand of them: it
+/// would take milliseconds, and in the end there would be none.
+///
+/// # Errors
+/// When the host lets us not.
+pub(crate) fn listen(mut on: SocketAddr) -> io::Result<TcpListener> {
+    let start = RandomState::new().build_hasher().finish();
+    let drawn = (0..TRIES).filter_map(|step| {
+        let port = u16::try_from(start.wrapping_add(step) % COUNT).ok()? + FIRST;
+        on.set_port(port);
+        listen_at(on).ok()
+    });
+    if let Some(listener) = { drawn }.next() {
+        return Ok(listener);
+    }
+    on.set_port(0);
+    listen_at(on)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Elsewhere it would let two listen at one port.
+    if cfg!(unix) {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn nobody_else_listens_at_a_port_that_is_drawn() {
+        let on = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listeners = (0..200).map(|_| listen(on).unwrap());
+        let listeners: Vec<_> = listeners.collect();
+        let ports = listeners.iter().map(|it| it.local_addr().unwrap().port());
+        assert_eq!(ports.collect::<BTreeSet<_>>().len(), listeners.len());
+    }
+}

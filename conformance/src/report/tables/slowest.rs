@@ -1,0 +1,47 @@
+//! What took long.
+
+use crate::report::{Report, Row};
+use std::cmp::Reverse;
+
+/// A row that took less is not slow, in milliseconds.
+const SLOW: u64 = 1000;
+/// So many are told.
+const MOST: usize = 5;
+
+/// The slowest rows, the slowest first; none where nothing took long. Of a scenario the slowest variant stands for all.
+#[must_use]
+pub fn slowest(report: &Report) -> Vec<&Row> {
+    let mut rows: Vec<&Row> = report.scenarios.iter().collect();
+    rows.retain(|row| row.took_ms >= SLOW);
+    rows.sort_by_key(|row| Reverse(row.took_ms));
+    let mut told: Vec<&Row> = Vec::new();
+    for row in rows {
+        let same = |other: &&Row| other.verdict.scenario == row.verdict.scenario;
+        if told.len() < MOST && !told.iter().any(same) {
+            told.push(row);
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report;
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn the_slowest_come_first_and_each_scenario_once() {
+        let mut report = report(&[Outcome::Pass; 8]);
+        let took = [5, 1000, 7000, 999, 3000, 6000, 2000, 4000];
+        for (index, (row, took_ms)) in report.scenarios.iter_mut().zip(took).enumerate() {
+            row.took_ms = took_ms;
+            row.verdict.scenario = format!("a/{}", index % 6);
+        }
+        let told: Vec<u64> = slowest(&report).iter().map(|row| row.took_ms).collect();
+        // 2000 and 4000 are those of scenarios 0 and 1; 1000 is another variant of 1.
+        assert_eq!(told, [7000, 6000, 4000, 3000, 2000]);
+        report.scenarios.truncate(1);
+        assert!(slowest(&report).is_empty());
+    }
+}

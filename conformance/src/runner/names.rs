@@ -1,0 +1,139 @@
+//! Names of what scenarios make, as far as clean-up has to know them.
+
+use super::listing::is_plain_name;
+use crate::driver::Setback;
+use crate::scenario::{Action, Connection, Scenario, UserStep};
+use crate::transcript::{Event, What};
+
+/// The names under which something was made, as they were sent, the last ones first.
+pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    for event in events.iter().rev() {
+        let What::Sent { octets } = &event.what else {
+            continue;
+        };
+        let line = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+        let name = [b"STOR ".as_slice(), b"APPE ", b"MKD ", b"XMKD ", b"RNTO "]
+            .iter()
+            .find_map(|verb| line.strip_prefix(*verb));
+        if let Some(name) = name
+            && is_plain_name(name)
+            && !name.contains(&b'\r')
+            && !names.iter().any(|it| it == name)
+        {
+            names.push(name.to_vec());
+        }
+    }
+    names
+}
+
+/// The names under which user steps make something: other drivers write down no commands.
+pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
+    let steps = scenario.steps.iter().rev();
+    let names = steps.filter_map(|step| match &step.action {
+        Action::User {
+            step:
+                UserStep::Put(name, _)
+                | UserStep::Append(name, _)
+                | UserStep::Rename(_, name)
+                | UserStep::Mkdir(name),
+            ..
+        } => Some(name.as_bytes().to_vec()),
+        _ => None,
+    });
+    names.filter(|name| is_plain_name(name)).collect()
+}
+
+/// What was made outside the scenario's directory, as a server did it for somebody it had not let in. Such names begin with
+/// `ftpspec-`, so that nobody else's files are ever touched.
+pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
+    let runner = Connection::runner();
+    let made = events.iter().enumerate().filter_map(|(at, event)| {
+        let What::Sent { octets } = &event.what else {
+            return None;
+        };
+        let line = octets.strip_suffix(b"\r\n")?;
+        let name = [b"STOR ".as_slice(), b"APPE ", b"MKD "]
+            .iter()
+            .find_map(|verb| line.strip_prefix(*verb))?;
+        let mut later = events.iter().skip(at + 1);
+        let reply = later.find(|it| it.connection == event.connection)?;
+        let done = matches!(&reply.what, What::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
+        let is_ours = name.starts_with(b"ftpspec-") && is_plain_name(name);
+        (done && is_ours && event.connection != runner).then(|| name.to_vec())
+    });
+    let mut names: Vec<_> = made.collect();
+    names.dedup();
+    names
+}
+
+/// A name of `@given` that could lead out of the directory is the scenario's mistake, and not followed.
+pub(super) fn stays_inside(name: &str) -> Result<(), Setback> {
+    let is_wild = |part: &str| part.is_empty() || part == "..";
+    if name.split('/').any(is_wild) || name.contains(['\r', '\n', '\0']) {
+        return Err(Setback::Trouble(format!(
+            "@given {name}: not inside the scenario's directory"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(line: &str) -> Event {
+        let octets = line.as_bytes().to_vec();
+        Event {
+            at: 0,
+            connection: Connection::main(),
+            line: 1,
+            what: What::Sent { octets },
+        }
+    }
+
+    #[test]
+    fn what_was_made_is_known_by_the_names_that_were_given() {
+        let lines = [
+            "MKD sub\r\n",
+            "STOR grüße.txt\r\n",
+            "STOR grüße.txt\r\n",
+            "RETR other.txt\r\n",
+            "STOR /etc/x\r\n",
+            "MKD a\rb\r\n",
+            "RNTO  two words\r\n",
+        ];
+        let events = lines.map(sent);
+        let names = given(&events);
+        let names: Vec<_> = names.iter().map(|it| String::from_utf8_lossy(it)).collect();
+        assert_eq!(names, [" two words", "grüße.txt", "sub"]);
+    }
+
+    #[test]
+    fn a_stray_is_ours_and_was_made() {
+        let received = |line: &str| Event {
+            what: What::Received {
+                octets: line.as_bytes().to_vec(),
+            },
+            ..sent("")
+        };
+        let events = [
+            sent("MKD ftpspec-a\r\n"),
+            received("257 made\r\n"),
+            sent("MKD ftpspec-b\r\n"),
+            received("530 no\r\n"),
+            sent("MKD theirs\r\n"),
+            received("257 made\r\n"),
+            sent("MKD ftpspec-c\r\n"),
+        ];
+        assert_eq!(strays(&events), [b"ftpspec-a".to_vec()]);
+    }
+
+    #[test]
+    fn a_given_stays_inside() {
+        for name in ["../x", "a/../../x", "/etc/x", "a\r\nDELE b", ""] {
+            assert!(stays_inside(name).is_err(), "{name:?}");
+        }
+        assert!(stays_inside("a/b c").is_ok());
+    }
+}
