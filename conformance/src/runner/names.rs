@@ -9,22 +9,25 @@ use crate::transcript::{Event, What};
 pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
     let mut names = Vec::new();
     for event in events.iter().rev() {
-        let What::Sent { octets } = &event.what else {
-            continue;
-        };
-        let line = octets.strip_suffix(b"\r\n").unwrap_or(octets);
-        let name = [b"STOR ".as_slice(), b"APPE ", b"MKD ", b"XMKD ", b"RNTO "]
-            .iter()
-            .find_map(|verb| line.strip_prefix(*verb));
-        if let Some(name) = name
-            && is_plain_name(name)
-            && !name.contains(&b'\r')
+        if let Some(name) = wished(event)
             && !names.iter().any(|it| it == name)
         {
             names.push(name.to_vec());
         }
     }
     names
+}
+
+/// The name under which this command makes something, if it is one that does.
+fn wished(event: &Event) -> Option<&[u8]> {
+    let What::Sent { octets } = &event.what else {
+        return None;
+    };
+    let line = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+    let name = [b"STOR ".as_slice(), b"APPE ", b"MKD ", b"XMKD ", b"RNTO "]
+        .iter()
+        .find_map(|verb| line.strip_prefix(*verb))?;
+    (is_plain_name(name) && !name.contains(&b'\r')).then_some(name)
 }
 
 /// The names under which user steps make something: other drivers write down no commands.
@@ -49,18 +52,11 @@ pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
 pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
     let runner = Connection::runner();
     let made = events.iter().enumerate().filter_map(|(at, event)| {
-        let What::Sent { octets } = &event.what else {
-            return None;
-        };
-        let line = octets.strip_suffix(b"\r\n")?;
-        let name = [b"STOR ".as_slice(), b"APPE ", b"MKD "]
-            .iter()
-            .find_map(|verb| line.strip_prefix(*verb))?;
+        let name = wished(event)?;
         let mut later = events.iter().skip(at + 1);
         let reply = later.find(|it| it.connection == event.connection)?;
         let done = matches!(&reply.what, What::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
-        let is_ours = name.starts_with(b"ftpspec-") && is_plain_name(name);
-        (done && is_ours && event.connection != runner).then(|| name.to_vec())
+        (done && name.starts_with(b"ftpspec-") && event.connection != runner).then(|| name.to_vec())
     });
     let mut names: Vec<_> = made.collect();
     names.dedup();

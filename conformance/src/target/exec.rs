@@ -1,11 +1,10 @@
 //! A server as a command: it is started, waited for, started again when it dies, and stopped.
 //!
 //! ```text
-//!  'CMD {port} {root}' --words, values--> process group --greeting read--> tested --SIGTERM, SIGKILL--> gone
+//!  'CMD {port} {root}' --ExecCommand, values--> process group --greeting read--> tested --SIGTERM, SIGKILL--> gone
 //! ```
 //!
-//! The command is no shell line: it is cut into words by the rules of a shell, and nothing else of one is there. It has to
-//! stay in the foreground. Whatever happens to us, its process group is ended and reaped.
+//! The command has to stay in the foreground. Whatever happens to us, its process group is ended and reaped.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -20,7 +19,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::Target;
+use super::{ExecCommand, Target};
 use crate::driver::Trust;
 use crate::runner::Keeper;
 
@@ -39,7 +38,7 @@ const PORTS: usize = 32;
 #[derive(Debug, Clone)]
 pub struct ExecWish {
     /// The command, with `{port}` and what else it needs.
-    pub command: String,
+    pub command: ExecCommand,
     /// Who logs in; `anonymous` unless the command asks for `{user}` or `{password}`.
     pub user: Option<String>,
     /// With which password.
@@ -53,7 +52,7 @@ pub struct ExecWish {
 /// A server that was started by us.
 #[derive(Debug)]
 pub struct Exec {
-    words: Vec<String>,
+    command: ExecCommand,
     child: Option<Child>,
     log: PathBuf,
     /// Removed with everything in it when this is dropped.
@@ -67,31 +66,12 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// The words of a command that can be started.
-    ///
-    /// # Errors
-    /// What is wrong with the command as it is written; in words.
-    pub fn words(command: &str) -> Result<Vec<String>, String> {
-        let words = shell_words::split(command)
-            .map_err(|error| format!("exec: `{command}` is no list of words: {error}"))?;
-        if words.is_empty() {
-            return Err("exec: there is no command".into());
-        }
-        if !command.contains("{port}") {
-            return Err(
-                "exec: the command does not say where its port goes; write {port} there".into(),
-            );
-        }
-        Ok(words)
-    }
-
     /// Starts the command on a free port, with an empty directory, and waits for its greeting.
     ///
     /// # Errors
-    /// The command cannot be cut into words or started, ends early or does not greet; in words, with its last lines.
+    /// The command cannot be started, ends early or does not greet; in words, with its last lines.
     pub async fn start(wish: ExecWish) -> Result<Self, String> {
-        let words = Self::words(&wish.command)?;
-        let asks = |name: &str| wish.command.contains(name);
+        let asks = |name: &str| wish.command.asks_for(name);
         let about = |error: io::Error| format!("exec: failed to make a scratch directory: {error}");
         let scratch = tempfile::Builder::new()
             .prefix("ftpspec-exec-")
@@ -125,9 +105,8 @@ impl Exec {
             ("{cert}", path("cert.pem")),
             ("{key}", path("key.pem")),
         ];
-        let words = words.iter().map(|word| filled(word, &values)).collect();
         let mut exec = Self {
-            words,
+            command: wish.command.filled(&values),
             child: None,
             log: scratch.path().join("server.log"),
             scratch,
@@ -163,9 +142,7 @@ impl Exec {
 
     /// Starts the command and waits until it greets.
     async fn launch(&mut self) -> Result<(), String> {
-        let Some((program, arguments)) = self.words.split_first() else {
-            return Err("exec: there is no command".into());
-        };
+        let ExecCommand { program, arguments } = &self.command;
         self.ended = None;
         let about = |error: io::Error| format!("exec: failed to start {program}: {error}");
         let output = File::options()
@@ -305,29 +282,6 @@ impl Drop for Exec {
     }
 }
 
-/// The word with every name in braces replaced; what a value holds is not looked at again.
-fn filled(word: &str, values: &[(&str, String)]) -> String {
-    let mut filled = String::new();
-    let mut rest = word;
-    while !rest.is_empty() {
-        let value = values
-            .iter()
-            .find_map(|(name, value)| Some((rest.strip_prefix(name)?, value)));
-        match value {
-            Some((behind, value)) => {
-                filled.push_str(value);
-                rest = behind;
-            }
-            None => {
-                let mut chars = rest.chars();
-                filled.extend(chars.next());
-                rest = chars.as_str();
-            }
-        }
-    }
-    filled
-}
-
 /// A port that is free now, at ::1, too: what is free at 127.0.0.1 may be the end of a connection there. Somebody else may
 /// take it before the command does; then it says so.
 fn free_port() -> io::Result<SocketAddr> {
@@ -410,7 +364,7 @@ mod tests {
 
     fn wish(command: &str) -> ExecWish {
         ExecWish {
-            command: command.into(),
+            command: command.parse().unwrap(),
             user: None,
             password: None,
             trust: Trust::Anything,
@@ -418,32 +372,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn names_in_braces_are_filled_in_once() {
-        let values = [
-            ("{port}", "21".to_owned()),
-            ("{root}", "/{port}".to_owned()),
-        ];
-        assert_eq!(filled("-p{port}:{root}{x}{", &values), "-p21:/{port}{x}{");
-    }
-
     #[tokio::test]
-    async fn what_is_no_command_is_told_and_nothing_is_started() {
-        for (command, why) in [
-            ("", "there is no command"),
-            ("'a {port}", "is no list of words"),
-            ("a", "write {port} there"),
-            (
-                "/no/such/program {port}",
-                "failed to start /no/such/program",
-            ),
-        ] {
-            let error = Exec::start(wish(command)).await.unwrap_err();
-            assert!(
-                error.starts_with("exec: ") && error.contains(why),
-                "{error}"
-            );
-        }
+    async fn a_program_that_is_not_there_is_told() {
+        let error = Exec::start(wish("/no/such/program {port}"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.starts_with("exec: failed to start /no/such/program"),
+            "{error}"
+        );
     }
 
     #[tokio::test]
@@ -467,11 +404,7 @@ mod tests {
     #[tokio::test]
     async fn whatever_the_command_started_is_ended_with_it() {
         let mut exec = Exec {
-            words: vec![
-                "sh".into(),
-                "-c".into(),
-                "sleep 1000 & echo $!; wait".into(),
-            ],
+            command: "sh -c 'sleep 1000 & echo $!; wait' {port}".parse().unwrap(),
             child: None,
             log: PathBuf::new(),
             scratch: tempfile::tempdir().unwrap(),

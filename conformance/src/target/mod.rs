@@ -1,9 +1,11 @@
 //! Where the server under test comes from: an address, a command that is started, or the embedded reference server.
 
+mod command;
 mod embedded;
 mod exec;
 mod probe;
 
+pub use command::ExecCommand;
 pub use embedded::Embedded;
 pub use exec::{Exec, ExecWish};
 pub use probe::{TargetFacts, probe};

@@ -6,7 +6,7 @@ use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
 use crate::runner::{Afar, Keeper};
-use crate::target::{Embedded, Exec, ExecWish, Target, TargetError};
+use crate::target::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -79,13 +79,13 @@ impl Server {
         if wish.url.is_some() {
             return Err(usage("exec: give a URL or a command to start, not both"));
         }
-        Exec::words(command).map_err(usage)?;
+        let start = command.parse::<ExecCommand>().map_err(usage)?;
         let trust = match &wish.ca {
             Some(ca) => trust(ca)?,
             None => Trust::Anything,
         };
         let exec = Exec::start(ExecWish {
-            command: command.to_owned(),
+            command: start,
             user: wish.user.clone(),
             password: wish.password.clone(),
             trust,
