@@ -1,7 +1,7 @@
 //! What the tests of the suite share: the embedded server, the usual jobs, a verdict.
 
 use ftpspec::driver::Timeouts;
-use ftpspec::runner::{Job, Selection, plan};
+use ftpspec::runner::{Job, Selection, Skipped, plan};
 use ftpspec::selftest::Laboratory;
 use ftpspec::suite::Suite;
 use ftpspec::target::{Target, probe};
@@ -16,6 +16,8 @@ pub(crate) struct House {
     pub(crate) runtime: Runtime,
     pub(crate) laboratory: Laboratory,
     pub(crate) jobs: Vec<Job>,
+    /// What would be a job on a machine with IPv6. Whatever else is left out is left out on every machine.
+    for_ipv6: Vec<Skipped>,
     _server: Box<dyn Any + Send + Sync>,
 }
 
@@ -38,12 +40,27 @@ impl House {
             ..Selection::default()
         };
         let plan = plan(&scenarios, &selection, &target, &facts);
+        let mut for_ipv6 = plan.skipped;
+        for_ipv6.retain(|skipped| skipped.reason.contains("no IPv6 address"));
         Arc::new(Self {
             runtime,
             laboratory: Laboratory { target, facts },
             jobs: plan.jobs,
+            for_ipv6,
             _server: Box::new(kept),
         })
+    }
+
+    /// What this machine cannot play, as ignored tests that say why; of scenarios that are played otherwise only if
+    /// `every_variant` is a test.
+    pub(crate) fn ignored(&self, every_variant: bool) -> impl Iterator<Item = Trial> {
+        let plays = |id: &str| self.jobs.iter().any(|job| job.scenario.id.0 == id);
+        let left = self.for_ipv6.iter();
+        left.filter(move |it| every_variant || !plays(&it.scenario))
+            .map(|it| {
+                let name = format!("{} [{}] (ignored: {})", it.scenario, it.variant, it.reason);
+                Trial::test(name, || Ok(())).with_ignored_flag(true)
+            })
     }
 }
 

@@ -24,7 +24,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("6 a 227 with somebody else's address", &["pasv_names_the_address_the_client_connected_to"]),
     ("7 a data connection that does not come, or is silent", &["a_data_connection_that_does_not_come_is_425", "a_silent_data_connection_is_given_up"]),
     ("8 a client that does not read its data", &["abor_is_answered_while_the_client_does_not_read"]),
-    ("9 one waits for 150, the other for the connection", &["files_travel_over_ipv4_and_ipv6_active_and_passive_in_the_clear"]),
+    ("9 one waits for 150, the other for the connection", &["files_travel_at_every_address_active_and_passive_in_the_clear"]),
     ("10 EPSV ALL that does not last", &["rfc2428/epsv-all-lasts", "after_epsv_all_there_is_only_epsv"]),
     ("11 connections reset before they are accepted", &["connections_that_are_reset_at_once_harm_nobody"]),
     ("12 replies in names", &["rfc959/hostile-arguments", "line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed"]),
