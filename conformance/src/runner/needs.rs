@@ -27,6 +27,12 @@ pub(super) fn lacks_stranger(scenario: &Scenario, target: Option<SocketAddr>) ->
     !here && steps.any(|step| matches!(step.action, Action::Stranger))
 }
 
+/// Whether a scenario shakes hands on a control connection by itself.
+pub(super) fn shakes_hands(scenario: &Scenario) -> bool {
+    let secures = |action: &Action| matches!(action, Action::Tls(_) | Action::TlsOrEnd(_));
+    scenario.steps.iter().any(|step| secures(&step.action))
+}
+
 /// Whether a scenario may change what the server stores.
 pub(super) fn writes(scenario: &Scenario) -> bool {
     const WRITING: &[&str] = &[

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::needs::{is_at_home, lacks_stranger, speaks_of_ipv4, writes};
+use super::needs::{is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes};
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
 use crate::driver::{misses_extended_passive, misses_passive};
 use crate::scenario::{DataMode, DriverKind, Scenario};
-use crate::target::{Target, TargetFacts};
+use crate::target::{Target, TargetFacts, TlsMode};
 
 /// What is wished for, beyond the scenarios themselves.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +77,11 @@ pub fn plan(
         }
         if target.is_anonymous() && needs(scenario, "own-password") {
             let reason = "the target's user is anonymous, for whom any password will do";
+            skip(String::new(), reason.into());
+            continue;
+        }
+        if target.tls == TlsMode::Explicit && !scenario.about.login && !shakes_hands(scenario) {
+            let reason = "the target wants TLS before a login, and this one goes without";
             skip(String::new(), reason.into());
             continue;
         }
@@ -259,6 +264,12 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     }
     if matches!(variant.protection, Protection::Explicit { .. }) && !facts.auth_tls {
         return Some("the target does not offer AUTH TLS".into());
+    }
+    let halfway = Protection::Explicit {
+        data_private: false,
+    };
+    if variant.protection == halfway && facts.only_private {
+        return Some("the target wants data connections protected".into());
     }
     // RFC 2428 is an option; PASV and PORT are asked for by RFC 1123 and RFC 959.
     match variant.data {
@@ -522,7 +533,7 @@ mod tests {
     #[test]
     fn a_target_that_begins_with_tls_is_never_spoken_to_in_clear() {
         let mut implicit = target(V4);
-        implicit.tls = crate::target::TlsMode::Implicit;
+        implicit.tls = TlsMode::Implicit;
         let axes = "axes = [\"data\", \"tls\"]";
         let variants = planned(axes, &Selection::default(), &implicit, &facts());
         assert_eq!(
@@ -539,6 +550,29 @@ mod tests {
         let nobody = plan(&[scenario], &Selection::default(), &implicit, &facts());
         assert!(nobody.jobs.is_empty());
         assert_eq!(nobody.skipped[0].reason, "suppaftp begins in clear");
+    }
+
+    #[test]
+    fn who_wants_data_protected_is_not_asked_for_data_in_clear_under_tls() {
+        let facts = TargetFacts {
+            only_private: true,
+            ..facts()
+        };
+        let usual = Selection::default();
+        let variants = planned("axes = [\"tls\"]", &usual, &target(V4), &facts);
+        assert_eq!(variants, ["pasv", "pasv tls"]);
+    }
+
+    #[test]
+    fn where_nobody_logs_in_in_clear_all_is_under_tls() {
+        let mut explicit = target(V4);
+        explicit.tls = TlsMode::Explicit;
+        let usual = Selection::default();
+        assert_eq!(planned("", &usual, &explicit, &facts()), ["pasv tls"]);
+        assert!(planned("login = false", &usual, &explicit, &facts()).is_empty());
+        let scenario = job("pasv", "login = false", "> AUTH TLS\n< 234\n@tls").scenario;
+        let plan = plan(&[scenario], &usual, &explicit, &facts());
+        assert_eq!(plan.jobs.len(), 1);
     }
 
     #[test]

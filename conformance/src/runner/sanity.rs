@@ -108,14 +108,16 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
         ipv6,
         ..base
     };
-    let mut all = vec![(ENTER, base)];
+    let protected = variant.protection != base.protection;
+    // A server may want TLS of everybody: what is protected does not rest on what is in clear.
+    let mut all = if protected {
+        let protection = variant.protection;
+        vec![(ENTER, Variant { protection, ..base })]
+    } else {
+        vec![(ENTER, base)]
+    };
     if variant.ipv6 != base.ipv6 {
         all.push((ENTER, family(variant.ipv6)));
-    }
-    let protected = variant.protection != base.protection;
-    if protected {
-        let protection = variant.protection;
-        all.push((ENTER, Variant { protection, ..base }));
     }
     let transfer = if target.writable { TRANSFER } else { LISTING };
     let modes = data_modes(scenario, variant.data);
@@ -125,16 +127,20 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
             || !facts.epsv && mode == DataMode::Epsv
             || !facts.eprt && mode == DataMode::Eprt
     };
+    let once = if facts.epsv {
+        DataMode::Epsv
+    } else {
+        base.data
+    };
+    let tried_protected = |mode: DataMode| protected && mode == once && variant.ipv6 == base.ipv6;
     for data in modes.iter().copied().filter(|mode| !senseless(*mode)) {
-        let ipv6 = variant.ipv6;
-        all.push((transfer, Variant { data, ipv6, ..base }));
+        if !tried_protected(data) {
+            let ipv6 = variant.ipv6;
+            all.push((transfer, Variant { data, ipv6, ..base }));
+        }
     }
     if protected && !modes.is_empty() {
-        let data = if facts.epsv {
-            DataMode::Epsv
-        } else {
-            base.data
-        };
+        let data = once;
         let protection = variant.protection;
         let once = Variant {
             data,

@@ -15,6 +15,8 @@ use crate::scenario::{Connection, DataMode};
 use crate::target::Target;
 use crate::transcript::{Reply, What};
 
+/// A directory that no scenario makes.
+const NOWHERE: &str = "ftpspec-nowhere";
 /// So deep a tree is cleaned up.
 const DEPTH: usize = 16;
 /// So many entries are removed.
@@ -194,14 +196,24 @@ impl Workshop {
 
     /// Whether there is nothing of this name: neither a directory to enter nor a file to read.
     pub(super) async fn is_missing(&mut self, name: &str) -> Result<bool, Setback> {
-        let line = format!("CWD {name}");
-        let entered = self.session.exchange(&line).await;
-        if (200..300).contains(&entered.map_err(|fault| Setback::of(&line, fault))?.code) {
-            let back = format!("CWD {}", self.enter());
-            self.session.required(&back, &[250, 200]).await?;
+        // Some servers let anybody enter what is not there: then CWD says nothing about this name either.
+        if self.enters(name).await? && !self.enters(NOWHERE).await? {
             return Ok(false);
         }
         Ok(matches!(self.fetch(name).await?, Fetched::Refused(_)))
+    }
+
+    /// Whether CWD takes this name; back again afterwards.
+    async fn enters(&mut self, name: &str) -> Result<bool, Setback> {
+        let line = format!("CWD {name}");
+        let entered = self.session.exchange(&line).await;
+        let entered = entered.map_err(|fault| Setback::of(&line, fault))?;
+        if !(200..300).contains(&entered.code) {
+            return Ok(false);
+        }
+        let back = format!("CWD {}", self.enter());
+        self.session.required(&back, &[250, 200]).await?;
+        Ok(true)
     }
 
     async fn download(&mut self, line: &str) -> Result<Fetched, Fault> {

@@ -18,6 +18,8 @@ pub struct TargetFacts {
     pub greeting: String,
     /// Whether AUTH TLS is answered 234; whether the handshake then works is for `sanity/enter` to find out.
     pub auth_tls: bool,
+    /// Whether a data connection in clear is refused under TLS (RFC 4217 §10.2).
+    pub only_private: bool,
     /// What PASV was answered, if that was a 227.
     pub passive: Option<String>,
     /// What EPSV was answered, if that was a 229.
@@ -59,6 +61,15 @@ pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
     }
     if target.tls == TlsMode::Off && facts.reachable {
         facts.auth_tls = offers_tls(target, timeouts, &recorder).await;
+    }
+    if facts.auth_tls && facts.logged_in {
+        let mode = if facts.epsv {
+            DataMode::Epsv
+        } else {
+            DataMode::Pasv
+        };
+        let refused = refuses_clear_data(target, mode, timeouts, &recorder).await;
+        facts.only_private = refused.unwrap_or_default();
     }
     facts.transcript = recorder.transcript("probe", "");
     facts
@@ -171,6 +182,30 @@ async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorde
             .is_ok_and(|reply| reply.code == 234);
     session.control.close().await;
     offered
+}
+
+/// Whether a listing in clear is refused to who logged in under TLS; nothing where that does not show.
+async fn refuses_clear_data(
+    target: &Arc<Target>,
+    mode: DataMode,
+    timeouts: Timeouts,
+    recorder: &Recorder,
+) -> Option<bool> {
+    let halfway = Protection::Explicit {
+        data_private: false,
+    };
+    let session = connect(target, halfway, timeouts, recorder).await;
+    let mut session = session.ok()?;
+    session.log_in().await.ok()?;
+    session.prepare(mode).await.ok()?;
+    let reply = session.exchange("NLST").await.ok()?;
+    if reply.class() == 1 {
+        session.data_ready().await.ok()?.read_to_end().await.ok()?;
+        session.hear().await.ok()?;
+    }
+    session.data.close().await;
+    session.control.close().await;
+    Some(matches!(reply.code, 521 | 522 | 534))
 }
 
 async fn connect(

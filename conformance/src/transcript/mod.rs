@@ -221,6 +221,11 @@ mod octets {
     }
 }
 
+/// Whether lines end in CR CR LF, as where a server makes the CRLF of a listing it has written a line of text once more.
+pub(crate) fn has_doubled_cr(octets: &[u8]) -> bool {
+    memchr::memmem::find(octets, b"\r\r\n").is_some()
+}
+
 /// Octets as text: printable ASCII as it is, `\r \n \t \\` short, everything else `\xNN`.
 #[must_use]
 pub fn escape(octets: &[u8]) -> String {

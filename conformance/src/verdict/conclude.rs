@@ -135,10 +135,18 @@ impl Evidence<'_> {
             ) && self.registry.get(verb).is_none()
         });
         let need = needs.find(|need| self.features.advertised(need).is_none())?;
-        self.features.asked().then(|| Missing {
+        // Who has no FEAT advertises nothing.
+        let reason = if self.features.asked() {
+            format!("FEAT does not list {need}")
+        } else if self.features.lacks("FEAT") {
+            format!("there is no FEAT that lists {need}")
+        } else {
+            return None;
+        };
+        Some(Missing {
             need: need.clone(),
             outcome: Outcome::Unsupported,
-            reason: format!("FEAT does not list {need}"),
+            reason,
         })
     }
 
@@ -238,7 +246,9 @@ impl Evidence<'_> {
                 });
                 let unknown = match reply.code {
                     500 | 502 => true,
-                    504 => !verb_alone,
+                    // 501 for a parameter that is well-formed but not there: the wrong code (RFC 959 §4.2.1), and that is
+                    // for the scenarios about parameters there are not.
+                    501 | 504 => !verb_alone,
                     // A server may be unwilling for reasons of its own (RFC 2228 §3, AUTH).
                     431 | 534 => verb == "AUTH",
                     // HOST comes before the login, and what a server does not know it may ask a login for.
@@ -378,6 +388,8 @@ mod tests {
         &["C: AUTH TLS", "S: 234 x", "C: AUTH TLS-C", "S: 504 x"],
         Outcome::Fail
     )]
+    #[case::parameter_with_another_code("'MODE Z'", "pasv", &["C: MODE Z", "S: 501 x"], Outcome::Unsupported)]
+    #[case::no_feat("'TVFS'", "pasv", &["C: FEAT", "S: 502 x"], Outcome::Unsupported)]
     #[case::other_parameter("'MODE Z'", "pasv", &["C: MODE B", "S: 504 x"], Outcome::Fail)]
     #[case::feature_with_parameter("'REST STREAM'", "pasv", &["C: REST 4", "S: 502 x"], Outcome::Unsupported)]
     #[case::variant("", "epsv", &["C: EPSV", "S: 500 x"], Outcome::Unsupported)]

@@ -3,7 +3,7 @@
 use super::{Here, Walk};
 use crate::check::shown;
 use crate::scenario::{Content, Receive, TextPattern, Variables};
-use crate::transcript::{Awaited, Manner, Side, What};
+use crate::transcript::{self, Awaited, Manner, Side, What};
 use std::net::{IpAddr, SocketAddr};
 
 impl Walk<'_> {
@@ -105,7 +105,7 @@ impl Walk<'_> {
             Receive::Matching(pattern) => {
                 let text = String::from_utf8_lossy(octets);
                 let fits = pattern.matches(&text, &mut self.variables);
-                (!fits).then(|| octets_shown(octets))
+                (!fits).then(|| listing_shown(octets))
             }
             Receive::Lines(wanted) => {
                 let wanted: Result<Vec<Vec<u8>>, _> = wanted
@@ -176,7 +176,7 @@ impl Walk<'_> {
         Some(format!(
             "{how} `{}`: {}",
             wrong.source,
-            octets_shown(octets)
+            listing_shown(octets)
         ))
     }
 
@@ -222,6 +222,16 @@ fn other_lines(mut wanted: Vec<Vec<u8>>, octets: &[u8]) -> Option<String> {
     wanted.sort();
     came.sort();
     (wanted != came).then(|| octets_shown(octets))
+}
+
+/// Lines for a message. One CR too many is easily overlooked, and often in what is cut off.
+fn listing_shown(octets: &[u8]) -> String {
+    let ends = if transcript::has_doubled_cr(octets) {
+        " (its lines end in CR CR LF)"
+    } else {
+        ""
+    };
+    octets_shown(octets) + ends
 }
 
 fn octets_shown(octets: &[u8]) -> String {

@@ -383,6 +383,17 @@ impl<'a> Walk<'a> {
         (index, observed.unwrap_or_else(|| otherwise.to_owned()))
     }
 
+    /// The reply of which the last line had not come when this event happened.
+    fn half_a_reply(&self, index: usize) -> Option<&'a Reply> {
+        let events = &self.context.transcript.events;
+        let own = events[..index].iter().enumerate().rev().find(|(_, event)| {
+            event.connection == events[index].connection
+                && matches!(event.what, What::Received { .. } | What::Sent { .. })
+        });
+        let replies = self.replies.get(&own?.0)?;
+        replies.last().copied().filter(|reply| !reply.is_whole())
+    }
+
     /// An event in words, if it can be the reason that a step does not hold.
     fn shows(&self, index: usize) -> Option<String> {
         Some(match self.what(index) {
@@ -400,6 +411,13 @@ impl<'a> Walk<'a> {
                 (Side::Server, Manner::Reset) => "the server reset the control connection".into(),
                 (Side::Server, _) => "the server closed the control connection".into(),
             },
+            What::Silence {
+                waited_ms,
+                awaited: Awaited::Reply,
+            } if self.half_a_reply(index).is_some() => {
+                let half = self.half_a_reply(index).map(quoted).unwrap_or_default();
+                format!("no end of this reply within {waited_ms} ms: {half}")
+            }
             What::Silence { waited_ms, awaited } => {
                 let awaited = match awaited {
                     Awaited::Reply => "no reply",

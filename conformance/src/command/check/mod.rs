@@ -16,12 +16,13 @@ pub use wish::{TIMEOUT, Wish};
 use super::serve::interrupted;
 use super::{TROUBLE, USAGE};
 use crate::command::baseline::{apply_baselines, read_baselines};
+use crate::driver::Timeouts;
 use crate::report::{BaselineFault, Report};
 use crate::runner::{
     Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, RunEvent, Sanity, blocked, plan, run_all,
 };
 use crate::suite::Suite;
-use crate::target::{Target, TargetFacts, probe};
+use crate::target::{Target, TargetFacts, TlsMode, probe};
 pub(super) use desk::Witness;
 use desk::{Began, Desk, Run};
 use out::hand_over;
@@ -76,6 +77,23 @@ fn sanity(plan: &mut Plan, target: &Target, facts: &TargetFacts) -> Sanity {
     sanity
 }
 
+/// What the target offers, and why nobody may log in there in clear, if that is so. Then everything is played under TLS.
+async fn approach(server: &mut Server, timeouts: Timeouts) -> (TargetFacts, Option<String>) {
+    let facts = probe(&server.target, timeouts).await;
+    if facts.logged_in || !facts.auth_tls || server.target.tls != TlsMode::Off {
+        return (facts, None);
+    }
+    let mut under_tls = Target::clone(&server.target);
+    under_tls.tls = TlsMode::Explicit;
+    let under_tls = Arc::new(under_tls);
+    let other = probe(&under_tls, timeouts).await;
+    if !other.logged_in {
+        return (facts, None);
+    }
+    server.target = under_tls;
+    (other, Some(facts.trouble.unwrap_or_default()))
+}
+
 /// Plays and judges; `witness` sees what was played as well.
 pub(super) async fn run<'a>(
     wish: &'a Wish,
@@ -94,7 +112,7 @@ pub(super) async fn run<'a>(
     wish.outputs.prepare().map_err(usage)?;
     let mut server = Server::of(wish).await?;
     let began = Began::now();
-    let facts = probe(&server.target, timeouts).await;
+    let (facts, only_tls) = approach(&mut server, timeouts).await;
     if !facts.reachable {
         let why = facts.trouble.unwrap_or_default();
         let why = why.trim_start_matches("target: ");
@@ -145,6 +163,11 @@ pub(super) async fn run<'a>(
     if let (Some(why), false) = (&facts.trouble, facts.logged_in) {
         desk.hear(RunEvent::Fact(format!(
             "nobody could log in, so little could be tested ({why}): are user and password right? --user and FTPSPEC_PASSWORD give them"
+        )));
+    }
+    if let Some(why) = only_tls {
+        desk.hear(RunEvent::Fact(format!(
+            "nobody may log in here in clear ({why}), so everything was played under TLS"
         )));
     }
     if let (0, Some(variant)) = (all, &wish.variant) {
