@@ -92,6 +92,8 @@ impl Player {
             Action::Receive(_) => receive(session, None).await,
             Action::DataEnds => match session.data_ready().await {
                 Ok(data) => data.outlast().await,
+                // A handshake that breaks off is written down, and the end of the connection.
+                Err(Fault::Broken) => Ok(()),
                 Err(fault) => Err(fault),
             },
             Action::Read(count) => receive(session, Some(*count)).await,

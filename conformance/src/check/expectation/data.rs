@@ -130,10 +130,13 @@ impl Walk<'_> {
         }
     }
 
-    /// `@eof`: the server ends the data connection, in whatever manner.
+    /// `@eof`: the server ends the data connection, in whatever manner; in the middle of our handshake, too.
     pub(super) fn data_ends(&mut self, here: &Here<'_>) {
-        let by_server =
-            |what: &What| matches!(what, What::DataClosed(end) if end.by == Side::Server);
+        let by_server = |what: &What| match what {
+            What::DataClosed(end) => end.by == Side::Server,
+            What::TlsFailed { data, .. } => *data,
+            _ => false,
+        };
         if !self.any(here, by_server) {
             self.broken(here, "");
         }
