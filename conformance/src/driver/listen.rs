@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// The dynamic ports (RFC 6335 §6): the first, and how many.
-const FIRST: u16 = 49152;
-const COUNT: u64 = 16384;
-/// So many of them are tried.
+/// The dynamic ports (RFC 6335 §6), without the last.
+const DYNAMIC: Range<u16> = 49152..65535;
+/// So many ports are tried.
 const TRIES: u64 = 32;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 16;
@@ -21,9 +21,7 @@ const BACKLOG: u32 = 16;
 /// # Errors
 /// When the host lets us not.
 pub(crate) fn listen(mut on: SocketAddr) -> io::Result<TcpListener> {
-    let start = RandomState::new().build_hasher().finish();
-    let drawn = (0..TRIES).filter_map(|step| {
-        let port = u16::try_from(start.wrapping_add(step) % COUNT).ok()? + FIRST;
+    let drawn = draw(DYNAMIC).filter_map(|port| {
         on.set_port(port);
         listen_at(on).ok()
     });
@@ -32,6 +30,15 @@ pub(crate) fn listen(mut on: SocketAddr) -> io::Result<TcpListener> {
     }
     on.set_port(0);
     listen_at(on)
+}
+
+/// Some of these ports, one after the other from one that nobody can foretell.
+pub(crate) fn draw(ports: Range<u16>) -> impl Iterator<Item = u16> {
+    let start = RandomState::new().build_hasher().finish();
+    let count = u64::from(ports.end - ports.start);
+    (0..TRIES)
+        .filter_map(move |step| u16::try_from(start.wrapping_add(step) % count).ok())
+        .map(move |step| ports.start + step)
 }
 
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {

@@ -19,7 +19,7 @@ pub use address::{
 };
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
-pub(crate) use listen::listen;
+pub(crate) use listen::{draw, listen};
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
 pub(crate) use user::{Told, Wish};

@@ -9,6 +9,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::{ExecCommand, Target};
-use crate::driver::Trust;
+use crate::driver::{Trust, draw};
 use crate::runner::Keeper;
 
 /// So long a server may take to end after SIGTERM.
@@ -31,8 +32,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const TAIL: u64 = 2048;
 /// So many lines of that.
 const LINES: usize = 5;
-/// So many ports are tried.
-const PORTS: usize = 32;
+/// Ports that no host gives away by itself, so that nobody gets one between our choice and the command's start.
+const PORTS: Range<u16> = 10_000..32_768;
 
 /// What is to be started, and how it is spoken to.
 #[derive(Debug, Clone)]
@@ -286,14 +287,12 @@ impl Drop for Exec {
 /// take it before the command does; then it says so.
 fn free_port() -> io::Result<SocketAddr> {
     let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-    for _ in 0..PORTS {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        if !has_ipv6 || TcpListener::bind((Ipv6Addr::LOCALHOST, address.port())).is_ok() {
-            return Ok(address);
-        }
-    }
-    Err(io::ErrorKind::AddrInUse.into())
+    let free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && (!has_ipv6 || TcpListener::bind((Ipv6Addr::LOCALHOST, *port)).is_ok())
+    };
+    let port = draw(PORTS).find(free).ok_or(io::ErrorKind::AddrInUse)?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
 /// Makes a certificate for localhost, and its key.
