@@ -1,16 +1,18 @@
 //! A server that has no more than RFC 1123 asks of every server breaks nothing, and no scenario may say that it does. One that
-//! has everything but NOOP breaks what there is about NOOP and nothing else, although other scenarios end with it.
+//! has everything but NOOP breaks what there is about NOOP and nothing else, although other scenarios end with it. And one
+//! that nobody reaches in clear breaks nothing, although so much of the suite begins there.
 
 mod support;
 
 use ftpspec::driver::Trust;
 use ftpspec::runner::{Job, Manner, play};
-use ftpspec::target::Target;
+use ftpspec::target::{Target, TlsMode};
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
-use ftpspec_server::{Server, Tls};
+use ftpspec_server::{Server, Tls, TlsRequirement};
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use support::House;
 
@@ -31,14 +33,23 @@ const ABOUT_NOOP: &[&str] = &[
 ];
 
 fn main() {
-    let mut trials = trials("minimal", OPTIONAL, &[]);
-    trials.extend(self::trials("without-noop", &["NOOP"], ABOUT_NOOP));
+    let mut trials = trials("minimal", &without(OPTIONAL), &[]);
+    trials.extend(self::trials(
+        "without-noop",
+        &without(&["NOOP"]),
+        ABOUT_NOOP,
+    ));
+    for (name, tls) in [
+        ("explicit", TlsMode::Explicit),
+        ("implicit", TlsMode::Implicit),
+    ] {
+        trials.extend(self::trials(name, &under_tls(tls), &[]));
+    }
     support::run(trials);
 }
 
-/// Every scenario against a server without these verbs: those named fail, and nothing else is wrong.
-fn trials(name: &str, verbs: &[&str], failing: &'static [&'static str]) -> Vec<Trial> {
-    let house = without(verbs);
+/// Every scenario against the server in this house: those named fail, and nothing else is wrong.
+fn trials(name: &str, house: &Arc<House>, failing: &'static [&'static str]) -> Vec<Trial> {
     let mut seen = BTreeSet::new();
     let first = house
         .jobs
@@ -46,7 +57,7 @@ fn trials(name: &str, verbs: &[&str], failing: &'static [&'static str]) -> Vec<T
         .filter(|job| seen.insert(job.scenario.id.clone()));
     first
         .map(|job| {
-            let (house, job) = (Arc::clone(&house), job.clone());
+            let (house, job) = (Arc::clone(house), job.clone());
             let id = job.scenario.id.0.clone();
             Trial::test(format!("{name} {id}"), move || {
                 weighed(&house, job, failing.contains(&id.as_str()))
@@ -66,13 +77,32 @@ fn without(verbs: &[&str]) -> Arc<House> {
             server = server.without(verb);
         }
         let running = server.start().await.expect("the server starts");
-        let target = Arc::new(Target {
-            user: "ftpspec".into(),
-            password: "in the open".into(),
-            trust: Trust::Anything,
-            ..Target::at("localhost", running.addresses().to_vec())
-        });
-        (target, running)
+        (target(running.addresses(), TlsMode::Off), running)
+    })
+}
+
+/// Where nobody logs in in clear, whether TLS comes on request or at once.
+fn under_tls(mode: TlsMode) -> Arc<House> {
+    House::around(async {
+        let tls = match mode {
+            TlsMode::Implicit => Tls::implicit(),
+            TlsMode::Off | TlsMode::Explicit => {
+                Tls::explicit().require(TlsRequirement::ControlAndData)
+            }
+        };
+        let server = Server::builder().user("ftpspec", "in the open").tls(tls);
+        let running = server.start().await.expect("the server starts");
+        (target(running.addresses(), mode), running)
+    })
+}
+
+fn target(addresses: &[SocketAddr], tls: TlsMode) -> Arc<Target> {
+    Arc::new(Target {
+        user: "ftpspec".into(),
+        password: "in the open".into(),
+        trust: Trust::Anything,
+        tls,
+        ..Target::at("localhost", addresses.to_vec())
     })
 }
 

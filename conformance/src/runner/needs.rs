@@ -40,12 +40,7 @@ pub(super) fn writes(scenario: &Scenario) -> bool {
         "MFCT", "MFF", "SITE", "ALLO", "COMB", "RMDA",
     ];
     scenario.steps.iter().any(|step| match &step.action {
-        Action::Send(line) => {
-            let verb = line.split_whitespace().next().unwrap_or_default();
-            WRITING
-                .iter()
-                .any(|writing| verb.eq_ignore_ascii_case(writing))
-        }
+        Action::Send(line) => is_one_of(line, WRITING),
         // Octets may say anything.
         Action::Octets(_) | Action::Given(_) | Action::Stored(..) | Action::Missing(_) => true,
         Action::User { step, .. } => !matches!(
@@ -59,6 +54,27 @@ pub(super) fn writes(scenario: &Scenario) -> bool {
         ),
         _ => false,
     })
+}
+
+/// Whether a scenario is about how TLS begins, or about what belongs to it where it has not begun (RFC 2228 §3).
+pub(super) fn begins_tls(scenario: &Scenario) -> bool {
+    const SECURITY: &[&str] = &["AUTH", "ADAT", "PBSZ", "PROT", "CCC", "MIC", "CONF", "ENC"];
+    shakes_hands(scenario) || says(scenario, SECURITY)
+}
+
+/// Whether a scenario says REIN, which ends TLS (RFC 4217 §13), and does not see to the TLS behind it.
+pub(super) fn ends_tls(scenario: &Scenario) -> bool {
+    !shakes_hands(scenario) && says(scenario, &["REIN"])
+}
+
+fn says(scenario: &Scenario, verbs: &[&str]) -> bool {
+    let says = |action: &Action| matches!(action, Action::Send(line) if is_one_of(line, verbs));
+    scenario.steps.iter().any(|step| says(&step.action))
+}
+
+fn is_one_of(line: &str, verbs: &[&str]) -> bool {
+    let verb = line.split_whitespace().next().unwrap_or_default();
+    verbs.iter().any(|it| verb.eq_ignore_ascii_case(it))
 }
 
 /// Whether a dialogue only makes sense in a directory of its own, although it changes nothing there.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::needs::{is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes};
+use super::needs::{
+    begins_tls, ends_tls, is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes,
+};
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
 use crate::driver::{misses_extended_passive, misses_passive};
@@ -80,8 +82,7 @@ pub fn plan(
             skip(String::new(), reason.into());
             continue;
         }
-        if target.tls == TlsMode::Explicit && !scenario.about.login && !shakes_hands(scenario) {
-            let reason = "the target wants TLS before a login, and this one goes without";
+        if let Some(reason) = clashes_with(target.tls, scenario) {
             skip(String::new(), reason.into());
             continue;
         }
@@ -251,6 +252,23 @@ fn senseless(variant: Variant) -> Option<&'static str> {
     }
 }
 
+/// Why a scenario cannot be played where nothing is in clear.
+fn clashes_with(tls: TlsMode, scenario: &Scenario) -> Option<&'static str> {
+    match tls {
+        TlsMode::Off => None,
+        TlsMode::Explicit if !scenario.about.login && !shakes_hands(scenario) => {
+            Some("the target wants TLS before a login, and this one goes without")
+        }
+        TlsMode::Implicit if begins_tls(scenario) => {
+            Some("the target begins with TLS, and this one is about what comes before")
+        }
+        TlsMode::Explicit | TlsMode::Implicit if ends_tls(scenario) => {
+            Some("the target wants TLS, and this one goes on in clear behind REIN")
+        }
+        TlsMode::Explicit | TlsMode::Implicit => None,
+    }
+}
+
 /// Why the target cannot be spoken to in this variant.
 fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option<String> {
     if target.door(variant.protection, variant.ipv6).is_none() {
@@ -306,6 +324,7 @@ fn needs(scenario: &Scenario, what: &str) -> bool {
 mod tests {
     use super::*;
     use crate::runner::testing::job;
+    use rstest::rstest;
 
     fn target(addresses: &[&str]) -> Target {
         let addresses = addresses
@@ -570,9 +589,30 @@ mod tests {
         let usual = Selection::default();
         assert_eq!(planned("", &usual, &explicit, &facts()), ["pasv tls"]);
         assert!(planned("login = false", &usual, &explicit, &facts()).is_empty());
-        let scenario = job("pasv", "login = false", "> AUTH TLS\n< 234\n@tls").scenario;
-        let plan = plan(&[scenario], &usual, &explicit, &facts());
-        assert_eq!(plan.jobs.len(), 1);
+    }
+
+    #[rstest]
+    #[case::rein("> rein\n< 220", 1, 0, 0)]
+    #[case::own_tls("> AUTH TLS\n< 234\n@tls", 1, 1, 0)]
+    #[case::tls_behind_rein("> REIN\n< 220\n> AUTH TLS\n< 234\n@tls", 1, 1, 0)]
+    #[case::commands_for_tls("> PBSZ 0\n< 5yz", 1, 1, 0)]
+    #[case::no_affair_of_tls("> NOOP\n< 200", 1, 1, 1)]
+    fn what_wants_to_begin_in_clear_does(
+        #[case] steps: &str,
+        #[case] off: usize,
+        #[case] explicit: usize,
+        #[case] implicit: usize,
+    ) {
+        let modes = [TlsMode::Off, TlsMode::Explicit, TlsMode::Implicit];
+        let played = modes.map(|tls| {
+            let mut target = target(V4);
+            target.tls = tls;
+            let scenario = job("pasv", "", steps).scenario;
+            plan(&[scenario], &Selection::default(), &target, &facts())
+                .jobs
+                .len()
+        });
+        assert_eq!(played, [off, explicit, implicit]);
     }
 
     #[test]
