@@ -1,7 +1,7 @@
 //! User steps: what a user wishes, and whether what a client found out is that. Every driver is weighed alike.
 
 use crate::scenario::{ContentError, UserStep, Variables};
-use crate::transcript::has_doubled_cr;
+use crate::transcript::doubled_cr;
 
 /// What a user step came to, whoever played it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Wish {
                 format!("{shown}: {} octets", came.len()),
             ),
             (UserStep::Names(names), Told::Done(came)) => {
-                let ends = line_ends(came);
+                let ends = doubled_cr(came);
                 let (mut came, mut names) = (lines(came), names.clone());
                 // Some servers name the directory itself and its parent, and clients pass over them.
                 for name in &mut came {
@@ -99,7 +99,7 @@ impl Wish {
                 (came == names, fact)
             }
             (UserStep::List(names), Told::Done(came)) => {
-                let ends = line_ends(came);
+                let ends = doubled_cr(came);
                 let came = lines(came);
                 let missing = names
                     .iter()
@@ -126,15 +126,6 @@ fn plain(pathname: &str) -> &str {
         pathname.rsplit('/').next().unwrap_or(pathname)
     } else {
         pathname.strip_prefix("./").unwrap_or(pathname)
-    }
-}
-
-/// A CR too many at the ends of lines, which nobody would see in the names.
-fn line_ends(octets: &[u8]) -> &'static str {
-    if has_doubled_cr(octets) {
-        " (the lines end in CR CR LF)"
-    } else {
-        ""
     }
 }
 

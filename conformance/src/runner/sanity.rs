@@ -110,12 +110,11 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
     };
     let protected = variant.protection != base.protection;
     // A server may want TLS of everybody: what is protected does not rest on what is in clear.
-    let mut all = if protected {
-        let protection = variant.protection;
-        vec![(ENTER, Variant { protection, ..base })]
-    } else {
-        vec![(ENTER, base)]
+    let own = Variant {
+        protection: variant.protection,
+        ..base
     };
+    let mut all = vec![(ENTER, own)];
     if variant.ipv6 != base.ipv6 {
         all.push((ENTER, family(variant.ipv6)));
     }
@@ -127,28 +126,23 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
             || !facts.epsv && mode == DataMode::Epsv
             || !facts.eprt && mode == DataMode::Eprt
     };
-    let once = if facts.epsv {
+    let data = if facts.epsv {
         DataMode::Epsv
     } else {
         base.data
     };
-    let tried_protected = |mode: DataMode| protected && mode == once && variant.ipv6 == base.ipv6;
+    // One transfer under TLS is enough, and takes the place of the same one in clear.
+    let once = (protected && !modes.is_empty()).then_some(Variant { data, ..own });
+    let stands_for =
+        |it: Variant| once.is_some_and(|once| (once.data, once.ipv6) == (it.data, it.ipv6));
     for data in modes.iter().copied().filter(|mode| !senseless(*mode)) {
-        if !tried_protected(data) {
-            let ipv6 = variant.ipv6;
-            all.push((transfer, Variant { data, ipv6, ..base }));
+        let ipv6 = variant.ipv6;
+        let tried = Variant { data, ipv6, ..base };
+        if !stands_for(tried) {
+            all.push((transfer, tried));
         }
     }
-    if protected && !modes.is_empty() {
-        let data = once;
-        let protection = variant.protection;
-        let once = Variant {
-            data,
-            protection,
-            ..base
-        };
-        all.push((transfer, once));
-    }
+    all.extend(once.map(|once| (transfer, once)));
     all
 }
 

@@ -221,9 +221,13 @@ mod octets {
     }
 }
 
-/// Whether lines end in CR CR LF, as where a server makes the CRLF of a listing it has written a line of text once more.
-pub(crate) fn has_doubled_cr(octets: &[u8]) -> bool {
-    memchr::memmem::find(octets, b"\r\r\n").is_some()
+/// That lines end in CR CR LF, for the end of a message about them: nobody would see it in the lines. So it is where a server
+/// writes a listing that has its CRLF as text once more.
+pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
+    match memchr::memmem::find(octets, b"\r\r\n") {
+        Some(_) => " (its lines end in CR CR LF)",
+        None => "",
+    }
 }
 
 /// Octets as text: printable ASCII as it is, `\r \n \t \\` short, everything else `\xNN`.

@@ -3,7 +3,7 @@
 use super::{Here, Walk};
 use crate::check::shown;
 use crate::scenario::{Content, Receive, TextPattern, Variables};
-use crate::transcript::{self, Awaited, Manner, Side, What};
+use crate::transcript::{Awaited, Manner, Side, What, doubled_cr};
 use std::net::{IpAddr, SocketAddr};
 
 impl Walk<'_> {
@@ -227,14 +227,8 @@ fn other_lines(mut wanted: Vec<Vec<u8>>, octets: &[u8]) -> Option<String> {
     (wanted != came).then(|| octets_shown(octets))
 }
 
-/// Lines for a message. One CR too many is easily overlooked, and often in what is cut off.
 fn listing_shown(octets: &[u8]) -> String {
-    let ends = if transcript::has_doubled_cr(octets) {
-        " (its lines end in CR CR LF)"
-    } else {
-        ""
-    };
-    octets_shown(octets) + ends
+    octets_shown(octets) + doubled_cr(octets)
 }
 
 fn octets_shown(octets: &[u8]) -> String {

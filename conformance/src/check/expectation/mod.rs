@@ -411,16 +411,17 @@ impl<'a> Walk<'a> {
                 (Side::Server, Manner::Reset) => "the server reset the control connection".into(),
                 (Side::Server, _) => "the server closed the control connection".into(),
             },
-            What::Silence {
-                waited_ms,
-                awaited: Awaited::Reply,
-            } if self.half_a_reply(index).is_some() => {
-                let half = self.half_a_reply(index).map(quoted).unwrap_or_default();
-                format!("no end of this reply within {waited_ms} ms: {half}")
-            }
             What::Silence { waited_ms, awaited } => {
                 let awaited = match awaited {
-                    Awaited::Reply => "no reply",
+                    Awaited::Reply => match self.half_a_reply(index) {
+                        None => "no reply",
+                        Some(half) => {
+                            let half = quoted(half);
+                            return Some(format!(
+                                "no end of this reply within {waited_ms} ms: {half}"
+                            ));
+                        }
+                    },
                     Awaited::Nothing => return None,
                     Awaited::Data => "no more octets and no end of the data connection",
                     Awaited::DataConnection => "no data connection",
