@@ -54,6 +54,19 @@ pub struct Credentials {
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
+/// What must be protected (RFC 4217 §4.2). A server cannot make clients protect anything, but it can refuse what comes in
+/// the clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TlsRequirement {
+    /// Nothing: clients choose.
+    #[default]
+    None,
+    /// The control connection, at least for the login: USER and PASS in the clear are 530.
+    Control,
+    /// Data connections, too: a transfer in the clear is 521, whenever its data port was named.
+    ControlAndData,
+}
+
 /// A logged-in user.
 #[derive(Debug, Clone)]
 pub struct User {
@@ -67,6 +80,10 @@ pub struct User {
     pub permissions: Permissions,
     /// How much of it at a time.
     pub limits: UserLimits,
+    /// What this user must protect, where that is more than all users must
+    /// ([`Tls::require`](crate::Tls::require)). A right password in the clear is 530 then. A hook
+    /// before USER can refuse earlier, before the client sends a password.
+    pub tls_required: TlsRequirement,
 }
 
 impl User {
@@ -78,6 +95,7 @@ impl User {
             home: VirtualPath::root(),
             permissions: Permissions::ALL,
             limits: UserLimits::default(),
+            tls_required: TlsRequirement::None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a server can be told before it starts.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +114,31 @@ impl Default for Limits {
     }
 }
 
+/// Which port active data connections come from (RFC 959 §3.2, §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ActiveSource {
+    /// Any free port.
+    #[default]
+    Any,
+    /// The port before that of the control connection, as RFC 959 §3.2 has it: 20 for 21. Ports below
+    /// 1024 need a privilege; without it each active transfer is 425.
+    BeforeControlPort,
+    /// This port.
+    Port(u16),
+}
+
+impl ActiveSource {
+    /// The source address of the data connections of a control connection to `local`.
+    pub(crate) fn beside(self, mut local: SocketAddr) -> SocketAddr {
+        local.set_port(match self {
+            Self::Any => 0,
+            Self::BeforeControlPort => local.port().saturating_sub(1),
+            Self::Port(port) => port,
+        });
+        local
+    }
+}
+
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -125,6 +150,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// A listener that was handed in cannot be used.
+    #[error("failed to use a listener that was handed in")]
+    Listener(#[source] std::io::Error),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -159,6 +187,9 @@ pub struct Builder {
     pub(crate) port: u16,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,
+    pub(crate) listeners: Vec<Arc<TcpListener>>,
+    pub(crate) implicit_listeners: Vec<Arc<TcpListener>>,
+    pub(crate) active_source: ActiveSource,
     storage: Option<Arc<dyn Storage>>,
     users: Vec<(String, Option<Secret>, Permissions)>,
     certificates: Vec<(String, CertificateRule, Permissions)>,
@@ -177,8 +208,10 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Listens at `address`; may be called again. Port 0 is any free port. Without a call to this or to
-    /// [`bind_implicit`](Self::bind_implicit): 127.0.0.1, and the same port of ::1 where the host has it.
+    /// Listens at `address`; may be called again. Port 0 is any free port. Without a call to this,
+    /// [`bind_implicit`](Self::bind_implicit), [`listener`](Self::listener) or
+    /// [`implicit_listener`](Self::implicit_listener): 127.0.0.1, and the same port of ::1 where the
+    /// host has it.
     #[must_use]
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.addresses.push(address);
@@ -196,6 +229,44 @@ impl Builder {
     #[must_use]
     pub fn bind_implicit(mut self, address: SocketAddr) -> Self {
         self.implicit_addresses.push(address);
+        self
+    }
+
+    /// Accepts connections from a listener of the caller's, beside the addresses of
+    /// [`bind`](Self::bind); may be called again. For sockets that systemd or a test harness opened.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// As [`listener`](Self::listener), for connections that are protected from the first octet.
+    #[must_use]
+    pub fn implicit_listener(mut self, listener: TcpListener) -> Self {
+        self.implicit_listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Which port active data connections come from. Without a call: any free port.
+    #[must_use]
+    pub fn active_source(mut self, source: ActiveSource) -> Self {
+        self.active_source = source;
+        self
+    }
+
+    /// Whether leading words of LIST, NLST and STAT that begin with `-` are options. Without a call:
+    /// they are. If not, `LIST -la` lists what is called `-la`.
+    #[must_use]
+    pub fn list_options(mut self, known: bool) -> Self {
+        self.setup.list_options = known;
+        self
+    }
+
+    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1). Without a call: it does. If not, TYPE A is
+    /// accepted, and files travel octet by octet as in TYPE I.
+    #[must_use]
+    pub fn ascii_conversion(mut self, converts: bool) -> Self {
+        self.setup.ascii_conversion = converts;
         self
     }
 

@@ -43,7 +43,7 @@ pub mod wire;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use config::{Builder, Limits, StartError};
+pub use config::{ActiveSource, Builder, Limits, StartError};
 pub use dtp::SessionReuse;
 pub use hooks::{Hooks, SessionInfo};
 pub use net::{

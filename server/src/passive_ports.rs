@@ -18,6 +18,8 @@ use std::ops::RangeInclusive;
 pub struct PassivePorts {
     /// Ranges of ports that are listened at, and what the first port of each is announced as. None: any free port.
     ranges: Vec<(RangeInclusive<u16>, u16)>,
+    /// Whether sessions of different clients may wait at one port.
+    shared: bool,
 }
 
 impl PassivePorts {
@@ -32,7 +34,23 @@ impl PassivePorts {
     pub fn mapped(listened: RangeInclusive<u16>, announced: u16) -> Self {
         Self {
             ranges: vec![(listened, announced)],
+            shared: false,
         }
+    }
+
+    /// The same ports, shared: sessions of clients with different addresses may wait at one port at
+    /// the same time, and a connection goes to the session whose client it comes from. Sessions of
+    /// one client still need a port each: where all are taken, PASV and EPSV are 425.
+    ///
+    /// For containers and firewalls that open few ports. Without effect on [`any`](Self::any).
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// What a port that is listened at is announced as.
@@ -80,6 +98,7 @@ impl FromIterator<(u16, u16)> for PassivePorts {
             ranges: pairs
                 .map(|(listened, announced)| (listened..=listened, announced))
                 .collect(),
+            shared: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who is connected: what is known of each session, for those who watch it from outside.
 
-use std::collections::BTreeMap;
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,6 +67,33 @@ impl SessionInfo {
         self.entry.info()
     }
 
+    /// Keeps a value with the session, one of each type, and returns the one it replaces. It is there
+    /// for every hook of the session, and dropped with it.
+    pub fn set_extra<T: Any + Clone + Send + Sync>(&self, value: T) -> Option<T> {
+        let mut facts = self.entry.facts();
+        let extras = facts.extras.get_or_insert_default();
+        let before = extras.insert(TypeId::of::<T>(), Box::new(value))?;
+        // Dropped without the lock: dropping is the embedder's code.
+        drop(facts);
+        before.downcast().ok().map(|before| *before)
+    }
+
+    /// A copy of the value of this type that was [kept](Self::set_extra) with the session.
+    #[must_use]
+    pub fn extra<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
+        let facts = self.entry.facts();
+        let extra = facts.extras.as_ref()?.get(&TypeId::of::<T>())?;
+        extra.downcast_ref().cloned()
+    }
+
+    /// Sends the session to another working directory, from the command on that is decided next: from
+    /// [`Hooks::before`](crate::Hooks::before) that is the command asked about. Whether the directory
+    /// exists is not checked. Without effect where no user is logged in by then.
+    pub fn set_directory(&self, path: VirtualPath) {
+        self.entry.facts().sent_to = Some(path);
+        self.entry.is_sent.store(true, Ordering::Release);
+    }
+
     /// Whether it is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -127,6 +155,7 @@ impl Roster {
             last_verb: AtomicU64::new(0),
             order: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            is_sent: AtomicBool::new(false),
             facts: Mutex::default(),
             journal,
             hooks,
@@ -177,6 +206,8 @@ pub(crate) struct Entry {
     /// Events so far.
     order: AtomicU64,
     over: AtomicBool,
+    /// Whether [`Facts::sent_to`] holds a directory.
+    is_sent: AtomicBool,
     facts: Mutex<Facts>,
     journal: Option<Journal>,
     hooks: HookList,
@@ -193,7 +224,14 @@ struct Facts {
     data_mode: Option<DataMode>,
     kicked: bool,
     waker: Option<Waker>,
+    /// What hooks keep with the session.
+    extras: Option<Box<Extras>>,
+    /// Where the session is to go.
+    sent_to: Option<VirtualPath>,
 }
+
+/// One value of each type.
+type Extras = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -292,6 +330,16 @@ impl Entry {
 
     pub(crate) fn set_data_mode(&self, mode: DataMode) {
         self.facts().data_mode = Some(mode);
+    }
+
+    /// The directory an embedder sends the session to, once.
+    pub(crate) fn take_directory(&self) -> Option<VirtualPath> {
+        if !self.is_sent.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut facts = self.facts();
+        self.is_sent.store(false, Ordering::Release);
+        facts.sent_to.take()
     }
 
     /// Whether somebody wants the session to end; if not yet, `cx` is woken when somebody does.

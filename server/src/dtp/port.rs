@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::protection::{DataProtection, Handshake};
+use super::shared_ports::{Place, SharedPorts};
 use super::stream::DataStream;
 use crate::passive_ports::PassivePorts;
 use crate::pi::{SessionOffered, TransferEnd};
@@ -43,6 +44,8 @@ pub(crate) struct PassivePort {
 
 enum State {
     Listening(TcpListener),
+    /// Waiting at a port that other sessions wait at, too.
+    Sharing(Place),
     Connected(TcpStream),
     Handshaking(Box<Handshake>),
     Ready(DataStream),
@@ -80,6 +83,7 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Listening(_) => "listening",
+            Self::Sharing(_) => "sharing",
             Self::Connected(_) => "connected",
             Self::Handshaking(_) => "handshaking",
             Self::Ready(_) => "ready",
@@ -89,7 +93,8 @@ impl std::fmt::Debug for State {
 }
 
 impl PassivePort {
-    /// Listens at `on` for a connection from `owner`, at one of `ports`.
+    /// Listens at `on` for a connection from `owner`, at one of `ports`. With
+    /// [`PassivePorts::shared`] other sessions may wait at the same port, by way of `shared`.
     ///
     /// # Errors
     /// No port is free.
@@ -97,17 +102,26 @@ impl PassivePort {
         on: IpAddr,
         owner: IpAddr,
         ports: &PassivePorts,
+        shared: &Arc<SharedPorts>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let listener = match ports.count() {
-            None => listen_anywhere(on)?,
-            Some(count) => listen_in(on, ports, count, count)?,
+        let owner = owner.to_canonical();
+        let (state, address) = match ports.count() {
+            Some(count) if ports.is_shared() => {
+                let order = random_order(ports, count, count);
+                let place = shared.wait_at((on, owner), order, listen_at)?;
+                let address = place.address();
+                (State::Sharing(place), address)
+            }
+            count => {
+                let listener = match count {
+                    None => listen_anywhere(on)?,
+                    Some(count) => listen_in(on, ports, count, count)?,
+                };
+                let address = listener.local_addr()?;
+                (State::Listening(listener), address)
+            }
         };
-        let address = listener.local_addr()?;
-        let port = Self {
-            owner: owner.to_canonical(),
-            state: State::Listening(listener),
-        };
-        Ok((port, address))
+        Ok((Self { owner, state }, address))
     }
 
     /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
@@ -125,7 +139,7 @@ impl PassivePort {
         handshake_time: Duration,
     ) -> Result<DataStream, NoStream> {
         let accepted = std::future::poll_fn(|cx| {
-            while let State::Listening(_) = self.state {
+            while let State::Listening(_) | State::Sharing(_) = self.state {
                 match ready!(self.poll_step(cx, None)) {
                     Some(next) => self.state = next,
                     None => break,
@@ -146,7 +160,7 @@ impl PassivePort {
             (State::Failed(why), _) => Err(why),
             // PROT C came after the handshake had begun.
             (State::Handshaking(_) | State::Ready(_), None) => Err(NoStream::Protection),
-            (State::Listening(_), _) => Err(NoStream::Connection),
+            (State::Listening(_) | State::Sharing(_), _) => Err(NoStream::Connection),
         }
     }
 
@@ -155,7 +169,7 @@ impl PassivePort {
         match self.state {
             State::Connected(stream) => DataStream::Clear(stream).refuse(),
             State::Ready(stream) => stream.refuse(),
-            State::Handshaking(_) | State::Listening(_) | State::Failed(_) => {}
+            State::Handshaking(_) | State::Listening(_) | State::Sharing(_) | State::Failed(_) => {}
         }
     }
 
@@ -175,13 +189,17 @@ impl PassivePort {
                         tracing::warn!(%from, "a stranger on the data port was turned away");
                     }
                     // The connection was gone before we took it.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                    Err(error) if is_gone(&error) => {}
                     Err(error) => {
                         tracing::warn!(%error, "failed to accept a data connection");
                         break Some(State::Failed(NoStream::Connection));
                     }
                 }
             },
+            (State::Sharing(place), _) => Some(match ready!(place.poll_connection(cx)) {
+                Some(stream) => State::Connected(stream),
+                None => State::Failed(NoStream::Connection),
+            }),
             (State::Connected(stream), Some(tls)) => {
                 // Only when the client has begun: until then PROT C may still come.
                 let _ = ready!(stream.poll_read_ready(cx));
@@ -203,9 +221,10 @@ impl PassivePort {
     }
 }
 
-/// Connects to the client's data port, from the address its control connection reached.
+/// Connects to the client's data port, from the address its control connection reached; port 0 is
+/// any free port.
 pub(crate) async fn connect(
-    from: IpAddr,
+    from: SocketAddr,
     to: SocketAddr,
     tls: Option<Arc<DataProtection>>,
     connect_time: Duration,
@@ -217,7 +236,11 @@ pub(crate) async fn connect(
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
         if from.is_ipv4() == to.is_ipv4() {
-            socket.bind(SocketAddr::new(from, 0))?;
+            // Connections of other sessions, open or closed, use the same port.
+            if from.port() != 0 {
+                socket.set_reuseaddr(true)?;
+            }
+            socket.bind(from)?;
         }
         socket.connect(to).await
     };
@@ -268,20 +291,31 @@ fn listen_anywhere(on: IpAddr) -> io::Result<TcpListener> {
     drawn.map_or_else(|| listen_at(SocketAddr::new(on, 0)), Ok)
 }
 
-/// Tries so many of the `count` ports, each once, from a random one on: who can guess the next port can steal the
-/// connection (RFC 2577 §3).
+/// Listens at the first port that is free.
 fn listen_in(on: IpAddr, ports: &PassivePorts, count: u64, tries: u64) -> io::Result<TcpListener> {
-    // Small enough not to overflow, random enough not to be guessed.
-    let start = RandomState::new().build_hasher().finish() >> 1;
     let mut failure = io::ErrorKind::AddrInUse.into();
-    for step in 0..tries {
-        let Some(port) = ports.nth((start + step) % count) else {
-            continue;
-        };
+    for port in random_order(ports, count, tries) {
         match listen_at(SocketAddr::new(on, port)) {
             Ok(listener) => return Ok(listener),
             Err(error) => failure = error,
         }
     }
     Err(failure)
+}
+
+/// The first `tries` of the `count` ports, each once, from a random one on: an attacker who can guess
+/// the next port can steal the connection (RFC 2577 §3).
+fn random_order(
+    ports: &PassivePorts,
+    count: u64,
+    tries: u64,
+) -> impl Iterator<Item = u16> + use<'_> {
+    // Small enough not to overflow, random enough not to be guessed.
+    let start = RandomState::new().build_hasher().finish() >> 1;
+    (0..tries).filter_map(move |step| ports.nth((start + step) % count))
+}
+
+/// Whether a connection was gone before it was accepted.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionAborted
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,7 @@ pub(crate) struct Patience {
 pub(crate) enum Route {
     Passive(Box<PassivePort>),
     Active {
-        from: IpAddr,
+        from: SocketAddr,
         to: SocketAddr,
     },
     Nowhere,

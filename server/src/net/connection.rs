@@ -187,6 +187,7 @@ impl Connection {
                 if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
                     continue;
                 }
+                self.follow_embedder();
                 if !self.presence.hooks().is_empty() {
                     Box::pin(self.receive_with_hooks(event)).await?;
                 } else {
@@ -292,8 +293,18 @@ impl Connection {
         }
     }
 
+    /// Goes where an embedder sent the session ([`SessionInfo::set_directory`]).
+    ///
+    /// [`SessionInfo::set_directory`]: crate::SessionInfo::set_directory
+    pub(super) fn follow_embedder(&mut self) {
+        if let Some(directory) = self.presence.take_directory() {
+            self.session.go_to(directory);
+        }
+    }
+
     /// Lets those outside know who is logged in, and where.
-    pub(super) fn publish(&self) {
+    pub(super) fn publish(&mut self) {
+        self.follow_embedder();
         self.presence
             .update(self.session.logged_in(), self.session.protects_data());
     }

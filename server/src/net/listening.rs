@@ -163,6 +163,21 @@ pub(super) fn listen_at_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>
         .collect()
 }
 
+/// The listeners of the embedder. The descriptors are duplicated: a builder may start several times.
+pub(super) fn handed_in(
+    listeners: &[Arc<std::net::TcpListener>],
+) -> Result<Vec<TcpListener>, StartError> {
+    let usable = |listener: &Arc<std::net::TcpListener>| {
+        let own = listener.try_clone()?;
+        own.set_nonblocking(true)?;
+        TcpListener::from_std(own)
+    };
+    let usable = listeners.iter().map(usable);
+    usable
+        .collect::<io::Result<_>>()
+        .map_err(StartError::Listener)
+}
+
 /// 127.0.0.1 and ::1 at the same port, so that "localhost" works whichever a client takes.
 pub(super) fn listen_on_loopback(port: u16) -> Result<Vec<TcpListener>, StartError> {
     let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

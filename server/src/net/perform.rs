@@ -35,9 +35,12 @@ impl Connection {
                         deciding.await
                     }
                 };
-                let granted = outcome.is_ok();
+                let needs_tls = outcome
+                    .as_ref()
+                    .is_ok_and(|user| self.session.needs_tls(user));
+                let granted = outcome.is_ok() && !needs_tls;
                 tracing::info!(connection = self.seat.number, user, granted, "login");
-                self.count_login(outcome.as_ref().ok())?;
+                self.count_login(outcome.as_ref().ok().filter(|_| granted))?;
                 if outcome.is_err() {
                     Box::pin(self.hold_up()).await?;
                 }
@@ -75,7 +78,9 @@ impl Connection {
             Work::Listen(question) => {
                 self.drop_data_port();
                 let ports = self.shared().passive_ports();
-                let listening = PassivePort::listen(question.about.on, question.about.from, &ports);
+                let (on, from) = (question.about.on, question.about.from);
+                let shared_ports = &self.shared().shared_ports;
+                let listening = PassivePort::listen(on, from, &ports, shared_ports);
                 let address = match listening {
                     Ok((port, mut address)) => {
                         self.passive = Some(Box::new(port));

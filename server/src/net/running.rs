@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::listening::{accept, any, listen_at_all, listen_error, listen_on_loopback};
+use super::listening::{accept, any, handed_in, listen_at_all, listen_error, listen_on_loopback};
 use super::shared::Shared;
 use super::tls_identity::{Authority, CertificateError};
 use super::tls_server::ServerTls;
@@ -27,14 +27,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where the server listens, in the order of [`Builder::bind`]; without one, 127.0.0.1 and then ::1.
+    /// Where the server listens, in the order of [`Builder::bind`] and then of [`Builder::listener`];
+    /// without either, 127.0.0.1 and then ::1.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// Where it listens for connections that are protected from the first octet, in the order of
-    /// [`Builder::bind_implicit`].
+    /// [`Builder::bind_implicit`] and then of [`Builder::implicit_listener`].
     #[must_use]
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
         &self.implicit_addresses
@@ -156,7 +157,8 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
         return Err(error(name));
     }
     let tls = builder.tls.as_ref();
-    if tls.is_none() && !builder.implicit_addresses.is_empty() {
+    let implicit = !builder.implicit_addresses.is_empty() || !builder.implicit_listeners.is_empty();
+    if tls.is_none() && implicit {
         return Err(StartError::NoTls);
     }
     let policy = match tls {
@@ -167,12 +169,18 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     let tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
     let shared = Arc::new(Shared::new(&mut builder)?);
 
-    let listeners = if builder.addresses.is_empty() && builder.implicit_addresses.is_empty() {
+    let unnamed = builder.addresses.is_empty()
+        && builder.implicit_addresses.is_empty()
+        && builder.listeners.is_empty()
+        && builder.implicit_listeners.is_empty();
+    let mut listeners = if unnamed {
         listen_on_loopback(builder.port)?
     } else {
         listen_at_all(&builder.addresses)?
     };
-    let implicit = listen_at_all(&builder.implicit_addresses)?;
+    listeners.extend(handed_in(&builder.listeners)?);
+    let mut implicit = listen_at_all(&builder.implicit_addresses)?;
+    implicit.extend(handed_in(&builder.implicit_listeners)?);
     let address = |listener: &TcpListener| listener.local_addr().map_err(listen_error(any()));
     let mut running = Running {
         addresses: listeners.iter().map(address).collect::<Result<_, _>>()?,

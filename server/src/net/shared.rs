@@ -11,7 +11,8 @@ use super::guard::{Guard, Refusal};
 use super::proxy::Network;
 use super::tls_server::ServerTls;
 use crate::auth::Authenticator;
-use crate::config::{Builder, Limits, StartError};
+use crate::config::{ActiveSource, Builder, Limits, StartError};
+use crate::dtp::SharedPorts;
 use crate::fault::Faults;
 use crate::hooks::HookList;
 use crate::journal::Journal;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Option<Journal>,
     pub(crate) hooks: HookList,
     announcing: Mutex<Announcing>,
+    pub(crate) shared_ports: Arc<SharedPorts>,
+    pub(crate) active_source: ActiveSource,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
     /// Told when transfers may go on no longer.
@@ -73,6 +76,8 @@ impl Shared {
                 ports: Arc::new(builder.passive_ports.clone()),
                 public: builder.public_address,
             }),
+            shared_ports: Arc::default(),
+            active_source: builder.active_source,
             stop: Arc::new(Notify::new()),
             stopping: AtomicBool::new(false),
             cut: Notify::new(),

@@ -46,6 +46,7 @@ impl Connection {
         let verdict = self.decided(&command).await?;
         let outcome = match verdict {
             Verdict::Proceed => {
+                self.follow_embedder();
                 let step = self.session.receive(event);
                 self.follow(step).await
             }

@@ -10,7 +10,9 @@
 //! ```
 
 use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
-use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, Rate, Secret, User};
+use crate::auth::{
+    CertificateClaim, Credentials, Denied, Permissions, Rate, Secret, TlsRequirement, User,
+};
 use crate::storage::{Storage, VirtualPath};
 use crate::wire::{Completion, done};
 use std::sync::Arc;
@@ -84,6 +86,10 @@ impl Session {
         ask(Work::Authenticate(Question::new(
             credentials,
             |session: &mut Self, _, outcome: Result<User, Denied>| match outcome {
+                Ok(user) if session.needs_tls(&user) => Step::Reply(done(
+                    530,
+                    "This user logs in under TLS only: use AUTH TLS first.",
+                )),
                 Ok(user) => {
                     session.let_in(user);
                     Step::Reply(done(230, "Logged in."))
@@ -91,6 +97,12 @@ impl Session {
                 Err(Denied) => session.denied(),
             },
         )))
+    }
+
+    /// Whether this user may not log in before the control connection is protected.
+    #[must_use]
+    pub fn needs_tls(&self, user: &User) -> bool {
+        user.tls_required != TlsRequirement::None && !self.security.is_protected()
     }
 
     fn let_in(&mut self, user: User) {
@@ -120,6 +132,13 @@ impl Session {
             Control::DropDataPort
         };
         Ok(Step::ReplyThen(done(220, "Ready for a new user."), control))
+    }
+
+    /// Goes to a directory without asking whether it exists; without effect where no user is logged in.
+    pub fn go_to(&mut self, directory: VirtualPath) {
+        if let Login::In(login) = &mut self.login {
+            login.working_directory = directory;
+        }
     }
 
     /// Whether somebody is logged in.

@@ -14,7 +14,8 @@ mod storage_replies;
 mod transfer;
 mod work;
 
-pub use setup::{Link, Setup, TlsPolicy, TlsRequirement, VirtualHost};
+pub use crate::auth::TlsRequirement;
+pub use setup::{Link, Setup, TlsPolicy, VirtualHost};
 pub use transfer::restart_marker;
 pub use work::*;
 

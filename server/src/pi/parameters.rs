@@ -134,8 +134,12 @@ impl Session {
     /// How file content becomes data octets as things stand.
     pub(super) fn coding(&self) -> Coding {
         let parameters = &self.parameters;
+        let representation = match parameters.representation {
+            Representation::Ascii if !self.setup.ascii_conversion => Representation::Image,
+            other => other,
+        };
         Coding {
-            representation: parameters.representation,
+            representation,
             structure: parameters.structure,
             mode: match parameters.mode {
                 ModeCode::Stream => Mode::Stream,

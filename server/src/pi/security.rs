@@ -131,7 +131,11 @@ impl Session {
     /// here and not at PASV or PORT: PROT may come between (RFC 4217 §10.2).
     pub(super) fn data_protection(&self) -> Result<bool, Completion> {
         let protected = self.security.data_is_private();
-        if !protected && self.setup.tls_required == TlsRequirement::ControlAndData {
+        let required = self.setup.tls_required.max(match &self.login {
+            Login::In(login) => login.user.tls_required,
+            Login::Out => TlsRequirement::None,
+        });
+        if !protected && required == TlsRequirement::ControlAndData {
             return Err(done(
                 521,
                 "Data connections must be protected: use PROT P first.",

@@ -1,6 +1,6 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, TlsRequirement};
 use crate::wire::{HostName, ServiceSet, ToldFacts, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -17,18 +17,6 @@ pub enum TlsPolicy {
     Explicit,
     /// From the first octet on.
     Implicit,
-}
-
-/// What must be protected (RFC 4217 §4.2). Nobody can be made to protect, but what comes in the clear can be refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum TlsRequirement {
-    /// Nothing: clients choose.
-    #[default]
-    None,
-    /// The control connection, at least for the login: USER and PASS in the clear are 530.
-    Control,
-    /// Data connections, too: a transfer in the clear is 521, whenever its data port was named.
-    ControlAndData,
 }
 
 /// What all sessions of a server have in common.
@@ -65,6 +53,10 @@ pub struct Setup {
     pub upload: u64,
     /// Entries of one listing.
     pub listing: usize,
+    /// Whether leading words of LIST, NLST and STAT that begin with `-` are options. If not, they are part of the pathname.
+    pub list_options: bool,
+    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1). If not, it is accepted and transfers octets as they are.
+    pub ascii_conversion: bool,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
     /// Facts of files that nobody but whoever runs the server can know.
@@ -120,6 +112,8 @@ impl Default for Setup {
             inflation: 200,
             upload: u64::MAX,
             listing: usize::MAX,
+            list_options: true,
+            ascii_conversion: true,
         }
     }
 }

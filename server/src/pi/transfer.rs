@@ -122,6 +122,7 @@ impl Session {
 
     /// LIST and NLST.
     pub(super) fn list(&mut self, verb: Verb, argument: ListArgument<'_>) -> Decision {
+        let argument = self.list_options(argument);
         let all = argument.all;
         let format = if verb == Verb::Nlst {
             ListingFormat::Names { all }
@@ -135,6 +136,7 @@ impl Session {
 
     /// STAT with an argument: as LIST, over the control connection.
     pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
+        let argument = self.list_options(argument);
         let format = ListingFormat::Long { all: argument.all };
         self.look_up(argument.pathname, format, |_, listing, code| {
             ask(Work::ListLines(Question::new(
@@ -152,6 +154,15 @@ impl Session {
                 },
             )))
         })
+    }
+
+    /// The argument as the configuration reads it: with or without options.
+    fn list_options<'a>(&self, argument: ListArgument<'a>) -> ListArgument<'a> {
+        if self.setup.list_options {
+            argument
+        } else {
+            argument.without_options()
+        }
     }
 
     /// MLSD. Of what is no directory: 501; of what is not there: 550 (RFC 3659 §7.2.1).

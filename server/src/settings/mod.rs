@@ -42,7 +42,6 @@ use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::Limits;
 use crate::accounts::PasswordHash;
 use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
@@ -50,6 +49,7 @@ use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
 use crate::pi::{Setup, TlsRequirement};
 use crate::storage::VirtualPath;
+use crate::{ActiveSource, Limits};
 
 use read::Source;
 
@@ -71,6 +71,12 @@ pub struct Settings {
     pub balancers: Vec<Network>,
     /// What is switched off.
     pub without: Vec<SwitchedOff>,
+    /// Whether LIST, NLST and STAT know options such as `-a`.
+    pub list_options: bool,
+    /// Whether TYPE A converts line ends.
+    pub ascii_conversion: bool,
+    /// The source port of active data connections.
+    pub active_source: ActiveSource,
     /// Octets of a file between two restart markers in MODE B and C.
     pub restart_markers: Option<Size>,
     /// The natural language of file names.
@@ -110,6 +116,9 @@ impl Default for Settings {
             greeting: Some(Setup::default().greeting),
             balancers: Vec::new(),
             without: Vec::new(),
+            list_options: true,
+            ascii_conversion: true,
+            active_source: ActiveSource::default(),
             restart_markers: None,
             language_of_names: None,
             journal: None,
@@ -208,6 +217,8 @@ pub struct PassiveSettings {
     pub ports: Option<Vec<Ports>>,
     /// What a 227 names.
     pub address: Option<Ipv4Addr>,
+    /// Whether sessions of different clients may share a port of `ports` at the same time.
+    pub shared: bool,
 }
 
 /// What a user has of their own.
@@ -231,6 +242,8 @@ pub struct AccountSettings {
     pub allowed_hosts: Option<Vec<Network>>,
     /// Control connections at a time.
     pub sessions: Option<usize>,
+    /// What this user must protect, beside `tls.required`.
+    pub tls_required: TlsRequirement,
 }
 
 impl AccountSettings {
@@ -245,6 +258,7 @@ impl AccountSettings {
             download_rate: None,
             allowed_hosts: None,
             sessions: None,
+            tls_required: TlsRequirement::None,
         }
     }
 }

@@ -73,6 +73,10 @@ impl Settings {
                 }
             };
         }
+        builder = builder
+            .list_options(self.list_options)
+            .ascii_conversion(self.ascii_conversion)
+            .active_source(self.active_source);
         if let Some(every) = self
             .restart_markers
             .and_then(|every| NonZeroU64::new(every.0))
@@ -90,7 +94,12 @@ impl Settings {
                 let announced = ports.announced..=u16::MAX;
                 ports.listened.clone().zip(announced)
             });
-            builder = builder.passive_ports(PassivePorts::from_iter(pairs));
+            let ports = PassivePorts::from_iter(pairs);
+            builder = builder.passive_ports(if self.passive.shared {
+                ports.shared()
+            } else {
+                ports
+            });
         }
         if let Some(address) = self.passive.address {
             builder = builder.public_address(address);
@@ -271,6 +280,7 @@ impl Files {
                 upload: rate(settings.upload_rate),
                 download: rate(settings.download_rate),
             },
+            tls_required: settings.tls_required,
             ..User::new(name, storage)
         };
         Ok(Account {

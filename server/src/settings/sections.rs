@@ -17,6 +17,9 @@ impl Section for Settings {
         form.value("greeting", &mut self.greeting);
         form.value("balancers", &mut self.balancers);
         form.value("without", &mut self.without);
+        form.value("list_options", &mut self.list_options);
+        form.value("ascii_conversion", &mut self.ascii_conversion);
+        form.value("active_source_port", &mut self.active_source);
         form.value("restart_markers", &mut self.restart_markers);
         form.value("language_of_names", &mut self.language_of_names);
         form.value("journal", &mut self.journal);
@@ -184,6 +187,13 @@ impl Section for PassiveSettings {
     fn fill(&mut self, form: &mut impl Form) {
         form.value("ports", &mut self.ports);
         form.value("address", &mut self.address);
+        form.value("shared", &mut self.shared);
+        if self.shared && self.ports.is_none() {
+            form.wrong(
+                "shared",
+                "only named `ports` are shared: any free port serves one session",
+            );
+        }
         if self.ports.as_ref().is_some_and(Vec::is_empty) {
             form.wrong(
                 "ports",
@@ -262,6 +272,7 @@ fn account(account: &mut AccountSettings, form: &mut impl Form) {
     form.value("download_rate", &mut account.download_rate);
     form.value("allowed_hosts", &mut account.allowed_hosts);
     form.value("sessions", &mut account.sessions);
+    form.value("tls_required", &mut account.tls_required);
     if account.root.is_some() && account.directory.is_some() {
         form.wrong(
             "directory",

@@ -130,6 +130,9 @@ listen_implicit = ["127.0.0.1:0"]
 greeting = "Hello \"there\"\nand welcome."
 balancers = ["10.0.0.0/8", "::1"]
 without = ["port", "SITE CHMOD"]
+list_options = false
+ascii_conversion = false
+active_source_port = "control-1"
 restart_markers = "64 KiB"
 language_of_names = "de"
 journal = "journal.jsonl"
@@ -163,6 +166,7 @@ key = "b.key"
 [passive]
 ports = ["50000-50009", "50020", "50030-50031 as 31000"]
 address = "203.0.113.5"
+shared = true
 
 [limits]
 sessions = 7
@@ -197,6 +201,7 @@ upload_rate = "64 KiB"
 download_rate = "1 MB"
 allowed_hosts = ["192.0.2.0/24"]
 sessions = 2
+tls_required = "data"
 
 [[user]]
 name = "bob"
@@ -330,6 +335,15 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 )]
 #[case("[passive]\nports = [\"9-1\"]", "2:10 expected ports")]
 #[case("[passive]\nports = [\"1-9 as 65530\"]", "2:10 expected ports")]
+#[case("[passive]\nshared = true", "2:10 only named `ports` are shared")]
+#[case(
+    "active_source_port = 0",
+    "1:22 expected \"any\", \"control-1\" or a port"
+)]
+#[case(
+    "active_source_port = \"control\"",
+    "1:22 expected \"any\", \"control-1\" or a port"
+)]
 #[case("[passive]\nports = []", "2:9 expected at least one port")]
 #[case(
     "[storage]\nseed = \"a\"\noverlay = \"b\"",

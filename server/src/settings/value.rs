@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::ActiveSource;
 use crate::accounts::PasswordHash;
 use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
@@ -536,5 +537,34 @@ impl Value for Word {
 
     fn write(&self) -> Written {
         self.0.write()
+    }
+}
+
+/// `"any"`, `"control-1"` or a port.
+impl Value for ActiveSource {
+    fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
+        const EXPECTED: &str = "expected \"any\", \"control-1\" or a port";
+        match value.get_ref() {
+            DeValue::Integer(_) => match number(value, "a port")? {
+                0 => Err((
+                    value.span(),
+                    format!("{EXPECTED}; \"any\" is any free port"),
+                )),
+                port => Ok(Self::Port(port)),
+            },
+            _ => match text(value, "\"any\", \"control-1\" or a port")? {
+                "any" => Ok(Self::Any),
+                "control-1" => Ok(Self::BeforeControlPort),
+                _ => Err((value.span(), EXPECTED.into())),
+            },
+        }
+    }
+
+    fn write(&self) -> Written {
+        Written::Value(match self {
+            Self::Any => quoted("any"),
+            Self::BeforeControlPort => quoted("control-1"),
+            Self::Port(port) => port.to_string(),
+        })
     }
 }

@@ -98,6 +98,20 @@ pub struct ListArgument<'a> {
     pub all: bool,
     /// The pathname behind the options; `None` is the working directory.
     pub pathname: Option<&'a [u8]>,
+    /// The whole argument, options and pathname.
+    pub given: Option<&'a [u8]>,
+}
+
+impl ListArgument<'_> {
+    /// The same argument where no options are known: all of it is the pathname.
+    #[must_use]
+    pub fn without_options(self) -> Self {
+        Self {
+            all: false,
+            pathname: self.given,
+            given: self.given,
+        }
+    }
 }
 
 /// What OPTS sets (RFC 2389 §4).
@@ -278,8 +292,9 @@ pub(super) fn allocation(argument: &[u8]) -> Option<()> {
 
 /// Leading words that begin with `-` are options, up to `--`. A name that begins so is reached as `./-name`.
 pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
+    let given = argument.filter(|given| !given.is_empty());
     let mut all = false;
-    let mut rest = argument.unwrap_or_default();
+    let mut rest = given.unwrap_or_default();
     while let [b'-', behind @ ..] = rest {
         let end = memchr::memchr(b' ', behind).unwrap_or(behind.len());
         let option = &behind[..end];
@@ -292,6 +307,7 @@ pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
     ListArgument {
         all,
         pathname: (!rest.is_empty()).then_some(rest),
+        given,
     }
 }
 
@@ -525,7 +541,8 @@ mod tests {
             list_argument(Some(argument.as_bytes())),
             ListArgument {
                 all,
-                pathname: pathname.map(str::as_bytes)
+                pathname: pathname.map(str::as_bytes),
+                given: Some(argument.as_bytes()).filter(|given| !given.is_empty()),
             }
         );
     }

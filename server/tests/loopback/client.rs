@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -94,6 +94,14 @@ pub(crate) struct Client {
     server: SocketAddr,
 }
 
+/// A connection from this address and any port.
+pub(crate) async fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    let source: std::net::IpAddr = source.parse().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
 /// A data connection before and after it is there.
 pub(crate) enum Data {
     Passive(TcpStream),
@@ -116,9 +124,20 @@ impl Client {
         client
     }
 
+    /// Connects from another loopback address and reads the greeting.
+    pub(crate) async fn connect_from(source: &str, server: SocketAddr) -> Self {
+        let mut client = Self::on(connect_from(source, server).await, server);
+        assert!(client.reply().await.starts_with("220 "));
+        client
+    }
+
     pub(crate) async fn open(server: SocketAddr) -> Self {
+        Self::on(TcpStream::connect(server).await.unwrap(), server)
+    }
+
+    fn on(stream: TcpStream, server: SocketAddr) -> Self {
         Self {
-            wire: Wire::Clear(TcpStream::connect(server).await.unwrap()),
+            wire: Wire::Clear(stream),
             tls: None,
             received: Vec::new(),
             server,

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::client::{Client, Data};
+use crate::client::{Client, Data, connect_from};
 use crate::{builder, logged_in};
 
 #[tokio::test]
@@ -42,9 +42,7 @@ async fn a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served()
     let port = reply.split('|').nth(3).unwrap().parse().unwrap();
     let address = SocketAddr::new(server.addresses()[0].ip(), port);
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let mut stranger = socket.connect(address).await.unwrap();
+    let mut stranger = connect_from("127.0.0.2", address).await;
     assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or(0), 0);
 
     let data = Data::Passive(TcpStream::connect(address).await.unwrap());

@@ -6,6 +6,7 @@ mod blocking;
 mod client;
 mod clients;
 mod disk;
+mod embedding;
 mod faults;
 mod hostile;
 mod laboratory;

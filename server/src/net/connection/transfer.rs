@@ -42,7 +42,8 @@ impl Connection {
                 let (route, mode) = match (wanted.port, self.passive.take()) {
                     (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
                     (DataPort::Active(to), _) => {
-                        let from = self.link.local.ip();
+                        let source = self.shared().active_source;
+                        let from = source.beside(self.link.local);
                         (Route::Active { from, to }, DataMode::Active)
                     }
                     (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),

@@ -36,6 +36,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("PASS must follow USER.", "PASS muss auf USER folgen."),
     ("USER and PASS come first.", "USER und PASS kommen zuerst."),
     ("Nobody logs in here in the clear: use AUTH TLS first.", "Hier meldet sich niemand ungeschützt an: zuerst AUTH TLS."),
+    ("This user logs in under TLS only: use AUTH TLS first.", "Dieser Benutzer meldet sich nur mit TLS an: zuerst AUTH TLS."),
     ("Logged in by your certificate.", "Mit dem Zertifikat angemeldet."),
     ("There is no certificate now, try again later.", "Jetzt ist kein Zertifikat da, bitte später versuchen."),
     ("Data connections must be protected: use PROT P first.", "Datenverbindungen müssen geschützt sein: zuerst PROT P."),

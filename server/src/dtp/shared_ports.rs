@@ -1,0 +1,189 @@
+//! Passive ports that sessions of different clients share: one listener a port, and each connection goes to the session
+//! whose client it comes from.
+//!
+//! A container or a firewall often opens very few ports. A port of its own for each transfer would limit a server to as many
+//! transfers at a time; the address of the client tells the sessions apart as well. Two sessions of one client cannot be
+//! told apart: they never wait at the same port at the same time.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+
+use super::port::is_gone;
+
+/// A pause after a connection could not be accepted, most likely for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The listeners of a server whose passive ports are shared.
+#[derive(Debug, Default)]
+pub(crate) struct SharedPorts(Mutex<HashMap<SocketAddr, Waiting>>);
+
+/// Who waits at one port.
+#[derive(Debug)]
+struct Waiting {
+    clients: HashMap<IpAddr, oneshot::Sender<TcpStream>>,
+    /// Wakes the task that accepts connections when nobody waits any more.
+    given_up: Arc<Notify>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.given_up.notify_one();
+    }
+}
+
+/// A session's place at a shared port; given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    at: SocketAddr,
+    client: IpAddr,
+    ports: Weak<SharedPorts>,
+    connection: oneshot::Receiver<TcpStream>,
+}
+
+impl SharedPorts {
+    /// Takes a place at `on` and one of `ports`, chosen by `order`, for a connection from `client`.
+    ///
+    /// # Errors
+    /// `AddrInUse` where this client waits at every port already; the error of the last port that cannot be listened at.
+    pub(super) fn wait_at(
+        self: &Arc<Self>,
+        (on, client): (IpAddr, IpAddr),
+        order: impl Iterator<Item = u16>,
+        listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
+    ) -> io::Result<Place> {
+        let mut failure = io::ErrorKind::AddrInUse.into();
+        let mut waiting = self.waiting();
+        for port in order {
+            let at = SocketAddr::new(on, port);
+            let (sender, connection) = oneshot::channel();
+            match waiting.get_mut(&at) {
+                Some(others) if others.clients.contains_key(&client) => continue,
+                Some(others) => {
+                    others.clients.insert(client, sender);
+                }
+                None => {
+                    let listener = match listen(at) {
+                        Ok(listener) => listener,
+                        Err(error) => {
+                            failure = error;
+                            continue;
+                        }
+                    };
+                    let given_up = Arc::new(Notify::new());
+                    let ports = Arc::downgrade(self);
+                    tokio::spawn(accept(listener, at, ports, Arc::clone(&given_up)));
+                    let clients = HashMap::from([(client, sender)]);
+                    waiting.insert(at, Waiting { clients, given_up });
+                }
+            }
+            return Ok(Place {
+                at,
+                client,
+                ports: Arc::downgrade(self),
+                connection,
+            });
+        }
+        Err(failure)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<SocketAddr, Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a connection to the session that waits for its client; gives it back where none does.
+    fn deliver(&self, at: SocketAddr, stream: TcpStream, from: IpAddr) -> Result<(), TcpStream> {
+        let mut waiting = self.waiting();
+        match waiting
+            .get_mut(&at)
+            .and_then(|here| here.clients.remove(&from))
+        {
+            Some(session) => session.send(stream),
+            None => Err(stream),
+        }
+    }
+}
+
+/// Accepts connections at a shared port until nobody waits there, or the server is gone.
+async fn accept(
+    listener: TcpListener,
+    at: SocketAddr,
+    ports: Weak<SharedPorts>,
+    given_up: Arc<Notify>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => Some(accepted),
+            () = given_up.notified() => None,
+        };
+        let Some(ports) = ports.upgrade() else {
+            return;
+        };
+        match accepted {
+            None => {
+                // The listener goes under the lock: the next to wait finds it, or a port that is free.
+                let mut waiting = ports.waiting();
+                if waiting.get(&at).is_some_and(|here| here.clients.is_empty()) {
+                    drop(listener);
+                    waiting.remove(&at);
+                    return;
+                }
+            }
+            Some(Ok((stream, from))) => {
+                let from = from.ip().to_canonical();
+                if ports.deliver(at, stream, from).is_err() {
+                    tracing::warn!(%from, "a stranger on a shared data port was turned away");
+                }
+            }
+            Some(Err(error)) if is_gone(&error) => {}
+            Some(Err(error)) => {
+                tracing::warn!(%error, "failed to accept a data connection");
+                drop(ports);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// The connection of the session's client; an error if there will be none.
+    pub(super) fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Option<TcpStream>> {
+        std::pin::Pin::new(&mut self.connection)
+            .poll(cx)
+            .map(Result::ok)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(ports) = self.ports.upgrade() else {
+            return;
+        };
+        // Closed first: a place of the same client that was taken since is not ours to remove.
+        self.connection.close();
+        let mut waiting = ports.waiting();
+        let Some(here) = waiting.get_mut(&self.at) else {
+            return;
+        };
+        if here
+            .clients
+            .get(&self.client)
+            .is_some_and(oneshot::Sender::is_closed)
+        {
+            here.clients.remove(&self.client);
+        }
+        if here.clients.is_empty() {
+            here.given_up.notify_one();
+        }
+    }
+}
