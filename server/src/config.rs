@@ -68,9 +68,6 @@ pub struct Limits {
     pub long_job_wait: Duration,
     /// Octets of the largest file whose size SIZE counts in TYPE A; it is read for that.
     pub ascii_size: u64,
-    /// How many octets one octet may become in an upload in MODE Z, once more than 4 MiB came out. A zlib stream can make
-    /// 1032 of it, which only bombs and empty disks do.
-    pub inflation: u32,
     /// How long transfers may go on when the server is stopped; then they are 426, and the sessions 421.
     pub stop: Duration,
 }
@@ -108,7 +105,6 @@ impl Default for Limits {
             long_jobs: 4,
             long_job_wait: Duration::from_secs(10),
             ascii_size: 1 << 30,
-            inflation: 200,
             stop: Duration::from_secs(5),
         }
     }

@@ -192,7 +192,6 @@ pub(crate) async fn start(mut builder: Builder) -> Result<Running, StartError> {
     setup.tls_required = tls_required;
     setup.failed_logins = builder.limits.failed_logins;
     setup.ascii_size = builder.limits.ascii_size;
-    setup.inflation = builder.limits.inflation;
     setup.upload = builder.limits.upload;
     setup.listing = builder.limits.listing;
     setup.idle = builder.limits.idle;

@@ -160,15 +160,17 @@ impl Session {
         })
     }
 
-    /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE B, C and Z that is nothing a client could use: neither
-    /// an offset nor the length of what it gets; so it is refused, as the RFC allows.
+    /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE Z it counts the octets before they are deflated, which
+    /// is what REST takes there (draft-preston-ftpext-deflate §3.7). In MODE B and C it would be neither an offset nor the
+    /// length of the file, so it is refused, as §4.2 of the RFC allows.
     pub(super) fn size(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.list)?;
-        let coding = self.coding();
-        if coding.mode != Mode::Stream {
-            return Err(done(550, "Sizes are told in MODE S."));
+        let mut coding = self.coding();
+        if !matches!(coding.mode, Mode::Stream | Mode::Deflate { .. }) {
+            return Err(done(550, "SIZE is answered in MODE S and Z only."));
         }
+        coding.mode = Mode::Stream;
         if coding.representation != Representation::Image || coding.structure != Structure::File {
             // The file is read for it: a large one would be work for nothing more than a question.
             return look(at, move |session, at, found| {

@@ -47,8 +47,6 @@ pub struct Setup {
     /// How many octets of a file go between two restart markers of a RETR in MODE B or C (RFC 959 §3.5); `None` sends no
     /// markers.
     pub restart_markers: Option<NonZeroU64>,
-    /// How many octets one received octet may become in MODE Z, once more than 4 MiB came out: a bomb is stopped.
-    pub inflation: u32,
     /// Octets that one upload may store.
     pub upload: u64,
     /// Entries of one listing.
@@ -109,7 +107,6 @@ impl Default for Setup {
             hosts: Vec::new(),
             told: None,
             restart_markers: None,
-            inflation: 200,
             upload: u64::MAX,
             listing: usize::MAX,
             list_options: true,

@@ -382,7 +382,6 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
             match why {
                 Malformed::Form => "The data are not in the form that MODE and STRU prescribe.",
                 Malformed::BehindTheEnd => "The data go on behind their end.",
-                Malformed::Inflation => "So few octets may not become so many.",
             },
         ),
         TransferEnd::Aborted => done(426, "The transfer was aborted."),

@@ -150,7 +150,7 @@ pub enum Work {
     Listen(Question<Listen, io::Result<SocketAddr>>),
     /// What stands there.
     Stat(Question<At, io::Result<Metadata>>),
-    /// Octets a RETR would send in MODE S where the file has to be read for it (RFC 3659 §4).
+    /// Octets a RETR would send in this coding, where the file has to be read for it (RFC 3659 §4).
     CodedSize(Question<(At, Coding), io::Result<u64>>),
     /// SITE MKDIR: a directory and those it is in, as far as they are missing.
     MakeDirectories(Question<At, io::Result<()>>),
@@ -387,8 +387,6 @@ pub struct Coding {
     pub mode: Mode,
     /// How many octets of a file go between two restart markers that are sent; only MODE B and C can carry them.
     pub markers: Option<NonZeroU64>,
-    /// How many octets one received octet may become in MODE Z, see [`Setup::inflation`](super::Setup::inflation).
-    pub inflation: u32,
 }
 
 impl Coding {
@@ -400,7 +398,6 @@ impl Coding {
             structure: Structure::File,
             mode: Mode::Stream,
             markers: None,
-            inflation: 0,
         }
     }
 
@@ -468,8 +465,6 @@ pub enum Malformed {
     Form,
     /// They go on behind their end.
     BehindTheEnd,
-    /// So few octets may not become so many.
-    Inflation,
 }
 
 /// Which TLS session a data connection that resumed none offered to resume. Of several, the last of these counts.

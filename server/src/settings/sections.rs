@@ -230,7 +230,6 @@ impl Section for Limits {
             long_jobs,
             long_job_wait,
             ascii_size,
-            inflation,
             stop,
         } = self;
         form.value("sessions", sessions);
@@ -256,7 +255,6 @@ impl Section for Limits {
         form.value("long_jobs", long_jobs);
         form.value("long_job_wait", long_job_wait);
         form.size("ascii_size", ascii_size);
-        form.value("inflation", inflation);
         form.value("stop", stop);
     }
 }

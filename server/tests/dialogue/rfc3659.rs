@@ -11,7 +11,7 @@ fn size_is_what_retr_would_send() {
     logged_in(
         "C: TYPE I / S: 200 / C: SIZE text / S: 213 8\\r\\n / C: TYPE A / S: 200 / C: SIZE text / S: 213 10\\r\\n
          C: TYPE E / S: 200 / C: SIZE text / S: 213 8\\r\\n / C: STRU R / S: 200 / C: SIZE text / S: 213 10\\r\\n
-         C: MODE B / S: 200 / C: SIZE text / S: 550 / C: MODE Z / S: 200 / C: SIZE text / S: 550",
+         C: MODE B / S: 200 / C: SIZE text / S: 550 / C: MODE Z / S: 200 / C: SIZE text / S: 213 10",
     );
     logged_in(
         "C: SIZE nosuch / S: 550 / C: SIZE d / S: 550 / C: SIZE / S: 501 / C: TYPE I / S: 200 / C: SIZE d / S: 550 / C: SIZE a* / S: 550",

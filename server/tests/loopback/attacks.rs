@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use ftpspec_server::storage::MemFs;
 use ftpspec_server::{Limits, Tls};
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
@@ -54,7 +55,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("36 recursive listings", &["a_listing_is_of_one_directory_however_deep_the_tree", "leading_options_of_listings_are_taken"]),
     ("37 REST out of range", &["a_restart_marker_out_of_all_range_allocates_nothing", "rfc3659/rest-bad-marker"]),
     ("38 SIZE and digests that cost", &["sizes_in_type_a_are_counted_up_to_a_limit"]),
-    ("39 bombs in MODE Z", &["a_bomb_in_mode_z_is_451_and_the_old_file_stays"]),
+    ("39 bombs in MODE Z", &["a_bomb_in_mode_z_is_552_at_the_quota_and_the_old_file_stays"]),
     ("40 COMB and copies onto themselves", &["comb_refuses_to_name_a_file_twice", "nothing_is_copied_onto_or_into_itself"]),
     ("41 STOU without a free name", &["stou_never_takes_a_name_that_is_taken"]),
     ("42 addresses that are none", &["nonsense_is_501", "rfc959/port-bad-syntax-501", "rfc2428/eprt-malformed"]),
@@ -348,10 +349,11 @@ async fn a_data_connection_that_does_not_shake_hands_is_522() {
 }
 
 #[tokio::test]
-async fn a_bomb_in_mode_z_is_451_and_the_old_file_stays() {
+async fn a_bomb_in_mode_z_is_552_at_the_quota_and_the_old_file_stays() {
     use std::io::Write as _;
 
-    let server = builder().start().await.unwrap();
+    let files = MemFs::new().with_quota(8 << 20);
+    let server = builder().storage(files.clone()).start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"old", false).await;
     let mut bomb = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
@@ -368,7 +370,8 @@ async fn a_bomb_in_mode_z_is_451_and_the_old_file_stays() {
         // The server may have closed before all of it is sent.
         let _ = data.write_all(&bomb).await;
         let reply = client.reply().await;
-        assert!(reply.starts_with("451 "), "{command}: {reply}");
+        assert!(reply.starts_with("552 "), "{command}: {reply}");
+        assert_eq!(files.used(), 3);
     }
     client.expect("MODE S", "200").await;
     assert_eq!(client.download("RETR file", false).await, b"old");

@@ -42,7 +42,6 @@ const REACHED: &[(&str, &str)] = &[
     ("long_jobs", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
     ("long_job_wait", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
     ("ascii_size", "sizes_in_type_a_are_counted_up_to_a_limit"),
-    ("inflation", "a_bomb_in_mode_z_is_451_and_the_old_file_stays"),
     ("stop", "a_transfer_that_outlasts_the_stop_is_426_and_421"),
 ];
 

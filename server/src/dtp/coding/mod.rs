@@ -350,7 +350,7 @@ impl Decoder {
                     FramingDecoder::Compressed(CompressedDecoder::new(filler(coding)))
                 }
                 Mode::Deflate { .. } => FramingDecoder::Deflate(Box::new(Inflated {
-                    inflater: Inflater::new(coding.inflation),
+                    inflater: Inflater::default(),
                     octets: Bytes::new(),
                     records: records.then(RecordDecoder::default),
                     file_ended: false,

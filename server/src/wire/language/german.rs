@@ -128,12 +128,11 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("A restart in this mode needs TYPE I and STRU F.", "Ein Wiederaufsetzen in diesem Modus braucht TYPE I und STRU F."),
     ("The data are not in the form that MODE and STRU prescribe.", "Die Daten haben nicht die Form, die MODE und STRU vorschreiben."),
     ("The data go on behind their end.", "Die Daten gehen hinter ihrem Ende weiter."),
-    ("So few octets may not become so many.", "So wenige Oktette dürfen nicht zu so vielen werden."),
     ("A new file begins at its beginning.", "Eine neue Datei beginnt an ihrem Anfang."),
     ("The restart marker lies behind the end of the file.", "Die Marke liegt hinter dem Ende der Datei."),
     ("This storage takes up a file at its end only.", "Dieser Speicher setzt eine Datei nur an ihrem Ende fort."),
     // Files
-    ("Sizes are told in MODE S.", "Größen werden in MODE S gesagt."),
+    ("SIZE is answered in MODE S and Z only.", "SIZE gibt es nur in MODE S und Z."),
     ("The working directory was changed.", "Das Arbeitsverzeichnis wurde gewechselt."),
     ("\"{}\" is the working directory.", "\"{}\" ist das Arbeitsverzeichnis."),
     ("\"{}\" was made.", "\"{}\" wurde angelegt."),
