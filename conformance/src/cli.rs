@@ -6,7 +6,9 @@ mod serve;
 
 pub(crate) use keep::{Baseline, Diff, Snapshot, SnapshotArgs};
 pub(crate) use report::{Files, ReportArgs, ReportVerb};
-pub(crate) use serve::{AlpnChoice, Required, Reuse, Serve, TlsChoice, TlsRules, Version};
+pub(crate) use serve::{
+    AlpnChoice, LinksChoice, Required, Reuse, Serve, TlsChoice, TlsRules, Version,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::check::TIMEOUT;

@@ -4,8 +4,8 @@ mod cli;
 
 use clap::Parser as _;
 use cli::{
-    AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, Matrix, ReportVerb, Required,
-    Reuse, Snapshot, TlsChoice, Version,
+    AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, LinksChoice, Matrix, ReportVerb,
+    Required, Reuse, Snapshot, TlsChoice, Version,
 };
 use ftpspec::command::{self, CoverageWish, Fmt, Form, ReportFiles, ReportWish, check, serve};
 use std::io::IsTerminal as _;
@@ -194,6 +194,12 @@ fn serve_wish(wish: cli::Serve) -> serve::Wish {
         root: wish.root,
         overlay: wish.overlay,
         quota: wish.quota,
+        hide_dot_names: wish.hide_dot_names,
+        links: wish.links.map(|links| match links {
+            LinksChoice::Shown => serve::Links::Shown,
+            LinksChoice::Followed => serve::Links::Followed,
+            LinksChoice::Hidden => serve::Links::Hidden,
+        }),
         without: wish.without,
         proxy_from: wish.proxy_from,
         passive_ports: wish.passive_ports,

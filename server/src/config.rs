@@ -13,7 +13,7 @@ use crate::net::{CertificateError, Network, Running, Tls, start};
 use crate::passive_ports::PassivePorts;
 use crate::pi::{Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
-use crate::wire::{HostName, LanguageTag, Reply, Service, Verb, is_media_type};
+use crate::wire::{DotNames, HostName, LanguageTag, Links, Reply, Service, Verb, is_media_type};
 
 /// Everything a client can make the server hold or wait for has a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -376,6 +376,20 @@ impl Builder {
         } else {
             self.mistake = Some((StartError::LanguageTag, tag.to_owned()));
         }
+        self
+    }
+
+    /// Whether LIST, NLST and STAT show names that begin with a dot. Without a call: they do.
+    #[must_use]
+    pub fn dot_names(mut self, dot_names: DotNames) -> Self {
+        self.setup.dot_names = dot_names;
+        self
+    }
+
+    /// What listings show of symbolic links. Without a call: [`Links::Shown`].
+    #[must_use]
+    pub fn links(mut self, links: Links) -> Self {
+        self.setup.links = links;
         self
     }
 

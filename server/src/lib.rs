@@ -52,6 +52,7 @@ pub use net::{
 };
 pub use passive_ports::PassivePorts;
 pub use pi::{TlsRequirement, VirtualHost};
+pub use wire::{DotNames, Links};
 
 /// The server. Running, it is a [`Running`].
 #[derive(Debug)]

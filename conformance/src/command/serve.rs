@@ -4,7 +4,7 @@ pub use ftpspec_server::auth::CertificateRule;
 pub use ftpspec_server::fault::Fault;
 pub use ftpspec_server::settings::{Settings, Size, SwitchedOff, TlsMode};
 pub use ftpspec_server::{
-    Alpn, ClientCertificates, Network, SessionReuse, TlsRequirement, TlsVersion,
+    Alpn, ClientCertificates, Links, Network, SessionReuse, TlsRequirement, TlsVersion,
 };
 
 use ftpspec_server::accounts::PasswordHash;
@@ -12,7 +12,7 @@ use ftpspec_server::auth::{NoCertificateRule, Secret};
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::journal::Journal;
 use ftpspec_server::settings::{Ports, UserSettings};
-use ftpspec_server::{Running, StartError};
+use ftpspec_server::{DotNames, Running, StartError};
 use serde::Serialize;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
@@ -50,6 +50,10 @@ pub struct Wish {
     pub overlay: Option<PathBuf>,
     /// The most octets all files may hold.
     pub quota: Option<Size>,
+    /// Names that begin with a dot are left out of listings.
+    pub hide_dot_names: bool,
+    /// What listings show of symbolic links.
+    pub links: Option<Links>,
     /// Verbs and services of SITE that are switched off, beside those of the file.
     pub without: Vec<SwitchedOff>,
     /// Load balancers, beside those of the file.
@@ -143,6 +147,10 @@ impl Wish {
             storage.seed = self.seed;
         }
         set_some(&mut storage.quota, self.quota);
+        if self.hide_dot_names {
+            settings.dot_names = DotNames::Hidden;
+        }
+        set(&mut settings.links, self.links);
         settings.without.extend(self.without);
         settings.balancers.extend(self.proxy_from);
         if let Some((first, last)) = self.passive_ports {

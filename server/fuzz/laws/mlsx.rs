@@ -3,7 +3,8 @@
 use ftpspec_server::auth::Permissions;
 use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
 use ftpspec_server::wire::{
-    Command, CommandLine, Facts, Lister, ListingFormat, Options, ToldFacts, parse_time_val,
+    Command, CommandLine, Facts, Links, Lister, ListingFormat, Naming, Options, ToldFacts,
+    parse_time_val,
 };
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -71,6 +72,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
         format: ListingFormat::Facts(facts),
         pattern: None,
         prefix: Vec::new(),
+        links: Links::Shown,
         permissions: Permissions {
             read: may & 1 != 0,
             list: may & 2 != 0,
@@ -91,7 +93,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
         }),
         now: UNIX_EPOCH,
     };
-    if !lister.shows(name) {
+    if !lister.shows(&entry) {
         assert!(name.iter().any(|octet| b"\r\n\0".contains(octet)));
         return;
     }
@@ -108,7 +110,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
 /// What is written of an entry, which is one line.
 fn line(lister: &Lister, entry: &Entry) -> Vec<u8> {
     let mut line = Vec::new();
-    lister.write(entry, &mut line);
+    lister.write(entry, Naming::Own, &mut line);
     assert!(line.ends_with(b"\r\n"));
     line.truncate(line.len() - 2);
     let breaks = line.iter().any(|octet| b"\r\n\0".contains(octet));

@@ -12,7 +12,8 @@ use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage
 use crate::journal::What;
 use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
 use crate::storage::{
-    Storage, combine, copy, digest, make_directories, remove_subtree, set_facts, subtree_size,
+    Storage, combine, copy, describe, digest, make_directories, remove_subtree, set_facts,
+    subtree_size,
 };
 
 impl Connection {
@@ -98,6 +99,11 @@ impl Connection {
             Work::Stat(question) => {
                 let At { storage, path } = question.about.clone();
                 let found = on_storage(&storage, move |storage| storage.stat(&path, true)).await;
+                question.answer(&mut self.session, found)
+            }
+            Work::Describe(question) => {
+                let At { storage, path } = question.about.clone();
+                let found = on_storage(&storage, move |storage| describe(storage, &path)).await;
                 question.answer(&mut self.session, found)
             }
             Work::CodedSize(question) => {

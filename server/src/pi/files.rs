@@ -2,13 +2,13 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Combine, Decision, Mode, Pending, Question, Representation, Session, Step, Structure, Work,
-    ask, look,
+    At, Combine, Decision, Listing, Mode, Pending, Question, Representation, Session, Step,
+    Structure, Work, ask, look, look_at_name,
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
-    CombArgument, Completion, FactChanges, Known, MffArgument, Reply, done, write_facts,
-    write_time_val,
+    CombArgument, Completion, DotNames, FactChanges, Known, ListingFormat, MffArgument, Naming,
+    Reply, done, write_facts, write_time_val,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -77,9 +77,50 @@ impl Session {
     pub(super) fn remove_directory(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.delete)?;
-        ask(Work::RemoveDirectory(Question::new(at, |_, _, outcome| {
-            plain(outcome, Act::Find, "The directory was removed.")
-        })))
+        ask(Work::RemoveDirectory(Question::new(
+            at,
+            |session: &mut Self, at, outcome: io::Result<()>| match outcome {
+                Err(error) => session
+                    .not_removed(at, error.kind())
+                    .unwrap_or_else(Step::Reply),
+                Ok(()) => Step::Reply(done(250, "The directory was removed.")),
+            },
+        )))
+    }
+
+    /// Finds out what a person has to know of a directory that RMD did not remove.
+    fn not_removed(&self, at: At, kind: ErrorKind) -> Decision {
+        match kind {
+            ErrorKind::NotADirectory => look_at_name(at, move |_, _, found| {
+                Err(match found {
+                    Ok(found) if found.link => {
+                        done(550, "That is a symbolic link; DELE removes it.")
+                    }
+                    _ => Act::Find.failed(kind),
+                })
+            }),
+            ErrorKind::DirectoryNotEmpty if self.user()?.user.permissions.list => {
+                let all = self.setup.dot_names == DotNames::Shown;
+                // One entry is enough to know.
+                let listing = Listing {
+                    most: 1,
+                    ..self.listing(at, ListingFormat::Long { all })?
+                };
+                ask(Work::ListLines(Question::new(
+                    listing,
+                    move |_, _, lines: io::Result<Vec<Vec<u8>>>| {
+                        Step::Reply(match lines {
+                            Ok(lines) if lines.is_empty() => done(
+                                550,
+                                "The directory is not empty: it has entries that listings hide.",
+                            ),
+                            _ => Act::Find.failed(kind),
+                        })
+                    },
+                )))
+            }
+            kind => Err(Act::Find.failed(kind)),
+        }
     }
 
     /// RMDA (draft-peterson-streamlined-ftp-command-extensions §2).
@@ -111,7 +152,7 @@ impl Session {
         if at.path.is_root() {
             return Err(done(550, "The root has no name."));
         }
-        look(at, |session, at, found| {
+        look_at_name(at, |session, at, found| {
             Ok(Step::Reply(match found {
                 Ok(_) => {
                     session.pending = Pending::Rename(at.path);
@@ -154,7 +195,7 @@ impl Session {
             storage: Arc::clone(&from.storage),
             path: to,
         };
-        look(target, |_, target, found| match found {
+        look_at_name(target, |_, target, found| match found {
             Ok(_) => Err(Act::Name.failed(ErrorKind::PermissionDenied)),
             Err(_) => act(from, target.path),
         })
@@ -241,18 +282,23 @@ impl Session {
         )))
     }
 
-    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1).
+    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1). A link is described as in MLSD.
     pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
         let (facts, permissions) = (self.parameters.facts, self.user()?.user.permissions);
-        look(at, move |session, at, found| {
+        look_at_name(at, move |session, at, found| {
             Ok(Step::Reply(match found {
-                Ok(metadata) => {
+                Ok(found) => {
                     let mut line = vec![b' '];
                     let known = Known {
                         name: at.path.as_bytes(),
-                        metadata: &metadata,
+                        naming: match found.link {
+                            _ if at.path.is_root() => Naming::Root,
+                            true => Naming::Link,
+                            false => Naming::Own,
+                        },
+                        metadata: &found.metadata,
                         permissions,
                         told: session.setup.told.as_deref(),
                     };

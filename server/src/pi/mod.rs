@@ -20,7 +20,7 @@ pub use transfer::restart_marker;
 pub use work::*;
 
 use crate::auth::{ClientCertificate, User};
-use crate::storage::{Metadata, VirtualPath};
+use crate::storage::{Described, Metadata, VirtualPath};
 use crate::wire::{
     Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
     LoginRule, Reply, Verb, done, is_foreign,
@@ -354,6 +354,16 @@ fn look(
     then: impl FnOnce(&mut Session, At, io::Result<Metadata>) -> Decision + Send + 'static,
 ) -> Decision {
     ask(Work::Stat(Question::new(at, |session, at, found| {
+        then(session, at, found).unwrap_or_else(Step::Reply)
+    })))
+}
+
+/// Goes on with what the name is described as: links that lead to nothing are there, too.
+fn look_at_name(
+    at: At,
+    then: impl FnOnce(&mut Session, At, io::Result<Described>) -> Decision + Send + 'static,
+) -> Decision {
+    ask(Work::Describe(Question::new(at, |session, at, found| {
         then(session, at, found).unwrap_or_else(Step::Reply)
     })))
 }

@@ -1,7 +1,7 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
 use crate::auth::{Authenticator, TlsRequirement};
-use crate::wire::{HostName, ServiceSet, ToldFacts, VerbSet};
+use crate::wire::{DotNames, HostName, Links, ServiceSet, ToldFacts, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -55,6 +55,10 @@ pub struct Setup {
     pub list_options: bool,
     /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1). If not, it is accepted and transfers octets as they are.
     pub ascii_conversion: bool,
+    /// Whether listings show names that begin with a dot.
+    pub dot_names: DotNames,
+    /// What listings show of symbolic links.
+    pub links: Links,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
     /// Facts of files that nobody but whoever runs the server can know.
@@ -111,6 +115,8 @@ impl Default for Setup {
             listing: usize::MAX,
             list_options: true,
             ascii_conversion: true,
+            dot_names: DotNames::default(),
+            links: Links::default(),
         }
     }
 }

@@ -27,7 +27,9 @@ impl Act {
             (_, ErrorKind::ReadOnlyFilesystem) => done(550, "The file system is read-only."),
 
             (Find | Hash, ErrorKind::NotFound) => done(550, "No such file or directory."),
-            (Name, ErrorKind::NotFound) => done(553, "No such directory."),
+            (Name, ErrorKind::NotFound) => {
+                done(553, "No such directory, or a link that leads to nothing.")
+            }
             (List, ErrorKind::NotFound) => done(450, "No such file or directory."),
 
             (Find, ErrorKind::IsADirectory) => done(550, "That is a directory."),

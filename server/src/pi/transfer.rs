@@ -4,11 +4,11 @@ use super::storage_replies::Act;
 use super::{
     At, Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mark, Mode, Opening,
     Pending, Question, Representation, Session, SessionOffered, Step, Structure, Transfer,
-    TransferEnd, Work, ask, look,
+    TransferEnd, Work, ask, look, look_at_name,
 };
-use crate::storage::{FileKind, Metadata, OpenWrite, VirtualPath};
+use crate::storage::{Described, FileKind, OpenWrite, VirtualPath};
 use crate::wire::{
-    Completion, ListArgument, ListingFormat, Preliminary, Reply, Verb, done, is_pattern,
+    Completion, DotNames, ListArgument, ListingFormat, Preliminary, Reply, Verb, done, is_pattern,
 };
 use std::io::{self, ErrorKind};
 
@@ -122,7 +122,7 @@ impl Session {
 
     /// LIST and NLST.
     pub(super) fn list(&mut self, verb: Verb, argument: ListArgument<'_>) -> Decision {
-        let argument = self.list_options(argument);
+        let argument = self.list_argument(argument);
         let all = argument.all;
         let format = if verb == Verb::Nlst {
             ListingFormat::Names { all }
@@ -136,7 +136,7 @@ impl Session {
 
     /// STAT with an argument: as LIST, over the control connection.
     pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
-        let argument = self.list_options(argument);
+        let argument = self.list_argument(argument);
         let format = ListingFormat::Long { all: argument.all };
         self.look_up(argument.pathname, format, |_, listing, code| {
             ask(Work::ListLines(Question::new(
@@ -156,13 +156,16 @@ impl Session {
         })
     }
 
-    /// The argument as the configuration reads it: with or without options.
-    fn list_options<'a>(&self, argument: ListArgument<'a>) -> ListArgument<'a> {
-        if self.setup.list_options {
+    /// The argument as the configuration reads it: with or without options, and whether names that
+    /// begin with a dot are listed.
+    fn list_argument<'a>(&self, argument: ListArgument<'a>) -> ListArgument<'a> {
+        let mut argument = if self.setup.list_options {
             argument
         } else {
             argument.without_options()
-        }
+        };
+        argument.all |= self.setup.dot_names == DotNames::Shown;
+        argument
     }
 
     /// MLSD. Of what is no directory: 501; of what is not there: 550 (RFC 3659 §7.2.1).
@@ -201,7 +204,7 @@ impl Session {
         let given = pathname.unwrap_or_default().to_vec();
         let at = self.resolve(Act::List, &given)?;
         self.permit(Act::List, |may| may.list)?;
-        look(at, move |session, at, found| {
+        look_at_name(at, move |session, at, found| {
             let (listing, code) = session.named(&given, at, &found, format)?;
             then(session, listing, code)
         })
@@ -211,7 +214,7 @@ impl Session {
         &self,
         given: &[u8],
         at: At,
-        found: &io::Result<Metadata>,
+        found: &io::Result<Described>,
         format: ListingFormat,
     ) -> Result<(Listing, u16), Completion> {
         let (directory, last) = match memchr::memrchr(b'/', given) {
@@ -219,7 +222,7 @@ impl Session {
             None => (&b""[..], given),
         };
         match found {
-            Ok(metadata) if metadata.kind == FileKind::Directory => {
+            Ok(found) if found.metadata.kind == FileKind::Directory => {
                 let mut prefix = given.to_vec();
                 if !last.is_empty() {
                     prefix.push(b'/');
@@ -245,8 +248,9 @@ impl Session {
         }
     }
 
-    fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
+    pub(super) fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
         Ok(Listing {
+            links: self.setup.links,
             told: self.setup.told.clone(),
             most: self.setup.listing,
             at,

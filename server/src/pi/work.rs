@@ -3,9 +3,9 @@
 
 use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
-use crate::storage::{Metadata, Storage, VirtualPath};
+use crate::storage::{Described, Metadata, Storage, VirtualPath};
 use crate::wire::{
-    Completion, FactChanges, Language, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
+    Completion, FactChanges, Language, Links, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
 };
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -148,8 +148,10 @@ pub enum Work {
     PrepareTls(Question<(), bool>),
     /// PASV, EPSV: listen for one data connection, in place of any earlier listener.
     Listen(Question<Listen, io::Result<SocketAddr>>),
-    /// What stands there.
+    /// What stands there; a link is followed.
     Stat(Question<At, io::Result<Metadata>>),
+    /// What the name is described as: of a link that leads to nothing, the link.
+    Describe(Question<At, io::Result<Described>>),
     /// Octets a RETR would send in this coding, where the file has to be read for it (RFC 3659 §4).
     CodedSize(Question<(At, Coding), io::Result<u64>>),
     /// SITE MKDIR: a directory and those it is in, as far as they are missing.
@@ -343,6 +345,8 @@ pub struct Listing {
     pub format: ListingFormat,
     /// What the user may do, for the perm fact.
     pub permissions: Permissions,
+    /// What is shown of symbolic links.
+    pub links: Links,
     /// What whoever runs the server says of files.
     pub told: Option<Arc<ToldFacts>>,
     /// How many entries it may have; with more, the storage has failed with `ArgumentListTooLong`.
@@ -358,6 +362,7 @@ impl Listing {
             pattern: self.pattern.clone(),
             prefix: self.prefix.clone(),
             permissions: self.permissions,
+            links: self.links,
             told: self.told.clone(),
             now,
         }

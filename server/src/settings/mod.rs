@@ -50,6 +50,7 @@ use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
 use crate::pi::{Setup, TlsRequirement};
 use crate::storage::VirtualPath;
 use crate::{ActiveSource, Limits};
+use crate::wire::{DotNames, Links};
 
 use read::Source;
 
@@ -81,6 +82,10 @@ pub struct Settings {
     pub restart_markers: Option<Size>,
     /// The natural language of file names.
     pub language_of_names: Option<String>,
+    /// Whether LIST, NLST and STAT show names that begin with a dot.
+    pub dot_names: DotNames,
+    /// What listings show of symbolic links.
+    pub links: Links,
     /// Where the journal goes; opened by `ftpspec serve`, not by [`prepare`](Self::prepare).
     pub journal: Option<PathBuf>,
     /// The file more users were read from; they stand among the others.
@@ -121,6 +126,8 @@ impl Default for Settings {
             active_source: ActiveSource::default(),
             restart_markers: None,
             language_of_names: None,
+            dot_names: DotNames::default(),
+            links: Links::default(),
             journal: None,
             users_file: None,
             faults: Vec::new(),

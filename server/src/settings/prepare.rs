@@ -56,6 +56,8 @@ impl Settings {
         let mut files = Files::default();
         let mut builder = Builder::default()
             .port(self.port)
+            .dot_names(self.dot_names)
+            .links(self.links)
             .limits(self.limits.clone());
         for address in &self.listen {
             builder = builder.bind(*address);

@@ -22,6 +22,8 @@ impl Section for Settings {
         form.value("active_source_port", &mut self.active_source);
         form.value("restart_markers", &mut self.restart_markers);
         form.value("language_of_names", &mut self.language_of_names);
+        form.value("dot_names", &mut self.dot_names);
+        form.value("links", &mut self.links);
         form.value("journal", &mut self.journal);
         form.value("users", &mut self.users_file);
         form.value("faults", &mut self.faults);

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
 use crate::pi::TlsRequirement;
 use crate::storage::VirtualPath;
-use crate::wire::{SERVICES, Service, VERBS, Verb};
+use crate::wire::{DotNames, Links, SERVICES, Service, VERBS, Verb};
 
 use crate::fault::nearest;
 
@@ -276,6 +276,8 @@ words! {
     SessionReuse { "off" => Off, "warn" => Warn, "require" => Require }
     Alpn { "ignored" => Ignored, "optional" => Optional, "required" => Required }
     CloseNotify { "strict" => Strict, "lenient" => Lenient }
+    DotNames { "shown" => Shown, "hidden" => Hidden }
+    Links { "shown" => Shown, "followed" => Followed, "hidden" => Hidden }
 }
 
 fn number<T: TryFrom<i64>>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wrong> {

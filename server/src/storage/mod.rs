@@ -5,6 +5,7 @@
 
 mod combine;
 mod copy;
+mod describe;
 mod digest;
 #[cfg(unix)]
 mod disk;
@@ -28,6 +29,8 @@ mod model;
 
 pub use combine::combine;
 pub use copy::copy;
+pub(crate) use describe::describe_found;
+pub use describe::{Described, describe};
 pub use digest::digest;
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
@@ -84,7 +87,8 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// Opens a file for writing. Until [`WriteHandle::commit`] the old content stays what others see.
     ///
     /// # Errors
-    /// `NotFound` (no such directory), `AlreadyExists` ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
+    /// `NotFound` (no such directory, or a symbolic link that leads to nothing), `AlreadyExists`
+    /// ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
     /// ([`OpenWrite::At`] beyond the end), and what the storage refuses.
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>>;
 

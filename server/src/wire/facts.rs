@@ -157,11 +157,24 @@ pub(crate) fn is_media_type(text: &str) -> bool {
         .is_some_and(|(main, sub)| named(main) && named(sub))
 }
 
+/// How a name stands for what is described: it decides whether the name can be removed and renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// It is its own name.
+    Own,
+    /// It is a symbolic link: DELE removes the link, RMD does not, and RNFR renames it.
+    Link,
+    /// It is the top directory, which is neither removed nor renamed.
+    Root,
+}
+
 /// What is known of a file and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
     /// What is sent after the facts: a name or a path.
     pub name: &'a [u8],
+    /// How the name stands for it.
+    pub naming: Naming,
     /// What the storage says.
     pub metadata: &'a Metadata,
     /// What the user may do.
@@ -206,7 +219,7 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
             let created = metadata.modified.map_or(created, |at| at.min(created));
             write_time_val(created, to);
         }
-        Fact::Perm => write_perm(metadata.kind, known.permissions, to),
+        Fact::Perm => write_perm(known, to),
         Fact::Unique => {
             let _ = write!(to, "{:x}", metadata.unique?);
         }
@@ -241,31 +254,38 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The letters of the perm fact (RFC 3659 §7.5.5).
-fn write_perm(kind: FileKind, may: Permissions, to: &mut Vec<u8>) {
-    let letters = match kind {
-        FileKind::Directory => [
+/// The letters of the perm fact: those whose command works (RFC 3659 §7.5.5). For a directory, `d` is about RMD, which does
+/// not remove a link; whether the directory is empty is not looked at.
+fn write_perm(known: Known<'_>, to: &mut Vec<u8>) {
+    let (may, kind) = (known.permissions, known.metadata.kind);
+    let removable = match (known.naming, kind) {
+        (Naming::Root, _) | (Naming::Link, FileKind::Directory) => false,
+        (Naming::Own | Naming::Link, _) => may.delete,
+    };
+    let (d, f) = (
+        (b'd', removable),
+        (b'f', may.rename && known.naming != Naming::Root),
+    );
+    let letters: &[(u8, bool)] = match kind {
+        FileKind::Directory => &[
             (b'c', may.create),
-            (b'd', may.delete),
+            d,
             (b'e', true),
-            (b'f', may.rename),
+            f,
             (b'l', may.list),
             (b'm', may.make_directory),
             (b'p', may.delete),
         ],
-        FileKind::File | FileKind::Symlink => [
+        FileKind::File => &[
             (b'a', may.append),
-            (b'd', may.delete),
-            (b'f', may.rename),
+            d,
+            f,
             (b'r', may.read),
             (b'w', may.overwrite),
-            (b' ', false),
-            (b' ', false),
         ],
+        // It leads to nothing.
+        FileKind::Symlink => &[d, f],
     };
-    to.extend(
-        letters
-            .iter()
-            .filter_map(|(letter, granted)| granted.then_some(*letter)),
-    );
+    let granted = letters.iter().filter(|(_, granted)| *granted);
+    to.extend(granted.map(|(letter, _)| letter));
 }

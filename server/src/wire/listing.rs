@@ -1,6 +1,6 @@
 //! What LIST, NLST, MLSD, MLST and STAT write about a file (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
 
-use super::facts::{Facts, Known, ToldFacts, write_facts};
+use super::facts::{Facts, Known, Naming, ToldFacts, write_facts};
 use super::glob;
 use super::time::write_list_date;
 use crate::auth::Permissions;
@@ -8,6 +8,28 @@ use crate::storage::{Entry, FileKind, Metadata, Owners};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// Whether LIST, NLST and STAT show names that begin with a dot. MLSD shows them always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DotNames {
+    /// Always.
+    #[default]
+    Shown,
+    /// With the option `-a`, or where a pattern begins with a dot.
+    Hidden,
+}
+
+/// What listings show of symbolic links. A link that leads to nothing is shown as a link unless it is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Links {
+    /// LIST and STAT show the link and its target; MLSD describes what the link leads to, as MLST does.
+    #[default]
+    Shown,
+    /// LIST and STAT, too, describe what the link leads to.
+    Followed,
+    /// They are left out. Their names work all the same.
+    Hidden,
+}
 
 /// How a listing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +59,8 @@ pub struct Lister {
     pub prefix: Vec<u8>,
     /// What the user may do, for the perm fact.
     pub permissions: Permissions,
+    /// What is shown of symbolic links.
+    pub links: Links,
     /// What whoever runs the server says of files.
     pub told: Option<Arc<ToldFacts>>,
     /// The time, for how LIST dates are written.
@@ -44,9 +68,13 @@ pub struct Lister {
 }
 
 impl Lister {
-    /// Whether a name found in a directory belongs into the listing. One that was asked for by itself always does.
+    /// Whether an entry of a directory belongs into the listing. One that was asked for by itself always does.
     #[must_use]
-    pub fn shows(&self, name: &[u8]) -> bool {
+    pub fn shows(&self, entry: &Entry) -> bool {
+        let name = &entry.name[..];
+        if self.links == Links::Hidden && entry.metadata.kind == FileKind::Symlink {
+            return false;
+        }
         // A name with a line end would break the listing: RFC 3659 §2.2.
         if memchr::memchr3(b'\r', b'\n', 0, name).is_some() {
             return false;
@@ -63,8 +91,18 @@ impl Lister {
                 .is_none_or(|pattern| glob::matches(pattern, name))
     }
 
+    /// Whether what a link leads to is described in its place.
+    #[must_use]
+    pub fn follows_links(&self) -> bool {
+        match self.format {
+            ListingFormat::Long { .. } => self.links == Links::Followed,
+            ListingFormat::Names { .. } => false,
+            ListingFormat::Facts(_) => true,
+        }
+    }
+
     /// Appends the line of an entry, with CRLF.
-    pub fn write(&self, entry: &Entry, to: &mut Vec<u8>) {
+    pub fn write(&self, entry: &Entry, naming: Naming, to: &mut Vec<u8>) {
         match self.format {
             ListingFormat::Long { .. } => write_long(entry, self.now, to),
             ListingFormat::Names { .. } => {
@@ -74,6 +112,7 @@ impl Lister {
             ListingFormat::Facts(facts) => {
                 let known = Known {
                     name: &entry.name,
+                    naming,
                     metadata: &entry.metadata,
                     permissions: self.permissions,
                     told: self.told.as_deref(),
@@ -156,6 +195,7 @@ mod tests {
             pattern: None,
             prefix: Vec::new(),
             permissions: Permissions::READ_ONLY,
+            links: Links::Shown,
             told: None,
             now: parse_time_val(b"20231201000000").unwrap(),
         }
@@ -163,7 +203,7 @@ mod tests {
 
     fn written(lister: &Lister, entry: &Entry) -> String {
         let mut text = Vec::new();
-        lister.write(entry, &mut text);
+        lister.write(entry, Naming::Own, &mut text);
         String::from_utf8(text).unwrap()
     }
 
@@ -263,7 +303,7 @@ mod tests {
         let mut line = Vec::new();
         let mut latin = entry("", FileKind::File);
         latin.name = b"caf\xe9".to_vec();
-        charset.write(&latin, &mut line);
+        charset.write(&latin, Naming::Own, &mut line);
         assert_eq!(line, b" caf\xe9\r\n");
     }
 
@@ -275,19 +315,30 @@ mod tests {
 
     #[test]
     fn dot_names_are_shown_on_demand_and_in_mlsd() {
-        assert!(!lister(ListingFormat::Long { all: false }).shows(b".x"));
-        assert!(lister(ListingFormat::Long { all: true }).shows(b".x"));
-        assert!(lister(ListingFormat::Facts(Facts::DEFAULT)).shows(b".x"));
+        assert!(!lister(ListingFormat::Long { all: false }).shows(&entry(".x", FileKind::File)));
+        assert!(lister(ListingFormat::Long { all: true }).shows(&entry(".x", FileKind::File)));
+        assert!(lister(ListingFormat::Facts(Facts::DEFAULT)).shows(&entry(".x", FileKind::File)));
         let dotted = Lister {
             pattern: Some(b".*".to_vec()),
             ..lister(ListingFormat::Names { all: false })
         };
-        assert!(dotted.shows(b".x"));
-        assert!(!dotted.shows(b"x"));
+        assert!(dotted.shows(&entry(".x", FileKind::File)));
+        assert!(!dotted.shows(&entry("x", FileKind::File)));
     }
 
     #[test]
     fn a_name_with_a_line_end_is_left_out() {
-        assert!(!lister(ListingFormat::Facts(Facts::DEFAULT)).shows(b"a\r\nb"));
+        assert!(
+            !lister(ListingFormat::Facts(Facts::DEFAULT)).shows(&entry("a\r\nb", FileKind::File))
+        );
+    }
+
+    #[test]
+    fn links_are_left_out_where_they_are_hidden() {
+        let mut hiding = lister(ListingFormat::Long { all: true });
+        assert!(hiding.shows(&entry("l", FileKind::Symlink)));
+        hiding.links = Links::Hidden;
+        assert!(!hiding.shows(&entry("l", FileKind::Symlink)));
+        assert!(hiding.shows(&entry("f", FileKind::File)));
     }
 }

@@ -1,6 +1,9 @@
 //! What clients in the wild send, in the order in which they send it (research: clients).
 
-use super::logged_in;
+use super::world::World;
+use super::{LOGIN, link, logged_in, setup};
+use ftpspec_server::DotNames;
+use ftpspec_server::pi::Setup;
 
 #[test]
 fn leading_options_of_listings_are_taken() {
@@ -17,6 +20,32 @@ fn leading_options_of_listings_are_taken() {
         "C: CWD d / S: 250 / C: STAT -la / S: 212- ~ .hidden / C: CDUP / S: 250 / C: STAT -l d / S: 212-Status of /d ~ f\\r\\n-rw
          C: STAT -la nosuch / S: 450 / C: STAT -- -la / S: 213- ~ -la / C: STAT ./-la / S: 213- ~ -la",
     );
+}
+
+#[test]
+fn names_with_a_dot_are_shown_unless_the_server_hides_them() {
+    let all = "d/.hidden\\r\\nd/e\\r\\nd/f\\r\\nd/g.txt\\r\\n";
+    let nlst = |names: &str| format!("C: PASV / S: 227 / C: NLST d / S: 150 / S: 226 / D: {names}");
+    let only_hidden = "C: MKD x / S: 257 / U: x / C: PASV / S: 227 / C: STOR x/.y / S: 150 / S: 226 / C: RMD x / S: 550 ";
+    logged_in(&nlst(all));
+    logged_in("C: STAT d / S: 212- ~ .hidden");
+    logged_in(&format!("{only_hidden}The directory is not empty.\\r\\n"));
+
+    let hiding = Setup {
+        dot_names: DotNames::Hidden,
+        ..setup()
+    };
+    let mut world = World::new(hiding, link());
+    world.play(LOGIN);
+    world.play(&nlst("d/e\\r\\nd/f\\r\\nd/g.txt\\r\\n"));
+    world.play(&nlst(all).replace("NLST d", "NLST -a d"));
+    world.play(
+        "C: OPTS MLST type; / S: 200 / C: PASV / S: 227 / C: MLSD d / S: 150 / S: 226
+         D: type=file; .hidden\\r\\ntype=dir; e\\r\\ntype=file; f\\r\\ntype=file; g.txt\\r\\n",
+    );
+    world.play(&format!(
+        "{only_hidden}The directory is not empty: it has entries that listings hide.\\r\\n"
+    ));
 }
 
 #[test]
@@ -76,7 +105,7 @@ fn basic_ftp_sends_options_before_the_login() {
         "C: OPTS UTF8 ON / S: 200 / {} / C: FEAT / S: 211 / C: TYPE I / S: 200 / C: STRU F / S: 200 / C: OPTS UTF8 ON / S: 200
          C: OPTS MLST type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname; / S: 200 MLST OPTS type;size;modify;unique;UNIX.mode;UNIX.owner;UNIX.group;\\r\\n
          C: EPSV / S: 229 / C: MLSD d / S: 150 / S: 226",
-        super::LOGIN
+        LOGIN
     ));
 }
 
@@ -84,7 +113,7 @@ fn basic_ftp_sends_options_before_the_login() {
 fn curl_tries_auth_ssl_first() {
     super::dialogue(&format!(
         "C: AUTH SSL / S: 504 / C: AUTH TLS / S: 234 / {} / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: PWD / S: 257 \"/\"",
-        super::LOGIN
+        LOGIN
     ));
 }
 

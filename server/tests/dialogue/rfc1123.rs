@@ -15,10 +15,10 @@ fn stou_tells_the_name_and_nothing_else_in_its_150() {
 #[test]
 fn nlst_gives_names_that_retr_takes() {
     logged_in(
-        "C: PASV / S: 227 / C: NLST d / S: 150 / S: 226 / D: d/e\\r\\nd/f\\r\\nd/g.txt\\r\\n",
+        "C: PASV / S: 227 / C: NLST d / S: 150 / S: 226 / D: d/.hidden\\r\\nd/e\\r\\nd/f\\r\\nd/g.txt\\r\\n",
     );
     logged_in(
-        "C: PASV / S: 227 / C: NLST /d/ / S: 150 / S: 226 / D: /d/e\\r\\n/d/f\\r\\n/d/g.txt\\r\\n",
+        "C: PASV / S: 227 / C: NLST /d/ / S: 150 / S: 226 / D: /d/.hidden\\r\\n/d/e\\r\\n/d/f\\r\\n/d/g.txt\\r\\n",
     );
     logged_in(
         "C: CWD d/e / S: 250 / C: PASV / S: 227 / C: NLST .. / S: 150 / S: 226 / D: ../e\\r\\n../f\\r\\n../g.txt\\r\\n",

@@ -124,7 +124,7 @@ fn a_name_that_cannot_be_given_is_553() {
 #[test]
 fn list_and_nlst_take_directories_files_and_nothing() {
     logged_in(
-        "C: CWD d / S: 250 / C: PASV / S: 227 / C: NLST / S: 150 / S: 226 / D: e\\r\\nf\\r\\ng.txt\\r\\n
+        "C: CWD d / S: 250 / C: PASV / S: 227 / C: NLST / S: 150 / S: 226 / D: .hidden\\r\\ne\\r\\nf\\r\\ng.txt\\r\\n
          C: PASV / S: 227 / C: NLST f / S: 150 / S: 226 / D: f\\r\\n
          C: PASV / S: 227 / C: LIST f / S: 150 / S: 226 / D: -rw-r--r-- 1 ftp      ftp                 1 Nov 23 04:00 f\\r\\n
          C: PASV / S: 227 / C: NLST e / S: 150 / S: 226 / D: ",

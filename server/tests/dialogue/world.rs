@@ -11,10 +11,10 @@ use ftpspec_server::pi::{
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, copy, digest, make_directories, open_read_range, open_write_range, read_file,
-    remove_subtree, set_facts, subtree_size, write_file,
+    combine, copy, describe, digest, make_directories, open_read_range, open_write_range,
+    read_file, remove_subtree, set_facts, subtree_size, write_file,
 };
-use ftpspec_server::wire::{Completion, ControlEvent, Reply, parse_time_val};
+use ftpspec_server::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -308,6 +308,10 @@ impl World {
                 let found = q.about.storage.stat(&q.about.path, true);
                 q.answer(session, found)
             }
+            Work::Describe(q) => {
+                let found = describe(&*q.about.storage, &q.about.path);
+                q.answer(session, found)
+            }
             Work::CodedSize(q) => {
                 let (at, coding) = &q.about;
                 let size = coded_size(&*at.storage, &at.path, coding);
@@ -518,13 +522,13 @@ fn listed(listing: &Listing) -> io::Result<Vec<u8>> {
     if metadata.kind == FileKind::Directory {
         for entry in storage.list(path)? {
             let entry = entry?;
-            if lister.shows(&entry.name) {
-                lister.write(&entry, &mut text);
+            if lister.shows(&entry) {
+                lister.write(&entry, Naming::Own, &mut text);
             }
         }
     } else {
         let name = path.name().unwrap_or_default().to_vec();
-        lister.write(&Entry { name, metadata }, &mut text);
+        lister.write(&Entry { name, metadata }, Naming::Own, &mut text);
     }
     Ok(text)
 }

@@ -11,6 +11,7 @@ mod faults;
 mod hostile;
 mod laboratory;
 mod limits;
+mod links;
 mod protected;
 mod representations;
 mod settings;

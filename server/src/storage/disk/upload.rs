@@ -42,6 +42,10 @@ impl Upload {
         let uploads = disk.uploads()?;
         let place = disk.find(path, how != OpenWrite::CreateNew)?;
         let old = place.found_if_any()?;
+        // What a link leads to is not made by writing to the link.
+        if old.is_none() && disk.find(path, false)?.found_if_any()?.is_some() {
+            return Err(ErrorKind::NotFound.into());
+        }
         let commit = match (&old, how) {
             (None, OpenWrite::CreateNew) => Commit::New {
                 _kept: disk.reserve(&place)?,

@@ -104,6 +104,10 @@ impl Writer {
                 Some(id) => opened(&tree.get(id)?.node)?,
                 None => {
                     tree.entries(place.parent)?;
+                    // What a link leads to is not made by writing to the link.
+                    if tree.locate(path, false)?.id.is_some() {
+                        return Err(ErrorKind::NotFound.into());
+                    }
                     Arc::default()
                 }
             }
