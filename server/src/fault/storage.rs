@@ -8,8 +8,10 @@ use bytes::Bytes;
 
 use super::Action;
 use crate::storage::{
-    Abilities, Entry, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
+    Abilities, Digest, Entry, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
+    WriteHandle,
 };
+use crate::wire::HashAlgorithm;
 
 /// The storage of a user, for the one command that faults strike.
 #[derive(Debug)]
@@ -152,6 +154,24 @@ impl Storage for FaultyStorage {
 
     fn available(&self, path: &VirtualPath) -> io::Result<u64> {
         self.call()?.available(path)
+    }
+
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        let storage = self.call()?;
+        match self.full {
+            Some((most, kind)) if octets > most => Err(kind.into()),
+            _ => storage.allocate(path, octets),
+        }
+    }
+
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        self.seen()?.digest(path, algorithm, start, end)
     }
 }
 

@@ -10,7 +10,7 @@ use super::connection::{Connection, End};
 use crate::auth::User;
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::journal::What;
-use crate::pi::{At, HashOf, Hashed, Step, TransferEnd, Work};
+use crate::pi::{At, HashOf, Step, TransferEnd, Work};
 use crate::storage::{
     Storage, combine, copy, describe, digest, make_directories, remove_subtree, set_facts,
     subtree_size,
@@ -226,6 +226,12 @@ impl Connection {
                 let octets = on_storage(&storage, move |storage| storage.available(&path)).await;
                 question.answer(&mut self.session, octets)
             }
+            Work::Allocate(question) => {
+                let (At { storage, path }, octets) = question.about.clone();
+                let room =
+                    on_storage(&storage, move |storage| storage.allocate(&path, octets)).await;
+                question.answer(&mut self.session, room)
+            }
             Work::Hash(question) => {
                 let asked = question.about.clone();
                 let storage = Arc::clone(&asked.at.storage);
@@ -237,8 +243,7 @@ impl Connection {
                             start,
                             end,
                         } = asked;
-                        let (digest, end) = digest(storage, &at.path, algorithm, start, end)?;
-                        Ok(Hashed { digest, end })
+                        digest(storage, &at.path, algorithm, start, end)
                     })
                     .await?;
                 question.answer(&mut self.session, hashed)

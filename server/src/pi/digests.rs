@@ -1,10 +1,8 @@
 //! HASH, XCRC and its like, MD5 and MMD5: what tells whether a file is the same (drafts).
 
 use super::storage_replies::Act;
-use super::{
-    Decision, HashAlgorithm, HashOf, Hashed, Pending, Question, Session, Step, Work, ask, look,
-};
-use crate::storage::FileKind;
+use super::{Decision, HashAlgorithm, HashOf, Pending, Question, Session, Step, Work, ask, look};
+use crate::storage::{Digest, FileKind};
 use crate::wire::{Completion, DigestArgument, SaidName, done};
 use std::io::{self, ErrorKind, Write as _};
 
@@ -100,13 +98,13 @@ impl Session {
 fn ask_hash(hash: HashOf, pathname: Vec<u8>) -> Decision {
     ask(Work::Hash(Question::new(
         hash,
-        move |_, hash: HashOf, outcome: io::Result<Hashed>| {
+        move |_, hash: HashOf, outcome: io::Result<Digest>| {
             Step::Reply(match outcome {
                 Ok(hashed) => {
                     let last = hashed.end.saturating_sub(1).max(hash.start);
                     let mut text = Vec::with_capacity(160 + pathname.len());
                     let _ = write!(text, "{} {}-{last} ", hash.algorithm.name(), hash.start);
-                    write_digest(&hashed.digest, &mut text);
+                    write_digest(&hashed.value, &mut text);
                     text.push(b' ');
                     text.extend_from_slice(&pathname);
                     done(213, text)
@@ -123,12 +121,12 @@ fn ask_hash(hash: HashOf, pathname: Vec<u8>) -> Decision {
 fn ask_digest(hash: HashOf) -> Decision {
     ask(Work::Hash(Question::new(
         hash,
-        |_, hash: HashOf, outcome: io::Result<Hashed>| {
+        |_, hash: HashOf, outcome: io::Result<Digest>| {
             let partial = hash.start != 0 || hash.end.is_some();
             Step::Reply(match outcome {
                 Ok(hashed) => {
                     let mut text = Vec::with_capacity(128);
-                    write_digest(&hashed.digest, &mut text);
+                    write_digest(&hashed.value, &mut text);
                     done(250, text)
                 }
                 Err(error) if partial && error.kind() == ErrorKind::InvalidInput => not_there(),
@@ -146,7 +144,7 @@ fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) 
     let Named { said, hash } = file;
     ask(Work::Hash(Question::new(
         hash,
-        move |_, _, outcome: io::Result<Hashed>| match outcome {
+        move |_, _, outcome: io::Result<Digest>| match outcome {
             Ok(hashed) => {
                 if !text.is_empty() {
                     text.push(b',');
@@ -154,7 +152,7 @@ fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) 
                 text.extend_from_slice(&said);
                 text.push(b' ');
                 let digits = text.len();
-                write_digest(&hashed.digest, &mut text);
+                write_digest(&hashed.value, &mut text);
                 text[digits..].make_ascii_uppercase();
                 ask_md5(files, text, many).unwrap_or_else(Step::Reply)
             }

@@ -332,6 +332,28 @@ impl Session {
         )))
     }
 
+    /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved here, so it is 202 where there is room, or nobody knows. A file
+    /// that the server would not store is refused at once, as STOR would refuse it in the end.
+    pub(super) fn allocate(&self, octets: u64) -> Decision {
+        if octets > self.setup.upload {
+            return Err(Act::Name.failed(ErrorKind::FileTooLarge));
+        }
+        let at = self.resolve(Act::Find, b"")?;
+        ask(Work::Allocate(Question::new(
+            (at, octets),
+            |_, _, room: io::Result<()>| {
+                Step::Reply(match room.map_err(|error| error.kind()) {
+                    Err(
+                        kind @ (ErrorKind::StorageFull
+                        | ErrorKind::QuotaExceeded
+                        | ErrorKind::FileTooLarge),
+                    ) => Act::Name.failed(kind),
+                    _ => done(202, "No storage needs to be reserved."),
+                })
+            },
+        )))
+    }
+
     /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the type.
     pub(super) fn subtree_size(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;

@@ -285,7 +285,7 @@ impl Session {
             Command::Noop => Ok(Step::Reply(nothing_done())),
             Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),
             Command::Csid => Ok(Step::Reply(done(200, IDENTITY))),
-            Command::Allo => Ok(Step::Reply(done(202, "No storage needs to be reserved."))),
+            Command::Allo(octets) => self.allocate(octets),
             Command::Smnt => Ok(Step::Reply(done(202, "There is only one file system."))),
             Command::Unimplemented => Err(done(502, "Command not implemented.")),
         }

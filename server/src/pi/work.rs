@@ -3,7 +3,7 @@
 
 use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
-use crate::storage::{Described, Metadata, Storage, VirtualPath};
+use crate::storage::{Described, Digest, Metadata, Storage, VirtualPath};
 use crate::wire::{
     Completion, FactChanges, Language, Links, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
 };
@@ -180,8 +180,10 @@ pub enum Work {
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
     /// AVBL.
     Available(Question<At, io::Result<u64>>),
+    /// ALLO: whether so many octets more can be stored there.
+    Allocate(Question<(At, u64), io::Result<()>>),
     /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the file).
-    Hash(Question<HashOf, io::Result<Hashed>>),
+    Hash(Question<HashOf, io::Result<Digest>>),
     /// COMB: append the sources to the target, in order, then remove the sources.
     Combine(Question<Combine, io::Result<()>>),
     /// RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
@@ -230,15 +232,6 @@ pub struct HashOf {
     pub start: u64,
     /// Up to before this octet; `None` is the end of the file.
     pub end: Option<u64>,
-}
-
-/// A digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hashed {
-    /// The digest.
-    pub digest: Vec<u8>,
-    /// Up to before this octet it was taken.
-    pub end: u64,
 }
 
 /// Files to be combined.

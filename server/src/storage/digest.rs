@@ -5,11 +5,20 @@ use crate::wire::HashAlgorithm;
 
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest as _, Sha256, Sha512};
 use std::io::{self, ErrorKind};
 
-/// The digest over the octets of a file from `start` up to before `end`, and where it ended. Without `end` it goes to
-/// the end of the file.
+/// A digest of a file, or of a range of its octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest {
+    /// Its octets, in the order in which it is written; a CRC-32 is big-endian.
+    pub value: Vec<u8>,
+    /// Up to before this octet of the file it was taken.
+    pub end: u64,
+}
+
+/// The digest over the octets of a file from `start` up to before `end`. Without `end` it goes to the end of the file.
+/// The storage is asked first ([`Storage::digest`]); otherwise the octets are read.
 ///
 /// # Errors
 /// `InvalidInput` when the range is not in the file; as [`Storage::open_read`] and reading.
@@ -19,7 +28,10 @@ pub fn digest(
     algorithm: HashAlgorithm,
     start: u64,
     end: Option<u64>,
-) -> io::Result<(Vec<u8>, u64)> {
+) -> io::Result<Digest> {
+    if let Some(known) = storage.digest(path, algorithm, start, end)? {
+        return Ok(known);
+    }
     let metadata = storage.stat(path, true)?;
     if metadata.kind == FileKind::Directory {
         return Err(ErrorKind::IsADirectory.into());
@@ -44,7 +56,10 @@ pub fn digest(
     if end.is_some_and(|end| at < end) {
         return Err(outside());
     }
-    Ok((running.finish(), at))
+    Ok(Digest {
+        value: running.finish(),
+        end: at,
+    })
 }
 
 fn outside() -> io::Error {
@@ -112,7 +127,7 @@ mod tests {
         let fs = MemFs::new();
         let path = VirtualPath::root().join(b"file").unwrap();
         write_file(&fs, &path, content.to_vec().into()).unwrap();
-        digest(&fs, &path, algorithm, start, end).map(|(digest, end)| (hex(&digest), end))
+        digest(&fs, &path, algorithm, start, end).map(|digest| (hex(&digest.value), digest.end))
     }
 
     /// FIPS 180-4 examples, RFC 1321 §A.5, and the check value of CRC-32/ISO-HDLC.

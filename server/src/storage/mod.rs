@@ -31,7 +31,7 @@ pub use combine::combine;
 pub use copy::copy;
 pub(crate) use describe::describe_found;
 pub use describe::{Described, describe};
-pub use digest::digest;
+pub use digest::{Digest, digest};
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
 pub use memory::MemFs;
@@ -45,6 +45,8 @@ pub use subdirectory::Subdirectory;
 pub use subtree::{MAX_SUBTREE, remove_subtree, subtree_size};
 pub use vfs_adapter::VfsStorage;
 pub use whole::{make_directories, read_file, set_facts, write_file};
+
+use crate::wire::HashAlgorithm;
 
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -147,6 +149,35 @@ pub trait Storage: Send + Sync + Debug + 'static {
     fn available(&self, path: &VirtualPath) -> io::Result<u64> {
         let _ = path;
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether `octets` more can be stored at `path` now (ALLO). A storage that can reserve them may do so. Unless
+    /// overridden it is what [`available`](Self::available) says; a storage that does not know refuses nothing.
+    ///
+    /// # Errors
+    /// `StorageFull` (452), `QuotaExceeded` or `FileTooLarge` (552). Any other error refuses nothing.
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        match self.available(path) {
+            Ok(available) if octets > available => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The digest of a file, or of its octets from `start` up to before `end` (`None` is the end of the file), if the
+    /// storage knows it without reading the file, from a cache for example. `None` has the server read the octets and
+    /// take the digest; that is what happens unless overridden.
+    ///
+    /// # Errors
+    /// As [`digest()`].
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        let _ = (path, algorithm, start, end);
+        Ok(None)
     }
 }
 

@@ -1,9 +1,11 @@
 //! [`Overlay`]: a storage that is read, and memory above it that is written.
 
 use super::{
-    Abilities, CHUNK, Entry, FileKind, MemFs, Metadata, OpenWrite, ReadHandle, Storage, Times,
-    VirtualPath, WriteHandle, write_file,
+    Abilities, CHUNK, Digest, Entry, FileKind, MemFs, Metadata, OpenWrite, ReadHandle, Storage,
+    Times, VirtualPath, WriteHandle, write_file,
 };
+
+use crate::wire::HashAlgorithm;
 
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -407,6 +409,27 @@ impl Storage for Overlay {
     fn available(&self, path: &VirtualPath) -> io::Result<u64> {
         self.0.reach(path, false)?;
         self.0.upper.available(path)
+    }
+
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        self.0.reach(path, false)?;
+        self.0.upper.allocate(path, octets)
+    }
+
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        self.0.reach(path, false)?;
+        let found = self.0.upper.stat(path, true)?;
+        let below = self.0.origins().below(&found).cloned();
+        match below {
+            Some(below) => self.0.lower.digest(&below.path, algorithm, start, end),
+            None => self.0.upper.digest(path, algorithm, start, end),
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::usage::Usage;
 use super::{
-    Abilities, Entry, FileKind, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
-    WriteHandle,
+    Abilities, Digest, Entry, FileKind, Metadata, OpenWrite, ReadHandle, Storage, Times,
+    VirtualPath, WriteHandle,
 };
+
+use crate::wire::HashAlgorithm;
 
 use bytes::Bytes;
 use std::fmt;
@@ -195,6 +197,21 @@ impl Storage for Quota {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        self.0.usage().room_for(octets)?;
+        self.0.inner.allocate(path, octets)
+    }
+
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        self.0.inner.digest(path, algorithm, start, end)
     }
 }
 

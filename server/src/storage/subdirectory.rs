@@ -1,9 +1,11 @@
 //! [`Subdirectory`]: a directory of a storage, as if it were all there is.
 
 use super::{
-    Abilities, Entry, FileKind, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
-    WriteHandle,
+    Abilities, Digest, Entry, FileKind, Metadata, OpenWrite, ReadHandle, Storage, Times,
+    VirtualPath, WriteHandle,
 };
+
+use crate::wire::HashAlgorithm;
 
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
@@ -190,6 +192,22 @@ impl Storage for Subdirectory {
 
     fn available(&self, path: &VirtualPath) -> io::Result<u64> {
         self.with(path, |place| self.inner.available(place))
+    }
+
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        self.with(path, |place| self.inner.allocate(place, octets))
+    }
+
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        self.with(path, |place| {
+            self.inner.digest(place, algorithm, start, end)
+        })
     }
 }
 

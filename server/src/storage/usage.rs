@@ -37,6 +37,11 @@ impl Usage {
             .saturating_sub(self.staged)
     }
 
+    /// Whether a new file could have so many octets.
+    pub(super) fn room_for(&self, octets: u64) -> io::Result<()> {
+        self.clone().stage(octets, 0, octets)
+    }
+
     /// The usage of a copy with no uploads under way.
     pub(super) fn at_rest(&self) -> Self {
         Self {

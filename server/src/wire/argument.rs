@@ -277,17 +277,22 @@ pub(super) fn octet_range(argument: &[u8]) -> Option<Option<Range<u64>>> {
     }
 }
 
-/// `n` or `n R m` (RFC 959 §5.3.1).
-pub(super) fn allocation(argument: &[u8]) -> Option<()> {
+/// `n` or `n R m` (RFC 959 §5.3.1): the octets of the file. What 64 bits cannot hold is as many as they can.
+pub(super) fn allocation(argument: &[u8]) -> Option<u64> {
     let mut words = words(argument);
-    number::<u64>(words.next()?)?;
+    let octets = count_of_octets(words.next()?)?;
     if let Some(word) = words.next() {
         if !word.eq_ignore_ascii_case(b"R") {
             return None;
         }
-        number::<u64>(words.next()?)?;
+        count_of_octets(words.next()?)?;
     }
-    words.next().is_none().then_some(())
+    words.next().is_none().then_some(octets)
+}
+
+fn count_of_octets(word: &[u8]) -> Option<u64> {
+    let digits = word.iter().all(u8::is_ascii_digit);
+    digits.then(|| number(word).unwrap_or(u64::MAX))
 }
 
 /// Leading words that begin with `-` are options, up to `--`. A name that begins so is reached as `./-name`.
@@ -564,15 +569,18 @@ mod tests {
     }
 
     #[rstest]
-    #[case("100", true)]
-    #[case("100 R 10", true)]
-    #[case("100 r 10", true)]
-    #[case("x", false)]
-    #[case("100 R", false)]
-    #[case("100 10", false)]
-    #[case("100 R 10 1", false)]
-    fn allocations(#[case] argument: &str, #[case] taken: bool) {
-        assert_eq!(allocation(argument.as_bytes()).is_some(), taken);
+    #[case("100", Some(100))]
+    #[case("100 R 10", Some(100))]
+    #[case("100 r 10", Some(100))]
+    #[case("99999999999999999999999", Some(u64::MAX))]
+    #[case("x", None)]
+    #[case("-1", None)]
+    #[case("", None)]
+    #[case("100 R", None)]
+    #[case("100 10", None)]
+    #[case("100 R 10 1", None)]
+    fn allocations(#[case] argument: &str, #[case] expected: Option<u64>) {
+        assert_eq!(allocation(argument.as_bytes()), expected);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum Command<'a> {
     Abor,
     Acct,
     Adat,
-    Allo,
+    Allo(u64),
     Appe(&'a [u8]),
     Auth(&'a [u8]),
     Avbl(Option<&'a [u8]>),
@@ -156,9 +156,8 @@ impl<'a> CommandLine<'a> {
             Verb::Abor => Command::Abor,
             Verb::Acct => Command::Acct,
             Verb::Allo => {
-                argument::allocation(word())
-                    .ok_or(SyntaxError("A number of octets is expected."))?;
-                Command::Allo
+                let octets = argument::allocation(word());
+                Command::Allo(octets.ok_or(SyntaxError("A number of octets is expected."))?)
             }
             Verb::Appe => Command::Appe(pathname()?),
             Verb::Auth => match word() {

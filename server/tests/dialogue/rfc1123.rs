@@ -21,7 +21,7 @@ fn nlst_gives_names_that_retr_takes() {
         "C: PASV / S: 227 / C: NLST /d/ / S: 150 / S: 226 / D: /d/.hidden\\r\\n/d/e\\r\\n/d/f\\r\\n/d/g.txt\\r\\n",
     );
     logged_in(
-        "C: CWD d/e / S: 250 / C: PASV / S: 227 / C: NLST .. / S: 150 / S: 226 / D: ../e\\r\\n../f\\r\\n../g.txt\\r\\n",
+        "C: CWD d/e / S: 250 / C: PASV / S: 227 / C: NLST .. / S: 150 / S: 226 / D: ../.hidden\\r\\n../e\\r\\n../f\\r\\n../g.txt\\r\\n",
     );
     logged_in("C: PASV / S: 227 / C: NLST d/f / S: 150 / S: 226 / D: d/f\\r\\n");
 }

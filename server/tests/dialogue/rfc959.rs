@@ -291,6 +291,25 @@ fn help_lists_verbs_and_explains_one() {
 }
 
 #[test]
+fn allo_is_refused_where_stor_would_be() {
+    let too_large = "S: 552 The file would be too large.\\r\\n";
+    let setup = Setup {
+        upload: 1000,
+        ..setup()
+    };
+    let mut world = World::new(setup, link());
+    world.play(LOGIN);
+    world.play(&format!(
+        "C: ALLO 1000 / S: 202 / C: ALLO 1001 / {too_large} / C: ALLO 99999999999999999999 R 1 / {too_large}"
+    ));
+    // All files of this world together may have 4 GiB.
+    logged_in(
+        "C: ALLO 1000000 / S: 202 / C: ALLO 9999999999 / S: 552 The storage you may use is full.\\r\\n
+         C: TYPE I / S: 200 / C: PASV / S: 227 / C: REST 5 / S: 350 / C: ALLO 5 / S: 202 / C: RETR a / S: 150 / S: 226 / D: 56789",
+    );
+}
+
+#[test]
 fn allo_and_smnt_are_superfluous() {
     logged_in(
         "C: ALLO 100 / S: 202 / C: ALLO 100 R 10 / S: 202 / C: ALLO x / S: 501 / C: ALLO / S: 501 / C: SMNT x / S: 202",

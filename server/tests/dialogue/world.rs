@@ -6,8 +6,8 @@ use ftpspec_server::auth::{
 };
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
-    Attendee, Coding, Content, Control, DataPort, HashOf, Hashed, Link, Listing, Malformed,
-    Meanwhile, Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
+    Attendee, Coding, Content, Control, DataPort, HashOf, Link, Listing, Malformed, Meanwhile,
+    Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
@@ -382,6 +382,11 @@ impl World {
                 q.answer(session, lines)
             }
             Work::Available(q) => q.answer(session, Ok(4096)),
+            Work::Allocate(q) => {
+                let (at, octets) = &q.about;
+                let room = at.storage.allocate(&at.path, *octets);
+                q.answer(session, room)
+            }
             Work::Hash(q) => {
                 let HashOf {
                     at,
@@ -389,8 +394,7 @@ impl World {
                     start,
                     end,
                 } = &q.about;
-                let hashed = digest(&*at.storage, &at.path, *algorithm, *start, *end)
-                    .map(|(digest, end)| Hashed { digest, end });
+                let hashed = digest(&*at.storage, &at.path, *algorithm, *start, *end);
                 q.answer(session, hashed)
             }
             Work::Combine(q) => {

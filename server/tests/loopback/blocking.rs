@@ -1,11 +1,12 @@
-//! A storage that says its calls may wait.
+//! A storage that says its calls may wait, and that has the digests of some files.
 
 use std::io;
 
 use ftpspec_server::storage::{
-    Abilities, Entry, MemFs, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
+    Abilities, Digest, Entry, MemFs, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
     WriteHandle,
 };
+use ftpspec_server::wire::HashAlgorithm;
 
 #[derive(Debug)]
 pub(crate) struct Blocking(pub(crate) MemFs);
@@ -51,6 +52,20 @@ impl Storage for Blocking {
 
     fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()> {
         self.0.rename(from, to)
+    }
+
+    /// That of the file `cached`, with the algorithm and the range in it.
+    fn digest(
+        &self,
+        path: &VirtualPath,
+        algorithm: HashAlgorithm,
+        start: u64,
+        end: Option<u64>,
+    ) -> io::Result<Option<Digest>> {
+        let len = self.0.stat(path, true)?.len;
+        let end = end.unwrap_or(len);
+        let value = [algorithm.name().as_bytes(), &[start as u8, end as u8]].concat();
+        Ok((path.name() == Some(b"cached")).then_some(Digest { value, end }))
     }
 
     fn set_times(&self, path: &VirtualPath, times: Times) -> io::Result<()> {

@@ -162,8 +162,8 @@ async fn a_perm_letter_is_there_exactly_if_its_command_works(#[case] make: fn() 
             "{facts}: {alone}"
         );
         let fact = |key: &str| {
-            let values = facts.split(';').filter_map(|fact| fact.strip_prefix(key));
-            values.last().unwrap().to_owned()
+            let mut values = facts.split(';').filter_map(|fact| fact.strip_prefix(key));
+            values.next().unwrap().to_owned()
         };
         for letter in LETTERS.chars() {
             let fresh = make();

@@ -1,10 +1,15 @@
 //! SITE, and what takes long: what only a whole server can show.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ftpspec_server::storage::{
+    MemFs, Overlay, Quota, Storage, Subdirectory, VirtualPath, write_file,
+};
 use ftpspec_server::{Limits, Running};
 
 use super::{builder, logged_in};
+use crate::blocking::Blocking;
 use crate::client::Client;
 
 async fn start() -> Running {
@@ -122,4 +127,37 @@ async fn an_idle_time_that_was_chosen_counts() {
     long.expect("SITE IDLE 60", "200").await;
     assert!(short.reply().await.starts_with("421 "));
     long.expect("NOOP", "200").await;
+}
+
+#[tokio::test]
+async fn a_storage_may_know_digests_without_reading() {
+    let files = MemFs::new();
+    for name in ["cached", "read"] {
+        let path = VirtualPath::root().join(name.as_bytes()).unwrap();
+        write_file(&files, &path, "123456789".into()).unwrap();
+    }
+    let inner: Arc<dyn Storage> = Arc::new(Blocking(files));
+    let storages: [Arc<dyn Storage>; 4] = [
+        Arc::clone(&inner),
+        Arc::new(Overlay::new(Arc::clone(&inner))),
+        Arc::new(Quota::new(Arc::clone(&inner), 1 << 20).unwrap()),
+        Arc::new(Subdirectory::new(inner)),
+    ];
+    for storage in storages {
+        let server = builder().shared_storage(storage).start().await.unwrap();
+        let mut client = logged_in(&server).await;
+        // "CRC32", and the range.
+        let crc = "4352433332";
+        client
+            .expect("XCRC cached", &format!("250 {crc}0009"))
+            .await;
+        client
+            .expect("XCRC cached 2 5", &format!("250 {crc}0205"))
+            .await;
+        client.expect("OPTS HASH CRC32", "200").await;
+        client.expect("RANG 2 4", "350").await;
+        let hash = format!("213 CRC32 2-4 {crc}0205 cached");
+        client.expect("HASH cached", &hash).await;
+        client.expect("XCRC read", "250 cbf43926").await;
+    }
 }

@@ -331,6 +331,11 @@ impl Storage for MemFs {
         self.tree().find(path, true)?;
         Ok(self.usage().available())
     }
+
+    fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
+        self.tree().find(path, true)?;
+        self.usage().room_for(octets)
+    }
 }
 
 /// Walks a directory by name, some entries at a time, with no lock in between. What is there all the time is seen exactly

@@ -204,7 +204,10 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Ends the transfer in progress and closes the data connection.", "Bricht die laufende Übertragung ab und schließt die Datenverbindung."),
     ("Names an account; none is needed here.", "Nennt ein Konto; hier wird keines gebraucht."),
     ("Carries security data; TLS needs none.", "Trägt Sicherheitsdaten; TLS braucht keine."),
-    ("Reserves storage; none needs to be reserved here.", "Reserviert Speicherplatz; hier ist das nicht nötig."),
+    (
+        "Asks whether so much can be stored; none needs to be reserved.",
+        "Fragt, ob so viel gespeichert werden kann; reserviert werden muss nichts.",
+    ),
     ("Appends to a file, or makes it.", "Hängt an eine Datei an oder legt sie an."),
     ("Protects the control connection by TLS.", "Schützt die Steuerverbindung durch TLS."),
     ("Tells how many octets can still be stored in a directory.", "Sagt, wie viele Oktette noch in ein Verzeichnis passen."),

@@ -74,7 +74,7 @@ pub static VERBS: &[VerbRow] = &[
     bare(Verb::Abor, "ABOR", "Ends the transfer in progress and closes the data connection.").always().passes(),
     with(Verb::Acct, "ACCT", "<SP> <account>", "Names an account; none is needed here.").always(),
     with(Verb::Adat, "ADAT", "<SP> <base64data>", "Carries security data; TLS needs none.").always(),
-    with(Verb::Allo, "ALLO", "<SP> <octets> [<SP> R <SP> <octets>]", "Reserves storage; none needs to be reserved here.").keeps_restart(),
+    with(Verb::Allo, "ALLO", "<SP> <octets> [<SP> R <SP> <octets>]", "Asks whether so much can be stored; none needs to be reserved.").keeps_restart(),
     with(Verb::Appe, "APPE", "<SP> <pathname>", "Appends to a file, or makes it."),
     with(Verb::Auth, "AUTH", "<SP> TLS", "Protects the control connection by TLS.").always().feature("AUTH TLS"),
     may(Verb::Avbl, "AVBL", "[<SP> <pathname>]", "Tells how many octets can still be stored in a directory.").feature("AVBL"),
