@@ -78,10 +78,12 @@ pub(crate) struct Serve {
     /// The most octets all files may hold, such as 500MB or 2GiB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) quota: Option<Size>,
-    /// Leaves names that begin with a dot out of LIST, NLST and STAT unless the client says -a, as many servers do.
+    /// Leaves names that begin with a dot out of LIST, NLST and STAT unless the client says -a, as
+    /// many servers do.
     #[arg(long)]
     pub(crate) hide_dot_names: bool,
-    /// Symbolic links in listings: shown as links by LIST, followed, or left out. MLSD and MLST follow. [default: shown]
+    /// Symbolic links in listings: shown as links by LIST, followed, or left out. MLSD and MLST
+    /// follow. [default: shown]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) links: Option<LinksChoice>,
     /// Switches a verb, or a service such as 'SITE CHMOD', off: 502 (501); may be repeated.

@@ -10,7 +10,8 @@ use std::num::NonZeroU64;
 const PIECE: usize = 64 << 10;
 /// Octets of a file that is decoded a second time.
 const SHORT: usize = 1 << 20;
-/// How many octets deflate can make of one at most: two bits for each 258 (RFC 1951 §3.2.5), rounded up.
+/// How many octets deflate can make of one at most: two bits for each 258 (RFC 1951 §3.2.5),
+/// rounded up.
 const INFLATION: usize = 1040;
 
 /// MODE S with its records (RFC 959 §3.4.1), and what is only TYPE.

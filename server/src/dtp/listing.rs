@@ -26,7 +26,8 @@ pub(crate) struct ListingReader {
     left: usize,
 }
 
-/// Opens the listing of a directory, or of one file by itself, which may be a link that leads to nothing.
+/// Opens the listing of a directory, or of one file by itself, which may be a link that leads to
+/// nothing.
 ///
 /// # Errors
 /// `NotFound`; `NotADirectory` for MLSD of a file (RFC 3659 §7.2.1).

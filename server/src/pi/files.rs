@@ -201,9 +201,10 @@ impl Session {
         })
     }
 
-    /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE Z it counts the octets before they are deflated, which
-    /// is what REST takes there (draft-preston-ftpext-deflate §3.7). In MODE B and C it would be neither an offset nor the
-    /// length of the file, so it is refused, as §4.2 of the RFC allows.
+    /// SIZE: exactly what RETR would send now (RFC 3659 §4). In MODE Z it counts the octets before
+    /// they are deflated, which is what REST takes there (draft-preston-ftpext-deflate §3.7). In
+    /// MODE B and C it would be neither an offset nor the length of the file, so it is refused, as
+    /// §4.2 of the RFC allows.
     pub(super) fn size(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.list)?;
@@ -282,7 +283,8 @@ impl Session {
         )))
     }
 
-    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1). A link is described as in MLSD.
+    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1). A link is described as
+    /// in MLSD.
     pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
@@ -332,8 +334,9 @@ impl Session {
         )))
     }
 
-    /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved here, so it is 202 where there is room, or nobody knows. A file
-    /// that the server would not store is refused at once, as STOR would refuse it in the end.
+    /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved here, so it is 202 where there is room,
+    /// or nobody knows. A file that the server would not store is refused at once, as STOR would
+    /// refuse it in the end.
     pub(super) fn allocate(&self, octets: u64) -> Decision {
         if octets > self.setup.upload {
             return Err(Act::Name.failed(ErrorKind::FileTooLarge));

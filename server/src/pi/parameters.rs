@@ -16,8 +16,8 @@ const LOWEST_PORT: u16 = 1024;
 
 /// OPTS of what has none, or is switched off.
 const NO_SUCH_OPTION: &str = "No such option; see FEAT for what has some.";
-/// The level of MODE Z unless OPTS MODE Z LEVEL names another: the fastest. Level 6 saves a third of the octets of a text
-/// and takes three times as long.
+/// The level of MODE Z unless OPTS MODE Z LEVEL names another: the fastest. Level 6 saves a third
+/// of the octets of a text and takes three times as long.
 const DEFLATE_LEVEL: u8 = 1;
 
 /// What commands set for the transfers behind them.

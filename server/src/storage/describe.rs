@@ -1,4 +1,5 @@
-//! What a name is described as: what a symbolic link leads to, or the link itself if it leads to nothing.
+//! What a name is described as: what a symbolic link leads to, or the link itself if it leads to
+//! nothing.
 
 use super::{FileKind, Metadata, Storage, VirtualPath};
 
@@ -7,10 +8,12 @@ use std::io;
 /// What MLSD, MLST and LIST describe under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// Of what the name leads to. Of kind [`FileKind::Symlink`] only if the link cannot be followed: because there is
-    /// nothing at its end, because it leads to itself, or because this storage follows no links.
+    /// Of what the name leads to. Of kind [`FileKind::Symlink`] only if the link cannot be
+    /// followed: because there is nothing at its end, because it leads to itself, or because this
+    /// storage follows no links.
     pub metadata: Metadata,
-    /// Whether the name is a symbolic link. DELE, RNFR and RNTO act on the link, not on what it leads to.
+    /// Whether the name is a symbolic link. DELE, RNFR and RNTO act on the link, not on what it
+    /// leads to.
     pub link: bool,
 }
 

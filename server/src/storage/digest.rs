@@ -17,8 +17,9 @@ pub struct Digest {
     pub end: u64,
 }
 
-/// The digest over the octets of a file from `start` up to before `end`. Without `end` it goes to the end of the file.
-/// The storage is asked first ([`Storage::digest`]); otherwise the octets are read.
+/// The digest over the octets of a file from `start` up to before `end`. Without `end` it goes to
+/// the end of the file. The storage is asked first ([`Storage::digest`]); otherwise the octets are
+/// read.
 ///
 /// # Errors
 /// `InvalidInput` when the range is not in the file; as [`Storage::open_read`] and reading.

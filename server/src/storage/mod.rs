@@ -151,11 +151,13 @@ pub trait Storage: Send + Sync + Debug + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Whether `octets` more can be stored at `path` now (ALLO). A storage that can reserve them may do so. Unless
-    /// overridden it is what [`available`](Self::available) says; a storage that does not know refuses nothing.
+    /// Whether `octets` more can be stored at `path` now (ALLO). A storage that can reserve them
+    /// may do so. Unless overridden it is what [`available`](Self::available) says; a storage that
+    /// does not know refuses nothing.
     ///
     /// # Errors
-    /// `StorageFull` (452), `QuotaExceeded` or `FileTooLarge` (552). Any other error refuses nothing.
+    /// `StorageFull` (452), `QuotaExceeded` or `FileTooLarge` (552). Any other error refuses
+    /// nothing.
     fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
         match self.available(path) {
             Ok(available) if octets > available => Err(io::ErrorKind::StorageFull.into()),
@@ -163,9 +165,10 @@ pub trait Storage: Send + Sync + Debug + 'static {
         }
     }
 
-    /// The digest of a file, or of its octets from `start` up to before `end` (`None` is the end of the file), if the
-    /// storage knows it without reading the file, from a cache for example. `None` has the server read the octets and
-    /// take the digest; that is what happens unless overridden.
+    /// The digest of a file, or of its octets from `start` up to before `end` (`None` is the end of
+    /// the file), if the storage knows it without reading the file, from a cache for example.
+    /// `None` has the server read the octets and take the digest; that is what happens unless
+    /// overridden.
     ///
     /// # Errors
     /// As [`digest()`].

@@ -277,7 +277,8 @@ pub(super) fn octet_range(argument: &[u8]) -> Option<Option<Range<u64>>> {
     }
 }
 
-/// `n` or `n R m` (RFC 959 §5.3.1): the octets of the file. What 64 bits cannot hold is as many as they can.
+/// `n` or `n R m` (RFC 959 §5.3.1): the octets of the file. What 64 bits cannot hold is as many as
+/// they can.
 pub(super) fn allocation(argument: &[u8]) -> Option<u64> {
     let mut words = words(argument);
     let octets = count_of_octets(words.next()?)?;

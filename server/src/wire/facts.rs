@@ -254,8 +254,8 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The letters of the perm fact: those whose command works (RFC 3659 §7.5.5). For a directory, `d` is about RMD, which does
-/// not remove a link; whether the directory is empty is not looked at.
+/// The letters of the perm fact: those whose command works (RFC 3659 §7.5.5). For a directory, `d`
+/// is about RMD, which does not remove a link; whether the directory is empty is not looked at.
 fn write_perm(known: Known<'_>, to: &mut Vec<u8>) {
     let (may, kind) = (known.permissions, known.metadata.kind);
     let removable = match (known.naming, kind) {

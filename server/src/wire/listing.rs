@@ -19,10 +19,12 @@ pub enum DotNames {
     Hidden,
 }
 
-/// What listings show of symbolic links. A link that leads to nothing is shown as a link unless it is hidden.
+/// What listings show of symbolic links. A link that leads to nothing is shown as a link unless it
+/// is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Links {
-    /// LIST and STAT show the link and its target; MLSD describes what the link leads to, as MLST does.
+    /// LIST and STAT show the link and its target; MLSD describes what the link leads to, as MLST
+    /// does.
     #[default]
     Shown,
     /// LIST and STAT, too, describe what the link leads to.
@@ -68,7 +70,8 @@ pub struct Lister {
 }
 
 impl Lister {
-    /// Whether an entry of a directory belongs into the listing. One that was asked for by itself always does.
+    /// Whether an entry of a directory belongs into the listing. One that was asked for by itself
+    /// always does.
     #[must_use]
     pub fn shows(&self, entry: &Entry) -> bool {
         let name = &entry.name[..];

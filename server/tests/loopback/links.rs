@@ -1,13 +1,14 @@
-//! Symbolic links: what MLSD, MLST and LIST say of a link is what the commands then do, in every storage.
+//! Symbolic links: what MLSD, MLST and LIST say of a link is what the commands then do, in every
+//! storage.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ftpspec_server::Server;
 use ftpspec_server::storage::{
     DiskStorage, MemFs, Overlay, Quota, Storage, Subdirectory, VfsStorage, VirtualPath,
     make_directories, write_file,
 };
+use ftpspec_server::{Links, Server};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -263,4 +264,41 @@ async fn a_link_to_nothing_is_renamed_and_lists_as_a_link() {
         "{line}"
     );
     assert_eq!(client.download("NLST other", false).await, b"other\r\n");
+}
+
+#[tokio::test]
+async fn listings_follow_links_or_leave_them_out_as_the_server_is_told() {
+    let start = async |links| {
+        let server = Server::builder()
+            .shared_storage(memory().0)
+            .user("test", "secret")
+            .links(links)
+            .start()
+            .await
+            .unwrap();
+        let client = logged_in(&server).await;
+        (server, client)
+    };
+    let (_server, mut client) = start(Links::Followed).await;
+    let lines = String::from_utf8(client.download("LIST", false).await).unwrap();
+    let kinds = lines.lines().map(|line| {
+        let name = line.split_once(" -> ").map_or(line, |(name, _)| name);
+        (&line[..1], name.rsplit(' ').next().unwrap())
+    });
+    // What leads to nothing cannot be followed.
+    let expected = ["l", "d", "-", "l", "d", "-"].into_iter().zip(ENTRIES);
+    assert!(kinds.eq(expected), "{lines}");
+
+    let (_server, mut client) = start(Links::Hidden).await;
+    assert_eq!(client.download("NLST", false).await, b"dir\r\nfile\r\n");
+    let left: Vec<String> = listed(&mut client).await.into_keys().collect();
+    assert_eq!(left, ["dir", "file"]);
+    client.expect("CWD to-dir", "250").await;
+    client.expect("SITE SYMLINK nothing link", "200").await;
+    client.expect("CWD /", "250").await;
+    let reply = client.expect("RMD dir", "550").await;
+    assert_eq!(
+        reply,
+        "550 The directory is not empty: it has entries that listings hide."
+    );
 }

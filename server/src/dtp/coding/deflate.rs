@@ -16,8 +16,9 @@ pub(super) struct Deflater {
 
 /// Inflates, [`PIECE`] octets at a time.
 ///
-/// There is no limit on the ratio: deflate makes up to 1032 octets of one, and honest files of zeros or of repeated rows
-/// do reach that. What a stream may store is limited where octets are stored: by the upload limit, the quota and the disk.
+/// There is no limit on the ratio: deflate makes up to 1032 octets of one, and honest files of
+/// zeros or of repeated rows do reach that. What a stream may store is limited where octets are
+/// stored: by the upload limit, the quota and the disk.
 #[derive(Debug)]
 pub(super) struct Inflater {
     engine: Decompress,
