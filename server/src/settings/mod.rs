@@ -49,8 +49,8 @@ use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
 use crate::pi::{Setup, TlsRequirement};
 use crate::storage::VirtualPath;
-use crate::{ActiveSource, Limits};
 use crate::wire::{DotNames, Links};
+use crate::{ActiveSource, Limits};
 
 use read::Source;
 
