@@ -281,7 +281,7 @@ impl DataStream {
     fn tcp(&self) -> io::Result<&TcpStream> {
         match self {
             Self::Clear(stream) => Ok(stream),
-            Self::Tls { stream, .. } => Ok(stream.get_ref().0),
+            Self::Tls { stream, .. } => Ok(stream.get_ref().0.tcp()),
             Self::Faulty(stream) => match &stream.inner {
                 Some(stream) => stream.tcp(),
                 None => Err(io::ErrorKind::NotConnected.into()),

@@ -14,6 +14,7 @@ mod protection;
 mod shared_ports;
 mod size;
 mod stream;
+mod ticket_gate;
 mod transfer;
 mod watch;
 
@@ -26,7 +27,7 @@ pub(crate) use faulty::DataFaults;
 pub(crate) use flow::{on_a_thread, on_storage};
 pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;
-pub(crate) use protection::{DataProtection, SessionMap, Sessions, Terms};
+pub(crate) use protection::{CONTROL_SESSIONS, DataProtection, SessionMap, Sessions, Terms};
 pub(crate) use shared_ports::SharedPorts;
 pub(crate) use transfer::{Patience, Route, carry, open};
 pub(crate) use watch::Progress;

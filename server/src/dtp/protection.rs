@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -14,10 +14,15 @@ use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::port::NoStream;
 use super::stream::DataStream;
+use super::ticket_gate::TicketGate;
 use crate::pi::SessionOffered;
 
-/// Sessions one control connection may keep for its data connections. A client needs one or two.
-const SESSIONS_PER_CONNECTION: usize = 32;
+/// Sessions that the handshake of a control connection may make, and how many tickets a client may ask for (RFC 9149).
+pub(crate) const CONTROL_SESSIONS: usize = 32;
+/// Sessions of its data connections that are kept. Clients keep ten tickets at most, and get two for the one they use.
+const DATA_SESSIONS: usize = 32;
+/// Tickets sent on a data connection: one for the ticket it has used, and one because a transfer may break off.
+const DATA_TICKETS: usize = 2;
 
 /// Whether data connections have to resume the TLS session of their control connection (RFC 4217 §10.2).
 ///
@@ -47,15 +52,16 @@ pub(crate) struct Terms {
 /// The protection of the data connections of one control connection.
 #[derive(Debug)]
 pub(crate) struct DataProtection {
-    config: Arc<ServerConfig>,
+    config: ServerConfig,
     sessions: Arc<Sessions>,
     terms: Terms,
 }
 
 impl DataProtection {
-    pub(crate) fn new(config: ServerConfig, sessions: Arc<Sessions>, terms: Terms) -> Self {
+    pub(crate) fn new(mut config: ServerConfig, sessions: Arc<Sessions>, terms: Terms) -> Self {
+        config.send_tls13_tickets = DATA_TICKETS;
         Self {
-            config: Arc::new(config),
+            config,
             sessions,
             terms,
         }
@@ -63,38 +69,18 @@ impl DataProtection {
 
     /// Begins the handshake. We are the TLS server whoever connected (RFC 4217 §7).
     pub(crate) fn begin(self: &Arc<Self>, stream: TcpStream) -> Handshake {
-        let witness = (self.terms.reuse != SessionReuse::Off).then(|| {
-            Arc::new(Witness {
-                sessions: Arc::clone(&self.sessions),
-                offered: AtomicU8::new(SessionOffered::None as u8),
-            })
-        });
-        let config = match &witness {
-            None => Arc::clone(&self.config),
-            Some(witness) => {
-                let mut config = ServerConfig::clone(&self.config);
-                config.session_storage = Arc::clone(witness) as _;
-                Arc::new(config)
-            }
-        };
+        let witness = Arc::new(Witness::of(Arc::clone(&self.sessions)));
+        let mut config = self.config.clone();
+        config.session_storage = Arc::clone(&witness) as _;
+        let gate = TicketGate::new(stream, Arc::clone(&witness.issuing));
         Handshake {
-            accept: TlsAcceptor::from(config).accept(stream),
+            accept: TlsAcceptor::from(Arc::new(config)).accept(gate),
             protection: Arc::clone(self),
             witness,
         }
     }
 
-    /// TLS 1.3 tickets that are sent.
-    #[cfg(test)]
-    pub(crate) fn tickets(&self) -> usize {
-        self.config.send_tls13_tickets
-    }
-
-    fn judge(
-        &self,
-        connection: &ServerConnection,
-        witness: Option<&Witness>,
-    ) -> Result<(), NoStream> {
+    fn judge(&self, connection: &ServerConnection, witness: &Witness) -> Result<(), NoStream> {
         let shown = connection.peer_certificates().and_then(<[_]>::first);
         if let (Some(client), Some(shown)) = (self.terms.client, shown)
             && <[u8; 32]>::from(Sha256::digest(shown)) != client
@@ -104,28 +90,26 @@ impl DataProtection {
         }
         let kind = connection.handshake_kind();
         tracing::debug!(?kind, "a data connection is protected");
-        match witness {
-            Some(witness) if kind != Some(HandshakeKind::Resumed) => {
-                let offered = witness.offered();
-                tracing::warn!(
-                    ?offered,
-                    "a data connection did not resume the session of its control connection"
-                );
-                if self.terms.reuse == SessionReuse::Require {
-                    return Err(NoStream::NotResumed(offered));
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        if self.terms.reuse == SessionReuse::Off || kind == Some(HandshakeKind::Resumed) {
+            return Ok(());
         }
+        let offered = witness.offered();
+        tracing::warn!(
+            ?offered,
+            "a data connection did not resume the session of its control connection"
+        );
+        if self.terms.reuse == SessionReuse::Require {
+            return Err(NoStream::NotResumed(offered));
+        }
+        Ok(())
     }
 }
 
 /// A handshake under way; gives the data connection.
 pub(crate) struct Handshake {
-    accept: Accept<TcpStream>,
+    accept: Accept<TicketGate>,
     protection: Arc<DataProtection>,
-    witness: Option<Arc<Witness>>,
+    witness: Arc<Witness>,
 }
 
 impl Future for Handshake {
@@ -139,15 +123,16 @@ impl Future for Handshake {
                 return Poll::Ready(Err(NoStream::Protection));
             }
         };
-        let witness = self.witness.as_deref();
-        Poll::Ready(match self.protection.judge(stream.get_ref().1, witness) {
+        self.witness.issuing.store(false, Ordering::Relaxed);
+        let judged = self.protection.judge(stream.get_ref().1, &self.witness);
+        Poll::Ready(match judged {
             Ok(()) => Ok(DataStream::Tls {
                 stream: Box::new(stream),
                 lenient: self.protection.terms.lenient,
             }),
             Err(why) => {
                 // Without close_notify, so that it does not look like an empty file.
-                DataStream::Clear(stream.into_inner().0).refuse();
+                DataStream::Clear(stream.into_inner().0.into_tcp()).refuse();
                 Err(why)
             }
         })
@@ -170,8 +155,16 @@ type Owned = (u64, Vec<u8>);
 pub(crate) struct Sessions {
     map: Arc<SessionMap>,
     owner: u64,
-    /// The keys of its own, the oldest first.
-    keys: Mutex<VecDeque<Vec<u8>>>,
+    keys: Mutex<Keys>,
+}
+
+/// Where the sessions of one control connection are in the [`SessionMap`].
+#[derive(Debug, Default)]
+struct Keys {
+    /// Those of the control connection stay: OpenSSL clients present its ticket for every data connection.
+    control: Vec<Vec<u8>>,
+    /// Those of data connections, the oldest first.
+    data: VecDeque<Vec<u8>>,
 }
 
 impl Sessions {
@@ -192,28 +185,40 @@ impl Sessions {
             Some(_) => (SessionOffered::Foreign, None),
         }
     }
+
+    /// Stores a session of a data connection; the oldest of them goes if there are too many.
+    fn put_of_data(&self, key: Vec<u8>, value: Vec<u8>) {
+        let mut keys = locked(&self.keys);
+        let mut sessions = locked(&self.map.sessions);
+        if keys.data.len() == DATA_SESSIONS
+            && let Some(oldest) = keys.data.pop_front()
+        {
+            sessions.remove(&oldest);
+        }
+        keys.data.push_back(key.clone());
+        sessions.insert(key, (self.owner, value));
+    }
 }
 
 impl Drop for Sessions {
     fn drop(&mut self) {
         let mut sessions = locked(&self.map.sessions);
-        for key in locked(&self.keys).drain(..) {
-            sessions.remove(&key);
+        let keys = locked(&self.keys);
+        for key in keys.control.iter().chain(&keys.data) {
+            sessions.remove(key);
         }
     }
 }
 
+/// As the control connection uses them.
 impl StoresServerSessions for Sessions {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
         let mut keys = locked(&self.keys);
-        let mut sessions = locked(&self.map.sessions);
-        if keys.len() == SESSIONS_PER_CONNECTION
-            && let Some(oldest) = keys.pop_front()
-        {
-            sessions.remove(&oldest);
+        if keys.control.len() == CONTROL_SESSIONS {
+            return false;
         }
-        keys.push_back(key.clone());
-        sessions.insert(key, (self.owner, value));
+        keys.control.push(key.clone());
+        locked(&self.map.sessions).insert(key, (self.owner, value));
         true
     }
 
@@ -232,15 +237,25 @@ impl StoresServerSessions for Sessions {
     }
 }
 
-/// The sessions, for one handshake of which we want to know what it offered.
+/// The sessions as the handshake of one data connection uses them.
 #[derive(Debug)]
 struct Witness {
     sessions: Arc<Sessions>,
-    /// A [`SessionOffered`].
+    /// What the client has offered: a [`SessionOffered`].
     offered: AtomicU8,
+    /// Whether TLS is making tickets. For the [`TicketGate`].
+    issuing: Arc<AtomicBool>,
 }
 
 impl Witness {
+    fn of(sessions: Arc<Sessions>) -> Self {
+        Self {
+            sessions,
+            offered: AtomicU8::new(SessionOffered::None as u8),
+            issuing: Arc::default(),
+        }
+    }
+
     fn offered(&self) -> SessionOffered {
         let offered = self.offered.load(Ordering::Relaxed);
         [
@@ -256,7 +271,9 @@ impl Witness {
 
 impl StoresServerSessions for Witness {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.sessions.put(key, value)
+        self.issuing.store(true, Ordering::Relaxed);
+        self.sessions.put_of_data(key, value);
+        true
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
@@ -285,16 +302,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_can_be_resumed_more_than_once_and_the_oldest_is_forgotten() {
+    fn a_session_can_be_resumed_more_than_once_and_the_oldest_of_data_connections_is_forgotten() {
         let map = Arc::default();
-        let sessions = Sessions::of_a_new_owner(&map);
-        for number in 0..=SESSIONS_PER_CONNECTION {
-            assert!(sessions.put(number.to_be_bytes().to_vec(), b"secret".to_vec()));
+        let control = Arc::new(Sessions::of_a_new_owner(&map));
+        assert!(control.put(b"control".to_vec(), b"first".to_vec()));
+        let data = Witness::of(Arc::clone(&control));
+        for number in 0..=DATA_SESSIONS {
+            assert!(data.put(number.to_be_bytes().to_vec(), b"secret".to_vec()));
         }
-        let last = SESSIONS_PER_CONNECTION.to_be_bytes();
-        assert_eq!(sessions.take(&last), Some(b"secret".to_vec()));
-        assert_eq!(sessions.take(&last), Some(b"secret".to_vec()));
-        assert_eq!(sessions.get(&0_usize.to_be_bytes()), None);
+        let last = DATA_SESSIONS.to_be_bytes();
+        assert_eq!(control.take(&last), Some(b"secret".to_vec()));
+        assert_eq!(control.take(&last), Some(b"secret".to_vec()));
+        assert_eq!(control.get(&0_usize.to_be_bytes()), None);
+        assert_eq!(data.take(b"control"), Some(b"first".to_vec()));
+    }
+
+    #[test]
+    fn a_control_connection_makes_no_more_sessions_than_its_limit() {
+        let map = Arc::default();
+        let control = Sessions::of_a_new_owner(&map);
+        let put = |number: usize| control.put(number.to_be_bytes().to_vec(), Vec::new());
+        assert!((0..CONTROL_SESSIONS).all(put));
+        assert!(!put(CONTROL_SESSIONS));
     }
 
     #[test]
@@ -302,10 +331,7 @@ mod tests {
         let map = Arc::default();
         let [mine, yours] = [0, 1].map(|_| Arc::new(Sessions::of_a_new_owner(&map)));
         yours.put(b"key".to_vec(), b"secret".to_vec());
-        let witness = Witness {
-            sessions: mine,
-            offered: AtomicU8::new(SessionOffered::None as u8),
-        };
+        let witness = Witness::of(mine);
         assert_eq!(witness.offered(), SessionOffered::None);
         assert_eq!(witness.take(b"nonsense"), None);
         assert_eq!(witness.offered(), SessionOffered::Unknown);

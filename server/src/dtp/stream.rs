@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::faulty::FaultyStream;
+use super::ticket_gate::TicketGate;
 use crate::journal::{DataMode, TlsFacts, What};
 
 /// What a client that was refused may still send before its connection is reset.
@@ -24,7 +25,7 @@ pub(crate) enum DataStream {
     Clear(TcpStream),
     /// PROT P.
     Tls {
-        stream: Box<TlsStream<TcpStream>>,
+        stream: Box<TlsStream<TicketGate>>,
         /// The client may end it without close_notify.
         lenient: bool,
     },
@@ -39,7 +40,10 @@ impl DataStream {
             Self::Clear(stream) => (stream.peer_addr().ok(), None),
             Self::Tls { stream, .. } => {
                 let (stream, tls) = stream.get_ref();
-                (stream.peer_addr().ok(), Some(Box::new(TlsFacts::of(tls))))
+                (
+                    stream.tcp().peer_addr().ok(),
+                    Some(Box::new(TlsFacts::of(tls))),
+                )
             }
             // It is told of before it is spoiled.
             Self::Faulty(_) => (None, None),

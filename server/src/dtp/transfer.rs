@@ -222,7 +222,9 @@ pub(crate) async fn carry(
 fn break_off(stream: DataStream) {
     match stream {
         DataStream::Clear(_) => stream.refuse(),
-        DataStream::Tls { stream, .. } => DataStream::Clear(stream.into_inner().0).refuse(),
+        DataStream::Tls { stream, .. } => {
+            DataStream::Clear(stream.into_inner().0.into_tcp()).refuse();
+        }
         DataStream::Faulty(stream) => {
             if let Some(stream) = stream.into_inner() {
                 stream.refuse();

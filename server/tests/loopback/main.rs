@@ -14,6 +14,7 @@ mod limits;
 mod links;
 mod protected;
 mod representations;
+mod session_reuse;
 mod settings;
 mod site;
 mod watched;
