@@ -11,7 +11,7 @@ use crate::hooks::{After, Asked, Before, HookList, Hooks, PublicAddressBy, Sessi
 use crate::journal::Journal;
 use crate::net::{CertificateError, Network, Running, Tls, start};
 use crate::passive_ports::PassivePorts;
-use crate::pi::{Setup, VirtualHost};
+use crate::pi::{NoopInTransfer, Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
 use crate::wire::{DotNames, HostName, LanguageTag, Links, Reply, Service, Verb, is_media_type};
 
@@ -50,7 +50,8 @@ pub struct Limits {
     pub data_stall: Duration,
     /// How long a client may leave replies unread.
     pub reply_stall: Duration,
-    /// Commands that wait for the end of a transfer. With more, the control connection is not read.
+    /// Commands that wait for the end of a transfer; equal ones in a row count once. With more, the control connection is
+    /// not read.
     pub queued_commands: usize,
     /// Commands of one session that are done in one second; the next one waits until the second is over. Other sessions
     /// are not held up. Without a limit nothing is counted.
@@ -423,6 +424,13 @@ impl Builder {
     #[must_use]
     pub fn allow_ccc(mut self) -> Self {
         self.setup.allow_ccc = true;
+        self
+    }
+
+    /// When a NOOP that comes during a transfer is answered. Without a call: after the transfer, in its turn.
+    #[must_use]
+    pub fn noop_in_transfer(mut self, when: NoopInTransfer) -> Self {
+        self.setup.noop_in_transfer = when;
         self
     }
 

@@ -51,8 +51,8 @@ pub use net::{
     TlsVersion,
 };
 pub use passive_ports::PassivePorts;
-pub use pi::{TlsRequirement, VirtualHost};
 pub use wire::{DotNames, Links};
+pub use pi::{NoopInTransfer, TlsRequirement, VirtualHost};
 
 /// The server. Running, it is a [`Running`].
 #[derive(Debug)]

@@ -34,8 +34,9 @@
 //! path and session fit. `nth 2` is the second of them, `every 2` the second, fourth …, `from 2` the second and all
 //! after; without one of these, all. `times K` ends the fault after it has struck K times. Nothing is random and nothing
 //! is timed: the same commands in the same order meet the same faults. Sessions that run at the same time share the
-//! counters, so a test that wants to know which one is struck names the session or the user. ABOR and STAT that are
-//! answered while a transfer runs are not counted.
+//! counters, so a test that wants to know which one is struck names the session or the user. What is answered
+//! during a transfer is neither struck nor counted: ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`. By default a
+//! NOOP waits for the end of the transfer, and is struck then.
 //!
 //! **Several faults** may strike one event; each does what it does. Reply faults are done to the completion reply of the
 //! command, or the greeting, not to a 1yz reply before it. Data faults count octets of the data connection, after TLS.

@@ -2,8 +2,8 @@
 
 mod protection;
 mod transfer;
+mod waiting;
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,6 +24,7 @@ use crate::journal::{What, Why};
 use crate::pi::{Control, Link, Session, Setup, Step, Work};
 use crate::roster::Presence;
 use crate::wire::{ControlEvent, LineReader, Reply};
+use waiting::Waiting;
 
 /// How long a client may take to close after we have, and what it may still send.
 const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
@@ -44,7 +45,7 @@ pub(crate) struct Connection {
     /// Replies that are still to be sent.
     pub(super) replies: Vec<u8>,
     /// What came during a transfer and had to wait for its end.
-    queue: VecDeque<ControlEvent>,
+    queue: Waiting,
     /// Until when somebody must have logged in.
     login_by: Instant,
     /// `None` if the session has none of them.
@@ -141,7 +142,7 @@ impl Connection {
             stream: ControlStream::Clear(stream),
             reader: LineReader::new(),
             replies: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Waiting::default(),
             tls: None,
             answered: None,
         }
@@ -272,7 +273,7 @@ impl Connection {
     }
 
     fn next_event(&mut self) -> Option<ControlEvent> {
-        if let Some(waiting) = self.queue.pop_front() {
+        if let Some(waiting) = self.queue.pop() {
             return Some(waiting);
         }
         // A Telnet option is answered before the line it came with.

@@ -15,7 +15,7 @@ mod transfer;
 mod work;
 
 pub use crate::auth::TlsRequirement;
-pub use setup::{Link, Setup, TlsPolicy, VirtualHost};
+pub use setup::{Link, NoopInTransfer, Setup, TlsPolicy, VirtualHost};
 pub use transfer::restart_marker;
 pub use work::*;
 
@@ -38,7 +38,7 @@ use transfer::Running;
 ///
 /// ```text
 /// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session, outcome) -> Step …
-/// while a Work::Transfer is out: during_transfer(&event, behind) -> Meanwhile; queued events: receive() afterwards
+/// while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile; queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -141,10 +141,10 @@ impl Session {
 
     /// Decides about an event that comes while a [`Work::Transfer`] is out.
     ///
-    /// ABOR and STAT without argument are let through (RFC 959 §4.1.3), and the NOOP with which clients keep a control
-    /// connection alive. All else waits, QUIT too: replies keep the order of their commands (RFC 959 §4.2). So a NOOP waits
-    /// `behind` other commands, or behind the transfer it came along with: a pipelined `RETR`, `NOOP` is 150, 226, 200.
-    pub fn during_transfer(&mut self, event: &ControlEvent, behind: bool) -> Meanwhile {
+    /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). All else waits, QUIT too, because a server should
+    /// queue what comes before the completion reply (RFC 959 §4.2). With [`NoopInTransfer::AtOnce`] a NOOP is answered too,
+    /// unless other commands are `queued`: replies keep the order of their commands.
+    pub fn during_transfer(&mut self, event: &ControlEvent, queued: bool) -> Meanwhile {
         let ControlEvent::Line(line) = event else {
             return Meanwhile::Queue;
         };
@@ -159,7 +159,11 @@ impl Session {
                 Meanwhile::Abort(self.spoken(done(226, "The transfer was ended.")))
             }
             Ok(Command::Stat(None)) => Meanwhile::Reply(self.spoken(self.status())),
-            Ok(Command::Noop) if !behind => Meanwhile::Reply(self.spoken(nothing_done())),
+            Ok(Command::Noop)
+                if self.setup.noop_in_transfer == NoopInTransfer::AtOnce && !queued =>
+            {
+                Meanwhile::Reply(self.spoken(nothing_done()))
+            }
             _ => Meanwhile::Queue,
         }
     }

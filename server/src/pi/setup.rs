@@ -19,6 +19,17 @@ pub enum TlsPolicy {
     Implicit,
 }
 
+/// When a NOOP that comes during a transfer is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NoopInTransfer {
+    /// After the transfer, as every other command that has to wait (RFC 959 §4.2). Most servers do it.
+    #[default]
+    Queued,
+    /// During the transfer, unless other commands wait before it. For clients that expect an answer to the NOOP with which
+    /// they keep the control connection alive; ProFTPD, libunftp and pyftpdlib do it, or some of it.
+    AtOnce,
+}
+
 /// What all sessions of a server have in common.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -42,6 +53,8 @@ pub struct Setup {
     pub longest_idle: Duration,
     /// Octets of the largest file whose size SIZE counts in TYPE A.
     pub ascii_size: u64,
+    /// When a NOOP that comes during a transfer is answered.
+    pub noop_in_transfer: NoopInTransfer,
     /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
     pub allow_ccc: bool,
     /// How many octets of a file go between two restart markers of a RETR in MODE B or C (RFC 959 §3.5); `None` sends no
@@ -107,6 +120,7 @@ impl Default for Setup {
             idle: Duration::from_mins(10),
             longest_idle: Duration::from_hours(2),
             ascii_size: 1 << 30,
+            noop_in_transfer: NoopInTransfer::default(),
             allow_ccc: false,
             hosts: Vec::new(),
             told: None,

@@ -47,7 +47,7 @@ use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
-use crate::pi::{Setup, TlsRequirement};
+use crate::pi::{NoopInTransfer, Setup, TlsRequirement};
 use crate::storage::VirtualPath;
 use crate::wire::{DotNames, Links};
 use crate::{ActiveSource, Limits};
@@ -78,6 +78,8 @@ pub struct Settings {
     pub ascii_conversion: bool,
     /// The source port of active data connections.
     pub active_source: ActiveSource,
+    /// When a NOOP that comes during a transfer is answered.
+    pub noop_in_transfer: NoopInTransfer,
     /// Octets of a file between two restart markers in MODE B and C.
     pub restart_markers: Option<Size>,
     /// The natural language of file names.
@@ -124,6 +126,7 @@ impl Default for Settings {
             list_options: true,
             ascii_conversion: true,
             active_source: ActiveSource::default(),
+            noop_in_transfer: NoopInTransfer::default(),
             restart_markers: None,
             language_of_names: None,
             dot_names: DotNames::default(),

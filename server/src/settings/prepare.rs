@@ -79,6 +79,7 @@ impl Settings {
             .list_options(self.list_options)
             .ascii_conversion(self.ascii_conversion)
             .active_source(self.active_source);
+        builder = builder.noop_in_transfer(self.noop_in_transfer);
         if let Some(every) = self
             .restart_markers
             .and_then(|every| NonZeroU64::new(every.0))

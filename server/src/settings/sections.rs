@@ -20,6 +20,7 @@ impl Section for Settings {
         form.value("list_options", &mut self.list_options);
         form.value("ascii_conversion", &mut self.ascii_conversion);
         form.value("active_source_port", &mut self.active_source);
+        form.value("noop_in_transfer", &mut self.noop_in_transfer);
         form.value("restart_markers", &mut self.restart_markers);
         form.value("language_of_names", &mut self.language_of_names);
         form.value("dot_names", &mut self.dot_names);

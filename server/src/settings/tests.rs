@@ -133,6 +133,7 @@ without = ["port", "SITE CHMOD"]
 list_options = false
 ascii_conversion = false
 active_source_port = "control-1"
+noop_in_transfer = "at_once"
 restart_markers = "64 KiB"
 language_of_names = "de"
 journal = "journal.jsonl"

@@ -15,7 +15,7 @@ use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
-use crate::pi::TlsRequirement;
+use crate::pi::{NoopInTransfer, TlsRequirement};
 use crate::storage::VirtualPath;
 use crate::wire::{DotNames, Links, SERVICES, Service, VERBS, Verb};
 
@@ -278,6 +278,7 @@ words! {
     CloseNotify { "strict" => Strict, "lenient" => Lenient }
     DotNames { "shown" => Shown, "hidden" => Hidden }
     Links { "shown" => Shown, "followed" => Followed, "hidden" => Hidden }
+    NoopInTransfer { "queued" => Queued, "at_once" => AtOnce }
 }
 
 fn number<T: TryFrom<i64>>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wrong> {

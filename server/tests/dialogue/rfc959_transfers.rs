@@ -2,7 +2,9 @@
 
 use super::world::World;
 use super::{LOGIN, link, logged_in, setup};
-use ftpspec_server::pi::{Control, DataPort, Mode, Representation, Structure};
+use ftpspec_server::pi::{
+    Control, DataPort, Mode, NoopInTransfer, Representation, Setup, Structure,
+};
 
 #[test]
 fn a_retrieval_is_150_then_226() {
@@ -184,8 +186,21 @@ fn what_waited_comes_after_the_replies_to_abor() {
 }
 
 #[test]
-fn a_noop_that_keeps_the_control_connection_alive_is_answered_during_a_transfer() {
-    logged_in("C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / S: 200 / E: complete / S: 226");
+fn a_noop_during_a_transfer_is_answered_after_it_or_at_once_as_the_server_is_set_up() {
+    logged_in(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / N: / M: STAT / S: 211 / M: NOOP / N:
+         E: complete / S: 226 / S: 200 / S: 200",
+    );
+    let setup = Setup {
+        noop_in_transfer: NoopInTransfer::AtOnce,
+        ..setup()
+    };
+    let mut world = World::new(setup, link());
+    world.play(LOGIN);
+    world.play(
+        "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / S: 200 / M: PWD / N: / M: NOOP / N:
+         E: complete / S: 226 / S: 257 / S: 200",
+    );
 }
 
 #[test]

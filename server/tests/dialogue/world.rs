@@ -226,8 +226,8 @@ impl World {
     fn meanwhile(&mut self, event: ControlEvent) {
         assert!(self.running.is_some(), "no transfer runs");
         self.session.transfer_progress(42);
-        let behind = !self.queued.is_empty();
-        match self.session.during_transfer(&event, behind) {
+        let queued = !self.queued.is_empty();
+        match self.session.during_transfer(&event, queued) {
             Meanwhile::Reply(Completion(reply)) => self.said.push_back(reply),
             Meanwhile::Queue => self.queued.push_back(event),
             Meanwhile::Abort(Completion(reply)) => {

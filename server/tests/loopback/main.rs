@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
-use ftpspec_server::{Builder, Limits, Running, Server, Tls};
+use ftpspec_server::{Builder, Limits, NoopInTransfer, Running, Server, Tls};
 use rustls::version::{TLS12, TLS13};
 
 use blocking::Blocking;
@@ -246,25 +246,59 @@ async fn abor_is_answered_while_the_client_does_not_read() {
     assert_eq!(client.expect("SIZE large", "213").await, "213 67108864");
 }
 
+/// One segment or two make no difference: only what is set up does.
 #[tokio::test]
-async fn a_noop_is_answered_during_a_transfer_unless_it_came_along_with_it() {
-    let server = builder().start().await.unwrap();
+async fn a_noop_during_a_transfer_waits_unless_it_is_to_be_answered_at_once() {
+    for (when, order) in [
+        (NoopInTransfer::Queued, ["226", "200"]),
+        (NoopInTransfer::AtOnce, ["200", "226"]),
+    ] {
+        let server = builder().noop_in_transfer(when).start().await.unwrap();
+        let mut client = logged_in(&server).await;
+        for commands in [&["STOR file\r\nNOOP"][..], &["STOR file", "NOOP"]] {
+            let data = client.passive().await;
+            for command in commands {
+                client.send(command).await;
+            }
+            assert!(client.reply().await.starts_with("150"));
+            let mut data = client.establish(data).await;
+            if when == NoopInTransfer::AtOnce {
+                assert!(client.reply().await.starts_with(order[0]));
+            }
+            data.write(b"content").await;
+            // STAT is answered in the transfer: whatever came before it would have been, too.
+            assert!(client.expect("STAT", "211").await.contains("STOR"));
+            data.end().await;
+            let rest = match when {
+                NoopInTransfer::Queued => &order[..],
+                NoopInTransfer::AtOnce => &order[1..],
+            };
+            for expected in rest {
+                let reply = client.reply().await;
+                assert!(reply.starts_with(expected), "{reply} instead of {expected}");
+            }
+        }
+    }
+}
+
+/// A NOOP every minute must not fill the queue of a transfer that takes hours.
+#[tokio::test]
+async fn abor_is_heard_after_any_number_of_waiting_noops() {
+    const NOOPS: usize = 1000;
+    let limits = Limits {
+        queued_commands: 2,
+        ..Limits::default()
+    };
+    let server = builder().limits(limits).start().await.unwrap();
     let mut client = logged_in(&server).await;
     let data = client.passive().await;
     client.expect("STOR file", "150").await;
-    client.expect("NOOP", "200").await;
-    let mut data = client.establish(data).await;
-    data.write(b"content").await;
-    data.end().await;
+    let _data = client.establish(data).await;
+    client.wire.write(&b"NOOP\r\n".repeat(NOOPS)).await;
+    client.expect("ABOR", "426").await;
     assert!(client.reply().await.starts_with("226"));
-
-    let data = client.passive().await;
-    client.send("RETR file\r\nNOOP").await;
-    assert!(client.reply().await.starts_with("150"));
-    assert_eq!(client.establish(data).await.read_to_end().await, b"content");
-    for expected in ["226", "200"] {
-        let reply = client.reply().await;
-        assert!(reply.starts_with(expected), "{reply} instead of {expected}");
+    for _ in 0..NOOPS {
+        assert!(client.reply().await.starts_with("200"));
     }
 }
 

@@ -105,7 +105,7 @@ impl Connection {
         self.presence.note(|| What::Unprotected);
         while let Some(event) = self.reader.next_event() {
             note_event(&self.presence, &event);
-            self.queue.push_back(event);
+            self.queue.push(event);
             if self.queue.len() > self.seat.shared.limits.queued_commands {
                 return Err(End::Lost);
             }

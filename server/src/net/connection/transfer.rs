@@ -107,7 +107,6 @@ impl Connection {
         });
         // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
         let mut commands_first = false;
-        let mut came_along = true;
         let mut rest: Option<Pin<Box<Sleep>>>;
         loop {
             rest = None;
@@ -126,8 +125,8 @@ impl Connection {
                 };
                 note_event(&self.presence, &event);
                 self.session.transfer_progress(progress.moved());
-                let behind = came_along || !self.queue.is_empty();
-                match self.session.during_transfer(&event, behind) {
+                let queued = !self.queue.is_empty();
+                match self.session.during_transfer(&event, queued) {
                     Meanwhile::Reply(completion) => {
                         if let Some(pace) = self.pace() {
                             pace.count(Instant::now());
@@ -135,7 +134,7 @@ impl Connection {
                         completion.0.encode(&mut self.replies);
                         self.presence.note_reply(&completion.0);
                     }
-                    Meanwhile::Queue => self.queue.push_back(event),
+                    Meanwhile::Queue => self.queue.push(event),
                     // A file must not appear after 426 was said.
                     Meanwhile::Abort(completion) if progress.is_committing() => {
                         return Ok((carrying.await, Some(Interruption::Abor(completion))));
@@ -145,7 +144,6 @@ impl Connection {
                     }
                 }
             }
-            came_along = false;
             let held_back = self.replies.len() >= limits.queued_replies;
             let listens = self.queue.len() < limits.queued_commands && !held_back && rest.is_none();
             commands_first = !commands_first;
