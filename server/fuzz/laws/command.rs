@@ -56,7 +56,6 @@ fn understood(command: &Command<'_>, verb: Verb, argument: &[u8]) {
         Command::Appe(pathname)
         | Command::Cwd(pathname)
         | Command::Dele(pathname)
-        | Command::Hash(pathname)
         | Command::Mdtm(pathname)
         | Command::Mkd(pathname)
         | Command::Retr(pathname)

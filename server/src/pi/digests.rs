@@ -16,8 +16,8 @@ struct Named {
 impl Session {
     /// HASH (draft-bryan-ftpext-hash-02 §3), of the octets RANG named (§3.3) as far as they are there. The range is told
     /// with its last octet; an empty file has none, so 0-0.
-    pub(super) fn hash(&self, pathname: &[u8], pending: Pending) -> Decision {
-        let at = self.resolve(Act::Hash, pathname)?;
+    pub(super) fn hash(&self, pathname: Vec<u8>, pending: Pending) -> Decision {
+        let at = self.resolve(Act::Hash, &pathname)?;
         self.permit(Act::Hash, |may| may.read)?;
         let hash = HashOf {
             at: at.clone(),
@@ -25,7 +25,6 @@ impl Session {
             start: 0,
             end: None,
         };
-        let pathname = pathname.to_vec();
         let Pending::Range(range) = pending else {
             return ask_hash(hash, pathname);
         };

@@ -37,8 +37,9 @@ use transfer::Running;
 /// One control connection's state.
 ///
 /// ```text
-/// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session, outcome) -> Step …
-/// while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile; queued events: receive() afterwards
+/// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session,
+/// outcome) -> Step … while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile;
+/// queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -141,9 +142,10 @@ impl Session {
 
     /// Decides about an event that comes while a [`Work::Transfer`] is out.
     ///
-    /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). All else waits, QUIT too, because a server should
-    /// queue what comes before the completion reply (RFC 959 §4.2). With [`NoopInTransfer::AtOnce`] a NOOP is answered too,
-    /// unless other commands are `queued`: replies keep the order of their commands.
+    /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). All else waits, QUIT too,
+    /// because a server should queue what comes before the completion reply (RFC 959 §4.2). With
+    /// [`NoopInTransfer::AtOnce`] a NOOP is answered too, unless other commands are `queued`:
+    /// replies keep the order of their commands.
     pub fn during_transfer(&mut self, event: &ControlEvent, queued: bool) -> Meanwhile {
         let ControlEvent::Line(line) = event else {
             return Meanwhile::Queue;
@@ -274,7 +276,7 @@ impl Session {
             Command::Mdtm(pathname) => self.modification_time(pathname),
             Command::Mff(argument) => self.set_facts(argument),
             Command::Mlst(pathname) => self.facts(pathname),
-            Command::Hash(pathname) => self.hash(pathname, pending),
+            Command::Hash(name) => self.hash(name.pathname, pending),
             Command::Digest(algorithm, argument) => self.digest(algorithm, argument),
             Command::Md5(names) => self.md5(&names),
             Command::Comb(argument) => self.combine(&argument),

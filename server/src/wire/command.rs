@@ -64,7 +64,7 @@ pub enum Command<'a> {
     Eprt(ExtendedAddress),
     Epsv(PassiveProtocol),
     Feat,
-    Hash(&'a [u8]),
+    Hash(SaidName<'a>),
     Help(Option<&'a [u8]>),
     Host(HostName),
     Lang(Option<LanguageTag<'a>>),
@@ -183,7 +183,7 @@ impl<'a> CommandLine<'a> {
                     .ok_or(SyntaxError("1, 2, ALL or nothing is expected."))?,
             ),
             Verb::Feat => Command::Feat,
-            Verb::Hash => Command::Hash(pathname()?),
+            Verb::Hash => Command::Hash(one_name(pathname()?).ok_or(NO_NAME)?),
             Verb::Help => Command::Help(Some(word()).filter(|word| !word.is_empty())),
             Verb::Host => Command::Host(HostName::parse(word()).ok_or(SyntaxError(
                 "A host name or an address is expected, without a port.",

@@ -1,4 +1,5 @@
-//! What XCRC and its like, MD5 and MMD5 are asked of: names that may be quoted, ranges behind them.
+//! What HASH, XCRC and its like, MD5 and MMD5 are asked of: names that may be quoted, ranges behind
+//! them.
 
 use super::argument::{number, quoted_name};
 
@@ -16,7 +17,8 @@ pub struct DigestArgument<'a> {
     pub whole: Option<&'a [u8]>,
 }
 
-/// A name of MD5 or MMD5, which the reply repeats as it was said (draft-twine-ftpmd5-00 §3.1).
+/// A name of HASH, MD5 or MMD5. The replies of the last two repeat it as it was said
+/// (draft-twine-ftpmd5-00 §3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaidName<'a> {
     /// With its quotes, if it had some.
@@ -80,7 +82,7 @@ fn last_number(argument: &[u8]) -> (&[u8], Option<u64>) {
     }
 }
 
-/// The one name of MD5.
+/// The one name of HASH or MD5. In quotes it is read as COMB reads its names.
 pub(super) fn one_name(argument: &[u8]) -> Option<SaidName<'_>> {
     let pathname = match argument {
         [b'"', quoted @ ..] => match quoted_name(quoted)? {

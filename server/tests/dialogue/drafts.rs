@@ -51,6 +51,14 @@ fn hash_of_directories_and_nothing_is_refused() {
 }
 
 #[test]
+fn a_name_in_quotes_is_read_as_comb_reads_it() {
+    logged_in("C: HASH \"empty\" / S: 213 SHA-256 0-0 ~  empty\\r\\n / C: HASH \"d\" / S: 553");
+    for wrong in ["\"empty", "\"empty\"x", "\"empty\" x", "\"\""] {
+        logged_in(&format!("C: HASH {wrong} / S: 501"));
+    }
+}
+
+#[test]
 fn an_unknown_algorithm_leaves_the_selection() {
     logged_in(
         "C: OPTS HASH md5 / S: 200 MD5 / C: OPTS HASH CRC-37 / S: 501 / C: OPTS HASH / S: 200 MD5\\r\\n / C: OPTS HASH a b / S: 501",
