@@ -19,8 +19,9 @@ const LONGEST_LINE: u64 = 1 << 20;
 pub enum Action {
     Reply {
         code: u16,
-        text: String,
+        text: Vec<u8>,
     },
+    Lines(Vec<u8>),
     Delay(Duration),
     Drop,
     Duplicate,
@@ -32,7 +33,7 @@ pub enum Action {
     HyphenOnLastLine,
     Lowercase,
     NoText,
-    Unsolicited421(String),
+    Unsolicited421(Vec<u8>),
     HangUp,
     Glue,
     EarlyCompletion,
@@ -65,8 +66,8 @@ pub enum Action {
     /// `None`: it cannot be opened; else reading fails at this octet.
     Vanish(Option<u64>),
     SlowStorage(Duration),
-    Hide(String),
-    Advertise(String),
+    Hide(Vec<u8>),
+    Advertise(Vec<u8>),
     MaxSessions(usize),
     Idle(Duration),
 }
@@ -200,11 +201,12 @@ const fn row(
 #[rustfmt::skip]
 pub const ACTIONS: &[ActionRow] = &[
     // Replies: the completion reply of the command, or the greeting.
-    row(Scope::Replies, "reply CODE [TEXT]", &["reply"], "The command is not carried out; this is said in its place. Behind 421 the connection is closed.", |c| {
+    row(Scope::Replies, "reply CODE [TEXT]", &["reply"], "The command is not carried out; this is said in its place. `\\n` in a quoted text begins a line. After 421 the connection is closed.", |c| {
         let code = c.number("a reply code from 200 to 599", 200, 599)? as u16;
         let text = c.text_or("Planned by the fault plan.")?;
         Ok(Action::Reply { code, text })
     }),
+    row(Scope::Replies, "lines TEXT", &["lines"], "The reply has these lines before its own text; `\\n` in a quoted text begins another.", |c| Ok(Action::Lines(c.text("a text")?))),
     row(Scope::Replies, "delay TIME", &["delay"], "The reply comes this much later.", |c| Ok(Action::Delay(c.time(LONGEST_TIME)?))),
     row(Scope::Replies, "drop", &["drop"], "The command is carried out and the reply is not sent.", |_| Ok(Action::Drop)),
     row(Scope::Replies, "duplicate", &["duplicate"], "The reply is sent twice.", |_| Ok(Action::Duplicate)),
@@ -263,8 +265,8 @@ pub const ACTIONS: &[ActionRow] = &[
     row(Scope::Storage, "vanish [at N]", &["vanish"], "The file is seen, and gone when it is opened, or when octet N is read.", |c| Ok(Action::Vanish(c.at()?))),
     row(Scope::Storage, "slow storage TIME", &["slow", "storage"], "Each call of the storage takes this long.", |c| Ok(Action::SlowStorage(c.time(LONGEST_TIME)?))),
     // FEAT.
-    row(Scope::Feat, "hide LABEL", &["hide"], "The lines of this feature are left out; the feature is there.", |c| Ok(Action::Hide(c.text("a feature label")?))),
-    row(Scope::Feat, "advertise LINE", &["advertise"], "A feature more; it is not there.", |c| Ok(Action::Advertise(c.text("a feature line")?))),
+    row(Scope::Feat, "hide LABEL", &["hide"], "The lines of this feature are left out; the feature is there.", |c| Ok(Action::Hide(c.text_line("a feature label")?))),
+    row(Scope::Feat, "advertise LINE", &["advertise"], "A feature more; it is not there.", |c| Ok(Action::Advertise(c.text_line("a feature line")?))),
     // Limits.
     row(Scope::Connect, "max sessions N", &["max", "sessions"], "With more than N control connections open: 421 and closed.", |c| {
         Ok(Action::MaxSessions(c.number("how many sessions", 0, 1_000_000)? as usize))
@@ -321,6 +323,7 @@ impl fmt::Display for Action {
             Self::Vanish(None) => f.write_str("vanish"),
             Self::Vanish(Some(octet)) => write!(f, "vanish at {octet}"),
             Self::SlowStorage(time) => write!(f, "slow storage {}", Time(*time)),
+            Self::Lines(text) => write!(f, "lines {}", Quoted(text)),
             Self::Hide(label) => write!(f, "hide {}", Quoted(label)),
             Self::Advertise(line) => write!(f, "advertise {}", Quoted(line)),
             Self::MaxSessions(sessions) => write!(f, "max sessions {sessions}"),
@@ -330,15 +333,27 @@ impl fmt::Display for Action {
 }
 
 /// Text that is read back as it was.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "\"{}\"",
-            self.0.replace('\\', r"\\").replace('"', "\\\"")
-        )
+        f.write_str("\"")?;
+        for chunk in self.0.utf8_chunks() {
+            for letter in chunk.valid().chars() {
+                match letter {
+                    '\\' | '"' => write!(f, "\\{letter}")?,
+                    '\n' => f.write_str("\\n")?,
+                    '\r' => f.write_str("\\r")?,
+                    '\t' => f.write_str("\\t")?,
+                    '\0'..=' ' if letter != ' ' => write!(f, "\\x{:02x}", u32::from(letter))?,
+                    other => write!(f, "{other}")?,
+                }
+            }
+            for octet in chunk.invalid() {
+                write!(f, "\\x{octet:02x}")?;
+            }
+        }
+        f.write_str("\"")
     }
 }
 

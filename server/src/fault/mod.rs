@@ -31,15 +31,20 @@
 //! number of the control connection, counted from 1 in the order the server accepted them.
 //!
 //! **Counting.** Each fault of a plan counts by itself, over the whole server and its life, the events that its WHAT, user,
-//! path and session fit. `nth 2` is the second of them, `every 2` the second, fourth …, `from 2` the second and all
-//! after; without one of these, all. `times K` ends the fault after it has struck K times. Nothing is random and nothing
-//! is timed: the same commands in the same order meet the same faults. Sessions that run at the same time share the
-//! counters, so a test that wants to know which one is struck names the session or the user. What is answered
-//! during a transfer is neither struck nor counted: ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`. By default a
-//! NOOP waits for the end of the transfer, and is struck then.
+//! path and session fit. `nth 2` is the second of them, `every 2` the second, fourth …, `from 2`
+//! the second and all after; without one of these, all. `times K` ends the fault after it has
+//! struck K times. Nothing is random and nothing is timed: the same commands in the same order meet
+//! the same faults. Sessions that run at the same time share the counters, so a test that wants to
+//! know which one is struck names the session or the user. What is answered during a transfer is
+//! neither struck nor counted: ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`. By
+//! default a NOOP waits for the end of the transfer, and is struck then.
 //!
 //! **Several faults** may strike one event; each does what it does. Reply faults are done to the completion reply of the
 //! command, or the greeting, not to a 1yz reply before it. Data faults count octets of the data connection, after TLS.
+//!
+//! **Texts** go to the end of the line, or stand in double quotes. In quotes `\n`, `\r`, `\t`, `\\`, `\"` and `\xNN` (an octet
+//! by two hexadecimal digits) are escapes, and no others. A text with more than one line is sent as
+//! a multi-line reply.
 //!
 //! In TOML each part has a key: `when`, `nth`, `every`, `from`, `user`, `path`, `session`, `do`, `times`.
 //!
@@ -60,6 +65,7 @@ mod reply;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod token;
 mod toml;
 
 pub use action::{ACTIONS, Action, ActionRow, BadCertificate, Scope};
@@ -295,10 +301,10 @@ impl fmt::Display for Fault {
             Occurrence::From(number) => write!(f, " from {number}")?,
         }
         if let Some(user) = &self.user {
-            write!(f, " user {}", Quoted(user))?;
+            write!(f, " user {}", Quoted(user.as_bytes()))?;
         }
         if let Some(path) = &self.path {
-            write!(f, " path {}", Quoted(path))?;
+            write!(f, " path {}", Quoted(path.as_bytes()))?;
         }
         if let Some(session) = self.session {
             write!(f, " session {session}")?;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::action::{ACTIONS, Action, ActionRow};
+use super::token::{Token, tokens};
 use super::{Fault, Occurrence, What};
 use crate::wire::VERBS;
 
@@ -38,14 +39,6 @@ impl fmt::Display for ParseError {
 }
 
 impl std::error::Error for ParseError {}
-
-/// A word of the line. A quoted one is text, and never a word of the grammar.
-#[derive(Debug, Clone)]
-struct Token {
-    at: Range<usize>,
-    text: String,
-    quoted: bool,
-}
 
 /// The words that are still to be read.
 pub(super) struct Cursor<'a> {
@@ -99,52 +92,9 @@ impl FromStr for Fault {
 
 impl<'a> Cursor<'a> {
     fn new(line: &'a str) -> Result<Self, ParseError> {
-        let mut tokens = Vec::new();
-        let mut rest = line.char_indices().peekable();
-        while let Some((start, first)) = rest.next() {
-            if first.is_whitespace() {
-                continue;
-            }
-            let mut text = String::new();
-            let quoted = first == '"';
-            let mut end = start + first.len_utf8();
-            let mut open = quoted;
-            if !quoted {
-                text.push(first);
-            }
-            while let Some((at, next)) = rest.next_if(|(_, next)| quoted || !next.is_whitespace()) {
-                end = at + next.len_utf8();
-                match next {
-                    '"' if quoted => {
-                        open = false;
-                        break;
-                    }
-                    '\\' if quoted => {
-                        if let Some((at, escaped)) = rest.next() {
-                            end = at + escaped.len_utf8();
-                            text.push(escaped);
-                        }
-                    }
-                    other => text.push(other),
-                }
-            }
-            if open {
-                return Err(ParseError {
-                    message: "the quoted text has no end".into(),
-                    suggestion: None,
-                    at: start..end,
-                    line: line.into(),
-                });
-            }
-            tokens.push(Token {
-                at: start..end,
-                text,
-                quoted,
-            });
-        }
         Ok(Self {
             line,
-            tokens,
+            tokens: tokens(line)?,
             next: 0,
         })
     }
@@ -395,26 +345,52 @@ impl<'a> Cursor<'a> {
             .map_or(default, |(value, _)| *value)
     }
 
-    /// Text: one quoted word, or all words up to `times N` or the end.
-    pub(super) fn text(&mut self, what: &str) -> Result<String, ParseError> {
+    /// The text of a reply, of one line or more: one quoted word, or all words up to `times N` or
+    /// the end. A reply holds no NUL, and no CR but before LF (RFC 959 §4.2); [`Action::NulInText`]
+    /// is for that.
+    pub(super) fn text(&mut self, what: &str) -> Result<Vec<u8>, ParseError> {
         if self.at_the_end_of_the_action() {
             return Err(self.error(format!("expected {what}"), []));
         }
-        if self.peek().is_some_and(|token| token.quoted) {
-            return self.one_text(what);
-        }
         let start = self.here().start;
         let mut end = start;
-        while !self.at_the_end_of_the_action() {
-            end = self.here().end;
-            self.next += 1;
+        let octets = match self.peek().filter(|token| token.quoted) {
+            Some(token) => {
+                end = token.at.end;
+                let octets = token.octets.clone();
+                self.next += 1;
+                octets
+            }
+            None => {
+                while !self.at_the_end_of_the_action() {
+                    end = self.here().end;
+                    self.next += 1;
+                }
+                self.line.get(start..end).unwrap_or_default().into()
+            }
+        };
+        let mut two = octets.windows(2);
+        let bare_cr = octets.ends_with(b"\r") || two.any(|two| two[0] == b'\r' && two[1] != b'\n');
+        if bare_cr || octets.contains(&0) {
+            let message = "the text of a reply holds no NUL, and CR only before LF";
+            return Err(self.error_at(start..end, message));
         }
-        Ok(self.line.get(start..end).unwrap_or_default().to_owned())
+        Ok(octets)
     }
 
-    pub(super) fn text_or(&mut self, default: &str) -> Result<String, ParseError> {
+    /// [`text`](Self::text) of one line.
+    pub(super) fn text_line(&mut self, what: &str) -> Result<Vec<u8>, ParseError> {
+        let at = self.here();
+        let text = self.text(what)?;
+        if text.contains(&b'\n') {
+            return Err(self.error_at(at, format!("expected {what}, of one line")));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn text_or(&mut self, default: &str) -> Result<Vec<u8>, ParseError> {
         if self.at_the_end_of_the_action() {
-            return Ok(default.to_owned());
+            return Ok(default.into());
         }
         self.text("a text")
     }
@@ -424,7 +400,9 @@ impl<'a> Cursor<'a> {
         let Some(token) = self.peek() else {
             return Err(self.error(format!("expected {what}"), []));
         };
-        let text = token.text.clone();
+        let Ok(text) = String::from_utf8(token.octets.clone()) else {
+            return Err(self.error(format!("expected {what}, in UTF-8"), []));
+        };
         self.next += 1;
         Ok(text)
     }

@@ -50,7 +50,8 @@ fn lines(reply: &Reply) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// FEAT lies: labels that are left out, lines that are made up (RFC 2389 §3.2).
+/// Other lines: FEAT with labels left out or made up (RFC 2389 §3.2), any reply with lines before
+/// its own.
 fn lie(reply: &Reply, actions: &[Action]) -> Reply {
     let mut lines: Vec<Vec<u8>> = reply.lines().map(<[u8]>::to_vec).collect();
     let mut changed = false;
@@ -60,7 +61,7 @@ fn lie(reply: &Reply, actions: &[Action]) -> Reply {
                 let hidden = |line: &[u8]| {
                     let line = line.trim_ascii_start();
                     let end = memchr::memchr(b' ', line).unwrap_or(line.len());
-                    line[..end].eq_ignore_ascii_case(label.as_bytes())
+                    line[..end].eq_ignore_ascii_case(label)
                 };
                 let (mut index, last) = (0, lines.len() - 1);
                 lines.retain(|line| {
@@ -74,7 +75,13 @@ fn lie(reply: &Reply, actions: &[Action]) -> Reply {
                 if lines.len() == 1 {
                     lines.push(b"End".to_vec());
                 }
-                lines.insert(lines.len() - 1, format!(" {line}").into_bytes());
+                lines.insert(lines.len() - 1, [b" ", &line[..]].concat());
+                changed = true;
+            }
+            Action::Lines(text) => {
+                let more = Reply::text(reply.code.0, text);
+                let more: Vec<_> = more.lines().map(<[u8]>::to_vec).collect();
+                lines.splice(..0, more);
                 changed = true;
             }
             _ => {}
@@ -144,6 +151,7 @@ mod tests {
     #[case(Action::NoText, "200\r\n")]
     #[case(Action::Advertise("X".into()), "200-Fine.\r\n X\r\n200 End\r\n")]
     #[case(Action::MissingCompletion, "200 Fine.\r\n")]
+    #[case(Action::Lines("a\n2 b".into()), "200-a\r\n 2 b\r\n200 Fine.\r\n")]
     fn a_line_is_spoiled(#[case] action: Action, #[case] expected: &str) {
         let octets = spoil(&one(), &[action]);
         assert_eq!(

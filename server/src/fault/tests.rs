@@ -29,6 +29,11 @@ use crate::storage::VirtualPath;
     "when NOOP do reply 200 \"a times 3\"",
     "when NOOP do reply 200 \"a times 3\""
 )]
+#[case(
+    "when STOR do reply 226 \"a\\nb\\t\\\\\\x1b\\xe9\\\"\"",
+    "when STOR do reply 226 \"a\\nb\\t\\\\\\x1b\\xe9\\\"\""
+)]
+#[case("when STOR do lines a\\nb", "when STOR do lines \"a\\\\nb\"")]
 #[case("when upload do wrong last line", "when upload do wrong last line")]
 #[case(
     "when PASV do wrong address 10.0.0.1",
@@ -124,6 +129,14 @@ fn every_action_is_read_as_its_row_says_and_written_back() {
 #[case("when connect user bob do drop", 5..12, None)]
 #[case("when RETR do reply 150 Hello", 19..22, None)]
 #[case("when RETR do reply 550 \"open", 23..28, None)]
+#[case("when RETR do reply 550 \"open\\", 23..29, None)]
+#[case("when RETR do reply 550 \"a\\q\" times 2", 25..27, Some("\\\\q"))]
+#[case("when RETR do reply 550 \"a\\x1\" times 2", 25..27, None)]
+#[case("when RETR do reply 550 \"\\xe9\\xé\"", 28..30, None)]
+#[case("when RETR do reply 550 \"a\\rb\" times 2", 23..29, None)]
+#[case("when RETR do reply 550 \"a\\x00b\"", 23..31, None)]
+#[case("when FEAT do advertise \"a\\nb\" times 2", 23..29, None)]
+#[case("when RETR user \"\\xe9\" do drop", 15..21, None)]
 fn what_is_wrong_is_pointed_at(
     #[case] line: &str,
     #[case] at: std::ops::Range<usize>,

@@ -100,7 +100,7 @@ fn line(fault: usize, table: &Table) -> Result<String, TomlError> {
 pub(crate) fn words<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let words = KEYS.iter().zip(values).filter_map(|(key, value)| {
         Some(match (*key, value?) {
-            ("user" | "path", text) => format!("{key} {}", Quoted(text)),
+            ("user" | "path", text) => format!("{key} {}", Quoted(text.as_bytes())),
             (_, text) => format!("{key} {text}"),
         })
     });

@@ -147,8 +147,14 @@ fn struck(entry: &Arc<Entry>, strikes: &[Strike<'_>], line: Option<&[u8]>) -> Ve
 
 /// Answers the ClientHello with something else. It is read, so that closing sends no reset.
 async fn instead_of_tls(stream: &TcpStream, octets: &[u8]) {
-    let _ = stream.readable().await;
-    let _ = stream.try_read(&mut vec![0; 16 << 10]);
+    let mut hello = vec![0; 16 << 10];
+    loop {
+        let _ = stream.readable().await;
+        match stream.try_read(&mut hello) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
     // The replies before were small and are sent: there is room.
     let _ = stream.try_write(octets);
 }
@@ -226,7 +232,7 @@ impl Connection {
                 }
             }
             Action::Reply { code, text } => {
-                self.say(&Reply::line(code, text));
+                self.say(&Reply::text(code, text));
                 if code == 421 {
                     return Err(End::Said);
                 }
@@ -254,7 +260,7 @@ impl Connection {
         };
         for action in armed {
             if let Action::Unsolicited421(text) = action {
-                self.say(&Reply::line(421, text));
+                self.say(&Reply::text(421, text));
                 return Err(End::Said);
             }
         }

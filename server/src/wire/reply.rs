@@ -89,10 +89,14 @@ impl Reply {
 
     /// A reply whose text may have more than one line.
     #[must_use]
-    pub fn text(code: u16, text: &str) -> Self {
-        let mut lines = text.lines().map(String::from);
+    pub fn text(code: u16, text: impl AsRef<[u8]>) -> Self {
+        let text = text.as_ref();
+        let text = text.strip_suffix(b"\n").unwrap_or(text);
+        let mut lines = text
+            .split(|octet| *octet == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
         let first = lines.next().unwrap_or_default();
-        let mut between: Vec<String> = lines.collect();
+        let mut between: Vec<Vec<u8>> = lines.collect();
         match between.pop() {
             None => Self::line(code, first),
             Some(last) => Self::block(code, first, between, last),

@@ -59,6 +59,8 @@ async fn goes_on(client: &mut Client) {
 
 #[rstest]
 #[case("reply 450 Not \"now\".", "450 Not \"now\".\r\n")]
+#[case("reply 226 \"a\\n226 b\\r\\nc\"", "226-a\r\n 226 b\r\n226 c\r\n")]
+#[case("lines \"a\\nb\"", "200-a\r\nb\r\n200 Nothing was done.\r\n")]
 #[case("delay 50ms", "200 Nothing was done.\r\n")]
 #[case("drop", "")]
 #[case("duplicate", "200 Nothing was done.\r\n200 Nothing was done.\r\n")]
