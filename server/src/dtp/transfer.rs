@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 #[cfg(target_os = "linux")]
 use super::by_host;
@@ -30,6 +30,9 @@ use crate::wire::Preliminary;
 
 /// The first buffer of an upload, and the largest. Small files must not cost a large one.
 const BUFFERS: (usize, usize) = (16 << 10, 256 << 10);
+/// How long after the preliminary reply of a download the completion reply may wait for the client
+/// to close.
+const CLOSING_TIME: Duration = Duration::from_millis(10);
 /// Names STOU tries before it gives up.
 const UNIQUE_NAMES: u32 = 1_000;
 
@@ -163,6 +166,7 @@ pub(crate) async fn carry(
     patience: Patience,
     progress: Arc<Progress>,
 ) -> TransferEnd {
+    let began = Instant::now();
     let (route, faults) = match route {
         Route::Faulty(route, faults) => (*route, Some(faults)),
         route => (route, None),
@@ -198,7 +202,15 @@ pub(crate) async fn carry(
         stream = faults.spoil(stream);
     }
     let outcome = match opened.flow {
-        Flow::Out(source) => send(&mut stream, source, patience.stall, &progress).await,
+        Flow::Out(source) => {
+            let sent = send(&mut stream, source, patience.stall, &progress).await;
+            if sent.is_ok() {
+                // Everything is sent: ABOR ends nothing any more.
+                progress.set_committing();
+                client_closes(&mut stream, began + CLOSING_TIME).await;
+            }
+            sent
+        }
         Flow::In(sink) => receive(&mut stream, sink, patience.stall, &progress).await,
         Flow::Coded(upload) => upload.receive(&mut stream, patience.stall, &progress).await,
     };
@@ -216,6 +228,19 @@ pub(crate) async fn carry(
             TransferEnd::Malformed(why)
         }
     }
+}
+
+/// Waits until the client has closed its side of a download, but no longer than `until`.
+///
+/// Some clients (aria2, snarf) read the control connection once after they have connected, and wait
+/// for ever if the 150 and the 226 of a small file come in one segment. Clients close when they
+/// have read the file, so this wait is short, and the client has read its 150 by then. A transfer
+/// that took longer than the time limit waits for nothing.
+async fn client_closes(stream: &mut DataStream, until: Instant) {
+    let mut scrap = [0; 512];
+    let closing = async { while let Ok(1..) = stream.read(&mut scrap).await {} };
+    // Whether it has closed, and how, makes no difference: everything is sent.
+    let _ = timeout_at(until, closing).await;
 }
 
 /// Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the reply does.
@@ -387,4 +412,43 @@ fn open_unique(
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use super::*;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// How long the completion reply of a download waits, in the time of tokio's clock; the client
+    /// closes first or not.
+    async fn waited(closes: bool) -> Duration {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let client = (!closes).then_some(client);
+        if closes {
+            stream.readable().await.unwrap();
+        }
+        tokio::time::pause();
+        let began = Instant::now();
+        client_closes(&mut DataStream::Clear(stream), began + CLOSING_TIME).await;
+        drop(client);
+        let elapsed = began.elapsed();
+        tokio::time::resume();
+        elapsed
+    }
+
+    #[tokio::test]
+    async fn a_completion_waits_for_the_client_to_close_but_not_long() {
+        assert_eq!(waited(true).await, Duration::ZERO);
+        let longest = waited(false).await;
+        assert!(
+            (CLOSING_TIME..2 * CLOSING_TIME).contains(&longest),
+            "{longest:?}"
+        );
+    }
 }

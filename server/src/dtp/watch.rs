@@ -77,7 +77,7 @@ impl Progress {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// Whether everything has come and is being made the file: too late to abort.
+    /// Whether everything has moved, and an upload is being made the file: too late to abort.
     pub(crate) fn is_committing(&self) -> bool {
         self.committing.load(Ordering::Relaxed)
     }
