@@ -1,6 +1,7 @@
 //! The TLS of data connections: whose sessions they resume, and what is asked of them (RFC 4217 §10.2, §15.1.2).
 
 use std::collections::{HashMap, VecDeque};
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,11 +18,14 @@ use super::stream::DataStream;
 use super::ticket_gate::TicketGate;
 use crate::pi::SessionOffered;
 
-/// Sessions that the handshake of a control connection may make, and how many tickets a client may ask for (RFC 9149).
+/// Sessions that the handshake of a control connection may make, and how many tickets a client may
+/// ask for (RFC 9149).
 pub(crate) const CONTROL_SESSIONS: usize = 32;
-/// Sessions of its data connections that are kept. Clients keep ten tickets at most, and get two for the one they use.
+/// Sessions of its data connections that are kept. Clients keep ten tickets at most, and get two
+/// for the one they use.
 const DATA_SESSIONS: usize = 32;
-/// Tickets sent on a data connection: one for the ticket it has used, and one because a transfer may break off.
+/// Tickets sent on a data connection: one for the ticket it has used, and one because a transfer
+/// may break off.
 const DATA_TICKETS: usize = 2;
 
 /// Whether data connections have to resume the TLS session of their control connection (RFC 4217 §10.2).
@@ -120,7 +124,15 @@ impl Future for Handshake {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%error, "the TLS handshake of a data connection failed");
-                return Poll::Ready(Err(NoStream::Protection));
+                // 522 is for a negotiation that failed (RFC 4217 §10.2). A reset is none: the
+                // client may have finished its handshake before it, and then reset before we had
+                // read that.
+                return Poll::Ready(Err(match error.kind() {
+                    ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe => NoStream::Lost,
+                    _ => NoStream::Protection,
+                }));
             }
         };
         self.witness.issuing.store(false, Ordering::Relaxed);
@@ -161,7 +173,8 @@ pub(crate) struct Sessions {
 /// Where the sessions of one control connection are in the [`SessionMap`].
 #[derive(Debug, Default)]
 struct Keys {
-    /// Those of the control connection stay: OpenSSL clients present its ticket for every data connection.
+    /// Those of the control connection stay: OpenSSL clients present its ticket for every data
+    /// connection.
     control: Vec<Vec<u8>>,
     /// Those of data connections, the oldest first.
     data: VecDeque<Vec<u8>>,

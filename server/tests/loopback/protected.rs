@@ -168,3 +168,27 @@ async fn a_client_that_speaks_no_tls_after_234_is_closed() {
     let mut other = logged_in(&server).await;
     other.expect("NOOP", "200").await;
 }
+
+/// The client has finished its handshake; whether the server has seen that before the reset is a
+/// matter of chance.
+#[tokio::test]
+async fn a_data_connection_that_is_reset_after_its_handshake_is_426() {
+    let server = start_with_tls().await;
+    for version in VERSIONS {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        client.protect(connector(&server, version)).await;
+        client.login().await;
+        client.upload("STOR file", b"old", false).await;
+        for command in ["RETR file", "STOR file", "LIST"] {
+            let data = client.passive().await;
+            let data = client.establish(data).await;
+            let socket = socket2::SockRef::from(data.tcp());
+            socket.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            drop(data);
+            client.expect(command, "150").await;
+            let reply = client.reply().await;
+            assert!(reply.starts_with("426"), "{version:?} {command}: {reply}");
+        }
+        assert_eq!(client.download("RETR file", false).await, b"old");
+    }
+}
