@@ -50,8 +50,8 @@ pub struct Limits {
     pub data_stall: Duration,
     /// How long a client may leave replies unread.
     pub reply_stall: Duration,
-    /// Commands that wait for the end of a transfer; equal ones in a row count once. With more, the control connection is
-    /// not read.
+    /// Commands that wait for the end of a transfer; equal ones in a row count once. With more, the
+    /// control connection is not read.
     pub queued_commands: usize,
     /// Commands of one session that are done in one second; the next one waits until the second is over. Other sessions
     /// are not held up. Without a limit nothing is counted.
@@ -427,7 +427,8 @@ impl Builder {
         self
     }
 
-    /// When a NOOP that comes during a transfer is answered. Without a call: after the transfer, in its turn.
+    /// When a NOOP that comes during a transfer is answered. Without a call: after the transfer, in
+    /// its turn.
     #[must_use]
     pub fn noop_in_transfer(mut self, when: NoopInTransfer) -> Self {
         self.setup.noop_in_transfer = when;

@@ -24,9 +24,9 @@ pub trait Hooks: Send + Sync + fmt::Debug + 'static {
         Box::pin(ready(Welcome::Usual))
     }
 
-    /// A command has come, whoever is logged in, and nothing has been done about it. What is answered during a transfer
-    /// is answered without asking, because it must not wait: ABOR, STAT, and NOOP with
-    /// [`NoopInTransfer::AtOnce`](crate::NoopInTransfer).
+    /// A command has come, whoever is logged in, and nothing has been done about it. What is
+    /// answered during a transfer is answered without asking, because it must not wait: ABOR, STAT,
+    /// and NOOP with [`NoopInTransfer::AtOnce`](crate::NoopInTransfer).
     fn before<'a>(&'a self, session: &'a SessionInfo, command: &'a Asked) -> Deciding<'a, Verdict> {
         let _ = (session, command);
         Box::pin(ready(Verdict::Proceed))

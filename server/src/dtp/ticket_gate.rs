@@ -1,14 +1,17 @@
-//! The TCP connection below the TLS of a data connection: it holds session tickets back until they can do no harm.
+//! The TCP connection below the TLS of a data connection: it holds session tickets back until they
+//! can do no harm.
 //!
-//! A TLS 1.3 server sends its tickets right after the handshake (RFC 8446 §4.6.1). On an upload that loses data: most
-//! clients send, close, and never read. Closing a socket with unread octets makes the client's kernel send RST in place of
-//! FIN, and RST makes ours drop the end of the upload that it has received but not delivered yet. Without tickets on data
-//! connections a client that uses each ticket once (RFC 8446 Appendix C.4) runs out of them, and is refused where
+//! A TLS 1.3 server sends its tickets right after the handshake (RFC 8446 §4.6.1). On an upload
+//! that loses data: most clients send, close, and never read. Closing a socket with unread octets
+//! makes the client's kernel send RST in place of FIN, and RST makes ours drop the end of the
+//! upload that it has received but not delivered yet. Without tickets on data connections a client
+//! that uses each ticket once (RFC 8446 Appendix C.4) runs out of them, and is refused where
 //! resumption is required.
 //!
-//! So tickets wait here for the next octets of ours. In a download these are the data, which the client reads anyway. In an
-//! upload they are close_notify, which is sent after everything has come: a client that reads to the end of the connection
-//! has new tickets, and one that has closed already answers RST when nothing is left to lose.
+//! So tickets wait here for the next octets of ours. In a download these are the data, which the
+//! client reads anyway. In an upload they are close_notify, which is sent after everything has
+//! come: a client that reads to the end of the connection has new tickets, and one that has closed
+//! already answers RST when nothing is left to lose.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,7 +22,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// The content type of an encrypted TLS 1.3 record (RFC 8446 §5.2). No handshake of TLS 1.2 sends one.
+/// The content type of an encrypted TLS 1.3 record (RFC 8446 §5.2). No handshake of TLS 1.2 sends
+/// one.
 const APPLICATION_DATA: u8 = 23;
 
 /// A TCP connection that sends session tickets together with what follows them.
@@ -32,7 +36,8 @@ pub(crate) struct TicketGate {
 }
 
 impl TicketGate {
-    /// `issuing` is true from the moment TLS makes tickets to the end of the handshake: what is written meanwhile is held.
+    /// `issuing` is true from the moment TLS makes tickets to the end of the handshake: what is
+    /// written meanwhile is held.
     pub(super) fn new(stream: TcpStream, issuing: Arc<AtomicBool>) -> Self {
         Self {
             stream,
@@ -51,25 +56,41 @@ impl TicketGate {
         self.stream
     }
 
-    /// Whether these octets are tickets. TLS 1.2 stores its session in the middle of the handshake, and the records that
-    /// follow are of other types.
+    /// Whether these octets are tickets. TLS 1.2 stores its session in the middle of the handshake,
+    /// and the records that follow are of other types.
     fn holds(&self, octets: &[IoSlice<'_>]) -> bool {
         let mut all = octets.iter().flat_map(|slice| slice.iter());
         self.issuing.load(Ordering::Relaxed)
             && (!self.held.is_empty() || all.next() == Some(&APPLICATION_DATA))
     }
 
-    /// Sends what was held.
-    fn poll_release(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends what was held and `slices` after it; how many octets of `slices`. With one call: by
+    /// the Nagle algorithm a second one could wait for the client to acknowledge the first.
+    fn poll_release(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         while !self.held.is_empty() {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.held))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => drop(self.held.drain(..sent)),
+            let held = IoSlice::new(&self.held);
+            let all: Vec<_> = std::iter::once(held)
+                .chain(slices.iter().copied())
+                .collect();
+            let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &all))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let tickets = sent.min(self.held.len());
+            self.held.drain(..tickets);
+            if self.held.is_empty() {
+                // Nothing is kept for the rest of the transfer.
+                self.held = Vec::new();
+            }
+            if sent > tickets {
+                return Poll::Ready(Ok(sent - tickets));
             }
         }
-        // Nothing is kept for the rest of the transfer.
-        self.held = Vec::new();
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 }
 
@@ -105,8 +126,7 @@ impl AsyncWrite for TicketGate {
                 .for_each(|slice| gate.held.extend_from_slice(slice));
             return Poll::Ready(Ok(gate.held.len() - before));
         }
-        ready!(gate.poll_release(cx))?;
-        Pin::new(&mut gate.stream).poll_write_vectored(cx, slices)
+        gate.poll_release(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

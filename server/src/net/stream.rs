@@ -104,10 +104,10 @@ impl ControlStream {
 
 /// Reads once what a clear connection has.
 ///
-/// tokio's own `poll_read` takes a read that fills less than the buffer for the last one, and waits for the next octet to
-/// arrive. But a read also ends before urgent data, although it is read in line: the octets from the mark on are there,
-/// and no others may come (RFC 959 §4.1.3, RFC 854 Synch). `try_read` waits only after the socket has said that it is
-/// empty.
+/// tokio's own `poll_read` takes a read that fills less than the buffer for the last one, and waits
+/// for the next octet to arrive. But a read also ends before urgent data, although it is read in
+/// line: the octets from the mark on are there, and no others may come (RFC 959 §4.1.3, RFC 854
+/// Synch). `try_read` waits only after the socket has said that it is empty.
 fn poll_read_clear(
     stream: &TcpStream,
     cx: &mut Context<'_>,
@@ -139,7 +139,8 @@ mod tests {
     use super::*;
     use crate::wire::ControlEvent;
 
-    /// Sends all parts before the server reads, each even one as urgent data, and gives the lines that the server hears.
+    /// Sends all parts before the server reads, each even one as urgent data, and gives the lines
+    /// that the server hears.
     async fn heard(parts: &[&[u8]], lines: usize) -> Vec<String> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();

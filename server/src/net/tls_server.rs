@@ -91,9 +91,10 @@ impl ServerTls {
         if tls.alpn != Alpn::Ignored {
             config.alpn_protocols = vec![b"ftp".to_vec()];
         }
-        // Some clients refuse to open a data connection without a ticket to resume with (PHP). Where resumption is asked
-        // for, a client that uses each ticket once and reads nothing on its uploads lives on these alone. No client keeps
-        // more than ten, unless it has asked for them (RFC 9149).
+        // Some clients refuse to open a data connection without a ticket to resume with (PHP).
+        // Where resumption is asked for, a client that uses each ticket once and reads nothing on
+        // its uploads lives on these alone. No client keeps more than ten, unless it has asked for
+        // them (RFC 9149).
         config.send_tls13_tickets = match tls.reuse {
             SessionReuse::Off => 2,
             SessionReuse::Warn | SessionReuse::Require => 10,

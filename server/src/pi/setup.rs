@@ -22,11 +22,13 @@ pub enum TlsPolicy {
 /// When a NOOP that comes during a transfer is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NoopInTransfer {
-    /// After the transfer, as every other command that has to wait (RFC 959 §4.2). Most servers do it.
+    /// After the transfer, as every other command that has to wait (RFC 959 §4.2). Most servers do
+    /// it.
     #[default]
     Queued,
-    /// During the transfer, unless other commands wait before it. For clients that expect an answer to the NOOP with which
-    /// they keep the control connection alive; ProFTPD, libunftp and pyftpdlib do it, or some of it.
+    /// During the transfer, unless other commands wait before it. For clients that expect an answer
+    /// to the NOOP with which they keep the control connection alive; ProFTPD, libunftp and
+    /// pyftpdlib do it, or some of it.
     AtOnce,
 }
 

@@ -178,7 +178,8 @@ pub enum Feature {
 pub enum InTransfer {
     /// It waits until the transfer has ended, since replies keep the order of the commands.
     Waits,
-    /// It may be answered at once: ABOR, STAT without argument, and NOOP if the server is set up so.
+    /// It may be answered at once: ABOR, STAT without argument, and NOOP if the server is set up
+    /// so.
     Passes,
 }
 

@@ -15,10 +15,10 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 /// Each point, and the tests that hold it: here, in the other files of this directory, in `dialogue/` and in `src/`.
 const POINTS: [(&str, &[&str]); 22] = [
     (
-        "no TLS 1.3 tickets on data connections; a lost tail of an upload is never 226",
+        "TLS 1.3 tickets on data connections come with what is read; a lost tail of an upload is never 226",
         &[
-            "tickets_are_sent_on_the_control_connection_and_never_on_data_connections",
-            "tickets_come_on_the_control_connection_only",
+            "a_client_that_closes_an_upload_without_reading_loses_nothing_of_it",
+            "tickets_come_with_what_the_client_reads",
             "an_uploader_that_never_reads_loses_nothing",
             "an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays",
             "an_upload_that_is_reset_is_426_and_the_old_file_stays",
@@ -333,17 +333,21 @@ async fn a_client_that_has_enough_is_answered_once() {
 }
 
 #[tokio::test]
-async fn tickets_come_on_the_control_connection_only() {
+async fn tickets_come_with_what_the_client_reads() {
     let (_server, mut client) = protected(&TLS13).await;
     let tickets = |wire: &Wire| match wire {
         Wire::Tls(stream) => stream.get_ref().1.tls13_tickets_received(),
         _ => 0,
     };
     assert!(tickets(&client.wire) >= 1);
-    let data = client.passive().await;
-    client.expect("NLST", "150").await;
-    let mut data = client.establish(data).await;
-    assert_eq!(data.read_to_end().await, b"");
-    assert_eq!(tickets(&data), 0);
-    assert!(client.reply().await.starts_with("226"));
+    for command in ["NLST", "STOR file"] {
+        let data = client.passive().await;
+        client.expect(command, "150").await;
+        let mut data = client.establish(data).await;
+        data.end().await;
+        assert!(client.reply().await.starts_with("226"));
+        assert_eq!(tickets(&data), 0);
+        assert_eq!(data.read_to_end().await, b"");
+        assert_eq!(tickets(&data), 2);
+    }
 }

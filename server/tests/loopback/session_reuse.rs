@@ -1,4 +1,5 @@
-//! TLS sessions that are resumed on data connections: by clients that use each ticket once, and without loss of data.
+//! TLS sessions that are resumed on data connections: by clients that use each ticket once, and
+//! without loss of data.
 
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +29,8 @@ async fn protected(server: &Running, tls: TlsConnector) -> Client {
     client
 }
 
-/// Sends a file. Gives the data connection after close_notify was sent, and what the server has said of it.
+/// Sends a file. Gives the data connection after close_notify was sent, and what the server has
+/// said of it.
 async fn store(client: &mut Client, name: &str, octets: &[u8]) -> (Wire, String) {
     let data = client.passive().await;
     client.expect(&format!("STOR {name}"), "150").await;
@@ -39,7 +41,8 @@ async fn store(client: &mut Client, name: &str, octets: &[u8]) -> (Wire, String)
     (data, reply)
 }
 
-/// rustls uses each ticket once, and this client reads its data connections to their end, as `ftpspec check` does.
+/// rustls uses each ticket once, and this client reads its data connections to their end, as
+/// `ftpspec check` does.
 #[tokio::test]
 async fn a_client_that_uses_each_ticket_once_uploads_without_end_where_resumption_is_required() {
     let server = start(SessionReuse::Require).await;
@@ -69,8 +72,8 @@ async fn a_client_that_uses_each_ticket_once_downloads_without_end_where_resumpt
     }
 }
 
-/// Its socket is closed while everything the server sends is unread: had it a ticket in it, the reset would take the end
-/// of the upload away.
+/// Its socket is closed while everything the server sends is unread: had it a ticket in it, the
+/// reset would take the end of the upload away.
 #[tokio::test]
 async fn a_client_that_closes_an_upload_without_reading_loses_nothing_of_it() {
     for reuse in [SessionReuse::Off, SessionReuse::Warn] {
@@ -94,7 +97,8 @@ async fn a_client_that_closes_an_upload_without_reading_loses_nothing_of_it() {
     }
 }
 
-/// RFC 9149: the one way to serve a client that uses each ticket once and reads nothing on its uploads.
+/// RFC 9149: the one way to serve a client that uses each ticket once and reads nothing on its
+/// uploads.
 #[tokio::test]
 async fn a_client_has_as_many_tickets_as_it_asks_for() {
     const WANTED: u8 = 30;

@@ -6,8 +6,9 @@ use crate::wire::ControlEvent;
 
 /// Events of a control connection, in order.
 ///
-/// Equal ones in a row are kept once, with their number. So a client that keeps its control connection alive with a NOOP
-/// every few seconds does not fill the queue of a long transfer, and its ABOR is still read.
+/// Equal ones in a row are kept once, with their number. So a client that keeps its control
+/// connection alive with a NOOP every few seconds does not fill the queue of a long transfer, and
+/// its ABOR is still read.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(VecDeque<(ControlEvent, u32)>);
 
@@ -32,7 +33,8 @@ impl Waiting {
         self.0.is_empty()
     }
 
-    /// How many there are; equal ones in a row count once. For [`Limits::queued_commands`](crate::Limits).
+    /// How many there are; equal ones in a row count once. For
+    /// [`Limits::queued_commands`](crate::Limits).
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
