@@ -30,14 +30,14 @@ const DATA_TICKETS: usize = 2;
 
 /// Whether data connections have to resume the TLS session of their control connection (RFC 4217 §10.2).
 ///
-/// It shows that both come from the same client. But many clients cannot do it (Python's ftplib, Java,
-/// Erlang), so it is never asked for by itself.
+/// It shows that both come from the same client. But many clients cannot do it (Python's ftplib,
+/// Java, Erlang), so it is never asked for by itself.
 ///
 /// Under TLS 1.3 a client that uses each ticket once needs new ones. It gets two on each data
-/// connection: before the data of a download, and after the end of an upload. A client that does not
-/// read the latter (curl before 8.9 for several uploads of one session) runs out of tickets: it has
-/// those of its control connection, ten or as many as it asks for (RFC 9149), up to 32. TLS 1.2 has no
-/// such limit.
+/// connection: before the data of a download, and after the end of an upload. A client that does
+/// not read the latter runs out of tickets (curl 7.88 does, in its second upload of one session).
+/// It has those of its control connection, ten or as many as it asks for (RFC 9149), up to 32.
+/// TLS 1.2 has no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SessionReuse {
     /// Those that do resume, others do not.

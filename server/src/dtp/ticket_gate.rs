@@ -2,16 +2,17 @@
 //! can do no harm.
 //!
 //! A TLS 1.3 server sends its tickets right after the handshake (RFC 8446 §4.6.1). On an upload
-//! that loses data: most clients send, close, and never read. Closing a socket with unread octets
-//! makes the client's kernel send RST in place of FIN, and RST makes ours drop the end of the
-//! upload that it has received but not delivered yet. Without tickets on data connections a client
-//! that uses each ticket once (RFC 8446 Appendix C.4) runs out of them, and is refused where
-//! resumption is required.
+//! that loses data: most clients send, close, and never read. When a socket is closed with unread
+//! octets, the client's kernel drops what it has not sent yet and sends RST in place of FIN: the
+//! end of the upload is lost. Without tickets on data connections a client that uses each ticket
+//! once (RFC 8446 Appendix C.4) runs out of them, and is refused where resumption is required.
 //!
 //! So tickets wait here for the next octets of ours. In a download these are the data, which the
 //! client reads anyway. In an upload they are close_notify, which is sent after everything has
 //! come: a client that reads to the end of the connection has new tickets, and one that has closed
-//! already answers RST when nothing is left to lose.
+//! already answers RST when nothing is left to lose. A client that closes without waiting for our
+//! close_notify gets none, though it may read what is there before it closes (curl 7.88):
+//! whether that is so cannot be seen in time, and a refusal (522) is better than lost data.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -42,9 +42,9 @@
 //! **Several faults** may strike one event; each does what it does. Reply faults are done to the completion reply of the
 //! command, or the greeting, not to a 1yz reply before it. Data faults count octets of the data connection, after TLS.
 //!
-//! **Texts** go to the end of the line, or stand in double quotes. In quotes `\n`, `\r`, `\t`, `\\`, `\"` and `\xNN` (an octet
-//! by two hexadecimal digits) are escapes, and no others. A text with more than one line is sent as
-//! a multi-line reply.
+//! **Texts** go to the end of the line, or stand in double quotes. In quotes `\n`, `\r`, `\t`,
+//! `\\`, `\"` and `\xNN` (an octet by two hexadecimal digits) are escapes, and no others. A text
+//! with more than one line is sent as a multi-line reply.
 //!
 //! In TOML each part has a key: `when`, `nth`, `every`, `from`, `user`, `path`, `session`, `do`, `times`.
 //!

@@ -70,8 +70,8 @@ pub(super) fn tokens(line: &str) -> Result<Vec<Token>, ParseError> {
     Ok(tokens)
 }
 
-/// Reads what follows the backslash at `start` of `line`: the octet it stands for, and where the escape ends. `None` at
-/// the end of the line.
+/// Reads what follows the backslash at `start` of `line`: the octet it stands for, and where the
+/// escape ends. `None` at the end of the line.
 fn escaped(
     line: &str,
     start: usize,

@@ -37,9 +37,11 @@ use transfer::Running;
 /// One control connection's state.
 ///
 /// ```text
-/// greeting(); for each event: receive() -> Step; Step::Ask(work): work.answer(&mut session,
-/// outcome) -> Step … while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile;
-/// queued events: receive() afterwards
+/// greeting()
+/// for each event: receive() -> Step
+///     Step::Ask(work): work.answer(&mut session, outcome) -> Step …
+/// while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile
+///     queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
 pub struct Session {

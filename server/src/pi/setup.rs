@@ -27,8 +27,7 @@ pub enum NoopInTransfer {
     #[default]
     Queued,
     /// During the transfer, unless other commands wait before it. For clients that expect an answer
-    /// to the NOOP with which they keep the control connection alive; ProFTPD, libunftp and
-    /// pyftpdlib do it, or some of it.
+    /// to the NOOP with which they keep the control connection alive; libunftp and pyftpdlib do it.
     AtOnce,
 }
 
