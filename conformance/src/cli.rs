@@ -14,10 +14,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::check::TIMEOUT;
 use ftpspec::coverage::Threshold;
 use ftpspec::report::Part;
+use ftpspec::target::HostAddress;
 use keep::DIFF_HELP;
 use report::REPORT_HELP;
 use serve::SERVE_HELP;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// FTP testing and compliance.
@@ -178,7 +178,7 @@ pub(crate) struct Playing {
     pub(crate) ca: Option<PathBuf>,
     /// Address of the server, in place of those its name is looked up to; may be repeated, for IPv4 and IPv6.
     #[arg(long, value_name = "IP")]
-    pub(crate) address: Vec<IpAddr>,
+    pub(crate) address: Vec<HostAddress>,
     /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
     #[arg(long, value_name = "PORT")]
     pub(crate) implicit_port: Option<u16>,

@@ -7,6 +7,7 @@ use cli::{
     AlpnChoice, Baseline, Cli, Command, CoverageFormat, Format, LinksChoice, Matrix, ReportVerb,
     Required, Reuse, Snapshot, TlsChoice, Version,
 };
+use ftpspec::command::signals::StopSignals;
 use ftpspec::command::{self, CoverageWish, Fmt, Form, ReportFiles, ReportWish, check, serve};
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -123,7 +124,12 @@ fn in_runtime(work: impl Future<Output = i32>) -> i32 {
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // What still blocks a thread is of no use to anybody any more.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
             eprintln!("ftpspec: failed to start: {error}");
             command::TROUBLE
@@ -141,16 +147,17 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
     if wish.hash_password {
         return told(serve::hash_password());
     }
-    let print_config = wish.print_config;
-    let settings = match serve_wish(wish).settings() {
-        Ok(settings) => settings,
+    // First of all: from here on a signal ends the server, and not the process in the middle of something.
+    let stop = match StopSignals::listen() {
+        Ok(stop) => stop,
         Err(error) => return told(Err(error)),
     };
-    told(if print_config {
-        serve::print_config(&settings)
-    } else {
-        serve::serve(&settings).await
-    })
+    let print_config = wish.print_config;
+    match serve_wish(wish).settings() {
+        Ok(settings) if print_config => told(serve::print_config(&settings)),
+        Ok(settings) => serve::serve(settings, stop).await,
+        Err(error) => told(Err(error)),
+    }
 }
 
 fn told(outcome: std::io::Result<()>) -> i32 {
@@ -164,24 +171,17 @@ fn told(outcome: std::io::Result<()>) -> i32 {
 }
 
 fn serve_wish(wish: cli::Serve) -> serve::Wish {
-    let default_password = wish.password.unwrap_or_else(|| "test".into());
-    let mut users: Vec<(String, String)> = wish
-        .user
-        .iter()
-        .map(|user| match user.split_once(':') {
-            Some((name, password)) => (name.to_owned(), password.to_owned()),
-            None => (user.clone(), default_password.clone()),
-        })
-        .collect();
-    // Who wrote a settings file has said who may log in.
-    if users.is_empty() && wish.config.is_none() {
-        users.push(("test".into(), default_password));
-    }
+    let users = wish.user.into_iter();
+    let users = users.map(|user| match user.split_once(':') {
+        Some((name, password)) => (name.to_owned(), Some(password.to_owned())),
+        None => (user, None),
+    });
     serve::Wish {
         config: wish.config,
         bind: wish.bind,
         port: wish.port,
-        users,
+        users: users.collect(),
+        password: wish.password,
         anonymous: wish.anonymous,
         tls: wish.tls.map(|tls| match tls {
             TlsChoice::Off => serve::TlsMode::Off,

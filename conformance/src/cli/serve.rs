@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use ftpspec::command::serve::{
     CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
 };
-use std::net::IpAddr;
+use ftpspec::target::HostAddress;
 use std::path::PathBuf;
 
 pub(super) const SERVE_HELP: &str = "\
@@ -42,7 +42,7 @@ pub(crate) struct Serve {
     pub(crate) hash_password: bool,
     /// Address to listen on; may be repeated. [default: 127.0.0.1 and, where there is one, ::1]
     #[arg(long, value_name = "ADDRESS")]
-    pub(crate) bind: Vec<IpAddr>,
+    pub(crate) bind: Vec<HostAddress>,
     /// Port to listen on; 0 takes a free one. [default: 0]
     #[arg(long)]
     pub(crate) port: Option<u16>,

@@ -12,6 +12,7 @@ mod list;
 mod report;
 mod selftest;
 pub mod serve;
+pub mod signals;
 mod similar;
 mod snapshot;
 mod stdout;

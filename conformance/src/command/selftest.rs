@@ -1,6 +1,6 @@
 //! `ftpspec selftest`: whether the suite notices what it is there for.
 
-use super::serve::interrupted;
+use super::signals::StopSignals;
 use super::similar::stray;
 use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
 use crate::driver::Timeouts;
@@ -22,6 +22,13 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
         anstream::eprintln!("selftest: {why}");
         return NOTHING;
     }
+    let mut stop = match StopSignals::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            anstream::eprintln!("selftest: no handler for signals: {error}");
+            return TROUBLE;
+        }
+    };
     let (embedded, laboratory) = match laboratory().await {
         Ok(both) => both,
         Err(error) => {
@@ -49,7 +56,7 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
     };
     let proof = tokio::select! {
         proof = everything => proof,
-        _ = interrupted() => return INTERRUPTED,
+        () = stop.next() => return INTERRUPTED,
     };
     embedded.stop().await;
     let code = if proof.troubles.is_empty() {

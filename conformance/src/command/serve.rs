@@ -1,5 +1,8 @@
 //! `ftpspec serve`: the disposable reference server.
 
+mod journal;
+mod ready;
+
 pub use ftpspec_server::auth::CertificateRule;
 pub use ftpspec_server::fault::Fault;
 pub use ftpspec_server::settings::{Settings, Size, SwitchedOff, TlsMode};
@@ -10,18 +13,26 @@ pub use ftpspec_server::{
 use ftpspec_server::accounts::PasswordHash;
 use ftpspec_server::auth::{NoCertificateRule, Secret};
 use ftpspec_server::fault::{self, Plan};
-use ftpspec_server::journal::Journal;
 use ftpspec_server::settings::{Ports, UserSettings};
 use ftpspec_server::{DotNames, Running, StartError};
-use serde::Serialize;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::task::JoinHandle;
+
+use super::signals::StopSignals;
+use super::{OK, TROUBLE, USAGE};
+use crate::target::HostAddress;
+use journal::JournalFile;
+use ready::{CaFile, announce};
 
 /// The most octets of a password on stdin.
 const LONGEST_PASSWORD: u64 = 4096;
+/// The user where nobody is named, and the password where only this machine can connect.
+const DEFAULT_LOGIN: (&str, &str) = ("test", "test");
+/// The letters of a random password: none is mistaken for another.
+const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// The letters in a random password: 100 bits.
+const PASSWORD_LENGTH: usize = 20;
 
 /// What `serve` is asked for. What is not said is as the settings file has it, and without one as the library has it.
 #[derive(Debug, Clone, Default)]
@@ -29,11 +40,15 @@ pub struct Wish {
     /// The settings file.
     pub config: Option<PathBuf>,
     /// Addresses to listen on; none is loopback, IPv4 and where possible IPv6.
-    pub bind: Vec<IpAddr>,
+    pub bind: Vec<HostAddress>,
     /// Port; 0 takes a free one.
     pub port: Option<u16>,
-    /// User names and passwords, everything allowed, in the place of those of the file.
-    pub users: Vec<(String, String)>,
+    /// Users to whom everything is allowed, with their passwords, in the place of those of the file. Without one, and
+    /// without a file, there is a default user.
+    pub users: Vec<(String, Option<String>)>,
+    /// The password of users without one. The default is well known as long as only this machine can connect, and random
+    /// otherwise.
+    pub password: Option<String>,
     /// Whether `anonymous` may read.
     pub anonymous: bool,
     /// How connections are protected.
@@ -131,11 +146,8 @@ impl Wish {
             None => Settings::default(),
         };
         self.listen(&mut settings);
-        if !self.users.is_empty() {
-            let users = self.users.into_iter();
-            settings.users = users
-                .map(|(name, password)| UserSettings::new(name, Secret::new(password)))
-                .collect();
+        if let Some(users) = self.users(&settings)? {
+            settings.users = users;
         }
         if self.anonymous {
             settings.anonymous.get_or_insert_default();
@@ -190,10 +202,10 @@ impl Wish {
     fn listen(&self, settings: &mut Settings) {
         if !self.bind.is_empty() {
             let port = self.port.unwrap_or(settings.port);
-            let addresses = self.bind.iter().map(|ip| SocketAddr::new(*ip, port));
+            let addresses = self.bind.iter().map(|address| address.with_port(port));
             settings.listen = addresses.collect();
             settings.port = 0;
-            let names = self.bind.iter().map(IpAddr::to_string);
+            let names = self.bind.iter().map(|address| address.ip().to_string());
             settings.tls.names.extend(names);
         } else if let Some(port) = self.port {
             if settings.listen.is_empty() {
@@ -204,6 +216,52 @@ impl Wish {
             }
         }
     }
+
+    /// The users to be in the place of those of the file; `None` if those stay. A password that is written in the manual
+    /// is only given where nobody but this machine can use it.
+    fn users(&self, settings: &Settings) -> io::Result<Option<Vec<UserSettings>>> {
+        let default = [(DEFAULT_LOGIN.0.to_owned(), None)];
+        let users = match &self.users[..] {
+            // A settings file says itself who may log in.
+            [] if self.config.is_some() => return Ok(None),
+            [] => &default[..],
+            users => users,
+        };
+        let without: Vec<&str> = users
+            .iter()
+            .filter(|(_, password)| password.is_none())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let addresses = settings.listen.iter().chain(&settings.listen_implicit);
+        let only_here = addresses
+            .into_iter()
+            .all(|address| address.ip().to_canonical().is_loopback());
+        let password = match &self.password {
+            Some(password) => password.clone(),
+            None if only_here => DEFAULT_LOGIN.1.to_owned(),
+            None => random_password()?,
+        };
+        if self.password.is_none() && !only_here && !without.is_empty() {
+            complain(&format!(
+                "other machines can connect, so the password of {} is random: it is in the ready line. --user NAME:PASSWORD or FTPSPEC_PASSWORD chooses one",
+                without.join(", ")
+            ));
+        }
+        let users = users.iter().map(|(name, own)| {
+            let password = own.clone().unwrap_or_else(|| password.clone());
+            UserSettings::new(name, Secret::new(password))
+        });
+        Ok(Some(users.collect()))
+    }
+}
+
+fn random_password() -> io::Result<String> {
+    let mut octets = [0; PASSWORD_LENGTH];
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let filled = provider.secure_random.fill(&mut octets);
+    filled.map_err(|_| io::Error::other("the system has no random numbers"))?;
+    let letter = |octet: u8| char::from(PASSWORD_LETTERS[usize::from(octet % 32)]);
+    Ok(octets.map(letter).iter().collect())
 }
 
 impl TlsRules {
@@ -250,48 +308,78 @@ pub fn certificate_login(text: &str) -> Result<(String, CertificateRule), String
     }
 }
 
-/// The line on stdout that says the server is ready. Version 1; fields are only ever added.
-#[derive(Debug, Serialize)]
-struct Ready<'a> {
-    event: &'static str,
-    version: u32,
-    addresses: Vec<String>,
-    host: String,
-    port: u16,
-    url: String,
-    user: &'a str,
-    password: &'a str,
-    tls: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ca: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ca_sha256: Option<&'a str>,
-    pid: u32,
+/// Serves until a signal comes; prints the ready line on stdout. Gives the exit code; what went wrong is on stderr.
+///
+/// The code is [`USAGE`] if the server could not start: a taken port, a certificate that cannot be read, a directory that
+/// is not there. It is [`TROUBLE`] if the ready line, the file with the authority or the journal could not be written.
+pub async fn serve(settings: Settings, mut stop: StopSignals) -> i32 {
+    let started = tokio::select! {
+        biased;
+        () = stop.next() => return OK,
+        started = start(&settings) => started,
+    };
+    let (running, mut journal) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            complain(&error.to_string());
+            return USAGE;
+        }
+    };
+    let ready = CaFile::write(&running).and_then(|ca| {
+        announce(&settings, &running, ca.as_ref())?;
+        Ok(ca)
+    });
+    let ca = match ready {
+        Ok(ca) => ca,
+        Err(error) => {
+            complain(&error.to_string());
+            return TROUBLE;
+        }
+    };
+    match &mut journal {
+        None => stop.next().await,
+        // The server goes on without: whoever uses it was not asked.
+        Some(journal) => tokio::select! {
+            () = stop.next() => {}
+            _ = journal.written() => stop.next().await,
+        },
+    }
+    running.stop().await;
+    drop(ca);
+    let written = match &mut journal {
+        Some(journal) => journal.written().await,
+        None => Ok(()),
+    };
+    match written {
+        Ok(()) => OK,
+        Err(()) => TROUBLE,
+    }
 }
 
-/// Serves until SIGINT or SIGTERM; prints the ready line on stdout.
-///
-/// # Errors
-/// Whatever keeps the server from starting: a taken port, a certificate that cannot be read, a directory that is not there.
-pub async fn serve(settings: &Settings) -> io::Result<()> {
-    let prepared = settings.prepare().map_err(io::Error::other)?;
+/// Reads what is to be served, opens the journal and listens.
+async fn start(settings: &Settings) -> io::Result<(Running, Option<JournalFile>)> {
+    let asked = settings.clone();
+    // A directory to be copied may be large, and a named pipe for the journal waits for its reader.
+    let preparing = tokio::task::spawn_blocking(move || {
+        let prepared = asked.prepare().map_err(io::Error::other)?;
+        let journal = asked.journal.as_deref().map(JournalFile::open);
+        Ok::<_, io::Error>((prepared, journal.transpose()?))
+    });
+    let (prepared, journal) = preparing.await??;
     for skipped in prepared.skipped {
-        eprintln!("serve: not seeded: {skipped}");
+        complain(&format!("not seeded: {skipped}"));
     }
     let mut builder = prepared.builder;
-    let journal = settings.journal.as_deref().map(open_journal).transpose()?;
-    if let Some((journal, _)) = &journal {
-        builder = builder.journal(journal);
+    if let Some(journal) = &journal {
+        builder = builder.journal(journal.journal());
     }
     let running = builder.start().await.map_err(whose_fault)?;
-    let ca = CaFile::write(&running)?;
-    announce(settings, &running, ca.as_ref())?;
-    interrupted().await?;
-    running.stop().await;
-    if let Some((_, writing)) = journal {
-        writing.await??;
-    }
-    Ok(())
+    Ok((running, journal))
+}
+
+/// Says something on stderr, if there is one.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "serve: {message}");
 }
 
 /// Prints the settings in effect, as a file that can be read.
@@ -332,142 +420,10 @@ pub fn list_faults() -> io::Result<()> {
     io::stdout().lock().write_all(fault::describe().as_bytes())
 }
 
-/// A journal that is written to `path` until the server has ended.
-fn open_journal(path: &Path) -> io::Result<(Journal, JoinHandle<io::Result<()>>)> {
-    let journal = Journal::new().hashing();
-    let writing = if path.as_os_str() == "-" {
-        journal.write_to(io::stderr())
-    } else {
-        let file = std::fs::File::create(path).map_err(|error| about(&error, path))?;
-        journal.write_to(io::BufWriter::new(file))
-    };
-    Ok((journal, writing))
-}
-
 /// The whole chain of causes in one line.
 fn whose_fault(error: StartError) -> io::Error {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     io::Error::other(format!("{error}{}", cause.unwrap_or_default()))
-}
-
-fn announce(settings: &Settings, running: &Running, ca: Option<&CaFile>) -> io::Result<()> {
-    let addresses = running.addresses();
-    let first = addresses
-        .first()
-        .copied()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let anonymous = settings.anonymous.as_ref();
-    let anonymous = anonymous.and_then(|anonymous| anonymous.names.first());
-    let (user, password) = match settings.users.first() {
-        // What is hashed cannot be told.
-        Some(user) => {
-            let password = user.password.as_ref().map(Secret::expose);
-            let password = password.map(String::from_utf8_lossy).unwrap_or_default();
-            (user.name.as_str(), password)
-        }
-        None => (anonymous.map_or("anonymous", String::as_str), "".into()),
-    };
-    let password = &*password;
-    // An address that means "any" is no address to connect to.
-    let host = match first.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        IpAddr::V6(ip) if ip.is_unspecified() => "::1".to_owned(),
-        ip => ip.to_string(),
-    };
-    let scheme = if settings.tls.mode == TlsMode::Implicit {
-        "ftps"
-    } else {
-        "ftp"
-    };
-    let mut url = url::Url::parse(&format!("{scheme}://localhost/")).map_err(io::Error::other)?;
-    let bracketed = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
-    url.set_host(Some(&bracketed)).map_err(io::Error::other)?;
-    // The setters refuse only URLs that cannot have these parts; an ftp URL can.
-    let _ = url.set_port(Some(first.port()));
-    let _ = url.set_username(user);
-    let _ = url.set_password((!password.is_empty()).then_some(password));
-    let ready = Ready {
-        event: "ready",
-        version: 1,
-        addresses: addresses.iter().map(ToString::to_string).collect(),
-        host,
-        port: first.port(),
-        url: url.into(),
-        user,
-        password,
-        tls: match settings.tls.mode {
-            TlsMode::Off => "off",
-            TlsMode::Explicit => "explicit",
-            TlsMode::Implicit => "implicit",
-        },
-        ca: ca.map(|file| file.path.display().to_string()),
-        ca_sha256: running.ca_fingerprint(),
-        pid: std::process::id(),
-    };
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &ready)?;
-    out.write_all(b"\n")?;
-    out.flush()
-}
-
-/// The ephemeral CA's certificate as a file, in a directory of its own; removed at the end.
-struct CaFile {
-    path: PathBuf,
-}
-
-impl CaFile {
-    fn write(running: &Running) -> io::Result<Option<Self>> {
-        let Some(pem) = running.ca_pem() else {
-            return Ok(None);
-        };
-        let id = format!(
-            "ftpspec-{}-{}",
-            std::process::id(),
-            running.addresses()[0].port()
-        );
-        let directory = std::env::temp_dir().join(id);
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o755);
-        // An existing directory may be somebody else's trap: it is an error, not a place to write to.
-        builder
-            .create(&directory)
-            .map_err(|e| about(&e, &directory))?;
-        let path = directory.join("ca.pem");
-        std::fs::write(&path, pem).map_err(|e| about(&e, &path))?;
-        Ok(Some(Self { path }))
-    }
-}
-
-impl Drop for CaFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-        if let Some(directory) = self.path.parent() {
-            let _ = std::fs::remove_dir(directory);
-        }
-    }
-}
-
-/// Waits for SIGINT or SIGTERM.
-///
-/// # Errors
-/// When the system does not let us listen for signals.
-pub async fn interrupted() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }
 
 fn about(error: &io::Error, path: &Path) -> io::Error {

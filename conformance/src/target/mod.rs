@@ -3,16 +3,19 @@
 mod command;
 mod embedded;
 mod exec;
+mod host_address;
 mod probe;
 
 pub use command::ExecCommand;
 pub use embedded::Embedded;
 pub use exec::{Exec, ExecWish};
+pub(crate) use host_address::split_zone;
+pub use host_address::{HostAddress, NotAHostAddress};
 pub use probe::{TargetFacts, probe};
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use tokio::net::lookup_host;
 use url::{Host, Url};
@@ -76,6 +79,9 @@ pub enum TargetError {
     /// Its host has no address.
     #[error("target: no address for {0}: {1}")]
     NoAddress(String, io::Error),
+    /// Its zone is not one of this machine.
+    #[error("target: `{0}`: {1}")]
+    Zone(String, NotAHostAddress),
 }
 
 impl Target {
@@ -97,13 +103,17 @@ impl Target {
         }
     }
 
-    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. It is at these addresses; where there
-    /// are none, the host is looked up.
+    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. An IPv6 address may have a zone
+    /// (RFC 6874). The server is at these addresses; where there are none, the host is looked up.
     ///
     /// # Errors
     /// [`TargetError`]
-    pub async fn from_url(text: &str, at: &[IpAddr]) -> Result<Self, TargetError> {
-        let url = Url::parse(text).map_err(|error| TargetError::NoUrl(shown(text), error))?;
+    pub async fn from_url(text: &str, at: &[HostAddress]) -> Result<Self, TargetError> {
+        let (plain, zone) = match split_zone(text) {
+            Some((plain, zone)) => (plain, Some(zone)),
+            None => (text.to_owned(), None),
+        };
+        let url = Url::parse(&plain).map_err(|error| TargetError::NoUrl(shown(text), error))?;
         let (tls, port) = match url.scheme() {
             "ftp" => (TlsMode::Off, 21),
             "ftps" => (TlsMode::Implicit, 990),
@@ -116,11 +126,20 @@ impl Target {
         };
         let port = url.port().unwrap_or(port);
         let no_address = |error| TargetError::NoAddress(host.clone(), error);
-        let addresses: Vec<_> = if at.is_empty() {
-            let found = lookup_host((host.as_str(), port)).await;
-            found.map_err(no_address)?.collect()
-        } else {
-            at.iter().map(|ip| SocketAddr::new(*ip, port)).collect()
+        let addresses: Vec<_> = match (at, url.host(), zone) {
+            ([], Some(Host::Ipv6(ip)), Some(zone)) => {
+                let wrong = |error| TargetError::Zone(shown(text), error);
+                vec![
+                    HostAddress::in_zone(ip, &zone)
+                        .map_err(wrong)?
+                        .with_port(port),
+                ]
+            }
+            ([], _, _) => {
+                let found = lookup_host((host.as_str(), port)).await;
+                found.map_err(no_address)?.collect()
+            }
+            (at, _, _) => at.iter().map(|address| address.with_port(port)).collect(),
         };
         let mut target = Self {
             tls,
@@ -235,13 +254,30 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_that_are_given_are_not_looked_up() {
-        let at: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        let at: [HostAddress; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
         let target = Target::from_url("ftp://no-such-host.invalid:2121", &at)
             .await
             .unwrap();
         let shown = target.addresses.iter().map(ToString::to_string);
         assert_eq!(shown.collect::<Vec<_>>(), ["127.0.0.1:2121", "[::1]:2121"]);
         assert_eq!(target.host, "no-such-host.invalid");
+    }
+
+    #[tokio::test]
+    async fn a_link_local_address_keeps_its_zone() {
+        let at = ["fe80::2%8".parse().unwrap()];
+        for (url, at, address) in [
+            ("ftp://[fe80::1%257]:2121", &[][..], "[fe80::1%7]:2121"),
+            ("ftp://test:pw@[fe80::1%7]/box", &[], "[fe80::1%7]:21"),
+            ("ftp://name:2121", &at, "[fe80::2%8]:2121"),
+        ] {
+            let target = Target::from_url(url, at).await.unwrap();
+            assert_eq!(target.addresses, [address.parse().unwrap()], "{url}");
+        }
+        let error = Target::from_url("ftp://a:secret@[fe80::1%25no-such]", &[]).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("no network interface `no-such`"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The command that plays one scenario of a run alone, to be pasted into a shell.
 
 use super::wish::{TIMEOUT, Wish, with_scheme};
+use crate::target::split_zone;
 
 /// Takes the password from the environment. The shell says so, and plays nothing, where it is not there.
 const PASSWORD: &str = "FTPSPEC_PASSWORD=${FTPSPEC_PASSWORD:?}";
@@ -63,7 +64,7 @@ impl Wish {
     /// Whether somebody gave a password that it cannot be played without.
     fn needs_password(&self) -> bool {
         let in_url = |url: &String| {
-            let url = url::Url::parse(&with_scheme(url));
+            let url = parsed(url).map(|(url, _)| url);
             url.is_ok_and(|url| url.password().is_some())
         };
         match &self.url {
@@ -99,14 +100,28 @@ fn number(value: Option<impl ToString>) -> Option<String> {
     value.map(|value| value.to_string())
 }
 
+/// A URL, and the zone of its address, which the `url` crate cannot hold.
+fn parsed(url: &str) -> Result<(url::Url, Option<String>), url::ParseError> {
+    let url = with_scheme(url);
+    match split_zone(&url) {
+        Some((url, zone)) => Ok((url::Url::parse(&url)?, Some(zone))),
+        None => Ok((url::Url::parse(&url)?, None)),
+    }
+}
+
 /// A URL without its password.
 pub(super) fn shown(url: &str) -> String {
-    let Ok(mut parsed) = url::Url::parse(&with_scheme(url)) else {
+    let Ok((mut parsed, zone)) = parsed(url) else {
         return "?".into();
     };
-    // Only a URL without host refuses this, and that is no target.
+    // Only a URL without host refuses this, and that is not a target.
     let _ = parsed.set_password(None);
-    parsed.to_string().trim_end_matches('/').to_owned()
+    let mut shown = parsed.to_string().trim_end_matches('/').to_owned();
+    if let (Some(zone), Some(host)) = (zone, parsed.host_str()) {
+        let zoned = format!("{}%25{zone}]", host.trim_end_matches(']'));
+        shown = shown.replacen(host, &zoned, 1);
+    }
+    shown
 }
 
 /// One word of a shell: what a shell would act on stands between single quotes.
@@ -159,6 +174,17 @@ mod tests {
             wish.again("a/b", "pasv"),
             "ftpspec check ftp://localhost:2121 --select a/b --variant pasv --address 127.0.0.1 --address ::1"
         );
+    }
+
+    #[test]
+    fn a_zone_is_part_of_the_command() {
+        let wish = against("ftp://anna:geheim@[fe80::1%25eth0]:2121/box");
+        let command = wish.again("a/b", "epsv");
+        assert!(
+            command.contains("ftp://anna@[fe80::1%25eth0]:2121/box"),
+            "{command}"
+        );
+        assert!(!command.contains("geheim"), "{command}");
     }
 
     #[test]

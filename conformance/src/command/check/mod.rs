@@ -13,7 +13,7 @@ mod wish;
 
 pub use wish::{TIMEOUT, Wish};
 
-use super::serve::interrupted;
+use super::signals::StopSignals;
 use super::{TROUBLE, USAGE};
 use crate::command::baseline::{apply_baselines, read_baselines};
 use crate::driver::Timeouts;
@@ -146,8 +146,13 @@ pub(super) async fn run<'a>(
         run: server.run_name(began.unix),
     };
     let (scissors, cut) = Cut::some_time();
+    let mut stop = StopSignals::listen().map_err(|error| Failure {
+        code: TROUBLE,
+        message: format!("check: no handler for signals: {error}"),
+    })?;
     let interrupting = tokio::spawn(async move {
-        while interrupted().await.is_ok() {
+        loop {
+            stop.next().await;
             scissors.cut();
             eprintln!("check: interrupted; cleaning up, unless there is another interrupt");
         }

@@ -7,7 +7,6 @@ use crate::command::TROUBLE;
 use crate::driver::Trust;
 use crate::runner::{Afar, Keeper};
 use crate::target::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +58,10 @@ impl Server {
             target.trust = trust(ca)?;
         }
         if let Some(port) = wish.implicit_port {
-            let beside = |address: &SocketAddr| SocketAddr::new(address.ip(), port);
-            target.implicit = target.addresses.iter().map(beside).collect();
+            target.implicit.clone_from(&target.addresses);
+            for address in &mut target.implicit {
+                address.set_port(port);
+            }
         }
         if wish.path.is_some() {
             target.path.clone_from(&wish.path);

@@ -9,11 +9,11 @@ use crate::runner::{Selection, Variant};
 use crate::scenario::render;
 use crate::sets::FrozenSet;
 use crate::suite::{Suite, selects};
+use crate::target::HostAddress;
 use anstream::{AutoStream, ColorChoice};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ pub struct Wish {
     /// The CA its certificate must come from; none accepts any certificate.
     pub ca: Option<PathBuf>,
     /// Its addresses; none looks up the host of the URL.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<HostAddress>,
     /// Where its TLS begins with the first octet, besides the URL.
     pub implicit_port: Option<u16>,
     /// Patterns of ids; none is all.

@@ -1,0 +1,265 @@
+//! `ftpspec serve` as a process: signals, what it leaves behind, passwords and the journal file.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+
+/// A server that runs, with a directory for temporary files of its own.
+struct Serving {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
+    temporary: tempfile::TempDir,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ftpspec"));
+        command.arg("serve").args(arguments);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut process = command
+            .env("TMPDIR", temporary.path())
+            .env_remove("FTPSPEC_PASSWORD")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            stdout: BufReader::new(process.stdout.take().unwrap()),
+            stderr: BufReader::new(process.stderr.take().unwrap()),
+            process,
+            temporary,
+        }
+    }
+
+    fn ready(&mut self) -> serde_json::Value {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("{line:?}: {}", self.rest_of_stderr()))
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// The exit code, and what is left of the temporary files.
+    fn ended(&mut self) -> (Option<i32>, usize) {
+        let code = self.process.wait().unwrap().code();
+        (code, fs::read_dir(self.temporary.path()).unwrap().count())
+    }
+
+    fn rest_of_stderr(&mut self) -> String {
+        let mut text = String::new();
+        self.stderr.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _gone = self.process.wait();
+    }
+}
+
+#[test]
+fn a_signal_upon_the_ready_line_stops_the_server_cleanly() {
+    for round in 0..50 {
+        let signal = [Signal::TERM, Signal::INT, Signal::HUP][round % 3];
+        let mut server = Serving::start(&[]);
+        server.ready();
+        server.signal(signal);
+        assert_eq!(server.ended(), (Some(0), 0), "round {round}, {signal:?}");
+    }
+}
+
+#[test]
+fn a_signal_before_the_ready_line_stops_the_server_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("journal");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for (signal, bit) in [(Signal::TERM, 14), (Signal::INT, 1), (Signal::HUP, 0)] {
+        // It gets no further than to the pipe, which nobody reads.
+        let mut server = Serving::start(&["--journal", pipe.to_str().unwrap()]);
+        let status = format!("/proc/{}/status", server.process.id());
+        loop {
+            let status = fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            if u64::from_str_radix(caught.unwrap().trim(), 16).unwrap() >> bit & 1 == 1 {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        server.signal(signal);
+        assert_eq!(server.ended(), (Some(0), 0), "{signal:?}");
+        assert_eq!(server.rest_of_stderr(), "");
+    }
+}
+
+#[test]
+fn a_server_started_by_nohup_lives_on_when_the_terminal_is_closed() {
+    let mut command = Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_ftpspec"), "serve", "--tls", "off"]);
+    let mut server = Serving::of(command);
+    let ready = server.ready();
+    server.signal(Signal::HUP);
+    let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
+    let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut greeting = String::new();
+    BufReader::new(stream).read_line(&mut greeting).unwrap();
+    assert!(greeting.starts_with("220 "), "{greeting}");
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().0, Some(0));
+}
+
+#[test]
+fn what_a_killed_server_of_the_same_pid_and_port_left_behind_is_in_nobodys_way() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    // In a container the number of the process is the same after every restart.
+    let script = format!(
+        "mkdir \"$TMPDIR/ftpspec-$$-{port}\" && exec '{}' serve --port {port}",
+        env!("CARGO_BIN_EXE_ftpspec")
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    let mut server = Serving::of(command);
+    let ready = server.ready();
+    let ca = Path::new(ready["ca"].as_str().unwrap());
+    let directory = ca.parent().unwrap();
+    assert!(directory.starts_with(server.temporary.path()));
+    let mode = fs::metadata(directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(
+        fs::read_to_string(ca)
+            .unwrap()
+            .contains("BEGIN CERTIFICATE")
+    );
+    server.signal(Signal::TERM);
+    let only_the_old_one = 1;
+    assert_eq!(server.ended(), (Some(0), only_the_old_one));
+}
+
+/// The user, the password and what is said on stderr.
+fn login(arguments: &[&str]) -> (String, String, String) {
+    let mut server = Serving::start(&[arguments, &["--tls", "off"]].concat());
+    let ready = server.ready();
+    server.signal(Signal::TERM);
+    let [user, password] = ["user", "password"].map(|key| ready[key].as_str().unwrap().to_owned());
+    let url = ready["url"].as_str().unwrap();
+    assert!(url.contains(&format!("//{user}:{password}@")), "{url}");
+    (user, password, server.rest_of_stderr())
+}
+
+#[test]
+fn the_password_everybody_knows_is_given_on_loopback_only() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path().to_str().unwrap();
+    for reachable in [
+        &["--bind", "0.0.0.0"][..],
+        &["--bind", "::"],
+        &["--bind", "127.0.0.1", "--bind", "0.0.0.0"],
+        &["--bind", "0.0.0.0", "--root", root],
+        &["--bind", "0.0.0.0", "--user", "test"],
+        &[
+            "--bind",
+            "0.0.0.0",
+            "--user",
+            "bob:secret",
+            "--user",
+            "test",
+        ],
+    ] {
+        let (user, password, said) = login(reachable);
+        let (_, again, _) = login(reachable);
+        assert!(
+            said.contains("the password of test is random"),
+            "{reachable:?}: {said}"
+        );
+        if user == "test" {
+            assert_eq!(password.len(), 20, "{reachable:?}");
+            assert_ne!(password, again, "{reachable:?}");
+        } else {
+            assert_eq!(password, "secret");
+        }
+    }
+    for (known, expected) in [
+        (&[][..], "test"),
+        (&["--bind", "127.0.0.2"], "test"),
+        (&["--bind", "0.0.0.0", "--password", "chosen"], "chosen"),
+        (&["--bind", "0.0.0.0", "--user", "test:chosen"], "chosen"),
+    ] {
+        let (_, password, said) = login(known);
+        assert_eq!(
+            (password.as_str(), said.as_str()),
+            (expected, ""),
+            "{known:?}"
+        );
+    }
+}
+
+#[test]
+fn a_journal_is_continued_and_never_written_through_a_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = directory.path().join("journal");
+    let path = journal.to_str().unwrap();
+    for _ in 0..2 {
+        let mut server = Serving::start(&["--journal", path]);
+        server.ready();
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().0, Some(0));
+    }
+    let head = "{\"journal\":1}\n";
+    assert_eq!(fs::read_to_string(&journal).unwrap(), head.repeat(2));
+    let mode = fs::metadata(&journal).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    fs::write(&journal, "half a li").unwrap();
+    let mut server = Serving::start(&["--journal", path]);
+    server.ready();
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().0, Some(0));
+    let continued = format!("half a li\n{head}");
+    assert_eq!(fs::read_to_string(&journal).unwrap(), continued);
+
+    let link = directory.path().join("link");
+    symlink(&journal, &link).unwrap();
+    let mut server = Serving::start(&["--journal", link.to_str().unwrap()]);
+    assert_eq!(server.ended().0, Some(2));
+    let said = server.rest_of_stderr();
+    assert!(said.contains("does not follow a symbolic link"), "{said}");
+    assert_eq!(fs::read_to_string(&journal).unwrap(), continued);
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_is_reported_at_once_and_ends_with_3() {
+    let mut server = Serving::start(&["--journal", "/dev/full"]);
+    server.ready();
+    let mut said = String::new();
+    server.stderr.read_line(&mut said).unwrap();
+    assert!(
+        said.contains("the journal is incomplete") && said.contains("/dev/full: "),
+        "{said}"
+    );
+    assert!(
+        server.process.try_wait().unwrap().is_none(),
+        "it goes on serving"
+    );
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended(), (Some(3), 0));
+}
