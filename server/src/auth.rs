@@ -3,7 +3,9 @@
 mod certificate;
 mod rate;
 
-pub use certificate::{CertificateClaim, CertificateRule, ClientCertificate, NoCertificateRule};
+pub use certificate::{
+    AlternativeName, CertificateClaim, CertificateRule, ClientCertificate, NoCertificateRule,
+};
 pub use rate::Rate;
 
 use crate::storage::{Storage, VirtualPath};

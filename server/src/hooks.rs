@@ -107,7 +107,7 @@ impl Asked {
         self.verb
     }
 
-    /// The whole line, without its line end. The argument of PASS, ACCT and ADAT is `***`.
+    /// The whole line, without its line end. What is or may be a password is `***`.
     #[must_use]
     pub fn line(&self) -> &[u8] {
         &self.line

@@ -11,7 +11,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::auth::User;
 use crate::hooks::HookList;
-use crate::journal::{DataMode, Journal, TlsFacts, What, Why, without_secrets};
+use crate::journal::{DataMode, Journal, TlsFacts, What, Why, open_part, without_secrets};
 use crate::pi::Attendee;
 use crate::storage::VirtualPath;
 use crate::wire::Reply;
@@ -262,7 +262,8 @@ impl Entry {
 
     /// Notes a line of the client.
     pub(crate) fn note_line(self: &Arc<Self>, line: &[u8]) {
-        let verb = line
+        // Without a blank a password would be a part of the verb.
+        let verb = open_part(line)
             .split(|octet| *octet == b' ')
             .next()
             .unwrap_or_default();

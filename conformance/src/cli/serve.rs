@@ -23,7 +23,7 @@ Examples:
   ftpspec serve --port 2121 --user bob:secret
   ftpspec serve --tls implicit --seed fixtures/
   ftpspec serve --tls-required data --tls-reuse require
-  ftpspec serve --client-ca ca.pem --user-cert alice=san:alice@example.org
+  ftpspec serve --client-ca ca.pem --user-cert alice=email:alice@example.org
   ftpspec serve --root /srv/ftp --user bob
   ftpspec serve --config ftpspec.toml --print-config
   ftpspec serve --fault 'when RETR nth 2 do reset at 4096' --fault 'when LIST do missing 226 times 1'";
@@ -141,9 +141,9 @@ pub(crate) struct TlsRules {
     /// Clients may come without a certificate.
     #[arg(long, requires = "client_ca")]
     pub(crate) client_cert_optional: bool,
-    /// Lets NAME in without a password, with a client certificate known by its SHA-256, its common name or an alternative
-    /// name; may be repeated.
-    #[arg(long, value_name = "NAME=sha256:HEX|cn:NAME|san:NAME", value_parser = certificate_login)]
+    /// Lets NAME in without a password, with the client certificate that KIND:TEXT describes: sha256:HEX, cn:NAME (its only
+    /// common name), or by an alternative name email:ADDRESS, dns:HOST, uri:URI; may be repeated.
+    #[arg(long, value_name = "NAME=KIND:TEXT", value_parser = certificate_login)]
     pub(crate) user_cert: Vec<(String, CertificateRule)>,
     /// Data connections that do not resume the TLS session of their control connection: served, logged, or refused (522).
     /// [default: off]

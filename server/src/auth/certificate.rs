@@ -15,21 +15,52 @@ const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 pub struct ClientCertificate {
     fingerprint: [u8; 32],
     common_names: Vec<String>,
-    alternative_names: Vec<String>,
+    alternative_names: Vec<AlternativeName>,
+}
+
+/// A name of the subject's alternative names (RFC 5280 §4.2.1.6) that is text. Each type is a kind of its own: a host is
+/// not the person with the mail address that reads the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlternativeName {
+    /// A mail address (rfc822Name).
+    Email(String),
+    /// A host name (dNSName).
+    Dns(String),
+    /// A URI (uniformResourceIdentifier).
+    Uri(String),
+}
+
+impl AlternativeName {
+    /// Whether it means the same, by the rules of RFC 5280 §7: case makes no difference to a host name, nor to the host
+    /// of a mail address. URIs have to be equal to the letter, which is stricter than §7.4.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Email(one), Self::Email(other)) => {
+                match (one.rsplit_once('@'), other.rsplit_once('@')) {
+                    (Some((one, host)), Some((other, other_host))) => {
+                        one == other && host.eq_ignore_ascii_case(other_host)
+                    }
+                    _ => one == other,
+                }
+            }
+            (Self::Dns(one), Self::Dns(other)) => one.eq_ignore_ascii_case(other),
+            (Self::Uri(one), Self::Uri(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl ClientCertificate {
-    /// Reads the DER form. Of a certificate that cannot be read to its end only the names before that are known.
+    /// Reads the DER form. A certificate that cannot be read to its end has no names, only a fingerprint: it is not known
+    /// what the rest would have said.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Self {
-        let mut certificate = Self {
+        let (common_names, alternative_names) = names(der).unwrap_or_default();
+        Self {
             fingerprint: Sha256::digest(der).into(),
-            common_names: Vec::new(),
-            alternative_names: Vec::new(),
-        };
-        // Every field was checked by whoever verified the certificate; a name that we cannot read matches no rule.
-        let _ = certificate.read_names(der);
-        certificate
+            common_names,
+            alternative_names,
+        }
     }
 
     /// SHA-256 over the DER form.
@@ -44,73 +75,96 @@ impl ClientCertificate {
         &self.common_names
     }
 
-    /// The subject's alternative names that are text: mail addresses, host names and URIs.
+    /// The subject's alternative names that are text.
     #[must_use]
-    pub fn alternative_names(&self) -> &[String] {
+    pub fn alternative_names(&self) -> &[AlternativeName] {
         &self.alternative_names
-    }
-
-    /// RFC 5280 §4.1: what stands before the subject has a fixed order, and extensions are marked `[3]`.
-    fn read_names(&mut self, der: &[u8]) -> Option<()> {
-        let mut rest = Der(Der(der).expect(0x30)?).expect(0x30).map(Der)?;
-        if rest.0.first() == Some(&0xa0) {
-            rest.next()?;
-        }
-        for tag in [0x02, 0x30, 0x30, 0x30] {
-            rest.expect(tag)?;
-        }
-        let mut subject = Der(rest.expect(0x30)?);
-        while let Some(set) = subject.expect(0x31) {
-            let mut attribute = Der(Der(set).expect(0x30)?);
-            let is_common_name = attribute.expect(0x06)? == COMMON_NAME;
-            let (tag, value) = attribute.next()?;
-            // PrintableString, UTF8String and IA5String are UTF-8; no client we know has a certificate with another.
-            if is_common_name && matches!(tag, 0x0c | 0x13 | 0x16) {
-                self.common_names
-                    .push(String::from_utf8(value.to_vec()).ok()?);
-            }
-        }
-        while let Some((tag, value)) = rest.next() {
-            if tag == 0xa3 {
-                let mut extensions = Der(Der(value).expect(0x30)?);
-                while let Some(extension) = extensions.expect(0x30) {
-                    self.read_extension(Der(extension))?;
-                }
-            }
-        }
-        Some(())
-    }
-
-    fn read_extension(&mut self, mut extension: Der<'_>) -> Option<()> {
-        if extension.expect(0x06)? != ALTERNATIVE_NAMES {
-            return Some(());
-        }
-        let (mut tag, mut value) = extension.next()?;
-        if tag == 0x01 {
-            // "critical"
-            (tag, value) = extension.next()?;
-        }
-        let mut names = (tag == 0x04).then_some(Der(value))?.expect(0x30).map(Der)?;
-        while let Some((tag, value)) = names.next() {
-            // rfc822Name, dNSName, uniformResourceIdentifier
-            if matches!(tag, 0x81 | 0x82 | 0x86) {
-                self.alternative_names
-                    .push(String::from_utf8(value.to_vec()).ok()?);
-            }
-        }
-        Some(())
     }
 }
 
-/// Which certificates let a user in. As text: `sha256:HEX`, `cn:NAME` or `san:NAME`.
+/// The common and alternative names of a certificate; `None` if any of them, or what is around them, cannot be read.
+///
+/// RFC 5280 §4.1: what stands before the subject has a fixed order, and extensions are marked `[3]`.
+fn names(der: &[u8]) -> Option<(Vec<String>, Vec<AlternativeName>)> {
+    let mut rest = Der(Der(der).expect(0x30)?).expect(0x30).map(Der)?;
+    if rest.0.first() == Some(&0xa0) {
+        rest.next()?;
+    }
+    for tag in [0x02, 0x30, 0x30, 0x30] {
+        rest.expect(tag)?;
+    }
+    let common_names = common_names(rest.expect(0x30)?)?;
+    let mut alternative_names = Vec::new();
+    while !rest.is_empty() {
+        let (tag, value) = rest.next()?;
+        if tag != 0xa3 {
+            continue;
+        }
+        let mut extensions = Der(Der(value).expect(0x30)?);
+        while !extensions.is_empty() {
+            let mut extension = Der(extensions.expect(0x30)?);
+            if extension.expect(0x06)? == ALTERNATIVE_NAMES {
+                alternative_names.extend(alternative_names_of(extension)?);
+            }
+        }
+    }
+    Some((common_names, alternative_names))
+}
+
+/// All common names of a subject: a relative distinguished name is a SET, which may have several attributes.
+fn common_names(subject: &[u8]) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut subject = Der(subject);
+    while !subject.is_empty() {
+        let mut set = Der(subject.expect(0x31)?);
+        while !set.is_empty() {
+            let mut attribute = Der(set.expect(0x30)?);
+            let is_common_name = attribute.expect(0x06)? == COMMON_NAME;
+            let (tag, value) = attribute.next()?;
+            if is_common_name {
+                names.push(text(tag, value)?);
+            }
+        }
+    }
+    Some(names)
+}
+
+/// The text of an attribute. PrintableString, UTF8String and IA5String are UTF-8; no client we know has a certificate
+/// with another.
+fn text(tag: u8, value: &[u8]) -> Option<String> {
+    matches!(tag, 0x0c | 0x13 | 0x16).then(|| String::from_utf8(value.to_vec()).ok())?
+}
+
+fn alternative_names_of(mut extension: Der<'_>) -> Option<Vec<AlternativeName>> {
+    let (mut tag, mut value) = extension.next()?;
+    if tag == 0x01 {
+        // "critical"
+        (tag, value) = extension.next()?;
+    }
+    let mut rest = (tag == 0x04).then_some(Der(value))?.expect(0x30).map(Der)?;
+    let mut names = Vec::new();
+    while !rest.is_empty() {
+        let (tag, value) = rest.next()?;
+        let kind = match tag {
+            0x81 => AlternativeName::Email,
+            0x82 => AlternativeName::Dns,
+            0x86 => AlternativeName::Uri,
+            _ => continue,
+        };
+        names.push(kind(String::from_utf8(value.to_vec()).ok()?));
+    }
+    Some(names)
+}
+
+/// Which certificates let a user in. As text: `sha256:HEX`, `cn:NAME`, `email:ADDRESS`, `dns:HOST` or `uri:URI`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateRule {
     /// The one whose DER form has this SHA-256.
     Fingerprint([u8; 32]),
-    /// Those with this common name, to the letter.
+    /// Those with this common name and no other, to the letter.
     CommonName(String),
-    /// Those with this alternative name, in any case: mail addresses and host names have none.
-    AlternativeName(String),
+    /// Those with this alternative name, of this kind.
+    AlternativeName(AlternativeName),
 }
 
 impl CertificateRule {
@@ -123,7 +177,7 @@ impl CertificateRule {
             Self::CommonName(name) => matches!(&certificate.common_names[..], [own] if own == name),
             Self::AlternativeName(name) => {
                 let mut own = certificate.alternative_names.iter();
-                own.any(|own| own.eq_ignore_ascii_case(name))
+                own.any(|own| own.is(name))
             }
         }
     }
@@ -138,32 +192,40 @@ impl fmt::Display for CertificateRule {
                 octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
             }
             Self::CommonName(name) => write!(f, "cn:{name}"),
-            Self::AlternativeName(name) => write!(f, "san:{name}"),
+            Self::AlternativeName(AlternativeName::Email(name)) => write!(f, "email:{name}"),
+            Self::AlternativeName(AlternativeName::Dns(name)) => write!(f, "dns:{name}"),
+            Self::AlternativeName(AlternativeName::Uri(name)) => write!(f, "uri:{name}"),
         }
     }
 }
 
-/// The text is no [`CertificateRule`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoCertificateRule;
-
-impl fmt::Display for NoCertificateRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected sha256:HEX (64 digits), cn:NAME or san:NAME")
-    }
+/// The text is not a [`CertificateRule`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoCertificateRule {
+    /// It has not the form of one.
+    #[error("expected sha256:HEX (64 digits), cn:NAME, email:ADDRESS, dns:HOST or uri:URI")]
+    Syntax,
+    /// It says `san:`, which does not say what kind of name is meant.
+    #[error("san: is not a kind of name: say email:ADDRESS, dns:HOST or uri:URI")]
+    KindMissing,
 }
-
-impl std::error::Error for NoCertificateRule {}
 
 impl FromStr for CertificateRule {
     type Err = NoCertificateRule;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            Some(("sha256", digits)) => fingerprint(digits).map(Self::Fingerprint),
-            Some(("cn", name)) if !name.is_empty() => Ok(Self::CommonName(name.to_owned())),
-            Some(("san", name)) if !name.is_empty() => Ok(Self::AlternativeName(name.to_owned())),
-            _ => Err(NoCertificateRule),
+        let (kind, name) = text.split_once(':').ok_or(NoCertificateRule::Syntax)?;
+        let alternative =
+            |kind: fn(String) -> AlternativeName| Ok(Self::AlternativeName(kind(name.to_owned())));
+        match kind {
+            "san" => Err(NoCertificateRule::KindMissing),
+            _ if name.is_empty() => Err(NoCertificateRule::Syntax),
+            "sha256" => fingerprint(name).map(Self::Fingerprint),
+            "cn" => Ok(Self::CommonName(name.to_owned())),
+            "email" => alternative(AlternativeName::Email),
+            "dns" => alternative(AlternativeName::Dns),
+            "uri" => alternative(AlternativeName::Uri),
+            _ => Err(NoCertificateRule::Syntax),
         }
     }
 }
@@ -173,14 +235,14 @@ fn fingerprint(digits: &str) -> Result<[u8; 32], NoCertificateRule> {
     let digits: Vec<u32> = digits
         .chars()
         .filter(|c| *c != ':')
-        .map(|c| c.to_digit(16).ok_or(NoCertificateRule))
+        .map(|c| c.to_digit(16).ok_or(NoCertificateRule::Syntax))
         .collect::<Result<_, _>>()?;
     let mut fingerprint = [0; 32];
     if digits.len() != 64 {
-        return Err(NoCertificateRule);
+        return Err(NoCertificateRule::Syntax);
     }
     for (octet, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
-        *octet = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| NoCertificateRule)?;
+        *octet = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| NoCertificateRule::Syntax)?;
     }
     Ok(fingerprint)
 }
@@ -200,6 +262,10 @@ pub struct CertificateClaim {
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
         let mut length = usize::from(first);
@@ -247,23 +313,29 @@ mod tests {
         params.self_signed(&key).unwrap().der().to_vec()
     }
 
+    fn email(text: &str) -> AlternativeName {
+        AlternativeName::Email(text.into())
+    }
+
     #[test]
     fn names_are_read_from_subject_and_extension() {
         let certificate = ClientCertificate::from_der(&der());
         assert!(certificate.common_names().contains(&"alice".to_owned()));
         assert_eq!(
             certificate.alternative_names(),
-            ["client.example", "alice@example.org"]
+            [
+                AlternativeName::Dns("client.example".into()),
+                email("alice@example.org")
+            ]
         );
     }
 
     #[test]
-    fn a_certificate_cut_anywhere_is_no_panic_and_admits_nobody_new() {
+    fn a_certificate_cut_anywhere_is_no_panic_and_admits_nobody() {
         let der = der();
-        let whole = ClientCertificate::from_der(&der);
         for length in 0..der.len() {
             let cut = ClientCertificate::from_der(&der[..length]);
-            assert!(cut.common_names.len() <= whole.common_names.len());
+            assert!(cut.common_names.is_empty() && cut.alternative_names.is_empty());
             let mut broken = der.clone();
             broken[length] ^= 0xff;
             let _ = ClientCertificate::from_der(&broken);
@@ -275,7 +347,12 @@ mod tests {
         let certificate = ClientCertificate {
             fingerprint: [0xab; 32],
             common_names: vec!["alice".into()],
-            alternative_names: vec!["alice@example.org".into()],
+            alternative_names: vec![
+                email("alice@example.org"),
+                AlternativeName::Dns("bob@example.org".into()),
+                AlternativeName::Dns("client.example".into()),
+                AlternativeName::Uri("urn:x:Y".into()),
+            ],
         };
         let colons = ["AB"; 32].join(":");
         for (rule, admits) in [
@@ -284,28 +361,87 @@ mod tests {
             (format!("sha256:{}", "ac".repeat(32)), false),
             ("cn:alice".into(), true),
             ("cn:Alice".into(), false),
-            ("san:Alice@Example.org".into(), true),
-            ("san:alice".into(), false),
+            ("email:alice@Example.org".into(), true),
+            ("email:Alice@example.org".into(), false),
+            ("email:alice".into(), false),
+            // A name of another kind that reads the same.
+            ("email:bob@example.org".into(), false),
+            ("dns:alice@example.org".into(), false),
+            ("uri:alice@example.org".into(), false),
+            ("dns:Client.Example".into(), true),
+            ("uri:client.example".into(), false),
+            ("uri:urn:x:Y".into(), true),
+            ("uri:urn:x:y".into(), false),
         ] {
             let rule: CertificateRule = rule.parse().unwrap();
+            assert_eq!(rule.to_string().parse(), Ok(rule.clone()));
             assert_eq!(rule.admits(&certificate), admits, "{rule:?}");
         }
-        for none in ["", "alice", "cn:", "san:", "sha256:", "sha256:ab", "md5:ab"] {
-            assert_eq!(
-                none.parse::<CertificateRule>(),
-                Err(NoCertificateRule),
-                "{none}"
-            );
+        for none in [
+            "",
+            "alice",
+            "cn:",
+            "email:",
+            "sha256:",
+            "sha256:ab",
+            "md5:ab",
+        ] {
+            let read = none.parse::<CertificateRule>();
+            assert_eq!(read, Err(NoCertificateRule::Syntax), "{none}");
         }
+        let read = "san:alice@example.org".parse::<CertificateRule>();
+        assert_eq!(read, Err(NoCertificateRule::KindMissing));
+    }
+
+    /// A DER value; short ones only.
+    fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).unwrap();
+        assert!(length < 0x80);
+        [&[tag, length], content].concat()
+    }
+
+    /// A certificate with these attributes in the SETs of its subject, as far as it is read.
+    fn with_subject(sets: &[&[Vec<u8>]]) -> ClientCertificate {
+        let sets = sets.iter().map(|set| value(0x31, &set.concat()));
+        let before = [
+            value(0x02, &[1]),
+            value(0x30, b""),
+            value(0x30, b""),
+            value(0x30, b""),
+        ];
+        let subject = value(0x30, &Vec::from_iter(sets).concat());
+        let body = value(0x30, &[&before.concat()[..], &subject].concat());
+        ClientCertificate::from_der(&value(0x30, &body))
+    }
+
+    fn attribute(identifier: &[u8], tag: u8, text: &[u8]) -> Vec<u8> {
+        value(0x30, &[value(0x06, identifier), value(tag, text)].concat())
     }
 
     #[test]
-    fn two_common_names_are_nobodys() {
-        let certificate = ClientCertificate {
-            fingerprint: [0; 32],
-            common_names: vec!["alice".into(), "mallory".into()],
-            alternative_names: vec![],
-        };
-        assert!(!CertificateRule::CommonName("alice".into()).admits(&certificate));
+    fn a_common_name_admits_only_where_it_is_the_only_one() {
+        let name = |text: &[u8]| attribute(COMMON_NAME, 0x0c, text);
+        let organization = attribute(&[0x55, 0x04, 0x0a], 0x14, b"\xff");
+        let alice = CertificateRule::CommonName("alice".into());
+        for admitted in [
+            with_subject(&[&[name(b"alice")]]),
+            with_subject(&[&[organization.clone(), name(b"alice")]]),
+            with_subject(&[&[organization.clone()], &[name(b"alice")]]),
+        ] {
+            assert!(alice.admits(&admitted), "{admitted:?}");
+        }
+        for refused in [
+            with_subject(&[&[name(b"alice")], &[name(b"mallory")]]),
+            with_subject(&[&[name(b"alice"), name(b"mallory")]]),
+            with_subject(&[&[name(b"mallory"), name(b"alice")]]),
+            with_subject(&[&[name(b"alice"), name(b"alice")]]),
+            // A second one that cannot be read: BMPString, and octets that are not UTF-8.
+            with_subject(&[&[name(b"alice")], &[attribute(COMMON_NAME, 0x1e, b"\0m")]]),
+            with_subject(&[&[name(b"alice"), name(b"\xff")]]),
+            with_subject(&[&[name(b"alice"), vec![0x31, 0]]]),
+            with_subject(&[&[name(b"alice\0")]]),
+        ] {
+            assert!(!alice.admits(&refused), "{refused:?}");
+        }
     }
 }

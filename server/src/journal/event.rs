@@ -53,7 +53,7 @@ pub enum What {
     Unprotected,
     /// A line of the client.
     Command {
-        /// The line without its line end. The argument of PASS, ACCT and ADAT is `***`.
+        /// The line without its line end. What is or may be a password is `***`.
         #[serde(serialize_with = "as_text")]
         line: Vec<u8>,
     },

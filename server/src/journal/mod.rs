@@ -26,7 +26,7 @@ mod secret;
 pub use event::{DataMode, Event, MAX_TEXT, Outcome, Side, TlsFacts, TransferFacts, What, Why};
 
 pub(crate) use event::hexadecimal;
-pub(crate) use secret::without_secrets;
+pub(crate) use secret::{open_part, without_secrets};
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -208,7 +208,7 @@ tls_required = "data"
 name = "bob"
 any_password = true
 directory = "bob"
-certificates = ["cn:bob", "san:bob@example.org", "sha256:abababababababababababababababababababababababababababababababab"]
+certificates = ["cn:bob", "email:bob@example.org", "dns:bob.example", "uri:urn:bob", "sha256:abababababababababababababababababababababababababababababababab"]
 
 [[host]]
 name = "ftp.example.org"
