@@ -4,8 +4,8 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -118,7 +118,7 @@ fn a_server_started_by_nohup_lives_on_when_the_terminal_is_closed() {
     let ready = server.ready();
     server.signal(Signal::HUP);
     let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
-    let stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let mut greeting = String::new();
     BufReader::new(stream).read_line(&mut greeting).unwrap();
     assert!(greeting.starts_with("220 "), "{greeting}");
@@ -262,4 +262,87 @@ fn a_journal_that_cannot_be_written_is_reported_at_once_and_ends_with_3() {
     );
     server.signal(Signal::TERM);
     assert_eq!(server.ended(), (Some(3), 0));
+}
+
+/// Octets of a process that are in memory.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kibibytes.parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn the_memory_of_deleted_files_goes_back_to_the_system() {
+    const MIB: usize = 1 << 20;
+    let mut server = Serving::start(&["--tls", "off"]);
+    let ready = server.ready();
+    let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
+    let mut control = BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
+    let mut expect = |command: &str, code: &str| {
+        if !command.is_empty() {
+            let line = format!("{command}\r\n");
+            control.get_mut().write_all(line.as_bytes()).unwrap();
+        }
+        let mut reply = String::new();
+        control.read_line(&mut reply).unwrap();
+        assert!(reply.starts_with(code), "{command}: {reply}");
+        reply
+    };
+    expect("", "220");
+    expect("USER test", "331");
+    expect("PASS test", "230");
+    expect("TYPE I", "200");
+    // Large files and small ones, in turn.
+    let large = [200 * MIB, MIB, 200 * MIB, 300 << 10, 280 * MIB, 10];
+    let sizes = [&large[..], &[MIB, 700 << 10].repeat(10)].concat();
+    let pattern: Vec<u8> = (0..MIB).map(|at| (at % 251) as u8).collect();
+    for (number, size) in sizes.iter().enumerate() {
+        let reply = expect("EPSV", "229");
+        let port: u16 = reply.split('|').nth(3).unwrap().parse().unwrap();
+        let mut data = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        expect(&format!("STOR {number}"), "150");
+        let mut left = *size;
+        while left > 0 {
+            let piece = left.min(MIB);
+            data.write_all(&pattern[..piece]).unwrap();
+            left -= piece;
+        }
+        drop(data);
+        expect("", "226");
+    }
+    let pid = server.process.id();
+    let full = resident(pid);
+    assert!(full > 680 * (1 << 20), "{full}");
+    for number in 0..sizes.len() {
+        expect(&format!("DELE {number}"), "250");
+    }
+    let left = resident(pid) >> 20;
+    assert!(left < 100, "{left} MiB are left");
+}
+
+#[test]
+fn a_refused_certificate_is_reported_with_the_reason() {
+    let start = || {
+        let mut server = Serving::start(&["--tls", "implicit", "--bind", "127.0.0.1"]);
+        let ready = server.ready();
+        let url = format!("ftps://test:test@127.0.0.1:{}", ready["port"]);
+        (server, url, ready["ca"].as_str().unwrap().to_owned())
+    };
+    let (_server, url, own) = start();
+    let (_other, _, foreign) = start();
+    let renamed = url.replace("@127.0.0.1", "@files.example");
+    for (url, ca, reason) in [
+        (&url, &foreign, "no authority of --ca has issued it"),
+        (&renamed, &own, "it is not for files.example, but for "),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
+            .args(["check", url, "--ca", ca, "--address", "127.0.0.1"])
+            .args(["--select", "rfc959/noop-says-200"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(reason), "{said}");
+    }
 }

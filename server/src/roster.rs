@@ -131,7 +131,7 @@ impl Roster {
             Some(Attendee {
                 number: entry.id,
                 user,
-                peer: entry.peer.ip(),
+                peer: entry.peer,
                 logged_in: since.elapsed(),
                 own: entry.id == own,
             })
@@ -198,8 +198,10 @@ impl Drop for Presence {
 /// What is known of a session, and who wants to know it.
 pub(crate) struct Entry {
     id: u64,
-    local: SocketAddr,
-    peer: SocketAddr,
+    /// The address of ours that the client reached.
+    pub(crate) local: SocketAddr,
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
     since: SystemTime,
     /// The last verb, one octet a letter: cheap to keep for every command.
     last_verb: AtomicU64,

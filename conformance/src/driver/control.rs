@@ -43,6 +43,8 @@ pub struct Control {
     line: Vec<u8>,
     pending: VecDeque<String>,
     private: bool,
+    /// Why the TLS handshake failed.
+    tls_failure: Option<String>,
 }
 
 /// The control connection could not be made; the transcript says so too.
@@ -105,6 +107,7 @@ impl Control {
             line: Vec::new(),
             pending: VecDeque::new(),
             private: false,
+            tls_failure: None,
         })
     }
 
@@ -315,10 +318,17 @@ impl Control {
             }
             Err(Handshake::Failed(error)) => {
                 self.ended = true;
+                self.tls_failure = Some(error.clone());
                 self.record(What::TlsFailed { data: false, error });
                 Err(Fault::Broken)
             }
         }
+    }
+
+    /// Why the last TLS handshake failed, if one did.
+    #[must_use]
+    pub fn tls_failure(&self) -> Option<&str> {
+        self.tls_failure.as_deref()
     }
 
     /// Goes back to clear text after CCC (RFC 4217 §12.3).

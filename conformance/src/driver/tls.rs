@@ -2,6 +2,7 @@
 //! the data connection to resume the control connection's session).
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind,
+    RootCertStore, SignatureScheme,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -102,6 +103,41 @@ impl fmt::Debug for TlsClient {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Why a handshake failed. What is wrong with the certificate is said in full: with `--ca` it is for the tester to decide
+/// whose fault that is.
+pub(super) fn in_words(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
+        return error.to_string();
+    };
+    let why = match wrong {
+        CertificateError::UnknownIssuer => {
+            "no authority of --ca has issued it (a certificate may be missing from the server's chain)"
+                .to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName => "it is for another name".to_owned(),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => format!(
+            "it is not for {}, but for {}",
+            expected.to_str(),
+            match presented.join(", ") {
+                none if none.is_empty() => "no name at all".to_owned(),
+                names => names,
+            }
+        ),
+        other => other.to_string(),
+    };
+    format!("the server's certificate was refused: {why}")
 }
 
 /// What a finished handshake settled.

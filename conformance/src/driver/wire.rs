@@ -218,7 +218,7 @@ impl RecordGate {
                 words.trim()
             );
         }
-        error.to_string()
+        super::tls::in_words(error)
     }
 
     fn passed(&mut self, octets: &[u8]) {

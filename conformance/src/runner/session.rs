@@ -56,8 +56,7 @@ impl Session {
             earlier: None,
         };
         if variant.protection == Protection::Implicit {
-            let shaken = session.control.handshake(None).await;
-            shaken.map_err(|fault| Setback::of("TLS handshake", fault))?;
+            session.shake_hands().await?;
         }
         Ok(session)
     }
@@ -91,6 +90,14 @@ impl Session {
         }
     }
 
+    async fn shake_hands(&mut self) -> Result<(), Setback> {
+        let shaken = self.control.handshake(None).await;
+        shaken.map_err(|fault| match self.control.tls_failure() {
+            Some(why) => Setback::Refused(format!("TLS handshake: {why}")),
+            None => Setback::of("TLS handshake", fault),
+        })
+    }
+
     /// AUTH TLS, PBSZ and PROT, as far as the variant says so (RFC 4217 §4, RFC 2228 §3).
     async fn secure(&mut self) -> Result<(), Setback> {
         let private = match self.protection {
@@ -100,8 +107,7 @@ impl Session {
         };
         if !self.control.is_tls() {
             self.required("AUTH TLS", &[234]).await?;
-            let shaken = self.control.handshake(None).await;
-            shaken.map_err(|fault| Setback::of("TLS handshake", fault))?;
+            self.shake_hands().await?;
         }
         if private {
             self.required("PBSZ 0", &[200]).await?;

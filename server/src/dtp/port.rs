@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,7 +38,8 @@ const BACKLOG: u32 = 16;
 /// some clients finish the TLS handshake before they send the command.
 #[derive(Debug)]
 pub(crate) struct PassivePort {
-    owner: IpAddr,
+    /// The host that may connect; the port means nothing.
+    owner: SocketAddr,
     state: State,
 }
 
@@ -93,18 +94,18 @@ impl std::fmt::Debug for State {
 }
 
 impl PassivePort {
-    /// Listens at `on` for a connection from `owner`, at one of `ports`. With
+    /// Listens at the host of `on` for a connection from that of `owner`, at one of `ports`. With
     /// [`PassivePorts::shared`] other sessions may wait at the same port, by way of `shared`.
     ///
     /// # Errors
-    /// No port is free.
+    /// `AddrInUse` if no port is free, and otherwise what the system said.
     pub(crate) fn listen(
-        on: IpAddr,
-        owner: IpAddr,
+        on: SocketAddr,
+        owner: SocketAddr,
         ports: &PassivePorts,
         shared: &Arc<SharedPorts>,
     ) -> io::Result<(Self, SocketAddr)> {
-        let owner = owner.to_canonical();
+        let owner = host_of(owner);
         let (state, address) = match ports.count() {
             Some(count) if ports.is_shared() => {
                 let order = random_order(ports, count, count);
@@ -182,7 +183,7 @@ impl PassivePort {
         Poll::Ready(match (&mut self.state, tls) {
             (State::Listening(listener), _) => loop {
                 match ready!(listener.poll_accept(cx)) {
-                    Ok((stream, from)) if from.ip().to_canonical() == self.owner => {
+                    Ok((stream, from)) if host_of(from) == self.owner => {
                         break Some(State::Connected(stream));
                     }
                     Ok((_, from)) => {
@@ -218,6 +219,19 @@ impl PassivePort {
             }
             (State::Connected(_), None) | (State::Ready(_) | State::Failed(_), _) => None,
         })
+    }
+}
+
+/// The host of an address, to be compared: without its port. A link-local address is another host
+/// in another zone.
+pub(super) fn host_of(address: SocketAddr) -> SocketAddr {
+    let zone = match address {
+        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
+    };
+    match address.ip().to_canonical() {
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, zone).into(),
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, 0),
     }
 }
 
@@ -283,20 +297,29 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Asked for any port the host looks for one without a closed connection lingering on it, which takes it milliseconds when
 /// there are many; and when there is none left, all are refused.
-fn listen_anywhere(on: IpAddr) -> io::Result<TcpListener> {
+fn listen_anywhere(mut on: SocketAddr) -> io::Result<TcpListener> {
     let ports = PassivePorts::from(DYNAMIC_PORTS);
     let drawn = ports
         .count()
         .and_then(|count| listen_in(on, &ports, count, TRIES).ok());
-    drawn.map_or_else(|| listen_at(SocketAddr::new(on, 0)), Ok)
+    on.set_port(0);
+    drawn.map_or_else(|| listen_at(on), Ok)
 }
 
 /// Listens at the first port that is free.
-fn listen_in(on: IpAddr, ports: &PassivePorts, count: u64, tries: u64) -> io::Result<TcpListener> {
+fn listen_in(
+    mut on: SocketAddr,
+    ports: &PassivePorts,
+    count: u64,
+    tries: u64,
+) -> io::Result<TcpListener> {
     let mut failure = io::ErrorKind::AddrInUse.into();
     for port in random_order(ports, count, tries) {
-        match listen_at(SocketAddr::new(on, port)) {
+        on.set_port(port);
+        match listen_at(on) {
             Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            // It says more than that a port is taken.
             Err(error) => failure = error,
         }
     }

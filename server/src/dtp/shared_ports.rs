@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 
-use super::port::is_gone;
+use super::port::{host_of, is_gone};
 
 /// A pause after a connection could not be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -27,7 +27,8 @@ pub(crate) struct SharedPorts(Mutex<HashMap<SocketAddr, Waiting>>);
 /// Who waits at one port.
 #[derive(Debug)]
 struct Waiting {
-    clients: HashMap<IpAddr, oneshot::Sender<TcpStream>>,
+    /// By their hosts ([`host_of`]).
+    clients: HashMap<SocketAddr, oneshot::Sender<TcpStream>>,
     /// Wakes the task that accepts connections when nobody waits any more.
     given_up: Arc<Notify>,
 }
@@ -42,7 +43,7 @@ impl Drop for Waiting {
 #[derive(Debug)]
 pub(crate) struct Place {
     at: SocketAddr,
-    client: IpAddr,
+    client: SocketAddr,
     ports: Weak<SharedPorts>,
     connection: oneshot::Receiver<TcpStream>,
 }
@@ -54,14 +55,15 @@ impl SharedPorts {
     /// `AddrInUse` where this client waits at every port already; the error of the last port that cannot be listened at.
     pub(super) fn wait_at(
         self: &Arc<Self>,
-        (on, client): (IpAddr, IpAddr),
+        (mut on, client): (SocketAddr, SocketAddr),
         order: impl Iterator<Item = u16>,
         listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
     ) -> io::Result<Place> {
         let mut failure = io::ErrorKind::AddrInUse.into();
         let mut waiting = self.waiting();
         for port in order {
-            let at = SocketAddr::new(on, port);
+            on.set_port(port);
+            let at = on;
             let (sender, connection) = oneshot::channel();
             match waiting.get_mut(&at) {
                 Some(others) if others.clients.contains_key(&client) => continue,
@@ -98,7 +100,12 @@ impl SharedPorts {
     }
 
     /// Gives a connection to the session that waits for its client; gives it back where none does.
-    fn deliver(&self, at: SocketAddr, stream: TcpStream, from: IpAddr) -> Result<(), TcpStream> {
+    fn deliver(
+        &self,
+        at: SocketAddr,
+        stream: TcpStream,
+        from: SocketAddr,
+    ) -> Result<(), TcpStream> {
         let mut waiting = self.waiting();
         match waiting
             .get_mut(&at)
@@ -136,8 +143,7 @@ async fn accept(
                 }
             }
             Some(Ok((stream, from))) => {
-                let from = from.ip().to_canonical();
-                if ports.deliver(at, stream, from).is_err() {
+                if ports.deliver(at, stream, host_of(from)).is_err() {
                     tracing::warn!(%from, "a stranger on a shared data port was turned away");
                 }
             }

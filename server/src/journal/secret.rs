@@ -5,8 +5,8 @@ use crate::wire::{Service, Verb};
 /// Commands whose argument is a secret: passwords (RFC 959 §4.1.1), and what RFC 2228 §3 lets a security mechanism carry,
 /// which may be the base64 of a PASS.
 const SECRET: [&str; 6] = ["PASS", "ACCT", "ADAT", "MIC", "CONF", "ENC"];
-/// Of those, the ones that people type: they are recognized in a word with more or fewer letters, too.
-const PASSWORDS: [&str; 2] = ["PASS", "ACCT"];
+/// What people type before a password, here and at other servers: recognized with more or fewer letters, too.
+const PASSWORDS: [&str; 3] = ["PASS", "ACCT", "PSWD"];
 /// What commands of other servers that take a password have in their names: SITE PSWD, SITE PASSWD, XPASS.
 const PARTS: [&str; 3] = ["PASS", "PSW", "PWD"];
 

@@ -29,13 +29,17 @@ use waiting::Waiting;
 /// How long a client may take to close after we have, and what it may still send.
 const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
+/// The most octets a client may send without a line end.
+const LONGEST_WITHOUT_LINE_END: u32 = 1 << 20;
+
 /// A control connection (RFC 959 §2.3).
 ///
 /// Ten thousand of them may be idle, so an idle one holds no buffer, and what is rare is boxed.
 pub(crate) struct Connection {
     pub(super) session: Session,
     pub(super) passive: Option<Box<PassivePort>>,
-    pub(super) link: Link,
+    /// Whether TLS begins with the first octet.
+    implicit_tls: bool,
     pub(super) seat: Seat,
     pub(super) stream: ControlStream,
     /// What the fault plan has to do with this connection; `None` without a plan.
@@ -85,6 +89,8 @@ pub(super) enum End {
     OverTime,
     /// The user has too many sessions.
     SessionsOfUser,
+    /// What the client sends has no line end.
+    EndlessLine,
     /// The server stops.
     Stopped,
     /// Somebody closed the session from outside.
@@ -107,7 +113,9 @@ impl From<End> for Why {
         match end {
             End::Said => Self::Said,
             End::Idle => Self::Idle,
-            End::NotLoggedIn | End::OverTime | End::SessionsOfUser => Self::Limit,
+            End::NotLoggedIn | End::OverTime | End::SessionsOfUser | End::EndlessLine => {
+                Self::Limit
+            }
             End::Stopped => Self::Stopped,
             End::Kicked => Self::Kicked,
             End::Lost => Self::Lost,
@@ -135,7 +143,7 @@ impl Connection {
             bounds: Bounds::of(limits, now),
             session: Session::new(setup, link),
             passive: None,
-            link,
+            implicit_tls: link.protected,
             faults: Watch::over(&seat, &presence),
             seat,
             presence,
@@ -151,7 +159,7 @@ impl Connection {
     /// Serves the connection to its end.
     pub(crate) async fn run(mut self) {
         let number = self.seat.number;
-        tracing::info!(connection = number, peer = %self.link.peer, "connected");
+        tracing::info!(connection = number, peer = %self.presence.peer, "connected");
         let Err(end) = self.converse().await;
         tracing::info!(connection = number, ?end, "disconnected");
         Box::pin(self.part(end)).await;
@@ -165,7 +173,7 @@ impl Connection {
         let stop = Arc::clone(&self.shared().stop).notified_owned();
         let mut stop = std::pin::pin!(stop);
         let idle_limit = self.idle_limit();
-        if self.link.protected {
+        if self.implicit_tls {
             self.prepare_tls();
             Box::pin(self.handshake()).await?;
         }
@@ -213,13 +221,21 @@ impl Connection {
             let deadline = self.deadline()?;
             idle.as_mut().reset(deadline);
             match self.wait(idle.as_mut(), stop.as_mut()).await {
-                Woken::Filled(1..) => {}
+                Woken::Filled(1..) => self.refuse_endless_line()?,
                 Woken::Filled(0) | Woken::Lost => return Err(End::Lost),
                 Woken::Idle => return Err(self.deadline().err().unwrap_or(End::Idle)),
                 Woken::Stopped => return Err(End::Stopped),
                 Woken::Kicked => return Err(End::Kicked),
             }
         }
+    }
+
+    /// Ends the session of a client that sends and sends, and never a whole line.
+    fn refuse_endless_line(&self) -> Result<(), End> {
+        if self.reader.since_line_end() > LONGEST_WITHOUT_LINE_END {
+            return Err(End::EndlessLine);
+        }
+        Ok(())
     }
 
     /// Waits until one more command may be done.
@@ -428,6 +444,7 @@ impl Connection {
             End::Idle => self.say_last("Idle for too long, closing."),
             End::NotLoggedIn => self.say_last("The login took too long, closing."),
             End::OverTime => self.say_last("The session lasted too long, closing."),
+            End::EndlessLine => self.say_last("The line is too long, closing."),
             End::SessionsOfUser => self.say_last("Too many sessions of this user, closing."),
             End::Stopped => self.say_last("The server is stopping."),
             End::Kicked => self.say_last("The session was closed from outside."),

@@ -169,10 +169,11 @@ impl Origin {
     }
 }
 
-/// Who has one IPv6 address has 2^64 of them.
+/// Who has one IPv6 address has 2^64 of them; but the link-local addresses of all hosts begin alike.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) if address.is_unicast_link_local() => IpAddr::V6(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
@@ -203,6 +204,20 @@ mod tests {
         assert!(guard.admit(mapped, &limits, now).is_err());
         guard.leave(one);
         guard.admit(near, &limits, now).unwrap();
+    }
+
+    #[test]
+    fn hosts_of_one_link_are_counted_one_by_one() {
+        let (guard, now) = (Guard::default(), Instant::now());
+        let limits = Limits {
+            sessions_per_address: 1,
+            ..Limits::default()
+        };
+        for host in ["fe80::1", "fe80::2"] {
+            let host = host.parse().unwrap();
+            guard.admit(host, &limits, now).unwrap();
+            guard.admit(host, &limits, now).unwrap_err();
+        }
     }
 
     #[test]

@@ -143,9 +143,12 @@ fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refus
     }
 }
 
-/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT.
+/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT. An IPv6 address keeps its zone.
 fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 pub(super) fn any() -> SocketAddr {

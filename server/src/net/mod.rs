@@ -15,6 +15,7 @@ mod stream;
 mod tls;
 mod tls_identity;
 mod tls_server;
+mod turns;
 mod watching;
 
 pub use proxy::{Network, NotANetwork};

@@ -91,7 +91,10 @@ impl Connection {
                         }
                         Ok(address)
                     }
-                    Err(error) => Err(error),
+                    Err(error) => {
+                        tracing::warn!(on = %question.about.on, %error, "failed to listen for a data connection");
+                        Err(error)
+                    }
                 };
                 let address = self.misdirect(address);
                 question.answer(&mut self.session, address)
@@ -289,7 +292,7 @@ impl Connection {
 
     /// Lets the client of a wrong password wait, and nobody else (RFC 2577 §5). It keeps its seat if it does not wait.
     async fn hold_up(&mut self) -> Result<(), End> {
-        let (shared, peer) = (Arc::clone(self.shared()), self.link.peer.ip());
+        let (shared, peer) = (Arc::clone(self.shared()), self.presence.peer.ip());
         let now = Instant::now();
         let delay = shared.guard.failed_login(peer, &shared.limits, now);
         if delay.is_zero() {
@@ -309,8 +312,10 @@ impl Connection {
     ) -> Result<io::Result<T>, End> {
         self.flush().await?;
         let shared = self.shared();
-        let turns = Arc::clone(&shared.long_jobs).acquire_owned();
-        let Ok(Ok(turn)) = timeout(shared.limits.long_job_wait, turns).await else {
+        let user = self.session.logged_in();
+        let user = user.map_or("", |(user, _)| user.name.as_str());
+        let turn = shared.long_jobs.take(user);
+        let Ok(turn) = timeout(shared.limits.long_job_wait, turn).await else {
             return Ok(Err(io::ErrorKind::WouldBlock.into()));
         };
         let outcome = on_a_thread(storage, move |storage| {

@@ -4,12 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::guard::{Guard, Refusal};
 use super::proxy::Network;
 use super::tls_server::ServerTls;
+use super::turns::Turns;
 use crate::auth::Authenticator;
 use crate::config::{ActiveSource, Builder, Limits, StartError};
 use crate::dtp::SharedPorts;
@@ -26,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<ServerTls>,
     /// Turns for [`Limits::long_jobs`].
-    pub(crate) long_jobs: Arc<Semaphore>,
+    pub(crate) long_jobs: Arc<Turns>,
     pub(crate) faults: Option<Faults>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) journal: Option<Journal>,
@@ -60,14 +61,13 @@ impl Shared {
     pub(super) fn new(builder: &mut Builder) -> Result<Self, StartError> {
         let certificates = builder.faults.certificates();
         let tls = builder.tls.as_ref();
-        let long_jobs = builder.limits.long_jobs.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             tls: tls
                 .map(|tls| ServerTls::prepare(tls, &certificates))
                 .transpose()?,
             authenticator: builder.take_authenticator()?,
             limits: builder.limits.clone(),
-            long_jobs: Arc::new(Semaphore::new(long_jobs)),
+            long_jobs: Arc::new(Turns::new(builder.limits.long_jobs)),
             faults: Faults::new(builder.faults.clone()),
             roster: Arc::default(),
             journal: builder.journal.clone(),

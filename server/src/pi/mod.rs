@@ -29,7 +29,7 @@ use login::Login;
 use parameters::Parameters;
 use security::Security;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
 use std::sync::Arc;
 use transfer::Running;
@@ -50,6 +50,8 @@ pub struct Session {
     local: IpAddr,
     /// The client's address.
     peer: IpAddr,
+    /// The zone of the control connection, in which link-local addresses are those of both ends (RFC 4007 §4); 0 is none.
+    scope_id: u32,
     login: Login,
     failed_logins: u8,
     security: Security,
@@ -98,6 +100,21 @@ const IDENTITY: &str = concat!(
     "; CaseSensitive=1;"
 );
 
+fn scope_id(address: SocketAddr) -> u32 {
+    match address {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(address) => address.scope_id(),
+    }
+}
+
+/// The host of an address as it is shown, with its zone if it has one (RFC 4007 §11.2).
+fn shown_host(address: SocketAddr) -> String {
+    match scope_id(address) {
+        0 => address.ip().to_string(),
+        zone => format!("{}%{zone}", address.ip()),
+    }
+}
+
 /// What a decision comes to; a refusal is returned early by `?`.
 type Decision = Result<Step, Completion>;
 
@@ -108,6 +125,11 @@ impl Session {
         Self {
             local: link.local.ip().to_canonical(),
             peer: link.peer.ip().to_canonical(),
+            scope_id: match (scope_id(link.peer), scope_id(link.local)) {
+                // The client is after a load balancer.
+                (0, local) => local,
+                (peer, _) => peer,
+            },
             login: Login::Out,
             failed_logins: 0,
             security: Security::initial(setup.tls, link.protected),
@@ -117,6 +139,17 @@ impl Session {
             running: None,
             hosting: None,
             setup,
+        }
+    }
+
+    /// A port of one of the two ends of the control connection. A link-local address alone is not one to connect to or to
+    /// listen at: it means a host only in its zone (RFC 4007 §6).
+    fn in_zone(&self, ip: IpAddr, port: u16) -> SocketAddr {
+        match ip {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+                SocketAddrV6::new(ip, port, 0, self.scope_id).into()
+            }
+            ip => SocketAddr::new(ip, port),
         }
     }
 

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::wire::{
     Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, Options, PassiveProtocol,
-    StructureCode, ToldFacts, TypeCode, Verb, done,
+    StructureCode, ToldFacts, TypeCode, Verb, done, printable,
 };
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
@@ -292,7 +293,7 @@ impl Session {
             // The option is told, as the draft wants it (draft-preston-ftpext-deflate §3.6).
             Options::NoDeflate(said) => done(
                 501,
-                [b"MODE Z does not take this: ".as_slice(), said].concat(),
+                printable(&[b"MODE Z does not take this: ".as_slice(), said].concat()),
             ),
             Options::Hash(name) => {
                 if let Some(name) = name {
@@ -314,6 +315,7 @@ impl Session {
         if address.port() < LOWEST_PORT {
             return Err(done(504, "Ports below 1024 are not connected to."));
         }
+        let address = self.in_zone(address.ip(), address.port());
         self.parameters.port = DataPort::Active(address);
         Ok(Step::ReplyThen(
             done(200, "Data connections go to that address."),
@@ -327,15 +329,21 @@ impl Session {
         entered: impl FnOnce(SocketAddr) -> Completion + Send + 'static,
     ) -> Decision {
         let listen = Listen {
-            on: self.local,
-            from: self.peer,
+            on: self.in_zone(self.local, 0),
+            from: self.in_zone(self.peer, 0),
         };
         ask(Work::Listen(Question::new(
             listen,
-            move |session: &mut Self, _, outcome| {
+            move |session: &mut Self, _, outcome: io::Result<SocketAddr>| {
                 let (port, reply) = match outcome {
                     Ok(at) => (DataPort::Passive, entered(at)),
-                    Err(_) => (DataPort::None, done(425, "No port is free to listen on.")),
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                        (DataPort::None, done(425, "No port is free to listen on."))
+                    }
+                    Err(_) => (
+                        DataPort::None,
+                        done(425, "The server failed to listen for a data connection."),
+                    ),
                 };
                 session.parameters.port = port;
                 Step::Reply(reply)

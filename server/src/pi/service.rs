@@ -2,7 +2,9 @@
 
 use super::login::Login;
 use super::security::Security;
-use super::{DataPort, Decision, HashAlgorithm, Representation, Session, Step, Structure};
+use super::{
+    DataPort, Decision, HashAlgorithm, Representation, Session, Step, Structure, shown_host,
+};
 use crate::wire::{
     Completion, Fact, Facts, Feature, Format, Language, ModeCode, Reply, ToldFacts, VERBS, Verb,
     VerbRow, done,
@@ -114,7 +116,7 @@ impl Session {
             211,
             format!("Status of {}", self.setup.host),
             [
-                format!(" Connected from {}", self.peer),
+                format!(" Connected from {}", shown_host(self.in_zone(self.peer, 0))),
                 user,
                 format!(" TYPE: {representation}; STRU: {structure}; MODE: {mode}"),
                 protection.into(),

@@ -3,6 +3,7 @@
 use super::storage_replies::Act;
 use super::{
     At, Attendance, Attendee, Decision, Pending, Question, Session, Step, Work, ask, look,
+    shown_host,
 };
 use crate::storage::{FileKind, Times, VirtualPath};
 use crate::wire::{Completion, FactChanges, Reply, SERVICES, Service, SiteCommand, SiteLine, done};
@@ -226,7 +227,7 @@ impl Session {
                         who.number,
                         if who.own { "*" } else { "" },
                         who.user.escape_debug(),
-                        who.peer,
+                        shown_host(who.peer),
                         who.logged_in.as_secs()
                     )
                 });

@@ -9,6 +9,7 @@ use super::{
 use crate::storage::{Described, FileKind, OpenWrite, VirtualPath};
 use crate::wire::{
     Completion, DotNames, ListArgument, ListingFormat, Preliminary, Reply, Verb, done, is_pattern,
+    printable,
 };
 use std::io::{self, ErrorKind};
 
@@ -134,7 +135,8 @@ impl Session {
         })
     }
 
-    /// STAT with an argument: as LIST, over the control connection.
+    /// STAT with an argument: as LIST, over the control connection. It is the text of a reply, which people read (RFC 959
+    /// §4.2): names in it are printable. NLST and MLSD tell them octet by octet.
     pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
         let argument = self.list_argument(argument);
         let format = ListingFormat::Long { all: argument.all };
@@ -145,8 +147,10 @@ impl Session {
                     Step::Reply(match lines {
                         Ok(lines) => Completion(Reply::block(
                             code,
-                            [b"Status of ".as_slice(), listing.at.path.as_bytes()].concat(),
-                            lines,
+                            printable(
+                                &[b"Status of ".as_slice(), listing.at.path.as_bytes()].concat(),
+                            ),
+                            lines.iter().map(|line| printable(line)),
                             "End of status",
                         )),
                         Err(error) => Act::List.refused(&error),

@@ -8,7 +8,7 @@ use crate::wire::{
     Completion, FactChanges, Language, Links, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
 };
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
@@ -193,10 +193,11 @@ pub enum Work {
 /// A listener for one data connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Listen {
-    /// The address of ours that the client's control connection reached: the listener is there too.
-    pub on: IpAddr,
-    /// Only this peer's connections count (RFC 2577 §3).
-    pub from: IpAddr,
+    /// The address of ours that the client's control connection reached, in its zone: the listener is there too. The port
+    /// means nothing.
+    pub on: SocketAddr,
+    /// Only this peer's connections count (RFC 2577 §3). The port means nothing.
+    pub from: SocketAddr,
 }
 
 /// Who is to be told of by SITE WHO: this session, and perhaps others.
@@ -214,7 +215,7 @@ pub struct Attendee {
     /// Who.
     pub user: String,
     /// From where.
-    pub peer: IpAddr,
+    pub peer: SocketAddr,
     /// How long ago they logged in.
     pub logged_in: Duration,
     /// Whether it is the session that asks.

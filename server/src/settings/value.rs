@@ -1,6 +1,6 @@
 //! What can stand behind a `=`, and how it is written.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -190,11 +190,33 @@ macro_rules! texts {
     )*};
 }
 
+/// An address with a port; an IPv6 address may have a zone, the name or the index of an interface (RFC 4007 §11).
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let zoned = || {
+        let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
+        let (ip, zone) = host.split_once('%')?;
+        let (ip, port) = (ip.parse::<Ipv6Addr>().ok()?, port.parse::<u16>().ok()?);
+        Some((ip, zone, port))
+    };
+    let Some((ip, zone, port)) = zoned() else {
+        return Err(
+            "expected an address with a port, such as \"127.0.0.1:2121\" or \"[::]:21\"".to_owned(),
+        );
+    };
+    // getaddrinfo knows the names of interfaces.
+    let found = (format!("{ip}%{zone}"), port).to_socket_addrs();
+    found
+        .ok()
+        .and_then(|mut found| found.next())
+        .ok_or_else(|| format!("this machine has no network interface `{zone}`"))
+}
+
 texts! {
     String: "a text", |text, _| Ok(text.to_owned()), Self::clone;
-    SocketAddr: "an address with a port", |text, _| text.parse().map_err(|_| {
-        "expected an address with a port, such as \"127.0.0.1:2121\" or \"[::]:21\"".to_owned()
-    }), Self::to_string;
+    SocketAddr: "an address with a port", |text, _| socket_address(text), Self::to_string;
     Ipv4Addr: "an address", |text, _| text.parse().map_err(|_| "expected an address of IPv4".to_owned()), Self::to_string;
     Network: "a network", |text, _| text.parse().map_err(|error: crate::net::NotANetwork| error.to_string()), Self::to_string;
     Duration: "a duration such as \"30s\" or \"5m\"", |text, _| duration(text), |time| {

@@ -254,7 +254,7 @@ proptest! {
 
     #[test]
     fn mem_fs_is_what_the_model_is(operations in operations()) {
-        let fs = MemFs::new();
+        let fs = MemFs::new().with_quota(MemFs::DEFAULT_QUOTA);
         let model = compare(&claims::subject(fs.clone()), &operations);
         let held: usize = model.0.values().flatten().map(Vec::len).sum();
         prop_assert_eq!(fs.used(), held as u64);
@@ -293,7 +293,7 @@ proptest! {
 
     #[test]
     fn a_quota_counts_what_the_model_holds(operations in operations()) {
-        let quota = Quota::new(Arc::new(MemFs::new()), 1 << 40).unwrap();
+        let quota = Quota::new(Arc::new(MemFs::new().with_quota(MemFs::DEFAULT_QUOTA)), 1 << 40).unwrap();
         let model = compare(&claims::subject(quota.clone()), &operations);
         let held: usize = model.0.values().flatten().map(Vec::len).sum();
         prop_assert_eq!(quota.used(), held as u64);

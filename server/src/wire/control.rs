@@ -1,6 +1,6 @@
 //! The control connection's octets become lines (RFC 959 §5.3, RFC 854, RFC 1123 §4.1.2.12).
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// The longest command line taken, without its line end: the longest pathname with a verb and its arguments around it.
 pub const MAX_LINE: usize = crate::storage::MAX_PATH + 512;
@@ -48,6 +48,8 @@ pub struct LineReader {
     discarding: bool,
     telnet: Telnet,
     answers: Vec<u8>,
+    /// Octets since the last line end.
+    since_line_end: u32,
 }
 
 /// Where in a Telnet command the next octet falls (RFC 854).
@@ -70,6 +72,11 @@ impl LineReader {
 
     /// Takes octets as they came from the control connection, cut anywhere.
     pub fn feed(&mut self, octets: &[u8]) {
+        let (before, more) = match memrchr(b'\n', octets) {
+            Some(end) => (0, octets.len() - end - 1),
+            None => (self.since_line_end, octets.len()),
+        };
+        self.since_line_end = before.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
         let mut rest = octets;
         while !rest.is_empty() {
             let plain = match self.telnet {
@@ -119,6 +126,13 @@ impl LineReader {
     /// The refusals of the Telnet options that were offered and asked for (RFC 1123 §4.1.2.12), to be sent as they are.
     pub fn take_answers(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.answers)
+    }
+
+    /// Octets that came since the last line end, Telnet commands among them. They are not held: a line without end costs
+    /// nothing, but it is no use to anybody.
+    #[must_use]
+    pub fn since_line_end(&self) -> u32 {
+        self.since_line_end
     }
 
     /// Octets held.

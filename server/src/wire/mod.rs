@@ -34,7 +34,7 @@ pub use hash::HashAlgorithm;
 pub use host::HostName;
 pub use language::{Language, LanguageTag};
 pub use listing::{DotNames, Links, Lister, ListingFormat, write_long};
-pub use reply::{Completion, Preliminary, Reply, ReplyCode, ReplyLine, done};
+pub use reply::{Completion, Preliminary, Reply, ReplyCode, ReplyLine, done, printable};
 pub use site::{SERVICES, Service, ServiceRow, ServiceSet, SiteCommand, SiteLine};
 pub use time::{parse_time_val, write_time_val};
 pub use verbs::{Arity, Feature, InTransfer, LoginRule, VERBS, Verb, VerbRow, VerbSet};

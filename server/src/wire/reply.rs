@@ -145,6 +145,26 @@ impl Reply {
     }
 }
 
+/// Text that a terminal can show as it is: what would act on it, an octet or a character of control, becomes `?`, as `ls`
+/// has it. For texts that people read; a name that a client uses is told octet by octet.
+#[must_use]
+pub fn printable(text: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            let char = if char.is_control() { '?' } else { char };
+            shown.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        let invalid = chunk.invalid().iter();
+        // The C1 controls of 8-bit character sets (ISO 6429).
+        shown.extend(invalid.map(|octet| match octet {
+            0x80..=0x9f => b'?',
+            octet => *octet,
+        }));
+    }
+    shown
+}
+
 /// A 2yz to 5yz reply: ends a command (RFC 959 §4.2). Each command gets exactly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -184,6 +204,18 @@ mod tests {
             b"211-Begin.\r\n 211 x\r\n MDTM\r\n211 End\r\n"
         );
         assert_eq!(reply.lines().count(), 4);
+    }
+
+    #[test]
+    fn nothing_in_a_printable_text_acts_on_a_terminal() {
+        for (text, shown) in [
+            (&b"caf\xc3\xa9 \xe9"[..], &b"caf\xc3\xa9 \xe9"[..]),
+            (b"\x1b[2J\x07\x7f\t", b"?[2J???"),
+            (b"\xc2\x9b1m \x9b1m", b"?1m ?1m"),
+            (b"", b""),
+        ] {
+            assert_eq!(printable(text), shown, "{}", text.escape_ascii());
+        }
     }
 
     #[test]

@@ -341,7 +341,7 @@ impl World {
                 let attendee = |number, user: &str| Attendee {
                     number,
                     user: user.into(),
-                    peer: "192.0.2.7".parse().unwrap(),
+                    peer: "192.0.2.7:40000".parse().unwrap(),
                     logged_in: Duration::from_secs(number * 10),
                     own: number == 7,
                 };

@@ -43,13 +43,15 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("24 a handshake that does not come", &["a_data_connection_that_does_not_shake_hands_is_522"]),
     ("25 CCC loses or takes what is around it", &["after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read", "ccc_is_refused_in_the_clear_before_the_login_and_by_policy"]),
     ("26 AUTH without a certificate", &["without_tls_its_verbs_are_502"]),
-    ("27 a line without end", &["rfc959/line-too-long-500", "the_tail_of_an_overlong_line_is_not_a_command"]),
+    ("27 a line without end", &["rfc959/line-too-long-500", "the_tail_of_an_overlong_line_is_not_a_command", "a_line_without_end_is_421_and_the_end"]),
     ("28 a long line split into commands (CVE-2008-4242)", &["the_tail_of_an_overlong_line_is_not_a_command"]),
     ("29 more or fewer replies than commands", &["each_line_gets_exactly_one_completion"]),
     ("30 Telnet commands (CVE-2010-4221)", &["a_subnegotiation_without_end_does_not_swallow_the_session", "a_flood_of_options_gets_a_bounded_answer"]),
     ("31 urgent data, floods of STAT in a transfer", &["abor_is_answered_while_the_client_does_not_read", "a_flood_of_stat_in_a_transfer_is_answered_one_by_one"]),
     ("32 NUL in arguments (CVE-2025-47812)", &["lines_have_no_nul_and_no_line_feed", "rfc959/nul-in-a-pathname"]),
-    ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments"]),
+    // Names stay usable: octet by octet where clients use them (257, MLST, 150 FILE, 213 HASH, LIST, NLST, MLSD), and never
+    // with CR, LF or NUL. In what people read (STAT) control characters are `?`.
+    ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments", "control_characters_of_names_act_on_no_terminal_that_shows_texts"]),
     ("34 quotes in 257", &["mkd_tells_the_whole_path_with_quotes_doubled"]),
     ("35 patterns that explode (CVE-2010-2632)", &["a_pattern_full_of_stars_ends_soon"]),
     ("36 recursive listings", &["a_listing_is_of_one_directory_however_deep_the_tree", "leading_options_of_listings_are_taken"]),
@@ -256,6 +258,79 @@ async fn commands_in_a_request_of_another_protocol_are_not_done() {
         assert_eq!(client.reply().await, "");
     }
     logged_in(&server).await.expect("CWD smuggled", "550").await;
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_421_and_the_end() {
+    let server = builder().start().await.unwrap();
+    // Before a login and after it, and with Telnet commands, which are not held either.
+    for (login, octets) in [
+        (false, &b"x"[..]),
+        (true, b"x"),
+        (false, &[255, 241]),
+        (false, &[255, 250, 1, 2]),
+    ] {
+        let mut client = Client::connect(server.addresses()[0]).await;
+        if login {
+            client.login().await;
+        }
+        let flood = octets.repeat((4 << 20) / octets.len());
+        let Wire::Clear(stream) = &mut client.wire else {
+            panic!("it is in the clear");
+        };
+        // The server may have closed before all of it is sent.
+        let _ = stream.write_all(&flood).await;
+        let mut reply = client.reply().await;
+        if reply.starts_with("500 ") {
+            reply = client.reply().await;
+        }
+        assert_eq!(reply, "421 The line is too long, closing.");
+        assert_eq!(client.reply().await, "");
+    }
+    // Long lines one after the other are not one line.
+    let mut client = logged_in(&server).await;
+    for _ in 0..40 {
+        let line = "x".repeat(64 << 10);
+        assert!(client.ask(&line).await.starts_with("500 "));
+    }
+    client.expect("NOOP", "200").await;
+}
+
+#[tokio::test]
+async fn control_characters_of_names_act_on_no_terminal_that_shows_texts() {
+    let server = builder().start().await.unwrap();
+    let mut client = logged_in(&server).await;
+    let name = "a\u{1b}[2J\u{7}\u{9b}z";
+    let made = client.expect(&format!("MKD {name}"), "257").await;
+    assert!(made.starts_with(&format!("257 \"/{name}\"")), "{made:?}");
+    // Where a client uses the name it is the name.
+    let moved = client.expect(&format!("CWD {name}"), "250").await;
+    assert!(!moved.contains('\u{1b}'), "{moved:?}");
+    assert_eq!(
+        client.expect("PWD", "257").await,
+        format!("257 \"/{name}\" is the working directory.")
+    );
+    client.expect("CDUP", "250").await;
+    assert!(
+        client
+            .expect(&format!("MLST {name}"), "250")
+            .await
+            .contains(name)
+    );
+    for command in ["NLST", "MLSD", "LIST"] {
+        let listing = client.download(command, false).await;
+        let listing = String::from_utf8(listing).unwrap();
+        assert!(listing.contains(name), "{command}: {listing:?}");
+    }
+    // Where people read it, it is shown.
+    for command in ["STAT /", &format!("STAT {name}")] {
+        let status = client.expect(command, "21").await;
+        assert!(status.contains("a?[2J??z"), "{command}: {status:?}");
+        let acts = |char: char| char.is_control() && !matches!(char, '\r' | '\n');
+        assert!(!status.contains(acts), "{command}: {status:?}");
+    }
+    let refused = client.expect(&format!("OPTS MODE Z {name}"), "501").await;
+    assert!(!refused.contains('\u{1b}'), "{refused:?}");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Connection {
                     (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
                     (DataPort::Active(to), _) => {
                         let source = self.shared().active_source;
-                        let from = source.beside(self.link.local);
+                        let from = source.beside(self.presence.local);
                         (Route::Active { from, to }, DataMode::Active)
                     }
                     (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
@@ -190,6 +190,9 @@ impl Connection {
                 Poll::Pending
             });
             let ended = happened.await?;
+            if ended.is_none() {
+                self.refuse_endless_line()?;
+            }
             for mark in progress.take_marks() {
                 self.say(&restart_marker(&mark).0);
             }

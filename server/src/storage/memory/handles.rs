@@ -192,7 +192,7 @@ impl WriteHandle for Writer {
         let len = self.before + self.staged + count;
         self.fs.usage().stage(count, self.credit, len)?;
         self.staged += count;
-        self.content.push(octets);
+        self.content.push(&octets);
         Ok(())
     }
 

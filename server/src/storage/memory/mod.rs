@@ -10,6 +10,8 @@
 
 mod content;
 mod handles;
+mod limit;
+mod mapped;
 mod tree;
 
 mod vfs;
@@ -21,6 +23,7 @@ use super::{
 };
 use content::Content;
 use handles::{Reader, Writer};
+use limit::memory_limit;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::Bound;
@@ -55,7 +58,9 @@ struct Shared {
 }
 
 impl MemFs {
-    /// The octets all files together may hold unless [`with_quota`](Self::with_quota) says otherwise: 4 GiB.
+    /// The most octets all files together may hold unless [`with_quota`](Self::with_quota) says otherwise: 4 GiB. It is
+    /// less where this process may not use twice as much memory: half of the physical memory, or of the limit of its
+    /// control group.
     pub const DEFAULT_QUOTA: u64 = 4 << 30;
     /// The octets one file may hold unless [`with_max_file_size`](Self::with_max_file_size) says otherwise: 64 GiB.
     pub const DEFAULT_MAX_FILE_SIZE: u64 = 64 << 30;
@@ -65,9 +70,12 @@ impl MemFs {
     /// An empty top directory.
     #[must_use]
     pub fn new() -> Self {
+        let quota = memory_limit().map_or(Self::DEFAULT_QUOTA, |limit| {
+            Self::DEFAULT_QUOTA.min(limit / 2)
+        });
         Self(Arc::new(Shared {
             tree: RwLock::new(Tree::new(Self::DEFAULT_MAX_ENTRIES)),
-            usage: Mutex::new(Usage::new(Self::DEFAULT_QUOTA, Self::DEFAULT_MAX_FILE_SIZE)),
+            usage: Mutex::new(Usage::new(quota, Self::DEFAULT_MAX_FILE_SIZE)),
         }))
     }
 

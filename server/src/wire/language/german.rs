@@ -107,6 +107,7 @@ pub(super) const TEXTS: &[(&str, &str)] = &[
     ("Only EPSV from now on.", "Von jetzt an nur EPSV."),
     ("EPSV ALL was given: use EPSV.", "EPSV ALL wurde verlangt: bitte EPSV."),
     ("No port is free to listen on.", "Kein Port ist frei."),
+    ("The server failed to listen for a data connection.", "Der Server konnte nicht auf eine Datenverbindung warten."),
     ("A 227 can name no IPv6 address, use EPSV (2)", "227 kann keine IPv6-Adresse nennen, bitte EPSV (2)"),
     ("That network protocol is not supported, use (1,2)", "Dieses Netzwerkprotokoll gibt es hier nicht, bitte (1,2)"),
     ("That protocol leads nowhere from here, use (1)", "Dieses Protokoll führt von hier nirgends hin, bitte (1)"),
