@@ -28,6 +28,8 @@ pub mod auth;
 mod config;
 pub mod dtp;
 pub mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hooks;
 pub mod journal;
 mod net;

@@ -117,6 +117,10 @@ pub(super) fn in_words(error: &io::Error) -> String {
             "no authority of --ca has issued it (a certificate may be missing from the server's chain)"
                 .to_owned()
         }
+        // As it is with two servers that make their authorities themselves, and give them one name.
+        CertificateError::BadSignature => {
+            "no authority of --ca has issued it: one that has the issuer's name has another key".to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()
         }

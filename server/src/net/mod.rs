@@ -23,4 +23,6 @@ pub use running::Running;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 pub use tls_identity::CertificateError;
 
+pub(crate) use proxy::read_header;
+pub(crate) use record_gate::RecordGate;
 pub(crate) use running::start;

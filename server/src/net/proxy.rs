@@ -85,7 +85,7 @@ impl FromStr for Network {
 ///
 /// # Errors
 /// The connection is gone, or what it began with is no header: then nothing it says can be trusted.
-pub(super) async fn read_header(
+pub(crate) async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<Option<SocketAddr>> {
     let mut start = [0; SIGNATURE.len()];
