@@ -32,8 +32,8 @@ pub fn eprt_argument(address: SocketAddr) -> String {
     format!("|{family}|{ip}|{}|", address.port())
 }
 
-/// The address in the text of a 227: its first six numbers with commas between them. RFC 1123 §4.1.2.6 has clients
-/// look for the digits because the text around them was never settled.
+/// The address in the text of a 227: its first six numbers with commas between them; `None` for port 0, at which nobody
+/// listens. RFC 1123 §4.1.2.6 has clients look for the digits because the text around them was never settled.
 #[must_use]
 pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
@@ -47,18 +47,40 @@ pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
         let [a, b, c, d, high, low] = *numbers.as_slice() else {
             return None;
         };
-        Some((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])))
+        let port = u16::from_be_bytes([high, low]);
+        (port != 0).then_some((Ipv4Addr::new(a, b, c, d), port))
     })
 }
 
-/// The port in the text of a 229, `(|||port|)` with any delimiter (RFC 2428 §3).
+/// The port in the text of a 229, `(|||port|)` with any delimiter (RFC 2428 §3); `None` for port 0.
 #[must_use]
 pub fn extended_passive_port(text: &str) -> Option<u16> {
     let inside = text.split_once('(')?.1.split_once(')')?.0;
     let delimiter = inside.chars().next()?;
     let digits = inside.strip_prefix(delimiter)?.trim_matches(delimiter);
     // Some servers fill in family and address, which RFC 2428 §3 wants empty.
-    digits.rsplit(delimiter).next()?.parse().ok()
+    let port = digits.rsplit(delimiter).next()?.parse().ok()?;
+    (port != 0).then_some(port)
+}
+
+/// The pathname in the text of a 257: between quotes, a doubled quote is one (RFC 959 Appendix II). `None` also where it
+/// could not be sent again as it is, because it is empty or holds a control character.
+#[must_use]
+pub fn quoted_pathname(text: &str) -> Option<String> {
+    let mut path = String::new();
+    let mut rest = text.split_once('"')?.1.chars().peekable();
+    loop {
+        match rest.next()? {
+            '"' if rest.peek() == Some(&'"') => {
+                rest.next();
+                path.push('"');
+            }
+            '"' => break,
+            other if other.is_control() => return None,
+            other => path.push(other),
+        }
+    }
+    (!path.is_empty()).then_some(path)
 }
 
 #[cfg(test)]
@@ -112,6 +134,7 @@ mod tests {
             "(1,2,3,4,5,6,7)",
             "(a,b)",
             ",,,,,",
+            "(127,0,0,1,0,0)",
         ] {
             assert_eq!(passive_address(text), None, "{text}");
         }
@@ -122,8 +145,34 @@ mod tests {
         assert_eq!(extended_passive_port("Entering (|||6446|)"), Some(6446));
         assert_eq!(extended_passive_port("(!!!6446!)"), Some(6446));
         assert_eq!(extended_passive_port("(|1|127.0.0.1|6446|)"), Some(6446));
-        for text in ["", "()", "(||||)", "|||6446|", "(|||99999|)", "(é)"] {
+        for text in [
+            "",
+            "()",
+            "(||||)",
+            "|||6446|",
+            "(|||99999|)",
+            "(|||0|)",
+            "(é)",
+        ] {
             assert_eq!(extended_passive_port(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_pathname_may_hold_quotes_and_can_be_sent_again() {
+        assert_eq!(
+            quoted_pathname("\"/a \"\"b\"\"\" is here").as_deref(),
+            Some("/a \"b\"")
+        );
+        for text in [
+            "/a is here",
+            "\"/a",
+            "\"\"",
+            "\"/a\nDELE b\"",
+            "\"/a\rb\"",
+            "\"\0\"",
+        ] {
+            assert_eq!(quoted_pathname(text), None, "{text:?}");
         }
     }
 }

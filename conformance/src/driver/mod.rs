@@ -16,6 +16,7 @@ mod wire;
 pub(crate) use self::suppaftp::{Client, Suppaftp, misses_extended_passive, misses_passive};
 pub use address::{
     eprt_argument, extended_passive_port, host_number, passive_address, port_argument,
+    quoted_pathname,
 };
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
@@ -98,6 +99,11 @@ pub(crate) enum Setback {
     /// The tester's own trouble.
     Trouble(String),
 }
+
+/// Why nothing is stored, renamed or removed. One text for every session in which that shows, so that a report tells it
+/// once.
+pub(crate) const UNSAFE: &str = "no safe place to work: CWD does not lead into the directory that MKD made \
+    (what was made in it could not be removed there)";
 
 impl Setback {
     /// Tells of a fault while `what` was done.

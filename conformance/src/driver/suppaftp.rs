@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{extended_passive_port, passive_address};
-use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, Wish};
+use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, UNSAFE, Wish};
 use crate::scenario::{Connection, DataMode, UserStep};
 use crate::target::Target;
 use crate::transcript::{Awaited, What};
@@ -41,8 +41,8 @@ pub(crate) struct Client {
     pub(crate) ipv6: bool,
     /// Whether it uses AUTH TLS.
     pub(crate) tls: bool,
-    /// The directory it enters.
-    pub(crate) enter: Option<String>,
+    /// The directory it enters, and the marker in it that it removes to prove that it is there.
+    pub(crate) enter: Option<(String, String)>,
 }
 
 impl fmt::Debug for Suppaftp {
@@ -166,6 +166,8 @@ async fn connect(
             .await
             .map_err(refused)?;
     }
+    // Like the raw driver, it connects to the server's own address, whatever a 227 names.
+    client.set_passive_nat_workaround(true);
     match how.mode {
         DataMode::Pasv => client.set_mode(Mode::Passive),
         DataMode::Epsv => client.set_mode(Mode::ExtendedPassive),
@@ -175,8 +177,19 @@ async fn connect(
         .login(&target.user, &target.password)
         .await
         .map_err(refused)?;
-    for directory in target.path.iter().chain(&how.enter) {
-        client.cwd(directory).await.map_err(refused)?;
+    if let Some(path) = &target.path {
+        client.cwd(path).await.map_err(refused)?;
+    }
+    if let Some((directory, marker)) = &how.enter {
+        let outside = |error: FtpError| {
+            let is_reply = matches!(error, FtpError::UnexpectedResponse(_));
+            match refused(error) {
+                Setback::Refused(_) if is_reply => Setback::Refused(UNSAFE.into()),
+                other => other,
+            }
+        };
+        client.cwd(directory).await.map_err(outside)?;
+        client.rmdir(marker).await.map_err(outside)?;
     }
     Ok(client)
 }

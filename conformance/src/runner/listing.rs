@@ -1,10 +1,47 @@
-//! Listings as servers write them, as far as clean-up has to read them.
+//! Listings as servers write them, as far as clean-up has to read them. What they say is not
+//! believed: it is only tried, below the run's own directory.
 
 /// An entry of a listing.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: Vec<u8>,
-    pub(super) is_directory: bool,
+pub struct Entry {
+    /// Its name: not empty, not `.` or `..`, without separators, LF and NUL.
+    pub name: Vec<u8>,
+    /// Whether the listing says that it is a directory.
+    pub is_directory: bool,
+}
+
+/// How the lines of a listing are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// MLSD: facts and a name (RFC 3659 §7.2).
+    Facts,
+    /// LIST, as `ls -l` writes it.
+    Long,
+    /// NLST: names alone.
+    Names,
+}
+
+/// The commands that list a directory, those that say the most first.
+pub(super) const LISTINGS: [(&str, Form); 4] = [
+    ("MLSD", Form::Facts),
+    ("LIST -a", Form::Long),
+    ("LIST", Form::Long),
+    ("NLST", Form::Names),
+];
+
+/// The entries of a listing whose names a command can take and that lead nowhere else. A name that
+/// NLST reports with its directory is one of them without it.
+pub fn entries(form: Form, listing: &[u8]) -> impl Iterator<Item = Entry> {
+    let lines = listing.split(|octet| *octet == b'\n');
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let read = match form {
+        Form::Facts => mlsd_entry,
+        Form::Long => list_entry,
+        Form::Names => nlst_entry,
+    };
+    lines
+        .filter_map(read)
+        .filter(|entry| is_plain_name(&entry.name))
 }
 
 /// Whether a name of a listing is one that a command can take and that leads nowhere else.
@@ -16,7 +53,7 @@ pub(super) fn is_plain_name(name: &[u8]) -> bool {
 }
 
 /// `facts SP pathname` (RFC 3659 §7.2).
-pub(super) fn mlsd_entry(line: &[u8]) -> Option<Entry> {
+fn mlsd_entry(line: &[u8]) -> Option<Entry> {
     let space = line.iter().position(|octet| *octet == b' ')?;
     let facts = String::from_utf8_lossy(&line[..space]).to_ascii_lowercase();
     let kind = facts.split(';').find_map(|fact| fact.strip_prefix("type="));
@@ -30,7 +67,7 @@ pub(super) fn mlsd_entry(line: &[u8]) -> Option<Entry> {
 }
 
 /// A line as `ls -l` writes it, which is what servers do though no RFC says so.
-pub(super) fn list_entry(line: &[u8]) -> Option<Entry> {
+fn list_entry(line: &[u8]) -> Option<Entry> {
     let kind = line.first()?;
     if !matches!(kind, b'-' | b'd' | b'l') {
         return None;
@@ -53,10 +90,11 @@ pub(super) fn list_entry(line: &[u8]) -> Option<Entry> {
     })
 }
 
-/// A bare name. What it is stays unknown, so nothing below it is touched.
-pub(super) fn nlst_entry(line: &[u8]) -> Option<Entry> {
+/// A name, perhaps with its directory before it. What it is stays unknown, so nothing below it is
+/// touched.
+fn nlst_entry(line: &[u8]) -> Option<Entry> {
     Some(Entry {
-        name: line.to_vec(),
+        name: line.rsplit(|octet| *octet == b'/').next()?.to_vec(),
         is_directory: false,
     })
 }

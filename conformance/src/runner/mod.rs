@@ -9,6 +9,9 @@
 //! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
 //! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
 
+mod clean_up;
+#[cfg(test)]
+mod foreign_files;
 mod keeper;
 mod listing;
 mod names;
@@ -30,6 +33,8 @@ mod workshop;
 
 pub use crate::verdict::Stop;
 pub use keeper::{Afar, Keeper};
+pub use listing::{Entry, Form, entries};
+pub(crate) use names::unguessable;
 pub use plan::{Plan, Selection, Skipped, plan};
 pub use play::{Cut, Manner, Scissors, play};
 pub use run::{Conduct, run_all};

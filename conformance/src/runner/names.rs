@@ -1,33 +1,40 @@
 //! Names of what scenarios make, as far as clean-up has to know them.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
 use super::listing::is_plain_name;
 use crate::driver::Setback;
 use crate::scenario::{Action, Connection, Scenario, UserStep};
 use crate::transcript::{Event, What};
 
-/// The names under which something was made, as they were sent, the last ones first.
+/// The pathnames under which something was made, as they were sent, the last ones first; only those
+/// that stay inside the working directory.
 pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
-    let mut names = Vec::new();
+    let mut names: Vec<Vec<u8>> = Vec::new();
     for event in events.iter().rev() {
-        if let Some(name) = wished(event)
-            && !names.iter().any(|it| it == name)
-        {
-            names.push(name.to_vec());
+        for name in wished(event) {
+            let is_inside = name.split(|octet| *octet == b'/').all(is_plain_name);
+            if is_inside && !names.iter().any(|it| it == name) {
+                names.push(name.to_vec());
+            }
         }
     }
     names
 }
 
-/// The name under which this command makes something, if it is one that does.
-fn wished(event: &Event) -> Option<&[u8]> {
-    let What::Sent { octets } = &event.what else {
-        return None;
+/// The names under which these command lines make something, where they do.
+fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
+    let octets = match &event.what {
+        What::Sent { octets } => octets.as_slice(),
+        _ => &[],
     };
-    let line = octets.strip_suffix(b"\r\n").unwrap_or(octets);
-    let name = [b"STOR ".as_slice(), b"APPE ", b"MKD ", b"XMKD ", b"RNTO "]
-        .iter()
-        .find_map(|verb| line.strip_prefix(*verb))?;
-    (is_plain_name(name) && !name.contains(&b'\r')).then_some(name)
+    octets.split(|octet| *octet == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (verb, name) = line.split_at(line.iter().position(|octet| *octet == b' ')?);
+        let makes = [b"STOR".as_slice(), b"APPE", b"MKD", b"XMKD", b"RNTO"];
+        let makes = makes.iter().any(|it| verb.eq_ignore_ascii_case(it));
+        makes.then_some(&name[1..])
+    })
 }
 
 /// The names under which user steps make something: other drivers write down no commands.
@@ -47,12 +54,17 @@ pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
     names.filter(|name| is_plain_name(name)).collect()
 }
 
+/// A name that nobody can guess, for what must not stand for anything that is there already.
+pub(crate) fn unguessable() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
 /// What was made outside the scenario's directory, as a server did it for somebody it had not let in. Such names begin with
 /// `ftpspec-`, so that nobody else's files are ever touched.
 pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
     let runner = Connection::runner();
     let made = events.iter().enumerate().filter_map(|(at, event)| {
-        let name = wished(event)?;
+        let name = wished(event).find(|name| is_plain_name(name) && !name.contains(&b'\r'))?;
         let mut later = events.iter().skip(at + 1);
         let reply = later.find(|it| it.connection == event.connection)?;
         let done = matches!(&reply.what, What::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
@@ -98,11 +110,16 @@ mod tests {
             "STOR /etc/x\r\n",
             "MKD a\rb\r\n",
             "RNTO  two words\r\n",
+            "STOR ../x\r\n",
+            "CWD sub\r\nmkd sub/deep\r\n",
         ];
         let events = lines.map(sent);
         let names = given(&events);
         let names: Vec<_> = names.iter().map(|it| String::from_utf8_lossy(it)).collect();
-        assert_eq!(names, [" two words", "grüße.txt", "sub"]);
+        assert_eq!(
+            names,
+            ["sub/deep", " two words", "a\rb", "grüße.txt", "sub"]
+        );
     }
 
     #[test]

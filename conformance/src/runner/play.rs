@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::names::unguessable;
 use super::player::Player;
 use super::{Job, Played, Stop};
 use crate::driver::{Recorder, Timeouts};
@@ -20,7 +21,8 @@ pub struct Manner {
     pub timeouts: Timeouts,
     /// How long one dialogue may take, whatever its waits.
     pub deadline: Duration,
-    /// Part of the names of the directories that are made; the same one gives the same names again.
+    /// Part of the names of the directories that are made; the same one gives the same names again. Against a server
+    /// that may hold files of somebody else it must be one that nobody can guess, like the default.
     pub run: String,
 }
 
@@ -29,17 +31,9 @@ impl Default for Manner {
         Self {
             timeouts: Timeouts::default(),
             deadline: Duration::from_secs(30),
-            run: unlike_any_other(),
+            run: unguessable(),
         }
     }
-}
-
-/// A name for a run, so that what an earlier one had to leave behind is not in the way.
-fn unlike_any_other() -> String {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    format!("{:x}-{:x}", now.as_millis(), std::process::id())
 }
 
 impl Manner {
@@ -47,6 +41,13 @@ impl Manner {
     #[must_use]
     pub fn directory(&self, job: &Job) -> String {
         format!("ftpspec-{}-{:04}", self.run, job.number)
+    }
+
+    /// The part of a directory's name that [`Manner::run`] is, if the directory belongs to this job.
+    pub(crate) fn run_of(directory: &str, job: &Job) -> Option<String> {
+        let name = directory.rsplit('/').next()?.strip_prefix("ftpspec-")?;
+        let run = name.strip_suffix(&format!("-{:04}", job.number))?;
+        Some(run.to_owned())
     }
 }
 

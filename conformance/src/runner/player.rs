@@ -130,10 +130,11 @@ impl Player {
         );
         let workshop = opened.await;
         self.opening = None;
-        let workshop = workshop?;
+        // From here on it is cleaned up, whatever happens.
+        let workshop = self.workshop.insert(workshop?);
+        workshop.go_in().await?;
         self.variables.set("dir", workshop.enter());
         self.recorder.begin_with(self.variables.0.clone());
-        self.workshop = Some(workshop);
         Ok(())
     }
 
@@ -177,10 +178,7 @@ impl Player {
     async fn begin(&mut self) -> Result<(), Stop> {
         let login = self.job.scenario.about.login;
         if self.variant().driver == DriverKind::Suppaftp {
-            let enter = self
-                .workshop
-                .as_ref()
-                .map(|workshop| workshop.enter().to_owned());
+            let enter = self.proof().await?;
             let how = Client {
                 mode: self.variant().data,
                 ipv6: self.variant().ipv6,
@@ -215,18 +213,21 @@ impl Player {
     }
 
     pub(super) async fn log_in(&mut self, name: &Connection) -> Result<(), Stop> {
-        let enter = self
-            .workshop
-            .as_ref()
-            .map(|workshop| workshop.enter().to_owned());
         let session = self.session(name)?;
         session.log_in().await?;
-        if let Some(enter) = enter {
-            session
-                .required(&format!("CWD {enter}"), &[250, 200])
-                .await?;
+        if let Some((directory, marker)) = self.proof().await? {
+            self.session(name)?.enter(&directory, &marker).await?;
         }
         Ok(())
+    }
+
+    /// The directory that a session is to enter, and a marker in it for that session.
+    async fn proof(&mut self) -> Result<Option<(String, String)>, Stop> {
+        let Some(workshop) = &mut self.workshop else {
+            return Ok(None);
+        };
+        let marker = workshop.mark().await?;
+        Ok(Some((workshop.enter().to_owned(), marker)))
     }
 
     /// NOOP and exactly one 200: a reply too many or too few anywhere before shows here at the latest. Then QUIT, and

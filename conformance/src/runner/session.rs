@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Protection, Variant};
 use crate::driver::{
-    Control, DataPort, Fault, Recorder, Setback, Timeouts, TlsClient, eprt_argument,
+    Control, DataPort, Fault, Recorder, Setback, Timeouts, TlsClient, UNSAFE, eprt_argument,
     extended_passive_port, passive_address, port_argument,
 };
 use crate::scenario::{Connection, DataMode};
@@ -150,7 +150,19 @@ impl Session {
         }
     }
 
-    async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, Setback> {
+    /// Enters the directory, and removes from it the marker that was made there for this
+    /// session: only a session that is in that directory can.
+    pub(crate) async fn enter(&mut self, directory: &str, marker: &str) -> Result<(), Setback> {
+        for (verb, name) in [("CWD", directory), ("RMD", marker)] {
+            let reply = self.asked(&format!("{verb} {name}"), verb).await?;
+            if !(200..300).contains(&reply.code) {
+                return Err(outside(verb, &reply));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, Setback> {
         self.exchange(line)
             .await
             .map_err(|fault| Setback::of(what, fault))
@@ -266,25 +278,22 @@ impl Session {
         Fault::Broken
     }
 
-    /// Where a 227 leads. A server must not send its tester to other hosts (that would be the bounce attack of
-    /// RFC 2577 §3 turned round), and one behind NAT cannot know better; so only its own address is believed.
+    /// Where a 227 leads: to the port it names, always at the server's own address. A server must not send its tester to
+    /// another host (the bounce attack of RFC 2577 §3 turned round), be that on the loopback network; and one behind NAT
+    /// cannot know better. That another address was named is recorded.
     fn address_of_227(&self, reply: &Reply) -> Option<SocketAddr> {
         let (ip, port) = passive_address(&reply.text())?;
-        let named = SocketAddr::from((ip, port));
-        let peer = self.control.peer().ip().to_canonical();
-        let believed = peer == IpAddr::from(ip) || (peer.is_loopback() && ip.is_loopback());
-        if believed {
-            return Some(named);
-        }
-        let fact = format!("the 227 names {named}; connecting to the server's own address instead");
-        self.recorder.record(
-            &self.name,
-            What::Observed {
+        if self.control.peer().ip().to_canonical() != IpAddr::from(ip) {
+            let named = SocketAddr::from((ip, port));
+            let fact =
+                format!("the 227 names {named}; connecting to the server's own address instead");
+            let what = What::Observed {
                 fact,
                 octets: vec![],
                 ok: true,
-            },
-        );
+            };
+            self.recorder.record(&self.name, what);
+        }
         Some(self.at_peer(port))
     }
 
@@ -301,6 +310,14 @@ pub(crate) fn least_protection(target: &Target) -> Protection {
         TlsMode::Off => Protection::Clear,
         TlsMode::Explicit => Protection::Explicit { data_private: true },
         TlsMode::Implicit => Protection::Implicit,
+    }
+}
+
+/// The session is not in the directory of the run, as this reply shows; 421 shows nothing.
+pub(super) fn outside(verb: &str, reply: &Reply) -> Setback {
+    match refused(verb, reply) {
+        Setback::Refused(_) => Setback::Refused(UNSAFE.into()),
+        other => other,
     }
 }
 

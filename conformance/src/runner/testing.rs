@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod tree;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use self::tree::{Files, Tree};
 use super::{Job, Manner, Variant};
 use crate::driver::Timeouts;
 use crate::scenario::{ScenarioId, parse};
@@ -37,6 +40,36 @@ pub(super) enum Do {
 
 type Rule = dyn Fn(&str) -> Option<Vec<Do>> + Send + Sync;
 
+/// The one thing in which a server's file system is wrong, in every session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Lie {
+    /// Everything is right.
+    #[default]
+    None,
+    /// PWD reports `/` wherever the session is.
+    ConstantPwd,
+    /// CWD says 250 and goes nowhere.
+    CwdGoesNowhere,
+    /// CWD goes to `/elsewhere`, whatever it was asked for.
+    CwdGoesElsewhere,
+    /// CWD goes nowhere in a session that has made no directory itself.
+    CwdForItsMakerOnly,
+    /// MKD says 257 and makes nothing.
+    MkdMakesNothing,
+    /// MKD makes nothing, and CWD says 250 all the same and goes nowhere.
+    NoDirectories,
+    /// Every command takes the last component of a pathname and works in `/`.
+    Flat,
+    /// Every listing is this.
+    Listing(&'static str),
+    /// NLST reports absolute pathnames.
+    AbsoluteNlst,
+    /// Names are the same whatever their case.
+    CaseBlind,
+    /// RMD removes a directory with everything in it.
+    RmdRemovesTrees,
+}
+
 /// The server, and everything that was said to it.
 pub(super) struct Fake {
     pub(super) target: Arc<Target>,
@@ -44,9 +77,6 @@ pub(super) struct Fake {
     files: Files,
     peak: Arc<AtomicUsize>,
 }
-
-/// Pathnames; directories have no octets.
-type Files = Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>;
 
 impl Fake {
     /// Starts one. The rule is asked for each command line first.
@@ -56,16 +86,31 @@ impl Fake {
         Self::start_at("127.0.0.1:0".parse().unwrap(), usize::MAX, rule).await
     }
 
+    /// Starts one that is wrong in this way and has these files and, without octets, directories.
+    pub(super) async fn lying(lie: Lie, files: BTreeMap<String, Option<Vec<u8>>>) -> Self {
+        let files = Files::new(Mutex::new(files));
+        let address = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(address, usize::MAX, |_| None, (lie, files)).await
+    }
+
     /// Starts one there, with so many sessions at most.
     pub(super) async fn start_at(
         address: SocketAddr,
         sessions: usize,
         rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(address, sessions, rule, Default::default()).await
+    }
+
+    async fn start_with(
+        address: SocketAddr,
+        sessions: usize,
+        rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
+        (lie, files): (Lie, Files),
+    ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Vec<String>>>::default();
-        let files = Files::default();
         let rule: Arc<Rule> = Arc::new(rule);
         let (all, tree) = (heard.clone(), files.clone());
         let peak = Arc::<AtomicUsize>::default();
@@ -88,8 +133,7 @@ impl Fake {
                     control: BufReader::new(tcp),
                     rule: rule.clone(),
                     heard: all.clone(),
-                    files: tree.clone(),
-                    directory: "/".into(),
+                    files: Tree::new(lie, tree.clone()),
                     passive: None,
                     active: None,
                     dying: dying.clone(),
@@ -120,6 +164,11 @@ impl Fake {
     /// The pathnames it has.
     pub(super) fn has(&self) -> Vec<String> {
         self.files.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// What is at this pathname: the octets of a file, nothing for a directory.
+    pub(super) fn at(&self, path: &str) -> Option<Option<Vec<u8>>> {
+        self.files.lock().unwrap().get(path).cloned()
     }
 }
 
@@ -161,8 +210,7 @@ struct Talk {
     control: BufReader<TcpStream>,
     rule: Arc<Rule>,
     heard: Arc<Mutex<Vec<String>>>,
-    files: Files,
-    directory: String,
+    files: Tree,
     passive: Option<TcpListener>,
     active: Option<SocketAddr>,
     dying: Arc<Notify>,
@@ -232,7 +280,8 @@ impl Talk {
     async fn send(&mut self, octets: &[u8]) {
         match self.data().await {
             Some(mut data) => {
-                data.write_all(octets).await.unwrap();
+                // The client may have left.
+                let _ = data.write_all(octets).await;
                 drop(data);
                 self.say("226 done\r\n").await;
             }
@@ -242,40 +291,13 @@ impl Talk {
 
     async fn behave(&mut self, line: &str) {
         let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
-        let path = match argument.strip_prefix('/') {
-            Some(_) => argument.to_owned(),
-            None => format!("{}/{argument}", self.directory.trim_end_matches('/')),
-        };
-        let below = format!("{}/", path.trim_end_matches('/'));
-        let known = self.files.lock().unwrap().get(&path).cloned();
+        let path = self.files.resolved(argument);
         let reply = match verb {
             "USER" => "331 password".to_owned(),
             "PASS" => "230 in".into(),
             "NOOP" | "TYPE" => "200 ok".into(),
             "SYST" => "215 UNIX Type: L8".into(),
             "QUIT" => "221 bye".into(),
-            "PWD" => format!("257 \"{}\"", self.directory),
-            "MKD" if known.is_none() => {
-                self.files.lock().unwrap().insert(path.clone(), None);
-                format!("257 \"{path}\"")
-            }
-            "CWD" if path == "/" || known == Some(None) => {
-                self.directory = path;
-                "250 there".into()
-            }
-            "DELE" if matches!(known, Some(Some(_))) => {
-                self.files.lock().unwrap().remove(&path);
-                "250 gone".into()
-            }
-            "RMD" if known == Some(None) => {
-                let mut files = self.files.lock().unwrap();
-                if files.keys().any(|name| name.starts_with(&below)) {
-                    "550 not empty".into()
-                } else {
-                    files.remove(&path);
-                    "250 gone".into()
-                }
-            }
             "PASV" => return self.listen("127,0,0,1").await,
             "PORT" => {
                 let numbers: Vec<u8> = argument
@@ -286,35 +308,33 @@ impl Talk {
                 self.active = Some(SocketAddr::from(([127, 0, 0, 1], port)));
                 "200 ok".into()
             }
-            "STOR" => match self.data().await {
+            "STOR" | "APPE" if !self.files.takes(&path) => "553 no".into(),
+            "STOR" | "APPE" => match self.data().await {
                 Some(mut data) => {
                     let mut octets = Vec::new();
-                    data.read_to_end(&mut octets).await.unwrap();
-                    self.files.lock().unwrap().insert(path, Some(octets));
+                    if data.read_to_end(&mut octets).await.is_err() {
+                        return self.say("426 it broke\r\n").await;
+                    }
+                    self.files.store(path, octets, verb == "APPE");
                     "226 stored".into()
                 }
                 None => "425 no data connection".into(),
             },
-            "RETR" => match known {
+            "RETR" => match self.files.get(&path) {
                 Some(Some(octets)) => return self.send(&octets).await,
                 _ => "550 no such file".into(),
             },
-            "MLSD" => {
-                let here = format!("{}/", self.directory.trim_end_matches('/'));
-                let files = self.files.lock().unwrap().clone();
-                let lines: String = files
-                    .iter()
-                    .filter_map(|(name, node)| Some((name.strip_prefix(&here)?, node)))
-                    .filter(|(name, _)| !name.contains('/'))
-                    .map(|(name, node)| {
-                        let kind = if node.is_some() { "file" } else { "dir" };
-                        format!("type={kind}; {name}\r\n")
-                    })
-                    .collect();
-                return self.send(lines.as_bytes()).await;
+            "MLSD" | "LIST" | "NLST" => {
+                let path = self
+                    .files
+                    .resolved(argument.trim_start_matches("-a").trim_start());
+                let listing = self.files.listing(verb, &path);
+                return self.send(listing.as_bytes()).await;
             }
-            "MKD" | "CWD" | "DELE" | "RMD" => "550 no".into(),
-            _ => "502 not implemented".into(),
+            _ => self
+                .files
+                .obey(verb, path)
+                .unwrap_or_else(|| "502 not implemented".into()),
         };
         self.say(&format!("{reply}\r\n")).await;
     }

@@ -63,6 +63,7 @@ async fn the_login_and_the_end_belong_to_no_line() {
     let own = on(&played, "main", 0);
     assert!(own.contains(&&sent("USER anonymous\r\n")));
     assert!(own.contains(&&sent(&format!("CWD /{DIRECTORY}\r\n"))));
+    assert!(own.contains(&&sent(&format!("RMD {DIRECTORY}-marker-1\r\n"))));
     let end: Vec<_> = own[own.len() - 5..].to_vec();
     assert_eq!(
         end[..4],
@@ -152,7 +153,7 @@ async fn the_deadline_ends_what_no_single_time_out_does() {
     let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
     let mut manner = manner();
     manner.timeouts.reply = Duration::from_secs(3600);
-    manner.deadline = Duration::from_millis(300);
+    manner.deadline = Duration::from_secs(2);
     let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
     assert!(server.has().is_empty(), "{:?}", server.has());
@@ -180,26 +181,45 @@ async fn a_capture_is_said_again() {
     assert_eq!(on(&played, "main", FIRST + 2), [&sent(&line)]);
 }
 
+#[rstest]
+#[case::outside("192,0,2,1", "192.0.2.1")]
+#[case::another_of_the_loopback_network("127,0,0,9", "127.0.0.9")]
 #[tokio::test]
-async fn a_227_of_another_host_is_not_followed() {
-    let rule = |line: &str| (line == "PASV").then(|| vec![Do::Passive("192,0,2,1")]);
+async fn a_227_of_another_host_is_not_followed(#[case] host: &'static str, #[case] named: &str) {
+    let rule = move |line: &str| (line == "PASV").then(|| vec![Do::Passive(host)]);
     let server = Fake::start(rule).await;
-    let dialogue = "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive *\n< 226";
+    let dialogue =
+        "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive *\n< 226\n> PASV\n< 227\n@connect";
     let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
-    let events = on(&played, "main", FIRST + 1);
+    let events = played.transcript.events.iter();
+    let events: Vec<_> = events
+        .filter(|event| event.connection == Connection::main())
+        .collect();
+    let told = events.iter().filter(|event| {
+        matches!(&event.what, What::Observed { fact, ok: true, .. } if fact.contains(named))
+    });
+    assert_eq!(told.count(), 2);
+    let peers = events.iter().filter_map(|event| match &event.what {
+        What::DataOpened { peer, .. } => Some(peer),
+        _ => None,
+    });
+    let peers: Vec<_> = peers.collect();
+    assert_eq!(peers.len(), 2);
     assert!(
-        events
-            .iter()
-            .any(|what| matches!(what, What::Observed { fact, ok: true, .. }
-        if fact.contains("192.0.2.1")))
+        peers.iter().all(|peer| peer.starts_with("127.0.0.1:")),
+        "{peers:?}"
     );
-    assert!(
-        events
-            .iter()
-            .any(|what| matches!(what, What::DataOpened { peer, .. }
-        if peer.starts_with("127.0.0.1:")))
-    );
+}
+
+#[tokio::test]
+async fn suppaftp_follows_no_227_of_another_host_either() {
+    let rule = |line: &str| (line == "PASV").then(|| vec![Do::Passive("127,0,0,9")]);
+    let server = Fake::start(rule).await;
+    let dialogue = "@put a \"1\"\n@get a \"1\"";
+    let job = job("pasv suppaftp", "drivers = [\"suppaftp\"]", dialogue);
+    let played = play(job, &server.target, &manner()).await;
+    assert_eq!(played.stop, None, "{:#?}", played.transcript);
 }
 
 #[tokio::test]
@@ -316,43 +336,33 @@ async fn clean_up_believes_no_name_that_leads_elsewhere(#[case] listing: &'stati
             .split_once(' ')
             .filter(|(verb, _)| matches!(*verb, "DELE" | "RMD"))
         {
+            let name = name.strip_prefix(&format!("{DIRECTORY}/")).unwrap_or(name);
             assert!(!name.contains('/') && name != "..", "{line}");
         }
     }
 }
 
 #[tokio::test]
-async fn clean_up_removes_nothing_where_a_directory_leads_elsewhere() {
-    // `out` is a link that the server shows as a directory; inside it PWD tells the truth.
-    let inside = std::sync::atomic::AtomicBool::new(false);
-    let rule = move |line: &str| {
-        let set = |to| inside.store(to, std::sync::atomic::Ordering::Relaxed);
-        let is_inside = inside.load(std::sync::atomic::Ordering::Relaxed);
-        match line {
-            "CWD out" => {
-                set(true);
-                Some(vec![Do::Say("250 there\r\n")])
-            }
-            "PWD" if is_inside => Some(vec![Do::Say("257 \"/home/somebody\"\r\n")]),
-            line if line.starts_with("CWD ") => {
-                set(false);
-                None
-            }
-            "DELE out" | "RMD out" => Some(vec![Do::Say("550 no\r\n")]),
-            line if line.starts_with("RMD ftpspec-") => Some(vec![Do::Say("550 full\r\n")]),
-            "MLSD" if !is_inside => Some(vec![Do::Data("type=dir; out\r\n")]),
-            _ => None,
+async fn clean_up_looks_into_no_directory_that_the_run_did_not_make() {
+    // `out` may be a link to anywhere, which the server shows as a directory.
+    let rule = |line: &str| match line.split_once('/') {
+        None if line.starts_with("RMD ftpspec-") && !line.contains("-marker-") => {
+            Some(vec![Do::Say("550 full\r\n")])
         }
+        Some(("DELE ftpspec-t-0000" | "RMD ftpspec-t-0000", "out")) => {
+            Some(vec![Do::Say("550 no\r\n")])
+        }
+        _ if line.starts_with("MLSD") => Some(vec![Do::Data("type=dir; out\r\n")]),
+        _ => None,
     };
     let server = Fake::start(rule).await;
     let played = play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
     let heard = server.heard();
-    let at = heard
-        .iter()
-        .position(|line| line == "CWD out")
-        .expect("it was looked into");
-    assert_eq!(heard[at + 1], "PWD");
-    assert!(heard[at + 2].starts_with("CWD /"), "{:?}", &heard[at..]);
+    assert!(
+        heard.contains(&"RMD ftpspec-t-0000/out".to_owned()),
+        "{heard:?}"
+    );
+    assert!(!heard.iter().any(|line| line.contains("out/")), "{heard:?}");
     let left = on(&played, &Connection::runner().0, 0);
     assert!(
         left.iter()
@@ -429,43 +439,20 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
 
 #[tokio::test]
 async fn a_tree_without_end_is_left_where_it_becomes_too_deep() {
-    // Whoever goes down by recursion has no stack left long before.
-    let base = std::sync::OnceLock::new();
-    let depth = std::sync::atomic::AtomicUsize::new(0);
-    let rule = move |line: &str| {
-        let now = depth.load(std::sync::atomic::Ordering::Relaxed);
-        let at = |to| depth.store(to, std::sync::atomic::Ordering::Relaxed);
-        match line {
-            "CWD again" => {
-                at(now + 1);
-                Some(vec![Do::Say("250 there\r\n")])
-            }
-            "PWD" if now > 0 => {
-                let base: &String = base.get()?;
-                let reply = format!("257 \"{base}{}\"\r\n", "/again".repeat(now));
-                Some(vec![Do::Say(Box::leak(reply.into_boxed_str()))])
-            }
-            "DELE again" | "RMD again" => Some(vec![Do::Say("550 no\r\n")]),
-            "MLSD" => Some(vec![Do::Data("type=dir; again\r\n")]),
-            line if line.starts_with("CWD /") => {
-                at(line.matches("/again").count());
-                if line.contains("/again") {
-                    return Some(vec![Do::Say("250 there\r\n")]);
-                }
-                if line.contains("/ftpspec-") {
-                    base.get_or_init(|| line[4..].to_owned());
-                }
-                None
-            }
-            line if line.starts_with("RMD ") => Some(vec![Do::Say("550 not empty\r\n")]),
-            _ => None,
+    let rule = |line: &str| {
+        if line.starts_with("MLSD") {
+            return Some(vec![Do::Data("type=dir; again\r\n")]);
         }
+        let is_refused = line.ends_with("/again") || line.ends_with("ftpspec-t-0000");
+        let removes = line.starts_with("RMD ") || line.starts_with("DELE ");
+        (removes && is_refused).then(|| vec![Do::Say("550 no\r\n")])
     };
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    let dialogue = "> MKD again\n< 257";
+    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
     let heard = server.heard();
-    let down = heard.iter().filter(|line| *line == "CWD again").count();
-    assert_eq!(down, 16);
+    let depths = heard.iter().map(|line| line.matches("/again").count());
+    assert_eq!(depths.max(), Some(17));
     let left = on(&played, &Connection::runner().0, 0);
     assert!(
         left.iter()

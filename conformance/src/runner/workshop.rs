@@ -1,5 +1,14 @@
-//! The runner's own connection: it makes the scenario's directory, the files in it, looks at what became of them, and
-//! removes everything again. It touches nothing outside the directory it made.
+//! The runner's own connection: it makes the scenario's directory and the files in it, and looks
+//! at what became of them. `clean_up` removes everything again.
+//!
+//! No file that the run did not make is ever changed, whatever the server says:
+//!
+//! * The name of the directory cannot be guessed, so it stands for nothing that was there before.
+//! * No session works in a directory before a *marker* has proven where it is: a directory whose
+//!   name cannot be guessed either, made by pathname from outside or by a session that is proven,
+//!   and removed from inside. What is not there cannot be removed, and a server that pretends to is
+//!   found out by asking it to remove the marker where it is not.
+//! * What PWD reports is only used where it fits, and only to go somewhere that is then proven.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,38 +16,34 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::Variant;
-use super::listing::{Entry, is_plain_name, list_entry, mlsd_entry, nlst_entry};
-use super::names::{given, stays_inside, strays};
-use super::session::{Session, refused};
-use crate::driver::{Fault, Recorder, Setback, Timeouts};
+use super::names::stays_inside;
+use super::session::{Session, outside, refused};
+use crate::driver::{Fault, Recorder, Setback, Timeouts, UNSAFE, quoted_pathname};
 use crate::scenario::{Connection, DataMode};
 use crate::target::Target;
-use crate::transcript::{Reply, What};
+use crate::transcript::{MARKER, Reply};
 
 /// A directory that no scenario makes.
 const NOWHERE: &str = "ftpspec-nowhere";
-/// So deep a tree is cleaned up.
-const DEPTH: usize = 16;
-/// So many entries are removed.
-const ENTRIES: usize = 10_000;
-/// So long clean-up may take.
-const CLEAN_UP: Duration = Duration::from_secs(20);
+/// How long clean-up may take.
+pub(super) const CLEAN_UP: Duration = Duration::from_secs(20);
 
 /// The runner's own connection and the directory it made.
 #[derive(Debug)]
 pub(super) struct Workshop {
     target: Arc<Target>,
     variant: Variant,
-    timeouts: Timeouts,
-    recorder: Recorder,
-    session: Session,
-    /// The name of the directory, in the one login leads to.
-    name: String,
-    /// Its absolute pathname, if PWD told.
+    pub(super) timeouts: Timeouts,
+    pub(super) recorder: Recorder,
+    pub(super) session: Session,
+    /// The name of the directory, in the one login leads to. Nobody can guess it.
+    pub(super) name: String,
+    /// The absolute pathname of the directory, if PWD reported one that can be it.
     path: Option<String>,
-    /// Where it was made, if PWD told.
-    base: Option<String>,
-    removed: usize,
+    /// The pathname of the directory it was made in, if PWD reported one that can be it.
+    pub(super) base: Option<String>,
+    /// How many markers were made.
+    markers: usize,
 }
 
 /// What reading a file back came to.
@@ -47,15 +52,6 @@ pub(super) enum Fetched {
     Octets(Vec<u8>),
     /// The server refused.
     Refused(Reply),
-}
-
-/// A directory that is being emptied.
-struct Opened {
-    path: Vec<u8>,
-    /// Its name in the one above.
-    name: Vec<u8>,
-    /// What is still to be removed.
-    entries: std::vec::IntoIter<Entry>,
 }
 
 impl Workshop {
@@ -69,15 +65,11 @@ impl Workshop {
     ) -> Result<Self, Setback> {
         let mut session = log_in(target, variant, timeouts, recorder).await?;
         let base = working_directory(&mut session).await?;
-        let line = format!("MKD {name}");
-        let made = session
-            .exchange(&line)
-            .await
-            .map_err(|fault| Setback::of(&line, fault))?;
+        let made = session.asked(&format!("MKD {name}"), "MKD").await?;
         if !(200..300).contains(&made.code) {
-            return Err(refused(&line, &made));
+            return Err(refused("MKD", &made));
         }
-        let mut workshop = Self {
+        Ok(Self {
             target: target.clone(),
             variant,
             timeouts,
@@ -86,20 +78,72 @@ impl Workshop {
             name,
             path: None,
             base,
-            removed: 0,
-        };
-        if let Err(setback) = workshop.go_in().await {
-            // Nobody but us knows that it is there.
-            workshop.remove().await;
-            return Err(setback);
-        }
-        Ok(workshop)
+            markers: 0,
+        })
     }
 
-    async fn go_in(&mut self) -> Result<(), Setback> {
-        let enter = format!("CWD {}", self.enter());
-        self.session.required(&enter, &[250, 200]).await?;
-        self.path = working_directory(&mut self.session).await?;
+    /// Enters the directory, and proves that it is the one that was made.
+    ///
+    /// # Errors
+    /// Where it is not, as far as can be seen.
+    pub(super) async fn go_in(&mut self) -> Result<(), Setback> {
+        let base = self.base.take();
+        let marker = self.next_marker();
+        let made = format!("MKD {}/{marker}", self.name);
+        let made = self.session.asked(&made, "MKD").await?;
+        if !(200..300).contains(&made.code) {
+            return Err(outside("MKD", &made));
+        }
+        // It is in the directory and not here. A server that removes it here forgets directories,
+        // and one that says so is not believed when it says so inside.
+        let here = self.session.asked(&format!("RMD {marker}"), "RMD").await?;
+        match here.code {
+            421 => return Err(refused("RMD", &here)),
+            400.. => {}
+            _ => return Err(Setback::Refused(UNSAFE.into())),
+        }
+        self.session.enter(&self.name, &marker).await?;
+        let at = working_directory(&mut self.session).await?;
+        self.path = at.filter(|at| is_pathname_of(at, &self.name));
+        self.base = base.filter(|base| {
+            let path = self
+                .path
+                .as_ref()
+                .and_then(|path| path.strip_suffix(&self.name));
+            path.is_some_and(|above| above == base || above[..above.len() - 1] == **base)
+        });
+        Ok(())
+    }
+
+    /// Makes a marker in the directory, for a session that is to prove that it is there by
+    /// removing it ([`Session::enter`]).
+    pub(super) async fn mark(&mut self) -> Result<String, Setback> {
+        let marker = self.next_marker();
+        let made = self.session.asked(&format!("MKD {marker}"), "MKD").await?;
+        if (200..300).contains(&made.code) {
+            Ok(marker)
+        } else {
+            Err(refused("MKD", &made))
+        }
+    }
+
+    fn next_marker(&mut self) -> String {
+        let marker = format!("{}{MARKER}{}", self.name, self.markers);
+        self.markers += 1;
+        marker
+    }
+
+    /// The names of all markers, the last one first.
+    pub(super) fn markers(&self) -> impl Iterator<Item = String> {
+        let name = self.name.clone();
+        let numbers = (0..self.markers).rev();
+        numbers.map(move |number| format!("{name}{MARKER}{number}"))
+    }
+
+    /// Logs in again: the session did not survive the scenario, or is nowhere in particular.
+    pub(super) async fn log_in_again(&mut self) -> Result<(), Setback> {
+        self.session.control.close().await;
+        self.session = log_in(&self.target, self.variant, self.timeouts, &self.recorder).await?;
         Ok(())
     }
 
@@ -117,7 +161,7 @@ impl Workshop {
             let reply = session.exchange(&line).await;
             let code = reply.map_err(|fault| Setback::of(&line, fault))?.code;
             session.control.close().await;
-            // 550: it is not there. It was never entered, so it is empty.
+            // 550: it is not there. No dialogue was played in it, so nothing else is in it.
             Ok::<_, Setback>(matches!(code, 200..300 | 550))
         };
         match timeout(CLEAN_UP, sweeping).await {
@@ -216,7 +260,7 @@ impl Workshop {
         Ok(true)
     }
 
-    async fn download(&mut self, line: &str) -> Result<Fetched, Fault> {
+    pub(super) async fn download(&mut self, line: &str) -> Result<Fetched, Fault> {
         let asked = self.session.exchange(line).await?;
         if !(100..300).contains(&asked.code) {
             self.session.data.close().await;
@@ -235,7 +279,7 @@ impl Workshop {
         })
     }
 
-    async fn prepare(&mut self, what: &str) -> Result<(), Setback> {
+    pub(super) async fn prepare(&mut self, what: &str) -> Result<(), Setback> {
         let modes: &[DataMode] = if self.variant.ipv6 {
             &[DataMode::Epsv, DataMode::Eprt]
         } else {
@@ -255,200 +299,6 @@ impl Workshop {
             |it| refused(what, &it),
         ))
     }
-
-    /// Removes the directory and all that is in it, as far as the server lets us; by these names, too, where its listings do
-    /// not help. What is still there is named, and the transcript says so.
-    pub(super) async fn clean_up(mut self, names: &[Vec<u8>]) -> Option<String> {
-        let cleaned = timeout(CLEAN_UP, self.remove_everything(names)).await;
-        let is_clean = matches!(cleaned, Ok(Ok(true)));
-        if !is_clean {
-            let fact = format!("clean-up: {} is still there", self.name);
-            let what = What::Observed {
-                fact,
-                octets: vec![],
-                ok: false,
-            };
-            self.recorder.record(&Connection::runner(), what);
-        }
-        if self.session.control.is_open() {
-            // Politely, but it is of no consequence any more.
-            let _ = self.session.control.send_line("QUIT").await;
-            let quiet = self.timeouts.quiet;
-            let _ = self.session.control.until_closed_within(quiet).await;
-            self.session.control.close().await;
-        }
-        (!is_clean).then(|| self.enter().to_owned())
-    }
-
-    async fn remove_everything(&mut self, names: &[Vec<u8>]) -> Result<bool, Setback> {
-        if self.session.control.is_open() && self.leave().await {
-            self.remove_strays().await;
-            // Often the scenario left nothing behind, or the server removes trees.
-            if self.remove().await {
-                return Ok(true);
-            }
-        } else {
-            // The connection did not survive the scenario, or was cut short in the middle of something.
-            self.session.control.close().await;
-            self.session =
-                log_in(&self.target, self.variant, self.timeouts, &self.recorder).await?;
-            self.remove_strays().await;
-            if self.remove().await {
-                return Ok(true);
-            }
-        }
-        if let Some(path) = self.path.clone()
-            && self.done(b"CWD ", path.as_bytes()).await
-            && self.is_at(path.as_bytes()).await
-        {
-            self.empty(path.into_bytes()).await;
-            self.leave().await;
-        }
-        Ok(self.remove().await || self.remove_by_name(names).await)
-    }
-
-    /// Removes what listings do not tell, or not as it is called, by the names the dialogue gave.
-    async fn remove_by_name(&mut self, names: &[Vec<u8>]) -> bool {
-        let Some(path) = self.path.clone() else {
-            return false;
-        };
-        if !(self.done(b"CWD ", path.as_bytes()).await && self.is_at(path.as_bytes()).await) {
-            return false;
-        }
-        let sent = given(&self.recorder.transcript("", "").events);
-        for name in sent.iter().chain(names) {
-            let gone = self.done(b"DELE ", name).await || self.done(b"RMD ", name).await;
-            if !gone && !self.session.control.is_open() {
-                return false;
-            }
-        }
-        self.leave().await && self.remove().await
-    }
-
-    /// Removes what a server let somebody make who was not logged in: it stands beside the directory.
-    async fn remove_strays(&mut self) {
-        for name in strays(&self.recorder.transcript("", "").events) {
-            if !self.done(b"RMD ", &name).await {
-                self.done(b"DELE ", &name).await;
-            }
-        }
-    }
-
-    /// Goes back to where the directory was made.
-    async fn leave(&mut self) -> bool {
-        let Some(base) = self.base.clone() else {
-            return false;
-        };
-        self.done(b"CWD ", base.as_bytes()).await
-    }
-
-    async fn remove(&mut self) -> bool {
-        let name = self.name.clone();
-        self.done(b"RMD ", name.as_bytes()).await
-    }
-
-    /// Empties the working directory, which is `root`. How deep a tree is costs no stack: the server decides that.
-    async fn empty(&mut self, root: Vec<u8>) {
-        let mut open = vec![self.opened(root, vec![]).await];
-        while let Some(directory) = open.last_mut() {
-            let Some(entry) = directory.entries.next() else {
-                let name = open.pop().map(|emptied| emptied.name).unwrap_or_default();
-                let Some(above) = open.last_mut() else {
-                    return;
-                };
-                if self.done(b"CWD ", &above.path).await && self.is_at(&above.path).await {
-                    self.done(b"RMD ", &name).await;
-                } else {
-                    above.entries = vec![].into_iter();
-                }
-                continue;
-            };
-            self.removed += 1;
-            if self.removed > ENTRIES || !self.session.control.is_open() {
-                return;
-            }
-            // A server that lists a CR in a name takes it as part of one, or else it must not go unnoticed.
-            if entry.name.contains(&b'\r') {
-                for verb in [b"DELE ".as_slice(), b"RMD "] {
-                    self.done(verb, &entry.name).await;
-                }
-                if !self.is_at(&directory.path).await {
-                    directory.entries = vec![].into_iter();
-                }
-                continue;
-            }
-            // DELE first, always: where it works on a symbolic link it removes the link and not what it leads to.
-            if self.done(b"DELE ", &entry.name).await || self.done(b"RMD ", &entry.name).await {
-                continue;
-            }
-            let inside = [directory.path.as_slice(), b"/", entry.name.as_slice()].concat();
-            if open.len() > DEPTH || !entry.is_directory || !self.done(b"CWD ", &entry.name).await {
-                continue;
-            }
-            // Somewhere else nothing is removed.
-            open.push(if self.is_at(&inside).await {
-                self.opened(inside, entry.name).await
-            } else {
-                Opened {
-                    path: inside,
-                    name: entry.name,
-                    entries: vec![].into_iter(),
-                }
-            });
-        }
-    }
-
-    async fn opened(&mut self, path: Vec<u8>, name: Vec<u8>) -> Opened {
-        let entries = self.entries().await.into_iter();
-        Opened {
-            path,
-            name,
-            entries,
-        }
-    }
-
-    async fn entries(&mut self) -> Vec<Entry> {
-        for (line, read) in [
-            ("MLSD", mlsd_entry as fn(&[u8]) -> Option<Entry>),
-            ("LIST -a", list_entry),
-            ("LIST", list_entry),
-            ("NLST", nlst_entry),
-        ] {
-            if self.prepare(line).await.is_err() {
-                return vec![];
-            }
-            if let Ok(Fetched::Octets(octets)) = self.download(line).await {
-                let entries: Vec<_> = octets
-                    .split(|octet| *octet == b'\n')
-                    .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-                    .filter_map(read)
-                    .filter(|entry| is_plain_name(&entry.name))
-                    .take(ENTRIES)
-                    .collect();
-                if !entries.is_empty() {
-                    return entries;
-                }
-            }
-        }
-        vec![]
-    }
-
-    async fn is_at(&mut self, path: &[u8]) -> bool {
-        let at = working_directory(&mut self.session).await;
-        at.is_ok_and(|at| at.is_some_and(|at| at.as_bytes() == path))
-    }
-
-    async fn done(&mut self, verb: &[u8], argument: &[u8]) -> bool {
-        let line = [verb, argument, b"\r\n"].concat();
-        if self.session.control.send(&[line]).await.is_err() {
-            return false;
-        }
-        self.session
-            .control
-            .hear()
-            .await
-            .is_ok_and(|reply| (200..300).contains(&reply.code))
-    }
 }
 
 async fn log_in(
@@ -463,31 +313,18 @@ async fn log_in(
     Ok(session)
 }
 
-/// What PWD tells; `None` if the server does not tell it in the form of RFC 959 Appendix II.
+/// What PWD reports; `None` if the server does not do so in the form of RFC 959 Appendix II.
 async fn working_directory(session: &mut Session) -> Result<Option<String>, Setback> {
-    let reply = session
-        .exchange("PWD")
-        .await
-        .map_err(|fault| Setback::of("PWD", fault))?;
+    let reply = session.asked("PWD", "PWD").await?;
     Ok((reply.code == 257)
         .then(|| quoted_pathname(&reply.text()))
         .flatten())
 }
 
-/// The pathname in a 257: between quotes, a doubled quote is one (RFC 959 Appendix II).
-fn quoted_pathname(text: &str) -> Option<String> {
-    let mut path = String::new();
-    let mut rest = text.split_once('"')?.1.chars().peekable();
-    loop {
-        match rest.next()? {
-            '"' if rest.peek() == Some(&'"') => {
-                rest.next();
-                path.push('"');
-            }
-            '"' => return Some(path),
-            other => path.push(other),
-        }
-    }
+/// Whether this can be the pathname of a directory of that name.
+fn is_pathname_of(path: &str, name: &str) -> bool {
+    let above = path.strip_suffix(name);
+    above.is_some_and(|above| above.ends_with(['/', '\\']))
 }
 
 #[cfg(test)]
@@ -495,12 +332,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quoted_pathname_may_hold_quotes() {
-        assert_eq!(
-            quoted_pathname("\"/a \"\"b\"\"\" is here").as_deref(),
-            Some("/a \"b\"")
-        );
-        assert_eq!(quoted_pathname("/a is here"), None);
-        assert_eq!(quoted_pathname("\"/a"), None);
+    fn a_pathname_fits_if_it_ends_with_the_name() {
+        assert!(is_pathname_of("/home/a", "a"));
+        assert!(is_pathname_of("C:\\b\\a", "a"));
+        for path in ["/", "a", "/home/ba", "/home/a/", "/a/home"] {
+            assert!(!is_pathname_of(path, "a"), "{path}");
+        }
     }
 }

@@ -244,6 +244,12 @@ impl Laboratory {
                 handshake: patience,
                 ..Timeouts::default()
             },
+            // The script names the directory that was worked in when it was written down.
+            run: script
+                .variables
+                .get("dir")
+                .and_then(|directory| Manner::run_of(directory, job))
+                .unwrap_or_else(|| Manner::default().run),
             ..Manner::default()
         };
         let played = play(job.clone(), &target, &manner).await;

@@ -1,11 +1,11 @@
 //! What a target offers, found out once before anything is planned.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::{Target, TlsMode};
 use crate::driver::{Recorder, Setback, Timeouts};
-use crate::runner::{Protection, Session, Variant, least_protection};
+use crate::runner::{Protection, Session, Variant, least_protection, unguessable};
 use crate::scenario::{Connection, DataMode, DriverKind};
 use crate::transcript::Transcript;
 
@@ -134,12 +134,7 @@ async fn ask(
 /// Why no directory can be made, if none can. One that could is removed again.
 async fn no_write(session: &mut Session) -> Result<Option<String>, Setback> {
     let asked = |fault| Setback::of("probe", fault);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let name = format!(
-        "ftpspec-probe-{:x}-{:x}",
-        now.unwrap_or_default().as_millis(),
-        std::process::id()
-    );
+    let name = format!("ftpspec-probe-{}", unguessable());
     let made = session
         .exchange(&format!("MKD {name}"))
         .await

@@ -9,6 +9,7 @@ mod telnet;
 
 pub use conversation::{Command, Conversation, Exchange};
 pub use file::{FORMAT, ReadError, read, write};
+pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
 pub use telnet::Negotiation;

@@ -14,15 +14,32 @@ const SHOWN_DATA: usize = 64;
 /// the same the next time.
 const SHOWN_TEXT: usize = 4096;
 
+/// What the names of markers hold: directories that the runner makes and a session removes, to prove that it works where it
+/// should.
+pub(crate) const MARKER: &str = "-marker-";
+
 /// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for
-/// itself, on a connection of its own, is left out.
+/// itself, on a connection of its own or to prove where a session works, is left out.
 #[must_use]
 pub fn redact(transcript: &Transcript) -> String {
     let own = Connection::runner();
-    let events = transcript
-        .events
-        .iter()
-        .filter(|event| event.connection != own);
+    let mut proving = None;
+    let events = transcript.events.iter().filter(|event| {
+        if event.connection == own {
+            return false;
+        }
+        let is_proof = match &event.what {
+            What::Sent { octets } => is_proof(octets),
+            What::Received { .. } => proving == Some(&event.connection),
+            _ => false,
+        };
+        match is_proof && matches!(event.what, What::Sent { .. }) {
+            true => proving = Some(&event.connection),
+            false if is_proof => proving = None,
+            false => {}
+        }
+        !is_proof
+    });
     let mut text = String::new();
     for event in events {
         for line in lines(event) {
@@ -31,6 +48,11 @@ pub fn redact(transcript: &Transcript) -> String {
         }
     }
     text
+}
+
+/// Whether this is the command by which a session proves where it works.
+fn is_proof(sent: &[u8]) -> bool {
+    sent.starts_with(b"RMD ftpspec-") && memchr::memmem::find(sent, MARKER.as_bytes()).is_some()
 }
 
 /// One event as lines a person can read, passwords replaced: `C: ` is the client, `S: ` the server, `D> ` and `D< `

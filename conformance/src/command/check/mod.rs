@@ -143,7 +143,7 @@ pub(super) async fn run<'a>(
         timeouts: timeouts.for_round_trip(facts.round_trip),
         // A dialogue is some dozens of exchanges.
         deadline: Duration::from_secs(30).max(timeouts.reply * 6) + facts.round_trip * 100,
-        run: server.run_name(began.unix),
+        run: server.run_name(),
     };
     let (scissors, cut) = Cut::some_time();
     let mut stop = StopSignals::listen().map_err(|error| Failure {

@@ -5,7 +5,7 @@ use super::wish::{A_SERVER, Wish, with_scheme};
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
-use crate::runner::{Afar, Keeper};
+use crate::runner::{Afar, Keeper, unguessable};
 use crate::target::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
 use std::path::Path;
 use std::sync::Arc;
@@ -107,11 +107,12 @@ impl Server {
         })
     }
 
-    /// Directories of two runs against one server must not meet; those of one that begins empty are alike from run to run.
-    pub(super) fn run_name(&self, started: u64) -> String {
-        match (&self.embedded, &self.exec) {
-            (None, None) => format!("{:x}{:x}", started & 0xff_ffff, std::process::id() & 0xfff),
-            _ => "run".into(),
+    /// The part of directory names that is the run's own. A server that begins empty has no files of somebody else, and
+    /// transcripts of it are alike from run to run; anywhere else nobody can guess it.
+    pub(super) fn run_name(&self) -> String {
+        match self.embedded {
+            Some(_) => "run".into(),
+            None => unguessable(),
         }
     }
 

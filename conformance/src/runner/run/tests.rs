@@ -272,7 +272,7 @@ async fn what_cannot_be_removed_is_named_interrupted_or_not() {
     for dialogue in [NOOP, SYST] {
         let (scissors, cut) = Cut::some_time();
         let cutting = cut_at_syst(scissors);
-        let rule = move |line: &str| match line.starts_with("RMD ") {
+        let rule = move |line: &str| match line == "RMD ftpspec-t-0000" {
             true => Some(vec![Do::Say("550 no\r\n")]),
             false => cutting(line),
         };

@@ -1,0 +1,195 @@
+//! Removes what a scenario made.
+//!
+//! Everything is removed from outside, by pathnames that begin with the name of the run's own
+//! directory, which nobody else's files can have: `DELE NAME/x` means a file in that directory or
+//! none, whatever a listing said and wherever the session is.
+
+use std::collections::BTreeSet;
+
+use tokio::time::timeout;
+
+use super::listing::{Entry, LISTINGS, entries};
+use super::names::{given, strays};
+use super::workshop::{CLEAN_UP, Fetched, Workshop};
+use crate::driver::Setback;
+use crate::scenario::Connection;
+use crate::transcript::What;
+
+/// How deep a tree is cleaned up.
+const DEPTH: usize = 16;
+/// How many entries are removed.
+const ENTRIES: usize = 10_000;
+
+/// A directory that is being emptied.
+struct Opened {
+    /// Its pathname, from where the run's own directory is.
+    path: Vec<u8>,
+    /// What is still to be removed.
+    entries: std::vec::IntoIter<Entry>,
+}
+
+/// The names that scenarios gave to what they made.
+struct Names {
+    /// As they were given: pathnames that stay inside the directory, the last ones first. Those
+    /// with CR are not among them: what follows it is a command to some servers.
+    paths: Vec<Vec<u8>>,
+    /// The components of all, in lower case.
+    components: BTreeSet<Vec<u8>>,
+}
+
+impl Names {
+    fn new(mut paths: Vec<Vec<u8>>) -> Self {
+        let components = paths
+            .iter()
+            .flat_map(|path| path.split(|octet| *octet == b'/'));
+        let components = components.map(<[u8]>::to_ascii_lowercase).collect();
+        paths.retain(|path| !path.contains(&b'\r'));
+        Self { paths, components }
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
+        self.components.contains(&name.to_ascii_lowercase())
+    }
+}
+
+impl Workshop {
+    /// Removes the directory and all that is in it, as far as the server lets us; by these names,
+    /// too, where its listings do not help. Returns what is still there, and the transcript says so.
+    pub(super) async fn clean_up(mut self, names: &[Vec<u8>]) -> Option<String> {
+        let cleaned = timeout(CLEAN_UP, self.remove_everything(names)).await;
+        let is_clean = matches!(cleaned, Ok(Ok(true)));
+        if !is_clean {
+            let fact = format!("clean-up: {} is still there", self.name);
+            let what = What::Observed {
+                fact,
+                octets: vec![],
+                ok: false,
+            };
+            self.recorder.record(&Connection::runner(), what);
+        }
+        if self.session.control.is_open() {
+            // How the server ends this session does not matter any more.
+            let _ = self.session.control.send_line("QUIT").await;
+            let quiet = self.timeouts.quiet;
+            let _ = self.session.control.until_closed_within(quiet).await;
+            self.session.control.close().await;
+        }
+        (!is_clean).then(|| self.enter().to_owned())
+    }
+
+    async fn remove_everything(&mut self, names: &[Vec<u8>]) -> Result<bool, Setback> {
+        if !(self.session.control.is_open() && self.leave().await) {
+            self.log_in_again().await?;
+        }
+        self.remove_strays().await;
+        // Often the scenario left nothing, or the server removes trees.
+        if self.remove().await {
+            return Ok(true);
+        }
+        let mut paths = given(&self.recorder.transcript("", "").events);
+        // Markers are named as they were made, by the runner and from outside.
+        paths.retain(|path| !path.starts_with(self.name.as_bytes()));
+        paths.extend(self.markers().map(String::into_bytes));
+        paths.extend_from_slice(names);
+        self.empty(&Names::new(paths)).await;
+        Ok(self.remove().await)
+    }
+
+    /// Removes what a server let somebody make who was not logged in: it stands beside the
+    /// directory.
+    async fn remove_strays(&mut self) {
+        for name in strays(&self.recorder.transcript("", "").events) {
+            self.remove_path(&name).await;
+        }
+    }
+
+    /// Goes back to where the directory was made.
+    async fn leave(&mut self) -> bool {
+        let Some(base) = self.base.clone() else {
+            return false;
+        };
+        self.done(b"CWD ", base.as_bytes()).await
+    }
+
+    async fn remove(&mut self) -> bool {
+        let name = self.name.clone();
+        self.done(b"RMD ", name.as_bytes()).await
+    }
+
+    /// DELE first, always: where it works on a symbolic link it removes the link and not what it
+    /// leads to.
+    async fn remove_path(&mut self, path: &[u8]) -> bool {
+        self.done(b"DELE ", path).await || self.done(b"RMD ", path).await
+    }
+
+    /// Removes what is in the directory. How deep a tree is costs no stack: the server decides that.
+    async fn empty(&mut self, names: &Names) {
+        let own = self.name.clone().into_bytes();
+        let mut removed = 0;
+        let mut open = vec![self.opened(own.clone(), names).await];
+        while let Some(directory) = open.last_mut() {
+            let Some(entry) = directory.entries.next() else {
+                let emptied = open.pop().map(|emptied| emptied.path).unwrap_or_default();
+                if !open.is_empty() {
+                    self.done(b"RMD ", &emptied).await;
+                }
+                continue;
+            };
+            removed += 1;
+            if removed > ENTRIES || !self.session.control.is_open() {
+                return;
+            }
+            let path = [directory.path.as_slice(), b"/", entry.name.as_slice()].concat();
+            // What the run did not make itself can lead elsewhere: a link, or a lie.
+            if !self.remove_path(&path).await
+                && entry.is_directory
+                && names.has(&entry.name)
+                && open.len() <= DEPTH
+            {
+                open.push(self.opened(path, names).await);
+            }
+        }
+        // What the listings did not show, or not as it is called.
+        for name in &names.paths {
+            let path = [own.as_slice(), b"/", name.as_slice()].concat();
+            if !self.remove_path(&path).await && !self.session.control.is_open() {
+                return;
+            }
+        }
+    }
+
+    async fn opened(&mut self, path: Vec<u8>, names: &Names) -> Opened {
+        let mut entries = self.entries(&path).await;
+        // A server that lists a name with CR takes that for a part of it, unless it lies.
+        entries.retain(|entry| !entry.name.contains(&b'\r') || names.has(&entry.name));
+        let entries = entries.into_iter();
+        Opened { path, entries }
+    }
+
+    async fn entries(&mut self, path: &[u8]) -> Vec<Entry> {
+        let Ok(path) = std::str::from_utf8(path) else {
+            return vec![];
+        };
+        for (verb, form) in LISTINGS {
+            if self.prepare(verb).await.is_err() {
+                return vec![];
+            }
+            if let Ok(Fetched::Octets(octets)) = self.download(&format!("{verb} {path}")).await {
+                let entries: Vec<_> = entries(form, &octets).take(ENTRIES).collect();
+                if !entries.is_empty() {
+                    return entries;
+                }
+            }
+        }
+        vec![]
+    }
+
+    async fn done(&mut self, verb: &[u8], argument: &[u8]) -> bool {
+        let line = [verb, argument, b"\r\n"].concat();
+        if self.session.control.send(&[line]).await.is_err() {
+            return false;
+        }
+        let reply = self.session.control.hear().await;
+        reply.is_ok_and(|reply| (200..300).contains(&reply.code))
+    }
+}

@@ -1,0 +1,175 @@
+//! Nothing that was on a server before a run may be changed by it, however wrong that server is.
+//!
+//! Each server here is wrong in one way and holds files under every name that the scenarios use, in the login directory and
+//! elsewhere. Scenarios that store, rename and remove are played on it one by one, without the prerequisites that would keep
+//! most of them from being played: each has to be safe by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rstest::rstest;
+
+use super::testing::{Fake, Lie, manner};
+use super::{Job, Stop, Variant, play};
+use crate::scenario::{Action, Scenario, UserStep};
+use crate::suite::Suite;
+
+/// What is played: everything here stores, renames or removes.
+const PLAYED: [&str; 4] = [
+    "rfc959/{appe,stor-re,dele,rmd,mkd,rename,rn,directories,two-sessions,list-names}*",
+    "rfc959/{rein-forgets-the-w,directory-not-into-itself,refused-before-login}*",
+    "rfc1123/{several-commands,nlst-names}*",
+    "user/{append,directories,rename,delete}*",
+];
+
+fn scenarios() -> Vec<Arc<Scenario>> {
+    let suite = Suite::embedded();
+    let played = suite.select(&PLAYED.map(str::to_owned));
+    played.into_iter().cloned().map(Arc::new).collect()
+}
+
+/// Names that these scenarios give to files, and those they give to directories.
+fn names(scenarios: &[Arc<Scenario>]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut files, mut directories) = (BTreeSet::new(), BTreeSet::new());
+    let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
+    for step in steps {
+        match &step.action {
+            Action::Send(line) => match line.split_once(' ') {
+                Some(("STOR" | "APPE" | "DELE" | "RNFR" | "RNTO", name)) => {
+                    files.insert(name.to_owned());
+                }
+                Some(("RMD" | "MKD" | "CWD", name)) => {
+                    directories.insert(name.to_owned());
+                }
+                _ => {}
+            },
+            Action::User { step, .. } => match step {
+                UserStep::Put(name, _) | UserStep::Append(name, _) | UserStep::Delete(name) => {
+                    files.insert(name.clone());
+                }
+                UserStep::Rename(from, to) => files.extend([from.clone(), to.clone()]),
+                UserStep::Mkdir(name) | UserStep::Rmdir(name) => {
+                    directories.insert(name.clone());
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let is_plain = |name: &String| !name.contains(['/', '$', '\r', '\0']) && !name.contains("..");
+    files.retain(is_plain);
+    directories.retain(|name| is_plain(name) && !files.contains(name));
+    (files, directories)
+}
+
+/// The files of somebody else.
+fn witnesses(scenarios: &[Arc<Scenario>]) -> BTreeMap<String, Option<Vec<u8>>> {
+    let (files, directories) = names(scenarios);
+    assert!(files.len() > 10 && directories.len() > 5, "names are found");
+    let mut all = BTreeMap::from([("/elsewhere".to_owned(), None)]);
+    for place in ["", "/elsewhere"] {
+        for name in files.iter().map(String::as_str).chain(["precious.txt"]) {
+            let path = format!("{place}/{name}");
+            all.insert(path.clone(), Some(path.into_bytes()));
+        }
+        for name in &directories {
+            all.insert(format!("{place}/{name}"), None);
+        }
+    }
+    all
+}
+
+#[rstest]
+#[case::right(Lie::None, true)]
+#[case::constant_pwd(Lie::ConstantPwd, true)]
+#[case::cwd_goes_nowhere(Lie::CwdGoesNowhere, false)]
+#[case::cwd_goes_elsewhere(Lie::CwdGoesElsewhere, false)]
+#[case::cwd_for_its_maker_only(Lie::CwdForItsMakerOnly, false)]
+#[case::mkd_makes_nothing(Lie::MkdMakesNothing, false)]
+#[case::no_directories(Lie::NoDirectories, false)]
+#[case::flat(Lie::Flat, false)]
+#[case::listing_of_elsewhere(
+    Lie::Listing("type=file; precious.txt\r\ntype=dir; elsewhere\r\nprecious.txt\r\n"),
+    true
+)]
+#[case::listing_that_leads_up(
+    Lie::Listing(
+        "type=file; ../precious.txt\r\ntype=dir; ..\r\ntype=file; /precious.txt\r\n../a.bin\r\n"
+    ),
+    true
+)]
+#[case::listing_with_commands(
+    Lie::Listing("type=file; x\rDELE /precious.txt\r\ntype=file; x\0DELE /precious.txt\r\n"),
+    true
+)]
+#[case::absolute_nlst(Lie::AbsoluteNlst, true)]
+#[case::case_blind(Lie::CaseBlind, true)]
+#[case::rmd_removes_trees(Lie::RmdRemovesTrees, true)]
+#[tokio::test]
+async fn no_file_of_somebody_else_is_changed(#[case] lie: Lie, #[case] is_played: bool) {
+    let scenarios = scenarios();
+    let witnesses = witnesses(&scenarios);
+    let server = Fake::lying(lie, witnesses.clone()).await;
+    let (mut reasons, mut played_whole) = (BTreeSet::new(), 0);
+    let mut manner = manner();
+    let patience = Duration::from_millis(250);
+    manner.timeouts.reply = patience;
+    manner.timeouts.data = patience;
+    manner.deadline = Duration::from_secs(2);
+    for (number, scenario) in scenarios.into_iter().enumerate() {
+        let logs_in = scenario.about.login;
+        let id = scenario.id.clone();
+        let job = Job {
+            number,
+            scenario,
+            variant: Variant::PLAIN,
+        };
+        let played = play(job, &server.target, &manner).await;
+        let changed = |(path, node): &(&String, _)| server.at(path).as_ref() != Some(*node);
+        if let Some((path, _)) = witnesses.iter().find(changed) {
+            let dialogue = played.transcript.events.iter();
+            let lines: Vec<_> = dialogue.flat_map(crate::transcript::lines).collect();
+            panic!("{id} changed {path}:\n{}", lines.join("\n"));
+        }
+        match played.stop {
+            None => played_whole += 1,
+            Some(Stop::Prerequisite(why)) if logs_in => drop(reasons.insert(why)),
+            Some(_) => {}
+        }
+    }
+    if is_played {
+        assert!(played_whole > 10, "{played_whole}: {reasons:?}");
+    } else {
+        assert_eq!(reasons.len(), 1, "one reason for all: {reasons:?}");
+    }
+    // Where listings lie, not everything can be found again.
+    if !matches!(lie, Lie::Listing(_)) {
+        let mut left = server.has();
+        left.retain(|path| !witnesses.contains_key(path));
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+/// What a scenario says outside its directory must not change anything there.
+#[test]
+fn no_scenario_stores_or_removes_by_a_pathname_outside_its_directory() {
+    const CHANGES: [&str; 12] = [
+        "STOR", "APPE", "DELE", "RMD", "XRMD", "MKD", "XMKD", "RNTO", "MFMT", "MFCT", "MFF", "RMDA",
+    ];
+    for scenario in Suite::embedded().scenarios {
+        for step in &scenario.steps {
+            let Action::Send(line) = &step.action else {
+                continue;
+            };
+            let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+            if !CHANGES.iter().any(|it| it.eq_ignore_ascii_case(verb)) {
+                continue;
+            }
+            let leads_out = argument.starts_with('/')
+                || argument.starts_with("${") && !argument.starts_with("${dir}/")
+                || argument.contains("..");
+            assert!(!leads_out, "{}: {line}", scenario.id);
+        }
+    }
+}
