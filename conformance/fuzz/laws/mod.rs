@@ -3,12 +3,16 @@
 //! A law is written once and used twice: the fuzz targets try it on octets they make up, and the ordinary test
 //! `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
 
+mod address;
+mod listing;
 mod mlsx;
 mod reply;
 mod scenario;
 mod transcript;
 mod wire;
 
+pub use address::address;
+pub use listing::listing;
 pub use mlsx::mlsx;
 pub use reply::reply;
 pub use scenario::scenario;
@@ -19,6 +23,8 @@ pub type Law = (&'static str, fn(&[u8]));
 
 /// All of them.
 pub const LAWS: &[Law] = &[
+    ("address", address),
+    ("listing", listing),
     ("mlsx", mlsx),
     ("reply", reply),
     ("scenario", scenario),
