@@ -84,7 +84,8 @@ pub(crate) enum Command {
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
 What scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. What rests on something that does not hold
-is NOT-TESTABLE. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
+is NOT-TESTABLE, and so is what needs something that the server loses in mid-run. No file that was there before is changed: where CWD does not
+lead into the directory that MKD made, nothing is played. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
 A command of --exec is waited for until it greets, started again when it dies (three times at most), and stopped afterwards; {root} is an empty
 directory, {cert} and {key} are PEM files, {user} and {password} are those the suite logs in with.
 A 421 to one connection too many is no failure: fewer are used from then on, and the report says so. An interrupt cleans up first.

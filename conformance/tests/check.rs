@@ -290,6 +290,94 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
     assert_eq!(of("rfc3659/rest-retr-offset", "pasv").2, "pass");
 }
 
+/// A server that loses something in mid-run: that is one row, and what needs it is not testable, for one reason.
+fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {
+    let server = Served::with(&["--tls", "off", "--fault", fault]);
+    let (report, code) = report(&["check", &server.url, "--select", select, "--jobs", "4"]);
+    assert_eq!(code, 1);
+    let rows = rows(&report);
+    let of = |outcome: &str| {
+        rows.iter()
+            .filter(|row| row.2 == outcome)
+            .collect::<Vec<_>>()
+    };
+    let failed = of("fail");
+    assert_eq!(failed.len(), 1, "{failed:#?}");
+    assert_eq!(
+        (failed[0].0.as_str(), failed[0].1.as_str()),
+        (prerequisite, "pasv")
+    );
+    let reason =
+        format!("{prerequisite} [pasv] held when the run began, and does not any more: {why}");
+    let untested = of("not-testable");
+    assert!(untested.len() > 5, "{rows:#?}");
+    for row in untested {
+        assert_eq!(row.3, reason, "{row:?}");
+    }
+    assert!(of("pass").len() > 5, "{rows:#?}");
+    assert!(facts(&report).contains(&reason), "{}", facts(&report));
+    let row = report["scenarios"].as_array().unwrap().iter();
+    let row = row
+        .clone()
+        .find(|row| row["scenario"] == prerequisite && row["outcome"] == "fail");
+    let observed = &row.unwrap()["findings"][0]["observed"];
+    assert!(
+        observed
+            .as_str()
+            .unwrap()
+            .contains("; it held when the run began"),
+        "{observed}"
+    );
+}
+
+#[test]
+fn passive_ports_that_run_out_are_one_finding() {
+    lost_in_mid_run(
+        "rfc3659/*",
+        "when PASV from 60 do reply 425 No port left.",
+        "sanity/transfer",
+        "PASV was answered 425",
+    );
+}
+
+#[test]
+fn a_login_that_is_refused_from_then_on_is_one_finding() {
+    let fault = "when login from 60 do reply 530 no";
+    lost_in_mid_run("rfc3659/m*", fault, "sanity/enter", "login: 530 no");
+}
+
+#[test]
+fn a_disk_that_is_full_from_then_on_is_one_finding() {
+    let fault = "when MKD from 120 do reply 552 full";
+    lost_in_mid_run("rfc3659/m*", fault, "sanity/enter", "MKD: 552 full");
+}
+
+#[test]
+fn connections_that_are_turned_away_from_then_on_are_one_finding() {
+    let fault = "when connect from 60 do reply 421 no";
+    lost_in_mid_run("rfc3659/m*", fault, "sanity/enter", "greeting: 421 no");
+}
+
+#[test]
+fn where_nothing_can_be_proven_nothing_is_played_and_the_step_that_failed_is_shown() {
+    let server = Served::with(&["--tls", "off", "--fault", "when RMD do reply 550 no"]);
+    let (report, _) = report(&["check", &server.url, "--select", "rfc959/stor*"]);
+    let rows = rows(&report);
+    let (first, others) = rows.split_first().unwrap();
+    let why = "no safe place to work: CWD does not lead into the directory that MKD made \
+               (what was made in it could not be removed there)";
+    let outcome = ("sanity/enter", "not-testable", why);
+    assert_eq!(
+        (first.0.as_str(), first.2.as_str(), first.3.as_str()),
+        outcome
+    );
+    let blocked = format!("sanity/enter [pasv] did not hold: {why}");
+    let mut reasons = others.iter().map(|row| &row.3);
+    assert!(reasons.all(|reason| *reason == blocked), "{rows:#?}");
+    let wire = report["scenarios"][0]["wire"].as_array().unwrap();
+    assert_eq!(wire.last().unwrap(), "runner S: 550 no", "{wire:#?}");
+}
+
 #[test]
 fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
     let server = Served::with(&["--fault", "when download do no close_notify"]);

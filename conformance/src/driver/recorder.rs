@@ -65,6 +65,12 @@ impl Recorder {
             .unwrap_or_else(PoisonError::into_inner) = variables;
     }
 
+    /// How many events there are so far.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.events().len()
+    }
+
     /// Everything so far.
     #[must_use]
     pub fn transcript(&self, name: &str, variant: &str) -> Transcript {

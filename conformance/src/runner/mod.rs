@@ -19,6 +19,7 @@ mod needs;
 mod plan;
 mod play;
 mod player;
+mod recheck;
 mod run;
 mod sanity;
 mod session;
@@ -37,6 +38,7 @@ pub use listing::{Entry, Form, entries};
 pub(crate) use names::unguessable;
 pub use plan::{Plan, Selection, Skipped, plan};
 pub use play::{Cut, Manner, Scissors, play};
+pub use recheck::Prerequisites;
 pub use run::{Conduct, run_all};
 pub use sanity::{PREREQUISITES, Sanity, blocked};
 pub(crate) use session::{Session, least_protection};
@@ -66,6 +68,8 @@ pub struct Played {
     pub job: Job,
     /// Everything that happened.
     pub transcript: Transcript,
+    /// How many of its events there were when the dialogue ended; those after them are clean-up.
+    pub ended: usize,
     /// Why the dialogue was not played to its end; `None` if it was.
     pub stop: Option<Stop>,
     /// How long it took, clean-up included.
@@ -79,7 +83,8 @@ pub struct Played {
 pub enum RunEvent {
     /// A job is being played. Comes in the order of starting.
     Started(Job),
-    /// A job was played. Comes in the order of the plan, whatever ended first.
+    /// A job was played. Comes in the order of the plan, whatever ended first; but a prerequisite that was found not to hold
+    /// any more comes once more, when that is found.
     Finished(Box<Played>),
     /// Something about the run or the target as a whole, in words.
     Fact(String),

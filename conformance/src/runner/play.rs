@@ -157,8 +157,10 @@ pub(super) async fn play_into(
         }),
         None => Some(Stop::Trouble("interrupted".into())),
     };
+    let ended = recorder.count();
     let left = player.leave().await;
     let mut played = finished(&recorder, job, stop, began);
+    played.ended = ended;
     played.left = left;
     if played.stop.is_some()
         && !was_cut
@@ -197,6 +199,7 @@ pub(super) fn finished(
     let transcript = recorder.transcript(&job.scenario.id.0, &job.variant.to_string());
     Played {
         job,
+        ended: transcript.events.len(),
         transcript,
         stop,
         took: began.elapsed(),

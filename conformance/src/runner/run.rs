@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::keeper::{Keeper, answers};
 use super::needs::{connections, wants_directory};
 use super::play::{Cut, Manner, finished, play_into};
+use super::recheck::{Prerequisites, Recheck};
 use super::{Job, Played, RunEvent, Stop};
 use crate::driver::Recorder;
 use crate::target::Target;
@@ -18,6 +19,10 @@ use crate::target::Target;
 const DEATHS: usize = 3;
 /// So often a job is turned away with 421 while nothing else is played, before that is its result.
 const ALONE: u32 = 4;
+/// How many names are told of what was played beside a job.
+const BESIDE: usize = 8;
+/// The number of the first job that is played again; directories are named by it.
+const AGAIN: usize = 1_000_000;
 /// So long players may clean up when a run is cut.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
@@ -30,6 +35,8 @@ pub struct Conduct {
     pub connections: Option<usize>,
     /// Jobs, by number, that rest on something that does not hold, and on what. They are finished without being played.
     pub blocked: BTreeMap<usize, String>,
+    /// What the jobs rest on, to be tried again when it seems to be lost in mid-run.
+    pub prerequisites: Prerequisites,
     /// Whether the run is to end early.
     pub cut: Cut,
 }
@@ -42,6 +49,7 @@ impl Conduct {
             at_once,
             connections: None,
             blocked: BTreeMap::new(),
+            prerequisites: Prerequisites::default(),
             cut: Cut::never(),
         }
     }
@@ -66,6 +74,7 @@ pub async fn run_all(
 ) {
     let mut run = Run {
         allowed: conduct.connections.unwrap_or(usize::MAX),
+        recheck: Recheck::new(conduct.prerequisites.clone()),
         conduct,
         target,
         manner,
@@ -74,6 +83,7 @@ pub async fn run_all(
         known: BTreeMap::new(),
         turned_away: BTreeMap::new(),
         too_many: usize::MAX,
+        again: 0,
         results: InOrder::default(),
         death: None,
         on_event,
@@ -93,6 +103,7 @@ pub async fn run_all(
                         Err(why) => break Some(why),
                     }
                 }
+                None if run.recheck.is_due() => run.play_again(keeper).await,
                 // Only what needs more connections than there may be waits for nothing.
                 None if run.waiting.is_empty() || run.conduct.cut.is_made() => break None,
                 None => {}
@@ -116,6 +127,9 @@ pub async fn run_all(
     if run.conduct.cut.is_made() {
         run.drain().await;
     } else if let Some(why) = lost {
+        for doubtful in run.recheck.take() {
+            run.finish(doubtful.place, doubtful.played);
+        }
         run.give_up(&why);
     }
 }
@@ -128,6 +142,8 @@ struct Known {
     job: Job,
     began: Instant,
     connections: usize,
+    /// What was played at the same time, some of it.
+    beside: Vec<String>,
 }
 
 struct Run<'a, F> {
@@ -145,6 +161,9 @@ struct Run<'a, F> {
     too_many: usize,
     /// How the server died, until nothing is played any more.
     death: Option<String>,
+    recheck: Recheck,
+    /// How often something was played again.
+    again: usize,
     results: InOrder,
     on_event: F,
 }
@@ -153,6 +172,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     /// Starts as many jobs as there is room for.
     fn start(&mut self) {
         while self.death.is_none()
+            && !self.recheck.is_due()
             && !self.conduct.cut.is_made()
             && self.running.len() < self.conduct.at_once.max(1)
         {
@@ -181,6 +201,9 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         if let Some(reason) = self.conduct.blocked.get(&job.number) {
             return Some(Stop::Prerequisite(reason.clone()));
         }
+        if let Some(reason) = self.recheck.blocks(job) {
+            return Some(Stop::Prerequisite(reason.clone()));
+        }
         if let Some(most) = self.conduct.connections.filter(|most| needed > *most) {
             return Some(Stop::Prerequisite(format!(
                 "it needs {needed} control connections at once, and --max-connections allows {most}"
@@ -197,11 +220,19 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     fn play(&mut self, place: usize, job: Job, connections: usize) {
         (self.on_event)(RunEvent::Started(job.clone()));
         let recorder = Recorder::default();
+        let mut beside = Vec::new();
+        for other in self.known.values_mut() {
+            beside.push(named(&other.job));
+            if other.beside.len() < BESIDE {
+                other.beside.push(named(&job));
+            }
+        }
         let known = Known {
             recorder: recorder.clone(),
             job: job.clone(),
             began: Instant::now(),
             connections,
+            beside,
         };
         self.known.insert(place, known);
         let (target, manner) = (self.target.clone(), self.manner.clone());
@@ -250,7 +281,71 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         {
             played.stop = Some(Stop::TargetGone(format!("while this was played: {why}")));
         }
-        self.finish(place, played);
+        if let Some(played) = self.recheck.weigh(place, played, known.beside) {
+            self.finish(place, played);
+        }
+    }
+
+    /// Nothing else is played now: what is in question is played again.
+    async fn play_again(&mut self, keeper: &mut impl Keeper) {
+        for mut doubtful in self.recheck.take() {
+            for prerequisite in doubtful.question.clone() {
+                // The most basic one comes first, and what rests on it need not be tried.
+                if self.recheck.lost(&doubtful.question).is_some() {
+                    break;
+                }
+                let Some(job) = self.recheck.begin(prerequisite) else {
+                    continue;
+                };
+                let Some(again) = self.alone(job, keeper).await else {
+                    continue;
+                };
+                let lost = self.recheck.end(prerequisite, &again, &doubtful.played.job);
+                if let Some(fact) = lost {
+                    (self.on_event)(RunEvent::Fact(fact));
+                    (self.on_event)(RunEvent::Finished(Box::new(again)));
+                }
+            }
+            if let Some(lost) = self.recheck.lost(&doubtful.question) {
+                doubtful.played.stop = Some(Stop::Prerequisite(lost.clone()));
+            } else if doubtful.again
+                && let Some(again) = self.alone(doubtful.played.job.clone(), keeper).await
+                && again.stop.is_none()
+            {
+                let beside = match doubtful.beside.as_slice() {
+                    [] => "nothing".to_owned(),
+                    some => some.join(", "),
+                };
+                let fact = format!(
+                    "{} was not the same twice: it could not be played to its end with {beside} beside it, and could when it \
+                     was played again alone, which is what is reported",
+                    named(&again.job)
+                );
+                (self.on_event)(RunEvent::Fact(fact));
+                doubtful.played = again;
+            }
+            self.finish(doubtful.place, doubtful.played);
+        }
+    }
+
+    /// Plays a job once more while nothing else is played, in a directory of another name. `None` if the run was cut or
+    /// the server died.
+    async fn alone(&mut self, mut job: Job, keeper: &mut impl Keeper) -> Option<Played> {
+        if self.death.is_some() || self.conduct.cut.is_made() {
+            return None;
+        }
+        let number = job.number;
+        self.again += 1;
+        job.number = AGAIN + self.again;
+        let cut = self.conduct.cut.clone();
+        let playing = play_into(Recorder::default(), job, self.target, self.manner, cut);
+        let (mut played, was_cut) = playing.await;
+        self.leave_behind(played.left.take().as_deref());
+        played.job.number = number;
+        if may_be_its_death(played.stop.as_ref()) {
+            self.death = keeper.death();
+        }
+        (!was_cut && self.death.is_none()).then_some(played)
     }
 
     /// Whether a job that was turned away is worth another attempt.
@@ -315,6 +410,9 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             _ = timeout(CLEAN_UP, cleaning) => {}
             () = cut.made_again() => {}
         }
+        for doubtful in self.recheck.take() {
+            self.finish(doubtful.place, doubtful.played);
+        }
         for known in std::mem::take(&mut self.known).into_values() {
             if wants_directory(&known.job.scenario, self.target) {
                 let left = self.manner.directory(&known.job);
@@ -344,6 +442,11 @@ fn may_be_its_death(stop: Option<&Stop>) -> bool {
         Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
         Some(Stop::Busy(_) | Stop::Trouble(_)) | None => false,
     }
+}
+
+/// A job as it is called in a report.
+fn named(job: &Job) -> String {
+    format!("{} [{}]", job.scenario.id, job.variant)
 }
 
 fn unplayed(job: Job, stop: Stop) -> Played {

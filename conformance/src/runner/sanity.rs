@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::needs::{data_modes, wants_directory};
 use super::session::least_protection;
-use super::{Job, Variant};
+use super::{Job, Prerequisites, Variant};
 use crate::scenario::{Action, DataMode, DriverKind, Scenario};
 use crate::target::{Target, TargetFacts};
 
@@ -65,6 +65,31 @@ impl Sanity {
                 .map(|stage| stage.into_iter().filter_map(&mut job).collect())
                 .collect(),
         }
+    }
+}
+
+impl Sanity {
+    /// The same, to be played again if it seems that one of them does not hold any more.
+    #[must_use]
+    pub fn prerequisites(
+        &self,
+        jobs: &[Job],
+        target: &Target,
+        facts: &TargetFacts,
+    ) -> Prerequisites {
+        let all: Vec<Job> = self.stages.iter().flatten().cloned().collect();
+        let place = |(id, variant): Prerequisite| {
+            all.iter()
+                .position(|job| job.scenario.id.0 == id && job.variant == variant)
+        };
+        let under = |job: &Job| {
+            let own = (&job.scenario.id.0, job.variant);
+            let rests_on = rests_on(job, target, facts).into_iter();
+            let others = rests_on.filter(|it| (it.0, it.1) != (own.0.as_str(), own.1));
+            (job.number, others.filter_map(place).collect())
+        };
+        let of = jobs.iter().map(under).collect();
+        Prerequisites::new(all, of)
     }
 }
 

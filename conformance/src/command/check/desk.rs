@@ -5,9 +5,10 @@ use super::wish::Wish;
 use crate::catalogue::Catalogue;
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
 use crate::runner::{PREREQUISITES, Played, RunEvent, Skipped};
+use crate::scenario::Connection;
 use crate::target::TargetFacts;
 use crate::transcript::write;
-use crate::verdict::{Judging, Outcome, needs};
+use crate::verdict::{Finding, Judging, Outcome, needs};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -83,10 +84,19 @@ impl<'a> Desk<'a> {
         match event {
             RunEvent::Started(job) => self.progress.started(&job),
             RunEvent::Finished(played) => {
-                let row = self.judge(&played);
+                let mut row = self.judge(&played);
+                let before = self.place_of(&row);
+                if before.is_some() {
+                    no_longer(&mut row, self.rows.len());
+                }
                 (self.witness)(&played, &row);
-                self.progress.finished(row.verdict.outcome);
-                self.rows.push(row);
+                match before {
+                    Some(before) => self.rows[before] = row,
+                    None => {
+                        self.progress.finished(row.verdict.outcome);
+                        self.rows.push(row);
+                    }
+                }
             }
             RunEvent::Fact(fact) => {
                 if self.facts_of_run.len() < FACTS {
@@ -94,6 +104,14 @@ impl<'a> Desk<'a> {
                 }
             }
         }
+    }
+
+    /// Where the row of a prerequisite is that was played before: now it is lost.
+    fn place_of(&self, row: &Row) -> Option<usize> {
+        let key = |row: &Row| (row.verdict.scenario.clone(), row.verdict.variant.clone());
+        let is_prerequisite = row.verdict.scenario.starts_with(PREREQUISITES);
+        let mut rows = self.rows.iter();
+        rows.position(|before| is_prerequisite && key(before) == key(row))
     }
 
     /// The prerequisites that were tried and do not hold, by scenario and variant, and why.
@@ -171,7 +189,10 @@ impl<'a> Desk<'a> {
         // The first of the worst is what the outcome rests on.
         let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {
             Some(finding) => excerpt(&played.transcript, finding.event),
-            None if verdict.outcome > Outcome::Warn => excerpt(&played.transcript, usize::MAX),
+            None if verdict.outcome > Outcome::Warn => {
+                // What failed, and not the clean-up after it.
+                excerpt(&played.transcript, played.ended.saturating_sub(1))
+            }
             None => Vec::new(),
         };
         Row {
@@ -192,6 +213,32 @@ impl<'a> Desk<'a> {
             known: None,
             verdict,
         }
+    }
+}
+
+/// A prerequisite that held before and is lost now is the server's fault, even if it could not be
+/// played.
+fn no_longer(row: &mut Row, scenarios: usize) {
+    let verdict = &mut row.verdict;
+    if verdict.outcome == Outcome::NotTestable {
+        verdict.outcome = Outcome::Fail;
+        verdict.findings.push(Finding {
+            judge: "expectation".into(),
+            level: row.level,
+            requirement: row.title.clone(),
+            clause: row.cites.join(", "),
+            about: Vec::new(),
+            expected: "what the server did when the run began".into(),
+            observed: std::mem::take(&mut verdict.reason),
+            connection: Connection::runner(),
+            line: 0,
+            event: 0,
+        });
+    }
+    let since =
+        format!("; it held when the run began, and does not any more after {scenarios} scenarios");
+    for finding in &mut verdict.findings {
+        finding.observed.push_str(&since);
     }
 }
 

@@ -19,7 +19,8 @@ use crate::command::baseline::{apply_baselines, read_baselines};
 use crate::driver::Timeouts;
 use crate::report::{BaselineFault, Report};
 use crate::runner::{
-    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, RunEvent, Sanity, blocked, plan, run_all,
+    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, Prerequisites, RunEvent, Sanity, blocked,
+    plan, run_all,
 };
 use crate::suite::Suite;
 use crate::target::{Target, TargetFacts, TlsMode, probe};
@@ -161,6 +162,7 @@ pub(super) async fn run<'a>(
         at_once: wish.jobs.unwrap_or_else(|| server.usual_jobs()),
         connections: wish.max_connections,
         blocked: BTreeMap::new(),
+        prerequisites: Prerequisites::default(),
         cut: cut.clone(),
     };
     let all = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
@@ -185,7 +187,13 @@ pub(super) async fn run<'a>(
         None => Nurse::Afar(Afar::new(&target, timeouts.connect)),
     };
     // What everything rests on comes first; what rests on something that does not hold need not be tried.
-    for jobs in sanity.stages.into_iter().chain([plan.jobs]) {
+    let prerequisites = sanity.prerequisites(&plan.jobs, &target, &facts);
+    let stages = sanity
+        .stages
+        .into_iter()
+        .map(|jobs| (jobs, Prerequisites::default()));
+    for (jobs, prerequisites) in stages.chain([(plan.jobs, prerequisites)]) {
+        conduct.prerequisites = prerequisites;
         conduct.blocked = blocked(&jobs, &desk.failed_prerequisites(), &target, &facts);
         conduct.blocked.extend(plan.blocked.clone());
         let hear = |event| desk.hear(event);
