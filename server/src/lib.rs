@@ -53,8 +53,8 @@ pub use net::{
     TlsVersion,
 };
 pub use passive_ports::PassivePorts;
-pub use wire::{DotNames, Links};
 pub use pi::{NoopInTransfer, TlsRequirement, VirtualHost};
+pub use wire::{DotNames, Links};
 
 /// The server. Running, it is a [`Running`].
 #[derive(Debug)]

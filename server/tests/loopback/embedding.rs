@@ -95,7 +95,7 @@ async fn sessions_of_several_clients_share_a_port_and_each_gets_its_own_connecti
         let octets = client
             .finish_download(&format!("RETR {source}"), data)
             .await;
-        assert_eq!(octets, source[8..].as_bytes());
+        assert_eq!(octets, &source.as_bytes()[8..]);
     }
 }
 
