@@ -524,3 +524,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_address_to_listen_at_may_have_a_zone() {
+    let settings = |zone| Settings::parse(&format!("listen = [\"[fe80::1%{zone}]:1\"]"));
+    let SocketAddr::V6(address) = settings("lo").unwrap().listen[0] else {
+        panic!("it is an IPv6 address");
+    };
+    assert_ne!(address.scope_id(), 0);
+    let error = settings("no-such").unwrap_err().to_string();
+    assert!(error.contains("no network interface `no-such`"), "{error}");
+}
