@@ -147,7 +147,8 @@ async fn serve_until_interrupted(wish: cli::Serve) -> i32 {
     if wish.hash_password {
         return told(serve::hash_password());
     }
-    // First of all: from here on a signal ends the server, and not the process in the middle of something.
+    // First of all: from here on a signal ends the server, and not the process in the middle of
+    // something.
     let stop = match StopSignals::listen() {
         Ok(stop) => stop,
         Err(error) => return told(Err(error)),

@@ -1,5 +1,6 @@
-//! The server and the tester at a link-local address, which means a host only in its zone (RFC 4007), in a network
-//! namespace of their own. Where the machine has none, the test is ignored and says why.
+//! The server and the tester at a link-local address, which means a host only in its zone (RFC
+//! 4007), in a network namespace of their own. Where the machine has none, the test is ignored and
+//! says why.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -14,7 +15,8 @@ const NETWORK: &str = "
     ip link set zone0 up
 ";
 
-/// Serves there, and plays EPSV and EPRT: at the URL of the ready line, with the name of the zone, and with --address.
+/// Serves there, and plays EPSV and EPRT: at the URL of the ready line, with the name of the zone,
+/// and with --address.
 const PLAY: &str = r#"
     "$FTPSPEC" serve --tls off --bind fe80::1%zone0 >"$TMPDIR/ready" &
     server=$!
@@ -22,7 +24,10 @@ const PLAY: &str = r#"
     cat "$TMPDIR/ready"
     url=$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$TMPDIR/ready")
     port=$(sed 's/.*"port":\([0-9]*\).*/\1/' "$TMPDIR/ready")
-    play() { "$FTPSPEC" check "$@" --select rfc2428/epsv-transfer --select 'rfc2428/eprt-*load' --select rfc959/retr-whole-file; }
+    play() {
+        "$FTPSPEC" check "$@" --select rfc2428/epsv-transfer --select 'rfc2428/eprt-*load' \
+            --select rfc959/retr-whole-file
+    }
     play "$url"
     play "ftp://test:test@[fe80::1%25zone0]:$port"
     play "ftp://test:test@server.example:$port" --address fe80::1%zone0

@@ -63,7 +63,8 @@ pub struct Limits {
     /// Entries of one listing; one with more is 451. STAT lists 10 000 at the most.
     pub listing: usize,
     /// Digests, sizes in TYPE A, copies and walks through directories that are under way at a time, for all sessions: each
-    /// occupies a thread and a processor. Of more than one, a single user never has all, and users who wait get them in turn.
+    /// occupies a thread and a processor. Of more than one, a single user never has all, and users
+    /// who wait get them in turn.
     pub long_jobs: usize,
     /// How long one more of them waits for its turn before it is answered 450.
     pub long_job_wait: Duration,

@@ -1,4 +1,5 @@
-//! What the fuzz targets reach of the shell, without sockets. It is not an interface for anybody else.
+//! What the fuzz targets reach of the shell, without sockets. It is not an interface for anybody
+//! else.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 use crate::net::{RecordGate, read_header};
 
-/// Reads a PROXY header from the beginning of `octets`: the client it names, if it names one, and the octets behind it.
+/// Reads a PROXY header from the beginning of `octets`: the client it names, if it names one, and
+/// the octets behind it.
 ///
 /// # Errors
 /// What the header is refused for.
@@ -18,8 +20,9 @@ pub fn proxy_header(mut octets: &[u8]) -> io::Result<(Option<SocketAddr>, &[u8])
     Ok((client, octets))
 }
 
-/// Puts `octets`, which come in pieces of `arriving`, through the gate that gives out one TLS record at a time, and reads
-/// with a buffer of `buffer` octets. With `ending`, clear text ends it. Gives what each read returned, and what is left.
+/// Puts `octets`, which come in pieces of `arriving`, through the gate that gives out one TLS
+/// record at a time, and reads with a buffer of `buffer` octets. With `ending`, clear text ends it.
+/// Gives what each read returned, and what is left.
 ///
 /// # Errors
 /// None are known.

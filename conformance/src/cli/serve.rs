@@ -11,9 +11,9 @@ pub(super) const SERVE_HELP: &str = "\
 When it is ready it prints one JSON line on stdout:
   {\"event\":\"ready\",\"version\":1,\"addresses\":[…],\"host\":…,\"port\":…,\"url\":…,\"user\":…,\"password\":…,
    \"tls\":\"explicit\",\"ca\":\"/tmp/…/ca.pem\",\"ca_sha256\":…}
-It stops on SIGINT, SIGTERM or SIGHUP. Files live in memory and are gone afterwards, but for those of --root.
-Logs go to stderr (RUST_LOG=info). Exit codes: 0 stopped, 2 not started, 3 the ready line or the journal
-could not be written.
+It stops on SIGINT, SIGTERM or SIGHUP. Files live in memory and are gone afterwards, but for those
+of --root. Logs go to stderr (RUST_LOG=info). Exit codes: 0 stopped, 2 not started, 3 the ready
+line or the journal could not be written.
 
 Faults:
   when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]
@@ -49,8 +49,9 @@ pub(crate) struct Serve {
     /// Port to listen on; 0 takes a free one. [default: 0]
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// Who may log in, with everything allowed; may be repeated. Where a --bind is not a loopback address, a password that
-    /// is not given is random and in the ready line. [default, without --config: test, whose password is test]
+    /// Who may log in, with everything allowed; may be repeated. Where a --bind is not a loopback
+    /// address, a password that is not given is random and in the ready line. [default, without
+    /// --config: test, whose password is test]
     #[arg(long, value_name = "NAME[:PASSWORD]")]
     pub(crate) user: Vec<String>,
     /// The password of a --user given without one.
@@ -79,8 +80,8 @@ pub(crate) struct Serve {
     /// Directory that is read and never written: what clients change is kept in memory above it, and gone afterwards.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "root"])]
     pub(crate) overlay: Option<PathBuf>,
-    /// The most octets all files may hold, such as 500MB or 2GiB. [default, in memory: half of what the process may use,
-    /// at most 4 GiB]
+    /// The most octets all files may hold, such as 500MB or 2GiB. [default, in memory: half of what
+    /// the process may use, at most 4 GiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) quota: Option<Size>,
     /// Leaves names that begin with a dot out of LIST, NLST and STAT unless the client says -a, as
@@ -121,8 +122,9 @@ pub(crate) struct Serve {
     /// Prints how faults are written and what they do, and exits.
     #[arg(long)]
     pub(crate) list_faults: bool,
-    /// Writes everything that happens into this file, as JSON lines; `-` is stderr. Passwords are left out. An existing
-    /// file is continued, beginning with another line {"journal":1}; a symbolic link is refused.
+    /// Writes everything that happens into this file, as JSON lines; `-` is stderr. Passwords are
+    /// left out. An existing file is continued, beginning with another line {"journal":1}; a
+    /// symbolic link is refused.
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }
@@ -147,8 +149,9 @@ pub(crate) struct TlsRules {
     /// Clients may come without a certificate.
     #[arg(long, requires = "client_ca")]
     pub(crate) client_cert_optional: bool,
-    /// Lets NAME in without a password, with the client certificate that KIND:TEXT describes: sha256:HEX, cn:NAME (its only
-    /// common name), or by an alternative name email:ADDRESS, dns:HOST, uri:URI; may be repeated.
+    /// Lets NAME in without a password, with the client certificate that KIND:TEXT describes:
+    /// sha256:HEX, cn:NAME (its only common name), or by an alternative name email:ADDRESS,
+    /// dns:HOST, uri:URI; may be repeated.
     #[arg(long, value_name = "NAME=KIND:TEXT", value_parser = certificate_login)]
     pub(crate) user_cert: Vec<(String, CertificateRule)>,
     /// Data connections that do not resume the TLS session of their control connection: served, logged, or refused (522).

@@ -43,11 +43,11 @@ pub struct Wish {
     pub bind: Vec<HostAddress>,
     /// Port; 0 takes a free one.
     pub port: Option<u16>,
-    /// Users to whom everything is allowed, with their passwords, in the place of those of the file. Without one, and
-    /// without a file, there is a default user.
+    /// Users to whom everything is allowed, with their passwords, in the place of those of the
+    /// file. Without one, and without a file, there is a default user.
     pub users: Vec<(String, Option<String>)>,
-    /// The password of users without one. The default is well known as long as only this machine can connect, and random
-    /// otherwise.
+    /// The password of users without one. The default is well known as long as only this machine
+    /// can connect, and random otherwise.
     pub password: Option<String>,
     /// Whether `anonymous` may read.
     pub anonymous: bool,
@@ -217,8 +217,8 @@ impl Wish {
         }
     }
 
-    /// The users to be in the place of those of the file; `None` if those stay. A password that is written in the manual
-    /// is only given where nobody but this machine can use it.
+    /// The users to be in the place of those of the file; `None` if those stay. A password that is
+    /// written in the manual is only given where nobody but this machine can use it.
     fn users(&self, settings: &Settings) -> io::Result<Option<Vec<UserSettings>>> {
         let default = [(DEFAULT_LOGIN.0.to_owned(), None)];
         let users = match &self.users[..] {
@@ -243,7 +243,8 @@ impl Wish {
         };
         if self.password.is_none() && !only_here && !without.is_empty() {
             complain(&format!(
-                "other machines can connect, so the password of {} is random: it is in the ready line. --user NAME:PASSWORD or FTPSPEC_PASSWORD chooses one",
+                "other machines can connect, so the password of {} is random: it is in the ready \
+                 line. --user NAME:PASSWORD or FTPSPEC_PASSWORD chooses one",
                 without.join(", ")
             ));
         }
@@ -308,10 +309,12 @@ pub fn certificate_login(text: &str) -> Result<(String, CertificateRule), String
     }
 }
 
-/// Serves until a signal comes; prints the ready line on stdout. Gives the exit code; what went wrong is on stderr.
+/// Serves until a signal comes; prints the ready line on stdout. Gives the exit code; what went
+/// wrong is on stderr.
 ///
-/// The code is [`USAGE`] if the server could not start: a taken port, a certificate that cannot be read, a directory that
-/// is not there. It is [`TROUBLE`] if the ready line, the file with the authority or the journal could not be written.
+/// The code is [`USAGE`] if the server could not start: a taken port, a certificate that cannot be
+/// read, a directory that is not there. It is [`TROUBLE`] if the ready line, the file with the
+/// authority or the journal could not be written.
 pub async fn serve(settings: Settings, mut stop: StopSignals) -> i32 {
     let started = tokio::select! {
         biased;

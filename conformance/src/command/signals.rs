@@ -5,8 +5,8 @@ use std::io;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT, SIGTERM and SIGHUP. From [`listen`](Self::listen) on they no longer end the process, and none is lost: one
-/// that comes before [`next`](Self::next) is called is returned by it.
+/// SIGINT, SIGTERM and SIGHUP. From [`listen`](Self::listen) on they no longer end the process, and
+/// none is lost: one that comes before [`next`](Self::next) is called is returned by it.
 #[derive(Debug)]
 pub struct StopSignals {
     #[cfg(unix)]
@@ -65,7 +65,8 @@ impl StopSignals {
     }
 }
 
-/// Whether SIGHUP was ignored when the program started: a handler would undo `nohup`. Only Linux says.
+/// Whether SIGHUP was ignored when the program started: a handler would undo `nohup`. Only Linux
+/// says.
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

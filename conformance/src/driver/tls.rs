@@ -105,8 +105,8 @@ impl fmt::Debug for TlsClient {
     }
 }
 
-/// Why a handshake failed. What is wrong with the certificate is said in full: with `--ca` it is for the tester to decide
-/// whose fault that is.
+/// Why a handshake failed. What is wrong with the certificate is said in full: with `--ca` it is
+/// for the tester to decide whose fault that is.
 pub(super) fn in_words(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
@@ -114,12 +114,12 @@ pub(super) fn in_words(error: &io::Error) -> String {
     };
     let why = match wrong {
         CertificateError::UnknownIssuer => {
-            "no authority of --ca has issued it (a certificate may be missing from the server's chain)"
-                .to_owned()
+            "no authority of --ca has issued it (the server's chain may be incomplete)".to_owned()
         }
         // As it is with two servers that make their authorities themselves, and give them one name.
         CertificateError::BadSignature => {
-            "no authority of --ca has issued it: one that has the issuer's name has another key".to_owned()
+            "no authority of --ca has issued it: one of the issuer's name has another key"
+                .to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()

@@ -100,8 +100,9 @@ impl FromStr for HostAddress {
     }
 }
 
-/// Splits the zone from the host of a URL: `ftp://[fe80::1%25eth0]:21/` (RFC 6874 §2). Gives the URL without it,
-/// which any parser of URLs reads, and the zone. A `%` that is not escaped is accepted, too.
+/// Splits the zone from the host of a URL: `ftp://[fe80::1%25eth0]:21/` (RFC 6874 §2). Gives the
+/// URL without it, which any parser of URLs reads, and the zone. A `%` that is not escaped is
+/// accepted, too.
 pub(crate) fn split_zone(url: &str) -> Option<(String, String)> {
     let authority = url.find("://")? + 3;
     let end = url[authority..].find(['/', '?', '#']);

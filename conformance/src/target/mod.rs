@@ -103,8 +103,9 @@ impl Target {
         }
     }
 
-    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. An IPv6 address may have a zone
-    /// (RFC 6874). The server is at these addresses; where there are none, the host is looked up.
+    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. An IPv6 address
+    /// may have a zone (RFC 6874). The server is at these addresses; where there are none, the host
+    /// is looked up.
     ///
     /// # Errors
     /// [`TargetError`]

@@ -12,7 +12,8 @@ pub fn digest_argument(argument: &[u8]) {
         match command {
             Command::Digest(_, asked) => {
                 assert!(!asked.pathname.is_empty());
-                // A name comes from the argument; quotes in it are undoubled, so it is never longer.
+                // A name comes from the argument; quotes in it are undoubled, so it is never
+                // longer.
                 assert!(asked.pathname.len() <= argument.len());
                 if let Some(whole) = asked.whole {
                     assert_eq!(whole, argument);

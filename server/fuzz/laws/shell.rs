@@ -1,4 +1,5 @@
-//! What comes before and around commands: PROXY headers, TLS records, client certificates, names of HOST.
+//! What comes before and around commands: PROXY headers, TLS records, client certificates, names of
+//! HOST.
 
 use ftpspec_server::auth::{CertificateRule, ClientCertificate};
 use ftpspec_server::fuzzing::{gated, proxy_header};
@@ -33,7 +34,8 @@ pub fn proxy(data: &[u8]) {
     }
 }
 
-/// No read goes past the end of a TLS record, and no octet is lost or changed. The first octets say how they come.
+/// No read goes past the end of a TLS record, and no octet is lost or changed. The first octets say
+/// how they come.
 pub fn record_gate(data: &[u8]) {
     let [arriving, buffer, ending, octets @ ..] = data else {
         return;

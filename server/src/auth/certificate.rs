@@ -18,8 +18,8 @@ pub struct ClientCertificate {
     alternative_names: Vec<AlternativeName>,
 }
 
-/// A name of the subject's alternative names (RFC 5280 §4.2.1.6) that is text. Each type is a kind of its own: a host is
-/// not the person with the mail address that reads the same.
+/// A name of the subject's alternative names (RFC 5280 §4.2.1.6) that is text. Each type is a kind
+/// of its own: a host is not the person with the mail address that reads the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlternativeName {
     /// A mail address (rfc822Name).
@@ -31,8 +31,9 @@ pub enum AlternativeName {
 }
 
 impl AlternativeName {
-    /// Whether it means the same, by the rules of RFC 5280 §7: case makes no difference to a host name, nor to the host
-    /// of a mail address. URIs have to be equal to the letter, which is stricter than §7.4.
+    /// Whether it means the same, by the rules of RFC 5280 §7: case makes no difference to a host
+    /// name, nor to the host of a mail address. URIs have to be equal to the letter, which is
+    /// stricter than §7.4.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Email(one), Self::Email(other)) => {
@@ -51,8 +52,8 @@ impl AlternativeName {
 }
 
 impl ClientCertificate {
-    /// Reads the DER form. A certificate that cannot be read to its end has no names, only a fingerprint: it is not known
-    /// what the rest would have said.
+    /// Reads the DER form. A certificate that cannot be read to its end has no names, only a
+    /// fingerprint: it is not known what the rest would have said.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Self {
         let (common_names, alternative_names) = names(der).unwrap_or_default();
@@ -82,9 +83,11 @@ impl ClientCertificate {
     }
 }
 
-/// The common and alternative names of a certificate; `None` if any of them, or what is around them, cannot be read.
+/// The common and alternative names of a certificate; `None` if any of them, or what is around
+/// them, cannot be read.
 ///
-/// RFC 5280 §4.1: what stands before the subject has a fixed order, and extensions are marked `[3]`.
+/// RFC 5280 §4.1: what stands before the subject has a fixed order, and extensions are marked
+/// `[3]`.
 fn names(der: &[u8]) -> Option<(Vec<String>, Vec<AlternativeName>)> {
     let mut rest = Der(Der(der).expect(0x30)?).expect(0x30).map(Der)?;
     if rest.0.first() == Some(&0xa0) {
@@ -111,7 +114,8 @@ fn names(der: &[u8]) -> Option<(Vec<String>, Vec<AlternativeName>)> {
     Some((common_names, alternative_names))
 }
 
-/// All common names of a subject: a relative distinguished name is a SET, which may have several attributes.
+/// All common names of a subject: a relative distinguished name is a SET, which may have several
+/// attributes.
 fn common_names(subject: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut subject = Der(subject);
@@ -129,8 +133,8 @@ fn common_names(subject: &[u8]) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// The text of an attribute. PrintableString, UTF8String and IA5String are UTF-8; no client we know has a certificate
-/// with another.
+/// The text of an attribute. PrintableString, UTF8String and IA5String are UTF-8; no client we know
+/// has a certificate with another.
 fn text(tag: u8, value: &[u8]) -> Option<String> {
     matches!(tag, 0x0c | 0x13 | 0x16).then(|| String::from_utf8(value.to_vec()).ok())?
 }
@@ -156,7 +160,8 @@ fn alternative_names_of(mut extension: Der<'_>) -> Option<Vec<AlternativeName>> 
     Some(names)
 }
 
-/// Which certificates let a user in. As text: `sha256:HEX`, `cn:NAME`, `email:ADDRESS`, `dns:HOST` or `uri:URI`.
+/// Which certificates let a user in. As text: `sha256:HEX`, `cn:NAME`, `email:ADDRESS`, `dns:HOST`
+/// or `uri:URI`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateRule {
     /// The one whose DER form has this SHA-256.

@@ -2,12 +2,14 @@
 
 use crate::wire::{Service, Verb};
 
-/// Commands whose argument is a secret: passwords (RFC 959 §4.1.1), and what RFC 2228 §3 lets a security mechanism carry,
-/// which may be the base64 of a PASS.
+/// Commands whose argument is a secret: passwords (RFC 959 §4.1.1), and what RFC 2228 §3 lets a
+/// security mechanism carry, which may be the base64 of a PASS.
 const SECRET: [&str; 6] = ["PASS", "ACCT", "ADAT", "MIC", "CONF", "ENC"];
-/// What people type before a password, here and at other servers: recognized with more or fewer letters, too.
+/// What people type before a password, here and at other servers: recognized with more or fewer
+/// letters, too.
 const PASSWORDS: [&str; 3] = ["PASS", "ACCT", "PSWD"];
-/// What commands of other servers that take a password have in their names: SITE PSWD, SITE PASSWD, XPASS.
+/// What commands of other servers that take a password have in their names: SITE PSWD, SITE PASSWD,
+/// XPASS.
 const PARTS: [&str; 3] = ["PASS", "PSW", "PWD"];
 
 /// A line as it may be kept: what is or may be a password is replaced by `***`.
@@ -21,9 +23,10 @@ pub(crate) fn without_secrets(line: &[u8]) -> Vec<u8> {
 
 /// The part of a line before what is or may be a password, which is the whole line for most.
 ///
-/// It is generous in what it takes for a password: `pass secret` after blanks, without a blank, with other octets among
-/// its letters, or with a letter that was lost as a part of a Telnet command (`P IAC A S S`) is refused by the server,
-/// but it is a password all the same. A command that the server knows is never mistaken for another.
+/// It is generous in what it takes for a password: `pass secret` after blanks, without a blank,
+/// with other octets among its letters, or with a letter that was lost as a part of a Telnet
+/// command (`P IAC A S S`) is refused by the server, but it is a password all the same. A command
+/// that the server knows is never mistaken for another.
 pub(crate) fn open_part(line: &[u8]) -> &[u8] {
     let mut words = Words(line, 0);
     let Some(first) = words.next() else {
@@ -90,8 +93,8 @@ impl Word<'_> {
     }
 }
 
-/// Where a word ends that is not a known verb, and may be one that carries a password; without a blank after it the
-/// password begins within the word.
+/// Where a word ends that is not a known verb, and may be one that carries a password; without a
+/// blank after it the password begins within the word.
 fn end_of_secret(word: &Word<'_>) -> Option<usize> {
     let letters = &word.letters;
     if let Some(verb) = PASSWORDS

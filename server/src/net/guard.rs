@@ -169,7 +169,8 @@ impl Origin {
     }
 }
 
-/// Who has one IPv6 address has 2^64 of them; but the link-local addresses of all hosts begin alike.
+/// Who has one IPv6 address has 2^64 of them; but the link-local addresses of all hosts begin
+/// alike.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

@@ -143,7 +143,8 @@ fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refus
     }
 }
 
-/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT. An IPv6 address keeps its zone.
+/// IPv4 clients of an IPv6 listener are IPv4 clients: PASV serves them, and PORT. An IPv6 address
+/// keeps its zone.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),

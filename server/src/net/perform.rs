@@ -92,7 +92,7 @@ impl Connection {
                         Ok(address)
                     }
                     Err(error) => {
-                        tracing::warn!(on = %question.about.on, %error, "failed to listen for a data connection");
+                        tracing::warn!(%on, %error, "failed to listen for a data connection");
                         Err(error)
                     }
                 };

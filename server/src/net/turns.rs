@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Hands out a number of turns at a time. Users who wait get them one after the other, however many jobs each has, and no
-/// user gets the last one: who comes next does not have to wait for the jobs of somebody else.
+/// Hands out a number of turns at a time. Users who wait get them one after the other, however many
+/// jobs each has, and no user gets the last one: who comes next does not have to wait for the jobs
+/// of somebody else.
 #[derive(Debug)]
 pub(crate) struct Turns {
     /// The most of one user.
@@ -73,7 +74,8 @@ impl Turns {
                 turns: Arc::clone(self),
                 user,
             };
-            // One that was given up just now gives the turn back as it is dropped; no lock is held here.
+            // One that was given up just now gives the turn back as it is dropped; no lock is held
+            // here.
             let _ = job.send(turn);
         }
     }

@@ -50,7 +50,8 @@ pub struct Session {
     local: IpAddr,
     /// The client's address.
     peer: IpAddr,
-    /// The zone of the control connection, in which link-local addresses are those of both ends (RFC 4007 §4); 0 is none.
+    /// The zone of the control connection, in which link-local addresses are those of both ends
+    /// (RFC 4007 §4); 0 is none.
     scope_id: u32,
     login: Login,
     failed_logins: u8,
@@ -142,8 +143,8 @@ impl Session {
         }
     }
 
-    /// A port of one of the two ends of the control connection. A link-local address alone is not one to connect to or to
-    /// listen at: it means a host only in its zone (RFC 4007 §6).
+    /// A port of one of the two ends of the control connection. A link-local address alone is not
+    /// one to connect to or to listen at: it means a host only in its zone (RFC 4007 §6).
     fn in_zone(&self, ip: IpAddr, port: u16) -> SocketAddr {
         match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {

@@ -135,8 +135,9 @@ impl Session {
         })
     }
 
-    /// STAT with an argument: as LIST, over the control connection. It is the text of a reply, which people read (RFC 959
-    /// §4.2): names in it are printable. NLST and MLSD tell them octet by octet.
+    /// STAT with an argument: as LIST, over the control connection. It is the text of a reply,
+    /// which people read (RFC 959 §4.2): names in it are printable. NLST and MLSD tell them octet
+    /// by octet.
     pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
         let argument = self.list_argument(argument);
         let format = ListingFormat::Long { all: argument.all };

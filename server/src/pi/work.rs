@@ -193,8 +193,8 @@ pub enum Work {
 /// A listener for one data connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Listen {
-    /// The address of ours that the client's control connection reached, in its zone: the listener is there too. The port
-    /// means nothing.
+    /// The address of ours that the client's control connection reached, in its zone: the listener
+    /// is there too. The port means nothing.
     pub on: SocketAddr,
     /// Only this peer's connections count (RFC 2577 §3). The port means nothing.
     pub from: SocketAddr,

@@ -190,7 +190,8 @@ macro_rules! texts {
     )*};
 }
 
-/// An address with a port; an IPv6 address may have a zone, the name or the index of an interface (RFC 4007 §11).
+/// An address with a port; an IPv6 address may have a zone, the name or the index of an interface
+/// (RFC 4007 §11).
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);

@@ -293,7 +293,8 @@ proptest! {
 
     #[test]
     fn a_quota_counts_what_the_model_holds(operations in operations()) {
-        let quota = Quota::new(Arc::new(MemFs::new().with_quota(MemFs::DEFAULT_QUOTA)), 1 << 40).unwrap();
+        let files = MemFs::new().with_quota(MemFs::DEFAULT_QUOTA);
+        let quota = Quota::new(Arc::new(files), 1 << 40).unwrap();
         let model = compare(&claims::subject(quota.clone()), &operations);
         let held: usize = model.0.values().flatten().map(Vec::len).sum();
         prop_assert_eq!(quota.used(), held as u64);

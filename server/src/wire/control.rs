@@ -128,8 +128,8 @@ impl LineReader {
         std::mem::take(&mut self.answers)
     }
 
-    /// Octets that came since the last line end, Telnet commands among them. They are not held: a line without end costs
-    /// nothing, but it is no use to anybody.
+    /// Octets that came since the last line end, Telnet commands among them. They are not held: a
+    /// line without end costs nothing, but it is no use to anybody.
     #[must_use]
     pub fn since_line_end(&self) -> u32 {
         self.since_line_end

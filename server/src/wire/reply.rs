@@ -145,8 +145,9 @@ impl Reply {
     }
 }
 
-/// Text that a terminal can show as it is: what would act on it, an octet or a character of control, becomes `?`, as `ls`
-/// has it. For texts that people read; a name that a client uses is told octet by octet.
+/// Text that a terminal can show as it is: what would act on it, an octet or a character of
+/// control, becomes `?`, as `ls` has it. For texts that people read; a name that a client uses is
+/// told octet by octet.
 #[must_use]
 pub fn printable(text: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(text.len());

@@ -49,8 +49,9 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("30 Telnet commands (CVE-2010-4221)", &["a_subnegotiation_without_end_does_not_swallow_the_session", "a_flood_of_options_gets_a_bounded_answer"]),
     ("31 urgent data, floods of STAT in a transfer", &["abor_is_answered_while_the_client_does_not_read", "a_flood_of_stat_in_a_transfer_is_answered_one_by_one"]),
     ("32 NUL in arguments (CVE-2025-47812)", &["lines_have_no_nul_and_no_line_feed", "rfc959/nul-in-a-pathname"]),
-    // Names stay usable: octet by octet where clients use them (257, MLST, 150 FILE, 213 HASH, LIST, NLST, MLSD), and never
-    // with CR, LF or NUL. In what people read (STAT) control characters are `?`.
+    // Names stay usable: octet by octet where clients use them (257, MLST, 150 FILE, 213 HASH,
+    // LIST, NLST, MLSD), and never with CR, LF or NUL. In what people read (STAT) control
+    // characters are `?`.
     ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments", "control_characters_of_names_act_on_no_terminal_that_shows_texts"]),
     ("34 quotes in 257", &["mkd_tells_the_whole_path_with_quotes_doubled"]),
     ("35 patterns that explode (CVE-2010-2632)", &["a_pattern_full_of_stars_ends_soon"]),

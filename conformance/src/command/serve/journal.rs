@@ -42,7 +42,8 @@ impl JournalFile {
         &self.journal
     }
 
-    /// Waits until the writing has ended, which it does with the server, or says at once why it failed.
+    /// Waits until the writing has ended, which it does with the server, or says at once why it
+    /// failed.
     ///
     /// # Errors
     /// Something is missing from the file; it has been reported on stderr.
@@ -65,8 +66,9 @@ impl JournalFile {
     }
 }
 
-/// Opens a journal to be continued: what is there stays, and the new part begins with a line of its own. Only we may
-/// read a new file. A symbolic link is refused: somebody else may have put it there.
+/// Opens a journal to be continued: what is there stays, and the new part begins with a line of its
+/// own. Only we may read a new file. A symbolic link is refused: somebody else may have put it
+/// there.
 fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

@@ -113,8 +113,8 @@ fn url(scheme: &str, host: &str, port: u16, user: &str, password: &str) -> io::R
     })
 }
 
-/// The certificate of the ephemeral authority as a file, in a directory of its own with a name nobody can foresee and
-/// that only we may enter; both are removed when this is dropped.
+/// The certificate of the ephemeral authority as a file, in a directory of its own with a name
+/// nobody can foresee and that only we may enter; both are removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct CaFile {
     path: PathBuf,

@@ -12,8 +12,9 @@ use super::super::CHUNK;
 use super::mapped::mapped;
 use bytes::{Bytes, BytesMut};
 
-/// From this size on a piece has memory of its own; smaller ones are gathered. No piece is kept as it came: it may be a
-/// slice of a larger buffer, which it would keep alive, and what the allocator frees seldom goes back to the system.
+/// From this size on a piece has memory of its own; smaller ones are gathered. No piece is kept as
+/// it came: it may be a slice of a larger buffer, which it would keep alive, and what the allocator
+/// frees seldom goes back to the system.
 const LARGE: usize = 64 * 1024;
 
 static ZEROS: [u8; CHUNK] = [0; CHUNK];

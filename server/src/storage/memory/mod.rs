@@ -58,9 +58,9 @@ struct Shared {
 }
 
 impl MemFs {
-    /// The most octets all files together may hold unless [`with_quota`](Self::with_quota) says otherwise: 4 GiB. It is
-    /// less where this process may not use twice as much memory: half of the physical memory, or of the limit of its
-    /// control group.
+    /// The most octets all files together may hold unless [`with_quota`](Self::with_quota) says
+    /// otherwise: 4 GiB. It is less where this process may not use twice as much memory: half of
+    /// the physical memory, or of the limit of its control group.
     pub const DEFAULT_QUOTA: u64 = 4 << 30;
     /// The octets one file may hold unless [`with_max_file_size`](Self::with_max_file_size) says otherwise: 64 GiB.
     pub const DEFAULT_MAX_FILE_SIZE: u64 = 64 << 30;
