@@ -431,7 +431,7 @@ mod tests {
         for admitted in [
             with_subject(&[&[name(b"alice")]]),
             with_subject(&[&[organization.clone(), name(b"alice")]]),
-            with_subject(&[&[organization.clone()], &[name(b"alice")]]),
+            with_subject(&[std::slice::from_ref(&organization), &[name(b"alice")]]),
         ] {
             assert!(alice.admits(&admitted), "{admitted:?}");
         }

@@ -40,7 +40,7 @@ fn limit_below(root: &Path) -> Option<u64> {
 fn least_limit(mount: &Path, path: &str, file: &str) -> Option<u64> {
     let group: PathBuf = Path::new(path)
         .strip_prefix("/")
-        .unwrap_or(Path::new(""))
+        .unwrap_or_else(|_| Path::new(""))
         .into();
     let limits = group.ancestors().filter_map(|group| {
         let text = fs::read_to_string(mount.join(group).join(file)).ok()?;
