@@ -2,10 +2,12 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::{env, fs, process, thread};
 
 use serde_json::Value;
@@ -88,6 +90,9 @@ impl Drop for Served {
 /// Told to the process that is to be the server below.
 const SERVER: &str = "FTPSPEC_TEST_SERVER";
 
+/// The directories of the plainest server, by their pathnames.
+static DIRECTORIES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// The plainest server there is; SYST kills it.
 fn be_a_server(port: u16) {
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -102,14 +107,25 @@ fn serve(stream: TcpStream) {
     if say("220 ready").is_err() {
         return;
     }
+    let mut here = String::new();
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
-        let reply = match line.split(' ').next().unwrap() {
+        let (verb, name) = line.split_once(' ').unwrap_or((&line, ""));
+        let path = format!("{here}/{name}");
+        let reply = match verb {
             "USER" => "331 password",
             "PASS" => "230 in",
             "PWD" => "257 \"/\"",
-            "MKD" => "257 \"/d\"",
-            "CWD" | "RMD" | "DELE" => "250 done",
+            "MKD" => {
+                DIRECTORIES.lock().unwrap().insert(path);
+                "257 \"/d\""
+            }
+            "CWD" => {
+                here = path;
+                "250 done"
+            }
+            "RMD" if DIRECTORIES.lock().unwrap().remove(&path) => "250 done",
+            "RMD" => "550 no",
             "NOOP" | "TYPE" => "200 ok",
             "QUIT" => "221 bye",
             "SYST" => {

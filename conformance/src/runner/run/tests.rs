@@ -235,6 +235,25 @@ async fn a_connection_that_is_closed_is_the_scenarios_affair_and_the_next_one_ru
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
 
+#[tokio::test]
+async fn a_silence_while_others_are_played_is_tried_again_alone() {
+    for (at_once, again) in [(2, true), (1, false)] {
+        let silent = std::sync::atomic::AtomicBool::new(true);
+        let rule = move |line: &str| {
+            let once = || silent.swap(false, std::sync::atomic::Ordering::Relaxed);
+            (line == "SYST" && once()).then(Vec::new)
+        };
+        let server = Fake::start(rule).await;
+        let jobs = jobs(&[SYST, NOOP, NOOP]);
+        let told = run(jobs, &server, Conduct::at_once(at_once), &mut afar(&server)).await;
+        assert_eq!(told.stops.len(), 3, "{told:?}");
+        assert_eq!(told.stops[0].1.is_none(), again, "{told:?}");
+        let mut facts = told.facts.iter();
+        let told_so = facts.any(|fact| fact.contains("was not the same twice"));
+        assert_eq!(told_so, again, "{told:?}");
+    }
+}
+
 /// Cuts the run as soon as SYST is said, and never answers it.
 fn cut_at_syst(scissors: Scissors) -> impl Fn(&str) -> Option<Vec<Do>> {
     let scissors = Mutex::new(scissors);
