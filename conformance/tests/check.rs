@@ -306,7 +306,8 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
     assert_eq!(of("rfc3659/rest-retr-offset", "pasv").2, "pass");
 }
 
-/// A server that loses something in mid-run: that is one row, and what needs it is not testable, for one reason.
+/// A server that loses something in mid-run: that is one row, and what needs it is not testable,
+/// for one reason.
 fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {
     let server = Served::with(&["--tls", "off", "--fault", fault]);
     let (report, code) = report(&["check", &server.url, "--select", select, "--jobs", "4"]);

@@ -32,8 +32,9 @@ pub fn eprt_argument(address: SocketAddr) -> String {
     format!("|{family}|{ip}|{}|", address.port())
 }
 
-/// The address in the text of a 227: its first six numbers with commas between them; `None` for port 0, at which nobody
-/// listens. RFC 1123 §4.1.2.6 has clients look for the digits because the text around them was never settled.
+/// The address in the text of a 227: its first six numbers with commas between them; `None` for
+/// port 0, at which nobody listens. RFC 1123 §4.1.2.6 has clients look for the digits because the
+/// text around them was never settled.
 #[must_use]
 pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
@@ -63,8 +64,9 @@ pub fn extended_passive_port(text: &str) -> Option<u16> {
     (port != 0).then_some(port)
 }
 
-/// The pathname in the text of a 257: between quotes, a doubled quote is one (RFC 959 Appendix II). `None` also where it
-/// could not be sent again as it is, because it is empty or holds a control character.
+/// The pathname in the text of a 257: between quotes, a doubled quote is one (RFC 959 Appendix II).
+/// `None` also where it could not be sent again as it is, because it is empty or holds a control
+/// character.
 #[must_use]
 pub fn quoted_pathname(text: &str) -> Option<String> {
     let mut path = String::new();

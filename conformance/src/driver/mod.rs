@@ -100,8 +100,8 @@ pub(crate) enum Setback {
     Trouble(String),
 }
 
-/// Why nothing is stored, renamed or removed. One text for every session in which that shows, so that a report tells it
-/// once.
+/// Why nothing is stored, renamed or removed. One text for every session in which that shows, so
+/// that a report tells it once.
 pub(crate) const UNSAFE: &str = "no safe place to work: CWD does not lead into the directory that MKD made \
     (what was made in it could not be removed there)";
 

@@ -54,7 +54,8 @@ impl Names {
 
 impl Workshop {
     /// Removes the directory and all that is in it, as far as the server lets us; by these names,
-    /// too, where its listings do not help. Returns what is still there, and the transcript says so.
+    /// too, where its listings do not help. Returns what is still there, and the transcript says
+    /// so.
     pub(super) async fn clean_up(mut self, names: &[Vec<u8>]) -> Option<String> {
         let cleaned = timeout(CLEAN_UP, self.remove_everything(names)).await;
         let is_clean = matches!(cleaned, Ok(Ok(true)));
@@ -122,7 +123,8 @@ impl Workshop {
         self.done(b"DELE ", path).await || self.done(b"RMD ", path).await
     }
 
-    /// Removes what is in the directory. How deep a tree is costs no stack: the server decides that.
+    /// Removes what is in the directory. How deep a tree is costs no stack: the server decides
+    /// that.
     async fn empty(&mut self, names: &Names) {
         let own = self.name.clone().into_bytes();
         let mut removed = 0;

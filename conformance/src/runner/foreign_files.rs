@@ -1,8 +1,9 @@
 //! Nothing that was on a server before a run may be changed by it, however wrong that server is.
 //!
-//! Each server here is wrong in one way and holds files under every name that the scenarios use, in the login directory and
-//! elsewhere. Scenarios that store, rename and remove are played on it one by one, without the prerequisites that would keep
-//! most of them from being played: each has to be safe by itself.
+//! Each server here is wrong in one way and holds files under every name that the scenarios use, in
+//! the login directory and elsewhere. Scenarios that store, rename and remove are played on it one
+//! by one, without the prerequisites that would keep most of them from being played: each has to be
+//! safe by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

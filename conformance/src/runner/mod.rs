@@ -83,8 +83,8 @@ pub struct Played {
 pub enum RunEvent {
     /// A job is being played. Comes in the order of starting.
     Started(Job),
-    /// A job was played. Comes in the order of the plan, whatever ended first; but a prerequisite that was found not to hold
-    /// any more comes once more, when that is found.
+    /// A job was played. Comes in the order of the plan, whatever ended first; but a prerequisite
+    /// that was found not to hold any more comes once more, when that is found.
     Finished(Box<Played>),
     /// Something about the run or the target as a whole, in words.
     Fact(String),

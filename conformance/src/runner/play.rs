@@ -21,8 +21,9 @@ pub struct Manner {
     pub timeouts: Timeouts,
     /// How long one dialogue may take, whatever its waits.
     pub deadline: Duration,
-    /// Part of the names of the directories that are made; the same one gives the same names again. Against a server
-    /// that may hold files of somebody else it must be one that nobody can guess, like the default.
+    /// Part of the names of the directories that are made; the same one gives the same names again.
+    /// Against a server that may hold files of somebody else it must be one that nobody can guess,
+    /// like the default.
     pub run: String,
 }
 
@@ -43,7 +44,8 @@ impl Manner {
         format!("ftpspec-{}-{:04}", self.run, job.number)
     }
 
-    /// The part of a directory's name that [`Manner::run`] is, if the directory belongs to this job.
+    /// The part of a directory's name that [`Manner::run`] is, if the directory belongs to this
+    /// job.
     pub(crate) fn run_of(directory: &str, job: &Job) -> Option<String> {
         let name = directory.rsplit('/').next()?.strip_prefix("ftpspec-")?;
         let run = name.strip_suffix(&format!("-{:04}", job.number))?;

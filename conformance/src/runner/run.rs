@@ -328,8 +328,8 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         }
     }
 
-    /// Plays a job once more while nothing else is played, in a directory of another name. `None` if the run was cut or
-    /// the server died.
+    /// Plays a job once more while nothing else is played, in a directory of another name. `None`
+    /// if the run was cut or the server died.
     async fn alone(&mut self, mut job: Job, keeper: &mut impl Keeper) -> Option<Played> {
         if self.death.is_some() || self.conduct.cut.is_made() {
             return None;

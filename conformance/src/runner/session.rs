@@ -278,9 +278,10 @@ impl Session {
         Fault::Broken
     }
 
-    /// Where a 227 leads: to the port it names, always at the server's own address. A server must not send its tester to
-    /// another host (the bounce attack of RFC 2577 §3 turned round), be that on the loopback network; and one behind NAT
-    /// cannot know better. That another address was named is recorded.
+    /// Where a 227 leads: to the port it names, always at the server's own address. A server must
+    /// not send its tester to another host (the bounce attack of RFC 2577 §3 turned round), be that
+    /// on the loopback network; and one behind NAT cannot know better. That another address was
+    /// named is recorded.
     fn address_of_227(&self, reply: &Reply) -> Option<SocketAddr> {
         let (ip, port) = passive_address(&reply.text())?;
         if self.control.peer().ip().to_canonical() != IpAddr::from(ip) {

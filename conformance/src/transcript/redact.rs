@@ -14,8 +14,8 @@ const SHOWN_DATA: usize = 64;
 /// the same the next time.
 const SHOWN_TEXT: usize = 4096;
 
-/// What the names of markers hold: directories that the runner makes and a session removes, to prove that it works where it
-/// should.
+/// What the names of markers hold: directories that the runner makes and a session removes, to
+/// prove that it works where it should.
 pub(crate) const MARKER: &str = "-marker-";
 
 /// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for

@@ -107,8 +107,9 @@ impl Server {
         })
     }
 
-    /// The part of directory names that is the run's own. A server that begins empty has no files of somebody else, and
-    /// transcripts of it are alike from run to run; anywhere else nobody can guess it.
+    /// The part of directory names that is the run's own. A server that begins empty has no files
+    /// of somebody else, and transcripts of it are alike from run to run; anywhere else nobody can
+    /// guess it.
     pub(super) fn run_name(&self) -> String {
         match self.embedded {
             Some(_) => "run".into(),
