@@ -304,6 +304,7 @@ Examples:
   ftpspec coverage                                  the table, and what is untestable
   ftpspec coverage rfc3659                          its requirements, and the scenarios of each
   ftpspec coverage --uncovered                      what is left to do
+  ftpspec coverage --levels                         where requirements and scenarios differ in level
   ftpspec coverage --require must=95,should=85      exit code 1 if less is covered";
 
 #[derive(Debug, Args)]
@@ -316,6 +317,9 @@ pub(crate) struct Coverage {
     /// Also lists the requirements that nothing covers.
     #[arg(long)]
     pub(crate) uncovered: bool,
+    /// Lists where a requirement and the scenarios that cover it have different levels, and why.
+    #[arg(long, conflicts_with_all = ["uncovered", "format"])]
+    pub(crate) levels: bool,
     /// Per cent of the testable requirements of a level that have to be covered.
     #[arg(long, value_name = "LEVEL=PERCENT", value_delimiter = ',')]
     pub(crate) require: Vec<Threshold>,

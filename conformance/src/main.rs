@@ -63,6 +63,7 @@ fn main() -> ExitCode {
                 CoverageFormat::Md => Form::Markdown,
             },
             uncovered: wish.uncovered,
+            levels: wish.levels,
             require: wish.require,
         }),
         Command::Report(wish) => report(wish),

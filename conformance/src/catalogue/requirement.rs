@@ -30,6 +30,8 @@ pub struct Requirement {
     pub side: RequirementSide,
     /// Why no test from outside can tell whether it holds, for those where none can.
     pub untestable: Option<String>,
+    /// Why every scenario that covers it reports a failure at a lower level, for those where that is so.
+    pub weaker: Option<String>,
 }
 
 /// What must be there before a requirement applies.
@@ -79,6 +81,7 @@ struct Row {
     statement: String,
     side: RequirementSide,
     untestable: Option<String>,
+    weaker: Option<String>,
 }
 
 impl Catalogue {
@@ -192,6 +195,7 @@ impl Row {
             statement: self.statement,
             side: self.side,
             untestable: self.untestable,
+            weaker: self.weaker,
         }
     }
 }

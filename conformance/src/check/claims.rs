@@ -361,6 +361,20 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         &["S: 220 x", "C: RETR a", "S: 150 x", "D. cut", "S: 226 x"],
     ),
     (
+        "telnet",
+        "854-no-answer-to-what-is-so",
+        &[
+            "S: 220 x",
+            "C! \\xff\\xfc\\x01NOOP\\r\\n",
+            "S! \\xff\\xfe\\x01200 x\\r\\n",
+        ],
+    ),
+    (
+        "closing",
+        "2577-5-421-before-close",
+        &["S: 220 x", "C: PASS a", "S: 530 x", "closed"],
+    ),
+    (
         "tls",
         "4217-15.1.1-same-cert",
         &["tls a", "S: 220 x", "data tls b"],

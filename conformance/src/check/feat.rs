@@ -84,6 +84,22 @@ const EXTENSIONS: Rule = Rule {
     requirement: "Commands of RFC 959 are no extensions and need not be listed",
 };
 
+/// A value without the name it belongs to is read as the name of a feature nobody knows.
+const LABEL_FIRST: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 2389 §3.2",
+    requirement: "A feature line begins with the label that the document of the feature gives",
+};
+
+/// Clients keep the first or the last of them.
+const ONCE: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 2389 §3.2 and RFC 3659 §7.8",
+    requirement: "Each feature is listed once",
+};
+
 const NO_PSEUDO_CODE: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -119,6 +135,14 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
         if let Some(line) = broken {
             findings.push(context.broken(rule, &whole.place, *expected, shown(line)));
         }
+    }
+    let doubled = between.iter().enumerate().find(|(at, line)| {
+        let before = &between[..*at];
+        before.iter().any(|other| is_the_same(other, line))
+    });
+    if let Some((_, line)) = doubled {
+        let expected = "one line for each feature";
+        findings.push(context.broken(&ONCE, &whole.place, expected, shown(line)));
     }
     let wrong = between.iter().find(|line| !is_feature(line));
     if let Some(line) = wrong {
@@ -157,6 +181,11 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         "neither FEAT nor OPTS",
         |_, words| matches!(words, [name, ..] if name.eq_ignore_ascii_case("FEAT") || name.eq_ignore_ascii_case("OPTS")),
     ),
+    (
+        &LABEL_FIRST,
+        "a label, a space and what belongs to it",
+        |_, words| matches!(words, [name, ..] if name.contains([';', '*'])),
+    ),
     (&UPPER_CASE, "capitals", |registry, words| match words {
         [name, ..] => {
             let known = registry.get(name).is_some_and(|entry| entry.feat.is_some());
@@ -185,6 +214,19 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         },
     ),
 ];
+
+/// Whether both lines list one feature: the same words, or another list of facts or digests.
+fn is_the_same(one: &[u8], other: &[u8]) -> bool {
+    let label = |line: &[u8]| {
+        let text = String::from_utf8_lossy(line).trim().to_ascii_uppercase();
+        let first = text.split(' ').next().unwrap_or_default().to_owned();
+        match first.as_str() {
+            "MLST" | "HASH" | "LANG" => first,
+            _ => text,
+        }
+    };
+    !label(one).is_empty() && label(one) == label(other)
+}
 
 fn is_feature(line: &[u8]) -> bool {
     matches!(line, [b' ', first, ..] if first.is_ascii_graphic())
@@ -216,6 +258,10 @@ mod tests {
     #[case::no_pseudo_code("211-Features: /  BASE /  base64 / 211 End", &[])]
     #[case::base("211-Features: /  PASV / 211 End", &[May])]
     #[case::mlsd("211-Features: /  MLST type*; /  MLSD / 211 End", &[Should])]
+    #[case::nameless("211-Features: /  CRC32;SHA-1*; / 211 End", &[Should])]
+    #[case::twice("211-Features: /  SIZE /  size / 211 End", &[Should, Should])]
+    #[case::two_lists("211-Features: /  MLST type*; /  MLST size*; / 211 End", &[Should])]
+    #[case::two_mechanisms("211-Features: /  AUTH TLS /  AUTH SSL / 211 End", &[])]
     #[case::both("211-Features: / MDTM / 211 done", &[Must, Should])]
     fn listings_are_judged(#[case] reply: &str, #[case] expected: &[Level]) {
         let reply = format!("S: {reply}");

@@ -11,6 +11,7 @@
 mod address;
 #[cfg(test)]
 mod claims;
+mod closing;
 mod expectation;
 mod feat;
 mod features;
@@ -73,6 +74,7 @@ pub const JUDGES: &[Judge] = &[
     values::JUDGE,
     telnet::JUDGE,
     tls::JUDGE,
+    closing::JUDGE,
 ];
 
 /// What every always-on judge finds in one transcript.

@@ -1,19 +1,19 @@
-//! `telnet`: who asks for a Telnet option is answered.
+//! `telnet`: who asks for a Telnet option is answered, and nothing else is.
 
 use super::{Context, Judge, Place, Rule};
 use crate::scenario::{Connection, Level};
 use crate::transcript::{Negotiation, What};
 use crate::verdict::Finding;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const NAME: &str = "telnet";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "Telnet negotiations on the control connection are answered, by DONT or WONT if nothing else",
+    statement: "Telnet negotiations on the control connection are answered, by DONT or WONT if nothing else, and only once",
     matters: "A client behind a Telnet library waits for an answer that does not come.",
     clause: "RFC 1123 §4.1.2.12",
-    covers: &["1123-4.1.2.12-telnet-refuse"],
+    covers: &["1123-4.1.2.12-telnet-refuse", "854-no-answer-to-what-is-so"],
     judge,
 };
 
@@ -22,6 +22,14 @@ const ANSWERED: Rule = Rule {
     level: Level::Must,
     clause: "RFC 1123 §4.1.2.12",
     requirement: "WILL and DO are answered: refused with DONT and WONT, or agreed to",
+};
+
+/// Two programs that acknowledge each other's refusals do so for ever.
+const NO_LOOP: Rule = Rule {
+    judge: NAME,
+    level: Level::Should,
+    clause: "RFC 854 page 2",
+    requirement: "A refusal is sent in answer to WILL or DO, or to end what was agreed, and not otherwise",
 };
 
 /// A negotiation nobody has answered yet.
@@ -40,6 +48,8 @@ struct Dialogue {
     /// What was sent and does not end yet: a negotiation may come in pieces.
     sent: Vec<u8>,
     open: Vec<Open>,
+    /// Options the server has agreed to: a refusal may end them.
+    agreed: BTreeSet<u8>,
 }
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
@@ -51,6 +61,14 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             What::Connected { .. } => *dialogue = Dialogue::default(),
             What::Sent { octets } => dialogue.sends(octets, index),
             What::Received { octets } => {
+                if let Some(refusal) = dialogue.unasked(octets) {
+                    let place = Place {
+                        connection: &event.connection,
+                        event: index,
+                    };
+                    let expected = "no answer to WONT, DONT and what was answered already";
+                    findings.push(context.broken(&NO_LOOP, &place, expected, refusal.to_string()));
+                }
                 for open in dialogue.receives(octets) {
                     let place = Place {
                         connection: &event.connection,
@@ -94,6 +112,24 @@ impl Dialogue {
         }
     }
 
+    /// The first refusal in a reply that answers nothing that is open.
+    fn unasked(&mut self, octets: &[u8]) -> Option<Negotiation> {
+        let mut open: Vec<Negotiation> = self.open.iter().map(|open| open.asked).collect();
+        let mut unasked = None;
+        for (_, answer) in Negotiation::all(octets) {
+            let of = open.iter().position(|asked| answer.answers(*asked));
+            of.map(|at| open.remove(at));
+            let refuses = !answer.asks();
+            if of.is_none() && refuses && !self.agreed.contains(&answer.option) {
+                unasked = unasked.or(Some(answer));
+            }
+            if !refuses {
+                self.agreed.insert(answer.option);
+            }
+        }
+        unasked
+    }
+
     /// The negotiations that stay without an answer: the server has replied to what came after them.
     fn receives(&mut self, octets: &[u8]) -> Vec<Open> {
         for (_, answer) in Negotiation::all(octets) {
@@ -113,7 +149,7 @@ impl Dialogue {
 mod tests {
     use super::super::testing::{findings, levels};
     use super::*;
-    use Level::Must;
+    use Level::{Must, Should};
     use rstest::rstest;
 
     #[rstest]
@@ -122,12 +158,15 @@ mod tests {
     #[case::answered_behind_the_reply(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S: 200 x", "C: NOOP", "S! \\xff\\xfe\\x01200 x\\r\\n"], &[])]
     #[case::in_pieces(&["C! NOOP\\xff", "C! \\xfb", "C! \\x01\\r\\n", "S: 200 x", "C: NOOP", "S: 200 x"], &[Must])]
     #[case::never(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S: 200 x", "C: NOOP", "S: 200 x", "C: NOOP", "S: 200 x"], &[Must])]
-    #[case::another_option(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x03200 x\\r\\n", "C: NOOP", "S: 200 x"], &[Must])]
-    #[case::the_wrong_way_round(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfc\\x01200 x\\r\\n", "C: NOOP", "S: 200 x"], &[Must])]
+    #[case::another_option(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x03200 x\\r\\n", "C: NOOP", "S: 200 x"], &[Should, Must])]
+    #[case::the_wrong_way_round(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfc\\x01200 x\\r\\n", "C: NOOP", "S: 200 x"], &[Should, Must])]
     #[case::once_for_two(&["C! \\xff\\xfb\\x01\\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x01200 x\\r\\n", "C: NOOP", "S: 200 x"], &[Must])]
     #[case::nothing_came_after_it(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S: 200 x"], &[])]
     #[case::two_replies_to_one_line(&["C! \\xff\\xfb\\x01RETR a\\r\\n", "S: 150 x", "S: 226 x"], &[])]
     #[case::wont_and_dont_ask_nothing(&["C! \\xff\\xfc\\x01\\xff\\xfe\\x01NOOP\\r\\n", "S: 200 x", "C: NOOP", "S: 200 x"], &[])]
+    #[case::wont_is_acknowledged(&["C! \\xff\\xfc\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x01200 x\\r\\n"], &[Should])]
+    #[case::answered_twice(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x01\\xff\\xfe\\x01200 x\\r\\n"], &[Should])]
+    #[case::agreed_and_ended(&["C! \\xff\\xfb\\x01NOOP\\r\\n", "S! \\xff\\xfd\\x01200 x\\r\\n", "C! \\xff\\xfc\\x01NOOP\\r\\n", "S! \\xff\\xfe\\x01200 x\\r\\n"], &[])]
     #[case::an_octet_of_a_name(&["C! RMD \\xff\\xff\\xfb\\x01\\r\\n", "S: 250 x", "C: NOOP", "S: 200 x"], &[])]
     fn who_asks_is_answered(#[case] dialogue: &[&str], #[case] expected: &[Level]) {
         assert_eq!(levels(&JUDGE, dialogue), expected);

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 ///
 /// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets, `D< ` octets from the server's data
 /// connection, `D.` its clean end, `D. cut` one without close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
-/// connection. A number before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
+/// connection (`closed cut` without close_notify, `closed reset` by RST). A number before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
 pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
     let mut line = 0;
@@ -81,6 +81,14 @@ fn what(statement: &str) -> What {
                 awaited: Awaited::Nothing,
             },
             "closed" => What::Closed(end),
+            "closed cut" => What::Closed(End {
+                how: Manner::NoCloseNotify,
+                ..end
+            }),
+            "closed reset" => What::Closed(End {
+                how: Manner::Reset,
+                ..end
+            }),
             "D. cut" => What::DataClosed(End {
                 how: Manner::NoCloseNotify,
                 ..end

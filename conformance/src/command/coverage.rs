@@ -3,7 +3,7 @@
 use super::{NOT_AS_EXPECTED, NOTHING, OK, stdout};
 use crate::catalogue::{Catalogue, Requirement};
 use crate::check::JUDGES;
-use crate::coverage::{Coverage, Threshold, human, json, markdown, word};
+use crate::coverage::{Coverage, Threshold, human, json, levels, markdown, shown, word};
 use crate::suite::{Suite, selects};
 
 /// How the table is written.
@@ -26,6 +26,8 @@ pub struct CoverageWish {
     pub form: Form,
     /// Those that nothing covers are listed, too.
     pub uncovered: bool,
+    /// Where the levels of requirements and scenarios differ, in place of the table.
+    pub levels: bool,
     /// What has to be covered at least.
     pub require: Vec<Threshold>,
 }
@@ -38,6 +40,9 @@ pub fn coverage(wish: &CoverageWish) -> i32 {
     let wanted = |requirement: &Requirement| is_selected(&wish.patterns, requirement);
     let coverage = Coverage::of(Catalogue::built_in(), &suite.scenarios, JUDGES, wanted);
     let text = match wish.form {
+        Form::Human if wish.levels => {
+            levels(&shown(Catalogue::built_in(), &suite.scenarios, wanted))
+        }
         Form::Human => human(&coverage, !wish.patterns.is_empty(), wish.uncovered),
         Form::Json => json(&coverage),
         Form::Markdown => markdown(&coverage),
@@ -83,6 +88,7 @@ mod tests {
             patterns: patterns.iter().map(|one| (*one).to_owned()).collect(),
             form: Form::Human,
             uncovered: false,
+            levels: false,
             require: require.iter().filter_map(|one| one.parse().ok()).collect(),
         })
     }

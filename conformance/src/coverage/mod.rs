@@ -3,8 +3,10 @@
 //! A requirement is covered where a scenario names it, or an always-on judge claims it. One that no test from outside
 //! can decide says why in the catalogue, and is counted apart.
 
+mod levels;
 mod text;
 
+pub use levels::{Shown, levels, rank, shown};
 pub use text::{human, json, markdown};
 
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};

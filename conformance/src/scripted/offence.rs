@@ -33,9 +33,11 @@ enum Spoil {
     Cut,
     /// The data connection is protected with another certificate than the control connection.
     Certificate,
+    /// The protected control connection ends with FIN alone.
+    ControlCut,
 }
 
-use Spoil::{Certificate, Cut, Data, LoneIac, NoPreliminary, NoTelnet, Reply, Twice};
+use Spoil::{Certificate, ControlCut, Cut, Data, LoneIac, NoPreliminary, NoTelnet, Reply, Twice};
 
 const fn offence(
     judge: &'static str,
@@ -317,6 +319,34 @@ pub const OFFENCES: &[Offence] = &[
         226,
         Certificate,
     ),
+    offence(
+        "feat",
+        "lists digests without the label they belong to",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " CRC32;SHA-1*;\r\n211 End")),
+    ),
+    offence(
+        "feat",
+        "lists a feature twice",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " SIZE\r\n SIZE\r\n211 End")),
+    ),
+    offence(
+        "closing",
+        "closes the control connection after an error",
+        "QUIT",
+        221,
+        Reply(|_| "500 What?\r\n".into()),
+    ),
+    offence(
+        "closing",
+        "ends a protected control connection without close_notify",
+        "QUIT",
+        221,
+        ControlCut,
+    ),
 ];
 
 impl Offence {
@@ -367,6 +397,17 @@ impl Offence {
                     Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
                     NoPreliminary => {
                         spoiled.events.remove(*at);
+                    }
+                    ControlCut => {
+                        let behind = spoiled.events[*at..].iter_mut();
+                        let mut own =
+                            behind.filter(|event| event.connection == conversation.connection);
+                        let end = own.find_map(|event| match &mut event.what {
+                            What::Closed(end) => Some(end),
+                            _ => None,
+                        });
+                        let Some(end) = end else { continue };
+                        end.how = Manner::NoCloseNotify;
                     }
                     Cut | Certificate => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();

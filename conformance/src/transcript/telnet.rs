@@ -1,10 +1,13 @@
 //! Telnet on the control connection (RFC 959 §2.2, RFC 854).
 
-const IAC: u8 = 0xff;
-const WILL: u8 = 0xfb;
+/// Interpret as command.
+pub(super) const IAC: u8 = 0xff;
+/// The first of the four that negotiate an option.
+pub(super) const WILL: u8 = 0xfb;
 const WONT: u8 = 0xfc;
 const DO: u8 = 0xfd;
-const DONT: u8 = 0xfe;
+/// The last of them.
+pub(super) const DONT: u8 = 0xfe;
 
 /// What stands behind an IAC: the octet it stands for, if any, and how many octets belong to it (RFC 854).
 pub(super) fn telnet(behind: &[u8]) -> (Option<u8>, usize) {

@@ -5,7 +5,7 @@
 //! same replies.
 
 use super::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, code_of};
-use crate::transcript::telnet::telnet;
+use crate::transcript::telnet::{DONT, IAC, WILL, telnet};
 
 /// How far behind a CR one has to look to know what it is: `CR`, three digits, separator.
 const LOOK_AHEAD: usize = 5;
@@ -205,8 +205,20 @@ impl ReplyReader {
     fn line_end(&mut self) -> Option<LineEnd> {
         let octets = &self.buffer;
         let mut at = self.searched;
-        while let Some(found) = memchr::memchr2(b'\r', b'\n', &octets[at..]) {
+        while let Some(found) = memchr::memchr3(b'\r', b'\n', IAC, &octets[at..]) {
             at += found;
+            if octets[at] == IAC {
+                // The option of a negotiation may be 10 or 13, and ends no line.
+                match &octets[at + 1..] {
+                    [WILL..=DONT, _, ..] => at += 3,
+                    [] | [WILL..=DONT] => {
+                        self.searched = at;
+                        return None;
+                    }
+                    behind => at += 1 + telnet(behind).1,
+                }
+                continue;
+            }
             if octets[at] == b'\n' {
                 return Some(LineEnd {
                     text: at,
