@@ -2,7 +2,7 @@
 
 use super::{Context, Judge, Place, Rule, quoted};
 use crate::scenario::Level;
-use crate::transcript::{Conversation, Exchange, Manner, Reply, Side, What};
+use crate::transcript::{Conversation, Manner, Reply, Side, What};
 use crate::verdict::Finding;
 
 const NAME: &str = "closing";
@@ -101,13 +101,15 @@ impl Session<'_> {
             connection: &self.conversation.connection,
             event: self.end,
         };
-        let Some(said) = self.said(last) else {
-            // No reply at all is for `every-command-replied` and the scenario that waited for it.
+        let (command, said) = self.said()?;
+        if last.name() == "QUIT" && command != "QUIT" {
+            // The end was asked for; that 221 did not come is for the scenario that waited for it.
             return None;
-        };
-        let closing = matches!(said.code, 221 | 421);
+        }
+        let asked = command == "QUIT" && said.class() == 2;
+        let closing = asked || said.code == 421;
         if !closing {
-            let rule = match last.name() {
+            let rule = match command {
                 "PASS" | "USER" if said.code / 100 == 5 => &AFTER_PASSWORD,
                 // After AUTH the next octets are TLS, and a handshake may fail without a word (RFC 4217 §10.1).
                 "AUTH" => return None,
@@ -129,12 +131,20 @@ impl Session<'_> {
         }
     }
 
-    /// The last thing the server said before the end: a reply to the last command, or one that nobody asked for.
-    fn said<'r>(&'r self, last: &'r Exchange) -> Option<&'r Reply> {
-        let unasked = self.conversation.unasked.iter();
-        let replies = last.replies.iter().chain(unasked);
-        let own = replies.filter(|(event, _)| (self.begin..self.end).contains(event));
-        own.max_by_key(|(event, _)| *event).map(|(_, reply)| reply)
+    /// The last thing the server said before the end, and the command it belongs to; none where nobody asked.
+    fn said(&self) -> Option<(&str, &Reply)> {
+        let exchanges = self.conversation.exchanges.iter();
+        let answers = exchanges.flat_map(|exchange| {
+            exchange
+                .replies
+                .iter()
+                .map(|reply| (exchange.name(), reply))
+        });
+        let unasked = self.conversation.unasked.iter().map(|reply| ("", reply));
+        let own = answers.chain(unasked);
+        let own = own.filter(|(_, (event, _))| (self.begin..self.end).contains(event));
+        own.max_by_key(|(_, (event, _))| *event)
+            .map(|(command, (_, reply))| (command, reply))
     }
 }
 
@@ -152,7 +162,8 @@ mod tests {
     #[case::after_an_error(&["C: XYZZY", "S: 500 x", "closed"], &[Should])]
     #[case::after_the_greeting(&["closed"], &[Should])]
     #[case::after_a_wrong_password(&["C: USER a", "S: 331 x", "C: PASS b", "S: 530 x", "closed"], &[Should])]
-    #[case::without_a_reply(&["C: NOOP", "closed"], &[])]
+    #[case::before_the_next_reply(&["C: XYZZY", "S: 500 x", "C: NOOP", "closed"], &[Should])]
+    #[case::quit_unanswered(&["C: QUIT", "closed"], &[])]
     #[case::instead_of_a_handshake(&["C: AUTH TLS", "S: 234 x", "closed"], &[])]
     #[case::half_a_line(&["C! NOOP\\n", "S: 200 x", "closed"], &[])]
     #[case::reset(&["C: QUIT", "S: 221 x", "closed reset"], &[Practice])]
