@@ -1,4 +1,5 @@
-//! `closing`: a server that closes the control connection says why first, and ends it so that the words arrive.
+//! `closing`: a server that closes the control connection says why first, and ends it so that the
+//! words arrive.
 
 use super::{Context, Judge, Place, Rule, quoted};
 use crate::scenario::Level;
@@ -16,7 +17,8 @@ pub(super) const JUDGE: Judge = Judge {
     judge,
 };
 
-/// "Before closing the control connection the server must send a return code of 421", where the reason is a password.
+/// "Before closing the control connection the server must send a return code of 421", where the
+/// reason is a password.
 const AFTER_PASSWORD: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -24,7 +26,8 @@ const AFTER_PASSWORD: Rule = Rule {
     requirement: "A server that closes because of a wrong password says 421 first",
 };
 
-/// §2.3 has the user request the end; 421 is the reply of a server that ends a session for reasons of its own.
+/// §2.3 has the user request the end; 421 is the reply of a server that ends a session for reasons
+/// of its own.
 const SAYS_WHY: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -59,7 +62,8 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
 fn ends(context: &Context<'_>, conversation: &Conversation) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut begin = 0;
-    // Whatever was sent that is no regular command line: what a server makes of it is its own affair.
+    // Whatever was sent that is no regular command line: what a server makes of it is its own
+    // affair.
     let mut strange = false;
     for (index, event) in context.transcript.events.iter().enumerate() {
         if event.connection != conversation.connection {
@@ -111,7 +115,8 @@ impl Session<'_> {
         if !closing {
             let rule = match command {
                 "PASS" | "USER" if said.code / 100 == 5 => &AFTER_PASSWORD,
-                // After AUTH the next octets are TLS, and a handshake may fail without a word (RFC 4217 §10.1).
+                // After AUTH the next octets are TLS, and a handshake may fail without a word (RFC
+                // 4217 §10.1).
                 "AUTH" => return None,
                 _ => &SAYS_WHY,
             };
@@ -131,7 +136,8 @@ impl Session<'_> {
         }
     }
 
-    /// The last thing the server said before the end, and the command it belongs to; none where nobody asked.
+    /// The last thing the server said before the end, and the command it belongs to; none where
+    /// nobody asked.
     fn said(&self) -> Option<(&str, &Reply)> {
         let exchanges = self.conversation.exchanges.iter();
         let answers = exchanges.flat_map(|exchange| {

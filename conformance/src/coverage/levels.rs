@@ -1,8 +1,9 @@
 //! Requirements and the scenarios that show them, where their levels differ.
 //!
-//! A requirement that every scenario shows at a lower level is reported as less than the clause says: the catalogue
-//! gives the reason (`weaker`), and a test fails where it does not. A scenario above a requirement it covers is in
-//! order where another of its requirements has that level; lint refuses it where none has.
+//! A requirement that every scenario shows at a lower level is reported as less than the clause
+//! says: the catalogue gives the reason (`weaker`), and a test fails where it does not. A scenario
+//! above a requirement it covers is in order where another of its requirements has that level; lint
+//! refuses it where none has.
 
 use super::word;
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
@@ -77,8 +78,8 @@ pub fn shown<'a>(
         .collect()
 }
 
-/// The level at which a scenario reports a failure of one of its requirements: its own, or that of a wish where only
-/// `!should` lines are about the requirement.
+/// The level at which a scenario reports a failure of one of its requirements: its own, or that of
+/// a wish where only `!should` lines are about the requirement.
 fn level_of(scenario: &Scenario, id: &str) -> Level {
     let mut bound = scenario.bound_to(id).peekable();
     let statements = || scenario.steps.iter().map(|step| step.line);
