@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use globset::GlobBuilder;
 use include_dir::{Dir, include_dir};
 
-use crate::scenario::{Diagnostic, FILE_LIMIT, Scenario, ScenarioId, parse};
+use crate::catalogue::{Catalogue, Registry};
+use crate::scenario::{
+    Diagnostic, FILE_LIMIT, Knowledge, Scenario, ScenarioId, Severity, lint, parse,
+};
 
 /// Everything below `scenarios/` when this was built.
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
@@ -49,21 +52,35 @@ impl Suite {
     /// The suite inside the binary.
     #[must_use]
     pub fn embedded() -> Self {
-        Self::read(embedded_files())
+        // The tests of the suite have linted it.
+        Self::read(embedded_files(), parse)
     }
 
-    /// The scenarios in these files and directories.
+    /// The scenarios in these files and directories. One in which `ftpspec lint` finds an error is
+    /// broken.
     ///
     /// # Errors
     /// A path that cannot be read. The message names it.
     pub fn load(paths: &[PathBuf]) -> io::Result<Self> {
-        Ok(Self::read(files_in(paths)?))
+        let knowledge = knowledge();
+        Ok(Self::read(files_in(paths)?, |id, text| {
+            let scenario = parse(id, text)?;
+            let mut found = lint(&scenario, &knowledge);
+            found.retain(|found| found.severity == Severity::Error);
+            match found.is_empty() {
+                true => Ok(scenario),
+                false => Err(found),
+            }
+        }))
     }
 
-    fn read(files: impl IntoIterator<Item = SourceFile>) -> Self {
+    fn read(
+        files: impl IntoIterator<Item = SourceFile>,
+        checked: impl Fn(ScenarioId, &str) -> Result<Scenario, Vec<Diagnostic>>,
+    ) -> Self {
         let mut suite = Self::default();
         for SourceFile { path, text } in files {
-            match parse(ScenarioId::of_path(&path), &text) {
+            match checked(ScenarioId::of_path(&path), &text) {
                 Ok(scenario) => suite.scenarios.push(scenario),
                 Err(diagnostics) => {
                     let path = path.display().to_string();
@@ -101,6 +118,15 @@ impl Suite {
                 patterns.is_empty() || patterns_left.any(|pattern| fits(pattern, &scenario.id.0))
             })
             .collect()
+    }
+}
+
+/// What scenarios are checked against: the requirements and the registry this was built with.
+#[must_use]
+pub fn knowledge() -> Knowledge {
+    Knowledge {
+        requirements: Catalogue::built_in().ids().map(str::to_owned).collect(),
+        verbs: Registry::built_in().verbs().map(str::to_owned).collect(),
     }
 }
 
@@ -222,7 +248,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const GOOD: &str = "+++\ntitle = \"a\"\ncites = [\"RFC 959 §1\"]\ncovers = [\"x\"]\nlevel = \"may\"\n+++\n> NOOP\n< 200\n";
+    const GOOD: &str =
+        "+++\ntitle = \"a\"\ncites = [\"RFC 959 §1\"]\nlevel = \"may\"\n+++\n> NOOP\n< 200\n";
 
     #[rstest]
     #[case("rfc959", "rfc959/noop", true)]

@@ -142,7 +142,7 @@ fn serve(stream: TcpStream) {
 
 fn scenario(directory: &Path, name: &str, dialogue: &str) -> String {
     let path = directory.join(format!("{name}.ftpt"));
-    let front = "title = \"t\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"x\"]\nlevel = \"must\"";
+    let front = "title = \"t\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"959-5.4-noop-replies\"]\nlevel = \"must\"";
     fs::write(&path, format!("+++\n{front}\n+++\n{dialogue}\n")).unwrap();
     path.display().to_string()
 }

@@ -5,7 +5,8 @@
 mod support;
 
 use ftpspec::driver::Trust;
-use ftpspec::runner::{Job, Manner, play};
+use ftpspec::runner::{Job, play};
+use ftpspec::selftest::Laboratory;
 use ftpspec::target::{Target, TlsMode};
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
@@ -109,7 +110,7 @@ fn target(addresses: &[SocketAddr], tls: TlsMode) -> Arc<Target> {
 /// Plays the job; whether it fails must be as expected, and nothing else may be found.
 fn weighed(house: &House, job: Job, fails: bool) -> Result<(), Failed> {
     let laboratory = &house.laboratory;
-    let manner = Manner::default();
+    let manner = Laboratory::manner();
     let played = play(job, &laboratory.target, &manner);
     let played = house.runtime.block_on(played);
     let (verdict, judges) = laboratory.verdict(&played);

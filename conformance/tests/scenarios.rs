@@ -3,8 +3,9 @@
 
 mod support;
 
-use ftpspec::runner::{Job, Manner, play};
+use ftpspec::runner::{Job, play};
 use ftpspec::scenario::DriverKind;
+use ftpspec::selftest::Laboratory;
 use ftpspec::target::Embedded;
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
@@ -39,7 +40,7 @@ fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
     let id = job.scenario.id.0.clone();
     let played = house
         .runtime
-        .block_on(play(job, &house.laboratory.target, &Manner::default()));
+        .block_on(play(job, &house.laboratory.target, &Laboratory::manner()));
     let (verdict, judges) = house.laboratory.verdict(&played);
     let worst = judges.iter().map(|judge| judge.outcome).max();
     let judges = worst.unwrap_or(Outcome::Pass);

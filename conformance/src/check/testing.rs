@@ -2,7 +2,7 @@
 
 use super::{Context, Judge};
 use crate::catalogue::Registry;
-use crate::scenario::{Connection, DataMode, Level};
+use crate::scenario::{Connection, DataMode, Level, new_turn};
 use crate::transcript::{
     Awaited, Conversation, End, Event, Manner, Side, TlsFacts, Transcript, What, unescape,
 };
@@ -13,7 +13,8 @@ use proptest::prelude::*;
 ///
 /// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets, `D< ` octets from the server's data
 /// connection, `D.` its clean end, `D. cut` one without close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
-/// connection (`closed cut` without close_notify, `closed reset` by RST). A number before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
+/// connection (`closed cut` without close_notify, `closed reset` by RST); `turn` begins a turn of a `@repeat`. A number
+/// before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
 pub(super) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
     let mut line = 0;
@@ -72,6 +73,7 @@ fn what(statement: &str) -> What {
         },
         ("D.", "") => What::DataClosed(end),
         _ => match statement {
+            "turn" => new_turn(1),
             "silence" => What::Silence {
                 waited_ms: 5000,
                 awaited: Awaited::Reply,

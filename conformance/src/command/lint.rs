@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use super::{OK, USAGE, some_files, stdout};
-use crate::catalogue::{Catalogue, Registry};
-use crate::scenario::{Knowledge, ScenarioId, Severity, lint as check, parse, render};
-use crate::suite::SourceFile;
+use crate::scenario::{ScenarioId, Severity, lint as check, parse, render};
+use crate::suite::{SourceFile, knowledge};
 use crate::words::counted;
 
 /// Tells what is wrong with these scenario files and those below these directories.
@@ -45,20 +44,12 @@ pub fn lint(paths: &[PathBuf]) -> i32 {
     stdout::say(&summary, if errors == 0 { OK } else { USAGE })
 }
 
-/// What scenarios are checked against: the requirements and the registry this was built with.
-#[must_use]
-pub fn knowledge() -> Knowledge {
-    Knowledge {
-        requirements: Catalogue::built_in().ids().map(str::to_owned).collect(),
-        verbs: Registry::built_in().verbs().map(str::to_owned).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
     use super::super::NOTHING;
     use super::*;
+    use crate::catalogue::Catalogue;
     use crate::suite::Suite;
     use std::fs;
 
@@ -69,6 +60,7 @@ mod tests {
         for scenario in Suite::embedded().scenarios {
             let mut found = check(&scenario, &knowledge);
             found.retain(|found| found.severity == Severity::Error);
+            assert!(!scenario.about.covers.is_empty(), "{}", scenario.id);
             report.push_str(&render(&scenario.id.0, &scenario.text, &found, false));
         }
         assert!(report.is_empty(), "{report}");

@@ -23,7 +23,7 @@ pub use diff::{DiffWish, diff};
 pub use explain::explain;
 pub use files::ReportFiles;
 pub use fmt::{Fmt, fmt};
-pub use lint::{knowledge, lint};
+pub use lint::lint;
 pub use list::{ListForm, list};
 pub use report::{ReportWish, merge as merge_reports, report, report_schema};
 pub use selftest::selftest;

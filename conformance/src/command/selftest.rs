@@ -90,7 +90,7 @@ pub(super) fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
         .map(Arc::new)
         .collect();
     let selection = Selection {
-        profiles: vec!["security".into()],
+        profiles: vec!["security".into(), "slow".into()],
         drivers: vec![DriverKind::Raw],
         ..Selection::default()
     };

@@ -42,6 +42,8 @@ pub struct Timeouts {
     pub quiet: Duration,
     /// How much longer than a scenario says nothing must come: what a server says takes a while to get here.
     pub way: Duration,
+    /// The longest that a scenario may ask for silence; where it asks for more, this is enough.
+    pub longest_silence: Duration,
 }
 
 impl Default for Timeouts {
@@ -54,6 +56,7 @@ impl Default for Timeouts {
             handshake: five,
             quiet: Duration::from_millis(300),
             way: Duration::ZERO,
+            longest_silence: Duration::MAX,
         }
     }
 }
@@ -70,6 +73,7 @@ impl Timeouts {
             handshake: self.handshake + more,
             quiet: self.quiet + more / 4,
             way: self.way + more / 8,
+            longest_silence: self.longest_silence,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! User steps: what a user wishes, and whether what a client found out is that. Every driver is weighed alike.
 
-use crate::scenario::{ContentError, UserStep, Variables};
+use crate::scenario::{ContentError, UserStep, Variables, names_in_range};
 use crate::transcript::doubled_cr;
 
 /// What a user step came to, whoever played it.
@@ -34,7 +34,10 @@ impl Wish {
     pub(crate) fn new(step: &UserStep, fails: bool, known: &Variables) -> Result<Self, String> {
         use UserStep as S;
         let name = |name: &String| known.expand(name);
-        let names = |names: &[String]| names.iter().map(name).collect::<Result<Vec<_>, _>>();
+        let names = |names: &[String]| {
+            let names = names.iter().flat_map(|name| names_in_range(name));
+            names.map(|it| name(&it)).collect::<Result<Vec<_>, _>>()
+        };
         let content = |it: &crate::scenario::Content| {
             it.octets(known)
                 .map_err(|error: ContentError| error.to_string())

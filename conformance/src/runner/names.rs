@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use super::listing::is_plain_name;
 use crate::driver::Setback;
-use crate::scenario::{Action, Connection, Scenario, UserStep};
+use crate::scenario::{Action, BeforeTurns, Connection, Place, Scenario, UserStep, Variables};
 use crate::transcript::{Event, What};
 
 /// The pathnames under which something was made, as they were sent, the last ones first; only those
@@ -39,19 +39,30 @@ fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
 
 /// The names under which user steps make something: other drivers write down no commands.
 pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
-    let steps = scenario.steps.iter().rev();
-    let names = steps.filter_map(|step| match &step.action {
-        Action::User {
-            step:
-                UserStep::Put(name, _)
-                | UserStep::Append(name, _)
-                | UserStep::Rename(_, name)
-                | UserStep::Mkdir(name),
-            ..
-        } => Some(name.as_bytes().to_vec()),
-        _ => None,
-    });
-    names.filter(|name| is_plain_name(name)).collect()
+    let mut before = BeforeTurns::default();
+    let mut variables = Variables::default();
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    for Place { step, turn } in scenario.in_order() {
+        let name = match &step.action {
+            Action::Repeat(_) => {
+                before.begin(turn, &mut variables);
+                continue;
+            }
+            Action::User {
+                step:
+                    UserStep::Put(name, _)
+                    | UserStep::Append(name, _)
+                    | UserStep::Rename(_, name)
+                    | UserStep::Mkdir(name),
+                ..
+            } => variables.expand(name).unwrap_or_else(|_| name.clone()),
+            _ => continue,
+        };
+        names.push(name.into_bytes());
+    }
+    names.retain(|name| is_plain_name(name));
+    names.reverse();
+    names
 }
 
 /// A name that nobody can guess, for what must not stand for anything that is there already.

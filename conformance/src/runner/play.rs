@@ -146,7 +146,11 @@ pub(super) async fn play_into(
         manner.timeouts,
         recorder.clone(),
     );
-    let playing = timeout(manner.deadline, player.play(manner.directory(&job)));
+    let silence = job.scenario.silence().min(manner.timeouts.longest_silence);
+    let playing = timeout(
+        manner.deadline.saturating_add(silence),
+        player.play(manner.directory(&job)),
+    );
     let played = tokio::select! {
         played = playing => Some(played),
         () = cut.made() => None,

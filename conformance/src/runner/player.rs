@@ -9,7 +9,9 @@ use super::session::Session;
 use super::workshop::Workshop;
 use super::{Job, Protection, Stop, Variant};
 use crate::driver::{Client, Fault, Recorder, Setback, Suppaftp, Timeouts};
-use crate::scenario::{Action, Connection, Content, DriverKind, Given, Variables};
+use crate::scenario::{
+    Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Variables, new_turn,
+};
 use crate::target::Target;
 use crate::transcript::What;
 
@@ -73,16 +75,23 @@ impl Player {
         if wants_directory(&scenario, &self.target) {
             self.open_workshop(directory).await?;
         }
-        for step in &scenario.steps {
+        let mut before = BeforeTurns::default();
+        for Place { step, turn } in scenario.in_order() {
             self.recorder.at_line(step.line);
-            if let Action::Given(given) = &step.action {
-                self.give(given).await?;
+            match &step.action {
+                Action::Repeat(_) => before.begin(turn, &mut self.variables),
+                Action::Given(given) => self.give(given).await?,
+                _ => {}
             }
         }
         self.recorder.at_line(0);
         self.begin().await?;
-        for step in &scenario.steps {
+        for Place { step, turn } in scenario.in_order() {
             self.recorder.at_line(step.line);
+            if matches!(step.action, Action::Repeat(_)) {
+                before.begin(turn, &mut self.variables);
+                self.recorder.record(&Connection::runner(), new_turn(turn));
+            }
             self.step(step).await?;
         }
         self.recorder.at_line(0);

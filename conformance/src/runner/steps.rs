@@ -19,7 +19,7 @@ impl Player {
     pub(super) async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         let name = &step.connection;
         match &step.action {
-            Action::Given(_) => Ok(()),
+            Action::Given(_) | Action::Repeat(_) | Action::End => Ok(()),
             Action::Open => {
                 let session = self.one_more(name, step.line).await?;
                 self.sessions.insert(name.clone(), session);
@@ -54,13 +54,13 @@ impl Player {
     /// The statements that only need the one session.
     async fn act(&mut self, name: &Connection, action: &Action, line: u32) -> Result<(), Stop> {
         let mode = self.variant().data;
-        let way = self.timeouts.way;
+        let (way, longest) = (self.timeouts.way, self.timeouts.longest_silence);
         let prepared = self.prepared(action, line)?;
         let session = self.session(name)?;
         let control = &mut session.control;
         let done = match action {
             Action::Send(_) | Action::Octets(_) => control.send(&prepared).await,
-            Action::Silent(duration) => control.silent(*duration + way).await,
+            Action::Silent(duration) => control.silent((*duration).min(longest) + way).await,
             Action::Closed => control.until_closed().await,
             // A server without NOOP is alive, too.
             Action::Alive => match session.exchange("NOOP").await {
@@ -111,6 +111,8 @@ impl Player {
                 other => other,
             },
             Action::Given(_)
+            | Action::Repeat(_)
+            | Action::End
             | Action::Open
             | Action::Login
             | Action::Expect(_)

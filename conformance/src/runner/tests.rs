@@ -52,6 +52,46 @@ async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn what_is_repeated_is_played_once_in_each_turn() {
+    let server = Fake::start(|_| None).await;
+    let dialogue = "@repeat 2\n@given a${turn}.txt \"abc\"\n> SYST\n< 215 ${system}\n@end\n@repeat 3\n@put b${turn}.txt \"x\"\n@end";
+    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    assert_eq!(played.stop, None, "{:#?}", played.transcript);
+    let heard = played.transcript.events.iter();
+    let heard = heard.filter_map(|event| match &event.what {
+        What::Sent { octets } => Some(String::from_utf8_lossy(octets).trim_end().to_owned()),
+        _ => None,
+    });
+    let heard: Vec<_> = heard
+        .filter(|line| line.starts_with("STOR") || line.starts_with("SYST"))
+        .collect();
+    let wanted = [
+        "STOR a1.txt",
+        "STOR a2.txt",
+        "SYST",
+        "SYST",
+        "STOR b1.txt",
+        "STOR b2.txt",
+        "STOR b3.txt",
+    ];
+    assert_eq!(heard, wanted);
+    assert_eq!(
+        super::names::made_by_users(&played.job.scenario),
+        [b"b3.txt", b"b2.txt", b"b1.txt"]
+    );
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn silence_is_no_part_of_the_deadline() {
+    let server = Fake::start(|_| None).await;
+    let mut manner = manner();
+    manner.deadline = Duration::from_millis(300);
+    let job = job("pasv", "", "@repeat 2\n@silent 250ms\n@end\n> SYST\n< 215");
+    assert_eq!(play(job, &server.target, &manner).await.stop, None);
+}
+
+#[tokio::test]
 async fn the_login_and_the_end_belong_to_no_line() {
     let server = Fake::start(|_| None).await;
     let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;

@@ -68,6 +68,8 @@ impl Display for Action {
             Self::Octets(Octets::Raw(content)) => write!(f, "@raw {content}"),
             Self::Octets(Octets::Bytewise(content)) => write!(f, "@bytewise {content}"),
             Self::Octets(Octets::Segments(contents)) => write_list(f, "@segment", contents),
+            Self::Repeat(turns) => write!(f, "@repeat {turns}"),
+            Self::End => f.write_str("@end"),
             Self::Silent(duration) => write!(f, "@silent {}", Time(*duration)),
             Self::Closed => f.write_str("@closed"),
             Self::Alive => f.write_str("@alive"),
@@ -116,6 +118,13 @@ impl Display for Receive {
             Self::Lines(lines) => write_list(f, "lines", lines),
             Self::Has(patterns) => write_list(f, "has", patterns.iter().map(QuotedGlob)),
             Self::HasNot(patterns) => write_list(f, "hasnot", patterns.iter().map(QuotedGlob)),
+            Self::Once(patterns) => write_list(f, "once", patterns.iter().map(QuotedGlob)),
+            Self::Dated(entries) => {
+                f.write_str("dated")?;
+                entries
+                    .iter()
+                    .try_for_each(|it| write!(f, " {} {}", Name(&it.name), Name(&it.time)))
+            }
             Self::Anything => f.write_str("*"),
             Self::Coded(coding, inside) => write!(f, "{} {inside}", coding.word()),
         }

@@ -14,6 +14,8 @@ mod json;
 mod lint;
 mod parse;
 mod pattern;
+mod ranges;
+mod turns;
 mod variables;
 
 pub use codes::{CodePattern, Codes};
@@ -24,6 +26,8 @@ pub use format::format;
 pub use lint::{Knowledge, lint};
 pub use parse::{FILE_LIMIT, parse};
 pub use pattern::{Matcher, TextPattern};
+pub(crate) use ranges::names_in_range;
+pub use turns::{BeforeTurns, Place, new_turn};
 pub use variables::Variables;
 
 use crate::coding::Coding;
@@ -233,6 +237,10 @@ pub enum Action {
     Expect(Expect),
     /// `@raw`, `@segment`, `@bytewise`.
     Octets(Octets),
+    /// `@repeat N`: what follows up to `@end` is played N times.
+    Repeat(u32),
+    /// `@end`
+    End,
     /// `@silent`
     Silent(#[serde(serialize_with = "json::milliseconds")] Duration),
     /// `@closed`
@@ -383,10 +391,23 @@ pub enum Receive {
     Has(Vec<TextPattern>),
     /// No line for any of the globs.
     HasNot(Vec<TextPattern>),
+    /// For each glob exactly one line.
+    Once(Vec<TextPattern>),
+    /// A listing with one line for each of these names, whose date is this time.
+    Dated(Vec<Dated>),
     /// Whatever comes.
     Anything,
     /// Coded by a transmission mode, and what it stands for; never within another.
     Coded(Coding, Box<Self>),
+}
+
+/// One entry that `@receive dated` asks for. Both texts may contain `${variables}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dated {
+    /// What its line ends with.
+    pub name: String,
+    /// A time-val (RFC 3659 §2.3).
+    pub time: String,
 }
 
 /// What is made before the dialogue.
@@ -411,9 +432,9 @@ pub enum UserStep {
     Get(String, Content),
     /// REST and RETR: exactly these octets.
     Resume(String, u64, Content),
-    /// NLST: exactly these names, in any order.
+    /// NLST: exactly these names, in any order. A name may have a range in it, `${1..300}`.
     Names(Vec<String>),
-    /// LIST: each name at the end of a line.
+    /// LIST: each name at the end of a line. A name may have a range in it.
     List(Vec<String>),
     /// SIZE in TYPE I.
     Size(String, u64),

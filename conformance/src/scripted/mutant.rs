@@ -7,6 +7,7 @@ use super::wrong::{another_text, code_of, passive_port, recode, retext, unwished
 use crate::coding::Coding;
 use crate::scenario::{Action, Connection, Expect, Receive, Scenario, UserStep};
 use crate::transcript::{Event, Side, Transcript, What};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -42,6 +43,10 @@ pub enum Lie {
     Short,
     /// Sends more data than there is.
     Extra,
+    /// Sends the data twice.
+    Doubled,
+    /// Shows other dates in a listing.
+    Misdated,
     /// Sends what was coded as it is.
     Plain,
     /// Leaves a connection open that it should close.
@@ -64,6 +69,8 @@ impl fmt::Display for Lie {
             Self::Changed => f.write_str("changes an octet"),
             Self::Short => f.write_str("loses the last octet"),
             Self::Extra => f.write_str("sends an extra line"),
+            Self::Doubled => f.write_str("sends everything twice"),
+            Self::Misdated => f.write_str("shows other dates"),
             Self::StaysOpen => f.write_str("leaves the connection open"),
             Self::Plain => f.write_str("sends it as it is, not coded"),
             Self::NoHandshake => f.write_str("does not shake hands"),
@@ -76,18 +83,31 @@ impl fmt::Display for Lie {
 #[must_use]
 pub fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
     let mut maker = Maker {
+        scenario,
         transcript,
+        turns: scenario.turns_of(&transcript.events),
+        turn: 0,
         mutants: Vec::new(),
     };
     for step in &scenario.steps {
-        maker.step(step.line, &step.connection, &step.action);
+        // What is repeated is noticed in the first turn and in the last.
+        let played = maker.turns_at(step.line);
+        for turn in BTreeSet::from([played.0, played.1]) {
+            maker.turn = turn;
+            maker.step(step.line, &step.connection, &step.action);
+        }
     }
     maker.twice();
     maker.mutants
 }
 
 struct Maker<'a> {
+    scenario: &'a Scenario,
     transcript: &'a Transcript,
+    /// The turn of each event.
+    turns: Vec<u32>,
+    /// The turn in which the server lies; 0 outside of `@repeat`.
+    turn: u32,
     mutants: Vec<Mutant>,
 }
 
@@ -128,11 +148,22 @@ impl Maker<'_> {
         }
     }
 
-    /// The events of a line: index and event.
+    /// The first and the last turn in which something happened at a line.
+    fn turns_at(&self, line: u32) -> (u32, u32) {
+        let events = self.transcript.events.iter().zip(&self.turns);
+        let here = events.filter(|(event, turn)| {
+            event.line == line && (**turn > 0 || self.scenario.repeated(line).is_none())
+        });
+        let turns: Vec<u32> = here.map(|(_, turn)| *turn).collect();
+        let or_none = |turn: Option<&u32>| turn.copied().unwrap_or_default();
+        (or_none(turns.iter().min()), or_none(turns.iter().max()))
+    }
+
+    /// The events of a line in this turn: index and event.
     fn at(&self, line: u32) -> Vec<(usize, Event)> {
         let events = self.transcript.events.iter().enumerate();
         events
-            .filter(|(_, event)| event.line == line)
+            .filter(|(at, event)| event.line == line && self.turns[*at] == self.turn)
             .map(|(at, event)| (at, event.clone()))
             .collect()
     }
@@ -197,7 +228,9 @@ impl Maker<'_> {
                 self.data(line, &[Lie::NoData]);
                 self.extra(line, b"extra\r\n");
             }
+            Receive::Dated(_) => self.data(line, &[Lie::NoData, Lie::Doubled, Lie::Misdated]),
             Receive::Matching(_) | Receive::Has(_) => self.data(line, &[Lie::NoData]),
+            Receive::Once(_) => self.data(line, &[Lie::NoData, Lie::Doubled]),
             Receive::HasNot(globs) => {
                 for glob in globs {
                     let text = glob.source.replace(['*', '?'], "x");
@@ -210,10 +243,10 @@ impl Maker<'_> {
                 self.plain(line, *coding);
                 self.extra(line, b"extra\r\n");
                 // What stands for the same is no lie: the last octet may only say once more that the file ends.
-                let stands_for =
-                    |transcript: &Transcript| coding.decoded(&data_at(transcript, line));
-                let truth = stands_for(self.transcript);
                 let mut lies = self.mutants.split_off(others);
+                let stands_for =
+                    |transcript: &Transcript| coding.decoded(&self.data_at(transcript, line));
+                let truth = stands_for(self.transcript);
                 lies.retain(|lie| stands_for(&lie.transcript) != truth);
                 self.mutants.append(&mut lies);
             }
@@ -235,7 +268,7 @@ impl Maker<'_> {
     /// What was coded comes as it is.
     fn plain(&mut self, line: u32, coding: Coding) {
         let pieces = self.pieces(line);
-        let plain = coding.decoded(&data_at(self.transcript, line));
+        let plain = coding.decoded(&self.data_at(self.transcript, line));
         let (Some((last, _)), Ok(plain)) = (pieces.last(), plain) else {
             return;
         };
@@ -262,6 +295,24 @@ impl Maker<'_> {
                 Lie::NoData => {
                     for (at, _) in &pieces {
                         set_data(&mut changed, *at, Vec::new());
+                    }
+                }
+                Lie::Doubled => {
+                    let again = pieces.iter().flat_map(|(_, octets)| octets);
+                    set_data(
+                        &mut changed,
+                        last_at,
+                        last.iter().chain(again).copied().collect(),
+                    );
+                }
+                Lie::Misdated => {
+                    let next = |octet: &u8| match octet {
+                        b'0'..=b'8' => octet + 1,
+                        b'9' => b'0',
+                        octet => *octet,
+                    };
+                    for (at, octets) in &pieces {
+                        set_data(&mut changed, *at, octets.iter().map(next).collect());
                     }
                 }
                 Lie::Short => set_data(&mut changed, last_at, last[..last.len() - 1].to_vec()),
@@ -384,9 +435,10 @@ impl Maker<'_> {
 
     fn without(&mut self, line: u32, lie: Lie, gone: impl Fn(&What) -> bool) {
         let mut transcript = self.transcript.clone();
-        transcript
-            .events
-            .retain(|event| event.line != line || !gone(&event.what));
+        let mut turns = self.turns.iter();
+        transcript.events.retain(|event| {
+            turns.next() != Some(&self.turn) || event.line != line || !gone(&event.what)
+        });
         if transcript.events.len() < self.transcript.events.len() {
             self.mutants.push(Mutant {
                 line,
@@ -406,6 +458,18 @@ impl Maker<'_> {
         });
     }
 
+    /// All data that comes at a line in this turn.
+    fn data_at(&self, transcript: &Transcript, line: u32) -> Vec<u8> {
+        let turns = self.scenario.turns_of(&transcript.events);
+        let here = transcript.events.iter().zip(turns);
+        let here = here.filter(|(event, turn)| event.line == line && *turn == self.turn);
+        let pieces = here.filter_map(|(event, _)| match &event.what {
+            What::DataReceived { octets } => Some(octets.as_slice()),
+            _ => None,
+        });
+        pieces.collect::<Vec<_>>().concat()
+    }
+
     fn insert(&mut self, line: u32, lie: Lie, at: usize, event: Event) {
         let mut transcript = self.transcript.clone();
         transcript.events.insert(at, event);
@@ -415,16 +479,6 @@ impl Maker<'_> {
             transcript,
         });
     }
-}
-
-/// All data that comes at a line.
-fn data_at(transcript: &Transcript, line: u32) -> Vec<u8> {
-    let here = transcript.events.iter().filter(|event| event.line == line);
-    let pieces = here.filter_map(|event| match &event.what {
-        What::DataReceived { octets } => Some(octets.as_slice()),
-        _ => None,
-    });
-    pieces.collect::<Vec<_>>().concat()
 }
 
 fn set_data(transcript: &mut Transcript, at: usize, octets: Vec<u8>) {

@@ -35,6 +35,9 @@ pub struct Laboratory {
     pub facts: TargetFacts,
 }
 
+/// The longest silence: a scenario that waits for minutes is proven without them.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// What became of one scenario.
 #[derive(Debug, Clone, Default)]
 pub struct Proof {
@@ -59,9 +62,22 @@ impl Laboratory {
         (verdict, judging.judges())
     }
 
+    /// How jobs are played in tests of the suite: no `@silent` takes longer than two seconds.
+    #[must_use]
+    pub fn manner() -> Manner {
+        let timeouts = Timeouts {
+            longest_silence: SILENCE,
+            ..Timeouts::default()
+        };
+        Manner {
+            timeouts,
+            ..Manner::default()
+        }
+    }
+
     /// The job, played against the server that does everything right.
     pub async fn truth(&self, job: &Job) -> Played {
-        play(job.clone(), &self.target, &Manner::default()).await
+        play(job.clone(), &self.target, &Self::manner()).await
     }
 
     /// The job, played against a server that says what stands in this transcript, which need not be true.
@@ -236,21 +252,18 @@ impl Laboratory {
             trust: Trust::Anything,
             ..Target::clone(&self.target)
         });
-        let manner = Manner {
-            timeouts: Timeouts {
-                connect: patience,
-                reply: patience,
-                data: patience,
-                handshake: patience,
-                ..Timeouts::default()
-            },
-            // The script names the directory that was worked in when it was written down.
-            run: script
-                .variables
-                .get("dir")
-                .and_then(|directory| Manner::run_of(directory, job))
-                .unwrap_or_else(|| Manner::default().run),
-            ..Manner::default()
+        let mut manner = Self::manner();
+        // The script names the directory that was worked in when it was written down.
+        let run = script.variables.get("dir");
+        if let Some(run) = run.and_then(|directory| Manner::run_of(directory, job)) {
+            manner.run = run;
+        }
+        manner.timeouts = Timeouts {
+            connect: patience,
+            reply: patience,
+            data: patience,
+            handshake: patience,
+            ..manner.timeouts
         };
         let played = play(job.clone(), &target, &manner).await;
         scripted.stop();
@@ -267,6 +280,8 @@ impl Proof {
 /// The first line at which a lie of `line` can show. A script does not wait where the client only listens: what it has to
 /// say next may be heard there.
 fn shows_from(scenario: &Scenario, line: u32) -> u32 {
+    // A lie in one turn can show in the next.
+    let line = scenario.repeated(line).map_or(line, |lines| *lines.start());
     let before = scenario.steps.iter().rev().filter(|step| step.line < line);
     before
         .take_while(|step| matches!(step.action, Action::Silent(_)))
@@ -304,6 +319,16 @@ mod tests {
         let proof = proof_of("", "> NOOP\n< 200").await;
         assert_eq!(proof.troubles, Vec::<String>::new());
         assert!(proof.lies >= 2 && proof.disguises >= 4, "{proof:?}");
+    }
+
+    #[tokio::test]
+    async fn a_lie_in_the_first_turn_is_noticed_and_one_in_the_last() {
+        let proof = proof_of("", "@repeat 3\n> NOOP\n< 200\n@end").await;
+        assert_eq!(proof.troubles, Vec::<String>::new());
+        assert_eq!(
+            proof.lies, 3,
+            "a code in two turns, and the last reply twice"
+        );
     }
 
     #[tokio::test]

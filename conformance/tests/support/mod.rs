@@ -34,7 +34,7 @@ impl House {
         let runtime = Runtime::new().expect("a runtime can be made");
         let (target, kept) = runtime.block_on(server);
         let facts = runtime.block_on(probe(&target, Timeouts::default()));
-        let profiles = vec!["security".to_owned()];
+        let profiles = vec!["security".to_owned(), "slow".to_owned()];
         let selection = Selection {
             profiles,
             ..Selection::default()

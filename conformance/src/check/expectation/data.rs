@@ -117,8 +117,10 @@ impl Walk<'_> {
                     Err(error) => Some(error.to_string()),
                 }
             }
-            Receive::Has(globs) => self.globs(globs, octets, true),
-            Receive::HasNot(globs) => self.globs(globs, octets, false),
+            Receive::Has(globs) => self.globs(globs, octets, Lines::Some),
+            Receive::HasNot(globs) => self.globs(globs, octets, Lines::None),
+            Receive::Once(globs) => self.globs(globs, octets, Lines::One),
+            Receive::Dated(entries) => self.dated(entries, octets),
         }
     }
 
@@ -162,31 +164,39 @@ impl Walk<'_> {
         octets.collect::<Vec<_>>().concat()
     }
 
-    fn globs(&mut self, globs: &[TextPattern], octets: &[u8], wanted: bool) -> Option<String> {
+    fn globs(&mut self, globs: &[TextPattern], octets: &[u8], wanted: Lines) -> Option<String> {
         let text = String::from_utf8_lossy(octets);
         let lines: Vec<&str> = text.lines().collect();
-        let wrong = globs.iter().find(|glob| {
-            let found = lines
+        globs.iter().find_map(|glob| {
+            // Two are enough to know.
+            let fits = lines
                 .iter()
-                .any(|line| glob.matches(line, &mut self.variables));
-            found != wanted
-        })?;
-        let how = if wanted {
-            "no line fits"
-        } else {
-            "a line fits"
-        };
-        Some(format!(
-            "{how} `{}`: {}",
-            wrong.source,
-            listing_shown(octets)
-        ))
+                .filter(|line| glob.matches(line, &mut self.variables))
+                .take(2)
+                .count();
+            let how = match (wanted, fits) {
+                (Lines::Some | Lines::One, 0) => "no line fits",
+                (Lines::None, 1..) => "a line fits",
+                (Lines::One, 2..) => "more than one line fits",
+                _ => return None,
+            };
+            let shown = listing_shown(octets);
+            Some(format!("{how} `{}`: {shown}", glob.source))
+        })
     }
 
     fn find_at_last(&mut self, here: &Here<'_>, observed: &str) {
         let event = here.events.last().copied().unwrap_or(0);
         self.find(here.step, here.step.line, event, observed.to_owned());
     }
+}
+
+/// How many lines a glob has to fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    None,
+    One,
+    Some,
 }
 
 /// Where octets differ from the wanted ones, in words; `None` if they do not.
@@ -227,7 +237,7 @@ fn other_lines(mut wanted: Vec<Vec<u8>>, octets: &[u8]) -> Option<String> {
     (wanted != came).then(|| octets_shown(octets))
 }
 
-fn listing_shown(octets: &[u8]) -> String {
+pub(super) fn listing_shown(octets: &[u8]) -> String {
     octets_shown(octets) + doubled_cr(octets)
 }
 

@@ -4,20 +4,23 @@
 //! carry, so that a transcript that was recorded, replayed or written by hand is judged like one that was just played.
 
 mod data;
+mod dated;
 mod ending;
+mod place;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use super::{Context, Features, quoted};
 use crate::scenario::{
-    Action, Connection, Content, Expect, Level, Match, Scenario, Step, TlsVersion, UserStep,
-    Variables, matches,
+    Action, BeforeTurns, Connection, Content, Expect, Level, Match, Place, Scenario, Step,
+    TlsVersion, UserStep, Variables, matches,
 };
 use crate::transcript::{Awaited, Conversation, Manner, Reply, Side, What};
 use crate::verdict::{Finding, Stop};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 const NAME: &str = "expectation";
 
@@ -54,8 +57,12 @@ pub fn expectation(
         },
     };
     let mut walk = Walk::new(scenario, context, features.lacks("NOOP"));
-    for step in scenario.steps.iter().filter(|step| step.line <= last) {
-        walk.step(step);
+    let stopped = walk.last_place(last);
+    for place in scenario.in_order() {
+        if !walk.is_up_to((place.turn, place.step.line), stopped) {
+            continue;
+        }
+        walk.step(place);
         if walk.judgement.ended.is_some() {
             return walk.judgement;
         }
@@ -68,6 +75,7 @@ pub fn expectation(
         && walk.judgement.findings.is_empty()
         && let Some(step) = scenario.steps.iter().find(|step| step.line == last)
     {
+        walk.turn = stopped.0;
         let events = walk.at(&step.connection, step.line);
         walk.broken(&Here { step, events }, "");
     }
@@ -87,8 +95,15 @@ struct Walk<'a> {
     scenario: &'a Scenario,
     context: &'a Context<'a>,
     replies: BTreeMap<usize, Vec<&'a Reply>>,
-    /// Events by connection and line.
-    events: BTreeMap<(&'a str, u32), Vec<usize>>,
+    /// Events by connection, turn and line.
+    events: BTreeMap<(&'a str, u32, u32), Vec<usize>>,
+    /// The lines of each `@repeat`.
+    repeats: Vec<RangeInclusive<u32>>,
+    /// The turn of each event.
+    turns: Vec<u32>,
+    /// The turn of the step that is looked at; 0 outside of `@repeat`.
+    turn: u32,
+    before_turns: BeforeTurns,
     variables: Variables,
     /// Whether NOOP is not implemented.
     lacks_noop: bool,
@@ -97,9 +112,10 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(scenario: &'a Scenario, context: &'a Context<'a>, lacks_noop: bool) -> Self {
+        let turns = scenario.turns_of(&context.transcript.events);
         let mut events: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        for (index, event) in context.transcript.events.iter().enumerate() {
-            let key = (event.connection.0.as_str(), event.line);
+        for (index, (event, turn)) in context.transcript.events.iter().zip(&turns).enumerate() {
+            let key = (event.connection.0.as_str(), *turn, event.line);
             events.entry(key).or_default().push(index);
         }
         Self {
@@ -107,13 +123,18 @@ impl<'a> Walk<'a> {
             context,
             replies: Conversation::replies(context.conversations),
             events,
+            repeats: scenario.repeats(),
+            turns,
+            turn: 0,
+            before_turns: BeforeTurns::default(),
             variables: Variables(context.transcript.variables.clone()),
             lacks_noop,
             judgement: Judgement::default(),
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, Place { step, turn }: Place<'_>) {
+        self.turn = turn;
         let here = Here {
             step,
             events: self.at(&step.connection, step.line),
@@ -161,7 +182,9 @@ impl<'a> Walk<'a> {
                 };
                 self.observed(step, "@", content);
             }
-            Action::Send(_)
+            Action::Repeat(_) => self.before_turns.begin(turn, &mut self.variables),
+            Action::End
+            | Action::Send(_)
             | Action::Octets(_)
             | Action::Login
             | Action::Drop
@@ -213,11 +236,8 @@ impl<'a> Walk<'a> {
 
     /// The end may have been noticed before the step that waits for it.
     fn closed(&mut self, here: &Here<'_>) {
-        let events = self.context.transcript.events.iter();
-        let own = events.filter(|event| {
-            event.connection == here.step.connection && event.line <= here.step.line
-        });
-        let closed = own.fold(false, |closed, event| match &event.what {
+        let own = self.own_events(here);
+        let closed = own.fold(false, |closed, (_, event)| match &event.what {
             What::Connected { .. } => false,
             What::Closed(end) => end.by == Side::Server,
             _ => closed,
@@ -320,7 +340,7 @@ impl<'a> Walk<'a> {
 
     fn at(&self, connection: &Connection, line: u32) -> Vec<usize> {
         self.events
-            .get(&(connection.0.as_str(), line))
+            .get(&(connection.0.as_str(), self.turn, line))
             .cloned()
             .unwrap_or_default()
     }
@@ -359,28 +379,6 @@ impl<'a> Walk<'a> {
             .find_map(|index| Some((*index, self.shows(*index)?)));
         let (event, observed) = shown.unwrap_or_else(|| self.before(here, otherwise));
         self.find(here.step, here.step.line, event, observed);
-    }
-
-    /// Where the line has no events that explain anything: the end of the connection before it, if there was one.
-    fn before(&self, here: &Here<'_>, otherwise: &str) -> (usize, String) {
-        let events = self.context.transcript.events.iter().enumerate();
-        let mut own = events.filter(|(_, event)| {
-            event.connection == here.step.connection && event.line <= here.step.line
-        });
-        let last = own.next_back();
-        let (index, observed) = match last {
-            Some((index, event)) if matches!(event.what, What::Closed(_)) => {
-                (index, self.shows(index))
-            }
-            Some((index, _)) => (index, None),
-            None => (0, None),
-        };
-        let otherwise = if otherwise.is_empty() {
-            "nothing came of it"
-        } else {
-            otherwise
-        };
-        (index, observed.unwrap_or_else(|| otherwise.to_owned()))
     }
 
     /// The reply of which the last line had not come when this event happened.
@@ -440,6 +438,12 @@ impl<'a> Walk<'a> {
     }
 
     fn find(&mut self, step: &Step, line: u32, event: usize, observed: String) {
+        let observed = match self.turn {
+            0 => observed,
+            // One turn is enough: the next ones fail for the same reason.
+            _ if self.judgement.findings.iter().any(|it| it.line == line) => return,
+            turn => format!("in turn {turn}: {observed}"),
+        };
         let expected = words::expected(step, line);
         let about = self.scenario.is_about(step.is_about(line));
         self.finding(

@@ -52,7 +52,7 @@ fn judged_knowing(
 }
 
 /// Level, line of the step, and what was observed, of each finding.
-fn found(steps: &str, dialogue: &[&str]) -> Vec<(Level, u32, String)> {
+pub(super) fn found(steps: &str, dialogue: &[&str]) -> Vec<(Level, u32, String)> {
     let judgement = judged(steps, None, &played(dialogue));
     let findings = judgement.findings.into_iter();
     findings
@@ -76,6 +76,7 @@ const END: [&str; 5] = ["0:C: NOOP", "S: 200 x", "C: QUIT", "S: 221 x", "closed"
 #[case::data("@data PASV\n> RETR a\n< 150\n@receive \"abc\"\n< 226", &["1:C: PASV", "S: 227 (127,0,0,1,4,1)", "2:C: RETR a", "3:S: 150 x", "4:D< abc", "D.", "5:S: 226 x"])]
 #[case::lines("@receive lines \"b\" \"a\"", &["1:D< a\\r\\nb\\r\\n", "D."])]
 #[case::has("@receive has \"*.b\"", &["1:D< x\\r\\na.b\\r\\n", "D."])]
+#[case::once("@receive once \"*.b\"", &["1:D< x\\r\\na.b\\r\\n", "D."])]
 #[case::has_not("@receive hasnot \"*.b\"", &["1:D< x\\r\\n", "D."])]
 #[case::text_of_data("@receive /^a.c$/", &["1:D< abc", "D."])]
 #[case::deflated("@receive zlib \"abcabcabcabc\\n\"", &["1:D< x\\x9cKLJN", "D< \\x84!.\\x00\"\\x83\\x04\\xa3", "D."])]
@@ -110,6 +111,7 @@ fn what_holds_is_no_finding(#[case] steps: &str, #[case] dialogue: &[&str]) {
 #[case::inflated("@receive zlib \"abc\"", &["1:D< x\\x9cKLJN\\x84!.\\x00\"\\x83\\x04\\xa3", "D."], (Level::Must, 1, "decoded: 13 octets where 3 are wanted, different from octet 3 on: abcabcabcabc\\n"))]
 #[case::order("@receive lines \"a\"", &["1:D< a\\r\\nb\\r\\n", "D."], (Level::Must, 1, "a\\r\\nb\\r\\n"))]
 #[case::bare_lf("@receive lines \"a\"", &["1:D< a\\n", "D."], (Level::Must, 1, "a line without CRLF: a\\n"))]
+#[case::once_and_again("@receive once \"*.b\"", &["1:D< a.b\\r\\n.b\\r\\n", "D."], (Level::Must, 1, "more than one line fits `*.b`: a.b\\r\\n.b\\r\\n"))]
 #[case::has("@receive has \"*.b\"", &["1:D< x\\r\\n", "D."], (Level::Must, 1, "no line fits `*.b`: x\\r\\n"))]
 #[case::doubled_cr("@receive has \"a\"", &["1:D< a\\r\\r\\n", "D."], (Level::Must, 1, "no line fits `a`: a\\r\\r\\n (its lines end in CR CR LF)"))]
 #[case::has_not("@receive hasnot \"*.b\"", &["1:D< a.b\\r\\n", "D."], (Level::Must, 1, "a line fits `*.b`: a.b\\r\\n"))]

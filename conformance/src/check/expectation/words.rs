@@ -1,7 +1,7 @@
 //! What a statement asks for, in words: most who read a report have never seen a scenario.
 
 use crate::scenario::{
-    Action, Codes, Expect, Receive, ReplyPattern, Step, TextPattern, TlsVersion, quoted,
+    Action, Codes, Dated, Expect, Receive, ReplyPattern, Step, TextPattern, TlsVersion, quoted,
 };
 use std::fmt::Display;
 
@@ -87,6 +87,12 @@ fn data(receive: &Receive) -> String {
         },
         Receive::Has(globs) => format!("lines of data for {}", of_globs(globs)),
         Receive::HasNot(globs) => format!("no line of data for {}", of_globs(globs)),
+        Receive::Once(globs) => format!("exactly one line of data for {}", of_globs(globs)),
+        Receive::Dated(entries) => {
+            let entry = |it: &Dated| format!("{} of {}", name_of(&it.name), it.time);
+            let entries = entries.iter().map(entry).collect::<Vec<_>>();
+            format!("one line with its date for each: {}", listed(&entries))
+        }
         Receive::Anything => "data to its end".into(),
         Receive::Coded(coding, inside) => format!("{} of {}", coding.noun(), data(inside)),
     }
@@ -134,6 +140,11 @@ mod tests {
         "these lines of data, in any order: \"b\", \"a\""
     )]
     #[case("@receive hasnot \"x*\"", "no line of data for \"x*\"")]
+    #[case("@receive once \"x*\"", "exactly one line of data for \"x*\"")]
+    #[case(
+        "@receive dated a 20020717210714",
+        "one line with its date for each: \"a\" of 20020717210714"
+    )]
     #[case("@receive zlib \"a\"", "one zlib stream of the data \"a\"")]
     #[case("@stored a \"b\"", "\"a\" holds \"b\"")]
     #[case("@fails delete a", "it is refused to delete a")]

@@ -124,7 +124,13 @@ impl Examples {
 /// How little a lie tells of what the scenario is about: the fewer the better.
 fn telling(mutant: &Mutant) -> u8 {
     match mutant.lie {
-        Lie::Short | Lie::Changed | Lie::Extra | Lie::Plain | Lie::Earlier => 0,
+        Lie::Short
+        | Lie::Changed
+        | Lie::Extra
+        | Lie::Doubled
+        | Lie::Misdated
+        | Lie::Plain
+        | Lie::Earlier => 0,
         Lie::NoData => 1,
         Lie::Code(_) | Lie::Text | Lie::StaysOpen | Lie::NoHandshake => 2,
         Lie::Unwished(_) => 3,

@@ -147,6 +147,11 @@ pub(super) fn quoted_texts(text: &str) -> BTreeMap<&str, usize> {
 fn is_for_any_driver(action: &Action) -> bool {
     matches!(
         action,
-        Action::User { .. } | Action::Given(_) | Action::Stored(..) | Action::Missing(_)
+        Action::User { .. }
+            | Action::Given(_)
+            | Action::Stored(..)
+            | Action::Missing(_)
+            | Action::Repeat(_)
+            | Action::End
     )
 }

@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use super::error::did_you_mean;
 use super::{
-    Action, Connection, Diagnostic, DriverKind, Expect, Given, Octets, Receive, ReplyPattern,
-    Scenario, Severity, Step, TextPattern, UserStep,
+    Action, Connection, Dated, Diagnostic, DriverKind, Expect, Given, Octets, Receive,
+    ReplyPattern, Scenario, Severity, Step, TextPattern, UserStep,
 };
 use super::{Content, variables};
 use front::quoted_texts;
@@ -35,6 +35,9 @@ const LISTEN_VARIABLES: &[&str] = &[
     "hostport",
     "eprt",
 ];
+
+/// The variable that `@repeat` gives a value.
+const TURN: &str = "turn";
 
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;
@@ -183,6 +186,12 @@ impl<'a> Linter<'a> {
             }
             Action::User { step, .. } => used.extend(names_in_user_step(step)),
             Action::Listen => self.known.extend(LISTEN_VARIABLES),
+            Action::Repeat(_) => {
+                self.known.insert(TURN);
+            }
+            Action::End => {
+                self.known.remove(TURN);
+            }
             Action::Expect(expect) => self.expectation(step.line, expect),
             Action::Receive(receive) => self.receive(step.line, receive, &mut used),
             _ => {}
@@ -195,9 +204,14 @@ impl<'a> Linter<'a> {
             Receive::Exactly(content) => used.extend(content.variables()),
             Receive::Lines(contents) => used.extend(contents.iter().flat_map(Content::variables)),
             Receive::Matching(pattern) => self.pattern(line, pattern),
-            Receive::Has(patterns) | Receive::HasNot(patterns) => {
+            Receive::Has(patterns) | Receive::HasNot(patterns) | Receive::Once(patterns) => {
                 for pattern in patterns {
                     self.pattern(line, pattern);
+                }
+            }
+            Receive::Dated(entries) => {
+                for Dated { name, time } in entries {
+                    used.extend(names_in(name).chain(names_in(time)));
                 }
             }
             Receive::Coded(_, inside) => self.receive(line, inside, used),

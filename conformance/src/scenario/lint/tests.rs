@@ -33,6 +33,8 @@ fn found(text: &str) -> Vec<String> {
 #[case::listened(
     "@listen\n> PORT ${hostport}\n< 200\n> PORT ${hostnumber},4,1\n< 200\n> EPRT |${family}|${address}|${port}|\n< 200"
 )]
+#[case::turns("@repeat 2\n> MKD a${turn}\n< 257 \"${made}\"*\n> CWD ${made}\n< 250\n@end")]
+#[case::dated("> MDTM a\n< 213 ${t}\n@data\n> LIST\n< 150\n@receive dated a ${t}\n< 226")]
 #[case::given("@given ${user} ${dir}\n> USER ${user}$${x}\n< 331 ${password} ${host}")]
 #[case::second("B@login\nB> NOOP\nB< 200\nC@open\nC< 220")]
 #[case::data_outlives_the_control_connection("@data\n> RETR x\n< 150\n@drop\n@eof")]
@@ -50,6 +52,14 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
 #[case(
     "> PORT ${hostport}\n< 200",
     "the variable `hostport` has no value here at `${hostport}`"
+)]
+#[case(
+    "@repeat 2\n@alive\n@end\n@put ${turn} \"a\"",
+    "the variable `turn` has no value here at `${turn}`"
+)]
+#[case(
+    "@data\n> LIST\n< 150\n@receive dated a ${t}\n< 226",
+    "the variable `t` has no value here at `${t}`"
 )]
 #[case("@put a ${b}", "the variable `b` has no value here at `${b}`")]
 #[case("> X\n< 200 /${b}/", "the variable `b` has no value here at `${b}`")]

@@ -68,6 +68,8 @@ pub(super) fn can_fail(action: &Action) -> bool {
         Action::Send(_)
             | Action::Octets(_)
             | Action::Login
+            | Action::Repeat(_)
+            | Action::End
             | Action::Drop
             | Action::Listen
             | Action::Earlier

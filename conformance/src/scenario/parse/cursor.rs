@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::super::ranges::without_range;
 use super::super::{CONTENT_LIMIT, Content, Piece, Slice, Source, TextPattern};
-use super::{Fault, check_variables, did_you_mean, shown};
+use super::{Fault, SLOW_SILENCE, check_variables, did_you_mean, shown};
 
 /// A place in a line.
 #[derive(Debug, Clone)]
@@ -112,6 +113,19 @@ impl<'a> Cursor<'a> {
             return Err(Fault::new(self.here(), "a name is missing"));
         };
         check_variables(word, span.start)?;
+        Ok(word.to_owned())
+    }
+
+    /// A pathname in which `${1..300}` may stand for some numbers.
+    pub(super) fn name_or_range(&mut self) -> Result<String, Fault> {
+        self.skip_blanks();
+        if self.rest().starts_with('"') {
+            return self.name();
+        }
+        let Some((word, span)) = self.word() else {
+            return Err(Fault::new(self.here(), "a name is missing"));
+        };
+        check_variables(&without_range(word), span.start)?;
         Ok(word.to_owned())
     }
 
@@ -233,7 +247,6 @@ impl<'a> Cursor<'a> {
 
     /// `200ms` or `2s`.
     pub(super) fn duration(&mut self) -> Result<Duration, Fault> {
-        const LONGEST: Duration = Duration::from_secs(60);
         self.skip_blanks();
         let position = self.position();
         let number = self.number()?;
@@ -245,10 +258,10 @@ impl<'a> Cursor<'a> {
                 return Err(fault.help("as in `200ms` or `2s`"));
             }
         };
-        if duration > LONGEST {
+        if duration > SLOW_SILENCE {
             return Err(Fault::new(
                 self.since(position),
-                "nobody waits longer than 60s",
+                "the longest time is 30 minutes",
             ));
         }
         Ok(duration)

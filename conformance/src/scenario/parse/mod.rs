@@ -6,10 +6,12 @@
 mod about;
 mod cursor;
 mod front;
+mod repeat;
 mod reply;
 mod statement;
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::error::{Diagnostic, Severity, did_you_mean, nearest};
 use super::variables::variable_at;
@@ -22,6 +24,12 @@ pub const FILE_LIMIT: usize = 1 << 20;
 
 /// The largest front matter that is read.
 const FRONT_LIMIT: usize = 64 << 10;
+
+/// How long all the `@silent` of a scenario may take.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long they may take in the profile `slow`.
+const SLOW_SILENCE: Duration = Duration::from_secs(30 * 60);
 
 /// How many diagnostics are told. Who has more has the wrong file.
 const DIAGNOSTICS_LIMIT: usize = 100;
@@ -54,15 +62,19 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         }
         None => (None, Vec::new()),
     };
-    match about {
-        Some(about) if problems.found.is_empty() => Ok(Scenario {
+    if let Some(about) = about.filter(|_| problems.found.is_empty()) {
+        let scenario = Scenario {
             id,
             about,
             steps,
             text: text.to_owned(),
-        }),
-        _ => Err(problems.into_diagnostics()),
+        };
+        repeat::is_bounded(&scenario, &lines, &mut problems);
+        if problems.found.is_empty() {
+            return Ok(scenario);
+        }
     }
+    Err(problems.into_diagnostics())
 }
 
 /// Where the front matter stands, and the lines of the dialogue.
@@ -244,6 +256,7 @@ struct Reader<'a, 'p> {
 impl<'a> Reader<'a, '_> {
     fn steps(&mut self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
+        let mut repeat = repeat::Nesting::default();
         let mut before = Before::Other;
         // What an `!about` would be said of.
         let mut subject = about::Subject::Nothing;
@@ -276,6 +289,7 @@ impl<'a> Reader<'a, '_> {
                 };
                 continue;
             }
+            let repeats = sigil == '@' && cursor.rest().starts_with("repeat");
             let action = match sigil {
                 '>' => send(cursor),
                 '<' => self.reply(name, line, cursor),
@@ -291,6 +305,10 @@ impl<'a> Reader<'a, '_> {
                 Ok(action) if about::can_fail(action) => about::Subject::Line(line.number),
                 Ok(_) => about::Subject::Nothing,
             };
+            let action = action.and_then(|action| {
+                repeat.statement(&action, line)?;
+                Ok(action)
+            });
             let connection = name.map_or_else(Connection::main, |name| Connection(name.to_owned()));
             match action {
                 Ok(action) => steps.push(Step {
@@ -299,8 +317,16 @@ impl<'a> Reader<'a, '_> {
                     action,
                     about: Vec::new(),
                 }),
-                Err(fault) => self.problems.push(fault),
+                Err(fault) => {
+                    if repeats {
+                        repeat.broken(line);
+                    }
+                    self.problems.push(fault);
+                }
             }
+        }
+        if let Err(fault) = repeat.end() {
+            self.problems.push(fault);
         }
         steps
     }

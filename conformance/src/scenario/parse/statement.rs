@@ -1,8 +1,10 @@
 //! `@` statements.
 
+use super::super::ranges;
+use super::super::turns::TURNS_LIMIT;
 use super::super::{
-    Action, CONTENT_LIMIT, Content, DataMode, Given, Octets, Piece, Receive, Source, TlsVersion,
-    UserStep,
+    Action, CONTENT_LIMIT, Content, DataMode, Dated, Given, Octets, Piece, Receive, Source,
+    TlsVersion, UserStep,
 };
 use super::cursor::Cursor;
 use super::{Fault, did_you_mean};
@@ -10,6 +12,9 @@ use crate::coding::Coding;
 
 /// Every word that may follow `@`.
 const NAMES: &[&str] = &[
+    // Order
+    "repeat",
+    "end",
     // Control connection
     "raw",
     "segment",
@@ -69,6 +74,12 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
     let word = cursor.take_while(|character| !character.is_whitespace());
     let span = start - 1..cursor.position();
     let action = match word {
+        "repeat" | "end" if connection.is_some() => {
+            let message = format!("`@{word}` is about statements of any connection");
+            return Err(Fault::new(span, message).help("it stands without a name"));
+        }
+        "repeat" => Action::Repeat(turns(&mut cursor)?),
+        "end" => Action::End,
         "raw" => Action::Octets(Octets::Raw(cursor.content()?)),
         "segment" => Action::Octets(Octets::Segments(one_or_more(&mut cursor, Cursor::content)?)),
         "bytewise" => Action::Octets(Octets::Bytewise(cursor.content()?)),
@@ -206,10 +217,51 @@ fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
         Some(("lines", _)) => Receive::Lines(any_number(&mut ahead, Cursor::content)?),
         Some(("has", _)) => Receive::Has(one_or_more(&mut ahead, glob)?),
         Some(("hasnot", _)) => Receive::HasNot(one_or_more(&mut ahead, glob)?),
+        Some(("once", _)) => Receive::Once(one_or_more(&mut ahead, glob)?),
+        Some(("dated", _)) => Receive::Dated(one_or_more(&mut ahead, dated)?),
         _ => return cursor.content().map(Receive::Exactly),
     };
     *cursor = ahead;
     Ok(receive)
+}
+
+fn turns(cursor: &mut Cursor<'_>) -> Result<u32, Fault> {
+    cursor.skip_blanks();
+    let start = cursor.position();
+    let turns = cursor.number()?;
+    match u32::try_from(turns) {
+        Ok(turns @ 1..=TURNS_LIMIT) => Ok(turns),
+        _ => Err(Fault::new(
+            cursor.since(start),
+            format!("the number of turns is from 1 to {TURNS_LIMIT}"),
+        )),
+    }
+}
+
+/// The names of `@names` and `@list`.
+fn names_and_ranges(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
+    cursor.skip_blanks();
+    let start = cursor.position();
+    let names = any_number(cursor, Cursor::name_or_range)?;
+    let count = names.iter().map(|name| ranges::count(name)).sum::<usize>();
+    match count > ranges::NAMES_LIMIT {
+        true => Err(Fault::new(
+            cursor.since(start),
+            format!("a statement names at most {} names", ranges::NAMES_LIMIT),
+        )),
+        false => Ok(names),
+    }
+}
+
+/// A name and the time-val its line has to show.
+fn dated(cursor: &mut Cursor<'_>) -> Result<Dated, Fault> {
+    let name = cursor.name()?;
+    if cursor.at_end() {
+        let fault = Fault::new(cursor.here(), "the time of this entry is missing");
+        return Err(fault.help("as in `@receive dated a.txt 20020717210714`"));
+    }
+    let time = cursor.name()?;
+    Ok(Dated { name, time })
 }
 
 fn read(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
@@ -273,8 +325,8 @@ fn user_step(word: &str, cursor: &mut Cursor<'_>, fails: bool) -> Result<Option<
         "append" => UserStep::Append(cursor.name()?, cursor.content()?),
         "get" => UserStep::Get(cursor.name()?, wanted(cursor)?),
         "resume" => UserStep::Resume(cursor.name()?, number(cursor)?, wanted(cursor)?),
-        "names" => UserStep::Names(any_number(cursor, Cursor::name)?),
-        "list" => UserStep::List(any_number(cursor, Cursor::name)?),
+        "names" => UserStep::Names(names_and_ranges(cursor)?),
+        "list" => UserStep::List(names_and_ranges(cursor)?),
         "size" => {
             let name = cursor.name()?;
             UserStep::Size(

@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::super::*;
 use super::parse;
 
-const FRONT: &str = r#"+++
+pub(super) const FRONT: &str = r#"+++
 title  = "A claim"
 cites  = ["RFC 959 §5.4"]
 covers = ["959-x"]
@@ -31,7 +31,7 @@ fn canonical(dialogue: &str) -> String {
 }
 
 /// What is wrong, each with the place it is found at.
-fn faults(dialogue: &str) -> Vec<String> {
+pub(super) fn faults(dialogue: &str) -> Vec<String> {
     let text = format!("{FRONT}{dialogue}");
     let found = parse(ScenarioId("test".into()), &text).unwrap_err();
     found
@@ -78,6 +78,7 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case("@receive lines")]
 #[case(r#"@receive lines "a b" "c""#)]
 #[case(r#"@receive has "*;type=\"file\"; \\x" "/^a b$/""#)]
+#[case(r#"@receive once "*a.txt" "/ b$/""#)]
 #[case(r#"@receive hasnot "* .." "*/..""#)]
 #[case(r#"@receive zlib "456789""#)]
 #[case(r#"@receive zlib lines "a b" "c""#)]
@@ -94,6 +95,9 @@ fn faults(dialogue: &str) -> Vec<String> {
 #[case(r#"@get a "xx""#)]
 #[case(r#"@resume a 1 "x""#)]
 #[case("@names\n@names a \"b c\" d")]
+#[case("@repeat 50\n> MKD d-${turn}\nB< 257\n@end\n@alive")]
+#[case("@names d-${1..50} x${01..9}.txt\n@list ${user}-${0..3}")]
+#[case(r#"@receive dated a.txt ${modify} "b c" 20020717210714"#)]
 #[case("@list a\n@size a 2\n@rename a b\n@delete b\n@mkdir d\n@cwd d\n@rmdir ../d")]
 #[case("@fails get a\n@fails size a\n@fails resume a 3\n@fails delete \"no body\"")]
 #[case("@fails put /x \"y\"")]
@@ -186,7 +190,14 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 #[case::mode("@data pasv", "this is one of PASV, EPSV, PORT, EPRT at `pasv`")]
 #[case::version("@tls 1.1", "this is one of 1.2, 1.3 at `1.1`")]
 #[case::unit("@silent 200", "a time has a unit at `200`")]
-#[case::patience("@silent 61s", "nobody waits longer than 60s at `61s`")]
+#[case::patience("@silent 1801s", "the longest time is 30 minutes at `1801s`")]
+#[case::too_many_names(
+    "@names a${1..9999} b c",
+    "a statement names at most 10000 names at `a${1..9999} b c`"
+)]
+#[case::range_in_quotes("@names \"${1..2}\"", "`${` opens no variable here at `${`")]
+#[case::range_elsewhere("@mkdir ${1..2}", "`${` opens no variable here at `${`")]
+#[case::no_time("@receive dated a.txt", "the time of this entry is missing at ``")]
 #[case::no_content("@send", "octets are missing here at ``")]
 #[case::word("@send patern(3)", "octets are missing here at `patern`")]
 #[case::open_quote("@send \"abc", "the quote is not closed at `\"`")]
@@ -286,6 +297,11 @@ fn what_the_front_matter_leaves_out_has_its_default() {
     assert_eq!(about.drivers, [DriverKind::Raw]);
     assert_eq!(about.axes, Axes::default());
     assert_eq!((about.needs.len(), about.profile), (0, None));
+    let own = FRONT.replace("covers = [\"959-x\"]\n", "") + "@alive";
+    let own = parse(ScenarioId("own".into()), &own).unwrap();
+    assert_eq!(own.about.covers, Vec::<String>::new());
+    let empty = FRONT.replace("\"959-x\"", "") + "@alive";
+    assert_eq!(parse(ScenarioId("x".into()), &empty).unwrap_err().len(), 1);
 }
 
 #[test]
