@@ -8,7 +8,7 @@ use super::{Codes, Expect};
 
 /// A time in milliseconds.
 pub(super) fn milliseconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    // The grammar allows a minute.
+    // The grammar allows 30 minutes.
     to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
