@@ -4,17 +4,25 @@
 //! `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
 
 mod address;
+mod baseline;
+mod coding;
+mod feat;
 mod listing;
 mod mlsx;
 mod reply;
+mod report;
 mod scenario;
 mod transcript;
 mod wire;
 
 pub use address::address;
+pub use baseline::baseline;
+pub use coding::coding;
+pub use feat::feat;
 pub use listing::listing;
 pub use mlsx::mlsx;
 pub use reply::reply;
+pub use report::report;
 pub use scenario::scenario;
 pub use transcript::transcript;
 
@@ -25,8 +33,12 @@ pub type Law = (&'static str, fn(&[u8]));
 pub const LAWS: &[Law] = &[
     ("address", address),
     ("listing", listing),
+    ("baseline", baseline),
+    ("coding", coding),
+    ("feat", feat),
     ("mlsx", mlsx),
     ("reply", reply),
+    ("report", report),
     ("scenario", scenario),
     ("transcript", transcript),
 ];

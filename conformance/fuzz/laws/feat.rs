@@ -1,0 +1,79 @@
+//! The reader of FEAT and its judge: what is read of a listing stands in it.
+
+use super::wire::{received, sent, transcript};
+use ftpspec::catalogue::Registry;
+use ftpspec::check::{Context, Features, JUDGES};
+use ftpspec::transcript::Conversation;
+
+/// Features that scenarios ask for.
+const NEEDS: [&str; 8] = [
+    "MLST",
+    "MLSD",
+    "REST STREAM",
+    "AUTH TLS",
+    "TLS",
+    "MODE Z",
+    "UTF8",
+    "SIZE",
+];
+
+/// The octets stand between the first and the last line of the reply to FEAT.
+pub fn feat(lines: &[u8]) {
+    let reply = [b"211-Features:\r\n", lines, b"\r\n211 End\r\n"].concat();
+    let events = [received(b"220 Hello.\r\n"), sent(b"FEAT"), received(&reply)];
+    let transcript = transcript(events);
+    let conversations = Conversation::all(&transcript);
+    let features = Features::of(&conversations);
+
+    let exchanges = conversations.iter().flat_map(|it| &it.exchanges);
+    let listed: Vec<String> = exchanges
+        .filter(|it| it.command.is_some() && !it.irregular)
+        .filter_map(|it| it.completion())
+        .flat_map(|(_, reply)| reply.between())
+        .map(|line| String::from_utf8_lossy(line).trim().to_owned())
+        .collect();
+    for need in NEEDS {
+        let Some(line) = features.advertised(need) else {
+            continue;
+        };
+        assert!(
+            listed.iter().any(|it| it == line),
+            "{need}: {line:?} is not in the reply"
+        );
+        let label = match need {
+            "MLSD" => "MLST",
+            "TLS" => "AUTH",
+            _ => need.split(' ').next().unwrap_or(need),
+        };
+        let begins = line.get(..label.len());
+        assert!(
+            begins.is_some_and(|it| it.eq_ignore_ascii_case(label)),
+            "{need}: {line:?}"
+        );
+    }
+    if features.asked() {
+        let again = Features::listed(Some(&listed));
+        for need in NEEDS {
+            assert_eq!(
+                features.advertised(need).is_some(),
+                again.advertised(need).is_some()
+            );
+        }
+    }
+
+    let judge = JUDGES.iter().find(|judge| judge.name == "feat");
+    let findings = (judge.expect("there is this judge").judge)(&Context {
+        transcript: &transcript,
+        conversations: &conversations,
+        registry: Registry::built_in(),
+    });
+    for (at, finding) in findings.iter().enumerate() {
+        let same = |other: &ftpspec::verdict::Finding| other.requirement == finding.requirement;
+        assert!(
+            !findings[..at].iter().any(same),
+            "reported twice: {}",
+            finding.requirement
+        );
+        assert!(finding.event < transcript.events.len());
+    }
+}
