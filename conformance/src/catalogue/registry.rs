@@ -141,6 +141,14 @@ impl Registry {
             .find(|entry| entry.verb.eq_ignore_ascii_case(verb))
     }
 
+    /// Whether a reply with this code says that the command is not implemented: 500 and 502, and 202 (RFC 959 §4.2.2)
+    /// where it is not in the command's own row.
+    #[must_use]
+    pub fn says_not_implemented(&self, verb: &str, code: u16) -> bool {
+        let in_row = |entry: &Entry| entry.success.contains(&code);
+        matches!(code, 500 | 502) || code == 202 && !self.get(verb).is_some_and(in_row)
+    }
+
     /// Every verb.
     pub fn verbs(&self) -> impl Iterator<Item = &str> {
         self.commands.iter().map(|entry| entry.verb.as_str())

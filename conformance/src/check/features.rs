@@ -1,5 +1,6 @@
 //! What a server says it has, and what it turned out to have.
 
+use crate::catalogue::Registry;
 use crate::transcript::{Conversation, Exchange};
 use std::collections::BTreeSet;
 
@@ -10,9 +11,9 @@ use std::collections::BTreeSet;
 pub struct Features {
     /// Feature lines, trimmed; `None` while no FEAT reply was seen.
     lines: Option<BTreeSet<String>>,
-    /// Verbs that were answered with anything but 500, 502, 504 or 530.
+    /// Verbs that were answered with anything but 504, 530 or that they are not implemented.
     known: BTreeSet<String>,
-    /// Verbs that were answered 500 or 502 at least once.
+    /// Verbs of which a reply said at least once that they are not implemented.
     refused: BTreeSet<String>,
     /// Verbs that were answered 530 at least once.
     withheld: BTreeSet<String>,
@@ -56,7 +57,8 @@ impl Features {
                 let lines = reply.between().iter().map(text);
                 self.lines.get_or_insert_default().extend(lines);
             }
-            if matches!(reply.code, 500 | 502) {
+            let absent = Registry::built_in().says_not_implemented(&command.verb, reply.code);
+            if absent {
                 self.refused.insert(command.verb.clone());
             }
             if reply.code == 530 {
@@ -66,7 +68,7 @@ impl Features {
             if reply.class() == 2 && is_invented(&command.verb, argument) {
                 self.indifferent.insert(command.verb.clone());
             }
-            if !out_of_sequence && !matches!(reply.code, 0 | 421 | 500 | 502 | 504 | 530) {
+            if !out_of_sequence && !absent && !matches!(reply.code, 0 | 421 | 504 | 530) {
                 self.known.insert(command.verb.clone());
             }
         }
@@ -243,6 +245,14 @@ mod tests {
         let dialogue = [&["S: 220 x"], dialogue].concat();
         let features = Features::of(&Conversation::all(&transcript(&dialogue)));
         assert_eq!(features.lacks_security(), lacks);
+    }
+
+    #[test]
+    fn what_is_superfluous_is_not_implemented_unless_the_row_of_the_command_has_202() {
+        let dialogue = ["S: 220 x", "C: AVBL", "S: 202 x", "C: ALLO 3", "S: 202 x"];
+        let features = Features::of(&Conversation::all(&transcript(&dialogue)));
+        assert!(features.lacks("AVBL") && !features.understood("AVBL"));
+        assert!(!features.lacks("ALLO") && features.understood("ALLO"));
     }
 
     #[test]
