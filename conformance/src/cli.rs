@@ -180,7 +180,8 @@ pub(crate) struct Playing {
     /// Address of the server, in place of those its name is looked up to; may be repeated, for IPv4 and IPv6.
     #[arg(long, value_name = "IP")]
     pub(crate) address: Vec<HostAddress>,
-    /// Port on which TLS begins with the first octet, besides the one of the URL: variants with implicit TLS are played there.
+    /// Port on which TLS begins with the first octet, besides the one of the URL or of --exec:
+    /// variants with implicit TLS are played there.
     #[arg(long, value_name = "PORT")]
     pub(crate) implicit_port: Option<u16>,
     /// Makes and changes nothing: only scenarios that need no file of their own are played, the others do not count.

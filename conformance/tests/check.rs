@@ -409,3 +409,61 @@ fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
     );
     assert_eq!(code, 0);
 }
+
+#[test]
+fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_passwords() {
+    let server = Served::with(&["--fault", "when USER do reply 550 No."]);
+    let select = [
+        "--select",
+        "rfc959/*password*",
+        "--select",
+        "login-user-pass",
+    ];
+    let (report, _) = report(&[&["check", server.url.as_str()], &select[..]].concat());
+    let rows = rows(&report);
+    assert!(rows.len() > 3, "{rows:#?}");
+    for (id, _, outcome, why) in rows.iter().filter(|row| row.0.contains("password")) {
+        assert_eq!(outcome, "not-testable", "{id}");
+        assert!(
+            why.starts_with("sanity/enter [pasv] did not hold: login: 550"),
+            "{why}"
+        );
+    }
+    let login = rows.iter().find(|row| row.0 == "rfc959/login-user-pass");
+    assert_eq!(login.map(|row| row.2.as_str()), Some("fail"));
+}
+
+#[test]
+fn a_server_may_close_after_a_refused_login() {
+    let server = Served::with(&["--fault", "when QUIT do hang up"]);
+    let scenario = "../scenarios/rfc959/wrong-password-530.ftpt";
+    let (report, code) = report(&["run", scenario, "--target", &server.url]);
+    let rows = rows(&report);
+    let row = rows.iter().find(|row| row.0 == "rfc959/wrong-password-530");
+    assert_eq!(row.map(|row| row.2.as_str()), Some("pass"), "{rows:#?}");
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn a_command_that_is_started_may_have_a_port_with_implicit_tls() {
+    // Any server at that port of the same address will do.
+    let implicit = Served::with(&["--tls", "implicit", "--user", "ftpspec:ftpspec"]);
+    let port = implicit
+        .url
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .trim_end_matches('/');
+    let command =
+        format!("{FTPSPEC} serve --bind {{host}} --port {{port}} --user {{user}}:{{password}}");
+    let select = ["--select", "sanity/enter", "--implicit-port", port];
+    let (report, code) = report(&[&["check", "--exec", command.as_str()], &select[..]].concat());
+    let rows = rows(&report);
+    let under_tls = rows.iter().find(|row| row.1.contains("implicit"));
+    assert_eq!(
+        under_tls.map(|row| row.2.as_str()),
+        Some("pass"),
+        "{rows:#?}"
+    );
+    assert_eq!(code, 0);
+}

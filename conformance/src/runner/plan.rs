@@ -215,6 +215,10 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
             add(DataMode::Epsv, base, true);
         }
     }
+    // With the axis, what needs TLS is about protected sessions: in clear another scenario says it.
+    if about.axes.tls && needs(scenario, "TLS") {
+        variants.retain(|variant| variant.protection != Protection::Clear);
+    }
     variants
 }
 
@@ -476,6 +480,9 @@ mod tests {
         let usual = Selection::default();
         let tls = planned("axes = [\"tls\"]", &usual, &target(BOTH), &facts());
         assert_eq!(tls, ["pasv", "pasv tls", "pasv tls-control"]);
+        let needed = "axes = [\"tls\"]\nneeds = [\"TLS\"]";
+        let protected = planned(needed, &usual, &target(BOTH), &facts());
+        assert_eq!(protected, ["pasv tls", "pasv tls-control"]);
         let data = planned("axes = [\"data\"]", &usual, &target(BOTH), &facts());
         assert_eq!(data, ["pasv", "epsv", "port", "eprt", "epsv ipv6"]);
     }

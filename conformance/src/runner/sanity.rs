@@ -20,6 +20,8 @@ use crate::target::{Target, TargetFacts};
 pub const PREREQUISITES: &str = "sanity/";
 /// Login, PWD, and where one may write MKD and CWD.
 const ENTER: &str = "sanity/enter";
+/// What tests the login itself: it rests on nothing.
+const LOGIN: &str = "rfc959/login-user-pass";
 /// A small file there and back.
 const TRANSFER: &str = "sanity/transfer";
 /// A listing, where one may not write.
@@ -120,10 +122,11 @@ pub fn blocked(
 fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite> {
     let scenario = &job.scenario;
     let base = base(target);
+    // A server that lets nobody in says nothing about wrong passwords either.
     let logs_in = scenario.about.login
         || wants_directory(scenario, target)
-        || (scenario.steps.iter()).any(|step| matches!(step.action, Action::Login));
-    // Who sees to the login itself rests on nothing.
+        || scenario.steps.iter().any(|step| names_a_user(&step.action));
+    let logs_in = logs_in && scenario.id.0 != LOGIN;
     if !logs_in {
         return vec![];
     }
@@ -169,6 +172,18 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
     }
     all.extend(once.map(|once| (transfer, once)));
     all
+}
+
+/// Whether a login begins here.
+fn names_a_user(action: &Action) -> bool {
+    match action {
+        Action::Login => true,
+        Action::Send(line) => {
+            let verb = line.split(' ').next().unwrap_or_default();
+            verb.eq_ignore_ascii_case("USER")
+        }
+        _ => false,
+    }
 }
 
 /// The plainest variant the target can be spoken to in.

@@ -57,12 +57,7 @@ impl Server {
         if let Some(ca) = &wish.ca {
             target.trust = trust(ca)?;
         }
-        if let Some(port) = wish.implicit_port {
-            target.implicit.clone_from(&target.addresses);
-            for address in &mut target.implicit {
-                address.set_port(port);
-            }
-        }
+        target.implicit = beside(&target.addresses, wish.implicit_port);
         if wish.path.is_some() {
             target.path.clone_from(&wish.path);
         }
@@ -97,6 +92,7 @@ impl Server {
             message,
         })?;
         let mut target = Target::clone(exec.target());
+        target.implicit = beside(&target.addresses, wish.implicit_port);
         target.writable = !wish.read_only;
         target.path.clone_from(&wish.path);
         Ok(Self {
@@ -175,6 +171,16 @@ fn wrong(error: TargetError) -> Failure {
         },
         _ => usage(format!("{error}\n{A_SERVER}")),
     }
+}
+
+/// Where TLS begins with the first octet, if that is another port of the same addresses.
+fn beside(addresses: &[SocketAddr], port: Option<u16>) -> Vec<SocketAddr> {
+    let Some(port) = port else {
+        return Vec::new();
+    };
+    let mut beside = addresses.to_vec();
+    beside.iter_mut().for_each(|address| address.set_port(port));
+    beside
 }
 
 fn trust(ca: &Path) -> Result<Trust, Failure> {
