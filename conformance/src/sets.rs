@@ -1,6 +1,6 @@
 //! Frozen sets: named, versioned lists of scenarios that mean the same tomorrow as today.
 
-use crate::scenario::{DriverKind, Level, Scenario, Step};
+use crate::scenario::{DriverKind, Scenario, Step};
 use crate::suite::{Suite, embedded_sets};
 use crate::words::hexadecimal;
 use serde::Deserialize;
@@ -179,12 +179,6 @@ pub fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> String {
 #[must_use]
 pub fn digest(scenario: &Scenario) -> String {
     let about = &scenario.about;
-    let level = match about.level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::May => "may",
-        Level::Practice => "practice",
-    };
     let drivers: Vec<_> = about
         .drivers
         .iter()
@@ -194,7 +188,8 @@ pub fn digest(scenario: &Scenario) -> String {
         })
         .collect();
     let mut text = format!(
-        "level {level}\nneeds {}\naxes {}{}\nlogin {}\nbarrier {}\ndrivers {}\nprofile {}\n",
+        "level {}\nneeds {}\naxes {}{}\nlogin {}\nbarrier {}\ndrivers {}\nprofile {}\n",
+        about.level.word(),
         about.needs.join(", "),
         if about.axes.data { "data " } else { "" },
         if about.axes.tls { "tls" } else { "" },

@@ -125,7 +125,10 @@ impl Suite {
 #[must_use]
 pub fn knowledge() -> Knowledge {
     Knowledge {
-        requirements: Catalogue::built_in().ids().map(str::to_owned).collect(),
+        requirements: Catalogue::built_in()
+            .iter()
+            .map(|it| (it.id.clone(), it.level))
+            .collect(),
         verbs: Registry::built_in().verbs().map(str::to_owned).collect(),
     }
 }

@@ -1,4 +1,5 @@
-//! The strict readers of MODE B, C and Z: what was coded comes back, and what was cut short does not pass for a whole.
+//! The strict readers of MODE B, C and Z: what was coded comes back, and what was cut short does
+//! not pass for a whole.
 
 use ftpspec::coding::Coding;
 
@@ -21,7 +22,8 @@ pub fn coding(octets: &[u8]) {
     }
 }
 
-/// A part from the beginning is an error, or, where the end of the connection may be the end of the data, a part of it.
+/// A part from the beginning is an error, or, where the end of the connection may be the end of the
+/// data, a part of it.
 fn cut(coding: Coding, coded: &[u8], data: &[u8]) {
     for end in [0, coded.len() / 2, coded.len().saturating_sub(1)] {
         if end == coded.len() {

@@ -1,4 +1,5 @@
-//! The reader of report.json: a report or an error; what is read is written the same, and every form can be made of it.
+//! The reader of report.json: a report or an error; what is read is written the same, and every
+//! form can be made of it.
 
 use ftpspec::report::{Look, Report, html, json, junit, markdown, merge, read, terminal};
 

@@ -141,8 +141,8 @@ impl Registry {
             .find(|entry| entry.verb.eq_ignore_ascii_case(verb))
     }
 
-    /// Whether a reply with this code says that the command is not implemented: 500 and 502, and 202 (RFC 959 §4.2.2)
-    /// where it is not in the command's own row.
+    /// Whether a reply with this code says that the command is not implemented: 500 and 502, and
+    /// 202 (RFC 959 §4.2.2) where it is not in the command's own row.
     #[must_use]
     pub fn says_not_implemented(&self, verb: &str, code: u16) -> bool {
         let in_row = |entry: &Entry| entry.success.contains(&code);

@@ -26,7 +26,7 @@ mod testing;
 mod tls;
 mod values;
 
-pub use expectation::{Judgement, expectation};
+pub use expectation::{Ending, Judgement, expectation};
 pub use features::Features;
 
 use crate::catalogue::Registry;
@@ -124,6 +124,7 @@ impl Context<'_> {
                 .get(place.event)
                 .map_or(0, |event| event.line),
             event: place.event,
+            impact: false,
         }
     }
 

@@ -310,6 +310,7 @@ mod tests {
             connection: Connection::main(),
             line: 8,
             event: 3,
+            impact: true,
         }
     }
 

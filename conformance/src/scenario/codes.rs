@@ -16,6 +16,12 @@ impl Codes {
         self.0.iter().any(|pattern| pattern.matches(code))
     }
 
+    /// Whether no code fits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether only preliminary replies fit (1yz, RFC 959 §4.2.1), so that another reply has to follow.
     #[must_use]
     pub fn preliminary(&self) -> bool {

@@ -16,7 +16,7 @@ impl Display for Step {
     }
 }
 
-/// A step as it stands in a file: with its `!about` lines.
+/// A step as it stands in a file: with its `!about` and `!matters` lines.
 pub(super) struct Written<'a>(pub(super) &'a Step);
 
 impl Display for Written<'_> {
@@ -24,7 +24,12 @@ impl Display for Written<'_> {
         let name = label(self.0);
         write_step(f, self.0, |f, line| {
             let mut bound = self.0.about.iter().filter(|bound| bound.line == line);
-            bound.try_for_each(|it| write!(f, "\n{name}!about {}", it.requirements.join(" ")))
+            bound.try_for_each(|it| write!(f, "\n{name}!about {}", it.requirements.join(" ")))?;
+            let mut impact = self.0.impact.iter().filter(|impact| impact.line == line);
+            impact.try_for_each(|it| {
+                let always = if it.always { " always" } else { "" };
+                write!(f, "\n{name}!matters{always}")
+            })
         })
     }
 }
@@ -213,8 +218,11 @@ fn write_expect(
     if let Some((_, codes)) = &expect.after {
         write!(f, "\n{name}!after {codes}")?;
     }
-    if let Some((_, codes)) = &expect.ends {
-        write!(f, "\n{name}!ends {codes}")?;
+    if let Some(ends) = &expect.ends {
+        let codes = (!ends.codes.is_empty()).then(|| ends.codes.to_string());
+        let closed = ends.closed.then(|| "closed".to_owned());
+        let all: Vec<String> = codes.into_iter().chain(closed).collect();
+        write!(f, "\n{name}!ends {}", all.join(" | "))?;
     }
     Ok(())
 }

@@ -34,18 +34,14 @@ pub(super) fn should<S: Serializer>(
 
 /// An `!after` with its line.
 pub(super) fn after<S: Serializer>(after: &Option<(u32, Codes)>, to: S) -> Result<S::Ok, S::Error> {
-    ends(after, to)
-}
-
-/// An `!ends` with its line.
-pub(super) fn ends<S: Serializer>(ends: &Option<(u32, Codes)>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Ends<'a> {
+    struct After<'a> {
         line: u32,
         codes: &'a Codes,
     }
-    ends.as_ref()
-        .map(|(line, codes)| Ends { line: *line, codes })
+    after
+        .as_ref()
+        .map(|(line, codes)| After { line: *line, codes })
         .serialize(to)
 }
 

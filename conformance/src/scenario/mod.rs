@@ -10,6 +10,7 @@ mod display;
 mod error;
 mod expect;
 mod format;
+mod impact;
 mod json;
 mod lint;
 mod parse;
@@ -134,6 +135,19 @@ pub enum Level {
     Practice,
 }
 
+impl Level {
+    /// As it is written in scenarios and in the catalogue.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+            Self::Practice => "practice",
+        }
+    }
+}
+
 /// Along which axes a scenario is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Axes {
@@ -204,6 +218,9 @@ pub struct Step {
     /// What its `!about` lines say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<Bound>,
+    /// Where `!matters` stands: the statement, or its `!should`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub impact: Vec<Impact>,
 }
 
 impl Step {
@@ -225,6 +242,17 @@ pub struct Bound {
     pub line: u32,
     /// Ids.
     pub requirements: Vec<String>,
+}
+
+/// `!matters`: a failure here has the impact that the front matter's `matters` describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Impact {
+    /// The line of the statement, or of its `!should`.
+    pub line: u32,
+    /// `!matters always`: however the statement fails, and not only where the opposite of what it
+    /// expects was observed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
 }
 
 /// What a statement does or expects. See `scenarios/README.md` for each.
@@ -324,28 +352,45 @@ pub struct Expect {
         skip_serializing_if = "Option::is_none"
     )]
     pub after: Option<(u32, Codes)>,
-    /// `!ends`: codes that are just as legal, but leave the rest of the scenario nothing to test, and the line. The player
-    /// stops there; the outcome is N/A if everything before held.
-    #[serde(serialize_with = "json::ends", skip_serializing_if = "Option::is_none")]
-    pub ends: Option<(u32, Codes)>,
+    /// `!ends`: what is just as legal, but leaves the rest of the scenario nothing to test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
+}
+
+/// `!ends`: the player stops there.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ends {
+    /// The line of the `!ends`.
+    pub line: u32,
+    /// Replies with these codes end the scenario; the outcome is N/A if everything before held.
+    #[serde(skip_serializing_if = "Codes::is_empty")]
+    pub codes: Codes,
+    /// The server may close the control connection instead of replying; the scenario holds if
+    /// everything before did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 impl Expect {
     /// Whether a reply with this code only goes before the expected one (`!after`).
     #[must_use]
     pub fn goes_before(&self, code: u16) -> bool {
-        !self.codes.matches(code) && is_among(self.after.as_ref(), code)
+        let after = self.after.as_ref();
+        !self.codes.matches(code) && after.is_some_and(|(_, codes)| codes.matches(code))
     }
 
     /// Whether a reply with this code leaves the rest nothing to test (`!ends`).
     #[must_use]
     pub fn ends_with(&self, code: u16) -> bool {
-        is_among(self.ends.as_ref(), code)
+        let ends = self.ends.as_ref();
+        ends.is_some_and(|ends| ends.codes.matches(code))
     }
-}
 
-fn is_among(codes: Option<&(u32, Codes)>, code: u16) -> bool {
-    codes.is_some_and(|(_, codes)| codes.matches(code))
+    /// Whether the server may close the control connection instead of replying (`!ends closed`).
+    #[must_use]
+    pub fn ends_when_closed(&self) -> bool {
+        self.ends.as_ref().is_some_and(|ends| ends.closed)
+    }
 }
 
 /// The text of an expected reply.

@@ -2,7 +2,7 @@
 
 use super::{Finding, Outcome, Stop, Verdict};
 use crate::catalogue::Registry;
-use crate::check::{Features, Judgement};
+use crate::check::{Ending, Features, Judgement};
 use crate::scenario::{Connection, Scenario};
 use crate::transcript::{Conversation, Exchange};
 
@@ -61,9 +61,11 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
         return lacking(missing, Vec::new());
     }
     let Some(last) = judgement.findings.iter().map(|finding| finding.event).max() else {
-        return if judgement.ended.is_some() {
+        return if judgement.ended == Some(Ending::Reply) {
             let reason = "the server answered within the RFC, and nothing was left to test";
             verdict(Outcome::NotApplicable, reason.into(), Vec::new())
+        } else if judgement.ended == Some(Ending::Closed) {
+            verdict(Outcome::Pass, String::new(), Vec::new())
         } else if evidence.stop.is_some() {
             // The player could not go on, and no step shows why: what happened before the first one.
             let reason = "it ended before the first step".to_owned();
@@ -245,7 +247,7 @@ impl Evidence<'_> {
                     head.eq_ignore_ascii_case(wanted.as_bytes()) && matches!(rest, [] | [b' ', ..])
                 });
                 let unknown = match reply.code {
-                    500 | 502 => true,
+                    code if self.registry.says_not_implemented(verb, code) => true,
                     // 501 for a parameter that is well-formed but not there: the wrong code (RFC 959 §4.2.1), and that is
                     // for the scenarios about parameters there are not.
                     501 | 504 => !verb_alone,
@@ -329,6 +331,7 @@ mod tests {
             connection: Connection::main(),
             line: 1,
             event: 99,
+            impact: false,
         }
     }
 
@@ -375,6 +378,8 @@ mod tests {
 
     #[rstest]
     #[case::unknown("'HASH'", "pasv", &["C: HASH a", "S: 500 x"], Outcome::Unsupported)]
+    #[case::superfluous("'AVBL'", "pasv", &["C: AVBL", "S: 202 x"], Outcome::Unsupported)]
+    #[case::superfluous_and_in_the_row("'ALLO'", "pasv", &["C: ALLO 3", "S: 202 x"], Outcome::Fail)]
     #[case::not_before_the_login("'HOST'", "pasv", &["C: HOST a", "S: 530 x"], Outcome::Unsupported)]
     #[case::no_excuse_behind_the_login("'HASH'", "pasv", &["C: HASH a", "S: 530 x"], Outcome::Fail)]
     #[case::refused_for_another_reason("'HASH'", "pasv", &["C: HASH a", "S: 550 x"], Outcome::Fail)]
@@ -492,7 +497,7 @@ mod tests {
         };
         let judgement = Judgement {
             findings: Vec::new(),
-            ended: Some(8),
+            ended: Some(Ending::Reply),
         };
         assert_eq!(
             conclude(&evidence, judgement).outcome,

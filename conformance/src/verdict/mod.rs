@@ -38,6 +38,9 @@ pub struct Finding {
     pub line: u32,
     /// Index into the transcript's events where it shows.
     pub event: usize,
+    /// Whether what was observed has the impact that the scenario's `matters` describes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub impact: bool,
 }
 
 /// What is shown for one scenario in one variant, or for one judge.
@@ -207,6 +210,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether the scenario's `matters` is true of what was found.
+    #[must_use]
+    pub fn has_impact(&self) -> bool {
+        let judged = self.outcome != Outcome::FalseAd;
+        judged && self.findings.iter().any(|finding| finding.impact)
+    }
+
     /// What it says of one of the requirements that its scenario covers; `None` if it was not looked at to the end.
     #[must_use]
     pub fn of_requirement(&self, id: &str) -> Option<Outcome> {

@@ -187,7 +187,7 @@ impl Walk<'_> {
 
     fn find_at_last(&mut self, here: &Here<'_>, observed: &str) {
         let event = here.events.last().copied().unwrap_or(0);
-        self.find(here.step, here.step.line, event, observed.to_owned());
+        self.find(here.step, here.step.line, event, observed.to_owned(), true);
     }
 }
 

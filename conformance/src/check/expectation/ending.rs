@@ -1,11 +1,59 @@
-//! The end of a scenario: NOOP, and exactly one reply.
+//! The end of a scenario: NOOP and exactly one reply, or an earlier end that is just as legal.
 
-use super::Walk;
+use super::{Here, Walk};
 use crate::check::quoted;
-use crate::scenario::Connection;
+use crate::scenario::{Action, Connection, Expect, Step};
 use crate::transcript::{Side, What};
 
+/// Why the rest of a scenario has nothing to test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The server replied in another legal way: the outcome is N/A.
+    Reply,
+    /// The server closed the control connection, which it may: what held so far is all there is to
+    /// hold.
+    Closed,
+}
+
 impl Walk<'_> {
+    /// The end may have been noticed before the step that waits for it.
+    pub(super) fn closed(&mut self, here: &Here<'_>) {
+        if !self.is_closed(here) {
+            self.broken(here, "the control connection stays open");
+        }
+    }
+
+    /// Whether the server has closed the control connection by this step.
+    pub(super) fn is_closed(&self, here: &Here<'_>) -> bool {
+        let own = self.own_events(here);
+        own.fold(false, |closed, (_, event)| match &event.what {
+            What::Connected { .. } => false,
+            What::Closed(end) => end.by == Side::Server,
+            _ => closed,
+        })
+    }
+
+    /// Whether the command at this line, which could not be sent any more, is one instead of whose
+    /// reply the server may close the control connection (`!ends closed`).
+    pub(super) fn may_be_closed_after(&self, line: u32) -> bool {
+        let mut steps = self
+            .scenario
+            .steps
+            .iter()
+            .skip_while(|step| step.line < line);
+        let sends = |step: &&Step| {
+            step.line == line && matches!(step.action, Action::Send(_) | Action::Octets(_))
+        };
+        let Some(sent) = steps.next().filter(sends) else {
+            return false;
+        };
+        let reply = steps.find_map(|step| match &step.action {
+            Action::Expect(expect) if step.connection == sent.connection => Some(expect),
+            _ => None,
+        });
+        reply.is_some_and(Expect::ends_when_closed)
+    }
+
     /// A reply too many or too few anywhere before shows here at the latest.
     pub(super) fn barrier(&mut self) {
         let main = Connection::main();

@@ -6,10 +6,13 @@
 mod data;
 mod dated;
 mod ending;
+mod finding;
 mod place;
 #[cfg(test)]
 mod tests;
 mod words;
+
+pub use ending::Ending;
 
 use super::{Context, Features, quoted};
 use crate::scenario::{
@@ -29,8 +32,9 @@ const NAME: &str = "expectation";
 pub struct Judgement {
     /// What does not hold.
     pub findings: Vec<Finding>,
-    /// The line at which something just as legal left the rest nothing to test (`!ends`).
-    pub ended: Option<u32>,
+    /// How the dialogue ended early, where something just as legal left the rest nothing to test
+    /// (`!ends`).
+    pub ended: Option<Ending>,
 }
 
 /// Holds a scenario's steps against the transcript, as far as they were played.
@@ -66,6 +70,10 @@ pub fn expectation(
         if walk.judgement.ended.is_some() {
             return walk.judgement;
         }
+    }
+    if matches!(stop, Some(Stop::ConnectionLost { .. })) && walk.may_be_closed_after(last) {
+        walk.judgement.ended = Some(Ending::Closed);
+        return walk.judgement;
     }
     if last == u32::MAX && scenario.about.barrier {
         walk.barrier();
@@ -154,7 +162,7 @@ impl<'a> Walk<'a> {
                 if self.any(&here, is_handshake) {
                     self.tls(&here, *version);
                 } else {
-                    self.judgement.ended = Some(step.line);
+                    self.judgement.ended = Some(Ending::Reply);
                 }
             }
             Action::Plain => self.plain(&here),
@@ -203,23 +211,29 @@ impl<'a> Walk<'a> {
             .into_iter()
             .find(|(_, reply)| !expect.goes_before(reply.code));
         let Some((event, reply)) = expected.filter(|(_, reply)| reply.is_whole()) else {
+            if expect.ends_when_closed() && expected.is_none() && self.is_closed(here) {
+                self.judgement.ended = Some(Ending::Closed);
+                return;
+            }
             return self.broken(here, "");
         };
         let observed = quoted(reply);
         match matches(expect, reply, &mut self.variables) {
             Match::Holds => {}
             Match::WrongCode | Match::WrongText if expect.ends_with(reply.code) => {
-                self.judgement.ended = Some(here.step.line);
+                self.judgement.ended = Some(Ending::Reply);
                 return;
             }
-            Match::WrongCode | Match::WrongText => {
-                return self.find(here.step, here.step.line, event, observed);
+            found @ (Match::WrongCode | Match::WrongText) => {
+                let contradicts =
+                    found == Match::WrongText || expect.codes.are_contradicted_by(reply.code);
+                return self.find(here.step, here.step.line, event, observed, contradicts);
             }
         }
         if let Some((line, should)) = expect.should.as_deref()
             && matches(should, reply, &mut self.variables) != Match::Holds
         {
-            self.find(here.step, *line, event, observed);
+            self.find(here.step, *line, event, observed, true);
             if let Some(finding) = self.judgement.findings.last_mut() {
                 finding.level = finding.level.max(Level::Should);
             }
@@ -234,19 +248,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The end may have been noticed before the step that waits for it.
-    fn closed(&mut self, here: &Here<'_>) {
-        let own = self.own_events(here);
-        let closed = own.fold(false, |closed, (_, event)| match &event.what {
-            What::Connected { .. } => false,
-            What::Closed(end) => end.by == Side::Server,
-            _ => closed,
-        });
-        if !closed {
-            self.broken(here, "the control connection stays open");
-        }
-    }
-
     fn alive(&mut self, here: &Here<'_>) {
         let (event, observed) = match self.all_replies(here).as_slice() {
             [] => return self.broken(here, ""),
@@ -256,7 +257,7 @@ impl<'a> Walk<'a> {
             }
             [(event, reply), ..] => (*event, quoted(reply)),
         };
-        self.find(here.step, here.step.line, event, observed);
+        self.find(here.step, here.step.line, event, observed, true);
     }
 
     /// Whether that is what this server says to every NOOP.
@@ -280,7 +281,8 @@ impl<'a> Walk<'a> {
         match facts {
             None => self.broken(here, ""),
             Some((event, facts)) if !facts.version.starts_with(wanted) => {
-                self.find(here.step, here.step.line, event, facts.version.clone());
+                let version = facts.version.clone();
+                self.find(here.step, here.step.line, event, version, true);
             }
             Some(_) => {}
         }
@@ -299,7 +301,7 @@ impl<'a> Walk<'a> {
             None => self.broken(here, ""),
             Some((event, false)) => {
                 let observed = "the server sent no close_notify of its own".to_owned();
-                self.find(here.step, here.step.line, event, observed);
+                self.find(here.step, here.step.line, event, observed, false);
                 if let Some(finding) = self.judgement.findings.last_mut() {
                     finding.level = finding.level.max(Level::Should);
                 }
@@ -328,11 +330,16 @@ impl<'a> Walk<'a> {
             return self.broken(&Here { step, events }, "");
         };
         if !ok {
-            return self.find(step, step.line, event, fact);
+            // Of a step that was refused nobody knows what would have come of it.
+            let contradicts = match step.action {
+                Action::User { fails: false, .. } => !octets.is_empty(),
+                _ => true,
+            };
+            return self.find(step, step.line, event, fact, contradicts);
         }
         let wanted = content.and_then(|content| content.octets(&self.variables).ok());
         if let Some(difference) = wanted.and_then(|wanted| data::difference(&wanted, octets)) {
-            self.find(step, step.line, event, difference);
+            self.find(step, step.line, event, difference, true);
         }
     }
 
@@ -378,7 +385,16 @@ impl<'a> Walk<'a> {
             .rev()
             .find_map(|index| Some((*index, self.shows(*index)?)));
         let (event, observed) = shown.unwrap_or_else(|| self.before(here, otherwise));
-        self.find(here.step, here.step.line, event, observed);
+        // That nothing came shows the impact only where nothing had to come.
+        let contradicts = matches!(
+            here.step.action,
+            Action::Closed
+                | Action::Silent(_)
+                | Action::NoData
+                | Action::Refused
+                | Action::DataEnds
+        );
+        self.find(here.step, here.step.line, event, observed, contradicts);
     }
 
     /// The reply of which the last line had not come when this event happened.
@@ -435,47 +451,6 @@ impl<'a> Walk<'a> {
             }
             _ => return None,
         })
-    }
-
-    fn find(&mut self, step: &Step, line: u32, event: usize, observed: String) {
-        let observed = match self.turn {
-            0 => observed,
-            // One turn is enough: the next ones fail for the same reason.
-            _ if self.judgement.findings.iter().any(|it| it.line == line) => return,
-            turn => format!("in turn {turn}: {observed}"),
-        };
-        let expected = words::expected(step, line);
-        let about = self.scenario.is_about(step.is_about(line));
-        self.finding(
-            step.connection.clone(),
-            (line, event),
-            about,
-            expected,
-            observed,
-        );
-    }
-
-    fn finding(
-        &mut self,
-        connection: Connection,
-        (line, event): (u32, usize),
-        about: Vec<String>,
-        expected: String,
-        observed: String,
-    ) {
-        let front = &self.scenario.about;
-        self.judgement.findings.push(Finding {
-            judge: NAME.into(),
-            level: front.level,
-            requirement: front.title.clone(),
-            clause: front.cites.join(", "),
-            about,
-            expected,
-            observed,
-            connection,
-            line,
-            event,
-        });
     }
 
     fn listen(&mut self, here: &Here<'_>) {

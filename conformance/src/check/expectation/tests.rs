@@ -180,9 +180,77 @@ fn a_legal_reply_that_leaves_nothing_to_test_ends_the_scenario() {
         judgement,
         Judgement {
             findings: Vec::new(),
-            ended: Some(2 + OFFSET)
+            ended: Some(Ending::Reply)
         }
     );
+}
+
+const REFUSED_LOGIN: &str = "> PASS x\n< 530\n> PWD\n< 5yz\n!ends 421 | closed\n> QUIT\n< 221";
+
+#[rstest]
+#[case::instead_of_a_reply(&["3:C: PWD", "4:closed"], None)]
+#[case::before_the_command_is_sent(&["closed"], Some(3))]
+#[case::but_does_not(&["3:C: PWD", "4:silence"], Some(4))]
+#[case::after_half_a_reply(&["3:C: PWD", "4:S: 530-x", "closed"], Some(4))]
+fn where_a_server_may_close_the_scenario_holds_and_ends(
+    #[case] end: &[&str],
+    #[case] lost_at: Option<u32>,
+) {
+    let transcript = played(&[&["0:S: 220 x", "1:C: PASS x", "2:S: 530 x"], end].concat());
+    let stop = lost_at.map(|line| Stop::ConnectionLost {
+        line: line + OFFSET,
+    });
+    let judgement = judged(REFUSED_LOGIN, stop.as_ref(), &transcript);
+    let legal = lost_at.is_none_or(|line| line < 4);
+    assert_eq!(judgement.ended, legal.then_some(Ending::Closed));
+    assert_eq!(judgement.findings.is_empty(), legal);
+}
+
+#[test]
+fn nobody_may_close_where_the_scenario_does_not_say_so() {
+    let transcript = played(&["0:S: 220 x", "1:C: PASS x", "2:S: 530 x", "closed"]);
+    let stop = Stop::ConnectionLost { line: 3 + OFFSET };
+    let steps = REFUSED_LOGIN.replace(" | closed", "");
+    let judgement = judged(&steps, Some(&stop), &transcript);
+    assert_eq!(judgement.ended, None);
+    assert_eq!(judgement.findings.len(), 1);
+}
+
+#[rstest]
+#[case::let_in("2:S: 230 x", Some(true))]
+#[case::refused_with_a_wrong_code("2:S: 551 x", Some(false))]
+#[case::no_reply("2:silence", Some(false))]
+#[case::refused("2:S: 530 x", None)]
+fn only_the_opposite_of_what_is_expected_has_the_impact(
+    #[case] reply: &str,
+    #[case] impact: Option<bool>,
+) {
+    let steps = "> PASS x\n< 530\n!matters\n> PWD\n< 5yz";
+    let transcript = played(&["0:S: 220 x", "1:C: PASS x", reply, "3:C: PWD", "4:S: 530 x"]);
+    let findings = judged(steps, None, &transcript).findings;
+    let here = findings.iter().find(|finding| finding.line == 2 + OFFSET);
+    assert_eq!(here.map(|finding| finding.impact), impact);
+}
+
+#[test]
+fn a_failure_weighs_no_more_than_the_requirement_it_is_about() {
+    let front = FRONT.replace(
+        "959-5.4-noop-reply",
+        "2228-3-pbsz-before-auth-503\", \"959-5.4-noop-reply",
+    );
+    let steps = "> NOOP\n< 200\n!about 2228-3-pbsz-before-auth-503\n> NOOP\n< 200";
+    let scenario = parse(ScenarioId("a/b".into()), &format!("{front}{steps}\n"))
+        .expect("a test scenario is sound");
+    let transcript = played(&[
+        "0:S: 220 x",
+        "1:C: NOOP",
+        "2:S: 250 x",
+        "4:C: NOOP",
+        "5:S: 250 x",
+    ]);
+    let findings = judged_by(&scenario, None, &transcript).findings;
+    let levels: Vec<_> = findings.iter().map(|finding| finding.level).collect();
+    assert_eq!(levels[..2], [Level::Should, Level::Must]);
 }
 
 #[test]
@@ -296,7 +364,7 @@ fn a_handshake_must_stand_in_the_version_that_is_pinned() {
         "the TLS handshake failed: bad"
     );
     let ended = judged("@tls\n!ends", None, &with(&["0:S: 220 x"], 1, failed())).ended;
-    assert_eq!(ended, Some(1 + OFFSET));
+    assert_eq!(ended, Some(Ending::Reply));
 }
 
 #[test]

@@ -205,10 +205,10 @@ impl<'a> Desk<'a> {
             took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
             wire,
             again: self.wish.again(&scenario.id.0, &variant),
-            // What was never tried says nothing about the server.
-            matters: match verdict.findings.is_empty() {
-                true => String::new(),
-                false => scenario.about.matters.clone(),
+            // Said of what was observed, and of nothing else that failed in the same scenario.
+            matters: match verdict.has_impact() {
+                true => scenario.about.matters.clone(),
+                false => String::new(),
             },
             known: None,
             verdict,

@@ -4,7 +4,6 @@ use super::{Writer, shortened};
 use crate::catalogue::Catalogue;
 use crate::report::Row;
 use crate::report::tables::{Entry, Obstacle, Sight, entries};
-use crate::scenario::Level;
 use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::Style;
 
@@ -145,7 +144,7 @@ impl Writer {
 
     /// A finding below a title: what that said is not said again.
     fn finding(&mut self, finding: &Finding, title: &str) {
-        let level = level(finding.level);
+        let level = finding.level.word();
         if finding.requirement == title {
             self.line(format!("  clause    {} ({level})", finding.clause));
         } else {
@@ -177,14 +176,5 @@ impl Writer {
             let line = self.painted(line, Style::new().dimmed());
             self.line(format!("  {label:<9} {line}"));
         }
-    }
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::May => "may",
-        Level::Practice => "practice",
     }
 }

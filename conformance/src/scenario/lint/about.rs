@@ -1,9 +1,26 @@
-//! `!about` names what the scenario covers.
+//! `!about` names what the scenario covers, and `matters` is said of the statements it is true of.
 
 use super::super::error::did_you_mean;
 use super::{Linter, Step};
 
 impl<'a> Linter<'a> {
+    /// An impact that stands beside a failure that does not show it accuses a server of what it
+    /// does not do.
+    pub(super) fn impact(&mut self) {
+        let scenario = self.scenario;
+        let mut marks = scenario.steps.iter().flat_map(|step| &step.impact);
+        let (first, described) = (marks.next(), !scenario.about.matters.is_empty());
+        if let (Some(mark), false) = (first, described) {
+            let message = "the front matter has no `matters` for this `!matters`";
+            self.error(self.line(mark.line), message, None);
+        }
+        if first.is_none() && described && scenario.judged().nth(1).is_some() {
+            let help = "`!matters` after a statement: a failure there has this impact".to_owned();
+            let message = "of which failures is this true? no statement says `!matters`";
+            self.warning(self.in_front(&scenario.about.matters), message, Some(help));
+        }
+    }
+
     pub(super) fn about(&mut self, step: &'a Step) {
         let covers = &self.scenario.about.covers;
         for bound in &step.about {

@@ -40,8 +40,8 @@ impl Linter<'_> {
             if !seen.insert(id) {
                 self.warning(self.in_front(id), format!("`{id}` is covered twice"), None);
             }
-            if !knowledge.requirements.is_empty() && !knowledge.requirements.contains(id) {
-                let help = did_you_mean(id, knowledge.requirements.iter().map(String::as_str));
+            if !knowledge.requirements.is_empty() && !knowledge.requirements.contains_key(id) {
+                let help = did_you_mean(id, knowledge.requirements.keys().map(String::as_str));
                 self.error(
                     self.in_front(id),
                     format!("there is no requirement `{id}`"),
@@ -49,6 +49,7 @@ impl Linter<'_> {
                 );
             }
         }
+        self.level(knowledge);
         for need in &about.needs {
             if self.is_full() {
                 break;
@@ -83,6 +84,27 @@ impl Linter<'_> {
         }
     }
 
+    /// What a scenario says of a server weighs no more than what the RFCs ask of it.
+    fn level(&mut self, knowledge: &Knowledge) {
+        let about = &self.scenario.about;
+        let known = about.covers.iter().map(|id| knowledge.requirements.get(id));
+        let Some(strictest) = known
+            .collect::<Option<Vec<_>>>()
+            .and_then(|all| all.into_iter().min())
+        else {
+            return;
+        };
+        if about.level < *strictest {
+            let message = format!(
+                "level {} is above {}, the strictest level of the requirements it covers",
+                about.level.word(),
+                strictest.word()
+            );
+            let help = "a scenario is worth no more than what it covers".to_owned();
+            self.error(self.in_front(about.level.word()), message, Some(help));
+        }
+    }
+
     /// `matters` is shown beside a failure, to somebody who may never have read an RFC.
     fn meaning(&mut self, matters: &str) {
         let length = matters.chars().count();
@@ -103,7 +125,7 @@ impl Linter<'_> {
     }
 
     /// Where a text of the front matter stands.
-    fn in_front(&self, text: &str) -> Range<usize> {
+    pub(super) fn in_front(&self, text: &str) -> Range<usize> {
         // A text with escapes is not found as it is meant; the first line will do then.
         self.quoted
             .get(text)

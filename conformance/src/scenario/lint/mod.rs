@@ -2,13 +2,14 @@
 
 mod about;
 mod front;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::error::did_you_mean;
 use super::{
-    Action, Connection, Dated, Diagnostic, DriverKind, Expect, Given, Octets, Receive,
+    Action, Connection, Dated, Diagnostic, DriverKind, Expect, Given, Level, Octets, Receive,
     ReplyPattern, Scenario, Severity, Step, TextPattern, UserStep,
 };
 use super::{Content, variables};
@@ -17,8 +18,8 @@ use front::quoted_texts;
 /// What a scenario is checked against. What is empty is not checked.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
-    /// Every requirement id.
-    pub requirements: BTreeSet<String>,
+    /// Every requirement: its id, and how binding it is.
+    pub requirements: BTreeMap<String, Level>,
     /// Every verb of the registry.
     pub verbs: BTreeSet<String>,
 }
@@ -51,6 +52,7 @@ pub fn lint(scenario: &Scenario, knowledge: &Knowledge) -> Vec<Diagnostic> {
     let mut linter = Linter::new(scenario);
     linter.front_matter(knowledge);
     linter.dialogue();
+    linter.impact();
     linter.found.sort_by_key(|found| found.span.start);
     linter.found
 }
@@ -62,7 +64,7 @@ struct Linter<'a> {
     found: Vec<Diagnostic>,
     known: BTreeSet<&'a str>,
     captured: BTreeSet<String>,
-    connections: BTreeMap<&'a Connection, State>,
+    connections: BTreeMap<&'a Connection, State<'a>>,
     /// Where each quoted text of the front matter starts.
     quoted: BTreeMap<&'a str, usize>,
     compiled: usize,
@@ -70,11 +72,11 @@ struct Linter<'a> {
 
 /// What has happened on one control connection.
 #[derive(Debug, Default)]
-struct State {
+struct State<'a> {
     /// A data connection is prepared and has not ended.
     data: bool,
-    /// Lines of commands that have no completion reply yet.
-    unanswered: VecDeque<u32>,
+    /// Lines of commands that have no completion reply yet, each with its verb.
+    unanswered: VecDeque<(u32, &'a str)>,
     /// Exact octets were sent: how many commands those are is the scenario's own business.
     uncounted: bool,
 }
@@ -125,7 +127,7 @@ impl<'a> Linter<'a> {
         }
         let states = std::mem::take(&mut self.connections);
         for (connection, state) in states {
-            let Some(line) = state.unanswered.front().filter(|_| !state.uncounted) else {
+            let Some((line, _)) = state.unanswered.front().filter(|_| !state.uncounted) else {
                 continue;
             };
             let message = match state.unanswered.len() {
@@ -320,9 +322,21 @@ impl<'a> Linter<'a> {
     fn replies(&mut self, step: &'a Step) {
         let state = self.connections.entry(&step.connection).or_default();
         match &step.action {
-            Action::Send(_) => state.unanswered.push_back(step.line),
+            Action::Send(line) => {
+                let verb = line.split(' ').next().unwrap_or_default();
+                state.unanswered.push_back((step.line, verb));
+            }
             Action::Expect(expect) if !expect.codes.preliminary() => {
-                state.unanswered.pop_front();
+                let answered = state.unanswered.pop_front();
+                if let Some((_, verb)) = answered.filter(|_| !state.uncounted) {
+                    self.refusal(step.line, verb, expect);
+                }
+            }
+            // What follows is about the transfer that has begun.
+            Action::Expect(_) => {
+                if let Some((_, verb)) = state.unanswered.front_mut() {
+                    *verb = "";
+                }
             }
             Action::Octets(_) => state.uncounted = true,
             // Nobody waits for an answer any more.

@@ -8,7 +8,11 @@ const FRONT: &str = "+++\ntitle = \"A claim\"\ncites = [\"RFC 959 §5.4\"]\ncove
 
 fn knowledge() -> Knowledge {
     Knowledge {
-        requirements: ["959-a".to_owned(), "959-b".to_owned()].into(),
+        requirements: [
+            ("959-a".to_owned(), Level::Must),
+            ("959-b".to_owned(), Level::Should),
+        ]
+        .into(),
         verbs: ["NOOP".to_owned(), "REST".to_owned()].into(),
     }
 }
@@ -38,6 +42,9 @@ fn found(text: &str) -> Vec<String> {
 #[case::given("@given ${user} ${dir}\n> USER ${user}$${x}\n< 331 ${password} ${host}")]
 #[case::second("B@login\nB> NOOP\nB< 200\nC@open\nC< 220")]
 #[case::data_outlives_the_control_connection("@data\n> RETR x\n< 150\n@drop\n@eof")]
+#[case::refused_with_or_without_a_preliminary_reply("@data\n> RETR x\n< 4yz\n!after 125 | 150")]
+#[case::fails_after_its_preliminary_reply("@data\n> STOR x\n< 150\n@send \"a\"\n< 426 | 451")]
+#[case::refused_or_not("@data\n> RETR x\n< 125 | 150 | 5yz")]
 #[case::kept_open("@data\n@write \"a\"\n@write \"b\"\n@send \"c\"")]
 fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     assert_eq!(found(&format!("{FRONT}{dialogue}\n")), Vec::<String>::new());
@@ -87,6 +94,18 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     "the pattern is too large at `< 200 /(?:a{1000}){1000}/`"
 )]
 #[case("> NOOP \n< 200", "the line ends with a blank at ` `")]
+#[case(
+    "@data\n> RETR x\n< 4yz | 550",
+    "RETR may be refused after a preliminary reply as well at `< 4yz | 550`"
+)]
+#[case(
+    "@data\n> STOR x\n< 553\n!after 125",
+    "STOR may be refused after a preliminary reply as well at `< 553`"
+)]
+#[case(
+    "> NOOP\n< 200\n!matters",
+    "the front matter has no `matters` for this `!matters` at `< 200`"
+)]
 fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected: &str) {
     assert_eq!(found(&format!("{FRONT}{dialogue}\n")), [expected]);
 }
@@ -107,6 +126,11 @@ fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected:
     "level",
     "matters = \"Files get lost\"\nlevel",
     "what it means for a person is a sentence with a full stop at `Files get lost`"
+)]
+#[case(
+    "covers = [\"959-a\"]",
+    "covers = [\"959-b\"]",
+    "level must is above should, the strictest level of the requirements it covers at `must`"
 )]
 #[case("RFC 959 §5.4", "RFC959 5.4", "this cites no clause at `RFC959 5.4`")]
 #[case(
@@ -140,6 +164,16 @@ fn what_it_means_for_a_person_is_short() {
     );
     let text = text.replace("aa.", "a.");
     assert!(found(&format!("{text}> NOOP\n< 200\n")).is_empty());
+}
+
+#[test]
+fn an_impact_is_said_of_the_statements_it_is_true_of() {
+    let front = FRONT.replace("level", "matters = \"Files get lost.\"\nlevel");
+    let unclear =
+        "of which failures is this true? no statement says `!matters` at `Files get lost.`";
+    assert_eq!(found(&format!("{front}> NOOP\n< 200\n@alive\n")), [unclear]);
+    assert!(found(&format!("{front}> NOOP\n< 200\n")).is_empty());
+    assert!(found(&format!("{front}> NOOP\n< 200\n@alive\n!matters\n")).is_empty());
 }
 
 #[test]

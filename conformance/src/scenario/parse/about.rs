@@ -1,12 +1,14 @@
-//! `!about` lines: which requirement a failure of the statement before is about.
+//! `!about` and `!matters` lines: what a failure of the statement before is about, and that it has
+//! the described impact.
 
-use super::super::{Action, Bound, Step};
+use super::super::{Action, Bound, Impact, Step};
 use super::cursor::Cursor;
 use super::{Fault, Line};
 
-const WORD: &str = "about";
+const ABOUT: &str = "about";
+const MATTERS: &str = "matters";
 
-/// What the line before an `!about` is.
+/// What the line before an `!about` or `!matters` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A statement that can fail, or a `!should`.
@@ -17,13 +19,13 @@ pub(super) enum Subject {
     Broken,
 }
 
-pub(super) fn is_about(cursor: &Cursor<'_>) -> bool {
+pub(super) fn is_remark(cursor: &Cursor<'_>) -> bool {
     let word = cursor.rest().split_whitespace().next();
-    word == Some(WORD)
+    matches!(word, Some(ABOUT | MATTERS))
 }
 
-/// `!about ID …`: says it of the step just before.
-pub(super) fn about(
+/// `!about ID …` and `!matters`: says it of the step just before.
+pub(super) fn remark(
     step: Option<&mut Step>,
     subject: Subject,
     name: Option<&str>,
@@ -36,16 +38,34 @@ pub(super) fn about(
         Subject::Broken => return Ok(()),
     };
     let step = step.filter(|step| name.is_none_or(|name| name == step.connection.0));
+    let matters = cursor.take(MATTERS);
+    let word = if matters { MATTERS } else { ABOUT };
     let (Some(number), Some(step)) = (number, step) else {
-        let message = "`!about` stands right after a statement that can fail, or its `!should`";
-        let help = "it says which requirement a failure there is about";
+        let message =
+            format!("`!{word}` stands right after a statement that can fail, or its `!should`");
+        let help = match matters {
+            true => "it says that a failure there has the impact that `matters` describes",
+            false => "it says which requirement a failure there is about",
+        };
         return Err(Fault::new(line.span(), message).help(help));
     };
+    if matters {
+        if step.impact.iter().any(|impact| impact.line == number) {
+            return Err(Fault::new(line.span(), "`!matters` was said already"));
+        }
+        cursor.skip_blanks();
+        let always = cursor.take("always");
+        step.impact.push(Impact {
+            line: number,
+            always,
+        });
+        return cursor.end();
+    }
     if step.about.iter().any(|bound| bound.line == number) {
         return Err(Fault::new(line.span(), "`!about` was said already")
             .help("several requirements stand in one line"));
     }
-    cursor.take(WORD);
+    cursor.take(ABOUT);
     let mut requirements = Vec::new();
     while let Some((id, _)) = cursor.word() {
         requirements.push(id.to_owned());
@@ -62,7 +82,7 @@ pub(super) fn about(
 }
 
 /// Whether a server can break it: what only says or prepares something of ours cannot.
-pub(super) fn can_fail(action: &Action) -> bool {
+pub(in crate::scenario) fn can_fail(action: &Action) -> bool {
     !matches!(
         action,
         Action::Send(_)

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::error::{Diagnostic, Severity, did_you_mean, nearest};
 use super::variables::variable_at;
 use super::{Action, Connection, Scenario, ScenarioId, Step};
+pub(super) use about::can_fail;
 use cursor::Cursor;
 pub(super) use front::KEYS;
 
@@ -258,7 +259,7 @@ impl<'a> Reader<'a, '_> {
         let mut steps: Vec<Step> = Vec::new();
         let mut repeat = repeat::Nesting::default();
         let mut before = Before::Other;
-        // What an `!about` would be said of.
+        // What an `!about` or a `!matters` would be said of.
         let mut subject = about::Subject::Nothing;
         while let Some(line) = self.next_line() {
             let (name, sigil, cursor) = match split_connection(line) {
@@ -270,8 +271,8 @@ impl<'a> Reader<'a, '_> {
                     continue;
                 }
             };
-            if sigil == '!' && about::is_about(&cursor) {
-                if let Err(fault) = about::about(steps.last_mut(), subject, name, line, cursor) {
+            if sigil == '!' && about::is_remark(&cursor) {
+                if let Err(fault) = about::remark(steps.last_mut(), subject, name, line, cursor) {
                     self.problems.push(fault);
                 }
                 continue;
@@ -302,7 +303,7 @@ impl<'a> Reader<'a, '_> {
             };
             subject = match &action {
                 Err(_) => about::Subject::Broken,
-                Ok(action) if about::can_fail(action) => about::Subject::Line(line.number),
+                Ok(action) if can_fail(action) => about::Subject::Line(line.number),
                 Ok(_) => about::Subject::Nothing,
             };
             let action = action.and_then(|action| {
@@ -316,6 +317,7 @@ impl<'a> Reader<'a, '_> {
                     connection,
                     action,
                     about: Vec::new(),
+                    impact: Vec::new(),
                 }),
                 Err(fault) => {
                     if repeats {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use super::super::{Action, CodePattern, Codes, Expect, ReplyPattern, Step, TextPattern};
+use super::super::{Action, CodePattern, Codes, Ends, Expect, ReplyPattern, Step, TextPattern};
 use super::cursor::Cursor;
 use super::{Fault, Line, Reader, split_connection};
 
@@ -84,7 +84,8 @@ impl Reader<'_, '_> {
     }
 }
 
-/// `!should CODES [TEXT]`, `!after CODES`, `!ends CODES`: adds it to the expected reply just before.
+/// `!should CODES [TEXT]`, `!after CODES`, `!ends CODES | closed`: adds it to the expected reply
+/// just before.
 pub(super) fn wish(
     expected: Option<&mut Step>,
     name: Option<&str>,
@@ -112,12 +113,16 @@ pub(super) fn wish(
             return Err(fault.help("it says more about that reply"));
         }
     };
-    let codes = codes(&mut cursor)?;
+    let (codes, closed) = alternatives(&mut cursor, word == "ends")?;
     if word == "ends" {
         if expected.ends.is_some() {
             return Err(Fault::new(line.span(), "`!ends` was said already"));
         }
-        expected.ends = Some((line.number, codes));
+        expected.ends = Some(Ends {
+            line: line.number,
+            codes,
+            closed,
+        });
         return cursor.end();
     }
     if word == "after" {
@@ -158,7 +163,13 @@ fn block_opening(cursor: &mut Cursor<'_>) -> Option<CodePattern> {
 
 /// `CODES`
 fn codes(cursor: &mut Cursor<'_>) -> Result<Codes, Fault> {
+    alternatives(cursor, false).map(|(codes, _)| codes)
+}
+
+/// `CODES`, and whether `closed` is among them, where that is allowed.
+fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool), Fault> {
     let mut codes = Vec::new();
+    let mut closed = false;
     loop {
         cursor.skip_blanks();
         let position = cursor.position();
@@ -175,14 +186,18 @@ fn codes(cursor: &mut Cursor<'_>) -> Result<Codes, Fault> {
         {
             return Err(Fault::new(span, "a reply of several lines has one code"));
         }
-        codes.push(
-            word.parse()
-                .map_err(|message: String| Fault::new(span, message))?,
-        );
+        if may_close && word == "closed" {
+            closed = true;
+        } else {
+            codes.push(
+                word.parse()
+                    .map_err(|message: String| Fault::new(span, message))?,
+            );
+        }
         let mut ahead = cursor.clone();
         ahead.skip_blanks();
         if !ahead.take("|") {
-            return Ok(Codes(codes));
+            return Ok((Codes(codes), closed));
         }
         *cursor = ahead;
     }
