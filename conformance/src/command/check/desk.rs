@@ -233,6 +233,7 @@ fn no_longer(row: &mut Row, scenarios: usize) {
             connection: Connection::runner(),
             line: 0,
             event: 0,
+            impact: false,
         });
     }
     let since =

@@ -7,6 +7,7 @@ use crate::command::TROUBLE;
 use crate::driver::Trust;
 use crate::runner::{Afar, Keeper, unguessable};
 use crate::target::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
