@@ -6,6 +6,7 @@ pub mod check;
 pub mod coding;
 pub mod command;
 pub mod coverage;
+pub mod data;
 pub mod difference;
 pub mod driver;
 pub mod report;

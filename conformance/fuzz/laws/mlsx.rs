@@ -32,7 +32,7 @@ pub fn mlsx(listing: &[u8]) {
 
 fn listed(listing: &[u8]) -> [What; 5] {
     let data = What::DataReceived {
-        octets: listing.to_vec(),
+        octets: listing.into(),
     };
     [
         sent(b"MLSD"),

@@ -67,7 +67,7 @@ fn what(line: &[u8]) -> What {
         [b'<', line @ ..] => received(&[line, b"\r\n"].concat()),
         [b'[', octets @ ..] => received(octets),
         [b'{', line @ ..] => What::DataReceived {
-            octets: [line, b"\r\n"].concat(),
+            octets: [line, b"\r\n"].concat().into(),
         },
         [b'}', ..] => What::DataClosed(ended()),
         [b'~', ..] => What::Silence {

@@ -1,8 +1,11 @@
 //! What a server says it has, and what it turned out to have.
 
 use crate::catalogue::Registry;
-use crate::transcript::{Conversation, Exchange};
+use crate::transcript::{Conversation, Exchange, LONG_LINE};
 use std::collections::BTreeSet;
+
+/// So many different feature lines are kept; no server has as many.
+const LINES: usize = 2000;
 
 /// What a server says it has (FEAT), and which commands it turned out to have.
 ///
@@ -54,8 +57,14 @@ impl Features {
             let out_of_sequence = behind_3yz && matches!(reply.code, 501 | 503);
             if command.verb == "FEAT" && reply.code == 211 {
                 let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim().to_owned();
-                let lines = reply.between().iter().map(text);
-                self.lines.get_or_insert_default().extend(lines);
+                let known = self.lines.get_or_insert_default();
+                // A server that lists others every time would fill the memory.
+                let left = LINES.saturating_sub(known.len());
+                let lines = reply
+                    .between()
+                    .iter()
+                    .filter(|line| line.len() <= LONG_LINE);
+                known.extend(lines.take(left).map(text));
             }
             let absent = Registry::built_in().says_not_implemented(&command.verb, reply.code);
             if absent {

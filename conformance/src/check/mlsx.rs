@@ -130,7 +130,7 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Option<Vec<u8>> {
     for event in events.filter(|event| event.connection == *whole.place.connection) {
         match &event.what {
             What::Sent { .. } => break,
-            What::DataReceived { octets } if !ended => data.extend_from_slice(octets),
+            What::DataReceived { octets } if !ended => data.extend_from_slice(&octets.joined()),
             What::DataClosed(end) => {
                 if end.by != Side::Server || end.how == Manner::Reset {
                     return None;

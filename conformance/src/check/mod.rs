@@ -15,6 +15,7 @@ mod closing;
 mod expectation;
 mod feat;
 mod features;
+mod limits;
 mod mlsx;
 mod one_completion;
 mod pathname;
@@ -30,6 +31,7 @@ pub use expectation::{Ending, Judgement, expectation};
 pub use features::Features;
 
 use crate::catalogue::Registry;
+use crate::data::Data;
 use crate::scenario::{Connection, Level};
 use crate::transcript::{Conversation, Exchange, Reply, Transcript};
 use crate::verdict::Finding;
@@ -75,6 +77,7 @@ pub const JUDGES: &[Judge] = &[
     telnet::JUDGE,
     tls::JUDGE,
     closing::JUDGE,
+    limits::JUDGE,
 ];
 
 /// What every always-on judge finds in one transcript.
@@ -172,8 +175,15 @@ fn quoted(reply: &Reply) -> String {
 
 /// Octets for a message: escaped, and cut to a length a person reads.
 fn shown(octets: &[u8]) -> String {
-    const LONGEST: usize = 120;
     let cut = &octets[..octets.len().min(LONGEST)];
     let more = if octets.len() > LONGEST { "…" } else { "" };
     format!("{}{more}", crate::transcript::escape(cut))
 }
+
+/// The same for the octets of a transfer.
+fn shown_data(octets: &Data) -> String {
+    shown(&octets.slice(0..LONGEST as u64 + 1).joined())
+}
+
+/// Octets shown in a message.
+const LONGEST: usize = 120;

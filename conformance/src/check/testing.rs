@@ -66,10 +66,10 @@ fn what(statement: &str) -> What {
             octets: octets(text),
         },
         ("D< ", text) => What::DataReceived {
-            octets: octets(text),
+            octets: octets(text).into(),
         },
         ("D> ", text) => What::DataSent {
-            octets: octets(text),
+            octets: octets(text).into(),
         },
         ("D.", "") => What::DataClosed(end),
         _ => match statement {
@@ -201,11 +201,11 @@ pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
         1 => octets().prop_map(|octets| What::Sent { octets }),
         1 => octets().prop_map(|octets| What::Received { octets }),
         2 => data.prop_map(|text| What::DataReceived { octets: text.into() }),
-        1 => octets().prop_map(|octets| What::DataReceived { octets }),
+        1 => octets().prop_map(|octets| What::DataReceived { octets: octets.into() }),
         1 => end.clone().prop_map(What::DataClosed),
         1 => end.prop_map(What::Closed),
         1 => (octets(), any::<bool>())
-            .prop_map(|(octets, ok)| What::Observed { fact: "fact".into(), octets, ok }),
+            .prop_map(|(octets, ok)| What::Observed { fact: "fact".into(), octets: octets.into(), ok }),
         1 => Just(What::Silence { waited_ms: 1, awaited: Awaited::Reply }),
         1 => Just(What::TlsEnded { clean: false }),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(data, one)| What::TlsEstablished(TlsFacts {

@@ -11,11 +11,20 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::tls::TlsClient;
 use super::wire::{Handshake, Wire};
 use super::{Fault, Recorder, Timeouts};
+use crate::data::Data;
 use crate::scenario::{Connection, TlsVersion};
-use crate::transcript::{Awaited, End, Manner, Reply, ReplyReader, Side, What};
+use crate::transcript::{
+    Awaited, End, Excess, LONG_REPLY, Limit, Manner, Reply, ReplyFault, ReplyReader, Side, What,
+};
 
-/// A reply may be this long; FEAT and HELP of real servers stay far below.
-const REPLY_LIMIT: usize = 1 << 20;
+/// So many replies may come on one control connection.
+const REPLIES: u64 = 10_000;
+/// So many octets of replies may come on one control connection.
+const REPLY_OCTETS: u64 = 16 << 20;
+/// What a reply takes besides its octets, as an event and when it is read.
+const REPLY_COST: u64 = 256;
+/// So many lines of replies may come on one control connection.
+const REPLY_LINES: u64 = 100_000;
 /// How much longer a reply to PASS may take: RFC 2577 §5 asks servers to wait before they refuse a password, and some
 /// wait longer each time.
 const AFTER_PASS: Duration = Duration::from_secs(10);
@@ -35,6 +44,7 @@ pub struct Control {
     timeouts: Timeouts,
     wire: Wire,
     reader: ReplyReader,
+    came: Came,
     ended: bool,
     local: SocketAddr,
     peer: SocketAddr,
@@ -45,6 +55,35 @@ pub struct Control {
     private: bool,
     /// Why the TLS handshake failed.
     tls_failure: Option<String>,
+}
+
+/// What came on a control connection since it stands.
+#[derive(Debug, Default)]
+struct Came {
+    replies: u64,
+    octets: u64,
+    lines: u64,
+    /// What is stored of it and not counted as that yet.
+    fresh: u64,
+    /// A reply was too long.
+    cut_off: bool,
+}
+
+impl Came {
+    /// The limit that is exceeded, if one is.
+    fn excess(&self, rest: usize) -> Option<Excess> {
+        let reply = LONG_REPLY as u64;
+        let rest = if self.cut_off { u64::MAX } else { rest as u64 };
+        [
+            (Limit::Reply, rest, reply),
+            (Limit::Replies, self.replies, REPLIES),
+            (Limit::ReplyOctets, self.octets, REPLY_OCTETS),
+            (Limit::ReplyLines, self.lines, REPLY_LINES),
+        ]
+        .into_iter()
+        .find(|(_, came, most)| came > most)
+        .map(|(limit, _, most)| Excess { limit, most })
+    }
 }
 
 /// The control connection could not be made; the transcript says so too.
@@ -99,6 +138,7 @@ impl Control {
             timeouts,
             wire: Wire::Clear(tcp),
             reader: ReplyReader::default(),
+            came: Came::default(),
             ended: false,
             local,
             peer,
@@ -198,17 +238,15 @@ impl Control {
         {
             patience += AFTER_PASS;
         }
-        let deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + patience;
         loop {
-            if let Some(reply) = self.take_reply() {
+            let reply = self.take_reply();
+            deadline += self.within_limits().await?;
+            if let Some(reply) = reply {
                 return Ok(reply);
             }
             if self.ended {
                 return Err(Fault::Ended);
-            }
-            if self.reader.rest().len() > REPLY_LIMIT {
-                self.give_up_on_rest();
-                return Err(Fault::Broken);
             }
             match timeout_at(deadline, self.read()).await {
                 Ok(Ok(())) => {}
@@ -231,14 +269,11 @@ impl Control {
             if self.take_reply().is_some() {
                 return Err(Fault::Broken);
             }
+            self.within_limits().await?;
             if self.ended {
                 return Err(Fault::Ended);
             }
             match timeout_at(deadline, self.read()).await {
-                Ok(Ok(())) if self.reader.rest().len() > REPLY_LIMIT => {
-                    self.give_up_on_rest();
-                    return Err(Fault::Broken);
-                }
                 Ok(Ok(())) => {}
                 Ok(Err(end)) => {
                     self.server_ended(end);
@@ -269,13 +304,10 @@ impl Control {
     /// # Errors
     /// When the connection does not end in time.
     pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), Fault> {
-        let deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + patience;
         while !self.ended {
-            while self.take_reply().is_some() {}
-            if self.reader.rest().len() > REPLY_LIMIT {
-                self.give_up_on_rest();
-                return Err(Fault::Broken);
-            }
+            self.write_down_left_over();
+            deadline += self.within_limits().await?;
             match timeout_at(deadline, self.read()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(end)) => self.server_ended(end),
@@ -287,7 +319,7 @@ impl Control {
 
     /// Writes down whole replies that were read but not asked for.
     pub fn write_down_left_over(&mut self) {
-        while self.take_reply().is_some() {}
+        while self.came.excess(0).is_none() && self.take_reply().is_some() {}
     }
 
     /// Shakes hands, held to a version if one is named.
@@ -306,7 +338,7 @@ impl Control {
                     let fact = "the server's certificate was accepted without verification";
                     self.record(What::Observed {
                         fact: fact.into(),
-                        octets: vec![],
+                        octets: Data::default(),
                         ok: true,
                     });
                 }
@@ -363,7 +395,33 @@ impl Control {
         let mut octets = [0; 8192];
         let read = self.wire.read(&mut octets).await?;
         self.reader.push(&octets[..read]);
+        self.came.octets += read as u64;
+        self.came.fresh += read as u64;
         Ok(())
+    }
+
+    /// Waits until the run has room for what came; says how long that took. Where it is too much the
+    /// connection ends.
+    async fn within_limits(&mut self) -> Result<Duration, Fault> {
+        if self.ended {
+            return Ok(Duration::ZERO);
+        }
+        let fresh = std::mem::take(&mut self.came.fresh);
+        let held = self.recorder.hold(fresh).await;
+        let excess = match (self.came.excess(self.reader.rest().len()), held) {
+            (Some(excess), _) | (None, Err(excess)) => excess,
+            (None, Ok(waited)) => return Ok(waited),
+        };
+        self.give_up_on_rest();
+        self.record(What::LimitExceeded(excess));
+        // A connection that is gone already needs no reset.
+        let _ = self.wire.reset();
+        self.ended = true;
+        self.record(What::Closed(End {
+            by: Side::Us,
+            how: Manner::Reset,
+        }));
+        Err(Fault::LimitExceeded(excess))
     }
 
     fn take_reply(&mut self) -> Option<Reply> {
@@ -371,6 +429,10 @@ impl Control {
         self.record(What::Received {
             octets: reply.octets.clone(),
         });
+        self.came.replies += 1;
+        self.came.fresh += REPLY_COST;
+        self.came.lines += reply.lines.len() as u64;
+        self.came.cut_off |= reply.faults.contains(&ReplyFault::TooLong);
         self.answered(reply.code);
         Some(reply)
     }

@@ -1,5 +1,9 @@
 //! The data connection (RFC 959 §2.3) that belongs to one control connection.
 
+mod transfer;
+
+pub(crate) use transfer::Expected;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,14 +14,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::tls::TlsClient;
 use super::wire::{Handshake, Wire};
 use super::{Fault, Recorder, Timeouts};
+use crate::data::Data;
 use crate::scenario::{Connection, DataMode};
 use crate::transcript::{Awaited, End, Manner, Side, What};
 
 /// Where a stranger comes from: loopback is the one network on which every machine has a second address.
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// So much is taken from one data connection.
-const DATA_LIMIT: usize = 256 << 20;
-
 /// The place for a data connection beside a control connection, and what stands in it.
 #[derive(Debug)]
 pub struct DataPort {
@@ -128,7 +130,7 @@ impl DataPort {
         };
         self.record(What::Observed {
             fact: format!("@earlier: {outcome}"),
-            octets: vec![],
+            octets: Data::default(),
             ok: true,
         });
     }
@@ -154,7 +156,7 @@ impl DataPort {
         };
         self.record(What::Observed {
             fact: format!("@stranger from {STRANGER}: {outcome}"),
-            octets: vec![],
+            octets: Data::default(),
             ok: true,
         });
         Ok(())
@@ -202,89 +204,6 @@ impl DataPort {
     #[must_use]
     pub fn is_prepared(&self) -> bool {
         !matches!(self.state, State::Nothing)
-    }
-
-    /// Writes octets and leaves the connection open.
-    ///
-    /// # Errors
-    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply tells.
-    pub async fn write(&mut self, octets: &[u8]) -> Result<(), Fault> {
-        let patience = self.timeouts.data;
-        let State::Open { wire, wrote } = &mut self.state else {
-            return Err(self.nothing_stands());
-        };
-        *wrote = true;
-        let mut sent = 0;
-        let fate = loop {
-            if sent == octets.len() {
-                break timeout(patience, wire.flush()).await.ok();
-            }
-            match timeout(patience, wire.write(&octets[sent..])).await {
-                Ok(Ok(0)) => break Some(Err(io::ErrorKind::WriteZero.into())),
-                Ok(Ok(count)) => sent += count,
-                Ok(Err(error)) => break Some(Err(error)),
-                Err(_) => break None,
-            }
-        };
-        if sent > 0 {
-            self.record(What::DataSent {
-                octets: octets[..sent].to_vec(),
-            });
-        }
-        match fate {
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => {
-                self.ended(End {
-                    by: Side::Server,
-                    how: Manner::Reset,
-                });
-                Ok(())
-            }
-            None => Err(self.silence(patience, Awaited::Data)),
-        }
-    }
-
-    /// Reads until the server ends the connection.
-    ///
-    /// # Errors
-    /// When nothing comes for too long, or it does not stop coming.
-    pub async fn read_to_end(&mut self) -> Result<Vec<u8>, Fault> {
-        self.read(DATA_LIMIT, true).await
-    }
-
-    /// Waits for the server to end the connection. What still comes before is neither kept nor recorded: how much was on
-    /// its way when a transfer was broken off is chance.
-    ///
-    /// # Errors
-    /// When nothing comes for too long, or it does not stop coming.
-    pub async fn outlast(&mut self) -> Result<(), Fault> {
-        let patience = self.timeouts.data;
-        let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
-        };
-        let mut buffer = vec![0; 64 << 10];
-        let mut left = DATA_LIMIT;
-        while left > 0 {
-            match timeout(patience, wire.read(&mut buffer)).await {
-                Ok(Ok(read)) => left = left.saturating_sub(read),
-                Ok(Err(end)) => {
-                    self.ended(end);
-                    return Ok(());
-                }
-                Err(_) => return Err(self.silence(patience, Awaited::Data)),
-            }
-        }
-        self.reset();
-        Err(Fault::Broken)
-    }
-
-    /// Reads exactly so many octets and leaves the connection open.
-    ///
-    /// # Errors
-    /// When there are not so many.
-    pub async fn read_exactly(&mut self, count: u64) -> Result<Vec<u8>, Fault> {
-        let count = usize::try_from(count).unwrap_or(DATA_LIMIT).min(DATA_LIMIT);
-        self.read(count, false).await
     }
 
     /// The server opens no data connection (active), or sends nothing and closes (passive).
@@ -360,47 +279,6 @@ impl DataPort {
         }
     }
 
-    async fn read(&mut self, count: usize, to_end: bool) -> Result<Vec<u8>, Fault> {
-        let patience = self.timeouts.data;
-        let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
-        };
-        let mut octets = Vec::new();
-        let mut buffer = vec![0; 64 << 10];
-        let fate = loop {
-            let left = (count - octets.len()).min(buffer.len());
-            if left == 0 {
-                break None;
-            }
-            match timeout(patience, wire.read(&mut buffer[..left])).await {
-                Ok(Ok(read)) => octets.extend_from_slice(&buffer[..read]),
-                Ok(Err(end)) => break Some(Ok(end)),
-                Err(_) => break Some(Err(())),
-            }
-        };
-        if !octets.is_empty() {
-            self.record(What::DataReceived {
-                octets: octets.clone(),
-            });
-        }
-        match fate {
-            None if to_end => {
-                self.reset();
-                Err(Fault::Broken)
-            }
-            None => Ok(octets),
-            Some(Ok(end)) => {
-                self.ended(end);
-                if to_end {
-                    Ok(octets)
-                } else {
-                    Err(Fault::Broken)
-                }
-            }
-            Some(Err(())) => Err(self.silence(patience, Awaited::Data)),
-        }
-    }
-
     /// Waits for the end of an open connection, before any octet.
     async fn nothing_comes(&mut self, patience: Duration) -> Result<(), Fault> {
         let State::Open { wire, .. } = &mut self.state else {
@@ -409,9 +287,8 @@ impl DataPort {
         let mut octets = [0; 1024];
         match timeout(patience, wire.read(&mut octets)).await {
             Ok(Ok(read)) => {
-                self.record(What::DataReceived {
-                    octets: octets[..read].to_vec(),
-                });
+                let octets = octets[..read].into();
+                self.record(What::DataReceived { octets });
                 Err(Fault::Broken)
             }
             Ok(Err(end)) => {

@@ -4,6 +4,7 @@
 //! hostile: each wait has a time-out ([`Timeouts`]), each buffer a limit.
 
 mod address;
+mod budget;
 mod control;
 mod data;
 mod listen;
@@ -18,14 +19,18 @@ pub use address::{
     eprt_argument, extended_passive_port, host_number, passive_address, port_argument,
     quoted_pathname,
 };
+pub(crate) use budget::{Budget, Large};
 pub use control::{ConnectError, Control};
 pub use data::DataPort;
+pub(crate) use data::Expected;
 pub(crate) use listen::{draw, listen};
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
 pub(crate) use user::{Told, Wish};
 
 use std::time::Duration;
+
+use crate::transcript::Excess;
 
 /// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +92,8 @@ pub enum Fault {
     Ended,
     /// What came, or did not, cannot be gone on with.
     Broken,
+    /// The server sent more than is taken from it.
+    LimitExceeded(Excess),
     /// The tester's own trouble.
     Trouble(String),
 }
@@ -117,6 +124,7 @@ impl Setback {
             Fault::TimedOut => format!("{what}: no answer in time"),
             Fault::Ended => format!("{what}: the server closed the control connection"),
             Fault::Broken => format!("{what}: failed"),
+            Fault::LimitExceeded(excess) => format!("{what}: {excess}"),
         })
     }
 }

@@ -1,12 +1,17 @@
 //! Where events are written down while a scenario is played.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use tokio::time::error::Elapsed;
+use tokio::time::timeout_at;
+
+use super::budget::{Budget, Large, Share};
 use crate::scenario::Connection;
-use crate::transcript::{Event, Transcript, What};
+use crate::transcript::{Event, Excess, Transcript, What};
 
 /// The transcript in the making. Its clones write into the same one, so that whatever a task was doing when it was cut
 /// short is kept.
@@ -19,20 +24,77 @@ struct Inner {
     line: AtomicU32,
     events: Mutex<Vec<Event>>,
     variables: Mutex<BTreeMap<String, String>>,
+    share: Share,
 }
 
 impl Default for Recorder {
     fn default() -> Self {
+        Self::with(Share::default())
+    }
+}
+
+impl Recorder {
+    /// Of the job at this place of a run, which holds no more than the budget of the run allows.
+    pub(crate) fn of_run(budget: Budget, place: usize) -> Self {
+        Self::with(Share::of(budget, place))
+    }
+
+    fn with(share: Share) -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
             line: AtomicU32::new(0),
             events: Mutex::default(),
             variables: Mutex::default(),
+            share,
         }))
     }
-}
 
-impl Recorder {
+    /// The scenario calls for so many octets that have to be stored.
+    pub(crate) fn allow(&self, octets: u64) {
+        self.0.share.allow(octets);
+    }
+
+    /// Counts octets that came and have to be stored, and waits until the run has room for them; says
+    /// how long that took.
+    ///
+    /// # Errors
+    /// When they are more than one job may store.
+    pub(super) async fn hold(&self, octets: u64) -> Result<Duration, Excess> {
+        self.0.share.hold(octets).await
+    }
+
+    /// How many octets of the server are stored.
+    pub(crate) fn held(&self) -> u64 {
+        self.0.share.held()
+    }
+
+    /// A time-out in which waiting for room does not count, as that is nobody's fault.
+    ///
+    /// # Errors
+    /// When time is up.
+    pub(crate) async fn timeout<T>(
+        &self,
+        patience: Duration,
+        doing: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        let share = &self.0.share;
+        let end = tokio::time::Instant::now() + patience;
+        let before = share.waited();
+        let mut doing = pin!(doing);
+        loop {
+            let deadline = end + share.waited().saturating_sub(before);
+            match timeout_at(deadline, &mut doing).await {
+                Err(_) if end + share.waited().saturating_sub(before) > deadline => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The permission to store much, if it was needed. To be kept as long as the transcript.
+    pub(crate) fn take_large(&self) -> Option<Large> {
+        self.0.share.take_large()
+    }
+
     /// From now on events belong to this line of the scenario; 0 is the runner's own doing.
     pub fn at_line(&self, line: u32) {
         self.0.line.store(line, Ordering::Relaxed);
@@ -71,19 +133,21 @@ impl Recorder {
         self.events().len()
     }
 
-    /// Everything so far.
+    /// Lets a function look at the events so far.
+    pub(crate) fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(&self.events())
+    }
+
+    /// Takes everything there is: the job is over.
     #[must_use]
-    pub fn transcript(&self, name: &str, variant: &str) -> Transcript {
+    pub fn finish(&self, name: &str, variant: &str) -> Transcript {
+        let variables = self.0.variables.lock();
+        let mut variables = variables.unwrap_or_else(PoisonError::into_inner);
         Transcript {
             name: name.to_owned(),
             variant: variant.to_owned(),
-            variables: self
-                .0
-                .variables
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-            events: self.events().clone(),
+            variables: std::mem::take(&mut *variables),
+            events: std::mem::take(&mut *self.events()),
         }
     }
 

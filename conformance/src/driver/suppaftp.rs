@@ -10,20 +10,21 @@ use std::time::Duration;
 
 use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream};
 use suppaftp::types::FileType;
-use suppaftp::{FtpError, Mode};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use suppaftp::{FtpError, Mode, Status};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{extended_passive_port, passive_address};
 use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, UNSAFE, Wish};
+use crate::data::{Data, Gatherer};
 use crate::scenario::{Connection, DataMode, UserStep};
 use crate::target::Target;
-use crate::transcript::{Awaited, What};
+use crate::transcript::{Awaited, Excess, Limit, What};
 
-/// So much is taken from one data connection.
-const DATA_LIMIT: u64 = 256 << 20;
+/// Characters shown of what the client says.
+const LONGEST: usize = 300;
 
 /// A session of the suppaftp client.
 pub(crate) struct Suppaftp {
@@ -74,10 +75,18 @@ impl Suppaftp {
     /// Plays the step.
     pub(crate) async fn say(&mut self, wish: &Wish) -> Result<Told, Fault> {
         let patience = self.patience;
-        match timeout(patience, play(&mut self.client, wish)).await {
+        let playing = play(&mut self.client, wish, &self.recorder);
+        match self.recorder.timeout(patience, playing).await {
             Ok(Ok(told)) => Ok(told),
-            Ok(Err(FtpError::ConnectionError(error))) if is_end(&error) => Err(Fault::Ended),
-            Ok(Err(error)) => Ok(told(error)),
+            Ok(Err(Failed::Client(FtpError::ConnectionError(error)))) if is_end(&error) => {
+                Err(Fault::Ended)
+            }
+            Ok(Err(Failed::Client(error))) => Ok(told(error)),
+            Ok(Err(Failed::Limit(excess))) => {
+                let what = What::LimitExceeded(excess);
+                self.recorder.record(&Connection::main(), what);
+                Err(Fault::LimitExceeded(excess))
+            }
             Err(_) => {
                 let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
                 let silence = What::Silence {
@@ -88,6 +97,20 @@ impl Suppaftp {
                 Err(Fault::TimedOut)
             }
         }
+    }
+}
+
+/// Why a step was not played to its end.
+enum Failed {
+    /// What the client says.
+    Client(FtpError),
+    /// The server sent too much.
+    Limit(Excess),
+}
+
+impl From<FtpError> for Failed {
+    fn from(error: FtpError) -> Self {
+        Self::Client(error)
     }
 }
 
@@ -149,9 +172,9 @@ async fn connect(
 
     let refused = |error: FtpError| match &error {
         FtpError::UnexpectedResponse(reply) if reply.body.starts_with(b"421") => {
-            Setback::Busy(format!("suppaftp: {error}"))
+            Setback::Busy(shortened(&error))
         }
-        _ => Setback::Refused(format!("suppaftp: {error}")),
+        _ => Setback::Refused(shortened(&error)),
     };
     let mut client = AsyncRustlsFtpStream::connect_with_stream(tcp)
         .await
@@ -194,9 +217,13 @@ async fn connect(
     Ok(client)
 }
 
-async fn play(client: &mut AsyncRustlsFtpStream, wish: &Wish) -> Result<Told, FtpError> {
+async fn play(
+    client: &mut AsyncRustlsFtpStream,
+    wish: &Wish,
+    recorder: &Recorder,
+) -> Result<Told, Failed> {
     use UserStep as S;
-    let nothing = |()| Told::Done(vec![]);
+    let done = Told::Done(Data::default());
     match &wish.step {
         S::Put(name, _) | S::Append(name, _) => {
             client.transfer_type(FileType::Binary).await?;
@@ -205,11 +232,11 @@ async fn play(client: &mut AsyncRustlsFtpStream, wish: &Wish) -> Result<Told, Ft
             } else {
                 client.append_with_stream(name).await?
             };
-            transfer
-                .write_all(&wish.octets)
-                .await
-                .map_err(FtpError::ConnectionError)?;
-            transfer.finish().await.map(nothing)
+            for piece in wish.octets.pieces() {
+                let written = transfer.write_all(&piece).await;
+                written.map_err(FtpError::ConnectionError)?;
+            }
+            transfer.finish().await?;
         }
         S::Get(name, _) | S::Resume(name, _, _) => {
             client.transfer_type(FileType::Binary).await?;
@@ -218,36 +245,62 @@ async fn play(client: &mut AsyncRustlsFtpStream, wish: &Wish) -> Result<Told, Ft
                 client.resume_transfer(at).await?;
             }
             let mut transfer = client.retr_as_stream(name).await?;
-            let mut octets = Vec::new();
-            let mut limited = (&mut transfer).take(DATA_LIMIT);
-            limited
-                .read_to_end(&mut octets)
-                .await
-                .map_err(FtpError::ConnectionError)?;
+            let octets = whole(&mut transfer, wish, recorder).await?;
             transfer.finish().await?;
-            Ok(Told::Done(octets))
+            return Ok(Told::Done(octets));
         }
         S::Names(_) | S::List(_) => {
             // In whatever type is set: its TYPE for ASCII is `A N`, which not every server knows.
-            let lines = if matches!(wish.step, S::Names(_)) {
-                client.nlst(None).await?
-            } else {
-                client.list(None).await?
+            let verb = match wish.step {
+                S::Names(_) => "NLST",
+                _ => "LIST",
             };
-            Ok(Told::Done(lines.join("\n").into_bytes()))
+            // Its own methods for this take endless listings.
+            let begins = [Status::AboutToSend, Status::AlreadyOpen];
+            let (_, mut transfer) = client.custom_data_command(verb, &begins).await?;
+            let octets = whole(&mut transfer, wish, recorder).await?;
+            let mut octets = &octets.joined()[..];
+            let lines = AsyncRustlsFtpStream::get_lines_from_stream(&mut octets).await;
+            transfer.finish().await?;
+            return Ok(Told::Done(lines?.join("\n").into()));
         }
         S::Size(name, _) => {
             client.transfer_type(FileType::Binary).await?;
             let size = client.size(name).await?;
-            Ok(Told::Number(
-                u64::try_from(size).map_err(|_| FtpError::BadResponse)?,
-            ))
+            let size = u64::try_from(size).map_err(|_| FtpError::BadResponse)?;
+            return Ok(Told::Number(size));
         }
-        S::Rename(from, to) => client.rename(from, to).await.map(nothing),
-        S::Delete(name) => client.rm(name).await.map(nothing),
-        S::Mkdir(name) => client.mkdir(name).await.map(nothing),
-        S::Rmdir(name) => client.rmdir(name).await.map(nothing),
-        S::Cwd(name) => client.cwd(name).await.map(nothing),
+        S::Rename(from, to) => client.rename(from, to).await?,
+        S::Delete(name) => client.rm(name).await?,
+        S::Mkdir(name) => client.mkdir(name).await?,
+        S::Rmdir(name) => client.rmdir(name).await?,
+        S::Cwd(name) => client.cwd(name).await?,
+    }
+    Ok(done)
+}
+
+/// All that comes in a transfer.
+async fn whole(
+    transfer: &mut (impl AsyncRead + Unpin),
+    wish: &Wish,
+    recorder: &Recorder,
+) -> Result<Data, Failed> {
+    let expected = wish.expected();
+    let (content, most) = (expected.content(), expected.most());
+    let mut gathered = Gatherer::new(&content);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = transfer.read(&mut buffer).await;
+        let read = read.map_err(FtpError::ConnectionError)?;
+        if read == 0 {
+            return Ok(gathered.finish());
+        }
+        let stored = gathered.take(&buffer[..read]);
+        recorder.hold(stored).await.map_err(Failed::Limit)?;
+        if gathered.len() > most {
+            let limit = Limit::Data;
+            return Err(Failed::Limit(Excess { limit, most }));
+        }
     }
 }
 
@@ -265,8 +318,14 @@ fn told(error: FtpError) -> Told {
                     .collect(),
             )
         }
-        _ => Told::Failed(error.to_string()),
+        _ => Told::Failed(error.to_string().chars().take(LONGEST).collect()),
     }
+}
+
+/// What the client says, cut to a length a person reads.
+fn shortened(error: &FtpError) -> String {
+    let words = format!("suppaftp: {error}");
+    words.chars().take(LONGEST).collect()
 }
 
 fn is_end(error: &io::Error) -> bool {

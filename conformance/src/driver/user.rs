@@ -1,13 +1,18 @@
 //! User steps: what a user wishes, and whether what a client found out is that. Every driver is weighed alike.
 
+use super::Expected;
+use crate::data::Data;
 use crate::scenario::{ContentError, UserStep, Variables, names_in_range};
 use crate::transcript::doubled_cr;
+
+/// Characters shown of the names that came.
+const LONGEST: usize = 1000;
 
 /// What a user step came to, whoever played it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It was done; octets or lines where the step reads some.
-    Done(Vec<u8>),
+    Done(Data),
     /// A number, for SIZE.
     Number(u64),
     /// The server refused, in its words.
@@ -22,7 +27,7 @@ pub(crate) struct Wish {
     /// The step as it is shown.
     pub(crate) shown: String,
     /// What is sent or wanted.
-    pub(crate) octets: Vec<u8>,
+    pub(crate) octets: Data,
     /// The step with variables replaced.
     pub(crate) step: UserStep,
     /// Whether it must be refused.
@@ -39,10 +44,10 @@ impl Wish {
             names.map(|it| name(&it)).collect::<Result<Vec<_>, _>>()
         };
         let content = |it: &crate::scenario::Content| {
-            it.octets(known)
+            it.data(known)
                 .map_err(|error: ContentError| error.to_string())
         };
-        let mut octets = Vec::new();
+        let mut octets = Data::default();
         if let S::Put(_, it) | S::Append(_, it) | S::Get(_, it) | S::Resume(_, _, it) = step {
             octets = content(it)?;
         }
@@ -73,6 +78,14 @@ impl Wish {
         })
     }
 
+    /// What the step reads.
+    pub(crate) fn expected(&self) -> Expected {
+        match &self.step {
+            UserStep::Get(..) | UserStep::Resume(..) => Expected::Content(self.octets.clone()),
+            _ => Expected::Listing,
+        }
+    }
+
     /// Whether what came is what the step wants, and that in words.
     pub(crate) fn weigh(&self, told: &Told) -> (bool, String) {
         let shown = &self.shown;
@@ -89,8 +102,9 @@ impl Wish {
                 format!("{shown}: {} octets", came.len()),
             ),
             (UserStep::Names(names), Told::Done(came)) => {
-                let ends = doubled_cr(came);
-                let (mut came, mut names) = (lines(came), names.clone());
+                let came = came.joined();
+                let ends = doubled_cr(&came);
+                let (mut came, mut names) = (lines(&came), names.clone());
                 // Some servers name the directory itself and its parent, and clients pass over them.
                 for name in &mut came {
                     *name = plain(name).to_owned();
@@ -98,12 +112,18 @@ impl Wish {
                 came.retain(|name| name != "." && name != "..");
                 came.sort_unstable();
                 names.sort_unstable();
-                let fact = format!("{shown}: {}{ends}", came.join(", "));
+                let all = came.join(", ");
+                let (head, more) = match all.char_indices().nth(LONGEST) {
+                    Some((cut, _)) => (&all[..cut], "…"),
+                    None => (&all[..], ""),
+                };
+                let fact = format!("{shown}: {head}{more}{ends}");
                 (came == names, fact)
             }
             (UserStep::List(names), Told::Done(came)) => {
-                let ends = doubled_cr(came);
-                let came = lines(came);
+                let came = came.joined();
+                let ends = doubled_cr(&came);
+                let came = lines(&came);
                 let missing = names
                     .iter()
                     .find(|name| !came.iter().any(|line| line.ends_with(name.as_str())));
@@ -154,30 +174,26 @@ mod tests {
     #[test]
     fn a_get_wants_exactly_its_octets() {
         let get = wish(UserStep::Get("a".into(), Content::literal(b"abc")), false);
-        assert!(get.weigh(&Told::Done(b"abc".to_vec())).0);
-        assert!(!get.weigh(&Told::Done(b"ab".to_vec())).0);
+        assert!(get.weigh(&Told::Done("abc".into())).0);
+        assert!(!get.weigh(&Told::Done("ab".into())).0);
         assert!(!get.weigh(&Told::Refused("550 no".into())).0);
     }
 
     #[test]
     fn names_may_come_in_any_order_but_no_other_ones() {
         let names = wish(UserStep::Names(vec!["a".into(), "b".into()]), false);
-        assert!(names.weigh(&Told::Done(b"b\r\na\r\n".to_vec())).0);
-        assert!(!names.weigh(&Told::Done(b"b\r\na\r\nc\r\n".to_vec())).0);
-        assert!(
-            names
-                .weigh(&Told::Done(b".\r\n..\r\na\r\nb\r\n".to_vec()))
-                .0
-        );
-        assert!(names.weigh(&Told::Done(b"./a\r\n/c d/b\r\n".to_vec())).0);
-        assert!(!names.weigh(&Told::Done(b"c/a\r\nb\r\n".to_vec())).0);
+        assert!(names.weigh(&Told::Done("b\r\na\r\n".into())).0);
+        assert!(!names.weigh(&Told::Done("b\r\na\r\nc\r\n".into())).0);
+        assert!(names.weigh(&Told::Done(".\r\n..\r\na\r\nb\r\n".into())).0);
+        assert!(names.weigh(&Told::Done("./a\r\n/c d/b\r\n".into())).0);
+        assert!(!names.weigh(&Told::Done("c/a\r\nb\r\n".into())).0);
     }
 
     #[test]
     fn what_fails_must_be_refused_and_not_merely_broken() {
         let delete = wish(UserStep::Delete("a".into()), true);
         assert!(delete.weigh(&Told::Refused("550 no".into())).0);
-        assert!(!delete.weigh(&Told::Done(vec![])).0);
+        assert!(!delete.weigh(&Told::Done(Data::default())).0);
         assert!(!delete.weigh(&Told::Failed("no reply".into())).0);
     }
 }

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::listing::{Entry, LISTINGS, entries};
 use super::names::{given, strays};
 use super::workshop::{CLEAN_UP, Fetched, Workshop};
-use crate::driver::Setback;
+use crate::data::Data;
+use crate::driver::{Expected, Fault, Setback};
 use crate::scenario::Connection;
 use crate::transcript::What;
 
@@ -63,7 +64,7 @@ impl Workshop {
             let fact = format!("clean-up: {} is still there", self.name);
             let what = What::Observed {
                 fact,
-                octets: vec![],
+                octets: Data::default(),
                 ok: false,
             };
             self.recorder.record(&Connection::runner(), what);
@@ -87,7 +88,7 @@ impl Workshop {
         if self.remove().await {
             return Ok(true);
         }
-        let mut paths = given(&self.recorder.transcript("", "").events);
+        let mut paths = self.recorder.with_events(given);
         // Markers are named as they were made, by the runner and from outside.
         paths.retain(|path| !path.starts_with(self.name.as_bytes()));
         paths.extend(self.markers().map(String::into_bytes));
@@ -99,7 +100,7 @@ impl Workshop {
     /// Removes what a server let somebody make who was not logged in: it stands beside the
     /// directory.
     async fn remove_strays(&mut self) {
-        for name in strays(&self.recorder.transcript("", "").events) {
+        for name in self.recorder.with_events(strays) {
             self.remove_path(&name).await;
         }
     }
@@ -176,8 +177,14 @@ impl Workshop {
             if self.prepare(verb).await.is_err() {
                 return vec![];
             }
-            if let Ok(Fetched::Octets(octets)) = self.download(&format!("{verb} {path}")).await {
-                let entries: Vec<_> = entries(form, &octets).take(ENTRIES).collect();
+            let line = format!("{verb} {path}");
+            let fetched = self.download(&line, &Expected::Listing).await;
+            // A server that sends one endless listing sends more of them.
+            if let Err(Fault::LimitExceeded(_)) = fetched {
+                return vec![];
+            }
+            if let Ok(Fetched::Octets(octets)) = fetched {
+                let entries: Vec<_> = entries(form, &octets.joined()).take(ENTRIES).collect();
                 if !entries.is_empty() {
                     return entries;
                 }

@@ -20,6 +20,7 @@ mod plan;
 mod play;
 mod player;
 mod recheck;
+mod results;
 mod run;
 mod sanity;
 mod session;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::scenario::{Action, Connection, DataMode, Receive, Scenario, UserStep};
+use crate::scenario::{Action, Connection, DataMode, Given, Receive, Scenario, UserStep};
 use crate::target::Target;
 
 /// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
@@ -18,6 +18,22 @@ pub(super) fn speaks_of_ipv4(scenario: &Scenario) -> bool {
             Action::Data(Some(DataMode::Pasv | DataMode::Port)) => true,
             _ => false,
         })
+}
+
+/// How many octets a scenario may have the server store at once. A server that is part of this
+/// process stores them in its memory.
+pub(super) fn weight(scenario: &Scenario) -> u64 {
+    let lengths = scenario.steps.iter().map(|step| match &step.action {
+        Action::Given(Given::File(_, content))
+        | Action::SendData(content)
+        | Action::WriteData(content)
+        | Action::User {
+            step: UserStep::Put(_, content) | UserStep::Append(_, content),
+            ..
+        } => content.static_length(),
+        _ => 0,
+    });
+    lengths.fold(0, u64::saturating_add)
 }
 
 /// Whether a scenario wants a stranger, who would need a second address of ours, against a target that leaves us none.

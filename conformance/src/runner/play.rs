@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::names::unguessable;
 use super::player::Player;
@@ -147,10 +146,8 @@ pub(super) async fn play_into(
         recorder.clone(),
     );
     let silence = job.scenario.silence().min(manner.timeouts.longest_silence);
-    let playing = timeout(
-        manner.deadline.saturating_add(silence),
-        player.play(manner.directory(&job)),
-    );
+    let playing = player.play(manner.directory(&job));
+    let playing = recorder.timeout(manner.deadline.saturating_add(silence), playing);
     let played = tokio::select! {
         played = playing => Some(played),
         () = cut.made() => None,
@@ -202,7 +199,7 @@ pub(super) fn finished(
     stop: Option<Stop>,
     began: Instant,
 ) -> Played {
-    let transcript = recorder.transcript(&job.scenario.id.0, &job.variant.to_string());
+    let transcript = recorder.finish(&job.scenario.id.0, &job.variant.to_string());
     Played {
         job,
         ended: transcript.events.len(),

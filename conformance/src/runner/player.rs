@@ -8,6 +8,7 @@ use super::needs::wants_directory;
 use super::session::Session;
 use super::workshop::Workshop;
 use super::{Job, Protection, Stop, Variant};
+use crate::data::Data;
 use crate::driver::{Client, Fault, Recorder, Setback, Suppaftp, Timeouts};
 use crate::scenario::{
     Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Variables, new_turn,
@@ -169,7 +170,7 @@ impl Player {
                 (
                     name.clone(),
                     self.workshop()?.make_directory(&name).await,
-                    vec![],
+                    Data::default(),
                 )
             }
         };
@@ -257,7 +258,10 @@ impl Player {
             // How a session ends is no part of this scenario.
             if main.control.send_line("QUIT").await.is_ok() {
                 let _ = main.hear().await;
-                let _ = main.control.until_closed_within(quiet).await;
+                let ended = main.control.until_closed_within(quiet).await;
+                if let Err(fault @ Fault::LimitExceeded(_)) = ended {
+                    return Err(stop(fault, 0));
+                }
             }
         }
         Ok(())
@@ -277,10 +281,10 @@ impl Player {
             .map_err(|_| Stop::Mismatch { line })
     }
 
-    pub(super) fn octets(&self, content: &Content) -> Result<Vec<u8>, Stop> {
+    pub(super) fn octets(&self, content: &Content) -> Result<Data, Stop> {
         let line = self.recorder.line();
         content
-            .octets(&self.variables)
+            .data(&self.variables)
             .map_err(|_| Stop::Mismatch { line })
     }
 }
@@ -291,6 +295,7 @@ pub(super) fn stop(fault: Fault, line: u32) -> Stop {
         Fault::TimedOut => Stop::TimedOut { line },
         Fault::Ended => Stop::ConnectionLost { line },
         Fault::Broken => Stop::Mismatch { line },
+        Fault::LimitExceeded(excess) => Stop::LimitExceeded { line, excess },
         Fault::Trouble(trouble) => Stop::Trouble(format!("line {line}: {trouble}")),
     }
 }

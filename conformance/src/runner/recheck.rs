@@ -80,7 +80,8 @@ impl Lacked {
         let scenario = &played.job.scenario;
         let line = match played.stop.as_ref()? {
             Stop::Prerequisite(_) | Stop::Busy(_) => return Some(Self::Preparation),
-            Stop::Trouble(_) | Stop::TargetGone(_) => return None,
+            // The server sent too much, which says nothing of what it lacks.
+            Stop::LimitExceeded { .. } | Stop::Trouble(_) | Stop::TargetGone(_) => return None,
             Stop::Mismatch { line } | Stop::TimedOut { line } | Stop::ConnectionLost { line } => {
                 *line
             }

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::keeper::{Keeper, answers};
-use super::needs::{connections, wants_directory};
+use super::needs::{connections, wants_directory, weight};
 use super::play::{Cut, Manner, finished, play_into};
 use super::recheck::{Prerequisites, Recheck};
+use super::results::{Held, InOrder};
 use super::{Job, Played, RunEvent, Stop};
-use crate::driver::Recorder;
+use crate::driver::{Budget, Recorder};
 use crate::target::Target;
 
 /// So often a server may die in one run.
@@ -25,6 +27,12 @@ const BESIDE: usize = 8;
 const AGAIN: usize = 1_000_000;
 /// So long players may clean up when a run is cut.
 const CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// No job begins while results of so many octets wait for an earlier one.
+const HELD_BACK: u64 = 32 << 20;
+
+/// The files of the jobs that are played at once are no larger together, unless one alone is.
+const FILES: u64 = 48 << 20;
 
 /// How a run is conducted.
 #[derive(Debug, Clone)]
@@ -72,7 +80,10 @@ pub async fn run_all(
     keeper: &mut impl Keeper,
     on_event: impl FnMut(RunEvent),
 ) {
+    let (oldest, says_oldest) = watch::channel(0);
     let mut run = Run {
+        budget: Budget::new(says_oldest),
+        oldest,
         allowed: conduct.connections.unwrap_or(usize::MAX),
         recheck: Recheck::new(conduct.prerequisites.clone()),
         conduct,
@@ -84,6 +95,7 @@ pub async fn run_all(
         turned_away: BTreeMap::new(),
         too_many: usize::MAX,
         again: 0,
+        held: BTreeMap::new(),
         results: InOrder::default(),
         death: None,
         on_event,
@@ -144,9 +156,13 @@ struct Known {
     connections: usize,
     /// What was played at the same time, some of it.
     beside: Vec<String>,
+    weight: u64,
 }
 
 struct Run<'a, F> {
+    budget: Budget,
+    /// The first of the jobs that are played.
+    oldest: watch::Sender<usize>,
     conduct: Conduct,
     target: &'a Arc<Target>,
     manner: &'a Manner,
@@ -164,6 +180,8 @@ struct Run<'a, F> {
     recheck: Recheck,
     /// How often something was played again.
     again: usize,
+    /// What the transcripts hold of jobs that were played and are not finished.
+    held: BTreeMap<usize, Held>,
     results: InOrder,
     on_event: F,
 }
@@ -175,8 +193,12 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             && !self.recheck.is_due()
             && !self.conduct.cut.is_made()
             && self.running.len() < self.conduct.at_once.max(1)
+            && (self.results.octets < HELD_BACK || self.running.is_empty())
         {
-            let Some((_, job)) = self.waiting.front() else {
+            let Some(index) = self.first_that_fits() else {
+                return;
+            };
+            let Some((_, job)) = self.waiting.get(index) else {
                 return;
             };
             let needed = connections(&job.scenario, self.target);
@@ -186,7 +208,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             if untestable.is_none() && used > 0 && used.saturating_add(needed) > self.allowed {
                 return;
             }
-            let Some((place, job)) = self.waiting.pop_front() else {
+            let Some((place, job)) = self.waiting.remove(index) else {
                 return;
             };
             if let Some(stop) = untestable {
@@ -195,6 +217,15 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             }
             self.play(place, job, needed);
         }
+    }
+
+    /// The first of the jobs that wait whose files fit beside those of the jobs that are played.
+    fn first_that_fits(&self) -> Option<usize> {
+        let taken: u64 = self.known.values().map(|known| known.weight).sum();
+        let fits = |(_, job): &(usize, Job)| {
+            self.known.is_empty() || taken.saturating_add(weight(&job.scenario)) <= FILES
+        };
+        self.waiting.iter().position(fits)
     }
 
     fn untestable(&self, job: &Job, needed: usize) -> Option<Stop> {
@@ -219,7 +250,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
 
     fn play(&mut self, place: usize, job: Job, connections: usize) {
         (self.on_event)(RunEvent::Started(job.clone()));
-        let recorder = Recorder::default();
+        let recorder = Recorder::of_run(self.budget.clone(), place);
         let mut beside = Vec::new();
         for other in self.known.values_mut() {
             beside.push(named(&other.job));
@@ -233,8 +264,10 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             began: Instant::now(),
             connections,
             beside,
+            weight: weight(&job.scenario),
         };
         self.known.insert(place, known);
+        self.tell_oldest();
         let (target, manner) = (self.target.clone(), self.manner.clone());
         let cut = self.conduct.cut.clone();
         // A task of its own, so that its death is an answer and not ours.
@@ -248,6 +281,8 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         let Some(known) = self.known.remove(&place) else {
             return;
         };
+        self.tell_oldest();
+        self.held.insert(place, Held::by(&known.recorder));
         let (mut played, was_cut) = ended.unwrap_or_else(|error| {
             let stop = Stop::Trouble(format!("the player died: {error}"));
             let played = finished(&known.recorder, known.job, Some(stop), known.began);
@@ -260,6 +295,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         if let Some(Stop::Busy(words)) = &played.stop {
             let words = words.clone();
             if self.comes_again(place, known.connections, &words).await {
+                self.held.remove(&place);
                 self.leave_behind(played.left.as_deref());
                 self.waiting.push_front((place, played.job));
                 return;
@@ -348,6 +384,13 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         (!was_cut && self.death.is_none()).then_some(played)
     }
 
+    /// The oldest job never waits for room, so that there is always one that goes on.
+    fn tell_oldest(&self) {
+        if let Some(place) = self.known.keys().next() {
+            self.oldest.send_replace(*place);
+        }
+    }
+
     /// Whether a job that was turned away is worth another attempt.
     async fn comes_again(&mut self, place: usize, needed: usize, words: &str) -> bool {
         let beside: usize = self.known.values().map(|known| known.connections).sum();
@@ -380,7 +423,8 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
 
     fn finish(&mut self, place: usize, played: Played) {
         self.leave_behind(played.left.as_deref());
-        self.results.add(place, played, &mut self.on_event);
+        let held = self.held.remove(&place).unwrap_or_default();
+        self.results.add(place, played, held, &mut self.on_event);
     }
 
     fn leave_behind(&mut self, left: Option<&str>) {
@@ -440,7 +484,7 @@ fn may_be_its_death(stop: Option<&Stop>) -> bool {
         Some(Stop::TargetGone(_) | Stop::ConnectionLost { .. } | Stop::Prerequisite(_)) => true,
         // A data connection that was refused, a reply that never came.
         Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
-        Some(Stop::Busy(_) | Stop::Trouble(_)) | None => false,
+        Some(Stop::Busy(_) | Stop::Trouble(_) | Stop::LimitExceeded { .. }) | None => false,
     }
 }
 
@@ -451,30 +495,6 @@ fn named(job: &Job) -> String {
 
 fn unplayed(job: Job, stop: Stop) -> Played {
     finished(&Recorder::default(), job, Some(stop), Instant::now())
-}
-
-/// Holds results back until all before them are there.
-#[derive(Default)]
-struct InOrder {
-    next: usize,
-    held: BTreeMap<usize, Played>,
-}
-
-impl InOrder {
-    fn add(&mut self, place: usize, played: Played, on_event: &mut impl FnMut(RunEvent)) {
-        self.held.insert(place, played);
-        while let Some(played) = self.held.remove(&self.next) {
-            on_event(RunEvent::Finished(Box::new(played)));
-            self.next += 1;
-        }
-    }
-
-    /// What is held back for others that do not come any more.
-    fn release(&mut self, on_event: &mut impl FnMut(RunEvent)) {
-        for played in std::mem::take(&mut self.held).into_values() {
-            on_event(RunEvent::Finished(Box::new(played)));
-        }
-    }
 }
 
 #[cfg(test)]

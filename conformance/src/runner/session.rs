@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Protection, Variant};
+use crate::data::Data;
 use crate::driver::{
     Control, DataPort, Fault, Recorder, Setback, Timeouts, TlsClient, UNSAFE, eprt_argument,
     extended_passive_port, passive_address, port_argument,
@@ -290,7 +291,7 @@ impl Session {
                 format!("the 227 names {named}; connecting to the server's own address instead");
             let what = What::Observed {
                 fact,
-                octets: vec![],
+                octets: Data::default(),
                 ok: true,
             };
             self.recorder.record(&self.name, what);

@@ -5,9 +5,10 @@ use super::player::{Player, stop};
 use super::session::Session;
 use super::user;
 use super::workshop::Fetched;
-use crate::driver::{Fault, Told, Wish, eprt_argument, host_number, port_argument};
+use crate::data::Data;
+use crate::driver::{Expected, Fault, Told, Wish, eprt_argument, host_number, port_argument};
 use crate::scenario::{
-    Action, Connection, Content, DataMode, Expect, Match, Octets, Step, matches,
+    Action, Connection, Content, DataMode, Expect, Match, Octets, Receive, Step, matches,
 };
 use crate::transcript::{Reply, What};
 
@@ -56,6 +57,14 @@ impl Player {
         let mode = self.variant().data;
         let (way, longest) = (self.timeouts.way, self.timeouts.longest_silence);
         let prepared = self.prepared(action, line)?;
+        let data = match action {
+            Action::SendData(content) | Action::WriteData(content) => self.octets(content)?,
+            _ => Data::default(),
+        };
+        let expected = match action {
+            Action::Receive(receive) => self.expected_data(receive),
+            _ => Expected::Listing,
+        };
         let session = self.session(name)?;
         let control = &mut session.control;
         let done = match action {
@@ -86,17 +95,26 @@ impl Player {
             Action::Earlier => session.earlier().await,
             Action::Stranger => session.stranger().await,
             Action::Handshake => session.data_ready().await.map(|_| ()),
-            Action::SendData(_) => send_data(session, &prepared, true).await,
-            Action::WriteData(_) => send_data(session, &prepared, false).await,
-            // What came is compared by whoever judges; the dialogue goes on.
-            Action::Receive(_) => receive(session, None).await,
+            Action::SendData(_) => send_data(session, &data, true).await,
+            Action::WriteData(_) => send_data(session, &data, false).await,
+            // What came is compared by the judge; the dialogue goes on.
+            Action::Receive(_) => {
+                let data = session.data_ready().await;
+                match data {
+                    Ok(data) => data.read_to_end(&expected).await.map(|_| ()),
+                    Err(fault) => Err(fault),
+                }
+            }
             Action::DataEnds => match session.data_ready().await {
                 Ok(data) => data.outlast().await,
                 // A handshake that breaks off is written down, and the end of the connection.
                 Err(Fault::Broken) => Ok(()),
                 Err(fault) => Err(fault),
             },
-            Action::Read(count) => receive(session, Some(*count)).await,
+            Action::Read(count) => match session.data_ready().await {
+                Ok(data) => data.read_exactly(*count).await.map(|_| ()),
+                Err(fault) => Err(fault),
+            },
             Action::CloseData => {
                 session.data.cut().await;
                 Ok(())
@@ -128,7 +146,10 @@ impl Player {
     fn prepared(&self, action: &Action, line: u32) -> Result<Vec<Vec<u8>>, Stop> {
         // A variable without a value was to be captured by a reply that did not fit, which is told there.
         let unknown = |_| Stop::Mismatch { line };
-        let octets = |content: &Content| self.octets(content).map_err(unknown);
+        let octets = |content: &Content| {
+            let octets = self.octets(content).map_err(unknown)?;
+            Ok::<_, Stop>(octets.to_vec())
+        };
         Ok(match action {
             Action::Send(text) => {
                 let mut octets = self
@@ -138,9 +159,7 @@ impl Player {
                 octets.push_str("\r\n");
                 vec![octets.into_bytes()]
             }
-            Action::Octets(Octets::Raw(content))
-            | Action::SendData(content)
-            | Action::WriteData(content) => vec![octets(content)?],
+            Action::Octets(Octets::Raw(content)) => vec![octets(content)?],
             Action::Octets(Octets::Segments(contents)) => {
                 contents.iter().map(octets).collect::<Result<_, _>>()?
             }
@@ -150,6 +169,24 @@ impl Player {
                 .collect(),
             _ => vec![],
         })
+    }
+
+    /// What `@receive` is expected to bring. A variable without a value is the judge's finding.
+    fn expected_data(&self, receive: &Receive) -> Expected {
+        match receive {
+            Receive::Exactly(content) => match content.data(&self.variables) {
+                Ok(data) => Expected::Content(data),
+                Err(_) => Expected::Listing,
+            },
+            Receive::Coded(_, inside) => match self.expected_data(inside) {
+                Expected::Content(data) => {
+                    self.recorder.allow(data.len().saturating_mul(2));
+                    Expected::Coded(data.len())
+                }
+                other => other,
+            },
+            _ => Expected::Listing,
+        }
     }
 
     /// The first reply that is not one of those that may come before the expected one (`!after`).
@@ -224,7 +261,8 @@ impl Player {
 
     async fn stored(&mut self, name: &str, content: &Content) -> Result<(), Stop> {
         let (name, wanted) = (self.expand(name)?, self.octets(content)?);
-        let (fact, octets, ok) = match self.workshop()?.fetch(&name).await? {
+        let expected = Expected::Content(wanted.clone());
+        let (fact, octets, ok) = match self.workshop()?.fetch(&name, &expected).await? {
             Fetched::Octets(octets) => {
                 let ok = octets == wanted;
                 (
@@ -235,7 +273,7 @@ impl Player {
             }
             Fetched::Refused(reply) => (
                 format!("@stored {name}: refused: {}", reply.code),
-                vec![],
+                Data::default(),
                 false,
             ),
         };
@@ -255,7 +293,7 @@ impl Player {
             &Connection::runner(),
             What::Observed {
                 fact,
-                octets: vec![],
+                octets: Data::default(),
                 ok,
             },
         );
@@ -274,7 +312,7 @@ impl Player {
                 let fact = format!("{}: could not be done", wish.shown);
                 let what = What::Observed {
                     fact,
-                    octets: vec![],
+                    octets: Data::default(),
                     ok: false,
                 };
                 self.recorder.record(name, what);
@@ -286,7 +324,7 @@ impl Player {
         let octets = if let Told::Done(octets) = told {
             octets
         } else {
-            vec![]
+            Data::default()
         };
         self.recorder
             .record(name, What::Observed { fact, octets, ok });
@@ -299,21 +337,11 @@ impl Player {
     }
 }
 
-async fn send_data(session: &mut Session, octets: &[Vec<u8>], end: bool) -> Result<(), Fault> {
+async fn send_data(session: &mut Session, octets: &Data, end: bool) -> Result<(), Fault> {
     let data = session.data_ready().await?;
-    for octets in octets {
-        data.write(octets).await?;
-    }
+    data.write(octets).await?;
     if end {
         data.close().await;
     }
     Ok(())
-}
-
-async fn receive(session: &mut Session, count: Option<u64>) -> Result<(), Fault> {
-    let data = session.data_ready().await?;
-    match count {
-        Some(count) => data.read_exactly(count).await.map(|_| ()),
-        None => data.read_to_end().await.map(|_| ()),
-    }
 }

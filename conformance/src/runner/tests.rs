@@ -44,7 +44,7 @@ async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
         assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
         let stored = on(&played, "runner", FIRST + 12);
         assert!(
-            matches!(stored.last(), Some(What::Observed { octets, ok: true, .. }) if octets == b"xyz")
+            matches!(stored.last(), Some(What::Observed { octets, ok: true, .. }) if *octets == "xyz".into())
         );
         assert!(server.has().is_empty(), "{:?}", server.has());
         assert_eq!(played.transcript.variables["dir"], format!("/{DIRECTORY}"));

@@ -1,7 +1,8 @@
 //! User steps as the raw driver plays them: the dialogue of the plainest client.
 
 use super::session::Session;
-use crate::driver::{Fault, Told, Wish};
+use crate::data::Data;
+use crate::driver::{Expected, Fault, Told, Wish};
 use crate::scenario::{DataMode, UserStep};
 use crate::transcript::Reply;
 
@@ -12,14 +13,18 @@ pub(crate) async fn say(session: &mut Session, mode: DataMode, wish: &Wish) -> R
     match &wish.step {
         S::Put(name, _) => raw.store(&format!("STOR {name}"), &wish.octets).await,
         S::Append(name, _) => raw.store(&format!("APPE {name}"), &wish.octets).await,
-        S::Get(name, _) => raw.retrieve("TYPE I", None, &format!("RETR {name}")).await,
-        S::Resume(name, at, _) => {
-            let rest = format!("REST {at}");
-            raw.retrieve("TYPE I", Some(&rest), &format!("RETR {name}"))
+        S::Get(name, _) => {
+            raw.retrieve("TYPE I", None, &format!("RETR {name}"), &wish.expected())
                 .await
         }
-        S::Names(_) => raw.retrieve("TYPE A", None, "NLST").await,
-        S::List(_) => raw.retrieve("TYPE A", None, "LIST").await,
+        S::Resume(name, at, _) => {
+            let rest = format!("REST {at}");
+            let line = format!("RETR {name}");
+            raw.retrieve("TYPE I", Some(&rest), &line, &wish.expected())
+                .await
+        }
+        S::Names(_) => raw.retrieve("TYPE A", None, "NLST", &wish.expected()).await,
+        S::List(_) => raw.retrieve("TYPE A", None, "LIST", &wish.expected()).await,
         S::Size(name, _) => raw.size(name).await,
         S::Rename(from, to) => {
             let reply = raw.session.exchange(&format!("RNFR {from}")).await?;
@@ -57,7 +62,7 @@ impl Raw<'_> {
         })
     }
 
-    async fn store(&mut self, line: &str, octets: &[u8]) -> Result<Told, Fault> {
+    async fn store(&mut self, line: &str, octets: &Data) -> Result<Told, Fault> {
         let reply = match self.begin("TYPE I", None, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
@@ -65,7 +70,7 @@ impl Raw<'_> {
         let data = self.session.data_ready().await?;
         data.write(octets).await?;
         data.close().await;
-        self.complete(reply, Vec::new()).await
+        self.complete(reply, Data::default()).await
     }
 
     async fn retrieve(
@@ -73,12 +78,14 @@ impl Raw<'_> {
         kind: &str,
         before: Option<&str>,
         line: &str,
+        expected: &Expected,
     ) -> Result<Told, Fault> {
         let reply = match self.begin(kind, before, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
         };
-        let octets = self.session.data_ready().await?.read_to_end().await?;
+        let octets = self.session.data_ready().await?;
+        let octets = octets.read_to_end(expected).await?;
         self.complete(reply, octets).await
     }
 
@@ -112,7 +119,7 @@ impl Raw<'_> {
         Ok(Err(said(&reply)))
     }
 
-    async fn complete(&mut self, begun: Reply, octets: Vec<u8>) -> Result<Told, Fault> {
+    async fn complete(&mut self, begun: Reply, octets: Data) -> Result<Told, Fault> {
         let told = if begun.code < 200 {
             self.session.hear().await?
         } else {
@@ -132,7 +139,7 @@ fn is_done(reply: &Reply) -> bool {
 
 fn said(reply: &Reply) -> Told {
     if is_done(reply) {
-        Told::Done(Vec::new())
+        Told::Done(Data::default())
     } else {
         Told::Refused(words(reply))
     }

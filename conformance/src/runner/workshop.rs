@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use super::Variant;
 use super::names::stays_inside;
 use super::session::{Session, outside, refused};
-use crate::driver::{Fault, Recorder, Setback, Timeouts, UNSAFE, quoted_pathname};
+use crate::data::Data;
+use crate::driver::{Expected, Fault, Recorder, Setback, Timeouts, UNSAFE, quoted_pathname};
 use crate::scenario::{Connection, DataMode};
 use crate::target::Target;
 use crate::transcript::{MARKER, Reply};
@@ -49,7 +50,7 @@ pub(super) struct Workshop {
 /// What reading a file back came to.
 pub(super) enum Fetched {
     /// Its octets.
-    Octets(Vec<u8>),
+    Octets(Data),
     /// The server refused.
     Refused(Reply),
 }
@@ -176,7 +177,7 @@ impl Workshop {
     }
 
     /// Makes a file.
-    pub(super) async fn make_file(&mut self, name: &str, octets: &[u8]) -> Result<(), Setback> {
+    pub(super) async fn make_file(&mut self, name: &str, octets: &Data) -> Result<(), Setback> {
         let what = format!("@given {name}");
         stays_inside(name)?;
         self.session.required("TYPE I", &[200]).await?;
@@ -201,7 +202,7 @@ impl Workshop {
         }
     }
 
-    async fn upload(&mut self, octets: &[u8], asked: Reply) -> Result<Reply, Fault> {
+    async fn upload(&mut self, octets: &Data, asked: Reply) -> Result<Reply, Fault> {
         let data = self.session.data_ready().await?;
         data.write(octets).await?;
         data.close().await;
@@ -229,11 +230,15 @@ impl Workshop {
     }
 
     /// Reads a file back.
-    pub(super) async fn fetch(&mut self, name: &str) -> Result<Fetched, Setback> {
+    pub(super) async fn fetch(
+        &mut self,
+        name: &str,
+        expected: &Expected,
+    ) -> Result<Fetched, Setback> {
         let what = format!("reading {name} back");
         self.session.required("TYPE I", &[200]).await?;
         self.prepare(&what).await?;
-        self.download(&format!("RETR {name}"))
+        self.download(&format!("RETR {name}"), expected)
             .await
             .map_err(|fault| Setback::of(&what, fault))
     }
@@ -244,7 +249,8 @@ impl Workshop {
         if self.enters(name).await? && !self.enters(NOWHERE).await? {
             return Ok(false);
         }
-        Ok(matches!(self.fetch(name).await?, Fetched::Refused(_)))
+        let fetched = self.fetch(name, &Expected::Listing).await?;
+        Ok(matches!(fetched, Fetched::Refused(_)))
     }
 
     /// Whether CWD takes this name; back again afterwards.
@@ -260,13 +266,18 @@ impl Workshop {
         Ok(true)
     }
 
-    pub(super) async fn download(&mut self, line: &str) -> Result<Fetched, Fault> {
+    pub(super) async fn download(
+        &mut self,
+        line: &str,
+        expected: &Expected,
+    ) -> Result<Fetched, Fault> {
         let asked = self.session.exchange(line).await?;
         if !(100..300).contains(&asked.code) {
             self.session.data.close().await;
             return Ok(Fetched::Refused(asked));
         }
-        let octets = self.session.data_ready().await?.read_to_end().await?;
+        let data = self.session.data_ready().await?;
+        let octets = data.read_to_end(expected).await?;
         let told = if asked.code < 200 {
             self.session.hear().await?
         } else {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Variables;
+use crate::data::Data;
 
 /// What one content may weigh. Enough for a transfer that outlasts every buffer, and no danger to the tester.
 pub const CONTENT_LIMIT: u64 = 64 << 20;
@@ -81,21 +82,34 @@ impl Content {
         }])
     }
 
-    /// The octets.
+    /// The octets. Parts of the test pattern and repetitions take no memory.
     ///
     /// # Errors
     /// A variable without a value, or too many octets.
-    pub fn octets(&self, variables: &Variables) -> Result<Vec<u8>, ContentError> {
-        let mut octets = Vec::new();
+    pub fn data(&self, variables: &Variables) -> Result<Data, ContentError> {
+        let mut data = Data::default();
         for piece in &self.0 {
-            let left = CONTENT_LIMIT - octets.len() as u64;
-            let more = piece.octets(variables, left)?;
-            if more.len() as u64 > left {
+            data.extend(piece.data(variables)?);
+            if data.len() > CONTENT_LIMIT {
                 return Err(ContentError::TooLarge);
             }
-            octets.extend(more);
         }
-        Ok(octets)
+        Ok(data)
+    }
+
+    /// [`Self::data`] in one piece.
+    ///
+    /// # Errors
+    /// As [`Self::data`].
+    pub fn octets(&self, variables: &Variables) -> Result<Vec<u8>, ContentError> {
+        Ok(self.data(variables)?.to_vec())
+    }
+
+    /// How many octets it has, as far as that does not depend on variables.
+    #[must_use]
+    pub fn static_length(&self) -> u64 {
+        let pieces = self.0.iter().map(Piece::static_cost);
+        pieces.fold(0, u64::saturating_add)
     }
 
     /// The names of its variables, in order.
@@ -119,43 +133,26 @@ impl Content {
 }
 
 impl Piece {
-    fn octets(&self, variables: &Variables, limit: u64) -> Result<Vec<u8>, ContentError> {
+    fn data(&self, variables: &Variables) -> Result<Data, ContentError> {
         let expand = |octets| {
             variables
                 .expand_octets(octets)
                 .map_err(ContentError::Unknown)
         };
-        let whole = match &self.source {
-            Source::Literal(octets) => expand(octets)?,
-            Source::Crlf(octets) => with_crlf(&expand(octets)?),
+        let whole: Data = match &self.source {
+            Source::Literal(octets) => expand(octets)?.into(),
+            Source::Crlf(octets) => with_crlf(&expand(octets)?).into(),
             Source::Variable(name) => {
                 let value = variables.get(name);
                 value
                     .ok_or_else(|| ContentError::Unknown(name.clone()))?
-                    .as_bytes()
-                    .to_vec()
+                    .into()
             }
-            // A slice of a pattern is made without making the whole of it.
-            Source::Pattern(length) => {
-                let (from, to) = self.bounds(*length);
-                if to - from > limit {
-                    return Err(ContentError::TooLarge);
-                }
-                return Ok(pattern(from..to));
-            }
-            Source::Repeat(octets, times) => {
-                let unit = expand(octets)?;
-                let length = (unit.len() as u64).saturating_mul(*times);
-                let times = usize::try_from(*times).map_err(|_| ContentError::TooLarge)?;
-                if length > CONTENT_LIMIT {
-                    return Err(ContentError::TooLarge);
-                }
-                unit.repeat(times)
-            }
+            Source::Pattern(length) => Data::of_pattern(0..*length),
+            Source::Repeat(octets, times) => Data::repeated(expand(octets)?, *times),
         };
-        let (from, to) = self.bounds(whole.len() as u64);
-        // Both are within the length of a vector.
-        Ok(whole[from as usize..to as usize].to_vec())
+        let (from, to) = self.bounds(whole.len());
+        Ok(whole.slice(from..to))
     }
 
     /// The part of `length` octets that counts. What is sliced away beyond the end is not missed: a variable may be
@@ -195,33 +192,6 @@ impl Piece {
             _ => None,
         }
     }
-}
-
-/// The octets at these positions of the endless test pattern.
-///
-/// Every eight octets are a number no other eight have (the finaliser of SplitMix64 maps counters one to one), so
-/// octets that are lost, doubled, shifted or converted are seen wherever it happens, every octet value occurs
-/// (CR, LF, NUL and the Telnet IAC among them), and nothing compresses.
-#[must_use]
-pub fn pattern(positions: std::ops::Range<u64>) -> Vec<u8> {
-    let Some(length) = positions.end.checked_sub(positions.start) else {
-        return Vec::new();
-    };
-    let mut octets = Vec::with_capacity(length as usize + 16);
-    let first = positions.start / 8;
-    for block in first..positions.end.div_ceil(8) {
-        octets.extend_from_slice(&mixed(block).to_be_bytes());
-    }
-    octets.drain(..(positions.start - first * 8) as usize);
-    octets.truncate(length as usize);
-    octets
-}
-
-fn mixed(counter: u64) -> u64 {
-    let mut number = counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 fn with_crlf(octets: &[u8]) -> Vec<u8> {
@@ -383,16 +353,6 @@ mod tests {
     }
 
     #[test]
-    fn every_window_of_the_pattern_stands_at_one_position_only() {
-        let octets = pattern(0..70_000);
-        let mut windows: Vec<&[u8]> = octets.windows(8).collect();
-        windows.sort_unstable();
-        windows.dedup();
-        assert_eq!(windows.len(), octets.len() - 7);
-        assert!((0..=255).all(|value| octets.contains(&value)));
-    }
-
-    #[test]
     fn quotes_hide_nothing() {
         assert_eq!(
             quoted(b"a\r\n\t\0\\\"\xff\x1b"),
@@ -402,13 +362,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_part_of_the_pattern_is_that_part(from in 0u64..200, length in 0u64..200) {
-            let whole = pattern(0..400);
-            let part = pattern(from..from + length);
-            prop_assert_eq!(&part[..], &whole[from as usize..(from + length) as usize]);
-        }
-
         #[test]
         fn literal_content_is_its_octets(octets in "[$a{}]{0,9}") {
             let content = Content::literal(octets.as_bytes());

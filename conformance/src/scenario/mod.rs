@@ -20,7 +20,7 @@ mod turns;
 mod variables;
 
 pub use codes::{CodePattern, Codes};
-pub use content::{CONTENT_LIMIT, Content, ContentError, Piece, Slice, Source, pattern, quoted};
+pub use content::{CONTENT_LIMIT, Content, ContentError, Piece, Slice, Source, quoted};
 pub use error::{Diagnostic, Severity, render};
 pub use expect::{Match, matches};
 pub use format::format;

@@ -1,6 +1,7 @@
 //! `@repeat N` … `@end`: the order in which statements are played, and the turn of each event.
 
 use super::{Action, Scenario, Step, Variables};
+use crate::data::Data;
 use crate::transcript::{Event, What};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -103,7 +104,7 @@ impl Scenario {
 pub fn new_turn(turn: u32) -> What {
     What::Observed {
         fact: format!("@repeat: turn {turn}"),
-        octets: Vec::new(),
+        octets: Data::default(),
         ok: true,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Delivery;
 use super::stream::Stream;
+use crate::data::Data;
 use crate::driver::listen;
 use crate::transcript::{End, Manner, Side};
 use rustls::ServerConfig;
@@ -142,37 +143,35 @@ impl DataSide {
     }
 
     /// Reads as many octets as the transcript's client sent.
-    pub(super) async fn take(&mut self, count: usize) -> io::Result<()> {
+    pub(super) async fn take(&mut self, count: u64) -> io::Result<()> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
         let mut left = count;
-        let mut piece = vec![0; count.min(64 * 1024)];
+        let mut piece = vec![0; 64 * 1024];
         while left > 0 {
-            let most = left.min(piece.len());
+            let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             match stream.read(&mut piece[..most]).await? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                got => left -= got,
+                got => left -= got as u64,
             }
         }
         Ok(())
     }
 
-    pub(super) async fn give(&mut self, octets: &[u8]) -> io::Result<()> {
+    pub(super) async fn give(&mut self, octets: &Data) -> io::Result<()> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
         // The first octets show it; more would only take long.
-        let slow = if self.delivery.bytewise {
-            octets.len().min(64)
-        } else {
-            0
-        };
-        let (slow, rest) = octets.split_at(slow);
-        for octet in slow.chunks(1) {
+        let slow = if self.delivery.bytewise { 64 } else { 0 };
+        for octet in octets.slice(0..slow).joined().chunks(1) {
             stream.write(octet).await?;
         }
-        stream.write(rest).await
+        for piece in octets.slice(slow..u64::MAX).pieces() {
+            stream.write(&piece).await?;
+        }
+        Ok(())
     }
 
     /// Ends the data connection as it ended in the transcript.

@@ -134,8 +134,11 @@ impl Disguise {
         for event in own {
             match &mut event.what {
                 What::Sent { .. } => break,
-                What::DataReceived { octets } if octets.is_ascii() && octets.ends_with(b"\n") => {
-                    *octets = lines_changed(octets, change);
+                What::DataReceived { octets } => {
+                    let listing = octets.joined();
+                    if listing.is_ascii() && listing.ends_with(b"\n") {
+                        *octets = lines_changed(&listing, change).into();
+                    }
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@
 
 use super::wrong::{another_text, code_of, passive_port, recode, retext, unwished, wrong_code};
 use crate::coding::Coding;
+use crate::data::Data;
 use crate::scenario::{Action, Connection, Expect, Receive, Scenario, UserStep};
 use crate::transcript::{Event, Side, Transcript, What};
 use std::collections::BTreeSet;
@@ -255,7 +256,7 @@ impl Maker<'_> {
     }
 
     /// The data that came at a line: index and octets.
-    fn pieces(&self, line: u32) -> Vec<(usize, Vec<u8>)> {
+    fn pieces(&self, line: u32) -> Vec<(usize, Data)> {
         let events = self.at(line).into_iter();
         events
             .filter_map(|(at, event)| match event.what {
@@ -274,9 +275,9 @@ impl Maker<'_> {
         };
         let mut transcript = self.transcript.clone();
         for (at, _) in &pieces {
-            set_data(&mut transcript, *at, Vec::new());
+            set_data(&mut transcript, *at, Data::default());
         }
-        set_data(&mut transcript, *last, plain);
+        set_data(&mut transcript, *last, plain.into());
         self.mutants.push(Mutant {
             line,
             lie: Lie::Plain,
@@ -294,16 +295,15 @@ impl Maker<'_> {
             match lie {
                 Lie::NoData => {
                     for (at, _) in &pieces {
-                        set_data(&mut changed, *at, Vec::new());
+                        set_data(&mut changed, *at, Data::default());
                     }
                 }
                 Lie::Doubled => {
-                    let again = pieces.iter().flat_map(|(_, octets)| octets);
-                    set_data(
-                        &mut changed,
-                        last_at,
-                        last.iter().chain(again).copied().collect(),
-                    );
+                    let mut octets = last.clone();
+                    for (_, again) in &pieces {
+                        octets.extend((*again).clone());
+                    }
+                    set_data(&mut changed, last_at, octets);
                 }
                 Lie::Misdated => {
                     let next = |octet: &u8| match octet {
@@ -312,14 +312,17 @@ impl Maker<'_> {
                         octet => *octet,
                     };
                     for (at, octets) in &pieces {
-                        set_data(&mut changed, *at, octets.iter().map(next).collect());
+                        let changed_octets: Vec<u8> = octets.joined().iter().map(next).collect();
+                        set_data(&mut changed, *at, changed_octets.into());
                     }
                 }
-                Lie::Short => set_data(&mut changed, last_at, last[..last.len() - 1].to_vec()),
+                Lie::Short => set_data(&mut changed, last_at, last.slice(0..last.len() - 1)),
                 _ => {
-                    let mut octets = last.clone();
-                    let middle = octets.len() / 2;
-                    octets[middle] ^= 1;
+                    let middle = last.len() / 2;
+                    let octet = last.slice(middle..middle + 1).joined()[0];
+                    let mut octets = last.slice(0..middle);
+                    octets.extend(vec![octet ^ 1].into());
+                    octets.extend(last.slice(middle + 1..last.len()));
                     set_data(&mut changed, last_at, octets);
                 }
             }
@@ -339,7 +342,7 @@ impl Maker<'_> {
             .find(|(_, e)| matches!(e.what, What::DataClosed(_)));
         let Some((at, event)) = end else { return };
         let more = What::DataReceived {
-            octets: octets.to_vec(),
+            octets: octets.into(),
         };
         self.insert(
             line,
@@ -464,7 +467,7 @@ impl Maker<'_> {
         let here = transcript.events.iter().zip(turns);
         let here = here.filter(|(event, turn)| event.line == line && *turn == self.turn);
         let pieces = here.filter_map(|(event, _)| match &event.what {
-            What::DataReceived { octets } => Some(octets.as_slice()),
+            What::DataReceived { octets } => Some(octets.joined()),
             _ => None,
         });
         pieces.collect::<Vec<_>>().concat()
@@ -481,6 +484,6 @@ impl Maker<'_> {
     }
 }
 
-fn set_data(transcript: &mut Transcript, at: usize, octets: Vec<u8>) {
+fn set_data(transcript: &mut Transcript, at: usize, octets: Data) {
     transcript.events[at].what = What::DataReceived { octets };
 }

@@ -1,5 +1,6 @@
 //! Transcripts in which one reply, listing or data connection breaks a rule that always holds: what the always-on judges are proven with.
 
+use crate::data;
 use crate::transcript::{Conversation, Exchange, Manner, Transcript, What};
 
 /// One way to break a rule that an always-on judge watches over.
@@ -21,6 +22,8 @@ enum Spoil {
     Reply(fn(&str) -> String),
     /// Other octets on the data connection.
     Data(fn(&str) -> String),
+    /// So many octets more on the data connection.
+    More(u64),
     /// The reply comes twice.
     Twice,
     /// The preliminary reply does not come.
@@ -37,7 +40,9 @@ enum Spoil {
     ControlCut,
 }
 
-use Spoil::{Certificate, ControlCut, Cut, Data, LoneIac, NoPreliminary, NoTelnet, Reply, Twice};
+use Spoil::{
+    Certificate, ControlCut, Cut, Data, LoneIac, More, NoPreliminary, NoTelnet, Reply, Twice,
+};
 
 const fn offence(
     judge: &'static str,
@@ -347,6 +352,27 @@ pub const OFFENCES: &[Offence] = &[
         221,
         ControlCut,
     ),
+    offence(
+        "limits",
+        "sends a listing without end",
+        "LIST",
+        226,
+        More(18 << 20),
+    ),
+    offence(
+        "limits",
+        "sends a file without end",
+        "RETR",
+        226,
+        More(18 << 20),
+    ),
+    offence(
+        "limits",
+        "sends a reply without end",
+        "HELP",
+        214,
+        Reply(endless),
+    ),
 ];
 
 impl Offence {
@@ -373,7 +399,7 @@ impl Offence {
                         let told = change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
                         spoiled.events[*at].what = What::Received { octets: told };
                     }
-                    Data(change) => {
+                    Data(_) | More(_) => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();
                         let mut own =
                             own.filter(|event| event.connection == conversation.connection);
@@ -382,7 +408,14 @@ impl Offence {
                             _ => None,
                         });
                         let Some(octets) = sent else { continue };
-                        *octets = change(&String::from_utf8_lossy(octets)).into_bytes();
+                        match self.spoil {
+                            Data(change) => {
+                                let text = octets.joined();
+                                *octets = change(&String::from_utf8_lossy(&text)).into();
+                            }
+                            More(count) => octets.extend(data::Data::of_pattern(0..count)),
+                            _ => {}
+                        }
                     }
                     NoTelnet => {
                         let told = reply.lines.join(&b"\r\n"[..]);
@@ -439,6 +472,12 @@ impl Offence {
             }
         }
     }
+}
+
+/// As many lines as no reply has.
+fn endless(text: &str) -> String {
+    let line = "214-x\r\n";
+    line.repeat(20_000) + text
 }
 
 fn with_size(text: &str, size: &str) -> String {

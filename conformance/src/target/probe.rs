@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Target, TlsMode};
-use crate::driver::{Recorder, Setback, Timeouts};
+use crate::driver::{Expected, Recorder, Setback, Timeouts};
 use crate::runner::{Protection, Session, Variant, least_protection, unguessable};
 use crate::scenario::{Connection, DataMode, DriverKind};
 use crate::transcript::Transcript;
@@ -71,7 +71,7 @@ pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
         let refused = refuses_clear_data(target, mode, timeouts, &recorder).await;
         facts.only_private = refused.unwrap_or_default();
     }
-    facts.transcript = recorder.transcript("probe", "");
+    facts.transcript = recorder.finish("probe", "");
     facts
 }
 
@@ -195,7 +195,8 @@ async fn refuses_clear_data(
     session.prepare(mode).await.ok()?;
     let reply = session.exchange("NLST").await.ok()?;
     if reply.class() == 1 {
-        session.data_ready().await.ok()?.read_to_end().await.ok()?;
+        let data = session.data_ready().await.ok()?;
+        data.read_to_end(&Expected::Listing).await.ok()?;
         session.hear().await.ok()?;
     }
     session.data.close().await;

@@ -2,15 +2,20 @@
 //!
 //! A newer minor version may add events and fields; a newer major version is refused, because guessing at evidence is
 //! worse than having none.
+//!
+//! Version 1.2 added the event `limit_exceeded`, and octets of a transfer as a list of parts where much of them can be
+//! computed: text, `{"pattern":[from,to]}` for positions of the test pattern, and `{"repeat":text,"of":[from,to]}` for
+//! positions of an endless repetition of the text.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Transcript};
 
 /// `major.minor` of the format written.
-pub const FORMAT: (u32, u32) = (1, 1);
+pub const FORMAT: (u32, u32) = (1, 2);
 
 /// Why a transcript cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +44,16 @@ pub enum ReadError {
 /// As JSON lines.
 #[must_use]
 pub fn write(transcript: &Transcript) -> String {
+    let mut text = Vec::new();
+    write_to(transcript, &mut text).expect("a vector takes everything");
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// As JSON lines, event by event.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_to(transcript: &Transcript, to: &mut impl io::Write) -> io::Result<()> {
     let header = Header {
         version: Version {
             major: FORMAT.0,
@@ -48,11 +63,11 @@ pub fn write(transcript: &Transcript) -> String {
         variant: transcript.variant.clone(),
         variables: transcript.variables.clone(),
     };
-    let mut text = line(&header);
-    for event in &transcript.events {
-        text.push_str(&line(event));
-    }
-    text
+    line(&header, to)?;
+    transcript
+        .events
+        .iter()
+        .try_for_each(|event| line(event, to))
 }
 
 /// From JSON lines; empty lines are ignored.
@@ -118,10 +133,9 @@ fn parsed<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadE
     })
 }
 
-fn line(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(value).expect("plain structures always become JSON");
-    text.push('\n');
-    text
+fn line(value: &impl Serialize, to: &mut impl io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, value)?;
+    to.write_all(b"\n")
 }
 
 #[cfg(test)]
@@ -129,11 +143,15 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
     use super::*;
+    use crate::data::Data;
     use crate::scenario::{Connection, DataMode};
-    use crate::transcript::{Awaited, End, Manner, Side, TlsFacts, What};
+    use crate::transcript::{Awaited, End, Excess, Limit, Manner, Side, TlsFacts, What};
 
     fn everything() -> Transcript {
         let octets: Vec<u8> = (0..=255).collect();
+        let mut long = Data::of_pattern(7..100_000);
+        long.extend("\\ä".into());
+        long.extend(Data::repeated(b"a\n".to_vec(), 9));
         let what = [
             What::Connected {
                 local: "127.0.0.1:1".into(),
@@ -178,16 +196,23 @@ mod tests {
             },
             What::DataFailed { error: "e".into() },
             What::DataSent {
-                octets: octets.clone(),
+                octets: octets.clone().into(),
             },
-            What::DataReceived { octets: vec![] },
+            What::DataReceived {
+                octets: Data::default(),
+            },
+            What::DataReceived { octets: long },
+            What::LimitExceeded(Excess {
+                limit: Limit::Data,
+                most: 16 << 20,
+            }),
             What::DataClosed(End {
                 by: Side::Us,
                 how: Manner::Reset,
             }),
             What::Observed {
                 fact: "f".into(),
-                octets,
+                octets: octets.into(),
                 ok: false,
             },
         ];
@@ -215,15 +240,42 @@ mod tests {
     fn the_header_comes_first_and_names_the_format() {
         let text = write(&everything());
         assert!(
-            text.starts_with(r#"{"ftpspec_transcript":{"major":1,"minor":1},"#),
+            text.starts_with(r#"{"ftpspec_transcript":{"major":1,"minor":2},"#),
             "{text}"
         );
         assert_eq!(text.lines().count(), 1 + everything().events.len());
     }
 
     #[test]
+    fn what_can_be_computed_is_written_as_such_and_read_back() {
+        let text = write(&everything());
+        let long =
+            r#""octets":[{"pattern":[7,100000]},"\\\\\\xc3\\xa4",{"repeat":"a\\n","of":[0,18]}]"#;
+        assert!(text.contains(long), "{text}");
+        for broken in [
+            r#"{"repeat":"","of":[0,1]}"#,
+            r#"{"pattern":[0,99999999999]}"#,
+        ] {
+            let text = text.replace(r#"{"pattern":[7,100000]}"#, broken);
+            assert!(
+                matches!(read(&text), Err(ReadError::Line { .. })),
+                "{broken}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_version_1_1_wrote_is_read() {
+        let event = r#"{"at":1,"connection":"main","line":7,"what":{"event":"data_received","octets":"a\\r\\n\\xff"}}"#;
+        let header = r#"{"ftpspec_transcript":{"major":1,"minor":1},"name":"x"}"#;
+        let transcript = read(&format!("{header}\n{event}\n")).unwrap();
+        let octets = Data::from(&b"a\r\n\xff"[..]);
+        assert_eq!(transcript.events[0].what, What::DataReceived { octets });
+    }
+
+    #[test]
     fn a_newer_minor_version_is_read() {
-        let text = write(&everything()).replace(r#""minor":1"#, r#""minor":9,"more":1"#);
+        let text = write(&everything()).replace(r#""minor":2"#, r#""minor":9,"more":1"#);
         assert_eq!(read(&text).unwrap(), everything());
     }
 

@@ -3,17 +3,22 @@
 
 mod conversation;
 mod file;
+mod limit;
+mod octets;
 mod redact;
 mod reply;
 mod telnet;
 
 pub use conversation::{Command, Conversation, Exchange};
-pub use file::{FORMAT, ReadError, read, write};
+pub use file::{FORMAT, ReadError, read, write, write_to};
+pub use limit::{Excess, Limit};
+pub use octets::{escape, unescape};
 pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
-pub use reply::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, ReplyReader};
+pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
 pub use telnet::Negotiation;
 
+use crate::data::Data;
 use crate::scenario::{Connection, DataMode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -119,24 +124,26 @@ pub enum What {
     /// Octets we sent on the data connection (in the clear).
     DataSent {
         /// The octets.
-        #[serde(with = "octets")]
-        octets: Vec<u8>,
+        #[serde(with = "octets::data")]
+        octets: Data,
     },
     /// Octets the server sent on the data connection (in the clear).
     DataReceived {
         /// The octets.
-        #[serde(with = "octets")]
-        octets: Vec<u8>,
+        #[serde(with = "octets::data")]
+        octets: Data,
     },
     /// The data connection ended.
     DataClosed(End),
+    /// The server sent more than the runner takes, which ended that connection.
+    LimitExceeded(Excess),
     /// What a step of the runner's own connection or of a user-step driver found out.
     Observed {
         /// In words.
         fact: String,
         /// The octets, where there are some.
-        #[serde(with = "octets", default, skip_serializing_if = "Vec::is_empty")]
-        octets: Vec<u8>,
+        #[serde(with = "octets::data", default, skip_serializing_if = "Data::is_empty")]
+        octets: Data,
         /// Whether it went well.
         ok: bool,
     },
@@ -208,20 +215,6 @@ pub struct TlsFacts {
     pub certificate: Option<String>,
 }
 
-/// Octets in JSON: text with `\xNN` for what is not printable ASCII, so that a transcript can be read.
-mod octets {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::escape(octets))
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        super::unescape(&text).ok_or_else(|| D::Error::custom("octets with a broken \\ escape"))
-    }
-}
-
 /// That lines end in CR CR LF, for the end of a message about them: nobody would see it in the lines. So it is where a server
 /// writes a listing that has its CRLF as text once more.
 pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
@@ -229,49 +222,4 @@ pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
         Some(_) => " (its lines end in CR CR LF)",
         None => "",
     }
-}
-
-/// Octets as text: printable ASCII as it is, `\r \n \t \\` short, everything else `\xNN`.
-#[must_use]
-pub fn escape(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(octets.len());
-    for octet in octets {
-        match octet {
-            b'\r' => text.push_str("\\r"),
-            b'\n' => text.push_str("\\n"),
-            b'\t' => text.push_str("\\t"),
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(*octet)),
-            _ => {
-                let _ = write!(text, "\\x{octet:02x}");
-            }
-        }
-    }
-    text
-}
-
-/// The octets [`escape`] wrote; `None` where an escape is broken.
-#[must_use]
-pub fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        if octet != b'\\' {
-            octets.push(octet);
-            continue;
-        }
-        octets.push(match rest.next()? {
-            b'r' => b'\r',
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'\\' => b'\\',
-            b'x' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            _ => return None,
-        });
-    }
-    Some(octets)
 }

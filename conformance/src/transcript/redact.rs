@@ -2,6 +2,7 @@
 //! directory names replaced.
 
 use super::{Awaited, End, Event, Manner, Side, Transcript, What, escape};
+use crate::data::Data;
 use crate::scenario::{Connection, DataMode};
 use crate::words::hexadecimal;
 use regex::{Captures, Regex};
@@ -9,10 +10,12 @@ use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
 
 /// Longer data is shown as its length and the beginning of its SHA-256.
-const SHOWN_DATA: usize = 64;
+const SHOWN_DATA: u64 = 64;
 /// Of longer text only the number of its lines is shown: listings hold dates, so that neither their length nor their digest is
 /// the same the next time.
 const SHOWN_TEXT: usize = 4096;
+/// What is longer is not looked at as text.
+const LISTING: u64 = 32 << 20;
 
 /// What the names of markers hold: directories that the runner makes and a session removes, to
 /// prove that it works where it should.
@@ -76,14 +79,12 @@ pub fn lines(event: &Event) -> Vec<String> {
                 .collect();
         }
         What::DataSent { octets } => {
-            return data(octets)
-                .map(|line| format!("{label}D> {line}"))
-                .collect();
+            let lines = data(octets).into_iter();
+            return lines.map(|line| format!("{label}D> {line}")).collect();
         }
         What::DataReceived { octets } => {
-            return data(octets)
-                .map(|line| format!("{label}D< {line}"))
-                .collect();
+            let lines = data(octets).into_iter();
+            return lines.map(|line| format!("{label}D< {line}")).collect();
         }
         What::DataListening { .. } => "-- listening for a data connection".into(),
         What::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
@@ -109,6 +110,7 @@ pub fn lines(event: &Event) -> Vec<String> {
         What::TlsEnded { clean: false } => "-- in clear again, without close_notify".into(),
         What::Closed(end) => format!("-- {}", ended(end)),
         What::Silence { awaited, .. } => format!("-- {}", silence(*awaited)),
+        What::LimitExceeded(excess) => format!("-- {excess}"),
         What::Observed { fact, .. } => format!("-- {fact}"),
     };
     vec![label + &what]
@@ -161,28 +163,33 @@ fn without_secret(octets: &[u8]) -> Vec<u8> {
 }
 
 /// Data as lines: text line by line, anything else on one line, what is long summed up.
-fn data(octets: &[u8]) -> impl Iterator<Item = String> {
-    let text = std::str::from_utf8(octets).ok().filter(|text| {
-        text.ends_with("\r\n")
-            && !text
-                .chars()
-                .any(|letter| letter.is_control() && !matches!(letter, '\r' | '\n'))
-    });
-    let long = text.filter(|text| text.len() > SHOWN_TEXT);
-    let text = text.filter(|text| text.len() <= SHOWN_TEXT);
-    let whole = text.is_none().then(|| {
-        if let Some(long) = long {
-            return format!("{} lines", long.split_inclusive("\r\n").count());
-        }
-        if octets.len() <= SHOWN_DATA {
-            return readable(octets);
-        }
-        let digest = hexadecimal(&Sha256::digest(octets)[..8]);
-        format!("{} octets, sha256 {digest}…", octets.len())
-    });
-    let lines = text.unwrap_or_default().split_inclusive("\r\n");
-    let lines: Vec<_> = lines.map(|line| readable(line.as_bytes())).collect();
-    whole.into_iter().chain(lines)
+fn data(octets: &Data) -> Vec<String> {
+    let is_text = |octets: &[u8]| {
+        let text = std::str::from_utf8(octets).ok();
+        let plain = |letter: char| !letter.is_control() || matches!(letter, '\r' | '\n');
+        text.is_some_and(|text| text.ends_with("\r\n") && text.chars().all(plain))
+    };
+    let begins_as_text = || {
+        let head = octets.slice(0..1024);
+        let head = std::str::from_utf8(&head.joined()).err();
+        head.is_none_or(|error| error.error_len().is_none())
+    };
+    let joined = (octets.len() <= LISTING && begins_as_text()).then(|| octets.joined());
+    if let Some(joined) = joined.filter(|joined| is_text(joined)) {
+        let text = String::from_utf8_lossy(&joined);
+        let lines = text.split_inclusive("\r\n");
+        return match text.len() {
+            0..=SHOWN_TEXT => lines.map(|line| readable(line.as_bytes())).collect(),
+            _ => vec![format!("{} lines", lines.count())],
+        };
+    }
+    if octets.len() <= SHOWN_DATA {
+        return vec![readable(&octets.joined())];
+    }
+    let mut digest = Sha256::new();
+    octets.pieces().for_each(|piece| digest.update(&piece));
+    let digest = hexadecimal(&digest.finalize()[..8]);
+    vec![format!("{} octets, sha256 {digest}…", octets.len())]
 }
 
 fn mode_word(mode: DataMode) -> &'static str {
@@ -390,12 +397,12 @@ mod tests {
     fn data_is_shown_or_summed_up() {
         assert_eq!(
             redacted(What::DataSent {
-                octets: b"a\r\n".to_vec()
+                octets: "a\r\n".into()
             }),
             "D> a\\r\\n\n"
         );
         let long = redacted(What::DataReceived {
-            octets: vec![b'x'; 100],
+            octets: vec![b'x'; 100].into(),
         });
         assert!(
             long.starts_with("D< 100 octets, sha256 ") && long.len() < 60,
@@ -441,7 +448,7 @@ mod tests {
             for what in [
                 What::Sent { octets: octets.clone() },
                 What::Received { octets: octets.clone() },
-                What::DataReceived { octets: octets.clone() },
+                What::DataReceived { octets: octets.clone().into() },
             ] {
                 let shown = redacted(what);
                 prop_assert!(!shown.contains('\r') && !shown.contains('\0'));

@@ -12,6 +12,9 @@ pub const LONG_LINE: usize = 4096;
 /// A longer reply is cut off here; the rest of its line is thrown away.
 pub const LONG_REPLY: usize = 1 << 20;
 
+/// A reply of more lines is cut off after so many, because a line takes memory, however short it is.
+pub const LONG_REPLY_LINES: usize = 16 << 10;
+
 /// One reply as the server sent it (RFC 959 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -144,7 +147,7 @@ pub enum ReplyFault {
     },
     /// The last line never came.
     Unfinished,
-    /// Longer than [`LONG_REPLY`] and cut off.
+    /// Longer than [`LONG_REPLY`] or [`LONG_REPLY_LINES`] and cut off.
     TooLong,
     /// Not UTF-8. Noted only: RFC 959 knows NVT-ASCII, RFC 2640 §2.2 asks for UTF-8 in pathnames.
     NotUtf8 {
@@ -183,7 +186,10 @@ impl fmt::Display for ReplyFault {
                 )
             }
             Self::Unfinished => write!(f, "the last line never came"),
-            Self::TooLong => write!(f, "longer than {LONG_REPLY} octets"),
+            Self::TooLong => write!(
+                f,
+                "longer than {LONG_REPLY} octets or {LONG_REPLY_LINES} lines"
+            ),
             Self::NotUtf8 { line } => write!(f, "line {line} is not UTF-8"),
         }
     }

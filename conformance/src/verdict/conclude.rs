@@ -55,6 +55,10 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Judgement) -> Verdict {
                 None => verdict(Outcome::NotTestable, reason.clone(), Vec::new()),
             };
         }
+        // Who is to blame for that is said once, by the judge of it.
+        Some(Stop::LimitExceeded { excess, .. }) if judgement.findings.is_empty() => {
+            return verdict(Outcome::NotTestable, excess.to_string(), Vec::new());
+        }
         _ => {}
     }
     if let Some(missing) = evidence.not_listed().or_else(|| evidence.feigned()) {

@@ -11,6 +11,7 @@ pub use judges::{BrokenRule, JudgeTally, JudgeVerdict, Located};
 pub use judging::Judging;
 
 use crate::scenario::{Connection, Level, ScenarioId};
+use crate::transcript::Excess;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +166,13 @@ pub enum Stop {
         /// The statement that needed it.
         line: u32,
     },
+    /// The server sent more than the runner takes.
+    LimitExceeded {
+        /// The statement during which it did.
+        line: u32,
+        /// Which limit.
+        excess: Excess,
+    },
     /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
     Prerequisite(String),
     /// The server has no room for one more control connection (421), however long one waits.
@@ -180,9 +188,10 @@ impl Stop {
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         match self {
-            Self::Mismatch { line } | Self::TimedOut { line } | Self::ConnectionLost { line } => {
-                Some(*line)
-            }
+            Self::Mismatch { line }
+            | Self::TimedOut { line }
+            | Self::ConnectionLost { line }
+            | Self::LimitExceeded { line, .. } => Some(*line),
             Self::Prerequisite(_) | Self::Busy(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
         }
     }

@@ -1,7 +1,8 @@
 //! What steps want of the data connection.
 
 use super::{Here, Walk};
-use crate::check::shown;
+use crate::check::{shown, shown_data};
+use crate::data::Data;
 use crate::scenario::{Content, Receive, TextPattern, Variables};
 use crate::transcript::{Awaited, Manner, Side, What, doubled_cr};
 use std::net::{IpAddr, SocketAddr};
@@ -43,10 +44,10 @@ impl Walk<'_> {
 
     /// `@send`, `@write`: the server took every octet.
     pub(super) fn sent(&mut self, here: &Here<'_>, content: &Content) {
-        let Ok(wanted) = content.octets(&self.variables) else {
+        let Ok(wanted) = content.data(&self.variables) else {
             return self.broken(here, "");
         };
-        let taken: usize = here
+        let taken: u64 = here
             .events
             .iter()
             .map(|index| match self.what(*index) {
@@ -82,8 +83,13 @@ impl Walk<'_> {
             }
             Some(Manner::Clean | Manner::NoCloseNotify) => {}
         }
-        let octets = self.data(here);
-        if let Some(observed) = self.otherwise(receive, &octets) {
+        let data = self.data(here);
+        let observed = match receive {
+            Receive::Anything => None,
+            Receive::Exactly(content) => self.otherwise_than(content, &data),
+            other => self.otherwise(other, &data.joined()),
+        };
+        if let Some(observed) = observed {
             self.find_at_last(here, &observed);
         }
     }
@@ -98,10 +104,7 @@ impl Walk<'_> {
                     .map(|observed| format!("decoded: {observed}")),
                 Err(error) => Some(format!("{error}: {}", octets_shown(octets))),
             },
-            Receive::Exactly(content) => match content.octets(&self.variables) {
-                Ok(wanted) => difference(&wanted, octets),
-                Err(error) => Some(error.to_string()),
-            },
+            Receive::Exactly(content) => self.otherwise_than(content, &octets.into()),
             Receive::Matching(pattern) => {
                 let text = String::from_utf8_lossy(octets);
                 let fits = pattern.matches(&text, &mut self.variables);
@@ -124,9 +127,17 @@ impl Walk<'_> {
         }
     }
 
+    /// Where what came is not the content, in words.
+    fn otherwise_than(&self, content: &Content, came: &Data) -> Option<String> {
+        match content.data(&self.variables) {
+            Ok(wanted) => difference(&wanted, came),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
     /// `@read`: so many octets.
     pub(super) fn read(&mut self, here: &Here<'_>, count: u64) {
-        let came = self.data(here).len() as u64;
+        let came = self.data(here).len();
         if came != count {
             self.broken(here, &format!("{came} octets"));
         }
@@ -153,15 +164,14 @@ impl Walk<'_> {
         }
     }
 
-    fn data(&self, here: &Here<'_>) -> Vec<u8> {
-        let octets = here
-            .events
-            .iter()
-            .filter_map(|index| match self.what(*index) {
-                What::DataReceived { octets } => Some(octets.as_slice()),
-                _ => None,
-            });
-        octets.collect::<Vec<_>>().concat()
+    fn data(&self, here: &Here<'_>) -> Data {
+        let mut data = Data::default();
+        for index in &here.events {
+            if let What::DataReceived { octets } = self.what(*index) {
+                data.extend(octets.clone());
+            }
+        }
+        data
     }
 
     fn globs(&mut self, globs: &[TextPattern], octets: &[u8], wanted: Lines) -> Option<String> {
@@ -200,15 +210,11 @@ enum Lines {
 }
 
 /// Where octets differ from the wanted ones, in words; `None` if they do not.
-pub(super) fn difference(wanted: &[u8], came: &[u8]) -> Option<String> {
+pub(super) fn difference(wanted: &Data, came: &Data) -> Option<String> {
     if wanted == came {
         return None;
     }
-    let at = wanted
-        .iter()
-        .zip(came)
-        .take_while(|(one, other)| one == other)
-        .count();
+    let at = wanted.common_beginning(came);
     let count = match (came.len(), wanted.len()) {
         (0, wanted) => return Some(format!("not one of {wanted} octets")),
         (came, wanted) if came == wanted => format!("{came} octets"),
@@ -218,7 +224,7 @@ pub(super) fn difference(wanted: &[u8], came: &[u8]) -> Option<String> {
     let cut = if from > 0 { "…" } else { "" };
     Some(format!(
         "{count}, different from octet {at} on: {cut}{}",
-        shown(&came[from..])
+        shown_data(&came.slice(from..u64::MAX))
     ))
 }
 

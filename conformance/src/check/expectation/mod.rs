@@ -50,6 +50,8 @@ pub fn expectation(
 ) -> Judgement {
     let last = match stop {
         None => u32::MAX,
+        // That statement shows nothing but the excess.
+        Some(Stop::LimitExceeded { line, .. }) if *line > 0 => line - 1,
         Some(Stop::Prerequisite(_) | Stop::Trouble(_) | Stop::TargetGone(_)) => {
             return Judgement::default();
         }
@@ -70,6 +72,9 @@ pub fn expectation(
         if walk.judgement.ended.is_some() {
             return walk.judgement;
         }
+    }
+    if matches!(stop, Some(Stop::LimitExceeded { .. })) {
+        return walk.judgement;
     }
     if matches!(stop, Some(Stop::ConnectionLost { .. })) && walk.may_be_closed_after(last) {
         walk.judgement.ended = Some(Ending::Closed);
@@ -337,8 +342,8 @@ impl<'a> Walk<'a> {
             };
             return self.find(step, step.line, event, fact, contradicts);
         }
-        let wanted = content.and_then(|content| content.octets(&self.variables).ok());
-        if let Some(difference) = wanted.and_then(|wanted| data::difference(&wanted, octets)) {
+        let wanted = content.and_then(|content| content.data(&self.variables).ok());
+        if let Some(difference) = wanted.and_then(|it| data::difference(&it, octets)) {
             self.find(step, step.line, event, difference, true);
         }
     }
@@ -445,7 +450,8 @@ impl<'a> Walk<'a> {
                 format!("{awaited} within {waited_ms} ms")
             }
             What::DataFailed { error } => format!("no data connection: {error}"),
-            What::DataReceived { octets } => format!("data: {}", super::shown(octets)),
+            What::DataReceived { octets } => format!("data: {}", super::shown_data(octets)),
+            What::LimitExceeded(excess) => excess.to_string(),
             What::DataClosed(end) if end.by == Side::Server => {
                 "the server ended the data connection".into()
             }

@@ -320,7 +320,7 @@ fn what_a_driver_found_out_is_weighed(
     };
     let what = What::Observed {
         fact,
-        octets: octets.to_vec(),
+        octets: octets.into(),
         ok,
     };
     let judgement = judged(step, None, &with(&["0:S: 220 x"], 1, what));

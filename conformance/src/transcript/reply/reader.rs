@@ -4,7 +4,7 @@
 //! begins, because a conversation can only be judged if it can be read. Cutting the octets anywhere gives the
 //! same replies.
 
-use super::{LONG_LINE, LONG_REPLY, Reply, ReplyFault, code_of};
+use super::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, code_of};
 use crate::transcript::telnet::{DONT, IAC, WILL, telnet};
 
 /// How far behind a CR one has to look to know what it is: `CR`, three digits, separator.
@@ -64,6 +64,10 @@ impl ReplyReader {
                 return Some(self.cut_off());
             }
             if self.take_line(&end) {
+                return Some(self.hand_out(end.next));
+            }
+            if self.partial.lines.len() >= LONG_REPLY_LINES {
+                add(&mut self.partial.faults, ReplyFault::TooLong);
                 return Some(self.hand_out(end.next));
             }
         }

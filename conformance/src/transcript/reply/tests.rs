@@ -129,6 +129,14 @@ fn an_endless_reply_is_cut_off_and_the_next_one_is_found() {
 }
 
 #[test]
+fn a_reply_of_endless_lines_is_cut_off() {
+    let reply = [&b"200-x\r\n"[..], &b"a\n".repeat(3 * LONG_REPLY_LINES)].concat();
+    let cut = all(&reply).remove(0);
+    assert_eq!(cut.lines.len(), LONG_REPLY_LINES);
+    assert!(cut.faults.contains(&ReplyFault::TooLong) && !cut.is_whole());
+}
+
+#[test]
 fn many_small_replies_at_once_are_read_in_linear_time() {
     assert_eq!(all(&b"1\n".repeat(200_000)).len(), 200_000);
 }

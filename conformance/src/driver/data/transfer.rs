@@ -1,0 +1,215 @@
+//! Octets over a data connection, no more than are taken.
+
+use std::io;
+
+use tokio::time::timeout;
+
+use super::super::Fault;
+use super::{DataPort, State};
+use crate::data::{Data, Gatherer};
+use crate::scenario::CONTENT_LIMIT;
+use crate::transcript::{Awaited, End, Excess, Limit, Manner, Side, What};
+
+/// A listing may be this long.
+const LISTING: u64 = 16 << 20;
+/// How many octets more than expected are taken, so that a report can say how many came.
+const BEYOND: u64 = 1 << 20;
+/// So much is recorded of what exceeded its limit.
+const HEAD: u64 = 64 << 10;
+
+/// What a transfer is expected to bring, and with it how much is taken.
+#[derive(Debug, Clone)]
+pub(crate) enum Expected {
+    /// A listing, or nothing in particular.
+    Listing,
+    /// These octets.
+    Content(Data),
+    /// So many octets in some coding, which may need twice as many.
+    Coded(u64),
+}
+
+impl Expected {
+    /// The octets of which nothing has to be stored.
+    pub(in crate::driver) fn content(&self) -> Data {
+        match self {
+            Self::Content(data) => data.clone(),
+            Self::Listing | Self::Coded(_) => Data::default(),
+        }
+    }
+
+    /// How many octets are taken.
+    pub(in crate::driver) fn most(&self) -> u64 {
+        match self {
+            Self::Listing => LISTING,
+            Self::Content(data) => data.len().saturating_add(BEYOND),
+            Self::Coded(length) => length.saturating_mul(2).saturating_add(BEYOND),
+        }
+    }
+}
+
+/// How reading came to its end.
+enum Fate {
+    /// By the end of the connection.
+    Ended(End),
+    /// There are as many octets as were asked for.
+    Counted,
+    /// Nothing came in time.
+    Silent,
+    /// There are more octets than are taken.
+    Exceeded(Excess),
+}
+
+impl DataPort {
+    /// Writes octets and leaves the connection open.
+    ///
+    /// # Errors
+    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply tells.
+    pub async fn write(&mut self, octets: &Data) -> Result<(), Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, wrote } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        *wrote = true;
+        let mut sent = 0;
+        let mut fate = Some(Ok(()));
+        'writing: for piece in octets.pieces() {
+            let mut rest = &piece[..];
+            while !rest.is_empty() {
+                match timeout(patience, wire.write(rest)).await {
+                    Ok(Ok(0)) => fate = Some(Err(io::ErrorKind::WriteZero.into())),
+                    Ok(Ok(count)) => {
+                        sent += count as u64;
+                        rest = &rest[count..];
+                        continue;
+                    }
+                    Ok(Err(error)) => fate = Some(Err(error)),
+                    Err(_) => fate = None,
+                }
+                break 'writing;
+            }
+        }
+        if sent == octets.len() {
+            fate = timeout(patience, wire.flush()).await.ok();
+        }
+        if sent > 0 {
+            let octets = octets.slice(0..sent);
+            self.record(What::DataSent { octets });
+        }
+        match fate {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => {
+                self.ended(End {
+                    by: Side::Server,
+                    how: Manner::Reset,
+                });
+                Ok(())
+            }
+            None => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// Reads until the server ends the connection.
+    ///
+    /// # Errors
+    /// When nothing comes for too long, or more than is taken where this is expected.
+    pub(crate) async fn read_to_end(&mut self, expected: &Expected) -> Result<Data, Fault> {
+        self.read(None, expected).await
+    }
+
+    /// Waits for the server to end the connection. What still comes before is neither kept nor recorded: how much was on
+    /// its way when a transfer was broken off is chance.
+    ///
+    /// # Errors
+    /// When nothing comes for too long, or it does not stop coming.
+    pub async fn outlast(&mut self) -> Result<(), Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let mut buffer = vec![0; 64 << 10];
+        let most = CONTENT_LIMIT + BEYOND;
+        let mut came = 0;
+        while came <= most {
+            match timeout(patience, wire.read(&mut buffer)).await {
+                Ok(Ok(read)) => came += read as u64,
+                Ok(Err(end)) => {
+                    self.ended(end);
+                    return Ok(());
+                }
+                Err(_) => return Err(self.silence(patience, Awaited::Data)),
+            }
+        }
+        let limit = Limit::Data;
+        Err(self.exceeded(Excess { limit, most }))
+    }
+
+    /// Reads exactly so many octets and leaves the connection open.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub async fn read_exactly(&mut self, count: u64) -> Result<Data, Fault> {
+        self.read(Some(count), &Expected::Coded(count)).await
+    }
+
+    /// Reads `count` octets, or until the server ends the connection.
+    async fn read(&mut self, count: Option<u64>, expected: &Expected) -> Result<Data, Fault> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let (content, most) = (expected.content(), expected.most());
+        let mut gathered = Gatherer::new(&content);
+        let mut buffer = vec![0; 64 << 10];
+        let fate = loop {
+            if gathered.len() > most {
+                let limit = Limit::Data;
+                break Fate::Exceeded(Excess { limit, most });
+            }
+            // One octet more than is taken shows that there are more.
+            let wanted = count.unwrap_or(most + 1) - gathered.len();
+            let wanted = buffer
+                .len()
+                .min(usize::try_from(wanted).unwrap_or(usize::MAX));
+            if wanted == 0 {
+                break Fate::Counted;
+            }
+            match timeout(patience, wire.read(&mut buffer[..wanted])).await {
+                Ok(Ok(read)) => {
+                    let stored = gathered.take(&buffer[..read]);
+                    if let Err(excess) = self.recorder.hold(stored).await {
+                        break Fate::Exceeded(excess);
+                    }
+                }
+                Ok(Err(end)) => break Fate::Ended(end),
+                Err(_) => break Fate::Silent,
+            }
+        };
+        let octets = gathered.finish();
+        if !octets.is_empty() {
+            let octets = match fate {
+                Fate::Exceeded(_) => octets.slice(0..HEAD).to_vec().into(),
+                _ => octets.clone(),
+            };
+            self.record(What::DataReceived { octets });
+        }
+        match fate {
+            Fate::Exceeded(excess) => Err(self.exceeded(excess)),
+            Fate::Counted => Ok(octets),
+            Fate::Ended(end) => {
+                self.ended(end);
+                match count {
+                    None => Ok(octets),
+                    Some(_) => Err(Fault::Broken),
+                }
+            }
+            Fate::Silent => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// The server sent too much, and nothing more is taken.
+    fn exceeded(&mut self, excess: Excess) -> Fault {
+        self.record(What::LimitExceeded(excess));
+        self.reset();
+        Fault::LimitExceeded(excess)
+    }
+}

@@ -1,0 +1,57 @@
+//! Results of jobs, in the order of the plan, and the memory they hold until they are judged.
+
+use std::collections::BTreeMap;
+
+use super::{Played, RunEvent};
+use crate::driver::{Large, Recorder};
+
+/// What the transcript of a job holds in memory.
+#[derive(Default)]
+pub(super) struct Held {
+    octets: u64,
+    /// Given back when the job was judged.
+    _large: Option<Large>,
+}
+
+impl Held {
+    pub(super) fn by(recorder: &Recorder) -> Self {
+        Self {
+            octets: recorder.held(),
+            _large: recorder.take_large(),
+        }
+    }
+}
+
+/// Holds results back until all before them are there.
+#[derive(Default)]
+pub(super) struct InOrder {
+    next: usize,
+    waiting: BTreeMap<usize, (Played, Held)>,
+    /// What the transcripts of those that wait hold.
+    pub(super) octets: u64,
+}
+
+impl InOrder {
+    pub(super) fn add(
+        &mut self,
+        place: usize,
+        played: Played,
+        held: Held,
+        on_event: &mut impl FnMut(RunEvent),
+    ) {
+        self.octets += held.octets;
+        self.waiting.insert(place, (played, held));
+        while let Some((played, held)) = self.waiting.remove(&self.next) {
+            on_event(RunEvent::Finished(Box::new(played)));
+            self.octets -= held.octets;
+            self.next += 1;
+        }
+    }
+
+    /// What is held back for others that do not come any more.
+    pub(super) fn release(&mut self, on_event: &mut impl FnMut(RunEvent)) {
+        for (played, _) in std::mem::take(&mut self.waiting).into_values() {
+            on_event(RunEvent::Finished(Box::new(played)));
+        }
+    }
+}
