@@ -339,9 +339,9 @@ impl fmt::Debug for Data {
 
 /// The octets at these positions of the endless test pattern.
 ///
-/// Every eight octets are a number no other eight have (the finaliser of SplitMix64 maps counters one to one), so
-/// octets that are lost, doubled, shifted or converted are seen wherever it happens, every octet value occurs
-/// (CR, LF, NUL and the Telnet IAC among them), and nothing compresses.
+/// Every eight octets are a number no other eight have (the finaliser of SplitMix64 maps counters
+/// one to one), so octets that are lost, doubled, shifted or converted are seen wherever it happens,
+/// every octet value occurs (CR, LF, NUL and the Telnet IAC among them), and nothing compresses.
 #[must_use]
 pub fn pattern(positions: Range<u64>) -> Vec<u8> {
     let Some(length) = positions.end.checked_sub(positions.start) else {

@@ -400,8 +400,8 @@ impl Control {
         Ok(())
     }
 
-    /// Waits until the run has room for what came; says how long that took. Where it is too much the
-    /// connection ends.
+    /// Waits until the run has room for what came; says how long that took. Where it is too much
+    /// the connection ends.
     async fn within_limits(&mut self) -> Result<Duration, Fault> {
         if self.ended {
             return Ok(Duration::ZERO);

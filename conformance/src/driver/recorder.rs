@@ -54,8 +54,8 @@ impl Recorder {
         self.0.share.allow(octets);
     }
 
-    /// Counts octets that came and have to be stored, and waits until the run has room for them; says
-    /// how long that took.
+    /// Counts octets that came and have to be stored, and waits until the run has room for them;
+    /// says how long that took.
     ///
     /// # Errors
     /// When they are more than one job may store.

@@ -63,7 +63,8 @@ impl DataPort {
     /// Writes octets and leaves the connection open.
     ///
     /// # Errors
-    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply tells.
+    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply
+    /// says why.
     pub async fn write(&mut self, octets: &Data) -> Result<(), Fault> {
         let patience = self.timeouts.data;
         let State::Open { wire, wrote } = &mut self.state else {
@@ -116,8 +117,8 @@ impl DataPort {
         self.read(None, expected).await
     }
 
-    /// Waits for the server to end the connection. What still comes before is neither kept nor recorded: how much was on
-    /// its way when a transfer was broken off is chance.
+    /// Waits for the server to end the connection. What still comes before is neither kept nor
+    /// recorded: how much was on its way when a transfer was broken off is chance.
     ///
     /// # Errors
     /// When nothing comes for too long, or it does not stop coming.
