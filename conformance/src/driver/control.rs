@@ -20,7 +20,7 @@ use crate::transcript::{
 /// So many replies may come on one control connection.
 const REPLIES: u64 = 10_000;
 /// So many octets of replies may come on one control connection.
-const REPLY_OCTETS: u64 = 16 << 20;
+const REPLY_OCTETS: u64 = 8 << 20;
 /// What a reply takes besides its octets, as an event and when it is read.
 const REPLY_COST: u64 = 256;
 /// So many lines of replies may come on one control connection.
