@@ -18,8 +18,10 @@ const NETWORK: &str = "
 /// Serves there, and plays EPSV and EPRT: at the URL of the ready line, with the name of the zone,
 /// and with --address.
 const PLAY: &str = r#"
-    "$FTPSPEC" serve --tls off --bind fe80::1%zone0 >"$TMPDIR/ready" &
+    "$FTPSPEC" serve --tls off --bind fe80::1%zone0 >"$TMPDIR/ready" 2>"$TMPDIR/log" &
     server=$!
+    # A server that is left behind would keep the namespace.
+    trap 'kill $server; wait $server' EXIT
     until grep -q '}' "$TMPDIR/ready"; do kill -0 $server; done
     cat "$TMPDIR/ready"
     url=$(sed 's/.*"url":"\([^"]*\)".*/\1/' "$TMPDIR/ready")
@@ -31,8 +33,6 @@ const PLAY: &str = r#"
     play "$url"
     play "ftp://test:test@[fe80::1%25zone0]:$port"
     play "ftp://test:test@server.example:$port" --address fe80::1%zone0
-    kill $server
-    wait $server
 "#;
 
 /// In a network namespace; without being root, in a user namespace, too.
