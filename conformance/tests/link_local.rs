@@ -18,7 +18,8 @@ const NETWORK: &str = "
 /// Serves there, and plays EPSV and EPRT: at the URL of the ready line, with the name of the zone,
 /// and with --address.
 const PLAY: &str = r#"
-    "$FTPSPEC" serve --tls off --bind fe80::1%zone0 >"$TMPDIR/ready" 2>"$TMPDIR/log" &
+    "$FTPSPEC" serve --tls off --user test:secret --bind fe80::1%zone0 \
+        >"$TMPDIR/ready" 2>/dev/null &
     server=$!
     # A server that is left behind would keep the namespace.
     trap 'kill $server; wait $server' EXIT
@@ -31,8 +32,8 @@ const PLAY: &str = r#"
             --select rfc959/retr-whole-file
     }
     play "$url"
-    play "ftp://test:test@[fe80::1%25zone0]:$port"
-    play "ftp://test:test@server.example:$port" --address fe80::1%zone0
+    play "ftp://test:secret@[fe80::1%25zone0]:$port"
+    play "ftp://test:secret@server.example:$port" --address fe80::1%zone0
 "#;
 
 /// In a network namespace; without being root, in a user namespace, too.
