@@ -306,6 +306,23 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
     assert_eq!(of("rfc3659/rest-retr-offset", "pasv").2, "pass");
 }
 
+#[test]
+fn what_never_held_is_not_reported_as_lost_in_mid_run() {
+    let server = Served::with(&["--fault", "when PORT do reply 502 Not here."]);
+    let id = "rfc4217/auth-forgets-the-data-port";
+    let select = ["--select", id, "--select", "rfc3659/rest-retr-offset"];
+    let (report, _) = report(&[&["check", server.url.as_str()], &select[..]].concat());
+    let rows = rows(&report);
+    let of = |id: &str, variant: &str| {
+        let is = |row: &&(String, String, String, String)| row.0 == id && row.1 == variant;
+        rows.iter().find(is).unwrap_or_else(|| panic!("{rows:#?}"))
+    };
+    assert_eq!(of("sanity/transfer", "port").2, "fail");
+    assert_eq!(of(id, "pasv").2, "not-applicable", "{rows:#?}");
+    let facts = facts(&report);
+    assert!(!facts.contains("held when the run began"), "{facts}");
+}
+
 /// A server that loses something in mid-run: that is one row, and what needs it is not testable,
 /// for one reason.
 fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {

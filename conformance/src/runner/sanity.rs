@@ -71,15 +71,21 @@ impl Sanity {
 }
 
 impl Sanity {
-    /// The same, to be played again if it seems that one of them does not hold any more.
+    /// Those that held, to be played again if it seems that one of them does not hold any more.
+    /// One in `failed` (as for [`blocked`]) never held, so that nothing can have lost it.
     #[must_use]
     pub fn prerequisites(
         &self,
         jobs: &[Job],
+        failed: &BTreeMap<(String, String), String>,
         target: &Target,
         facts: &TargetFacts,
     ) -> Prerequisites {
-        let all: Vec<Job> = self.stages.iter().flatten().cloned().collect();
+        let held = |job: &&Job| {
+            let name = (job.scenario.id.0.clone(), job.variant.to_string());
+            !failed.contains_key(&name)
+        };
+        let all: Vec<Job> = self.stages.iter().flatten().filter(held).cloned().collect();
         let place = |(id, variant): Prerequisite| {
             all.iter()
                 .position(|job| job.scenario.id.0 == id && job.variant == variant)

@@ -187,14 +187,13 @@ pub(super) async fn run<'a>(
         None => Nurse::Afar(Afar::new(&target, timeouts.connect)),
     };
     // What everything rests on comes first; what rests on something that does not hold need not be tried.
-    let prerequisites = sanity.prerequisites(&plan.jobs, &target, &facts);
-    let stages = sanity
-        .stages
-        .into_iter()
-        .map(|jobs| (jobs, Prerequisites::default()));
-    for (jobs, prerequisites) in stages.chain([(plan.jobs, prerequisites)]) {
-        conduct.prerequisites = prerequisites;
-        conduct.blocked = blocked(&jobs, &desk.failed_prerequisites(), &target, &facts);
+    let stages = sanity.stages.iter().cloned();
+    for (stage, jobs) in stages.chain([plan.jobs]).enumerate() {
+        let failed = desk.failed_prerequisites();
+        if stage == sanity.stages.len() {
+            conduct.prerequisites = sanity.prerequisites(&jobs, &failed, &target, &facts);
+        }
+        conduct.blocked = blocked(&jobs, &failed, &target, &facts);
         conduct.blocked.extend(plan.blocked.clone());
         let hear = |event| desk.hear(event);
         run_all(jobs, &target, &manner, conduct.clone(), &mut nurse, hear).await;
