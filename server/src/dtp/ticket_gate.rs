@@ -13,6 +13,10 @@
 //! already answers RST when nothing is left to lose. A client that closes without waiting for our
 //! close_notify gets none, though it may read what is there before it closes (curl 7.88):
 //! whether that is so cannot be seen in time, and a refusal (522) is better than lost data.
+//! vsftpd 3.0.3 with `require_ssl_reuse=YES` sends its tickets at once: in 18 of 23 runs of curl
+//! 7.88 with five uploads in one invocation, files were stored empty or cut. TLS 1.3 would allow a
+//! new ticket on the control connection, which every client reads, but rustls 0.23 makes tickets
+//! only at the end of a handshake.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
