@@ -81,7 +81,7 @@ const EXTENSIONS: Rule = Rule {
     judge: NAME,
     level: Level::May,
     clause: "RFC 2389 §3",
-    requirement: "Commands of RFC 959 are no extensions and need not be listed",
+    requirement: "Commands of RFC 959 are not extensions and need not be listed",
 };
 
 /// A value without the name it belongs to is read as the name of a feature nobody knows.
@@ -206,11 +206,12 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         &EXTENSIONS,
         "what is beyond RFC 959",
         |registry, words| match words {
-            [name, ..] => registry.get(name).is_some_and(|entry| {
+            // What follows the name is the extension: MODE Z, SITE UTIME.
+            [name] => registry.get(name).is_some_and(|entry| {
                 let first = entry.sources.first();
                 entry.feat.is_none() && first.is_some_and(|source| source.starts_with("RFC 959"))
             }),
-            [] => false,
+            _ => false,
         },
     ),
 ];
@@ -257,6 +258,7 @@ mod tests {
     #[case::pseudo_code("211-Features: /  MDTM /  nat6 / 211 End", &[Should])]
     #[case::no_pseudo_code("211-Features: /  BASE /  base64 / 211 End", &[])]
     #[case::base("211-Features: /  PASV / 211 End", &[May])]
+    #[case::base_verb_with_an_extension("211-Features: /  MODE Z /  SITE UTIME / 211 End", &[])]
     #[case::mlsd("211-Features: /  MLST type*; /  MLSD / 211 End", &[Should])]
     #[case::nameless("211-Features: /  CRC32;SHA-1*; / 211 End", &[Should])]
     #[case::twice("211-Features: /  SIZE /  size / 211 End", &[Should, Should])]
