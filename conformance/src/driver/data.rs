@@ -106,9 +106,7 @@ impl DataPort {
             Err(Fault::Broken | Fault::TimedOut) => Ok(()),
             Err(other) => Err(other),
             Ok(()) => {
-                let closed = self
-                    .nothing_comes(self.timeouts.quiet.saturating_mul(3))
-                    .await;
+                let closed = self.nothing_comes().await;
                 if self.is_open() {
                     self.close().await;
                     return Err(Fault::Broken);
@@ -224,10 +222,7 @@ impl DataPort {
                 }
                 Err(other) => Err(other),
             },
-            State::Open { .. } => {
-                self.nothing_comes(self.timeouts.quiet.saturating_mul(3))
-                    .await
-            }
+            State::Open { .. } => self.nothing_comes().await,
         }
     }
 
@@ -280,7 +275,8 @@ impl DataPort {
     }
 
     /// Waits for the end of an open connection, before any octet.
-    async fn nothing_comes(&mut self, patience: Duration) -> Result<(), Fault> {
+    async fn nothing_comes(&mut self) -> Result<(), Fault> {
+        let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.nothing_stands());
         };

@@ -49,6 +49,9 @@ pub struct Timeouts {
     pub way: Duration,
     /// The longest that a scenario may ask for silence; where it asks for more, this is enough.
     pub longest_silence: Duration,
+    /// How much longer a dialogue, and the clean-up after it, may take for each statement: many
+    /// statements take long, although none of them does.
+    pub statement: Duration,
 }
 
 impl Default for Timeouts {
@@ -62,6 +65,7 @@ impl Default for Timeouts {
             quiet: Duration::from_millis(300),
             way: Duration::ZERO,
             longest_silence: Duration::MAX,
+            statement: Duration::from_millis(250),
         }
     }
 }
@@ -79,6 +83,7 @@ impl Timeouts {
             quiet: self.quiet + more / 4,
             way: self.way + more / 8,
             longest_silence: self.longest_silence,
+            statement: self.statement + more,
         }
     }
 }
@@ -149,6 +154,7 @@ mod tests {
         assert_eq!(far.handshake, near.handshake + Duration::from_secs(2));
         assert_eq!(far.quiet, near.quiet + Duration::from_millis(500));
         assert_eq!(far.way, Duration::from_millis(250));
+        assert_eq!(far.statement, near.statement + Duration::from_secs(2));
         let endless = near.for_round_trip(Duration::from_secs(3600));
         assert_eq!(endless.reply, near.reply + Duration::from_secs(16));
         assert_eq!(near.for_round_trip(Duration::ZERO), near);

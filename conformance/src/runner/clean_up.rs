@@ -5,12 +5,13 @@
 //! none, whatever a listing said and wherever the session is.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::listing::{Entry, LISTINGS, entries};
 use super::names::{given, strays};
-use super::workshop::{CLEAN_UP, Fetched, Workshop};
+use super::workshop::{Fetched, Workshop};
 use crate::data::Data;
 use crate::driver::{Expected, Fault, Setback};
 use crate::scenario::Connection;
@@ -56,9 +57,13 @@ impl Names {
 impl Workshop {
     /// Removes the directory and all that is in it, as far as the server lets us; by these names,
     /// too, where its listings do not help. Returns what is still there, and the transcript says
-    /// so.
-    pub(super) async fn clean_up(mut self, names: &[Vec<u8>]) -> Option<String> {
-        let cleaned = timeout(CLEAN_UP, self.remove_everything(names)).await;
+    /// so; so it does when the time is over.
+    pub(super) async fn clean_up(
+        mut self,
+        names: &[Vec<u8>],
+        patience: Duration,
+    ) -> Option<String> {
+        let cleaned = timeout(patience, self.remove_everything(names)).await;
         let is_clean = matches!(cleaned, Ok(Ok(true)));
         if !is_clean {
             let fact = format!("clean-up: {} is still there", self.name);

@@ -10,6 +10,7 @@ use super::names::unguessable;
 use super::player::Player;
 use super::{Job, Played, Stop};
 use crate::driver::{Recorder, Timeouts};
+use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::transcript::{Event, What};
 
@@ -18,7 +19,8 @@ use crate::transcript::{Event, What};
 pub struct Manner {
     /// How long each wait may take.
     pub timeouts: Timeouts,
-    /// How long one dialogue may take, whatever its waits.
+    /// How long one dialogue may take, whatever its waits, besides what its statements are allowed
+    /// ([`Timeouts::statement`]).
     pub deadline: Duration,
     /// Part of the names of the directories that are made; the same one gives the same names again.
     /// Against a server that may hold files of somebody else it must be one that nobody can guess,
@@ -147,7 +149,8 @@ pub(super) async fn play_into(
     );
     let silence = job.scenario.silence().min(manner.timeouts.longest_silence);
     let playing = player.play(manner.directory(&job));
-    let playing = recorder.timeout(manner.deadline.saturating_add(silence), playing);
+    let more = silence.saturating_add(for_statements(&job.scenario, manner.timeouts));
+    let playing = recorder.timeout(manner.deadline.saturating_add(more), playing);
     let played = tokio::select! {
         played = playing => Some(played),
         () = cut.made() => None,
@@ -172,6 +175,12 @@ pub(super) async fn play_into(
         played.stop = Some(Stop::Busy(words));
     }
     (played, was_cut)
+}
+
+/// How much longer a job may take because of the number of its statements.
+pub(super) fn for_statements(scenario: &Scenario, timeouts: Timeouts) -> Duration {
+    let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
+    timeouts.statement.saturating_mul(count)
 }
 
 /// The 421 that greeted a connection, if one was: the server had no room for it (RFC 959 §5.4).

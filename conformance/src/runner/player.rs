@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::names::made_by_users;
 use super::needs::wants_directory;
+use super::play::for_statements;
 use super::session::Session;
-use super::workshop::Workshop;
+use super::workshop::{CLEAN_UP, Workshop};
 use super::{Job, Protection, Stop, Variant};
 use crate::data::Data;
 use crate::driver::{Client, Fault, Recorder, Setback, Suppaftp, Timeouts};
@@ -109,7 +110,9 @@ impl Player {
         self.sessions.clear();
         self.suppaftp = None;
         if let Some(workshop) = self.workshop.take() {
-            return workshop.clean_up(&made_by_users(&self.job.scenario)).await;
+            let more = for_statements(&self.job.scenario, self.timeouts);
+            let names = made_by_users(&self.job.scenario);
+            return workshop.clean_up(&names, CLEAN_UP + more).await;
         }
         // It was cut short while the directory was being made: nobody knows whether it is there.
         let name = self.opening.take()?;

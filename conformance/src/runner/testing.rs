@@ -198,6 +198,7 @@ pub(crate) fn manner() -> Manner {
         handshake: short,
         quiet: Duration::from_millis(50),
         way: Duration::ZERO,
+        statement: Duration::ZERO,
         ..Timeouts::default()
     };
     Manner {

@@ -92,6 +92,16 @@ async fn silence_is_no_part_of_the_deadline() {
 }
 
 #[tokio::test]
+async fn every_turn_of_every_statement_adds_to_the_deadline() {
+    let server = Fake::start(|_| None).await;
+    let mut manner = manner();
+    manner.deadline = Duration::ZERO;
+    manner.timeouts.statement = Duration::from_millis(500);
+    let slow = job("pasv", "", "@repeat 40\n> SYST\n< 215\n@end");
+    assert_eq!(play(slow, &server.target, &manner).await.stop, None);
+}
+
+#[tokio::test]
 async fn the_login_and_the_end_belong_to_no_line() {
     let server = Fake::start(|_| None).await;
     let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;

@@ -26,7 +26,7 @@ use crate::transcript::{MARKER, Reply};
 
 /// A directory that no scenario makes.
 const NOWHERE: &str = "ftpspec-nowhere";
-/// How long clean-up may take.
+/// How long clean-up may take, besides what the statements of the scenario are allowed.
 pub(super) const CLEAN_UP: Duration = Duration::from_secs(20);
 
 /// The runner's own connection and the directory it made.
