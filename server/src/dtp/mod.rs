@@ -29,5 +29,5 @@ pub(crate) use listing::listing_lines;
 pub(crate) use port::PassivePort;
 pub(crate) use protection::{CONTROL_SESSIONS, DataProtection, SessionMap, Sessions, Terms};
 pub(crate) use shared_ports::SharedPorts;
-pub(crate) use transfer::{Patience, Route, carry, open};
+pub(crate) use transfer::{CLOSING_TIME, Patience, Route, carry, open};
 pub(crate) use watch::Progress;

@@ -31,9 +31,10 @@ use crate::wire::Preliminary;
 /// The first buffer of an upload, and the largest. Small files must not cost a large one.
 const BUFFERS: (usize, usize) = (16 << 10, 256 << 10);
 /// How long after the preliminary reply of a download the completion reply may wait for the client
-/// to close. aria2 with five downloads was seen to read its 150 after 75 ms on a busy machine. It
-/// cannot be much longer: in some downloads curl 7.88 does nothing before the completion reply.
-const CLOSING_TIME: Duration = Duration::from_millis(100);
+/// to close. aria2 with five downloads was seen to read its 150 after 75 ms on a busy machine. A
+/// session whose client has once not closed in this time waits no more: such a client closes after
+/// the completion reply, and each wait would be for nothing.
+pub(crate) const CLOSING_TIME: Duration = Duration::from_millis(100);
 /// Names STOU tries before it gives up.
 const UNIQUE_NAMES: u32 = 1_000;
 
@@ -68,6 +69,8 @@ pub(crate) struct Patience {
     pub(crate) connection: Duration,
     pub(crate) handshake: Duration,
     pub(crate) stall: Duration,
+    /// How long after the preliminary reply a download may wait for the client to close.
+    pub(crate) closing: Duration,
 }
 
 /// How the data connection comes about.
@@ -208,7 +211,9 @@ pub(crate) async fn carry(
             if sent.is_ok() {
                 // Everything is sent: ABOR ends nothing any more.
                 progress.set_committing();
-                client_closes(&mut stream, began + CLOSING_TIME).await;
+                if !client_closes(&mut stream, began + patience.closing).await {
+                    progress.set_kept_open();
+                }
             }
             sent
         }
@@ -236,12 +241,15 @@ pub(crate) async fn carry(
 /// Some clients (aria2, snarf) read the control connection once after they have connected, and wait
 /// for ever if the 150 and the 226 of a small file come in one segment. Clients close when they
 /// have read the file, so this wait is short, and the client has read its 150 by then. A transfer
-/// that took longer than the time limit waits for nothing.
-async fn client_closes(stream: &mut DataStream, until: Instant) {
+/// that took longer than the time limit waits for nothing, and is not said to be kept open.
+async fn client_closes(stream: &mut DataStream, until: Instant) -> bool {
+    if until <= Instant::now() {
+        return true;
+    }
     let mut scrap = [0; 512];
     let closing = async { while let Ok(1..) = stream.read(&mut scrap).await {} };
-    // Whether it has closed, and how, makes no difference: everything is sent.
-    let _ = timeout_at(until, closing).await;
+    // How it has closed makes no difference: everything is sent.
+    timeout_at(until, closing).await.is_ok()
 }
 
 /// Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the reply does.

@@ -18,6 +18,8 @@ pub(crate) struct Progress {
     moved: AtomicU64,
     opened: AtomicBool,
     committing: AtomicBool,
+    /// Whether the client kept a download open until its completion reply.
+    kept_open: AtomicBool,
     /// Restart markers whose 110 has not been said yet; there are never many.
     marks: Mutex<Vec<Mark>>,
     marked: AtomicBool,
@@ -80,6 +82,16 @@ impl Progress {
     /// Whether everything has moved, and an upload is being made the file: too late to abort.
     pub(crate) fn is_committing(&self) -> bool {
         self.committing.load(Ordering::Relaxed)
+    }
+
+    /// The client has not closed the data connection in the time it was given.
+    pub(super) fn set_kept_open(&self) {
+        self.kept_open.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client has not closed a download in the time it was given.
+    pub(crate) fn was_kept_open(&self) -> bool {
+        self.kept_open.load(Ordering::Relaxed)
     }
 
     /// SHA-256 over what was moved, if that was wished for.

@@ -19,7 +19,7 @@ use super::shared::{Seat, Shared};
 use super::stream::ControlStream;
 use super::tls_server::ConnectionTls;
 use crate::config::Limits;
-use crate::dtp::PassivePort;
+use crate::dtp::{CLOSING_TIME, PassivePort};
 use crate::journal::{What, Why};
 use crate::pi::{Control, Link, Session, Setup, Step, Work};
 use crate::roster::Presence;
@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     /// `None` if the session has none of them.
     bounds: Option<Box<Bounds>>,
     pub(super) tls: Option<Box<ConnectionTls>>,
+    /// How long a download waits for the client to close before its completion reply.
+    closing_time: Duration,
     /// The last reply, for hooks that want to know it.
     pub(super) answered: Option<Box<Reply>>,
 }
@@ -152,6 +154,7 @@ impl Connection {
             replies: Vec::new(),
             queue: Waiting::default(),
             tls: None,
+            closing_time: CLOSING_TIME,
             answered: None,
         }
     }

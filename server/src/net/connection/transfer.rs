@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -54,6 +55,7 @@ impl Connection {
                     connection: limits.data_connection,
                     handshake: limits.handshake,
                     stall: limits.data_stall,
+                    closing: self.closing_time,
                 };
                 let rate = self.session.rate(wanted.content.is_upload());
                 let progress = Arc::new(Progress::of(&self.presence, mode).at(rate));
@@ -62,6 +64,9 @@ impl Connection {
                 let tls = self.data_tls(wanted.protected);
                 let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
                 let ended = self.listen_during(Box::pin(carrying), &progress).await;
+                if progress.was_kept_open() {
+                    self.closing_time = Duration::ZERO;
+                }
                 let how = ended.as_ref().ok().map(|(end, _)| end);
                 watched.ended(&self.presence, how, &progress);
                 ended?
