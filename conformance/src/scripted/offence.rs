@@ -1,7 +1,7 @@
 //! Transcripts in which one reply, listing or data connection breaks a rule that always holds: what the always-on judges are proven with.
 
 use crate::data;
-use crate::transcript::{Conversation, Exchange, Manner, Transcript, What};
+use crate::transcript::{Conversation, Event, Exchange, Manner, Side, Transcript, What};
 
 /// One way to break a rule that an always-on judge watches over.
 #[derive(Debug, Clone, Copy)]
@@ -432,11 +432,18 @@ impl Offence {
                         spoiled.events.remove(*at);
                     }
                     ControlCut => {
-                        let behind = spoiled.events[*at..].iter_mut();
-                        let mut own =
-                            behind.filter(|event| event.connection == conversation.connection);
+                        let is_own = |event: &Event| event.connection == conversation.connection;
+                        // Only TLS has a close_notify to leave out.
+                        let protected = spoiled.events[..*at].iter().any(|event| {
+                            is_own(event)
+                                && matches!(&event.what, What::TlsEstablished(facts) if !facts.data)
+                        });
+                        if !protected {
+                            continue;
+                        }
+                        let mut own = spoiled.events[*at..].iter_mut().filter(|it| is_own(it));
                         let end = own.find_map(|event| match &mut event.what {
-                            What::Closed(end) => Some(end),
+                            What::Closed(end) if end.by == Side::Server => Some(end),
                             _ => None,
                         });
                         let Some(end) = end else { continue };
