@@ -283,4 +283,16 @@ impl Client {
         let reply = self.reply().await;
         assert!(reply.starts_with("226"), "{command}: {reply}");
     }
+
+    /// Uploads, and closes the data connection with everything the server sends unread in its
+    /// socket. Returns the completion reply.
+    pub(crate) async fn upload_unread(&mut self, command: &str, octets: &[u8]) -> String {
+        let data = self.passive().await;
+        self.expect(command, "150").await;
+        let mut data = self.establish(data).await;
+        data.write(octets).await;
+        data.end().await;
+        drop(data);
+        self.reply().await
+    }
 }

@@ -82,13 +82,7 @@ async fn a_client_that_closes_an_upload_without_reading_loses_nothing_of_it() {
             let mut client = protected(&server, connector(&server, version)).await;
             let content = content().repeat(4);
             for number in 0..40 {
-                let data = client.passive().await;
-                client.expect("STOR file", "150").await;
-                let mut data = client.establish(data).await;
-                data.write(&content).await;
-                data.end().await;
-                drop(data);
-                let reply = client.reply().await;
+                let reply = client.upload_unread("STOR file", &content).await;
                 assert!(reply.starts_with("226"), "{version:?} {number}: {reply}");
                 let size = client.expect("SIZE file", "213").await;
                 assert_eq!(size, format!("213 {}", content.len()));
