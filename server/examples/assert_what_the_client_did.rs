@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use ftpspec_server::Server;
-use ftpspec_server::journal::{Journal, What, Why};
+use ftpspec_server::observe::journal::{EventKind, Journal, CloseReason};
 use ftpspec_server::storage::{MemFs, VirtualPath, read_file};
 
 #[tokio::main]
@@ -26,10 +26,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::task::spawn_blocking(move || the_client_under_test(address)).await??;
 
     // It said goodbye; no sleep is needed to know it.
-    let closed = |event: &_| matches!(what(event), What::Closed { .. });
+    let closed = |event: &_| matches!(what(event), EventKind::Closed { .. });
     let closed = journal.wait_for(closed, Duration::from_secs(10)).await;
     let closed = closed.ok_or("the client never closed its session")?;
-    assert_eq!(closed.what, What::Closed { why: Why::Said });
+    assert_eq!(closed.what, EventKind::Closed { reason: CloseReason::Quit });
 
     // It logged in once, switched to TYPE I before it sent anything, and nothing was refused.
     let commands = journal.commands();
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn what(event: &ftpspec_server::journal::Event) -> &What {
+fn what(event: &ftpspec_server::observe::journal::Event) -> &EventKind {
     &event.what
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crate::auth::{Authenticator, CertificateRule, FixedUsers, Permissions, Secret};
 use crate::fault::Plan;
-use crate::hooks::{After, Asked, Before, HookList, Hooks, PublicAddressBy, SessionInfo, Verdict};
-use crate::journal::Journal;
-use crate::net::{CertificateError, Network, Running, Tls, start};
+use crate::net::{CertificateError, Network, ServerHandle, Tls, start};
+use crate::observe::hooks::{
+    After, Before, CommandAction, HookList, Hooks, PublicAddressBy, Request, SessionInfo,
+};
+use crate::observe::journal::Journal;
 use crate::passive_ports::PassivePorts;
 use crate::pi::{NoopInTransfer, Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
@@ -181,7 +183,7 @@ type Complaint = fn(String) -> StartError;
 
 /// Collects what a server needs to start. Made by [`Server::builder`](crate::Server::builder).
 #[derive(Debug, Clone, Default)]
-pub struct Builder {
+pub struct ServerBuilder {
     pub(crate) port: u16,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) implicit_addresses: Vec<SocketAddr>,
@@ -205,7 +207,7 @@ pub struct Builder {
     pub(crate) hooks: HookList,
 }
 
-impl Builder {
+impl ServerBuilder {
     /// Listens at `address`; may be called again. Port 0 is any free port. Without a call to this,
     /// [`bind_implicit`](Self::bind_implicit), [`listener`](Self::listener) or
     /// [`implicit_listener`](Self::implicit_listener): 127.0.0.1, and the same port of ::1 where the
@@ -460,7 +462,7 @@ impl Builder {
     }
 
     /// Ports PASV and EPSV listen at, for a firewall's sake, and what they are announced as, for NAT's. Without a call:
-    /// any free port. [`Running::set_passive_ports`] changes them later.
+    /// any free port. [`ServerHandle::set_passive_ports`] changes them later.
     #[must_use]
     pub fn passive_ports(mut self, ports: impl Into<PassivePorts>) -> Self {
         self.passive_ports = ports.into();
@@ -475,7 +477,7 @@ impl Builder {
     }
 
     /// The address a 227 names, behind NAT. Without a call: the one the client reached.
-    /// [`Running::set_public_address`] changes it later.
+    /// [`ServerHandle::set_public_address`] changes it later.
     #[must_use]
     pub fn public_address(mut self, address: Ipv4Addr) -> Self {
         self.public_address = Some(address);
@@ -530,7 +532,7 @@ impl Builder {
     pub fn before(
         self,
         verbs: impl IntoIterator<Item = Verb>,
-        decide: impl Fn(&SessionInfo, &Asked) -> Verdict + Send + Sync + 'static,
+        decide: impl Fn(&SessionInfo, &Request) -> CommandAction + Send + Sync + 'static,
     ) -> Self {
         let verbs = verbs.into_iter().collect();
         self.hooks(Before { verbs, decide })
@@ -541,7 +543,7 @@ impl Builder {
     pub fn after(
         self,
         verbs: impl IntoIterator<Item = Verb>,
-        tell: impl Fn(&SessionInfo, &Asked, &Reply) + Send + Sync + 'static,
+        tell: impl Fn(&SessionInfo, &Request, &Reply) + Send + Sync + 'static,
     ) -> Self {
         let verbs = verbs.into_iter().collect();
         self.hooks(After { verbs, tell })
@@ -551,7 +553,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(self) -> Result<Running, StartError> {
+    pub async fn start(self) -> Result<ServerHandle, StartError> {
         let journal = self.journal.clone();
         let started = start(self).await;
         if let (Err(_), Some(journal)) = (&started, journal) {
@@ -598,11 +600,11 @@ mod tests {
     fn avbl_is_off_where_the_storage_knows_no_room() {
         use crate::storage::VfsStorage;
         for (room, builder) in [
-            (true, Builder::default()),
-            (true, Builder::default().storage(MemFs::new())),
+            (true, ServerBuilder::default()),
+            (true, ServerBuilder::default().storage(MemFs::new())),
             (
                 false,
-                Builder::default().storage(VfsStorage::new(MemFs::new().into())),
+                ServerBuilder::default().storage(VfsStorage::new(MemFs::new().into())),
             ),
         ] {
             let mut builder = builder.user("test", "secret");
@@ -613,7 +615,7 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_name_nothing_keep_the_server_from_starting() {
-        let builder = Builder::default().user("test", "secret");
+        let builder = ServerBuilder::default().user("test", "secret");
         let started = builder.clone().without("MFMTT").start().await;
         assert!(matches!(started, Err(StartError::UnknownVerb(name)) if name == "MFMTT"));
         let started = builder.clone().host("a b", VirtualHost::new()).start();

@@ -23,19 +23,16 @@
 //! Everything that decides ([`wire`], [`pi`]) is pure; everything that waits does not decide. [`storage`] is where files
 //! live, [`auth`] says who may log in, [`dtp`] is what happens to octets on their way over a data connection.
 
-pub mod accounts;
 pub mod auth;
 mod config;
 pub mod dtp;
 pub mod fault;
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod hooks;
-pub mod journal;
 mod net;
+pub mod observe;
 mod passive_ports;
 pub mod pi;
-mod roster;
 pub mod settings;
 pub mod storage;
 pub mod wire;
@@ -45,25 +42,25 @@ pub mod wire;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use config::{ActiveSource, Builder, Limits, StartError};
+pub use config::{ActiveSource, Limits, ServerBuilder, StartError};
 pub use dtp::SessionReuse;
-pub use hooks::{Hooks, SessionInfo};
 pub use net::{
-    Alpn, CertificateError, ClientCertificates, CloseNotify, Network, NotANetwork, Running, Tls,
-    TlsVersion,
+    Alpn, CertificateError, ClientCertificates, CloseNotify, Network, NetworkParseError,
+    ServerHandle, Tls, TlsVersion,
 };
+pub use observe::hooks::{Hooks, SessionInfo};
 pub use passive_ports::PassivePorts;
 pub use pi::{NoopInTransfer, TlsRequirement, VirtualHost};
 pub use wire::{DotNames, Links};
 
-/// The server. Running, it is a [`Running`].
+/// The server. Running, it is a [`ServerHandle`].
 #[derive(Debug)]
 pub struct Server;
 
 impl Server {
     /// Collects what a server needs to start.
     #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
     }
 }

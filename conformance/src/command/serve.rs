@@ -10,11 +10,11 @@ pub use ftpspec_server::{
     Alpn, ClientCertificates, Links, Network, SessionReuse, TlsRequirement, TlsVersion,
 };
 
-use ftpspec_server::accounts::PasswordHash;
-use ftpspec_server::auth::{NoCertificateRule, Secret};
+use ftpspec_server::auth::accounts::PasswordHash;
+use ftpspec_server::auth::{CertificateRuleError, Secret};
 use ftpspec_server::fault::{self, Plan};
 use ftpspec_server::settings::{Ports, UserSettings};
-use ftpspec_server::{DotNames, Running, StartError};
+use ftpspec_server::{DotNames, ServerHandle, StartError};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -302,7 +302,7 @@ pub fn certificate_login(text: &str) -> Result<(String, CertificateRule), String
         Some((name, rule)) if !name.is_empty() => {
             let rule = rule
                 .parse()
-                .map_err(|error: NoCertificateRule| error.to_string())?;
+                .map_err(|error: CertificateRuleError| error.to_string())?;
             Ok((name.to_owned(), rule))
         }
         _ => Err("expected NAME=RULE, for example alice=cn:alice".into()),
@@ -360,7 +360,7 @@ pub async fn serve(settings: Settings, mut stop: StopSignals) -> i32 {
 }
 
 /// Reads what is to be served, opens the journal and listens.
-async fn start(settings: &Settings) -> io::Result<(Running, Option<JournalFile>)> {
+async fn start(settings: &Settings) -> io::Result<(ServerHandle, Option<JournalFile>)> {
     let asked = settings.clone();
     // A directory to be copied may be large, and a named pipe for the journal waits for its reader.
     let preparing = tokio::task::spawn_blocking(move || {

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use ftpspec_server::{Running, Server, Tls};
+use ftpspec_server::{Server, ServerHandle, Tls};
 
 use super::Target;
 use crate::driver::Trust;
@@ -14,7 +14,7 @@ use crate::driver::Trust;
 /// The reference server, running in this process with an empty file system and every feature on.
 #[derive(Debug)]
 pub struct Embedded {
-    running: Running,
+    running: ServerHandle,
     target: Arc<Target>,
 }
 

@@ -3,7 +3,7 @@
 use ftpspec_server::auth::Permissions;
 use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
 use ftpspec_server::wire::{
-    Command, CommandLine, Facts, Links, Lister, ListingFormat, Naming, Options, ToldFacts,
+    Command, CommandLine, Facts, Links, Lister, ListingFormat, Naming, OperatorFacts, Options,
     parse_time_val,
 };
 use std::sync::Arc;
@@ -86,7 +86,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
             see_sessions: may & 32 != 0,
         },
         told: (may & 64 != 0).then(|| {
-            Arc::new(ToldFacts {
+            Arc::new(OperatorFacts {
                 language: Some("de".into()),
                 media_types: vec![("txt".into(), "text/plain".into())],
             })

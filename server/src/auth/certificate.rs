@@ -206,7 +206,7 @@ impl fmt::Display for CertificateRule {
 
 /// The text is not a [`CertificateRule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoCertificateRule {
+pub enum CertificateRuleError {
     /// It has not the form of one.
     #[error("expected sha256:HEX (64 digits), cn:NAME, email:ADDRESS, dns:HOST or uri:URI")]
     Syntax,
@@ -216,38 +216,38 @@ pub enum NoCertificateRule {
 }
 
 impl FromStr for CertificateRule {
-    type Err = NoCertificateRule;
+    type Err = CertificateRuleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (kind, name) = text.split_once(':').ok_or(NoCertificateRule::Syntax)?;
+        let (kind, name) = text.split_once(':').ok_or(CertificateRuleError::Syntax)?;
         let alternative =
             |kind: fn(String) -> AlternativeName| Ok(Self::AlternativeName(kind(name.to_owned())));
         match kind {
-            "san" => Err(NoCertificateRule::KindMissing),
-            _ if name.is_empty() => Err(NoCertificateRule::Syntax),
+            "san" => Err(CertificateRuleError::KindMissing),
+            _ if name.is_empty() => Err(CertificateRuleError::Syntax),
             "sha256" => fingerprint(name).map(Self::Fingerprint),
             "cn" => Ok(Self::CommonName(name.to_owned())),
             "email" => alternative(AlternativeName::Email),
             "dns" => alternative(AlternativeName::Dns),
             "uri" => alternative(AlternativeName::Uri),
-            _ => Err(NoCertificateRule::Syntax),
+            _ => Err(CertificateRuleError::Syntax),
         }
     }
 }
 
 /// Digits as `openssl x509 -fingerprint` and as everybody else writes them: with colons, or without.
-fn fingerprint(digits: &str) -> Result<[u8; 32], NoCertificateRule> {
+fn fingerprint(digits: &str) -> Result<[u8; 32], CertificateRuleError> {
     let digits: Vec<u32> = digits
         .chars()
         .filter(|c| *c != ':')
-        .map(|c| c.to_digit(16).ok_or(NoCertificateRule::Syntax))
+        .map(|c| c.to_digit(16).ok_or(CertificateRuleError::Syntax))
         .collect::<Result<_, _>>()?;
     let mut fingerprint = [0; 32];
     if digits.len() != 64 {
-        return Err(NoCertificateRule::Syntax);
+        return Err(CertificateRuleError::Syntax);
     }
     for (octet, pair) in fingerprint.iter_mut().zip(digits.chunks_exact(2)) {
-        *octet = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| NoCertificateRule::Syntax)?;
+        *octet = u8::try_from(pair[0] << 4 | pair[1]).map_err(|_| CertificateRuleError::Syntax)?;
     }
     Ok(fingerprint)
 }
@@ -392,10 +392,10 @@ mod tests {
             "md5:ab",
         ] {
             let read = none.parse::<CertificateRule>();
-            assert_eq!(read, Err(NoCertificateRule::Syntax), "{none}");
+            assert_eq!(read, Err(CertificateRuleError::Syntax), "{none}");
         }
         let read = "san:alice@example.org".parse::<CertificateRule>();
-        assert_eq!(read, Err(NoCertificateRule::KindMissing));
+        assert_eq!(read, Err(CertificateRuleError::KindMissing));
     }
 
     /// A DER value; short ones only.

@@ -1,33 +1,31 @@
 //! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
 
-mod ascii;
-#[cfg(target_os = "linux")]
-mod by_host;
-mod coded_upload;
-mod coding;
-mod faulty;
-mod flow;
+mod codec;
+mod data_port;
+mod data_tls;
+mod decode_upload;
+mod fault_stream;
 mod listing;
-mod mask;
-mod port;
-mod protection;
+mod progress;
+#[cfg(target_os = "linux")]
+mod sendfile;
 mod shared_ports;
 mod size;
+mod storage_io;
 mod stream;
 mod ticket_gate;
 mod transfer;
-mod watch;
+mod umask;
 
-pub use ascii::{AsciiDecoder, AsciiEncoder};
-pub use coding::{Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
-pub use protection::SessionReuse;
+pub use codec::{AsciiDecoder, AsciiEncoder, Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
+pub use data_tls::SessionReuse;
 pub use size::coded_size;
 
-pub(crate) use faulty::DataFaults;
-pub(crate) use flow::{on_a_thread, on_storage};
+pub(crate) use data_port::PassivePort;
+pub(crate) use data_tls::{CONTROL_SESSIONS, DataProtection, SessionMap, Sessions, Terms};
+pub(crate) use fault_stream::DataFaults;
 pub(crate) use listing::listing_lines;
-pub(crate) use port::PassivePort;
-pub(crate) use protection::{CONTROL_SESSIONS, DataProtection, SessionMap, Sessions, Terms};
+pub(crate) use progress::Progress;
 pub(crate) use shared_ports::SharedPorts;
-pub(crate) use transfer::{CLOSING_TIME, Patience, Route, carry, open};
-pub(crate) use watch::Progress;
+pub(crate) use storage_io::{on_a_thread, on_storage};
+pub(crate) use transfer::{CLOSING_TIME, Route, Timeouts, carry, open};

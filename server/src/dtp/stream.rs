@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::faulty::FaultyStream;
+use super::fault_stream::FaultyStream;
 use super::ticket_gate::TicketGate;
-use crate::journal::{DataMode, TlsFacts, What};
+use crate::observe::journal::{DataMode, EventKind, TlsFacts};
 
 /// What a client that was refused may still send before its connection is reset.
 const REFUSED_OCTETS: usize = 4 << 20;
@@ -35,7 +35,7 @@ pub(crate) enum DataStream {
 
 impl DataStream {
     /// What happened, for those who watch.
-    pub(crate) fn opened(&self, mode: DataMode) -> What {
+    pub(crate) fn opened(&self, mode: DataMode) -> EventKind {
         let (peer, tls) = match self {
             Self::Clear(stream) => (stream.peer_addr().ok(), None),
             Self::Tls { stream, .. } => {
@@ -48,7 +48,7 @@ impl DataStream {
             // It is told of before it is spoiled.
             Self::Faulty(_) => (None, None),
         };
-        What::DataOpened { mode, peer, tls }
+        EventKind::DataOpened { mode, peer, tls }
     }
 
     /// Closes a connection whose octets are not wanted, in the background.

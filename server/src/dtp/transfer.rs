@@ -11,18 +11,18 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout, timeout_at};
 
-#[cfg(target_os = "linux")]
-use super::by_host;
-use super::coded_upload::CodedUpload;
-use super::faulty::DataFaults;
-use super::flow::{Encoding, PIECES, Sink, Source, on_storage};
+use super::data_port::{DataConnectionError, PassivePort, connect};
+use super::data_tls::DataProtection;
+use super::decode_upload::CodedUpload;
+use super::fault_stream::DataFaults;
 use super::listing::open_listing;
-use super::mask::Mask;
-use super::port::{NoStream, PassivePort, connect};
-use super::protection::DataProtection;
+use super::progress::Progress;
+#[cfg(target_os = "linux")]
+use super::sendfile;
+use super::storage_io::{Encoding, PIECES, Sink, Source, on_storage};
 use super::stream::DataStream;
-use super::watch::Progress;
-use crate::pi::{At, Content, Malformed, Opening, Representation, Transfer, TransferEnd};
+use super::umask::Mask;
+use crate::pi::{Content, Malformed, Opening, Representation, StoragePath, Transfer, TransferEnd};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -52,7 +52,7 @@ enum Flow {
     Coded(Box<CodedUpload>),
 }
 
-fn incoming(handle: Box<dyn WriteHandle>, at: At, transfer: &Transfer) -> Flow {
+fn incoming(handle: Box<dyn WriteHandle>, at: StoragePath, transfer: &Transfer) -> Flow {
     let inline = at.storage.abilities().never_blocks;
     let (coding, room) = (&transfer.coding, transfer.largest);
     if !coding.is_plain() {
@@ -65,7 +65,7 @@ fn incoming(handle: Box<dyn WriteHandle>, at: At, transfer: &Transfer) -> Flow {
 
 /// How long a client may keep us waiting.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     pub(crate) connection: Duration,
     pub(crate) handshake: Duration,
     pub(crate) stall: Duration,
@@ -86,7 +86,7 @@ pub(crate) enum Route {
 }
 
 /// What went wrong while octets were moved.
-pub(super) enum Broken {
+pub(super) enum TransferError {
     Connection,
     Storage(io::Error),
     Form(Malformed),
@@ -100,21 +100,21 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
     let coding = &transfer.coding;
     let (flow, name) = match transfer.content.clone() {
         Content::Retrieve { at, offset } => {
-            let At { storage, path } = at;
+            let StoragePath { storage, path } = at;
             let source = Source::open(&storage, Encoding::new(coding, offset), move |storage| {
                 storage.open_read(&path, offset)
             });
             (Flow::Out(source.await?), None)
         }
         Content::Store { at, how } => {
-            let At { storage, path } = at.clone();
+            let StoragePath { storage, path } = at.clone();
             let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
             (incoming(mask.on(handle), at, transfer), None)
         }
         Content::RetrieveRange { at, range } => {
-            let At { storage, path } = at;
+            let StoragePath { storage, path } = at;
             let encoding = Encoding::new(coding, range.start);
             let source = Source::open(&storage, encoding, move |storage| {
                 open_read_range(storage, &path, range.start, range.end)
@@ -122,7 +122,7 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             (Flow::Out(source.await?), None)
         }
         Content::StoreRange { at, range } => {
-            let At { storage, path } = at.clone();
+            let StoragePath { storage, path } = at.clone();
             let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle = on_storage(&storage, move |storage| {
                 open_write_range(storage, &path, range.start, range.end)
@@ -131,13 +131,13 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             (incoming(mask.on(handle), at, transfer), None)
         }
         Content::StoreUnique { at } => {
-            let At { storage, path } = at;
+            let StoragePath { storage, path } = at;
             let (handle, path) =
                 on_storage(&storage, move |storage| open_unique(storage, &path)).await?;
             let mask = Mask::new_file(transfer.mode, &storage, &path);
             let name = path.clone();
             (
-                incoming(mask.on(handle), At { storage, path }, transfer),
+                incoming(mask.on(handle), StoragePath { storage, path }, transfer),
                 Some(name),
             )
         }
@@ -167,7 +167,7 @@ pub(crate) async fn carry(
     opened: Opened,
     route: Route,
     tls: Option<Arc<DataProtection>>,
-    patience: Patience,
+    patience: Timeouts,
     progress: Arc<Progress>,
 ) -> TransferEnd {
     let began = Instant::now();
@@ -191,7 +191,7 @@ pub(crate) async fn carry(
         Route::Active { from, to } => {
             connect(from, to, tls, patience.connection, patience.handshake).await
         }
-        Route::Nowhere | Route::Faulty(..) => Err(NoStream::Connection),
+        Route::Nowhere | Route::Faulty(..) => Err(DataConnectionError::Connection),
     };
     let mut stream = match connected {
         Ok(stream) => stream,
@@ -224,12 +224,12 @@ pub(crate) async fn carry(
         Ok(()) => TransferEnd::Complete {
             octets: progress.moved(),
         },
-        Err(Broken::Connection) => TransferEnd::ConnectionLost,
-        Err(Broken::Storage(error)) => {
+        Err(TransferError::Connection) => TransferEnd::ConnectionLost,
+        Err(TransferError::Storage(error)) => {
             break_off(stream);
             TransferEnd::StorageFailed(error)
         }
-        Err(Broken::Form(why)) => {
+        Err(TransferError::Form(why)) => {
             break_off(stream);
             TransferEnd::Malformed(why)
         }
@@ -272,7 +272,7 @@ async fn send(
     mut source: Source,
     stall: Duration,
     progress: &Progress,
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     #[cfg(target_os = "linux")]
     if matches!(stream, DataStream::Clear(_)) && !progress.sees_octets() {
         source.let_host_send();
@@ -280,19 +280,20 @@ async fn send(
     loop {
         #[cfg(target_os = "linux")]
         if let (DataStream::Clear(stream), Some(file)) = (&*stream, source.left_to_host()) {
-            match by_host::send(stream, file, stall, progress).await? {
-                by_host::Outcome::Sent => break,
-                by_host::Outcome::Unable(file) => source.read_on_from(file),
+            match sendfile::send(stream, file, stall, progress).await? {
+                sendfile::Outcome::Sent => break,
+                sendfile::Outcome::Unable(file) => source.read_on_from(file),
             }
         }
-        let mut pieces: VecDeque<Bytes> = source.next().await.map_err(Broken::Storage)?.into();
+        let mut pieces: VecDeque<Bytes> =
+            source.next().await.map_err(TransferError::Storage)?.into();
         if pieces.is_empty() {
             break;
         }
         while !pieces.is_empty() {
             let octets = in_time(stall, write_some(stream, &pieces, progress.piece())).await?;
             if octets == 0 {
-                return Err(Broken::Connection);
+                return Err(TransferError::Connection);
             }
             progress.sent(&pieces, octets);
             advance(&mut pieces, octets);
@@ -342,7 +343,7 @@ async fn receive(
     mut sink: Sink,
     stall: Duration,
     progress: &Progress,
-) -> Result<(), Broken> {
+) -> Result<(), TransferError> {
     let (mut size, largest) = BUFFERS;
     let mut buffer = BytesMut::with_capacity(size);
     loop {
@@ -360,7 +361,9 @@ async fn receive(
         if buffer.len() == buffer.capacity() {
             size = (size * 4).min(largest);
             let full = std::mem::replace(&mut buffer, BytesMut::with_capacity(size));
-            sink.write(full.freeze()).await.map_err(Broken::Storage)?;
+            sink.write(full.freeze())
+                .await
+                .map_err(TransferError::Storage)?;
         }
     }
     // What is kept must not keep a buffer that is mostly empty.
@@ -370,7 +373,9 @@ async fn receive(
         buffer.freeze()
     };
     progress.set_committing();
-    sink.commit_with(rest).await.map_err(Broken::Storage)?;
+    sink.commit_with(rest)
+        .await
+        .map_err(TransferError::Storage)?;
     // The file is there; a client that does not wait for our end of the connection has lost nothing.
     let _ = in_time(stall, stream.shutdown()).await;
     Ok(())
@@ -379,16 +384,16 @@ async fn receive(
 pub(super) async fn in_time<T>(
     stall: Duration,
     step: impl Future<Output = io::Result<T>>,
-) -> Result<T, Broken> {
+) -> Result<T, TransferError> {
     match timeout(stall, step).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a data connection broke off");
-            Err(Broken::Connection)
+            Err(TransferError::Connection)
         }
         Err(_) => {
             tracing::debug!("a data connection stalled");
-            Err(Broken::Connection)
+            Err(TransferError::Connection)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::What;
+use super::Trigger;
 use super::parse::{Cursor, ParseError};
 use crate::wire::Verb;
 
@@ -140,23 +140,23 @@ pub enum Scope {
 impl Scope {
     /// Whether an action of this scope can be done to `what`.
     #[must_use]
-    pub fn holds(self, what: What) -> bool {
-        let verb = |verbs: &[Verb]| matches!(what, What::Verb(verb) if verbs.contains(&verb));
+    pub fn holds(self, what: Trigger) -> bool {
+        let verb = |verbs: &[Verb]| matches!(what, Trigger::Verb(verb) if verbs.contains(&verb));
         match self {
-            Self::Replies => what != What::Handshake,
+            Self::Replies => what != Trigger::Handshake,
             Self::Transfers => what.is_transfer(),
             Self::DataPorts => what.is_transfer() || verb(&[Verb::Pasv, Verb::Epsv]),
             Self::Pasv => verb(&[Verb::Pasv]),
             Self::Passive => verb(&[Verb::Pasv, Verb::Epsv]),
-            Self::Handshake => what == What::Handshake,
-            Self::Auth => what == What::Handshake || verb(&[Verb::Auth]),
+            Self::Handshake => what == Trigger::Handshake,
+            Self::Auth => what == Trigger::Handshake || verb(&[Verb::Auth]),
             Self::Closing => what.is_transfer() || verb(&[Verb::Quit]),
             Self::Storage => {
                 let login = [Verb::User, Verb::Pass, Verb::Acct, Verb::Rein, Verb::Auth];
-                what.is_command() && what != What::Login && !verb(&login)
+                what.is_command() && what != Trigger::Login && !verb(&login)
             }
             Self::Feat => verb(&[Verb::Feat]),
-            Self::Connect => what == What::Connect,
+            Self::Connect => what == Trigger::Connect,
         }
     }
 

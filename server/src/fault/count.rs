@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Fault, Plan, What};
+use super::{Fault, Plan, Trigger};
 use crate::storage::VirtualPath;
 use crate::wire::{CommandLine, Verb, matches};
 
@@ -73,8 +73,8 @@ impl Faults {
         }
         let candidates = self.plan.faults.iter().enumerate().filter(|(_, fault)| {
             let what = match (happening, command) {
-                (Happening::Connect, _) => fault.what == What::Connect,
-                (Happening::Handshake, _) => fault.what == What::Handshake,
+                (Happening::Connect, _) => fault.what == Trigger::Connect,
+                (Happening::Handshake, _) => fault.what == Trigger::Handshake,
                 (Happening::Line(_), command) => {
                     command.is_some_and(|command| fault.what.is_of(command.verb))
                 }

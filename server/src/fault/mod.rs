@@ -1,7 +1,7 @@
 //! Planned misbehaviour: a server that does the wrong thing on purpose, at the right moment, every time (a [`Plan`]).
 //!
 //! Clients are tested with it: what does mine do when the 226 never comes? Given to
-//! [`Builder::faults`](crate::Builder::faults), to `ftpspec serve --fault` and as TOML, in one syntax.
+//! [`ServerBuilder::faults`](crate::ServerBuilder::faults), to `ftpspec serve --fault` and as TOML, in one syntax.
 //!
 //! ```text
 //! when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]
@@ -157,7 +157,7 @@ impl FromIterator<Fault> for Plan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The event.
-    pub what: What,
+    pub what: Trigger,
     /// Which of the events that fit.
     pub occurrence: Occurrence,
     /// Only this user's.
@@ -174,7 +174,7 @@ pub struct Fault {
 
 /// An event of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum Trigger {
     /// A command.
     Verb(Verb),
     /// A control connection has come.
@@ -197,7 +197,7 @@ const LISTING: &[Verb] = &[Verb::List, Verb::Nlst, Verb::Mlsd];
 const UPLOAD: &[Verb] = &[Verb::Stor, Verb::Stou, Verb::Appe];
 const DOWNLOAD: &[Verb] = &[Verb::Retr];
 
-impl What {
+impl Trigger {
     /// The events that are no verbs: name, event, what it is.
     pub const NAMED: [(&'static str, Self, &'static str); 7] = [
         (
@@ -259,7 +259,7 @@ impl What {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Verb(verb) = self {
             return f.write_str(verb.row().name);
@@ -327,7 +327,7 @@ pub fn describe() -> String {
         text.push_str(&format!("  {name:<24} {help}\n"));
     };
     line("a verb", "a command with it");
-    for (name, _, help) in What::NAMED {
+    for (name, _, help) in Trigger::NAMED {
         line(name, help);
     }
     for (title, scopes) in [

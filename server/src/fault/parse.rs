@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::action::{ACTIONS, Action, ActionRow};
 use super::token::{Token, tokens};
-use super::{Fault, Occurrence, What};
+use super::{Fault, Occurrence, Trigger};
 use crate::wire::VERBS;
 
 /// Why a line is no fault.
@@ -148,11 +148,11 @@ impl<'a> Cursor<'a> {
         Err(self.error(format!("expected `{word}`"), [word]))
     }
 
-    fn what(&mut self) -> Result<What, ParseError> {
+    fn what(&mut self) -> Result<Trigger, ParseError> {
         let given = self.peek().map_or("", |token| token.text.as_str());
-        let Some(what) = What::named(given) else {
+        let Some(what) = Trigger::named(given) else {
             let names = VERBS.iter().map(|row| row.name);
-            let names = names.chain(What::NAMED.iter().map(|(name, ..)| *name));
+            let names = names.chain(Trigger::NAMED.iter().map(|(name, ..)| *name));
             return Err(self.error("expected a verb or an event", names));
         };
         self.next += 1;

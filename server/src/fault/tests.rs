@@ -61,7 +61,7 @@ fn a_line_is_read_and_written(#[case] line: &str, #[case] canonical: &str) {
 /// The syntax of each row with values in it, wherever it may stand.
 #[test]
 fn every_action_is_read_as_its_row_says_and_written_back() {
-    let whats: Vec<What> = [
+    let whats: Vec<Trigger> = [
         "connect",
         "login",
         "handshake",
@@ -74,7 +74,7 @@ fn every_action_is_read_as_its_row_says_and_written_back() {
         "STOR",
     ]
     .into_iter()
-    .map(|name| What::named(name).unwrap())
+    .map(|name| Trigger::named(name).unwrap())
     .collect();
     for row in ACTIONS {
         let filled = row.syntax.replace("CODE", "500").replace("TIME", "20ms");
@@ -283,7 +283,7 @@ fn the_description_names_every_action_and_event() {
             row.syntax
         );
     }
-    for (name, ..) in What::NAMED {
+    for (name, ..) in Trigger::NAMED {
         assert!(text.contains(name));
     }
 }

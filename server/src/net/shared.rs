@@ -7,18 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::guard::{Guard, Refusal};
-use super::proxy::Network;
-use super::tls_server::ServerTls;
+use super::client_limits::{ClientLimits, Refusal};
+use super::proxy_protocol::Network;
+use super::tls::ServerTls;
 use super::turns::Turns;
 use crate::auth::Authenticator;
-use crate::config::{ActiveSource, Builder, Limits, StartError};
+use crate::config::{ActiveSource, Limits, ServerBuilder, StartError};
 use crate::dtp::SharedPorts;
 use crate::fault::Faults;
-use crate::hooks::HookList;
-use crate::journal::Journal;
+use crate::observe::hooks::HookList;
+use crate::observe::journal::Journal;
+use crate::observe::sessions::SessionList;
 use crate::passive_ports::PassivePorts;
-use crate::roster::Roster;
 
 /// What all control connections of a server share.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     /// Turns for [`Limits::long_jobs`].
     pub(crate) long_jobs: Arc<Turns>,
     pub(crate) faults: Option<Faults>,
-    pub(crate) roster: Arc<Roster>,
+    pub(crate) roster: Arc<SessionList>,
     pub(crate) journal: Option<Journal>,
     pub(crate) hooks: HookList,
     announcing: Mutex<Announcing>,
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     /// Told when transfers may go on no longer.
     cut: Notify,
     cutting: AtomicBool,
-    pub(super) guard: Guard,
+    pub(super) guard: ClientLimits,
     pub(super) balancers: Vec<Network>,
     sessions: AtomicUsize,
     accepted: AtomicU64,
@@ -58,7 +58,7 @@ impl Shared {
     ///
     /// # Errors
     /// [`StartError::NoUsers`], [`StartError::Certificate`].
-    pub(super) fn new(builder: &mut Builder) -> Result<Self, StartError> {
+    pub(super) fn new(builder: &mut ServerBuilder) -> Result<Self, StartError> {
         let certificates = builder.faults.certificates();
         let tls = builder.tls.as_ref();
         Ok(Self {
@@ -82,7 +82,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             cut: Notify::new(),
             cutting: AtomicBool::new(false),
-            guard: Guard::default(),
+            guard: ClientLimits::default(),
             balancers: std::mem::take(&mut builder.balancers),
             sessions: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
@@ -136,7 +136,7 @@ impl Shared {
 
 /// One of the [`Limits::sessions`]; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
     /// Which connection of this server, counted from 1.
     pub(crate) number: u64,
@@ -146,7 +146,7 @@ pub(crate) struct Seat {
     user: Option<Box<str>>,
 }
 
-impl Seat {
+impl Slot {
     pub(super) fn take(shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let seat = Self {
             shared: Arc::clone(shared),
@@ -192,7 +192,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.log_out();
         if let Some(from) = self.from.take() {
@@ -204,8 +204,8 @@ impl Drop for Seat {
 
 /// A place in a server that listens nowhere.
 #[cfg(test)]
-pub(super) fn a_seat() -> Seat {
+pub(super) fn a_seat() -> Slot {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    let mut builder = Builder::default().user("test", "secret");
-    Seat::take(&Arc::new(Shared::new(&mut builder).unwrap())).unwrap()
+    let mut builder = ServerBuilder::default().user("test", "secret");
+    Slot::take(&Arc::new(Shared::new(&mut builder).unwrap())).unwrap()
 }

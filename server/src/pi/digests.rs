@@ -1,16 +1,18 @@
 //! HASH, XCRC and its like, MD5 and MMD5: what tells whether a file is the same (drafts).
 
 use super::storage_replies::Act;
-use super::{Decision, HashAlgorithm, HashOf, Pending, Question, Session, Step, Work, ask, look};
+use super::{
+    Decision, DigestRequest, HashAlgorithm, Pending, Question, Session, Step, Work, ask, look,
+};
 use crate::storage::{Digest, FileKind};
-use crate::wire::{Completion, DigestArgument, SaidName, done};
+use crate::wire::{Completion, DigestArgument, QuotedPathname, done};
 use std::io::{self, ErrorKind, Write as _};
 
 /// A file of MD5 or MMD5.
 struct Named {
     /// The name as it was said.
     said: Vec<u8>,
-    hash: HashOf,
+    hash: DigestRequest,
 }
 
 impl Session {
@@ -19,7 +21,7 @@ impl Session {
     pub(super) fn hash(&self, pathname: Vec<u8>, pending: Pending) -> Decision {
         let at = self.resolve(Act::Hash, &pathname)?;
         self.permit(Act::Hash, |may| may.read)?;
-        let hash = HashOf {
+        let hash = DigestRequest {
             at: at.clone(),
             algorithm: self.parameters.algorithm,
             start: 0,
@@ -38,7 +40,7 @@ impl Session {
                 return Err(not_there());
             }
             let (start, end) = (range.start, Some(range.end.min(len)));
-            ask_hash(HashOf { start, end, ..hash }, pathname)
+            ask_hash(DigestRequest { start, end, ..hash }, pathname)
         })
     }
 
@@ -52,7 +54,7 @@ impl Session {
         let at = self.resolve(Act::Find, &argument.pathname)?;
         self.permit(Act::Find, |may| may.read)?;
         let (start, end) = argument.range.unwrap_or((0, None));
-        let hash = HashOf {
+        let hash = DigestRequest {
             at,
             algorithm,
             start,
@@ -63,7 +65,7 @@ impl Session {
         };
         look(self.resolve(Act::Find, whole)?, move |_, whole, found| {
             ask_digest(match found {
-                Ok(_) => HashOf {
+                Ok(_) => DigestRequest {
                     at: whole,
                     algorithm,
                     start: 0,
@@ -75,11 +77,11 @@ impl Session {
     }
 
     /// MD5 and MMD5 (draft-twine-ftpmd5-00 §3): names as they were said, digits in upper case.
-    pub(super) fn md5(&self, names: &[SaidName<'_>]) -> Decision {
+    pub(super) fn md5(&self, names: &[QuotedPathname<'_>]) -> Decision {
         self.permit(Act::Find, |may| may.read)?;
         let mut files = Vec::with_capacity(names.len());
         for name in names {
-            let hash = HashOf {
+            let hash = DigestRequest {
                 at: self.resolve(Act::Find, &name.pathname)?,
                 algorithm: HashAlgorithm::Md5,
                 start: 0,
@@ -94,10 +96,10 @@ impl Session {
 }
 
 /// 213 `algorithm first-last digest pathname`.
-fn ask_hash(hash: HashOf, pathname: Vec<u8>) -> Decision {
+fn ask_hash(hash: DigestRequest, pathname: Vec<u8>) -> Decision {
     ask(Work::Hash(Question::new(
         hash,
-        move |_, hash: HashOf, outcome: io::Result<Digest>| {
+        move |_, hash: DigestRequest, outcome: io::Result<Digest>| {
             Step::Reply(match outcome {
                 Ok(hashed) => {
                     let last = hashed.end.saturating_sub(1).max(hash.start);
@@ -117,10 +119,10 @@ fn ask_hash(hash: HashOf, pathname: Vec<u8>) -> Decision {
 }
 
 /// 250 with the digest and nothing else.
-fn ask_digest(hash: HashOf) -> Decision {
+fn ask_digest(hash: DigestRequest) -> Decision {
     ask(Work::Hash(Question::new(
         hash,
-        |_, hash: HashOf, outcome: io::Result<Digest>| {
+        |_, hash: DigestRequest, outcome: io::Result<Digest>| {
             let partial = hash.start != 0 || hash.end.is_some();
             Step::Reply(match outcome {
                 Ok(hashed) => {

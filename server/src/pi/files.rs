@@ -2,8 +2,8 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Combine, Decision, Listing, Mode, Pending, Question, Representation, Session, Step,
-    Structure, Work, ask, look, look_at_name,
+    Combine, Decision, Listing, Mode, Pending, Question, Representation, Session, Step,
+    StoragePath, Structure, Work, ask, look, look_at_name,
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
@@ -48,7 +48,7 @@ impl Session {
         self.permit(Act::Find, |may| may.make_directory)?;
         ask(Work::MakeDirectory(Question::new(
             at,
-            |session: &mut Self, at: At, outcome: io::Result<()>| {
+            |session: &mut Self, at: StoragePath, outcome: io::Result<()>| {
                 if let Err(error) = outcome {
                     return Step::Reply(Act::Find.refused(&error));
                 }
@@ -89,7 +89,7 @@ impl Session {
     }
 
     /// Finds out what a person has to know of a directory that RMD did not remove.
-    fn not_removed(&self, at: At, kind: ErrorKind) -> Decision {
+    fn not_removed(&self, at: StoragePath, kind: ErrorKind) -> Decision {
         match kind {
             ErrorKind::NotADirectory => look_at_name(at, move |_, _, found| {
                 Err(match found {
@@ -169,7 +169,7 @@ impl Session {
             return Err(done(503, "RNTO must follow RNFR."));
         };
         let to = self.resolve(Act::Name, pathname)?;
-        let from = At {
+        let from = StoragePath {
             storage: to.storage,
             path: from,
         };
@@ -185,13 +185,13 @@ impl Session {
     pub(super) fn onto(
         &self,
         to: VirtualPath,
-        from: At,
-        act: impl FnOnce(At, VirtualPath) -> Decision + Send + 'static,
+        from: StoragePath,
+        act: impl FnOnce(StoragePath, VirtualPath) -> Decision + Send + 'static,
     ) -> Decision {
         if self.user()?.user.permissions.overwrite {
             return act(from, to);
         }
-        let target = At {
+        let target = StoragePath {
             storage: Arc::clone(&from.storage),
             path: to,
         };

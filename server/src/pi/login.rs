@@ -9,7 +9,7 @@
 //!              USER, REIN, AUTH
 //! ```
 
-use super::{At, Control, Decision, Pending, Question, Session, Step, Work, ask};
+use super::{Control, Decision, Pending, Question, Session, Step, StoragePath, Work, ask};
 use crate::auth::{
     CertificateClaim, Credentials, Denied, Permissions, Rate, Secret, TlsRequirement, User,
 };
@@ -179,13 +179,13 @@ impl Session {
     }
 
     /// Where a pathname leads.
-    pub(super) fn resolve(&self, act: Act, pathname: &[u8]) -> Result<At, Completion> {
+    pub(super) fn resolve(&self, act: Act, pathname: &[u8]) -> Result<StoragePath, Completion> {
         let user = self.user()?;
         let path = user
             .working_directory
             .join(pathname)
             .map_err(|error| path_refused(act, error))?;
-        Ok(At {
+        Ok(StoragePath {
             storage: Arc::clone(&user.user.storage),
             path,
         })

@@ -182,36 +182,36 @@ impl Session {
     /// because a server should queue what comes before the completion reply (RFC 959 §4.2). With
     /// [`NoopInTransfer::AtOnce`] a NOOP is answered too, unless other commands are `queued`:
     /// replies keep the order of their commands.
-    pub fn during_transfer(&mut self, event: &ControlEvent, queued: bool) -> Meanwhile {
+    pub fn during_transfer(&mut self, event: &ControlEvent, queued: bool) -> DuringTransfer {
         let ControlEvent::Line(line) = event else {
-            return Meanwhile::Queue;
+            return DuringTransfer::Queue;
         };
         let Ok(command) = CommandLine::split(line) else {
-            return Meanwhile::Queue;
+            return DuringTransfer::Queue;
         };
         if command.verb.row().in_transfer == InTransfer::Waits || !self.offers(command.verb) {
-            return Meanwhile::Queue;
+            return DuringTransfer::Queue;
         }
         match command.parse() {
             Ok(Command::Abor) => {
-                Meanwhile::Abort(self.spoken(done(226, "The transfer was ended.")))
+                DuringTransfer::Abort(self.spoken(done(226, "The transfer was ended.")))
             }
-            Ok(Command::Stat(None)) => Meanwhile::Reply(self.spoken(self.status())),
+            Ok(Command::Stat(None)) => DuringTransfer::Reply(self.spoken(self.status())),
             Ok(Command::Noop)
                 if self.setup.noop_in_transfer == NoopInTransfer::AtOnce && !queued =>
             {
-                Meanwhile::Reply(self.spoken(nothing_done()))
+                DuringTransfer::Reply(self.spoken(nothing_done()))
             }
-            _ => Meanwhile::Queue,
+            _ => DuringTransfer::Queue,
         }
     }
 
     /// What is said, in the language of the session.
     #[must_use]
-    pub fn spoken<S: Spoken>(&self, said: S) -> S {
+    pub fn spoken<S: Localize>(&self, said: S) -> S {
         match self.parameters.language {
             Language::English => said,
-            language => said.spoken_in(language),
+            language => said.localized(language),
         }
     }
 
@@ -392,8 +392,8 @@ fn ask(work: Work) -> Decision {
 
 /// Asks the shell what stands there, and decides by that.
 fn look(
-    at: At,
-    then: impl FnOnce(&mut Session, At, io::Result<Metadata>) -> Decision + Send + 'static,
+    at: StoragePath,
+    then: impl FnOnce(&mut Session, StoragePath, io::Result<Metadata>) -> Decision + Send + 'static,
 ) -> Decision {
     ask(Work::Stat(Question::new(at, |session, at, found| {
         then(session, at, found).unwrap_or_else(Step::Reply)
@@ -402,8 +402,8 @@ fn look(
 
 /// Goes on with what the name is described as: links that lead to nothing are there, too.
 fn look_at_name(
-    at: At,
-    then: impl FnOnce(&mut Session, At, io::Result<Described>) -> Decision + Send + 'static,
+    at: StoragePath,
+    then: impl FnOnce(&mut Session, StoragePath, io::Result<Described>) -> Decision + Send + 'static,
 ) -> Decision {
     ask(Work::Describe(Question::new(at, |session, at, found| {
         then(session, at, found).unwrap_or_else(Step::Reply)

@@ -5,8 +5,8 @@ use super::{
     Representation, Session, Step, Structure, Work, ask,
 };
 use crate::wire::{
-    Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, Options, PassiveProtocol,
-    StructureCode, ToldFacts, TypeCode, Verb, done, printable,
+    Completion, ExtendedAddress, Format, Language, LanguageTag, ModeCode, OperatorFacts, Options,
+    PassiveProtocol, StructureCode, TypeCode, Verb, done, printable,
 };
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -274,7 +274,7 @@ impl Session {
             // Pathnames are octets, so there is nothing to switch.
             Options::Utf8 => done(200, "Pathnames are UTF-8."),
             Options::Mlst(facts) => {
-                let facts = ToldFacts::restrict(self.setup.told.as_deref(), facts);
+                let facts = OperatorFacts::restrict(self.setup.told.as_deref(), facts);
                 self.parameters.facts = facts;
                 let mut text = String::from("MLST OPTS");
                 let mut separator = " ";

@@ -6,8 +6,8 @@ use super::{
     DataPort, Decision, HashAlgorithm, Representation, Session, Step, Structure, shown_host,
 };
 use crate::wire::{
-    Completion, Fact, Facts, Feature, Format, Language, ModeCode, Reply, ToldFacts, VERBS, Verb,
-    VerbRow, done,
+    Completion, Fact, Facts, Feature, Format, Language, ModeCode, OperatorFacts, Reply, VERBS,
+    Verb, VerbRow, done,
 };
 
 /// Verbs on a line of HELP.
@@ -149,7 +149,7 @@ impl Session {
             Feature::Facts => {
                 let mut line = String::from(" MLST ");
                 let all = Fact::ALL.into_iter().fold(Facts::NONE, Facts::with);
-                for fact in ToldFacts::restrict(self.setup.told.as_deref(), all).iter() {
+                for fact in OperatorFacts::restrict(self.setup.told.as_deref(), all).iter() {
                     line.push_str(fact.name());
                     line.push_str(if self.parameters.facts.contains(fact) {
                         "*;"

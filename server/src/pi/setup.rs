@@ -1,7 +1,7 @@
 //! What all sessions of a server have in common, and what one session knows from its beginning.
 
 use crate::auth::{Authenticator, TlsRequirement};
-use crate::wire::{DotNames, HostName, Links, ServiceSet, ToldFacts, VerbSet};
+use crate::wire::{DotNames, HostName, Links, OperatorFacts, ServiceSet, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ pub struct Setup {
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
     /// Facts of files that nobody but whoever runs the server can know.
-    pub told: Option<Arc<ToldFacts>>,
+    pub told: Option<Arc<OperatorFacts>>,
 }
 
 /// A virtual host (RFC 7151): what a client finds who names it with HOST. What is not said is as without HOST.

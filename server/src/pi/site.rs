@@ -2,8 +2,8 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Attendance, Attendee, Decision, Pending, Question, Session, Step, Work, ask, look,
-    shown_host,
+    Decision, Pending, Question, Session, SessionSummary, Step, StoragePath, WhoQuery, Work, ask,
+    look, shown_host,
 };
 use crate::storage::{FileKind, Times, VirtualPath};
 use crate::wire::{Completion, FactChanges, Reply, SERVICES, Service, SiteCommand, SiteLine, done};
@@ -171,7 +171,7 @@ impl Session {
         };
         let to = self.resolve(Act::Name, pathname)?;
         self.permit(Act::Name, |may| may.read && may.create)?;
-        let from = At {
+        let from = StoragePath {
             storage: to.storage,
             path: from,
         };
@@ -215,12 +215,12 @@ impl Session {
     }
 
     fn who(&self) -> Decision {
-        let attendance = Attendance {
+        let attendance = WhoQuery {
             others: self.user()?.user.permissions.see_sessions,
         };
         ask(Work::Who(Question::new(
             attendance,
-            |_, _, who: Vec<Attendee>| {
+            |_, _, who: Vec<SessionSummary>| {
                 let lines = who.into_iter().map(|who| {
                     format!(
                         " {}{} {} from {}, for {} s",

@@ -2,9 +2,9 @@
 
 use super::storage_replies::Act;
 use super::{
-    At, Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mark, Mode, Opening,
-    Pending, Question, Representation, Session, SessionOffered, Step, Structure, Transfer,
-    TransferEnd, Work, ask, look, look_at_name,
+    Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mode, Opening, Pending,
+    Question, Representation, RestartMarker, Session, SessionOffered, Step, StoragePath, Structure,
+    Transfer, TransferEnd, Work, ask, look, look_at_name,
 };
 use crate::storage::{Described, FileKind, OpenWrite, VirtualPath};
 use crate::wire::{
@@ -78,7 +78,7 @@ impl Session {
                 (false, false) => Err(denied()),
             };
         }
-        let how = OpenWrite::At(offset);
+        let how = OpenWrite::StoragePath(offset);
         let content = match pending {
             Pending::Range(range) => {
                 let range = range.clone();
@@ -218,7 +218,7 @@ impl Session {
     fn named(
         &self,
         given: &[u8],
-        at: At,
+        at: StoragePath,
         found: &io::Result<Described>,
         format: ListingFormat,
     ) -> Result<(Listing, u16), Completion> {
@@ -253,7 +253,11 @@ impl Session {
         }
     }
 
-    pub(super) fn listing(&self, at: At, format: ListingFormat) -> Result<Listing, Completion> {
+    pub(super) fn listing(
+        &self,
+        at: StoragePath,
+        format: ListingFormat,
+    ) -> Result<Listing, Completion> {
         Ok(Listing {
             links: self.setup.links,
             told: self.setup.told.clone(),
@@ -358,7 +362,7 @@ impl Session {
 }
 
 /// The reply to a restart marker that came with an upload; its text is prescribed (RFC 959 §5.4; RFC 1123 §4.1.3.4).
-pub fn restart_marker(mark: &Mark) -> Preliminary {
+pub fn restart_marker(mark: &RestartMarker) -> Preliminary {
     let text = [
         b"MARK ",
         &mark.theirs[..],

@@ -5,7 +5,8 @@ use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
 use crate::storage::{Described, Digest, Metadata, Storage, VirtualPath};
 use crate::wire::{
-    Completion, FactChanges, Language, Links, Lister, ListingFormat, Preliminary, Reply, ToldFacts,
+    Completion, FactChanges, Language, Links, Lister, ListingFormat, OperatorFacts, Preliminary,
+    Reply,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -44,7 +45,7 @@ pub enum Control {
 /// What comes of a line received while a transfer runs (RFC 959 §4.1.3: ABOR, STAT, QUIT are let through).
 #[must_use]
 #[derive(Debug)]
-pub enum Meanwhile {
+pub enum DuringTransfer {
     /// Answer at once.
     Reply(Completion),
     /// End the transfer; its completion is sent, then this one for ABOR itself.
@@ -54,30 +55,30 @@ pub enum Meanwhile {
 }
 
 /// What leaves a session is said in a language (RFC 2640 §4).
-pub trait Spoken {
+pub trait Localize {
     /// The same in another language.
     #[must_use]
-    fn spoken_in(self, language: Language) -> Self;
+    fn localized(self, language: Language) -> Self;
 }
 
-impl Spoken for Reply {
-    fn spoken_in(mut self, language: Language) -> Self {
+impl Localize for Reply {
+    fn localized(mut self, language: Language) -> Self {
         self.translate(language);
         self
     }
 }
 
-impl Spoken for Completion {
-    fn spoken_in(self, language: Language) -> Self {
-        Self(self.0.spoken_in(language))
+impl Localize for Completion {
+    fn localized(self, language: Language) -> Self {
+        Self(self.0.localized(language))
     }
 }
 
-impl Spoken for Step {
-    fn spoken_in(self, language: Language) -> Self {
+impl Localize for Step {
+    fn localized(self, language: Language) -> Self {
         match self {
-            Self::Reply(reply) => Self::Reply(reply.spoken_in(language)),
-            Self::ReplyThen(reply, control) => Self::ReplyThen(reply.spoken_in(language), control),
+            Self::Reply(reply) => Self::Reply(reply.localized(language)),
+            Self::ReplyThen(reply, control) => Self::ReplyThen(reply.localized(language), control),
             Self::Ask(mut work) => {
                 // All other work is answered later, and its answer is spoken then.
                 if let Work::Transfer(question) = &mut *work
@@ -115,7 +116,7 @@ impl<Q, A, R> Question<Q, A, R> {
     /// Goes on with the answer.
     pub fn answer(self, session: &mut Session, answer: A) -> R
     where
-        R: Spoken,
+        R: Localize,
     {
         let said = (self.then)(session, self.about, answer);
         session.spoken(said)
@@ -130,7 +131,7 @@ impl<Q: std::fmt::Debug, A, R> std::fmt::Debug for Question<Q, A, R> {
 
 /// A path in a user's storage.
 #[derive(Debug, Clone)]
-pub struct At {
+pub struct StoragePath {
     /// The user's files.
     pub storage: Arc<dyn Storage>,
     /// Where.
@@ -149,41 +150,41 @@ pub enum Work {
     /// PASV, EPSV: listen for one data connection, in place of any earlier listener.
     Listen(Question<Listen, io::Result<SocketAddr>>),
     /// What stands there; a link is followed.
-    Stat(Question<At, io::Result<Metadata>>),
+    Stat(Question<StoragePath, io::Result<Metadata>>),
     /// What the name is described as: of a link that leads to nothing, the link.
-    Describe(Question<At, io::Result<Described>>),
+    Describe(Question<StoragePath, io::Result<Described>>),
     /// Octets a RETR would send in this coding, where the file has to be read for it (RFC 3659 §4).
-    CodedSize(Question<(At, Coding), io::Result<u64>>),
+    CodedSize(Question<(StoragePath, Coding), io::Result<u64>>),
     /// SITE MKDIR: a directory and those it is in, as far as they are missing.
-    MakeDirectories(Question<At, io::Result<()>>),
+    MakeDirectories(Question<StoragePath, io::Result<()>>),
     /// SITE SYMLINK: where to, at the place of the link.
-    Symlink(Question<(At, Vec<u8>), io::Result<()>>),
+    Symlink(Question<(StoragePath, Vec<u8>), io::Result<()>>),
     /// SITE CPTO: from, to.
-    Copy(Question<(At, VirtualPath), io::Result<()>>),
+    Copy(Question<(StoragePath, VirtualPath), io::Result<()>>),
     /// SITE WHO.
-    Who(Question<Attendance, Vec<Attendee>>),
+    Who(Question<WhoQuery, Vec<SessionSummary>>),
     /// MKD.
-    MakeDirectory(Question<At, io::Result<()>>),
+    MakeDirectory(Question<StoragePath, io::Result<()>>),
     /// RMD.
-    RemoveDirectory(Question<At, io::Result<()>>),
+    RemoveDirectory(Question<StoragePath, io::Result<()>>),
     /// RMDA: a directory with all that is in it.
-    RemoveSubtree(Question<At, io::Result<()>>),
+    RemoveSubtree(Question<StoragePath, io::Result<()>>),
     /// DSIZ: octets of all files below a directory.
-    SubtreeSize(Question<At, io::Result<u64>>),
+    SubtreeSize(Question<StoragePath, io::Result<u64>>),
     /// DELE.
-    RemoveFile(Question<At, io::Result<()>>),
+    RemoveFile(Question<StoragePath, io::Result<()>>),
     /// RNTO: from, to.
-    Rename(Question<(At, VirtualPath), io::Result<()>>),
+    Rename(Question<(StoragePath, VirtualPath), io::Result<()>>),
     /// MFMT, MFCT, MFF.
-    SetFacts(Question<(At, FactChanges), io::Result<()>>),
+    SetFacts(Question<(StoragePath, FactChanges), io::Result<()>>),
     /// STAT with a pathname: the listing, as lines without line ends.
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
     /// AVBL.
-    Available(Question<At, io::Result<u64>>),
+    Available(Question<StoragePath, io::Result<u64>>),
     /// ALLO: whether so many octets more can be stored there.
-    Allocate(Question<(At, u64), io::Result<()>>),
+    Allocate(Question<(StoragePath, u64), io::Result<()>>),
     /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the file).
-    Hash(Question<HashOf, io::Result<Digest>>),
+    Hash(Question<DigestRequest, io::Result<Digest>>),
     /// COMB: append the sources to the target, in order, then remove the sources.
     Combine(Question<Combine, io::Result<()>>),
     /// RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
@@ -202,14 +203,14 @@ pub struct Listen {
 
 /// Who is to be told of by SITE WHO: this session, and perhaps others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attendance {
+pub struct WhoQuery {
     /// All that are logged in.
     pub others: bool,
 }
 
 /// A session that is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attendee {
+pub struct SessionSummary {
     /// Its number, which the log has too.
     pub number: u64,
     /// Who.
@@ -224,9 +225,9 @@ pub struct Attendee {
 
 /// A digest that was asked for.
 #[derive(Debug, Clone)]
-pub struct HashOf {
+pub struct DigestRequest {
     /// Which file.
-    pub at: At,
+    pub at: StoragePath,
     /// Which algorithm.
     pub algorithm: crate::wire::HashAlgorithm,
     /// From this octet.
@@ -239,7 +240,7 @@ pub struct HashOf {
 #[derive(Debug, Clone)]
 pub struct Combine {
     /// The target; appended to if it exists.
-    pub target: At,
+    pub target: StoragePath,
     /// The sources, in order.
     pub sources: Vec<VirtualPath>,
 }
@@ -278,35 +279,35 @@ pub enum Content {
     /// RETR: file content from `offset` on, in octets of the file as stored.
     Retrieve {
         /// The file.
-        at: At,
+        at: StoragePath,
         /// The restart marker.
         offset: u64,
     },
     /// RETR behind RANG.
     RetrieveRange {
         /// The file.
-        at: At,
+        at: StoragePath,
         /// The octets.
         range: Range<u64>,
     },
     /// STOR, APPE behind RANG.
     StoreRange {
         /// The file.
-        at: At,
+        at: StoragePath,
         /// The octets; all of them must come.
         range: Range<u64>,
     },
     /// STOR, APPE.
     Store {
         /// The file.
-        at: At,
+        at: StoragePath,
         /// How.
         how: crate::storage::OpenWrite,
     },
     /// STOU: a new file in this directory.
     StoreUnique {
         /// The directory, or the wished name.
-        at: At,
+        at: StoragePath,
     },
     /// LIST, NLST, MLSD.
     List(Listing),
@@ -330,7 +331,7 @@ impl Content {
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// The directory or file.
-    pub at: At,
+    pub at: StoragePath,
     /// Only names this pattern matches (LIST and NLST globbing).
     pub pattern: Option<Vec<u8>>,
     /// NLST: octets before each name, so that RETR takes the result (RFC 1123 §4.1.2.7).
@@ -342,7 +343,7 @@ pub struct Listing {
     /// What is shown of symbolic links.
     pub links: Links,
     /// What whoever runs the server says of files.
-    pub told: Option<Arc<ToldFacts>>,
+    pub told: Option<Arc<OperatorFacts>>,
     /// How many entries it may have; with more, the storage has failed with `ArgumentListTooLong`.
     pub most: usize,
 }
@@ -450,7 +451,7 @@ pub enum Mode {
 
 /// A restart marker that a client sent, and how REST names the same place here (RFC 959 §5.4, 110).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct RestartMarker {
     /// The client's: printable octets.
     pub theirs: Box<[u8]>,
     /// Octets of the file that are stored for good.

@@ -1,4 +1,4 @@
-//! Settings as a file: everything a [`Builder`](crate::Builder) can be told, as TOML.
+//! Settings as a file: everything a [`ServerBuilder`](crate::ServerBuilder) can be told, as TOML.
 //!
 //! ```
 //! use ftpspec_server::settings::Settings;
@@ -32,7 +32,7 @@ mod read;
 mod sections;
 mod value;
 
-pub use prepare::{NotPrepared, Prepared};
+pub use prepare::{PrepareError, Prepared};
 pub use read::Problem;
 pub use value::{Ports, Size, SwitchedOff, TlsMode};
 
@@ -42,7 +42,7 @@ use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::accounts::PasswordHash;
+use crate::auth::accounts::PasswordHash;
 use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;

@@ -10,9 +10,9 @@ use super::{
     AccountSettings, AnonymousSettings, Settings, Size, StorageSettings, SwitchedOff, TlsMode,
     TlsSettings, UserSettings,
 };
-use crate::accounts::{Account, Accounts, Password};
+use crate::auth::accounts::{Account, Accounts, Password};
 use crate::auth::{Rate, User, UserLimits};
-use crate::config::Builder;
+use crate::config::ServerBuilder;
 use crate::fault::Plan;
 use crate::net::Tls;
 use crate::passive_ports::PassivePorts;
@@ -25,7 +25,7 @@ use crate::storage::{
 #[derive(Debug)]
 pub struct Prepared {
     /// To start it, or to be told more.
-    pub builder: Builder,
+    pub builder: ServerBuilder,
     /// What was in a `seed` and could not be copied.
     pub skipped: Vec<Skipped>,
 }
@@ -33,28 +33,28 @@ pub struct Prepared {
 /// A directory of the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to use the files of {}: {source}", .path.display())]
-pub struct NotPrepared {
+pub struct PrepareError {
     /// Which, on the host or in the storage.
     pub path: PathBuf,
     /// Why.
     pub source: io::Error,
 }
 
-fn about(path: &Path) -> impl Fn(io::Error) -> NotPrepared + '_ {
-    |source| NotPrepared {
+fn about(path: &Path) -> impl Fn(io::Error) -> PrepareError + '_ {
+    |source| PrepareError {
         path: path.to_owned(),
         source,
     }
 }
 
 impl Settings {
-    /// Opens the directories, makes those that are the roots of users, and tells a [`Builder`] everything else.
+    /// Opens the directories, makes those that are the roots of users, and tells a [`ServerBuilder`] everything else.
     ///
     /// # Errors
-    /// [`NotPrepared`].
-    pub fn prepare(&self) -> Result<Prepared, NotPrepared> {
+    /// [`PrepareError`].
+    pub fn prepare(&self) -> Result<Prepared, PrepareError> {
         let mut files = Files::default();
-        let mut builder = Builder::default()
+        let mut builder = ServerBuilder::default()
             .port(self.port)
             .dot_names(self.dot_names)
             .links(self.links)
@@ -201,7 +201,7 @@ struct Files {
 }
 
 impl Files {
-    fn open(&mut self, settings: &StorageSettings) -> Result<Place, NotPrepared> {
+    fn open(&mut self, settings: &StorageSettings) -> Result<Place, PrepareError> {
         let storage = self.storage(settings)?;
         self.room_unknown |= !storage.abilities().available;
         Ok(Place {
@@ -210,7 +210,7 @@ impl Files {
         })
     }
 
-    fn storage(&mut self, settings: &StorageSettings) -> Result<Arc<dyn Storage>, NotPrepared> {
+    fn storage(&mut self, settings: &StorageSettings) -> Result<Arc<dyn Storage>, PrepareError> {
         let (path, storage) = if let Some(path) = &settings.directory {
             (path, on_disk(path, Some(settings)).map_err(about(path))?)
         } else if let Some(path) = &settings.overlay {
@@ -235,7 +235,7 @@ impl Files {
         place: &Place,
         users: &[UserSettings],
         anonymous: Option<&AnonymousSettings>,
-    ) -> Result<Accounts, NotPrepared> {
+    ) -> Result<Accounts, PrepareError> {
         let mut accounts = Accounts::new();
         for user in users {
             let password = match (&user.password, &user.password_hash) {
@@ -268,7 +268,7 @@ impl Files {
         name: &str,
         password: Password,
         settings: &AccountSettings,
-    ) -> Result<Account, NotPrepared> {
+    ) -> Result<Account, PrepareError> {
         let storage = self.of_user(place, settings)?;
         self.room_unknown |= !storage.abilities().available;
         let rate = |size: Option<Size>| {
@@ -298,7 +298,7 @@ impl Files {
         &mut self,
         place: &Place,
         settings: &AccountSettings,
-    ) -> Result<Arc<dyn Storage>, NotPrepared> {
+    ) -> Result<Arc<dyn Storage>, PrepareError> {
         if let Some(path) = &settings.directory {
             let storage = match self.directories.get(path) {
                 Some(storage) => Arc::clone(storage),

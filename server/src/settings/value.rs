@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::ActiveSource;
-use crate::accounts::PasswordHash;
+use crate::auth::accounts::PasswordHash;
 use crate::auth::{CertificateRule, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
@@ -219,12 +219,12 @@ texts! {
     String: "a text", |text, _| Ok(text.to_owned()), Self::clone;
     SocketAddr: "an address with a port", |text, _| socket_address(text), Self::to_string;
     Ipv4Addr: "an address", |text, _| text.parse().map_err(|_| "expected an address of IPv4".to_owned()), Self::to_string;
-    Network: "a network", |text, _| text.parse().map_err(|error: crate::net::NotANetwork| error.to_string()), Self::to_string;
+    Network: "a network", |text, _| text.parse().map_err(|error: crate::net::NetworkParseError| error.to_string()), Self::to_string;
     Duration: "a duration such as \"30s\" or \"5m\"", |text, _| duration(text), |time| {
         SignedDuration::try_from(*time).map(|time| format!("{time:#}")).unwrap_or_default()
     };
-    PasswordHash: "a hash", |text, _| text.parse().map_err(|error: crate::accounts::NotAHash| error.to_string()), Self::to_string;
-    CertificateRule: "a rule", |text, _| text.parse().map_err(|error: crate::auth::NoCertificateRule| error.to_string()), Self::to_string;
+    PasswordHash: "a hash", |text, _| text.parse().map_err(|error: crate::auth::accounts::PasswordHashError| error.to_string()), Self::to_string;
+    CertificateRule: "a rule", |text, _| text.parse().map_err(|error: crate::auth::CertificateRuleError| error.to_string()), Self::to_string;
     SwitchedOff: "a verb", |text, _| text.parse(), Self::to_string;
     Fault: "a fault", |text, _| text.parse().map_err(|error: crate::fault::ParseError| error.to_string()), Self::to_string;
     VirtualPath: "a path", |text, _| Self::root().join(text.as_bytes()).map_err(|error| error.to_string()), |path| {

@@ -120,7 +120,7 @@ fn into_itself() -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::claims::{listed, path, subjects};
+    use super::super::tests::contract::{listed, path, subjects};
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 

@@ -23,9 +23,7 @@ mod vfs_adapter;
 mod whole;
 
 #[cfg(test)]
-mod claims;
-#[cfg(test)]
-mod model;
+mod tests;
 
 pub use combine::combine;
 pub use copy::copy;
@@ -91,7 +89,7 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// # Errors
     /// `NotFound` (no such directory, or a symbolic link that leads to nothing), `AlreadyExists`
     /// ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
-    /// ([`OpenWrite::At`] beyond the end), and what the storage refuses.
+    /// ([`OpenWrite::StoragePath`] beyond the end), and what the storage refuses.
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>>;
 
     /// Makes a directory.
@@ -189,7 +187,7 @@ pub trait Storage: Send + Sync + Debug + 'static {
 pub struct Abilities {
     /// No call ever waits: the server runs them on its async threads.
     pub never_blocks: bool,
-    /// [`OpenWrite::At`] works at any offset, not only at the end.
+    /// [`OpenWrite::StoragePath`] works at any offset, not only at the end.
     pub write_at: bool,
     /// Symbolic links.
     pub symlinks: bool,
@@ -242,7 +240,7 @@ pub enum OpenWrite {
     Append,
     /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut off. An offset beyond
     /// the end is refused: such a restart marker cannot have come from this file.
-    At(u64),
+    StoragePath(u64),
 }
 
 /// What stands at a path.

@@ -39,7 +39,7 @@ pub fn open_write_range(
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let file = storage.open_write(path, OpenWrite::At(start))?;
+    let file = storage.open_write(path, OpenWrite::StoragePath(start))?;
     let left = end.saturating_sub(start);
     Ok(Box::new(Writer { file, behind, left }))
 }
@@ -99,7 +99,7 @@ fn not_as_long() -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::claims::{disk, memory, path, vfs_memory, vfs_physical};
+    use super::super::tests::contract::{disk, memory, path, vfs_memory, vfs_physical};
     use super::super::{read_file, write_file};
     use super::*;
 

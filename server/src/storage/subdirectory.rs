@@ -233,7 +233,7 @@ impl WriteHandle for Upload {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::claims::{listed, path};
+    use super::super::tests::contract::{listed, path};
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 

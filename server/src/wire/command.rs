@@ -5,7 +5,9 @@ use super::argument::{
     ProtectionLevel, StructureCode, TypeCode,
 };
 use super::changes::{self, FactChanges, MffArgument};
-use super::digest_argument::{DigestArgument, SaidName, digest_argument, one_name, said_names};
+use super::digest_argument::{
+    DigestArgument, QuotedPathname, digest_argument, one_name, said_names,
+};
 use super::hash::HashAlgorithm;
 use super::host::HostName;
 use super::language::LanguageTag;
@@ -64,13 +66,13 @@ pub enum Command<'a> {
     Eprt(ExtendedAddress),
     Epsv(PassiveProtocol),
     Feat,
-    Hash(SaidName<'a>),
+    Hash(QuotedPathname<'a>),
     Help(Option<&'a [u8]>),
     Host(HostName),
     Lang(Option<LanguageTag<'a>>),
     List(ListArgument<'a>),
     /// MD5 and MMD5.
-    Md5(Vec<SaidName<'a>>),
+    Md5(Vec<QuotedPathname<'a>>),
     Mdtm(&'a [u8]),
     /// MFMT, MFCT and MFF.
     Mff(MffArgument<'a>),

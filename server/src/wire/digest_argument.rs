@@ -20,7 +20,7 @@ pub struct DigestArgument<'a> {
 /// A name of HASH, MD5 or MMD5. The replies of the last two repeat it as it was said
 /// (draft-twine-ftpmd5-00 §3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SaidName<'a> {
+pub struct QuotedPathname<'a> {
     /// With its quotes, if it had some.
     pub said: &'a [u8],
     /// Without.
@@ -83,7 +83,7 @@ fn last_number(argument: &[u8]) -> (&[u8], Option<u64>) {
 }
 
 /// The one name of HASH or MD5. In quotes it is read as COMB reads its names.
-pub(super) fn one_name(argument: &[u8]) -> Option<SaidName<'_>> {
+pub(super) fn one_name(argument: &[u8]) -> Option<QuotedPathname<'_>> {
     let pathname = match argument {
         [b'"', quoted @ ..] => match quoted_name(quoted)? {
             (pathname, b"") if !pathname.is_empty() => pathname,
@@ -91,14 +91,14 @@ pub(super) fn one_name(argument: &[u8]) -> Option<SaidName<'_>> {
         },
         bare => bare.to_vec(),
     };
-    Some(SaidName {
+    Some(QuotedPathname {
         said: argument,
         pathname,
     })
 }
 
 /// The names of MMD5, with commas between them. A name with a comma in it needs quotes.
-pub(super) fn said_names(argument: &[u8]) -> Option<Vec<SaidName<'_>>> {
+pub(super) fn said_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();
     loop {

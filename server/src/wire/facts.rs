@@ -114,14 +114,14 @@ impl Facts {
 /// What whoever runs the server says of files. A server must not guess these facts (RFC 3659 §7.5.6, §7.5.8), so without
 /// a word there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ToldFacts {
+pub struct OperatorFacts {
     /// The natural language of file names.
     pub language: Option<String>,
     /// Endings of file names, without the dot, and the media types they stand for.
     pub media_types: Vec<(String, String)>,
 }
 
-impl ToldFacts {
+impl OperatorFacts {
     /// The facts there is something to say for.
     #[must_use]
     pub fn restrict(told: Option<&Self>, mut facts: Facts) -> Facts {
@@ -180,7 +180,7 @@ pub struct Known<'a> {
     /// What the user may do.
     pub permissions: Permissions,
     /// What whoever runs the server says.
-    pub told: Option<&'a ToldFacts>,
+    pub told: Option<&'a OperatorFacts>,
 }
 
 /// Appends the facts, each with its semicolon (RFC 3659 §7.2). Facts nothing is known of are left out.

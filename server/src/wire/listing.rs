@@ -1,6 +1,6 @@
 //! What LIST, NLST, MLSD, MLST and STAT write about a file (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
 
-use super::facts::{Facts, Known, Naming, ToldFacts, write_facts};
+use super::facts::{Facts, Known, Naming, OperatorFacts, write_facts};
 use super::glob;
 use super::time::write_list_date;
 use crate::auth::Permissions;
@@ -64,7 +64,7 @@ pub struct Lister {
     /// What is shown of symbolic links.
     pub links: Links,
     /// What whoever runs the server says of files.
-    pub told: Option<Arc<ToldFacts>>,
+    pub told: Option<Arc<OperatorFacts>>,
     /// The time, for how LIST dates are written.
     pub now: SystemTime,
 }
@@ -270,7 +270,7 @@ mod tests {
             .without(Fact::Modify)
             .without(Fact::Create)
             .without(Fact::Perm);
-        let told = ToldFacts {
+        let told = OperatorFacts {
             language: Some("de".into()),
             media_types: vec![("txt".into(), "text/plain".into())],
         };

@@ -3,7 +3,7 @@
 use super::logged_in;
 use super::world::World;
 use ftpspec_server::pi::Setup;
-use ftpspec_server::wire::ToldFacts;
+use ftpspec_server::wire::OperatorFacts;
 use std::sync::Arc;
 
 #[test]
@@ -184,7 +184,7 @@ fn media_types_and_languages_are_told_and_never_guessed() {
     logged_in(
         "C: OPTS MLST media-type;lang; / S: 200 MLST OPTS\\r\\n / C: MLST d/g.txt / S: 250 ~   /d/g.txt",
     );
-    let told = ToldFacts {
+    let told = OperatorFacts {
         language: Some("en".into()),
         media_types: vec![("txt".into(), "text/plain".into())],
     };

@@ -6,8 +6,8 @@ use ftpspec_server::auth::{
 };
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
-    Attendee, Coding, Content, Control, DataPort, HashOf, Link, Listing, Malformed, Meanwhile,
-    Opening, Question, Session, Setup, Step, Transfer, TransferEnd, Work,
+    Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
+    Opening, Question, Session, SessionSummary, Setup, Step, Transfer, TransferEnd, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
@@ -228,9 +228,9 @@ impl World {
         self.session.transfer_progress(42);
         let queued = !self.queued.is_empty();
         match self.session.during_transfer(&event, queued) {
-            Meanwhile::Reply(Completion(reply)) => self.said.push_back(reply),
-            Meanwhile::Queue => self.queued.push_back(event),
-            Meanwhile::Abort(Completion(reply)) => {
+            DuringTransfer::Reply(Completion(reply)) => self.said.push_back(reply),
+            DuringTransfer::Queue => self.queued.push_back(event),
+            DuringTransfer::Abort(Completion(reply)) => {
                 let question = self.running.take().unwrap();
                 let Completion(aborted) = question.answer(&mut self.session, TransferEnd::Aborted);
                 self.said.extend([aborted, reply]);
@@ -338,7 +338,7 @@ impl World {
                 q.answer(session, copied)
             }
             Work::Who(q) => {
-                let attendee = |number, user: &str| Attendee {
+                let attendee = |number, user: &str| SessionSummary {
                     number,
                     user: user.into(),
                     peer: "192.0.2.7:40000".parse().unwrap(),
@@ -388,7 +388,7 @@ impl World {
                 q.answer(session, room)
             }
             Work::Hash(q) => {
-                let HashOf {
+                let DigestRequest {
                     at,
                     algorithm,
                     start,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ftpspec_server::Running;
+use ftpspec_server::ServerHandle;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -71,7 +71,7 @@ impl Wire {
 
 /// TLS as a client of this server speaks it, in one version only.
 pub(crate) fn connector(
-    server: &Running,
+    server: &ServerHandle,
     version: &'static SupportedProtocolVersion,
 ) -> TlsConnector {
     let mut roots = RootCertStore::empty();

@@ -193,7 +193,7 @@ fn each_point_has_its_tests() {
 
 async fn protected(
     version: &'static SupportedProtocolVersion,
-) -> (ftpspec_server::Running, Client) {
+) -> (ftpspec_server::ServerHandle, Client) {
     let server = start_with_tls().await;
     let mut client = Client::connect(server.addresses()[0]).await;
     client.protect(connector(&server, version)).await;

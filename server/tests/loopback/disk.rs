@@ -2,9 +2,9 @@
 //! than under TLS.
 #![cfg(unix)]
 
-use ftpspec_server::journal::Journal;
+use ftpspec_server::observe::journal::Journal;
 use ftpspec_server::storage::DiskStorage;
-use ftpspec_server::{Running, Server, Tls};
+use ftpspec_server::{Server, ServerHandle, Tls};
 use rstest::rstest;
 use rustls::version::TLS13;
 use sha2::{Digest as _, Sha256};
@@ -25,7 +25,7 @@ fn sha256() -> String {
 }
 
 struct House {
-    server: Running,
+    server: ServerHandle,
     journal: Journal,
     _root: tempfile::TempDir,
 }

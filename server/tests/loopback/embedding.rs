@@ -3,12 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
-use ftpspec_server::accounts::{Account, Accounts, Password};
+use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{Secret, TlsRequirement, User};
-use ftpspec_server::hooks::{Asked, Verdict};
+use ftpspec_server::observe::hooks::{CommandAction, Request};
 use ftpspec_server::storage::{MemFs, VirtualPath};
 use ftpspec_server::wire::Verb;
-use ftpspec_server::{ActiveSource, Builder, Hooks, PassivePorts, Running, SessionInfo, Tls};
+use ftpspec_server::{
+    ActiveSource, Hooks, PassivePorts, ServerBuilder, ServerHandle, SessionInfo, Tls,
+};
 use rustls::version::TLS13;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -50,7 +52,7 @@ async fn listeners_that_are_handed_in_are_served_and_nothing_else_is() {
 }
 
 /// A server whose only passive port is shared, and a file to fetch.
-async fn one_shared_port(builder: Builder) -> Running {
+async fn one_shared_port(builder: ServerBuilder) -> ServerHandle {
     let port = free_port();
     let ports = PassivePorts::from(port..=port).shared();
     let server = builder
@@ -69,7 +71,7 @@ async fn one_shared_port(builder: Builder) -> Running {
 }
 
 /// EPSV from this address: the session, and where to connect.
-async fn waiting_from(source: &str, server: &Running) -> (Client, SocketAddr) {
+async fn waiting_from(source: &str, server: &ServerHandle) -> (Client, SocketAddr) {
     let at = server.addresses()[0];
     let mut client = Client::connect_from(source, at).await;
     client.login().await;
@@ -236,14 +238,14 @@ impl Hooks for Counting {
     fn before<'a>(
         &'a self,
         session: &'a SessionInfo,
-        command: &'a Asked,
-    ) -> ftpspec_server::hooks::Deciding<'a, Verdict> {
+        command: &'a Request,
+    ) -> ftpspec_server::observe::hooks::BoxFuture<'a, CommandAction> {
         let count = session.extra::<Commands>().map_or(0, |commands| commands.0);
         session.set_extra(Commands(count + 1));
         if command.verb() == Some(Verb::Noop) {
             session.set_directory(VirtualPath::root().join(b"sent/here").unwrap());
         }
-        Box::pin(std::future::ready(Verdict::Proceed))
+        Box::pin(std::future::ready(CommandAction::Proceed))
     }
 }
 

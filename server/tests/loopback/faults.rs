@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ftpspec_server::fault::Plan;
-use ftpspec_server::{Limits, Running, Tls};
+use ftpspec_server::{Limits, ServerHandle, Tls};
 use rstest::rstest;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -18,7 +18,7 @@ use crate::client::{Client, Data, Wire, connector};
 use crate::{builder, logged_in};
 
 /// A server with short limits and these faults, one a line.
-async fn faulty(plan: &str) -> Running {
+async fn faulty(plan: &str) -> ServerHandle {
     let limits = Limits {
         data_connection: Duration::from_millis(100),
         data_stall: Duration::from_millis(200),
@@ -171,7 +171,7 @@ async fn faults_find_their_user_and_their_turn() {
 }
 
 /// 10 000 octets as `file`.
-async fn with_a_file(server: &Running) -> (Client, Vec<u8>) {
+async fn with_a_file(server: &ServerHandle) -> (Client, Vec<u8>) {
     let mut client = logged_in(server).await;
     let content: Vec<u8> = (0..10_000_u32).map(|number| (number % 251) as u8).collect();
     client.upload("STOU file", &content, false).await;
@@ -428,7 +428,7 @@ async fn limits_are_planned() {
 }
 
 /// A client that checks the certificate for `name`: what it finds wrong.
-async fn handshake(server: &Running, name: &str) -> Result<(), std::io::Error> {
+async fn handshake(server: &ServerHandle, name: &str) -> Result<(), std::io::Error> {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.expect("AUTH TLS", "234").await;
     let mut roots = RootCertStore::empty();

@@ -366,7 +366,7 @@ async fn a_transfer_that_outlasts_the_stop_is_426_and_421() {
     stopping.await.unwrap();
 }
 
-async fn balanced(patience: Duration) -> ftpspec_server::Running {
+async fn balanced(patience: Duration) -> ftpspec_server::ServerHandle {
     let limits = Limits {
         sessions_per_address: 1,
         handshake: patience,

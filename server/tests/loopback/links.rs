@@ -79,7 +79,7 @@ fn vfs() -> Made {
     (Arc::new(files), None)
 }
 
-async fn start(made: &Made) -> (ftpspec_server::Running, Client) {
+async fn start(made: &Made) -> (ftpspec_server::ServerHandle, Client) {
     let server = Server::builder()
         .shared_storage(Arc::clone(&made.0))
         .user("test", "secret")

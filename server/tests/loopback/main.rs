@@ -8,8 +8,7 @@ mod clients;
 mod disk;
 mod embedding;
 mod faults;
-mod hostile;
-mod laboratory;
+mod journal_and_hooks;
 mod limits;
 mod links;
 mod protected;
@@ -17,25 +16,26 @@ mod representations;
 mod session_reuse;
 mod settings;
 mod site;
-mod watched;
+mod tls_modes;
+mod untrusted_clients;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
-use ftpspec_server::{Builder, Limits, NoopInTransfer, Running, Server, Tls};
+use ftpspec_server::{Limits, NoopInTransfer, Server, ServerBuilder, ServerHandle, Tls};
 use rustls::version::{TLS12, TLS13};
 
 use blocking::Blocking;
 use client::{Client, Data, Wire, connector};
 
-fn builder() -> Builder {
+fn builder() -> ServerBuilder {
     Server::builder()
         .storage(MemFs::new())
         .user("test", "secret")
 }
 
-async fn start_with_tls() -> Running {
+async fn start_with_tls() -> ServerHandle {
     builder()
         .tls(Tls::explicit().named("127.0.0.2"))
         .allow_ccc()
@@ -44,7 +44,7 @@ async fn start_with_tls() -> Running {
         .unwrap()
 }
 
-async fn logged_in(server: &Running) -> Client {
+async fn logged_in(server: &ServerHandle) -> Client {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.login().await;
     client

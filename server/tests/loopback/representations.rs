@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use ftpspec_server::Running;
+use ftpspec_server::ServerHandle;
 use rustls::version::{TLS12, TLS13};
 
 use super::blocking::Blocking;
@@ -187,7 +187,7 @@ async fn a_download_begins_again_at_a_marker_that_was_sent() {
     server.stop().await;
 }
 
-async fn an_upload_is_taken_up_again(server: &Running, mode: &str, data: [&[u8]; 3]) {
+async fn an_upload_is_taken_up_again(server: &ServerHandle, mode: &str, data: [&[u8]; 3]) {
     let [before, marker, rest] = data;
     let mut client = logged_in(server).await;
     client.upload("STOR a", b"old", false).await;

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use ftpspec_server::{Running, SessionReuse, Tls};
+use ftpspec_server::{ServerHandle, SessionReuse, Tls};
 use rustls::client::{ClientSessionStore, Resumption, TicketRequest, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -17,12 +17,12 @@ const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 /// More than any client has tickets.
 const MANY: usize = 100;
 
-async fn start(reuse: SessionReuse) -> Running {
+async fn start(reuse: SessionReuse) -> ServerHandle {
     let tls = Tls::explicit().session_reuse(reuse);
     builder().tls(tls).start().await.unwrap()
 }
 
-async fn protected(server: &Running, tls: TlsConnector) -> Client {
+async fn protected(server: &ServerHandle, tls: TlsConnector) -> Client {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.protect(tls).await;
     client.login().await;

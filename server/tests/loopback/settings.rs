@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
-use ftpspec_server::Running;
-use ftpspec_server::accounts::PasswordHash;
+use ftpspec_server::ServerHandle;
+use ftpspec_server::auth::accounts::PasswordHash;
 use ftpspec_server::settings::Settings;
 use rustls::version::TLS13;
 use tokio::net::TcpSocket;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::client::{Client, Wire, connector};
 
-async fn start(text: &str) -> Running {
+async fn start(text: &str) -> ServerHandle {
     let settings = Settings::parse(text).unwrap();
     // What is printed is as good, but for passwords.
     if !text.contains("password = ") {
@@ -22,14 +22,14 @@ async fn start(text: &str) -> Running {
     settings.prepare().unwrap().builder.start().await.unwrap()
 }
 
-async fn try_login(server: &Running, user: &str, password: &str) -> (Client, String) {
+async fn try_login(server: &ServerHandle, user: &str, password: &str) -> (Client, String) {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.expect(&format!("USER {user}"), "331").await;
     let reply = client.ask(&format!("PASS {password}")).await;
     (client, reply)
 }
 
-async fn login(server: &Running, user: &str) -> Client {
+async fn login(server: &ServerHandle, user: &str) -> Client {
     let (client, reply) = try_login(server, user, "secret").await;
     assert!(reply.starts_with("230 "), "{reply}");
     client

@@ -6,13 +6,13 @@ use std::time::Duration;
 use ftpspec_server::storage::{
     MemFs, Overlay, Quota, Storage, Subdirectory, VirtualPath, write_file,
 };
-use ftpspec_server::{Limits, Running};
+use ftpspec_server::{Limits, ServerHandle};
 
 use super::{builder, logged_in};
 use crate::blocking::Blocking;
 use crate::client::Client;
 
-async fn start() -> Running {
+async fn start() -> ServerHandle {
     builder()
         .read_only_user("reader", "secret")
         .start()

@@ -1,7 +1,7 @@
 //! `serve --journal`: the journal as a file.
 
 use super::about;
-use ftpspec_server::journal::Journal;
+use ftpspec_server::observe::journal::Journal;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The ready line, and the file with the certificate authority that it names.
 
 use super::{Settings, TlsMode, about};
-use ftpspec_server::Running;
+use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::Secret;
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -34,7 +34,7 @@ struct Ready<'a> {
 /// stdout cannot be written to.
 pub(super) fn announce(
     settings: &Settings,
-    running: &Running,
+    running: &ServerHandle,
     ca: Option<&CaFile>,
 ) -> io::Result<()> {
     let addresses = running.addresses();
@@ -127,7 +127,7 @@ impl CaFile {
     ///
     /// # Errors
     /// The directory for temporary files cannot be written to.
-    pub(super) fn write(running: &Running) -> io::Result<Option<Self>> {
+    pub(super) fn write(running: &ServerHandle) -> io::Result<Option<Self>> {
         let Some(pem) = running.ca_pem() else {
             return Ok(None);
         };

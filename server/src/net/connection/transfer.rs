@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Connection, End, note_event};
-use crate::dtp::{DataProtection, Patience, Progress, Route, carry, open};
-use crate::journal::DataMode;
-use crate::pi::{Content, DataPort, Meanwhile, Question, Transfer, TransferEnd, restart_marker};
+use crate::dtp::{DataProtection, Progress, Route, Timeouts, carry, open};
+use crate::observe::journal::DataMode;
+use crate::pi::{
+    Content, DataPort, DuringTransfer, Question, Transfer, TransferEnd, restart_marker,
+};
 use crate::storage::VirtualPath;
 use crate::wire::Completion;
 
@@ -51,7 +53,7 @@ impl Connection {
                 };
                 let route = self.spoil_route(route);
                 let limits = &self.shared().limits;
-                let patience = Patience {
+                let patience = Timeouts {
                     connection: limits.data_connection,
                     handshake: limits.handshake,
                     stall: limits.data_stall,
@@ -132,19 +134,19 @@ impl Connection {
                 self.session.transfer_progress(progress.moved());
                 let queued = !self.queue.is_empty();
                 match self.session.during_transfer(&event, queued) {
-                    Meanwhile::Reply(completion) => {
+                    DuringTransfer::Reply(completion) => {
                         if let Some(pace) = self.pace() {
                             pace.count(Instant::now());
                         }
                         completion.0.encode(&mut self.replies);
                         self.presence.note_reply(&completion.0);
                     }
-                    Meanwhile::Queue => self.queue.push(event),
+                    DuringTransfer::Queue => self.queue.push(event),
                     // A file must not appear after 426 was said.
-                    Meanwhile::Abort(completion) if progress.is_committing() => {
+                    DuringTransfer::Abort(completion) if progress.is_committing() => {
                         return Ok((carrying.await, Some(Interruption::Abor(completion))));
                     }
-                    Meanwhile::Abort(completion) => {
+                    DuringTransfer::Abort(completion) => {
                         return Ok((TransferEnd::Aborted, Some(Interruption::Abor(completion))));
                     }
                 }
@@ -154,7 +156,7 @@ impl Connection {
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
                 if self.presence.poll_kicked(cx) {
-                    return Poll::Ready(Err(End::Kicked));
+                    return Poll::Ready(Err(End::ClosedByOperator));
                 }
                 match self.stream.poll_send(cx, &mut self.replies) {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),

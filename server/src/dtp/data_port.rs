@@ -1,0 +1,346 @@
+//! Where data connections come from: our listener (PASV, EPSV) or the client's (PORT, EPRT) (RFC 959 §3.2, RFC 2428).
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::data_tls::{DataProtection, Handshake};
+use super::shared_ports::{Place, SharedPorts};
+use super::stream::DataStream;
+use crate::passive_ports::PassivePorts;
+use crate::pi::{SessionOffered, TransferEnd};
+
+/// Where clients are sent when nobody has said where: the dynamic ports (RFC 6335 §6).
+const DYNAMIC_PORTS: RangeInclusive<u16> = 49152..=65535;
+/// So many of them are tried.
+const TRIES: u64 = 32;
+
+/// One connection is wanted; strangers may be in front of it.
+const BACKLOG: u32 = 16;
+
+/// A listener for one data connection, or the connection that has come.
+///
+/// ```text
+/// Listening --owner connects--> Connected --first octets, PROT P--> Handshaking --> Protected
+///     ^ |
+///     +-+ a stranger connects: closed
+/// ```
+///
+/// It is driven from PASV on, by [`poll_ahead`](Self::poll_ahead), and not only once the transfer command has come:
+/// some clients finish the TLS handshake before they send the command.
+#[derive(Debug)]
+pub(crate) struct PassivePort {
+    /// The host that may connect; the port means nothing.
+    owner: SocketAddr,
+    state: State,
+}
+
+enum State {
+    Listening(TcpListener),
+    /// Waiting at a port that other sessions wait at, too.
+    Sharing(Place),
+    Connected(TcpStream),
+    Handshaking(Box<Handshake>),
+    Ready(DataStream),
+    Failed(DataConnectionError),
+}
+
+/// Why there is no data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataConnectionError {
+    /// None came, or it could not be made.
+    Connection,
+    /// It was there, and was reset before anything could be moved.
+    Lost,
+    /// The TLS handshake failed.
+    Protection,
+    /// It does not resume the TLS session of its control connection, but has to.
+    NotResumed(SessionOffered),
+    /// The client's certificate is not that of the control connection.
+    OtherClient,
+}
+
+impl From<DataConnectionError> for TransferEnd {
+    fn from(why: DataConnectionError) -> Self {
+        match why {
+            DataConnectionError::Connection => Self::NoConnection,
+            DataConnectionError::Lost => Self::ConnectionLost,
+            DataConnectionError::Protection => Self::NoProtection,
+            DataConnectionError::NotResumed(offered) => Self::NotResumed(offered),
+            DataConnectionError::OtherClient => Self::OtherClient,
+        }
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Listening(_) => "listening",
+            Self::Sharing(_) => "sharing",
+            Self::Connected(_) => "connected",
+            Self::Handshaking(_) => "handshaking",
+            Self::Ready(_) => "ready",
+            Self::Failed(_) => "failed",
+        })
+    }
+}
+
+impl PassivePort {
+    /// Listens at the host of `on` for a connection from that of `owner`, at one of `ports`. With
+    /// [`PassivePorts::shared`] other sessions may wait at the same port, by way of `shared`.
+    ///
+    /// # Errors
+    /// `AddrInUse` if no port is free, and otherwise what the system said.
+    pub(crate) fn listen(
+        on: SocketAddr,
+        owner: SocketAddr,
+        ports: &PassivePorts,
+        shared: &Arc<SharedPorts>,
+    ) -> io::Result<(Self, SocketAddr)> {
+        let owner = host_of(owner);
+        let (state, address) = match ports.count() {
+            Some(count) if ports.is_shared() => {
+                let order = random_order(ports, count, count);
+                let place = shared.wait_at((on, owner), order, listen_at)?;
+                let address = place.address();
+                (State::Sharing(place), address)
+            }
+            count => {
+                let listener = match count {
+                    None => listen_anywhere(on)?,
+                    Some(count) => listen_in(on, ports, count, count)?,
+                };
+                let address = listener.local_addr()?;
+                (State::Listening(listener), address)
+            }
+        };
+        Ok((Self { owner, state }, address))
+    }
+
+    /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, tls: Option<&Arc<DataProtection>>) {
+        while let Poll::Ready(Some(next)) = self.poll_step(cx, tls) {
+            self.state = next;
+        }
+    }
+
+    /// The data connection for a transfer that begins now.
+    pub(crate) async fn into_stream(
+        mut self,
+        tls: Option<Arc<DataProtection>>,
+        accept_time: Duration,
+        handshake_time: Duration,
+    ) -> Result<DataStream, DataConnectionError> {
+        let accepted = std::future::poll_fn(|cx| {
+            while let State::Listening(_) | State::Sharing(_) = self.state {
+                match ready!(self.poll_step(cx, None)) {
+                    Some(next) => self.state = next,
+                    None => break,
+                }
+            }
+            Poll::Ready(())
+        });
+        if timeout(accept_time, accepted).await.is_err() {
+            return Err(DataConnectionError::Connection);
+        }
+        match (self.state, tls) {
+            (State::Connected(stream), None) => Ok(DataStream::Clear(stream)),
+            (State::Connected(stream), Some(tls)) => {
+                protect(tls.begin(stream), handshake_time).await
+            }
+            (State::Handshaking(handshake), Some(_)) => protect(*handshake, handshake_time).await,
+            (State::Ready(stream), Some(_)) => Ok(stream),
+            (State::Failed(why), _) => Err(why),
+            // PROT C came after the handshake had begun.
+            (State::Handshaking(_) | State::Ready(_), None) => Err(DataConnectionError::Protection),
+            (State::Listening(_) | State::Sharing(_), _) => Err(DataConnectionError::Connection),
+        }
+    }
+
+    /// Closes the port. A connection that has come is closed in an orderly way.
+    pub(crate) fn close(self) {
+        match self.state {
+            State::Connected(stream) => DataStream::Clear(stream).refuse(),
+            State::Ready(stream) => stream.refuse(),
+            State::Handshaking(_) | State::Listening(_) | State::Sharing(_) | State::Failed(_) => {}
+        }
+    }
+
+    /// The next state; `None` if there is nothing left to do.
+    fn poll_step(
+        &mut self,
+        cx: &mut Context<'_>,
+        tls: Option<&Arc<DataProtection>>,
+    ) -> Poll<Option<State>> {
+        Poll::Ready(match (&mut self.state, tls) {
+            (State::Listening(listener), _) => loop {
+                match ready!(listener.poll_accept(cx)) {
+                    Ok((stream, from)) if host_of(from) == self.owner => {
+                        break Some(State::Connected(stream));
+                    }
+                    Ok((_, from)) => {
+                        tracing::warn!(%from, "a stranger on the data port was turned away");
+                    }
+                    // The connection was gone before we took it.
+                    Err(error) if is_gone(&error) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "failed to accept a data connection");
+                        break Some(State::Failed(DataConnectionError::Connection));
+                    }
+                }
+            },
+            (State::Sharing(place), _) => Some(match ready!(place.poll_connection(cx)) {
+                Some(stream) => State::Connected(stream),
+                None => State::Failed(DataConnectionError::Connection),
+            }),
+            (State::Connected(stream), Some(tls)) => {
+                // Only when the client has begun: until then PROT C may still come.
+                let _ = ready!(stream.poll_read_ready(cx));
+                let connected = std::mem::replace(
+                    &mut self.state,
+                    State::Failed(DataConnectionError::Connection),
+                );
+                let State::Connected(stream) = connected else {
+                    return Poll::Ready(Some(connected));
+                };
+                Some(State::Handshaking(Box::new(tls.begin(stream))))
+            }
+            (State::Handshaking(handshake), _) => {
+                Some(match ready!(Pin::new(handshake.as_mut()).poll(cx)) {
+                    Ok(stream) => State::Ready(stream),
+                    Err(why) => State::Failed(why),
+                })
+            }
+            (State::Connected(_), None) | (State::Ready(_) | State::Failed(_), _) => None,
+        })
+    }
+}
+
+/// The host of an address, to be compared: without its port. A link-local address is another host
+/// in another zone.
+pub(super) fn host_of(address: SocketAddr) -> SocketAddr {
+    let zone = match address {
+        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
+    };
+    match address.ip().to_canonical() {
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, zone).into(),
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, 0),
+    }
+}
+
+/// Connects to the client's data port, from the address its control connection reached; port 0 is
+/// any free port.
+pub(crate) async fn connect(
+    from: SocketAddr,
+    to: SocketAddr,
+    tls: Option<Arc<DataProtection>>,
+    connect_time: Duration,
+    handshake_time: Duration,
+) -> Result<DataStream, DataConnectionError> {
+    let connecting = async {
+        let socket = match to {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if from.is_ipv4() == to.is_ipv4() {
+            // Connections of other sessions, open or closed, use the same port.
+            if from.port() != 0 {
+                socket.set_reuseaddr(true)?;
+            }
+            socket.bind(from)?;
+        }
+        socket.connect(to).await
+    };
+    let stream = match timeout(connect_time, connecting).await {
+        Ok(Ok(stream)) => stream,
+        // The client took the connection and reset it at once.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+            return Err(DataConnectionError::Lost);
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%to, %error, "failed to connect to the client's data port");
+            return Err(DataConnectionError::Connection);
+        }
+        Err(_) => return Err(DataConnectionError::Connection),
+    };
+    match tls {
+        None => Ok(DataStream::Clear(stream)),
+        Some(tls) => protect(tls.begin(stream), handshake_time).await,
+    }
+}
+
+async fn protect(handshake: Handshake, time: Duration) -> Result<DataStream, DataConnectionError> {
+    timeout(time, handshake)
+        .await
+        .unwrap_or(Err(DataConnectionError::Protection))
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port may have closed connections lingering on it.
+    if cfg!(unix) && address.port() != 0 {
+        socket.set_reuseaddr(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Asked for any port the host looks for one without a closed connection lingering on it, which takes it milliseconds when
+/// there are many; and when there is none left, all are refused.
+fn listen_anywhere(mut on: SocketAddr) -> io::Result<TcpListener> {
+    let ports = PassivePorts::from(DYNAMIC_PORTS);
+    let drawn = ports
+        .count()
+        .and_then(|count| listen_in(on, &ports, count, TRIES).ok());
+    on.set_port(0);
+    drawn.map_or_else(|| listen_at(on), Ok)
+}
+
+/// Listens at the first port that is free.
+fn listen_in(
+    mut on: SocketAddr,
+    ports: &PassivePorts,
+    count: u64,
+    tries: u64,
+) -> io::Result<TcpListener> {
+    let mut failure = io::ErrorKind::AddrInUse.into();
+    for port in random_order(ports, count, tries) {
+        on.set_port(port);
+        match listen_at(on) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            // It says more than that a port is taken.
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The first `tries` of the `count` ports, each once, from a random one on: an attacker who can guess
+/// the next port can steal the connection (RFC 2577 §3).
+fn random_order(
+    ports: &PassivePorts,
+    count: u64,
+    tries: u64,
+) -> impl Iterator<Item = u16> + use<'_> {
+    // Small enough not to overflow, random enough not to be guessed.
+    let start = RandomState::new().build_hasher().finish() >> 1;
+    (0..tries).filter_map(move |step| ports.nth((start + step) % count))
+}
+
+/// Whether a connection was gone before it was accepted.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionAborted
+}

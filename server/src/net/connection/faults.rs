@@ -1,0 +1,360 @@
+//! Planned misbehaviour of a control connection: what the fault plan says is done, around the command it strikes.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::super::shared::{Shared, Slot};
+use super::stream::ControlStream;
+use super::{Connection, End};
+use crate::dtp::{DataFaults, Route};
+use crate::fault::{
+    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike, spoil,
+};
+use crate::observe::journal::{EventKind, without_secrets};
+use crate::observe::sessions::SessionRecord;
+use crate::storage::Storage;
+use crate::wire::{ControlEvent, Reply};
+
+/// Between the segments of a reply that is sent octet by octet.
+const BETWEEN_OCTETS: Duration = Duration::from_millis(2);
+/// The TLS record of the fatal alert `handshake_failure` (RFC 5246 §7.2).
+const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+/// The fault plan's eyes on one connection. Without a plan there is none.
+#[derive(Debug)]
+pub(super) struct FaultState {
+    shared: Arc<Shared>,
+    entry: Arc<SessionRecord>,
+    session: u64,
+    /// Who was last named with USER.
+    user: Vec<u8>,
+    /// What is done to the command at hand.
+    armed: Vec<Action>,
+    /// Its replies that are sent in a special way.
+    held: Vec<u8>,
+    /// Whether its completion was given.
+    completed: bool,
+    /// Whether it was given too early.
+    early: bool,
+    /// The user's storage, while a faulty one stands in its place.
+    storage: Option<Arc<dyn Storage>>,
+    idle: Option<Duration>,
+}
+
+impl FaultState {
+    pub(super) fn over(seat: &Slot, entry: &Arc<SessionRecord>) -> Option<Box<Self>> {
+        seat.shared.faults.is_some().then(|| {
+            Box::new(Self {
+                shared: Arc::clone(&seat.shared),
+                entry: Arc::clone(entry),
+                session: seat.number,
+                user: Vec::new(),
+                armed: Vec::new(),
+                held: Vec::new(),
+                completed: false,
+                early: false,
+                storage: None,
+                idle: None,
+            })
+        })
+    }
+
+    fn does(&self, action: &Action) -> bool {
+        self.armed.contains(action)
+    }
+
+    /// Puts a reply where it belongs: sent as it is, held back, changed or not at all.
+    pub(super) fn encode(&mut self, reply: &Reply, to: &mut Vec<u8>) {
+        if reply.code.0 < 200 {
+            if self.does(&Action::Glue) {
+                reply.encode(&mut self.held);
+            } else if !self.does(&Action::MissingPreliminary) {
+                reply.encode(to);
+            }
+            if self.does(&Action::EarlyCompletion) {
+                to.extend_from_slice(EARLY);
+                self.early = true;
+            }
+        } else if std::mem::take(&mut self.early) {
+            self.completed = true;
+        } else if self.held.is_empty() && (self.completed || self.armed.is_empty()) {
+            reply.encode(to);
+        } else if self.completed {
+            // ABOR's own reply, behind that of what it ended.
+            reply.encode(&mut self.held);
+        } else {
+            self.completed = true;
+            self.held.extend(spoil(reply, &self.armed));
+        }
+    }
+
+    /// What the plan does to a handshake: an end, a bad certificate, or nothing.
+    pub(super) async fn spoil_handshake(
+        &mut self,
+        stream: &TcpStream,
+        shared: &Shared,
+    ) -> Result<Option<BadCertificate>, End> {
+        let actions = self.look(Happening::Handshake);
+        let mut certificate = None;
+        for action in actions {
+            let answer: &[u8] = match action {
+                Action::HandshakeStall => b"",
+                Action::HandshakeAlert => &HANDSHAKE_FAILURE,
+                Action::Plaintext => IN_PLACE_OF_TLS,
+                Action::Certificate(kind) => {
+                    certificate = Some(kind);
+                    continue;
+                }
+                _ => continue,
+            };
+            let patience = shared.limits.handshake;
+            // A client that sends nothing is not waited for any longer than one that does.
+            let _ = timeout(patience, instead_of_tls(stream, answer)).await;
+            if answer.is_empty() {
+                sleep(patience).await;
+            }
+            return Err(End::Lost);
+        }
+        Ok(certificate)
+    }
+
+    fn look(&mut self, happening: Happening<'_>) -> Vec<Action> {
+        let Some(faults) = &self.shared.faults else {
+            return Vec::new();
+        };
+        let strikes = faults.strike(happening, self.session, &mut self.user, |_| None);
+        struck(&self.entry, &strikes, None)
+    }
+}
+
+/// Writes down what strikes, and gives what is done.
+fn struck(entry: &Arc<SessionRecord>, strikes: &[Strike<'_>], line: Option<&[u8]>) -> Vec<Action> {
+    for strike in strikes {
+        entry.note(|| EventKind::FaultInjected {
+            number: strike.number,
+            fault: strike.fault.to_string(),
+            line: line.map(without_secrets),
+        });
+    }
+    let actions = strikes.iter().map(|strike| strike.fault.action.clone());
+    actions.collect()
+}
+
+/// Answers the ClientHello with something else. It is read, so that closing sends no reset.
+async fn instead_of_tls(stream: &TcpStream, octets: &[u8]) {
+    let mut hello = vec![0; 16 << 10];
+    loop {
+        let _ = stream.readable().await;
+        match stream.try_read(&mut hello) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => break,
+        }
+    }
+    // The replies before were small and are sent: there is room.
+    let _ = stream.try_write(octets);
+}
+
+impl Connection {
+    /// A control connection has come. Tells whether its greeting is dealt with.
+    pub(super) async fn strike_connect(&mut self) -> Result<bool, End> {
+        let sessions = self.shared().sessions();
+        let Some(watch) = &mut self.faults else {
+            return Ok(false);
+        };
+        watch.armed = watch.look(Happening::Connect);
+        for action in watch.armed.clone() {
+            match action {
+                Action::MaxSessions(most) if sessions > most => {
+                    self.say(&Reply::line(421, "Too many sessions."));
+                    return Err(End::Quit);
+                }
+                action => self.instead(action)?,
+            }
+        }
+        Ok(self.faults.as_ref().is_some_and(|watch| watch.completed))
+    }
+
+    /// Looks whether the plan has something to do with a line. Tells whether the line is dealt with.
+    pub(super) async fn strike(&mut self, event: &ControlEvent) -> Result<bool, End> {
+        let ControlEvent::Line(line) = event else {
+            return Ok(false);
+        };
+        let session = &self.session;
+        let Some(watch) = &mut self.faults else {
+            return Ok(false);
+        };
+        let shared = Arc::clone(&watch.shared);
+        let Some(faults) = &shared.faults else {
+            return Ok(false);
+        };
+        let strikes = faults.strike(
+            Happening::Line(line),
+            watch.session,
+            &mut watch.user,
+            |pathname| session.locate(pathname),
+        );
+        let actions = struck(&watch.entry, &strikes, Some(line));
+        if actions.is_empty() {
+            return Ok(false);
+        }
+        watch.storage = self
+            .session
+            .exchange_storage(|storage| FaultyStorage::around(storage, &actions));
+        // The replies to earlier commands are not this one's.
+        self.send().await?;
+        if let Some(watch) = &mut self.faults {
+            watch.armed.clone_from(&actions);
+            watch.completed = false;
+            watch.early = false;
+        }
+        for action in actions {
+            self.instead(action)?;
+        }
+        let dealt_with = self.faults.as_ref().is_some_and(|watch| watch.completed);
+        if dealt_with {
+            self.settle().await?;
+        }
+        Ok(dealt_with)
+    }
+
+    /// Does what takes the place of the command.
+    fn instead(&mut self, action: Action) -> Result<(), End> {
+        match action {
+            Action::HangUp => return Err(End::Lost),
+            Action::Idle(time) => {
+                if let Some(watch) = &mut self.faults {
+                    watch.idle = Some(time);
+                }
+            }
+            Action::Reply { code, text } => {
+                self.say(&Reply::text(code, text));
+                if code == 421 {
+                    return Err(End::Quit);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The command is done with: what the plan held back is sent, and everything is as it was.
+    pub(super) async fn settle(&mut self) -> Result<(), End> {
+        let Some(watch) = &mut self.faults else {
+            return Ok(());
+        };
+        if watch.armed.is_empty() {
+            return Ok(());
+        }
+        if let Some(own) = watch.storage.take() {
+            self.session.exchange_storage(|_| Some(own));
+        }
+        self.flush().await?;
+        let armed = match &mut self.faults {
+            Some(watch) => std::mem::take(&mut watch.armed),
+            None => Vec::new(),
+        };
+        for action in armed {
+            if let Action::Unsolicited421(text) = action {
+                self.say(&Reply::text(421, text));
+                return Err(End::Quit);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same when the connection ends.
+    pub(super) async fn settle_last(&mut self, end: End) {
+        let Some(watch) = &mut self.faults else {
+            return;
+        };
+        let bare = watch.does(&Action::NoCloseNotify);
+        if end == End::Lost || self.flush().await.is_err() {
+            return;
+        }
+        if let Some(watch) = &mut self.faults {
+            watch.armed.clear();
+        }
+        if bare {
+            self.stream = match std::mem::replace(&mut self.stream, ControlStream::Gone) {
+                ControlStream::Tls(stream) => {
+                    ControlStream::Clear(stream.into_inner().0.into_parts().0)
+                }
+                other => other,
+            };
+        }
+    }
+
+    /// Sends what was held back, in the way the plan wants it.
+    pub(super) async fn release(&mut self) -> Result<(), End> {
+        let Some(watch) = &mut self.faults else {
+            return Ok(());
+        };
+        if watch.held.is_empty() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut watch.held);
+        let bytewise = watch.does(&Action::SplitBytewise);
+        let delay = watch.armed.iter().find_map(|action| match action {
+            Action::Delay(time) => Some(*time),
+            _ => None,
+        });
+        self.send().await?;
+        if let Some(delay) = delay {
+            sleep(delay).await;
+        }
+        if !bytewise {
+            self.replies.extend(held);
+            return Ok(());
+        }
+        for octet in held {
+            self.replies.push(octet);
+            self.send().await?;
+            sleep(BETWEEN_OCTETS).await;
+        }
+        Ok(())
+    }
+
+    /// How long the session may be idle.
+    pub(super) fn idle_limit(&self) -> Duration {
+        let planned = self.faults.as_ref().and_then(|watch| watch.idle);
+        let chosen = || self.session.idle_limit();
+        planned.or_else(chosen).unwrap_or(self.shared().limits.idle)
+    }
+
+    /// What PASV and EPSV name, if the plan lets it be the truth.
+    pub(super) fn misdirect(&mut self, at: io::Result<SocketAddr>) -> io::Result<SocketAddr> {
+        let Some(watch) = &self.faults else {
+            return at;
+        };
+        let mut at = at?;
+        let mut refuse = false;
+        for action in &watch.armed {
+            match action {
+                Action::WrongAddress(address) => at.set_ip(IpAddr::V4(*address)),
+                Action::WrongPort(port) => {
+                    at.set_port(port.unwrap_or_else(|| at.port().checked_add(1).unwrap_or(1)));
+                }
+                Action::Refuse => refuse = true,
+                _ => {}
+            }
+        }
+        if refuse {
+            self.drop_data_port();
+        }
+        Ok(at)
+    }
+
+    /// The way to the data connection, with what the plan does to it.
+    pub(super) fn spoil_route(&self, route: Route) -> Route {
+        let faults = self.faults.as_ref();
+        match faults.and_then(|watch| DataFaults::of(&watch.armed)) {
+            Some(faults) => Route::Faulty(Box::new(route), faults),
+            None => route,
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What happens on a control connection, told to those who watch, and what the hooks have to say.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::{Connection, End};
+use crate::dtp::Progress;
+use crate::observe::hooks::{CommandAction, Greeting, Request};
+use crate::observe::journal::{EventKind, Outcome, Side, TransferFacts};
+use crate::observe::sessions::SessionRecord;
+use crate::pi::{Content, Step, TransferEnd};
+use crate::storage::{OpenWrite, VirtualPath};
+use crate::wire::{Completion, ControlEvent, ListingFormat, Reply};
+
+impl Connection {
+    /// Greets the client as the hooks want it.
+    pub(super) async fn welcome(&mut self) -> Result<(), End> {
+        self.publish();
+        let session = self.presence.info();
+        for hook in self.presence.hooks().clone().iter() {
+            match hook.connected(&session).await {
+                Greeting::Usual => {}
+                Greeting::Greeting(text) => {
+                    self.say(&Reply::text(220, &text));
+                    return Ok(());
+                }
+                Greeting::Refuse(reply) => {
+                    self.say(&ending(reply));
+                    return Err(End::Quit);
+                }
+            }
+        }
+        let greeting = self.session.greeting();
+        self.say(&greeting);
+        Ok(())
+    }
+
+    /// Does a command if the hooks let it.
+    pub(super) async fn receive_with_hooks(&mut self, event: ControlEvent) -> Result<(), End> {
+        let ControlEvent::Line(line) = &event else {
+            let step = self.session.receive(event);
+            return self.follow(step).await;
+        };
+        let command = Request::new(line);
+        let verdict = self.decided(&command).await?;
+        let outcome = match verdict {
+            CommandAction::Proceed => {
+                self.follow_embedder();
+                let step = self.session.receive(event);
+                self.follow(step).await
+            }
+            CommandAction::Reply(reply) => {
+                self.session.passed_over();
+                self.say(&ending(reply));
+                Ok(())
+            }
+            CommandAction::Close(reply) => {
+                self.say(&ending(reply));
+                Err(End::Quit)
+            }
+        };
+        self.publish();
+        if let Some(reply) = self.answered.take() {
+            let session = self.presence.info();
+            for hook in self.presence.hooks().iter() {
+                hook.after(&session, &command, &reply);
+            }
+        }
+        outcome
+    }
+
+    /// What the hooks say of a command. Replies before it wait for the end of a batch, but not for a hook.
+    async fn decided(&mut self, command: &Request) -> Result<CommandAction, End> {
+        self.publish();
+        let session = self.presence.info();
+        for hook in self.presence.hooks().clone().iter() {
+            let mut deciding = hook.before(&session, command);
+            let at_once = std::future::poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await;
+            let verdict = match at_once {
+                Poll::Ready(verdict) => verdict,
+                Poll::Pending => {
+                    self.flush().await?;
+                    deciding.await
+                }
+            };
+            if verdict != CommandAction::Proceed {
+                return Ok(verdict);
+            }
+        }
+        Ok(CommandAction::Proceed)
+    }
+
+    /// A login was decided: tells it, and puts the hooks' text into the reply.
+    pub(super) fn login_decided(&mut self, name: Vec<u8>, granted: bool, step: Step) -> Step {
+        self.publish();
+        self.presence.note(|| match self.session.logged_in() {
+            Some((user, _)) if granted => EventKind::LoggedIn {
+                user: user.name.clone(),
+            },
+            _ => EventKind::LoginRefused { user: name.clone() },
+        });
+        if self.presence.hooks().is_empty() {
+            return step;
+        }
+        let session = self.presence.info();
+        let mut hooks = self.presence.hooks().iter();
+        let Some(text) = hooks.find_map(|hook| hook.login(&session, &name, granted)) else {
+            return step;
+        };
+        let reworded = |completion: Completion| Completion(Reply::text(completion.0.code.0, &text));
+        match step {
+            Step::Reply(completion) => Step::Reply(reworded(completion)),
+            Step::ReplyThen(completion, control) => Step::ReplyThen(reworded(completion), control),
+            Step::Ask(work) => Step::Ask(work),
+        }
+    }
+
+    /// The address a 227 names, if not the one the client reached.
+    pub(super) async fn public_address(&mut self) -> Result<Option<Ipv4Addr>, End> {
+        if !self.presence.hooks().is_empty() {
+            self.flush().await?;
+            let session = self.presence.info();
+            for hook in self.presence.hooks().clone().iter() {
+                if let Some(address) = hook.public_address(&session).await {
+                    return Ok(Some(address));
+                }
+            }
+        }
+        Ok(self.shared().public_address())
+    }
+
+    /// A transfer begins.
+    pub(super) fn transfer_begins(&self, content: &Content) -> Watched {
+        let watched = Watched::of(content, self.presence.last_verb());
+        self.presence.note(|| EventKind::TransferStarted {
+            verb: watched.verb.clone(),
+            path: watched.path.clone(),
+        });
+        watched
+    }
+}
+
+/// A transfer that is watched.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    verb: String,
+    path: VirtualPath,
+    stores: bool,
+}
+
+impl Watched {
+    fn of(content: &Content, last: Option<String>) -> Self {
+        // A command that came during the transfer before this one may be the last by now.
+        let (verbs, path): (&[&str], _) = match content {
+            Content::Retrieve { at, .. } | Content::RetrieveRange { at, .. } => {
+                (&["RETR"], &at.path)
+            }
+            Content::Store { at, how } if *how == OpenWrite::Append => (&["APPE"], &at.path),
+            Content::Store { at, .. } | Content::StoreRange { at, .. } => {
+                (&["STOR", "APPE"], &at.path)
+            }
+            Content::StoreUnique { at } => (&["STOU"], &at.path),
+            Content::List(listing) => match listing.format {
+                ListingFormat::Names { .. } => (&["NLST"], &listing.at.path),
+                ListingFormat::Facts(_) => (&["MLSD"], &listing.at.path),
+                ListingFormat::Long { .. } => (&["LIST"], &listing.at.path),
+            },
+        };
+        let verb = last.filter(|last| verbs.contains(&last.as_str()));
+        Self {
+            verb: verb.unwrap_or_else(|| verbs.first().copied().unwrap_or_default().to_owned()),
+            path: path.clone(),
+            stores: matches!(
+                content,
+                Content::Store { .. } | Content::StoreRange { .. } | Content::StoreUnique { .. }
+            ),
+        }
+    }
+
+    /// The same; STOU has found a name.
+    pub(super) fn named(&self, name: Option<&VirtualPath>) -> Self {
+        Self {
+            path: name.unwrap_or(&self.path).clone(),
+            ..self.clone()
+        }
+    }
+
+    /// It ended; `None` if the session did.
+    pub(super) fn ended(
+        &self,
+        entry: &Arc<SessionRecord>,
+        end: Option<&TransferEnd>,
+        progress: &Progress,
+    ) {
+        if progress.has_opened() {
+            entry.note(|| match end {
+                Some(TransferEnd::Complete { .. }) => EventKind::DataClosed {
+                    by: if self.stores {
+                        Side::Client
+                    } else {
+                        Side::Server
+                    },
+                    orderly: true,
+                },
+                Some(TransferEnd::ConnectionLost) => EventKind::DataClosed {
+                    by: Side::Client,
+                    orderly: false,
+                },
+                _ => EventKind::DataClosed {
+                    by: Side::Server,
+                    orderly: false,
+                },
+            });
+        }
+        entry.note(|| {
+            EventKind::TransferEnded(Box::new(TransferFacts {
+                verb: self.verb.clone(),
+                path: self.path.clone(),
+                octets: progress.moved(),
+                sha256: progress.sha256(),
+                outcome: end.map_or(Outcome::SessionEnded, outcome),
+            }))
+        });
+        if self.stores && matches!(end, Some(TransferEnd::Complete { .. })) {
+            let path = self.path.clone();
+            entry.note(|| EventKind::Stored { path });
+        }
+    }
+}
+
+fn outcome(end: &TransferEnd) -> Outcome {
+    match end {
+        TransferEnd::Complete { .. } => Outcome::Complete,
+        TransferEnd::NotOpened(error) => Outcome::NotOpened {
+            error: error.to_string(),
+        },
+        TransferEnd::NoConnection => Outcome::NoConnection,
+        TransferEnd::NoProtection => Outcome::NoProtection,
+        TransferEnd::NotResumed(_) => Outcome::NotResumed,
+        TransferEnd::OtherClient => Outcome::OtherClient,
+        TransferEnd::ConnectionLost => Outcome::ConnectionLost,
+        TransferEnd::Malformed(how) => Outcome::Malformed {
+            error: format!("{how:?}"),
+        },
+        TransferEnd::Aborted => Outcome::Aborted,
+        TransferEnd::StorageFailed(error) => Outcome::StorageFailed {
+            error: error.to_string(),
+        },
+    }
+}
+
+/// A command gets exactly one reply that ends it, whatever a hook says.
+fn ending(reply: Reply) -> Reply {
+    if (200..=599).contains(&reply.code.0) {
+        return reply;
+    }
+    tracing::error!(
+        code = reply.code.0,
+        "a hook gave a reply that ends no command"
+    );
+    Reply::line(451, "The command was refused.")
+}

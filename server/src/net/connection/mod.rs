@@ -1,0 +1,526 @@
+//! One control connection: octets in, replies out, and the work the server-PI asks for in between.
+
+mod faults;
+mod hooks;
+mod perform;
+mod stream;
+mod throttle;
+mod tls;
+mod transfer;
+mod waiting;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
+
+use super::shared::{Shared, Slot};
+use super::tls::ConnectionTls;
+use crate::config::Limits;
+use crate::dtp::{CLOSING_TIME, PassivePort};
+use crate::observe::journal::{EventKind, CloseReason};
+use crate::observe::sessions::SessionGuard;
+use crate::pi::{Control, Link, Session, Setup, Step, Work};
+use crate::wire::{ControlEvent, LineReader, Reply};
+use faults::FaultState;
+use stream::ControlStream;
+use throttle::Throttle;
+use waiting::Waiting;
+
+/// How long a client may take to close after we have, and what it may still send.
+const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+
+/// The most octets a client may send without a line end.
+const LONGEST_WITHOUT_LINE_END: u32 = 1 << 20;
+
+/// A control connection (RFC 959 §2.3).
+///
+/// Ten thousand of them may be idle, so an idle one holds no buffer, and what is rare is boxed.
+pub(crate) struct Connection {
+    pub(super) session: Session,
+    pub(super) passive: Option<Box<PassivePort>>,
+    /// Whether TLS begins with the first octet.
+    implicit_tls: bool,
+    pub(super) seat: Slot,
+    pub(super) stream: ControlStream,
+    /// What the fault plan has to do with this connection; `None` without a plan.
+    faults: Option<Box<FaultState>>,
+    pub(super) presence: SessionGuard,
+    reader: LineReader,
+    /// Replies that are still to be sent.
+    pub(super) replies: Vec<u8>,
+    /// What came during a transfer and had to wait for its end.
+    queue: Waiting,
+    /// Until when somebody must have logged in.
+    login_by: Instant,
+    /// `None` if the session has none of them.
+    bounds: Option<Box<Bounds>>,
+    pub(super) tls: Option<Box<ConnectionTls>>,
+    /// How long a download waits for the client to close before its completion reply.
+    closing_time: Duration,
+    /// The last reply, for hooks that want to know it.
+    pub(super) answered: Option<Box<Reply>>,
+}
+
+/// What few servers limit.
+#[derive(Debug)]
+struct Bounds {
+    /// Until when the session may last ([`Limits::session`]).
+    ends_by: Option<Instant>,
+    pace: Option<Throttle>,
+}
+
+impl Bounds {
+    fn of(limits: &Limits, now: Instant) -> Option<Box<Self>> {
+        let ends_by = limits.session.map(|limit| after(now, limit));
+        let pace = Throttle::limited_to(limits.commands_per_second, now);
+        let limited = ends_by.is_some() || pace.is_some();
+        limited.then(|| Box::new(Self { ends_by, pace }))
+    }
+}
+
+/// Why a control connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// QUIT, or too many failures: the reply has been given.
+    Quit,
+    /// Nothing came for too long.
+    Idle,
+    /// Nobody logged in for too long.
+    NotLoggedIn,
+    /// The session lasted too long.
+    OverTime,
+    /// The user has too many sessions.
+    SessionsOfUser,
+    /// What the client sends has no line end.
+    EndlessLine,
+    /// The server stops.
+    Stopped,
+    /// Somebody closed the session from outside.
+    ClosedByOperator,
+    /// The client is gone, or does not read its replies, or broke TLS.
+    Lost,
+}
+
+/// What happened while we waited.
+enum Wakeup {
+    Filled(usize),
+    Lost,
+    Idle,
+    Stopped,
+    ClosedByOperator,
+}
+
+impl From<End> for CloseReason {
+    fn from(end: End) -> Self {
+        match end {
+            End::Quit => Self::Quit,
+            End::Idle => Self::Idle,
+            End::NotLoggedIn | End::OverTime | End::SessionsOfUser | End::EndlessLine => {
+                Self::Limit
+            }
+            End::Stopped => Self::Stopped,
+            End::ClosedByOperator => Self::ClosedByOperator,
+            End::Lost => Self::Lost,
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: tokio::net::TcpStream,
+        link: Link,
+        setup: Arc<Setup>,
+        seat: Slot,
+    ) -> Self {
+        let (now, limits) = (Instant::now(), &seat.shared.limits);
+        let shared = &seat.shared;
+        let presence = shared.roster.enter(
+            seat.number,
+            (link.local, link.peer),
+            shared.journal.clone(),
+            shared.hooks.clone(),
+        );
+        Self {
+            login_by: after(now, limits.login),
+            bounds: Bounds::of(limits, now),
+            session: Session::new(setup, link),
+            passive: None,
+            implicit_tls: link.protected,
+            faults: FaultState::over(&seat, &presence),
+            seat,
+            presence,
+            stream: ControlStream::Clear(stream),
+            reader: LineReader::new(),
+            replies: Vec::new(),
+            queue: Waiting::default(),
+            tls: None,
+            closing_time: CLOSING_TIME,
+            answered: None,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn run(mut self) {
+        let number = self.seat.number;
+        tracing::info!(connection = number, peer = %self.presence.peer, "connected");
+        let Err(end) = self.converse().await;
+        tracing::info!(connection = number, ?end, "disconnected");
+        Box::pin(self.part(end)).await;
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.seat.shared
+    }
+
+    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+        let stop = Arc::clone(&self.shared().stop).notified_owned();
+        let mut stop = std::pin::pin!(stop);
+        let idle_limit = self.idle_limit();
+        if self.implicit_tls {
+            self.prepare_tls();
+            Box::pin(self.handshake()).await?;
+        }
+        let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
+        let greeted = self.faults.is_some() && Box::pin(self.strike_connect()).await?;
+        if !greeted && self.presence.hooks().is_empty() {
+            let greeting = self.session.greeting();
+            self.say(&greeting);
+        } else if !greeted {
+            Box::pin(self.welcome()).await?;
+        }
+        if self.faults.is_some() {
+            Box::pin(self.settle()).await?;
+        }
+        loop {
+            while let Some(event) = self.next_event() {
+                if self.bounds.is_some() {
+                    Box::pin(self.keep_pace()).await?;
+                }
+                if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
+                    continue;
+                }
+                self.follow_embedder();
+                if !self.presence.hooks().is_empty() {
+                    Box::pin(self.receive_with_hooks(event)).await?;
+                } else {
+                    match self.session.receive(event) {
+                        Step::Reply(completion) => self.say(&completion.0),
+                        step => Box::pin(self.follow(step)).await?,
+                    }
+                }
+                if self.faults.is_some() {
+                    Box::pin(self.settle()).await?;
+                }
+                if self.replies.len() >= self.shared().limits.queued_replies {
+                    self.flush().await?;
+                }
+            }
+            // Who has the reply finds it true elsewhere, too.
+            self.publish();
+            self.flush().await?;
+            if self.shared().is_stopping() {
+                return Err(End::Stopped);
+            }
+            let deadline = self.deadline()?;
+            idle.as_mut().reset(deadline);
+            match self.wait(idle.as_mut(), stop.as_mut()).await {
+                Wakeup::Filled(1..) => self.refuse_endless_line()?,
+                Wakeup::Filled(0) | Wakeup::Lost => return Err(End::Lost),
+                Wakeup::Idle => return Err(self.deadline().err().unwrap_or(End::Idle)),
+                Wakeup::Stopped => return Err(End::Stopped),
+                Wakeup::ClosedByOperator => return Err(End::ClosedByOperator),
+            }
+        }
+    }
+
+    /// Ends the session of a client that sends and sends, and never a whole line.
+    fn refuse_endless_line(&self) -> Result<(), End> {
+        if self.reader.since_line_end() > LONGEST_WITHOUT_LINE_END {
+            return Err(End::EndlessLine);
+        }
+        Ok(())
+    }
+
+    /// Waits until one more command may be done.
+    async fn keep_pace(&mut self) -> Result<(), End> {
+        let until = self.pace().and_then(|pace| pace.wait(Instant::now()));
+        if let Some(until) = until {
+            self.rest(until).await?;
+        }
+        if let Some(pace) = self.pace() {
+            pace.count(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Lets the client wait, and keeps its seat only if that does not stop us.
+    pub(super) async fn rest(&mut self, until: Instant) -> Result<(), End> {
+        self.flush().await?;
+        let stop = Arc::clone(&self.shared().stop).notified_owned();
+        if self.shared().is_stopping() || timeout_at(until, stop).await.is_ok() {
+            return Err(End::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Until when the client may say nothing. An error, if it is too late whatever it says.
+    fn deadline(&mut self) -> Result<Instant, End> {
+        let now = Instant::now();
+        let mut deadline = after(now, self.idle_limit());
+        if self.session.is_logged_in() {
+            self.login_by = after(now, self.shared().limits.login);
+        } else {
+            self.seat.log_out();
+            if self.login_by <= now {
+                return Err(End::NotLoggedIn);
+            }
+            deadline = deadline.min(self.login_by);
+        }
+        match self.ends_by() {
+            Some(end) if end <= now => Err(End::OverTime),
+            Some(end) => Ok(deadline.min(end)),
+            None => Ok(deadline),
+        }
+    }
+
+    fn ends_by(&self) -> Option<Instant> {
+        self.bounds.as_ref()?.ends_by
+    }
+
+    fn pace(&mut self) -> Option<&mut Throttle> {
+        self.bounds.as_mut()?.pace.as_mut()
+    }
+
+    fn next_event(&mut self) -> Option<ControlEvent> {
+        if let Some(waiting) = self.queue.pop() {
+            return Some(waiting);
+        }
+        // A Telnet option is answered before the line it came with.
+        self.replies.append(&mut self.reader.take_answers());
+        let event = self.reader.next_event()?;
+        note_event(&self.presence, &event);
+        Some(event)
+    }
+
+    pub(super) fn say(&mut self, reply: &Reply) {
+        match &mut self.faults {
+            None => reply.encode(&mut self.replies),
+            Some(watch) => watch.encode(reply, &mut self.replies),
+        }
+        self.presence.note_reply(reply);
+        if !self.presence.hooks().is_empty() {
+            self.answered = Some(Box::new(reply.clone()));
+        }
+    }
+
+    /// Goes where an embedder sent the session ([`SessionInfo::set_directory`]).
+    ///
+    /// [`SessionInfo::set_directory`]: crate::SessionInfo::set_directory
+    pub(super) fn follow_embedder(&mut self) {
+        if let Some(directory) = self.presence.take_directory() {
+            self.session.go_to(directory);
+        }
+    }
+
+    /// Lets those outside know who is logged in, and where.
+    pub(super) fn publish(&mut self) {
+        self.follow_embedder();
+        self.presence
+            .update(self.session.logged_in(), self.session.protects_data());
+    }
+
+    fn say_last(&mut self, text: &'static str) {
+        let reply = self.session.spoken(Reply::line(421, text));
+        self.say(&reply);
+    }
+
+    /// Sends the replies. A client that does not read them is not read either, and then given up.
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        if self.faults.is_some() {
+            Box::pin(self.release()).await?;
+        }
+        self.send().await
+    }
+
+    pub(super) async fn send(&mut self) -> Result<(), End> {
+        if self.replies.is_empty() {
+            return Ok(());
+        }
+        let stall = self.shared().limits.reply_stall;
+        let sending = std::future::poll_fn(|cx| self.stream.poll_send(cx, &mut self.replies));
+        match timeout(stall, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Lost),
+        }
+    }
+
+    /// Waits for octets, and meanwhile for a data connection.
+    async fn wait(
+        &mut self,
+        mut idle: Pin<&mut Sleep>,
+        mut stop: Pin<&mut OwnedNotified>,
+    ) -> Wakeup {
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader) {
+                return Poll::Ready(read.map_or(Wakeup::Lost, Wakeup::Filled));
+            }
+            if let Some(port) = &mut self.passive {
+                let tls = self
+                    .tls
+                    .as_ref()
+                    .filter(|_| self.session.protects_data())
+                    .map(|tls| tls.data());
+                port.poll_ahead(cx, tls);
+            }
+            if stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wakeup::Stopped);
+            }
+            if self.presence.poll_kicked(cx) {
+                return Poll::Ready(Wakeup::ClosedByOperator);
+            }
+            idle.as_mut().poll(cx).map(|()| Wakeup::Idle)
+        })
+        .await
+    }
+
+    /// Does what a command leads to.
+    pub(super) async fn follow(&mut self, mut step: Step) -> Result<(), End> {
+        loop {
+            step = match step {
+                Step::Reply(completion) => {
+                    self.say(&completion.0);
+                    return Ok(());
+                }
+                Step::ReplyThen(completion, control) => {
+                    self.say(&completion.0);
+                    return self.change(control).await;
+                }
+                Step::Ask(work) => match *work {
+                    Work::Transfer(question) => return self.transfer(question).await,
+                    work => self.perform(work).await?,
+                },
+            };
+        }
+    }
+
+    async fn change(&mut self, control: Control) -> Result<(), End> {
+        match control {
+            Control::StartTls => {
+                self.drop_data_port();
+                self.flush().await?;
+                // What came behind AUTH came in the clear, from whomever.
+                self.reader.discard();
+                self.queue.clear();
+                self.handshake().await?;
+                self.session.tls_established();
+                Ok(())
+            }
+            Control::EndTls => {
+                self.drop_data_port();
+                self.flush().await?;
+                self.end_tls().await?;
+                self.session.tls_ended();
+                Ok(())
+            }
+            Control::DropDataPort => {
+                self.drop_data_port();
+                Ok(())
+            }
+            Control::Close => Err(End::Quit),
+        }
+    }
+
+    pub(super) fn drop_data_port(&mut self) {
+        if let Some(port) = self.passive.take() {
+            port.close();
+        }
+    }
+
+    /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
+    async fn part(mut self, end: End) {
+        self.drop_data_port();
+        if self.faults.is_some() {
+            Box::pin(self.settle_last(end)).await;
+        }
+        match end {
+            End::Quit | End::Lost => {}
+            End::Idle => self.say_last("Idle for too long, closing."),
+            End::NotLoggedIn => self.say_last("The login took too long, closing."),
+            End::OverTime => self.say_last("The session lasted too long, closing."),
+            End::EndlessLine => self.say_last("The line is too long, closing."),
+            End::SessionsOfUser => self.say_last("Too many sessions of this user, closing."),
+            End::Stopped => self.say_last("The server is stopping."),
+            End::ClosedByOperator => self.say_last("The session was closed from outside."),
+        }
+        self.publish();
+        self.presence.end(end.into());
+        let parting = async {
+            if end != End::Lost {
+                let replies = &mut self.replies;
+                std::future::poll_fn(|cx| self.stream.poll_send(cx, replies)).await?;
+            }
+            let mut stream = self.stream.finish().await?;
+            if end == End::Stopped {
+                // Idle clients have nothing underway, and whoever stops the server should not wait for them.
+                return Ok(());
+            }
+            let mut scrap = vec![0; 4096];
+            let mut drained = 0;
+            while drained < PARTING.1 {
+                match stream.read(&mut scrap).await? {
+                    0 => break,
+                    octets => drained += octets,
+                }
+            }
+            std::io::Result::Ok(())
+        };
+        // Whatever fails here, there is nobody left to tell.
+        let _ = timeout(PARTING.0, parting).await;
+    }
+}
+
+/// Writes down what came over the control connection.
+fn note_event(presence: &SessionGuard, event: &ControlEvent) {
+    match event {
+        ControlEvent::Line(line) => presence.note_line(line),
+        ControlEvent::Overlong => presence.note(|| EventKind::NoCommand { overlong: true }),
+        ControlEvent::Malformed => presence.note(|| EventKind::NoCommand { overlong: false }),
+    }
+}
+
+/// A time that is far off if the limit is.
+fn after(now: Instant, limit: Duration) -> Instant {
+    let far = Duration::from_secs(60 * 60 * 24 * 365);
+    now + limit.min(far)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::shared::a_seat;
+    use super::*;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn ten_thousand_connections_fit_into_little_memory() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let link = Link {
+            local: address,
+            peer: address,
+            protected: false,
+        };
+        let seat = a_seat();
+        let serving = Connection::new(stream, link, Arc::default(), seat).run();
+        let size = size_of_val(&serving);
+        assert!(size <= 1536, "{size}");
+    }
+}

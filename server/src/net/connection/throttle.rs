@@ -1,0 +1,71 @@
+//! How many commands a session gives in a second ([`Limits::commands_per_second`](crate::Limits::commands_per_second)).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The commands of the second that is counted.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    most: usize,
+    began: Instant,
+    commands: usize,
+}
+
+impl Throttle {
+    /// A pace of at most so many commands, but at least one; `None` without a limit.
+    pub(super) fn limited_to(most: usize, now: Instant) -> Option<Self> {
+        (most != usize::MAX).then(|| Self {
+            most: most.max(1),
+            began: now,
+            commands: 0,
+        })
+    }
+
+    /// Until when the next command has to wait, if it has to.
+    pub(super) fn wait(&self, now: Instant) -> Option<Instant> {
+        let end = self.began + SECOND;
+        (self.commands >= self.most && now < end).then_some(end)
+    }
+
+    /// A command is done.
+    pub(super) fn count(&mut self, now: Instant) {
+        if now >= self.began + SECOND {
+            self.began = now;
+            self.commands = 0;
+        }
+        self.commands += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_second_has_so_many_commands_and_the_next_one_as_many() {
+        let now = Instant::now();
+        let mut pace = Throttle::limited_to(2, now).unwrap();
+        for now in [now, now + SECOND] {
+            for _ in 0..2 {
+                assert_eq!(pace.wait(now), None);
+                pace.count(now);
+            }
+            assert_eq!(pace.wait(now), Some(now + SECOND));
+            assert_eq!(pace.wait(now + SECOND), None);
+        }
+    }
+
+    #[test]
+    fn a_pace_of_nothing_still_goes_on() {
+        let now = Instant::now();
+        let mut pace = Throttle::limited_to(0, now).unwrap();
+        assert_eq!(pace.wait(now), None);
+        pace.count(now);
+        assert_eq!(pace.wait(now), Some(now + SECOND));
+    }
+}

@@ -1,0 +1,121 @@
+//! Protection comes to a control connection (RFC 4217 §4), and goes again (§5).
+
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::super::tls::RecordGate;
+use super::stream::ControlStream;
+use super::{Connection, End, note_event};
+use crate::observe::journal::{EventKind, TlsFacts};
+
+impl Connection {
+    /// Gets ready for a handshake; whether there is a certificate to show.
+    pub(in crate::net) fn prepare_tls(&mut self) -> bool {
+        let server = self.seat.shared.tls.as_ref();
+        let tls = server.and_then(|server| server.for_connection(self.session.host()));
+        let ready = tls.is_some();
+        self.tls = tls.map(Box::new);
+        ready
+    }
+
+    /// Protects the control connection (RFC 4217 §4).
+    pub(super) async fn handshake(&mut self) -> Result<(), End> {
+        let number = self.seat.number;
+        let shared = Arc::clone(self.shared());
+        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
+        let (Some(tls), ControlStream::Clear(stream)) = (&mut self.tls, stream) else {
+            tracing::error!(connection = number, "there is no certificate for TLS");
+            return Err(End::Lost);
+        };
+        if let Some(watch) = &mut self.faults {
+            let bad = Box::pin(watch.spoil_handshake(&stream, &shared)).await?;
+            let server = shared.tls.as_ref();
+            let spoiled = bad.and_then(|bad| server?.with_bad_certificate(bad));
+            if let Some(spoiled) = spoiled {
+                **tls = spoiled;
+            }
+        }
+        let accept = TlsAcceptor::from(Arc::clone(&tls.control)).accept(RecordGate::new(stream));
+        match timeout(shared.limits.handshake, accept).await {
+            Ok(Ok(stream)) => {
+                tracing::info!(
+                    connection = number,
+                    version = ?stream.get_ref().1.protocol_version(),
+                    "protected"
+                );
+                self.session.server_name(stream.get_ref().1.server_name());
+                self.session
+                    .client_certificate(tls.meet(stream.get_ref().1));
+                let facts = TlsFacts::of(stream.get_ref().1);
+                self.presence.set_tls(Some(facts.clone()));
+                self.presence
+                    .note(|| EventKind::TlsStarted(Box::new(facts)));
+                self.stream = ControlStream::Tls(Box::new(stream));
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::info!(connection = number, %error, "the TLS handshake failed");
+                self.handshake_failed(error.to_string());
+                Err(End::Lost)
+            }
+            Err(_) => {
+                self.handshake_failed("it took too long".into());
+                Err(End::Lost)
+            }
+        }
+    }
+
+    fn handshake_failed(&self, error: String) {
+        self.presence.note(|| EventKind::HandshakeFailed { error });
+    }
+
+    /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
+    pub(super) async fn end_tls(&mut self) -> Result<(), End> {
+        let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
+        let ControlStream::Tls(mut stream) = stream else {
+            self.stream = stream;
+            return Ok(());
+        };
+        // What was sent behind the command, before the end of TLS, came protected and stays. But a line must not begin
+        // protected and end in the clear.
+        let reader = &mut self.reader;
+        let ending = async {
+            tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
+            stream.get_mut().0.end_at_clear_text();
+            let mut scrap = [0; 1024];
+            loop {
+                match stream.read(&mut scrap).await {
+                    Ok(0) => return Ok(()),
+                    Ok(octets) => reader.feed(&scrap[..octets]),
+                    Err(error) if stream.get_ref().0.clear_text_is_next() => {
+                        tracing::debug!(%error, "clear text without close_notify");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        match timeout(self.seat.shared.limits.handshake, ending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(End::Lost),
+        }
+        self.presence.set_tls(None);
+        self.presence.note(|| EventKind::TlsEnded);
+        while let Some(event) = self.reader.next_event() {
+            note_event(&self.presence, &event);
+            self.queue.push(event);
+            if self.queue.len() > self.seat.shared.limits.queued_commands {
+                return Err(End::Lost);
+            }
+        }
+        self.reader.discard();
+        let (stream, behind) = stream.into_inner().0.into_parts();
+        self.reader.feed(&behind);
+        self.stream = ControlStream::Clear(stream);
+        // The TLS settings stay: data connections may still be protected (RFC 4217 §5).
+        Ok(())
+    }
+}

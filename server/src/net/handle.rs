@@ -1,0 +1,213 @@
+//! The handle by which a running server is asked and stopped, and how one is started.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::listener::{accept, any, handed_in, listen_at_all, listen_error, listen_on_loopback};
+use super::shared::Shared;
+use super::tls::ServerTls;
+use super::tls::{Authority, CertificateError};
+use crate::config::{ServerBuilder, StartError};
+use crate::fault::{FaultCount, Faults};
+use crate::observe::hooks::SessionInfo;
+use crate::observe::journal::Journal;
+use crate::passive_ports::PassivePorts;
+use crate::pi::TlsPolicy;
+
+/// A running server. Dropped, it stops at once; [`stop`](Self::stop) lets transfers end.
+#[derive(Debug)]
+pub struct ServerHandle {
+    addresses: Vec<SocketAddr>,
+    implicit_addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+impl ServerHandle {
+    /// Where the server listens, in the order of [`ServerBuilder::bind`] and then of [`ServerBuilder::listener`];
+    /// without either, 127.0.0.1 and then ::1.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it listens for connections that are protected from the first octet, in the order of
+    /// [`ServerBuilder::bind_implicit`] and then of [`ServerBuilder::implicit_listener`].
+    #[must_use]
+    pub fn implicit_addresses(&self) -> &[SocketAddr] {
+        &self.implicit_addresses
+    }
+
+    /// The ephemeral certificate authority, as PEM text; `None` without TLS or with a certificate of your own.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.authority().map(|ca| ca.pem.as_str())
+    }
+
+    /// SHA-256 over the DER form of the ephemeral certificate authority, as hexadecimal digits.
+    #[must_use]
+    pub fn ca_fingerprint(&self) -> Option<&str> {
+        self.authority().map(|ca| ca.fingerprint.as_str())
+    }
+
+    /// Shows another certificate from the next TLS handshake of a control connection on: a chain and its private key, both
+    /// PEM text. Connections that are protected already live on, and their data connections show the old one.
+    ///
+    /// # Errors
+    /// [`CertificateError`]; then the old one stays.
+    pub fn rotate_certificate(&self, chain: &[u8], key: &[u8]) -> Result<(), CertificateError> {
+        self.tls()?.rotate(None, chain, key)
+    }
+
+    /// As [`rotate_certificate`](Self::rotate_certificate), for clients that ask for `host` (SNI).
+    ///
+    /// # Errors
+    /// [`CertificateError`]; then the old one stays.
+    pub fn rotate_host_certificate(
+        &self,
+        host: &str,
+        chain: &[u8],
+        key: &[u8],
+    ) -> Result<(), CertificateError> {
+        self.tls()?.rotate(Some(host), chain, key)
+    }
+
+    /// Has no certificate from now on: AUTH TLS is 431, and connections with implicit TLS are closed. Until a certificate
+    /// is [rotated](Self::rotate_certificate) in.
+    ///
+    /// # Errors
+    /// [`CertificateError::NoTls`].
+    pub fn withdraw_certificates(&self) -> Result<(), CertificateError> {
+        self.tls().map(ServerTls::withdraw)
+    }
+
+    fn tls(&self) -> Result<&ServerTls, CertificateError> {
+        self.shared.tls.as_ref().ok_or(CertificateError::NoTls)
+    }
+
+    /// How many control connections are open.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.shared.sessions()
+    }
+
+    /// How often each fault of the plan was seen and struck, in the order of the plan.
+    #[must_use]
+    pub fn fault_counts(&self) -> Vec<FaultCount> {
+        let faults = self.shared.faults.as_ref();
+        faults.map(Faults::counts).unwrap_or_default()
+    }
+
+    /// The sessions, the oldest first. Each can be [closed](SessionInfo::close).
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.shared.roster.sessions()
+    }
+
+    /// The journal given to [`ServerBuilder::journal`].
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.shared.journal.as_ref()
+    }
+
+    /// Changes where PASV and EPSV listen, and what they announce, from the next one on: a container learns its published
+    /// ports after it has started.
+    pub fn set_passive_ports(&self, ports: impl Into<PassivePorts>) {
+        self.shared.announcing().ports = Arc::new(ports.into());
+    }
+
+    /// Changes the address that 227 names, from the next PASV on; `None` is the one the client reached.
+    pub fn set_public_address(&self, address: Option<Ipv4Addr>) {
+        self.shared.announcing().public = address;
+    }
+
+    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`](crate::Limits::stop) for transfers to end. Those that have
+    /// not ended by then are 426, and their sessions are told 421.
+    pub async fn stop(mut self) {
+        self.shared.begin_to_stop();
+        for listener in std::mem::take(&mut self.listeners) {
+            // A listener that panicked has stopped, too.
+            let _ = listener.await;
+        }
+        // The journal is closed by the drop.
+    }
+
+    fn authority(&self) -> Option<&Authority> {
+        self.shared.tls.as_ref()?.ca.as_ref()
+    }
+}
+
+impl Drop for ServerHandle {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.close();
+        }
+    }
+}
+
+/// Starts a server on the current runtime.
+pub(crate) async fn start(mut builder: ServerBuilder) -> Result<ServerHandle, StartError> {
+    if let Some((error, name)) = builder.mistake.take() {
+        return Err(error(name));
+    }
+    let tls = builder.tls.as_ref();
+    let implicit = !builder.implicit_addresses.is_empty() || !builder.implicit_listeners.is_empty();
+    if tls.is_none() && implicit {
+        return Err(StartError::NoTls);
+    }
+    let policy = match tls {
+        None => TlsPolicy::Off,
+        Some(tls) if tls.implicit => TlsPolicy::Implicit,
+        Some(_) => TlsPolicy::Explicit,
+    };
+    let tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
+    let shared = Arc::new(Shared::new(&mut builder)?);
+
+    let unnamed = builder.addresses.is_empty()
+        && builder.implicit_addresses.is_empty()
+        && builder.listeners.is_empty()
+        && builder.implicit_listeners.is_empty();
+    let mut listeners = if unnamed {
+        listen_on_loopback(builder.port)?
+    } else {
+        listen_at_all(&builder.addresses)?
+    };
+    listeners.extend(handed_in(&builder.listeners)?);
+    let mut implicit = listen_at_all(&builder.implicit_addresses)?;
+    implicit.extend(handed_in(&builder.implicit_listeners)?);
+    let address = |listener: &TcpListener| listener.local_addr().map_err(listen_error(any()));
+    let mut running = ServerHandle {
+        addresses: listeners.iter().map(address).collect::<Result<_, _>>()?,
+        implicit_addresses: implicit.iter().map(address).collect::<Result<_, _>>()?,
+        shared,
+        listeners: Vec::new(),
+    };
+    let mut setup = builder.setup;
+    setup.tls_required = tls_required;
+    setup.failed_logins = builder.limits.failed_logins;
+    setup.ascii_size = builder.limits.ascii_size;
+    setup.upload = builder.limits.upload;
+    setup.listing = builder.limits.listing;
+    setup.idle = builder.limits.idle;
+    setup.longest_idle = builder.limits.longest_idle;
+    for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
+        setup.tls = policy;
+        let setup = Arc::new(setup.clone());
+        for listener in listeners {
+            let accepting = accept(listener, Arc::clone(&setup), Arc::clone(&running.shared));
+            running.listeners.push(tokio::spawn(accepting));
+        }
+    }
+    tracing::info!(
+        addresses = ?running.addresses,
+        implicit = ?running.implicit_addresses,
+        "the server listens"
+    );
+    Ok(running)
+}

@@ -1,0 +1,460 @@
+//! What can happen in a session, as data.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use rustls::{HandshakeKind, ServerConnection};
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::storage::VirtualPath;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Counts the events of the journal, from 1, without a gap.
+    pub number: u64,
+    /// Which session: its [`SessionInfo::id`](crate::observe::hooks::SessionInfo::id).
+    pub session: u64,
+    /// Counts the events of the session, from 1, without a gap.
+    pub order: u64,
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub time: SystemTime,
+    /// What.
+    #[serde(flatten)]
+    pub what: EventKind,
+}
+
+/// What happened.
+///
+/// Octets of the client (lines, names) stay octets. As JSON they are text in which everything but printable ASCII is
+/// written `\xNN`, a backslash `\\`: the same form as in transcripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A control connection was accepted.
+    Connected {
+        /// The client's address.
+        peer: SocketAddr,
+        /// The address of ours that it reached.
+        local: SocketAddr,
+    },
+    /// The control connection is protected from here on.
+    TlsStarted(Box<TlsFacts>),
+    /// The TLS handshake of the control connection failed; it ends.
+    HandshakeFailed {
+        /// Why.
+        error: String,
+    },
+    /// The control connection is in the clear again (CCC, REIN).
+    TlsEnded,
+    /// A line of the client.
+    Command {
+        /// The line without its line end. What is or may be a password is `***`.
+        #[serde(serialize_with = "as_text")]
+        line: Vec<u8>,
+    },
+    /// A line of the client that is none: too long, or with NUL or a bare CR.
+    NoCommand {
+        /// Whether it was too long.
+        overlong: bool,
+    },
+    /// A reply of ours.
+    Reply {
+        /// The three digits.
+        code: u16,
+        /// The lines, without codes, joined by LF; cut after [`MAX_TEXT`] octets.
+        #[serde(serialize_with = "as_text")]
+        text: Vec<u8>,
+    },
+    /// A user is logged in.
+    LoggedIn {
+        /// Who.
+        user: String,
+    },
+    /// A login was refused.
+    LoginRefused {
+        /// The name that USER gave.
+        #[serde(serialize_with = "as_text")]
+        user: Vec<u8>,
+    },
+    /// A data connection is there.
+    DataOpened {
+        /// Who connected to whom.
+        mode: DataMode,
+        /// The client's end.
+        peer: Option<SocketAddr>,
+        /// TLS, if it is protected.
+        tls: Option<Box<TlsFacts>>,
+    },
+    /// A data connection is closed.
+    DataClosed {
+        /// Who closed it; where nothing went wrong, the one who sent the data.
+        by: Side,
+        /// Whether the end of what was sent can be told from a loss: FIN, and close_notify before it if protected.
+        orderly: bool,
+    },
+    /// A transfer was asked for, and may begin.
+    TransferStarted {
+        /// The command that did.
+        verb: String,
+        /// The file or directory; for STOU the directory or the wished name.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A transfer ended.
+    TransferEnded(Box<TransferFacts>),
+    /// A file is there with new content.
+    Stored {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A file is gone.
+    Removed {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A file or directory has another name.
+    Renamed {
+        /// The old one.
+        #[serde(serialize_with = "pathname")]
+        from: VirtualPath,
+        /// The new one.
+        #[serde(serialize_with = "pathname")]
+        to: VirtualPath,
+    },
+    /// A directory was made.
+    DirectoryMade {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A directory is gone.
+    DirectoryRemoved {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A directory is gone, with all that was in it (RMDA, SITE RMDIR).
+    SubtreeRemoved {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+    },
+    /// A symbolic link was made.
+    LinkMade {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+        /// Where it says it leads.
+        #[serde(serialize_with = "as_text")]
+        target: Vec<u8>,
+    },
+    /// A file, or a directory with all that is in it, is there a second time (SITE CPTO).
+    Copied {
+        /// The one that was there.
+        #[serde(serialize_with = "pathname")]
+        from: VirtualPath,
+        /// The other.
+        #[serde(serialize_with = "pathname")]
+        to: VirtualPath,
+    },
+    /// Facts of a file or directory were set (MFMT, MFCT, MFF, SITE CHMOD, SITE UTIME).
+    FactsSet {
+        /// Which.
+        #[serde(serialize_with = "pathname")]
+        path: VirtualPath,
+        /// The time of the last modification, if that was set.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_rfc3339"
+        )]
+        modified: Option<SystemTime>,
+        /// The time of creation, if that was set.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_rfc3339"
+        )]
+        created: Option<SystemTime>,
+        /// The permission bits, if they were set. As JSON they are octal text.
+        #[serde(
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "optional_octal"
+        )]
+        mode: Option<u32>,
+    },
+    /// A fault of the plan strikes (see [`fault`](crate::fault)).
+    FaultInjected {
+        /// Which, counted from 1 in the order of the plan.
+        number: usize,
+        /// The fault as it is written.
+        fault: String,
+        /// The line that it strikes, as in [`Command`](Self::Command); none at connecting and in a TLS handshake.
+        #[serde(serialize_with = "optional_octets")]
+        line: Option<Vec<u8>>,
+    },
+    /// The session is over.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// The most of a reply's text that is kept.
+pub const MAX_TEXT: usize = 16 << 10;
+
+/// Which end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Ours.
+    Server,
+    /// The other.
+    Client,
+}
+
+/// Who makes data connections (RFC 959 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataMode {
+    /// We connect: PORT, EPRT.
+    Active,
+    /// The client connects: PASV, EPSV.
+    Passive,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// We said the last word: QUIT, too many wrong passwords, or a hook closed the connection.
+    Quit,
+    /// Nothing came for too long.
+    Idle,
+    /// The login took too long, the session lasted too long, or the user has too many sessions.
+    Limit,
+    /// The server stopped.
+    Stopped,
+    /// [`SessionInfo::close`](crate::observe::hooks::SessionInfo::close).
+    ClosedByOperator,
+    /// The client closed or broke off, did not read its replies, or broke TLS.
+    Lost,
+    /// The server was dropped in the middle of it.
+    Cut,
+}
+
+/// A transfer at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TransferFacts {
+    /// The command that asked for it.
+    pub verb: String,
+    /// The file or directory; for STOU the file that was made.
+    #[serde(serialize_with = "pathname")]
+    pub path: VirtualPath,
+    /// Octets over the data connection.
+    pub octets: u64,
+    /// SHA-256 of these octets, in the order of the data connection, as hexadecimal digits: of the file's content where
+    /// it travels as it is (TYPE I, MODE S, from the beginning). Only with [`Journal::hashing`](super::Journal::hashing).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything was moved, and a stored file is there.
+    Complete,
+    /// The file could not be opened; there was no data connection.
+    NotOpened {
+        /// Why.
+        error: String,
+    },
+    /// No data connection came about.
+    NoConnection,
+    /// The data connection could not be protected.
+    NoProtection,
+    /// The data connection did not resume the TLS session of the control connection, as it had to.
+    NotResumed,
+    /// The data connection showed another certificate than the control connection.
+    OtherClient,
+    /// The data connection broke off or stalled.
+    ConnectionLost,
+    /// ABOR.
+    Aborted,
+    /// The control connection ended, and the transfer with it.
+    SessionEnded,
+    /// The storage failed.
+    StorageFailed {
+        /// Why.
+        error: String,
+    },
+    /// What came is not what MODE and STRU prescribe.
+    Malformed {
+        /// Why.
+        error: String,
+    },
+}
+
+/// What TLS came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TlsFacts {
+    /// `TLSv1_2`, `TLSv1_3`.
+    pub version: String,
+    /// The cipher suite.
+    pub suite: String,
+    /// Whether an earlier session was resumed.
+    pub resumed: bool,
+    /// The name the client asked for (SNI).
+    pub name: Option<String>,
+    /// The application protocol (ALPN).
+    #[serde(serialize_with = "optional_octets")]
+    pub alpn: Option<Vec<u8>>,
+    /// SHA-256 over the client's certificate in DER, as hexadecimal digits.
+    pub client_certificate: Option<String>,
+}
+
+impl TlsFacts {
+    /// The facts of a connection that is protected.
+    pub(crate) fn of(tls: &ServerConnection) -> Self {
+        let certificate = tls.peer_certificates().and_then(<[_]>::first);
+        Self {
+            version: format!(
+                "{:?}",
+                tls.protocol_version()
+                    .unwrap_or(rustls::ProtocolVersion::Unknown(0))
+            ),
+            suite: tls
+                .negotiated_cipher_suite()
+                .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+            name: tls.server_name().map(Into::into),
+            alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
+            client_certificate: certificate.map(|der| hexadecimal(&Sha256::digest(der))),
+        }
+    }
+}
+
+impl EventKind {
+    /// Whether the storage is another one by it.
+    #[must_use]
+    pub fn changes_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::Stored { .. }
+                | Self::Removed { .. }
+                | Self::Renamed { .. }
+                | Self::DirectoryMade { .. }
+                | Self::DirectoryRemoved { .. }
+                | Self::SubtreeRemoved { .. }
+                | Self::LinkMade { .. }
+                | Self::Copied { .. }
+                | Self::FactsSet { .. }
+        )
+    }
+
+    /// Octets this keeps in memory, roughly.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Event>()
+            + match self {
+                Self::Command { line } => line.len(),
+                Self::Reply { text, .. } => text.len(),
+                Self::LoginRefused { user } => user.len(),
+                Self::TransferStarted { path, .. }
+                | Self::Stored { path }
+                | Self::Removed { path }
+                | Self::DirectoryMade { path }
+                | Self::DirectoryRemoved { path }
+                | Self::SubtreeRemoved { path }
+                | Self::FactsSet { path, .. } => path.as_bytes().len(),
+                Self::Renamed { from, to } | Self::Copied { from, to } => {
+                    from.as_bytes().len() + to.as_bytes().len()
+                }
+                Self::LinkMade { path, target } => path.as_bytes().len() + target.len(),
+                Self::FaultInjected { fault, line, .. } => {
+                    fault.len() + line.as_ref().map_or(0, Vec::len)
+                }
+                Self::TransferEnded(facts) => {
+                    size_of::<TransferFacts>() + facts.path.as_bytes().len()
+                }
+                Self::TlsStarted(_) => size_of::<TlsFacts>(),
+                _ => 0,
+            }
+    }
+}
+
+/// Octets as hexadecimal digits.
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    octets.iter().fold(
+        String::with_capacity(octets.len() * 2),
+        |mut text, octet| {
+            let _ = write!(text, "{octet:02x}");
+            text
+        },
+    )
+}
+
+/// Octets as text that is printable ASCII.
+pub(super) fn escaped(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(octets.len());
+    for octet in octets {
+        match octet {
+            b'\r' => text.push_str("\\r"),
+            b'\n' => text.push_str("\\n"),
+            b'\t' => text.push_str("\\t"),
+            b'\\' => text.push_str("\\\\"),
+            b' '..=b'~' => text.push(char::from(*octet)),
+            _ => {
+                let _ = write!(text, "\\x{octet:02x}");
+            }
+        }
+    }
+    text
+}
+
+fn as_text<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&escaped(octets))
+}
+
+fn optional_octets<S: Serializer>(octets: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+    match octets {
+        Some(octets) => to.serialize_some(&escaped(octets)),
+        None => to.serialize_none(),
+    }
+}
+
+fn pathname<S: Serializer>(path: &VirtualPath, to: S) -> Result<S::Ok, S::Error> {
+    as_text(path.as_bytes(), to)
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    let time = jiff::Timestamp::try_from(*time).unwrap_or_default();
+    to.serialize_str(&format!("{time:.6}"))
+}
+
+fn optional_rfc3339<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, to),
+        None => to.serialize_none(),
+    }
+}
+
+fn optional_octal<S: Serializer>(bits: &Option<u32>, to: S) -> Result<S::Ok, S::Error> {
+    match bits {
+        Some(bits) => to.serialize_str(&format!("{bits:04o}")),
+        None => to.serialize_none(),
+    }
+}

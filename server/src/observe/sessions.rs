@@ -1,0 +1,416 @@
+//! Who is connected: what is known of each session, for those who watch it from outside.
+
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Instant, SystemTime};
+
+use crate::auth::User;
+use crate::observe::hooks::HookList;
+use crate::observe::journal::{
+    DataMode, EventKind, Journal, TlsFacts, CloseReason, open_part, without_secrets,
+};
+use crate::pi::SessionSummary;
+use crate::storage::VirtualPath;
+use crate::wire::Reply;
+
+/// The most sessions SITE WHO lists.
+const MOST_ATTENDEES: usize = 1000;
+/// The most of a CLNT argument that is kept.
+const MAX_CLIENT: usize = 256;
+
+/// A session as it was when it was asked for. It stays as it is; [`now`](Self::now) asks again.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Which session of this server, counted from 1. The journal uses the same number.
+    pub id: u64,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The address of ours that it reached.
+    pub local: SocketAddr,
+    /// When it connected.
+    pub since: SystemTime,
+    /// Who is logged in.
+    pub user: Option<String>,
+    /// The working directory of who is logged in.
+    pub path: Option<VirtualPath>,
+    /// What the client called itself with CLNT, as octets of the wire.
+    pub client: Option<Vec<u8>>,
+    /// TLS of the control connection; `None` while it is in the clear.
+    pub tls: Option<TlsFacts>,
+    /// Whether data connections are to be protected (PROT P).
+    pub protects_data: bool,
+    /// The verb of the last command, in capitals; `None` if it was none that could be one.
+    pub last_command: Option<String>,
+    /// Who made the last data connection.
+    pub data_mode: Option<DataMode>,
+    entry: Arc<SessionRecord>,
+}
+
+impl SessionInfo {
+    /// Ends the session: a transfer is cut off, and the client is told 421.
+    pub fn close(&self) {
+        let mut facts = self.entry.facts();
+        facts.closed_by_operator = true;
+        if let Some(waker) = facts.waker.take() {
+            drop(facts);
+            waker.wake();
+        }
+    }
+
+    /// The same session as it is now.
+    #[must_use]
+    pub fn now(&self) -> Self {
+        self.entry.info()
+    }
+
+    /// Keeps a value with the session, one of each type, and returns the one it replaces. It is there
+    /// for every hook of the session, and dropped with it.
+    pub fn set_extra<T: Any + Clone + Send + Sync>(&self, value: T) -> Option<T> {
+        let mut facts = self.entry.facts();
+        let extras = facts.extras.get_or_insert_default();
+        let before = extras.insert(TypeId::of::<T>(), Box::new(value))?;
+        // Dropped without the lock: dropping is the embedder's code.
+        drop(facts);
+        before.downcast().ok().map(|before| *before)
+    }
+
+    /// A copy of the value of this type that was [kept](Self::set_extra) with the session.
+    #[must_use]
+    pub fn extra<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
+        let facts = self.entry.facts();
+        let extra = facts.extras.as_ref()?.get(&TypeId::of::<T>())?;
+        extra.downcast_ref().cloned()
+    }
+
+    /// Sends the session to another working directory, from the command on that is decided next: from
+    /// [`Hooks::before`](crate::Hooks::before) that is the command asked about. Whether the directory
+    /// exists is not checked. Without effect where no user is logged in by then.
+    pub fn set_directory(&self, path: VirtualPath) {
+        self.entry.facts().sent_to = Some(path);
+        self.entry.is_sent.store(true, Ordering::Release);
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.entry.over.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for SessionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionInfo")
+            .field("id", &self.id)
+            .field("peer", &self.peer)
+            .field("user", &self.user)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All sessions of a server.
+#[derive(Debug, Default)]
+pub(crate) struct SessionList(Mutex<BTreeMap<u64, Arc<SessionRecord>>>);
+
+impl SessionList {
+    /// The sessions, the oldest first.
+    pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
+        self.entries().values().map(SessionRecord::info).collect()
+    }
+
+    /// Who is logged in: session `own`, and the `others` if they are asked for.
+    pub(crate) fn attendees(&self, own: u64, others: bool) -> Vec<SessionSummary> {
+        let entries = self.entries();
+        let asked = entries.values().filter(|entry| others || entry.id == own);
+        let there = asked.filter_map(|entry| {
+            let (user, since) = entry.facts().user.clone()?;
+            Some(SessionSummary {
+                number: entry.id,
+                user,
+                peer: entry.peer,
+                logged_in: since.elapsed(),
+                own: entry.id == own,
+            })
+        });
+        there.take(MOST_ATTENDEES).collect()
+    }
+
+    /// Enters a session; it is struck off when the guard is dropped.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        id: u64,
+        (local, peer): (SocketAddr, SocketAddr),
+        journal: Option<Journal>,
+        hooks: HookList,
+    ) -> SessionGuard {
+        let entry = Arc::new(SessionRecord {
+            id,
+            local,
+            peer,
+            since: SystemTime::now(),
+            last_verb: AtomicU64::new(0),
+            order: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            is_sent: AtomicBool::new(false),
+            facts: Mutex::default(),
+            journal,
+            hooks,
+        });
+        self.entries().insert(id, Arc::clone(&entry));
+        entry.note(|| EventKind::Connected { peer, local });
+        SessionGuard {
+            roster: Arc::clone(self),
+            entry,
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionRecord>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session on the roster.
+#[derive(Debug)]
+pub(crate) struct SessionGuard {
+    roster: Arc<SessionList>,
+    pub(crate) entry: Arc<SessionRecord>,
+}
+
+impl std::ops::Deref for SessionGuard {
+    type Target = Arc<SessionRecord>;
+
+    fn deref(&self) -> &Arc<SessionRecord> {
+        &self.entry
+    }
+}
+
+impl Drop for SessionGuard {
+    fn drop(&mut self) {
+        self.entry.end(CloseReason::Cut);
+        self.roster.entries().remove(&self.entry.id);
+    }
+}
+
+/// What is known of a session, and who wants to know it.
+pub(crate) struct SessionRecord {
+    id: u64,
+    /// The address of ours that the client reached.
+    pub(crate) local: SocketAddr,
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+    since: SystemTime,
+    /// The last verb, one octet a letter: cheap to keep for every command.
+    last_verb: AtomicU64,
+    /// Events so far.
+    order: AtomicU64,
+    over: AtomicBool,
+    /// Whether [`Facts::sent_to`] holds a directory.
+    is_sent: AtomicBool,
+    facts: Mutex<Facts>,
+    journal: Option<Journal>,
+    hooks: HookList,
+}
+
+#[derive(Default)]
+struct Facts {
+    /// Who is logged in, and since when.
+    user: Option<(String, Instant)>,
+    path: Option<VirtualPath>,
+    client: Option<Box<[u8]>>,
+    tls: Option<Box<TlsFacts>>,
+    protects_data: bool,
+    data_mode: Option<DataMode>,
+    closed_by_operator: bool,
+    waker: Option<Waker>,
+    /// What hooks keep with the session.
+    extras: Option<Box<Extras>>,
+    /// Where the session is to go.
+    sent_to: Option<VirtualPath>,
+}
+
+/// One value of each type.
+type Extras = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
+
+impl fmt::Debug for SessionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionRecord {
+    /// Tells the hooks and the journal. Without both, nothing is even made to be told.
+    pub(crate) fn note(self: &Arc<Self>, what: impl FnOnce() -> EventKind) {
+        if self.journal.is_none() && self.hooks.is_empty() {
+            return;
+        }
+        let what = what();
+        if !self.hooks.is_empty() {
+            let info = self.info();
+            for hook in self.hooks.iter() {
+                hook.event(&info, &what);
+            }
+        }
+        if let Some(journal) = &self.journal {
+            let order = self.order.fetch_add(1, Ordering::Relaxed) + 1;
+            journal.record(self.id, order, what);
+        }
+    }
+
+    /// Notes a line of the client.
+    pub(crate) fn note_line(self: &Arc<Self>, line: &[u8]) {
+        // Without a blank a password would be a part of the verb.
+        let verb = open_part(line)
+            .split(|octet| *octet == b' ')
+            .next()
+            .unwrap_or_default();
+        self.last_verb.store(packed(verb), Ordering::Relaxed);
+        if verb.eq_ignore_ascii_case(b"CLNT") && line.len() > 5 {
+            let end = line.len().min(5 + MAX_CLIENT);
+            self.facts().client = Some(line[5..end].into());
+        }
+        self.note(|| EventKind::Command {
+            line: without_secrets(line),
+        });
+    }
+
+    /// Notes a reply.
+    pub(crate) fn note_reply(self: &Arc<Self>, reply: &Reply) {
+        self.note(|| {
+            let mut text = Vec::new();
+            for line in reply.lines() {
+                if !text.is_empty() {
+                    text.push(b'\n');
+                }
+                text.extend_from_slice(line);
+                if text.len() > crate::observe::journal::MAX_TEXT {
+                    text.truncate(crate::observe::journal::MAX_TEXT);
+                    break;
+                }
+            }
+            EventKind::Reply {
+                code: reply.code.0,
+                text,
+            }
+        });
+    }
+
+    /// Notes the end, once.
+    pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) {
+        if !self.over.swap(true, Ordering::AcqRel) {
+            self.note(|| EventKind::Closed { reason });
+        }
+    }
+
+    /// What the session says of itself now.
+    pub(crate) fn update(&self, login: Option<(&User, &VirtualPath)>, protects_data: bool) {
+        let mut facts = self.facts();
+        facts.protects_data = protects_data;
+        match login {
+            Some((user, path)) => {
+                if (facts.user.as_ref()).is_none_or(|(name, _)| *name != user.name) {
+                    facts.user = Some((user.name.clone(), Instant::now()));
+                }
+                if facts.path.as_ref() != Some(path) {
+                    facts.path = Some(path.clone());
+                }
+            }
+            None => {
+                facts.user = None;
+                facts.path = None;
+            }
+        }
+    }
+
+    pub(crate) fn set_tls(&self, tls: Option<TlsFacts>) {
+        self.facts().tls = tls.map(Box::new);
+    }
+
+    pub(crate) fn set_data_mode(&self, mode: DataMode) {
+        self.facts().data_mode = Some(mode);
+    }
+
+    /// The directory an embedder sends the session to, once.
+    pub(crate) fn take_directory(&self) -> Option<VirtualPath> {
+        if !self.is_sent.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut facts = self.facts();
+        self.is_sent.store(false, Ordering::Release);
+        facts.sent_to.take()
+    }
+
+    /// Whether somebody wants the session to end; if not yet, `cx` is woken when somebody does.
+    pub(crate) fn poll_kicked(&self, cx: &Context<'_>) -> bool {
+        let mut facts = self.facts();
+        if !facts.closed_by_operator
+            && !facts
+                .waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            facts.waker = Some(cx.waker().clone());
+        }
+        facts.closed_by_operator
+    }
+
+    /// The verb of the last command, in capitals.
+    pub(crate) fn last_verb(&self) -> Option<String> {
+        let octets = self.last_verb.load(Ordering::Relaxed).to_be_bytes();
+        let verb: String = octets
+            .iter()
+            .filter(|octet| **octet != 0)
+            .copied()
+            .map(char::from)
+            .collect();
+        (!verb.is_empty()).then_some(verb)
+    }
+
+    pub(crate) fn hooks(&self) -> &HookList {
+        &self.hooks
+    }
+
+    /// Whether transfers are to be digested.
+    pub(crate) fn hashes(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::hashes)
+    }
+
+    pub(crate) fn info(self: &Arc<Self>) -> SessionInfo {
+        let facts = self.facts();
+        SessionInfo {
+            id: self.id,
+            peer: self.peer,
+            local: self.local,
+            since: self.since,
+            user: facts.user.as_ref().map(|(name, _)| name.clone()),
+            path: facts.path.clone(),
+            client: facts.client.as_ref().map(|client| client.to_vec()),
+            tls: facts.tls.as_deref().cloned(),
+            protects_data: facts.protects_data,
+            last_command: self.last_verb(),
+            data_mode: facts.data_mode,
+            entry: Arc::clone(self),
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Up to eight letters and digits as a number; 0 for what cannot be a verb.
+fn packed(verb: &[u8]) -> u64 {
+    if verb.len() > 8 || !verb.iter().all(u8::is_ascii_alphanumeric) {
+        return 0;
+    }
+    verb.iter().fold(0, |sum, octet| {
+        sum << 8 | u64::from(octet.to_ascii_uppercase())
+    })
+}
