@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftpspec::command::check::TIMEOUT;
 use ftpspec::coverage::Threshold;
 use ftpspec::report::Part;
-use ftpspec::target::HostAddress;
+use ftpspec::subject::HostAddress;
 use keep::DIFF_HELP;
 use report::REPORT_HELP;
 use serve::SERVE_HELP;
@@ -83,7 +83,7 @@ pub(crate) enum Command {
 
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
-What scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. What rests on something that does not hold
+EventKind scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. EventKind rests on something that does not hold
 is NOT-TESTABLE, and so is what needs something that the server loses in mid-run. No file that was there before is changed: where CWD does not
 lead into the directory that MKD made, nothing is played. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
 A command of --exec is waited for until it greets, started again when it dies (three times at most), and stopped afterwards; {root} is an empty
@@ -106,7 +106,7 @@ FAIL, FALSE-AD, NOT-TESTABLE and ERROR fail the run (exit code 1, or 3 after an 
 Variants:
   A scenario with the axis `data` is played with PASV, EPSV, PORT and EPRT, and with EPSV over IPv6; one with the axis
   `tls` in clear, with AUTH TLS and PROT P (`tls`), with AUTH TLS alone (`tls-control`) and with implicit TLS
-  (`implicit`). --matrix full plays every combination of these, over both families and with both drivers. What the
+  (`implicit`). --matrix full plays every combination of these, over both families and with both drivers. EventKind the
   target does not have, or nobody can play (PORT over IPv6), is told with its reason and not played.
 
 Examples:
@@ -282,7 +282,7 @@ pub(crate) struct Fmt {
 const EXPLAIN_HELP: &str = "\
 A scenario is shown with its requirements and clauses, what a failure means for a person, and two dialogues: one with the bundled server, and
 one with a server that lies in one place, with what is reported of that. A requirement is shown with whatever looks for it, or why no
-test can; a judge with what it reports; a command with its replies, requirements and scenarios. What the outcomes mean stands in
+test can; a judge with what it reports; a command with its replies, requirements and scenarios. EventKind the outcomes mean stands in
 `ftpspec check --help`.
 
 Examples:
@@ -298,7 +298,7 @@ pub(crate) struct Explain {
 }
 
 const COVERAGE_HELP: &str = "\
-A requirement is covered where a scenario names it or a judge of every transcript claims it. What no test from outside can
+A requirement is covered where a scenario names it or a judge of every transcript claims it. EventKind no test from outside can
 decide is listed with its reason, and left out of the percentage that --require looks at.
 
 Examples:

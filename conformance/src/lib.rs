@@ -2,22 +2,20 @@
 
 pub mod baseline;
 pub mod catalogue;
-pub mod check;
-pub mod coding;
 pub mod command;
+pub mod compare;
 pub mod coverage;
 pub mod data;
-pub mod difference;
 pub mod driver;
+pub mod judge;
 pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod scripted;
 pub mod selftest;
-pub mod sets;
-pub mod snapshot;
+pub mod subject;
 pub mod suite;
-pub mod target;
+mod text;
 pub mod transcript;
+pub mod transfer_mode;
 pub mod verdict;
-mod words;

@@ -9,8 +9,8 @@
 mod support;
 
 use ftpspec::runner::{Job, play};
-use ftpspec::selftest::Laboratory;
-use ftpspec::target::{Embedded, Target};
+use ftpspec::selftest::Harness;
+use ftpspec::subject::{Embedded, Target};
 use ftpspec::verdict::Outcome;
 use libtest_mimic::{Failed, Trial};
 use regex::bytes::{Captures, Regex};
@@ -307,21 +307,21 @@ fn main() {
 
 /// Plays the job against the reference server behind a relay that tells this lie.
 async fn found_out(house: &House, job: Job, lie: Lie, outcome: Outcome) -> Result<(), Failed> {
-    let server = &house.laboratory.target;
+    let server = &house.harness.target;
     let relay = Relay::start(server.address(false).unwrap(), lie).await;
     let target = Arc::new(Target {
         addresses: vec![relay.address],
         implicit: Vec::new(),
         ..Target::clone(server)
     });
-    let mut manner = Laboratory::manner();
+    let mut manner = Harness::manner();
     // The directories of trials that run at the same time have different names.
     manner.run = format!("liars-{}", relay.address.port());
     if matches!(lie, Lie::DeafWhileItWaits) {
         manner.timeouts.reply = Duration::from_secs(1);
     }
     let played = play(job, &target, &manner).await;
-    let (verdict, _) = house.laboratory.verdict(&played);
+    let (verdict, _) = house.harness.verdict(&played);
     match verdict.outcome == outcome {
         true => Ok(()),
         false => Err(format!("{outcome:?} expected: {verdict:#?}").into()),

@@ -6,8 +6,8 @@ mod support;
 
 use ftpspec::driver::Trust;
 use ftpspec::runner::{Job, play};
-use ftpspec::selftest::Laboratory;
-use ftpspec::target::{Target, TlsMode};
+use ftpspec::selftest::Harness;
+use ftpspec::subject::{Target, TlsMode};
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
 use ftpspec_server::{Server, Tls, TlsRequirement};
@@ -109,11 +109,11 @@ fn target(addresses: &[SocketAddr], tls: TlsMode) -> Arc<Target> {
 
 /// Plays the job; whether it fails must be as expected, and nothing else may be found.
 fn weighed(house: &House, job: Job, fails: bool) -> Result<(), Failed> {
-    let laboratory = &house.laboratory;
-    let manner = Laboratory::manner();
-    let played = play(job, &laboratory.target, &manner);
+    let harness = &house.harness;
+    let manner = Harness::manner();
+    let played = play(job, &harness.target, &manner);
     let played = house.runtime.block_on(played);
-    let (verdict, judges) = laboratory.verdict(&played);
+    let (verdict, judges) = harness.verdict(&played);
     let alarmed = judges.iter().any(|judge| judge.outcome > Outcome::Note);
     let as_expected = match fails {
         true => verdict.outcome == Outcome::Fail,

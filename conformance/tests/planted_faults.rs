@@ -5,7 +5,7 @@ mod support;
 
 use ftpspec::scenario::DriverKind;
 use ftpspec::selftest::Proof;
-use ftpspec::target::Embedded;
+use ftpspec::subject::Embedded;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ fn main() {
         .map(|job| {
             let (house, job) = (Arc::clone(&house), job.clone());
             Trial::test(job.scenario.id.0.clone(), move || {
-                told(house.runtime.block_on(house.laboratory.prove(&job)))
+                told(house.runtime.block_on(house.harness.prove(&job)))
             })
         })
         .collect();
     trials.extend(house.ignored(false));
     trials.push(Trial::test("the always-on judges", move || {
-        told(house.runtime.block_on(house.laboratory.prove_judges(&jobs)))
+        told(house.runtime.block_on(house.harness.prove_judges(&jobs)))
     }));
     support::run(trials);
 }

@@ -5,8 +5,8 @@ mod support;
 
 use ftpspec::runner::{Job, play};
 use ftpspec::scenario::DriverKind;
-use ftpspec::selftest::Laboratory;
-use ftpspec::target::Embedded;
+use ftpspec::selftest::Harness;
+use ftpspec::subject::Embedded;
 use ftpspec::transcript::redact;
 use ftpspec::verdict::Outcome;
 use libtest_mimic::{Failed, Trial};
@@ -40,8 +40,8 @@ fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
     let id = job.scenario.id.0.clone();
     let played = house
         .runtime
-        .block_on(play(job, &house.laboratory.target, &Laboratory::manner()));
-    let (verdict, judges) = house.laboratory.verdict(&played);
+        .block_on(play(job, &house.harness.target, &Harness::manner()));
+    let (verdict, judges) = house.harness.verdict(&played);
     let worst = judges.iter().map(|judge| judge.outcome).max();
     let judges = worst.unwrap_or(Outcome::Pass);
     let dialogue = redact(&played.transcript);

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use ftpspec_server::Server;
-use ftpspec_server::observe::journal::{EventKind, Journal, CloseReason};
+use ftpspec_server::observe::journal::{CloseReason, EventKind, Journal};
 use ftpspec_server::storage::{MemFs, VirtualPath, read_file};
 
 #[tokio::main]
@@ -29,7 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let closed = |event: &_| matches!(what(event), EventKind::Closed { .. });
     let closed = journal.wait_for(closed, Duration::from_secs(10)).await;
     let closed = closed.ok_or("the client never closed its session")?;
-    assert_eq!(closed.what, EventKind::Closed { reason: CloseReason::Quit });
+    assert_eq!(
+        closed.what,
+        EventKind::Closed {
+            reason: CloseReason::Quit
+        }
+    );
 
     // It logged in once, switched to TYPE I before it sent anything, and nothing was refused.
     let commands = journal.commands();

@@ -2,8 +2,9 @@
 
 use super::wire::{received, sent, transcript};
 use ftpspec::catalogue::Registry;
-use ftpspec::check::{Context, Features, JUDGES};
+use ftpspec::judge::{Context, JUDGES};
 use ftpspec::transcript::Conversation;
+use ftpspec::transcript::Features;
 
 /// Features that scenarios ask for.
 const NEEDS: [&str; 8] = [

@@ -2,8 +2,8 @@
 
 use super::wire::{ended, received, sent, transcript};
 use ftpspec::catalogue::Registry;
-use ftpspec::check::{Context, JUDGES};
-use ftpspec::transcript::{Conversation, What};
+use ftpspec::judge::{Context, JUDGES};
+use ftpspec::transcript::{Conversation, EventKind};
 
 /// The octets are what MLSD sent.
 pub fn mlsx(listing: &[u8]) {
@@ -30,20 +30,20 @@ pub fn mlsx(listing: &[u8]) {
     assert_eq!(sound, all);
 }
 
-fn listed(listing: &[u8]) -> [What; 5] {
-    let data = What::DataReceived {
+fn listed(listing: &[u8]) -> [EventKind; 5] {
+    let data = EventKind::DataReceived {
         octets: listing.into(),
     };
     [
         sent(b"MLSD"),
         received(b"150 Here it comes.\r\n"),
         data,
-        What::DataClosed(ended()),
+        EventKind::DataClosed(ended()),
         received(b"226 Done.\r\n"),
     ]
 }
 
-fn is_sound(events: impl IntoIterator<Item = What>) -> bool {
+fn is_sound(events: impl IntoIterator<Item = EventKind>) -> bool {
     let greeting = received(b"220 Hello.\r\n");
     let transcript = transcript(std::iter::once(greeting).chain(events));
     let conversations = Conversation::all(&transcript);

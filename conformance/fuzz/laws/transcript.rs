@@ -3,9 +3,9 @@
 
 use super::wire::{ended, received, sent, transcript as of_events};
 use ftpspec::catalogue::Registry;
-use ftpspec::check::{Context, JUDGES, always_on};
+use ftpspec::judge::{Context, JUDGES, always_on};
 use ftpspec::transcript::{
-    Awaited, Conversation, ReadError, Transcript, What, read, redact, write,
+    Awaited, Conversation, EventKind, ReadError, Transcript, read, redact, write,
 };
 
 /// The octets are a transcript file, or else a line for each thing that happened:
@@ -61,20 +61,20 @@ fn judged(transcript: &Transcript) {
     }
 }
 
-fn what(line: &[u8]) -> What {
+fn what(line: &[u8]) -> EventKind {
     match line {
         [b'>', line @ ..] => sent(line),
         [b'<', line @ ..] => received(&[line, b"\r\n"].concat()),
         [b'[', octets @ ..] => received(octets),
-        [b'{', line @ ..] => What::DataReceived {
+        [b'{', line @ ..] => EventKind::DataReceived {
             octets: [line, b"\r\n"].concat().into(),
         },
-        [b'}', ..] => What::DataClosed(ended()),
-        [b'~', ..] => What::Silence {
+        [b'}', ..] => EventKind::DataClosed(ended()),
+        [b'~', ..] => EventKind::Silence {
             waited_ms: 5000,
             awaited: Awaited::Reply,
         },
-        [b'^', ..] => What::Closed(ended()),
+        [b'^', ..] => EventKind::Closed(ended()),
         line => received(&[line, b"\r\n"].concat()),
     }
 }

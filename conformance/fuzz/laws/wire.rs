@@ -1,11 +1,11 @@
 //! Transcripts of what might have happened.
 
 use ftpspec::scenario::Connection;
-use ftpspec::transcript::{End, Event, Manner, Side, Transcript, What};
+use ftpspec::transcript::{CloseKind, End, Event, EventKind, Side, Transcript};
 
 /// These events, all of the main connection, behind a connect.
-pub(super) fn transcript(events: impl IntoIterator<Item = What>) -> Transcript {
-    let connected = What::Connected {
+pub(super) fn transcript(events: impl IntoIterator<Item = EventKind>) -> Transcript {
+    let connected = EventKind::Connected {
         local: "127.0.0.1:40000".into(),
         peer: "127.0.0.1:2121".into(),
     };
@@ -26,15 +26,15 @@ pub(super) fn transcript(events: impl IntoIterator<Item = What>) -> Transcript {
 }
 
 /// A line that we sent.
-pub(super) fn sent(line: &[u8]) -> What {
-    What::Sent {
+pub(super) fn sent(line: &[u8]) -> EventKind {
+    EventKind::Sent {
         octets: [line, b"\r\n"].concat(),
     }
 }
 
 /// What the server sent.
-pub(super) fn received(octets: &[u8]) -> What {
-    What::Received {
+pub(super) fn received(octets: &[u8]) -> EventKind {
+    EventKind::Received {
         octets: octets.to_vec(),
     }
 }
@@ -43,6 +43,6 @@ pub(super) fn received(octets: &[u8]) -> What {
 pub(super) fn ended() -> End {
     End {
         by: Side::Server,
-        how: Manner::Clean,
+        how: CloseKind::Clean,
     }
 }

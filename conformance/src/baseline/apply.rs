@@ -1,6 +1,6 @@
 //! What a baseline excuses of a report, and what of it is not true any more.
 
-use super::{About, Baseline, Entry, excuses};
+use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
 use crate::verdict::{Known, Outcome};
 
@@ -50,7 +50,7 @@ pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, stri
 }
 
 /// Why there is nothing an entry could be about.
-fn unknown(entry: &Entry, names: Names<'_>) -> Option<String> {
+fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
     let closest = |text: &str, all: &[&str]| {
         let scored = all
             .iter()
@@ -90,7 +90,7 @@ fn unknown(entry: &Entry, names: Names<'_>) -> Option<String> {
 }
 
 /// Whether the entry is about that row.
-fn fits(entry: &Entry, scenario: &str, variant: &str) -> bool {
+fn fits(entry: &KnownDeviation, scenario: &str, variant: &str) -> bool {
     match &entry.about {
         About::Scenario {
             scenario: id,
@@ -101,7 +101,7 @@ fn fits(entry: &Entry, scenario: &str, variant: &str) -> bool {
 }
 
 /// Marks the rows an entry excuses; whether there are any.
-fn excuse_rows(entry: &Entry, report: &mut Report) -> bool {
+fn excuse_rows(entry: &KnownDeviation, report: &mut Report) -> bool {
     let mut excused = false;
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
@@ -115,7 +115,7 @@ fn excuse_rows(entry: &Entry, report: &mut Report) -> bool {
     excused
 }
 
-fn known(entry: &Entry) -> Known {
+fn known(entry: &KnownDeviation) -> Known {
     let mut reason = entry.reason.clone();
     if let Some(issue) = &entry.issue {
         reason = format!("{reason} ({issue})");
@@ -124,7 +124,7 @@ fn known(entry: &Entry) -> Known {
 }
 
 /// Whether what an entry is about deviates nowhere any more. Nothing of it is excused.
-pub(super) fn is_stale(entry: &Entry, report: &Report) -> bool {
+pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
     if entry.sometimes || report.interrupted || !report.missing_parts().is_empty() {
         return false;
     }
@@ -164,7 +164,7 @@ fn is_good(outcome: Outcome) -> bool {
 }
 
 /// Rows that hold, and are known not to, so that they show where people look.
-fn mark_stale(entry: &Entry, report: &mut Report) {
+fn mark_stale(entry: &KnownDeviation, report: &mut Report) {
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
         if fits(entry, &verdict.scenario, &verdict.variant) && verdict.outcome == Outcome::Pass {
@@ -199,7 +199,12 @@ fn excuse_judges(baselines: &[Baseline], report: &mut Report, strict: bool) {
 }
 
 /// Whether an entry excuses a broken rule of a judge.
-pub(super) fn excuses_rule(entry: &Entry, judge: &str, rule: &str, outcome: Outcome) -> bool {
+pub(super) fn excuses_rule(
+    entry: &KnownDeviation,
+    judge: &str,
+    rule: &str,
+    outcome: Outcome,
+) -> bool {
     match &entry.about {
         About::Judge {
             judge: name,
@@ -214,6 +219,11 @@ pub(super) fn excuses_rule(entry: &Entry, judge: &str, rule: &str, outcome: Outc
 }
 
 /// Whether an entry excuses a row.
-pub(super) fn excuses_row(entry: &Entry, scenario: &str, variant: &str, outcome: Outcome) -> bool {
+pub(super) fn excuses_row(
+    entry: &KnownDeviation,
+    scenario: &str,
+    variant: &str,
+    outcome: Outcome,
+) -> bool {
     fits(entry, scenario, variant) && excuses(entry.outcome, outcome)
 }

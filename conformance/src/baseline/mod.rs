@@ -25,12 +25,12 @@ pub struct Baseline {
     /// The file, as it was named.
     pub file: String,
     /// In the order of the file.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KnownDeviation>,
 }
 
 /// One deviation that is known, or several of a kind.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct KnownDeviation {
     /// Where it is.
     pub about: About,
     /// What it comes to there. Anything worse is not known.

@@ -1,6 +1,6 @@
 //! The file: TOML, `[[known]]` tables.
 
-use super::{About, Baseline, Entry, Pattern};
+use super::{About, Baseline, KnownDeviation, Pattern};
 use crate::verdict::Outcome;
 use serde::Deserialize;
 use toml::Spanned;
@@ -44,7 +44,7 @@ pub enum BadBaseline {
     },
     /// An entry that cannot be meant.
     #[error("{file}:{line}: {what}")]
-    Entry {
+    KnownDeviation {
         /// The file.
         file: String,
         /// From 1.
@@ -65,7 +65,7 @@ impl Baseline {
             error: Box::new(error),
         })?;
         if read.known.len() > MOST {
-            return Err(BadBaseline::Entry {
+            return Err(BadBaseline::KnownDeviation {
                 file: file.into(),
                 line: 1,
                 what: format!("there are more than {MOST} entries"),
@@ -75,7 +75,7 @@ impl Baseline {
             let start = written.span().start.min(text.len());
             let before = text.as_bytes()[..start].iter();
             let line = before.filter(|octet| **octet == b'\n').count() + 1;
-            entry(written.into_inner(), line).map_err(|what| BadBaseline::Entry {
+            entry(written.into_inner(), line).map_err(|what| BadBaseline::KnownDeviation {
                 file: file.into(),
                 line,
                 what,
@@ -88,7 +88,7 @@ impl Baseline {
     }
 }
 
-fn entry(written: Written, line: usize) -> Result<Entry, String> {
+fn entry(written: Written, line: usize) -> Result<KnownDeviation, String> {
     let about = match (written.scenario, written.judge) {
         (Some(scenario), None) => {
             if written.requirement.is_some() {
@@ -135,7 +135,7 @@ fn entry(written: Written, line: usize) -> Result<Entry, String> {
             written.outcome
         ));
     };
-    Ok(Entry {
+    Ok(KnownDeviation {
         about,
         outcome,
         reason: written.reason.trim().to_owned(),

@@ -301,7 +301,7 @@ fn a_file_that_cannot_be_meant_is_refused(#[case] entry: &str, #[case] told: &st
     assert!(error.to_string().contains(told), "{error}");
 }
 
-const KEPT: &str = r#"# What we live with.
+const KEPT: &str = r#"# EventKind we live with.
 [[known]]
 scenario = "rfc959/noop-says-200" # odd
 outcome = "WARN"
@@ -341,7 +341,7 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
     let update = update("known.toml", KEPT, &report, "accepted \"today\"", false).unwrap();
     assert_eq!(update.removed, ["rfc959/abor-idle [*]"]);
     insta::assert_snapshot!(update.text, @r#"
-    # What we live with.
+    # EventKind we live with.
     [[known]]
     scenario = "rfc959/noop-says-200" # odd
     outcome = "WARN"

@@ -1,7 +1,7 @@
 //! A baseline brought up to what a report says: comments, order and reasons of what stays are kept.
 
 use super::apply::{excuses_row, excuses_rule, is_stale};
-use super::{BadBaseline, Baseline, Entry};
+use super::{BadBaseline, Baseline, KnownDeviation};
 use crate::report::{Report, Row};
 use crate::verdict::Outcome;
 use std::collections::BTreeMap;
@@ -40,12 +40,12 @@ pub fn update(
     // It was read before, so it can be read again.
     let mut document: DocumentMut =
         text.parse()
-            .map_err(|error: toml_edit::TomlError| BadBaseline::Entry {
+            .map_err(|error: toml_edit::TomlError| BadBaseline::KnownDeviation {
                 file: file.into(),
                 line: 1,
                 what: error.to_string(),
             })?;
-    let needed = |entry: &Entry| {
+    let needed = |entry: &KnownDeviation| {
         let rows = report.scenarios.iter().map(|row| &row.verdict);
         let mut rows = rows.filter(|verdict| {
             excuses_row(entry, &verdict.scenario, &verdict.variant, verdict.outcome)
@@ -183,7 +183,7 @@ fn new_rules(baseline: &Baseline, report: &Report, reason: &str, strict: bool) -
     let mut new = Vec::new();
     for row in &report.judges {
         for (rule, outcome, _) in row.broken() {
-            let known = |entry: &Entry| excuses_rule(entry, &row.judge, rule, outcome);
+            let known = |entry: &KnownDeviation| excuses_rule(entry, &row.judge, rule, outcome);
             if !outcome.fails(strict) || baseline.entries.iter().any(known) {
                 continue;
             }

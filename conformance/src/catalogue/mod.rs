@@ -7,7 +7,9 @@ mod registry;
 mod requirement;
 mod summary;
 
-pub use registry::{CodeRule, Entry, General, Greeting, Kind, Registry, Secondary, Standing};
+pub use registry::{
+    CodeRule, CommandRecord, General, Greeting, Kind, Registry, Secondary, Standing,
+};
 pub use requirement::{Catalogue, Gate, Requirement, RequirementSide};
 pub use summary::{RequirementsSummary, SummaryGroup, SummaryLevel, SummaryRow};
 

@@ -15,7 +15,7 @@ pub struct Registry {
     pub greeting: Greeting,
     /// The commands, in the order of their documents.
     #[serde(rename = "command")]
-    pub commands: Vec<Entry>,
+    pub commands: Vec<CommandRecord>,
 }
 
 /// Codes any command may be answered with, and the clause that says so.
@@ -46,7 +46,7 @@ pub struct Greeting {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the file that people edit explains them, once")]
-pub struct Entry {
+pub struct CommandRecord {
     pub verb: String,
     pub syntax: String,
     pub sources: Vec<String>,
@@ -135,7 +135,7 @@ impl Registry {
 
     /// A command by its verb, in any case.
     #[must_use]
-    pub fn get(&self, verb: &str) -> Option<&Entry> {
+    pub fn get(&self, verb: &str) -> Option<&CommandRecord> {
         self.commands
             .iter()
             .find(|entry| entry.verb.eq_ignore_ascii_case(verb))
@@ -145,7 +145,7 @@ impl Registry {
     /// 202 (RFC 959 §4.2.2) where it is not in the command's own row.
     #[must_use]
     pub fn says_not_implemented(&self, verb: &str, code: u16) -> bool {
-        let in_row = |entry: &Entry| entry.success.contains(&code);
+        let in_row = |entry: &CommandRecord| entry.success.contains(&code);
         matches!(code, 500 | 502) || code == 202 && !self.get(verb).is_some_and(in_row)
     }
 

@@ -117,7 +117,7 @@ impl SummaryRow {
 mod tests {
     use super::*;
     use crate::catalogue::{Catalogue, Registry, RequirementSide};
-    use crate::check::JUDGES;
+    use crate::judge::JUDGES;
     use std::collections::BTreeSet;
 
     #[test]

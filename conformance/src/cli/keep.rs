@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 const SNAPSHOT_HELP: &str = "\
 One file per scenario and variant, in the format of the crate insta; passwords, ports, addresses and dates are replaced.
-What differs is written beside as *.snap.new. In a cargo workspace `cargo insta review` goes through these; everywhere
+EventKind differs is written beside as *.snap.new. In a cargo workspace `cargo insta review` goes through these; everywhere
 `snapshot record` takes them all.
 
 Examples:

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use ftpspec::command::serve::{
     CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
 };
-use ftpspec::target::HostAddress;
+use ftpspec::subject::HostAddress;
 use std::path::PathBuf;
 
 pub(super) const SERVE_HELP: &str = "\

@@ -2,8 +2,8 @@
 
 use super::{NOT_AS_EXPECTED, NOTHING, OK, stdout};
 use crate::catalogue::{Catalogue, Requirement};
-use crate::check::JUDGES;
 use crate::coverage::{Coverage, Threshold, human, json, levels, markdown, shown, word};
+use crate::judge::JUDGES;
 use crate::suite::{Suite, selects};
 
 /// How the table is written.

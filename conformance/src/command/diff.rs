@@ -3,7 +3,7 @@
 use super::check::{Failure, Wish, usage};
 use super::snapshot::{Run, snapshots_in};
 use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
-use crate::difference::{Side, compare, terminal};
+use crate::compare::difference::{Side, compare, terminal};
 use crate::report::{Report, read};
 use crate::suite::Suite;
 use crate::verdict::Outcome;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{OK, USAGE, some_files, stdout};
 use crate::scenario::{ScenarioId, Severity, lint as check, parse, render};
 use crate::suite::{SourceFile, knowledge};
-use crate::words::counted;
+use crate::text::counted;
 
 /// Tells what is wrong with these scenario files and those below these directories.
 ///

@@ -1,11 +1,11 @@
 //! `ftpspec list`: which scenarios there are.
 
-use super::similar::stray;
+use super::suggest::stray;
 use super::{NOTHING, OK, USAGE, stdout};
 use crate::coverage::word;
 use crate::scenario::{DriverKind, Level, Scenario};
-use crate::sets::{FrozenSet, freeze};
 use crate::suite::Suite;
+use crate::suite::sets::{FrozenSet, freeze};
 use serde::Serialize;
 use std::collections::BTreeSet;
 

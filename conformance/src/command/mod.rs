@@ -13,9 +13,9 @@ mod report;
 mod selftest;
 pub mod serve;
 pub mod signals;
-mod similar;
 mod snapshot;
 mod stdout;
+mod suggest;
 
 pub use baseline::{BaselineWish, update_baseline};
 pub use coverage::{CoverageWish, Form, coverage};

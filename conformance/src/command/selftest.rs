@@ -1,15 +1,15 @@
 //! `ftpspec selftest`: whether the suite notices what it is there for.
 
 use super::signals::StopSignals;
-use super::similar::stray;
+use super::suggest::stray;
 use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
 use crate::driver::Timeouts;
 use crate::runner::{Job, Selection, plan};
 use crate::scenario::DriverKind;
-use crate::selftest::{Laboratory, Proof};
+use crate::selftest::{Harness, Proof};
+use crate::subject::{Embedded, probe};
 use crate::suite::Suite;
-use crate::target::{Embedded, probe};
-use crate::words::counted;
+use crate::text::counted;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -29,14 +29,14 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
             return TROUBLE;
         }
     };
-    let (embedded, laboratory) = match laboratory().await {
+    let (embedded, harness) = match harness().await {
         Ok(both) => both,
         Err(error) => {
             anstream::eprintln!("selftest: {error}");
             return TROUBLE;
         }
     };
-    let jobs = jobs(patterns, &laboratory);
+    let jobs = jobs(patterns, &harness);
     if jobs.is_empty() {
         anstream::eprintln!(
             "selftest: nothing of {} can be tested here",
@@ -45,9 +45,9 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
         return NOTHING;
     }
     let everything = async {
-        let mut proof = prove_all(&laboratory, &jobs, at_once).await;
+        let mut proof = prove_all(&harness, &jobs, at_once).await;
         if patterns.is_empty() {
-            let judges = laboratory.prove_judges(&jobs).await;
+            let judges = harness.prove_judges(&jobs).await;
             proof.lies += judges.lies;
             proof.believed += judges.believed;
             proof.troubles.extend(judges.troubles);
@@ -71,17 +71,17 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
 ///
 /// # Errors
 /// When it does not start, in words.
-pub(super) async fn laboratory() -> Result<(Embedded, Laboratory), String> {
+pub(super) async fn harness() -> Result<(Embedded, Harness), String> {
     let embedded = Embedded::start().await?;
-    let laboratory = Laboratory {
+    let harness = Harness {
         target: Arc::clone(embedded.target()),
         facts: probe(embedded.target(), Timeouts::default()).await,
     };
-    Ok((embedded, laboratory))
+    Ok((embedded, harness))
 }
 
 /// Each scenario once, as the raw driver plays it first.
-pub(super) fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
+pub(super) fn jobs(patterns: &[String], harness: &Harness) -> Vec<Job> {
     let suite = Suite::embedded();
     let scenarios: Vec<_> = suite
         .select(patterns)
@@ -95,18 +95,12 @@ pub(super) fn jobs(patterns: &[String], laboratory: &Laboratory) -> Vec<Job> {
         ..Selection::default()
     };
     let mut seen = BTreeSet::new();
-    let mut jobs = plan(
-        &scenarios,
-        &selection,
-        &laboratory.target,
-        &laboratory.facts,
-    )
-    .jobs;
+    let mut jobs = plan(&scenarios, &selection, &harness.target, &harness.facts).jobs;
     jobs.retain(|job| seen.insert(job.scenario.id.clone()));
     jobs
 }
 
-async fn prove_all(laboratory: &Laboratory, jobs: &[Job], at_once: usize) -> Proof {
+async fn prove_all(harness: &Harness, jobs: &[Job], at_once: usize) -> Proof {
     let mut waiting: VecDeque<Job> = jobs.iter().cloned().collect();
     let mut running = JoinSet::new();
     let mut all = Proof::default();
@@ -114,8 +108,8 @@ async fn prove_all(laboratory: &Laboratory, jobs: &[Job], at_once: usize) -> Pro
         while running.len() < at_once.max(1)
             && let Some(job) = waiting.pop_front()
         {
-            let laboratory = laboratory.clone();
-            running.spawn(async move { (laboratory.prove(&job).await, job) });
+            let harness = harness.clone();
+            running.spawn(async move { (harness.prove(&job).await, job) });
         }
         match running.join_next().await {
             None => return all,

@@ -2,10 +2,10 @@
 
 use super::check::{Failure, Wish, run, usage};
 use super::{INTERRUPTED, NOT_AS_EXPECTED, NOTHING, OK, TROUBLE, stdout};
-use crate::report::Report;
-use crate::snapshot::{
+use crate::compare::snapshot::{
     Change, Compared, ENDING, Lost, PENDING, SnapError, Snapshot, compare, unified,
 };
+use crate::report::Report;
 use crate::suite::Suite;
 use crate::transcript::redact;
 use crate::verdict::{Outcome, Stop};

@@ -10,7 +10,7 @@ pub use levels::{Shown, levels, rank, shown};
 pub use text::{human, json, markdown};
 
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
-use crate::check::Judge;
+use crate::judge::Judge;
 use crate::scenario::{Level, Scenario};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -252,7 +252,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
     use super::*;
-    use crate::check::JUDGES;
+    use crate::judge::JUDGES;
     use crate::scenario::{ScenarioId, parse};
     use crate::suite::Suite;
     use rstest::rstest;

@@ -10,11 +10,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::tls::TlsClient;
 use super::wire::{Handshake, Wire};
-use super::{Fault, Recorder, Timeouts};
+use super::{DriverError, Recorder, Timeouts};
 use crate::data::Data;
 use crate::scenario::{Connection, TlsVersion};
 use crate::transcript::{
-    Awaited, End, Excess, LONG_REPLY, Limit, Manner, Reply, ReplyFault, ReplyReader, Side, What,
+    Awaited, CloseKind, End, EventKind, Excess, LONG_REPLY, Limit, Reply, ReplyFault, ReplyReader,
+    Side,
 };
 
 /// So many replies may come on one control connection.
@@ -120,14 +121,14 @@ impl Control {
             Err(error) => {
                 recorder.record(
                     &name,
-                    What::ConnectFailed {
+                    EventKind::ConnectFailed {
                         error: error.to_string(),
                     },
                 );
                 return Err(ConnectError { address, error });
             }
         };
-        let stands = What::Connected {
+        let stands = EventKind::Connected {
             local: local.to_string(),
             peer: peer.to_string(),
         };
@@ -190,8 +191,8 @@ impl Control {
     /// Sends one line and its CRLF.
     ///
     /// # Errors
-    /// [`Fault::TimedOut`] when the server takes nothing; that it is gone shows where a reply is expected.
-    pub async fn send_line(&mut self, line: &str) -> Result<(), Fault> {
+    /// [`DriverError::TimedOut`] when the server takes nothing; that it is gone shows where a reply is expected.
+    pub async fn send_line(&mut self, line: &str) -> Result<(), DriverError> {
         let mut octets = line.as_bytes().to_vec();
         octets.extend_from_slice(b"\r\n");
         self.send(&[octets]).await
@@ -201,11 +202,11 @@ impl Control {
     ///
     /// # Errors
     /// As [`Self::send_line`].
-    pub async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), Fault> {
+    pub async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), DriverError> {
         let octets = segments.concat();
         self.follow(&octets);
         // First written down, then sent: what the server says to it comes later in the transcript.
-        self.record(What::Sent { octets });
+        self.record(EventKind::Sent { octets });
         let wire = &mut self.wire;
         let sending = async {
             for (index, segment) in segments.iter().enumerate() {
@@ -229,7 +230,7 @@ impl Control {
     ///
     /// # Errors
     /// When none comes in time, the connection ends first, or the reply has no end.
-    pub async fn hear(&mut self) -> Result<Reply, Fault> {
+    pub async fn hear(&mut self) -> Result<Reply, DriverError> {
         let mut patience = self.timeouts.reply;
         if self
             .pending
@@ -246,13 +247,13 @@ impl Control {
                 return Ok(reply);
             }
             if self.ended {
-                return Err(Fault::Ended);
+                return Err(DriverError::Ended);
             }
             match timeout_at(deadline, self.read()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(end)) => {
                     self.server_ended(end);
-                    return Err(Fault::Ended);
+                    return Err(DriverError::Ended);
                 }
                 Err(_) => return Err(self.silence(patience, Awaited::Reply)),
             }
@@ -263,21 +264,21 @@ impl Control {
     ///
     /// # Errors
     /// When something comes, or the connection ends.
-    pub async fn silent(&mut self, duration: Duration) -> Result<(), Fault> {
+    pub async fn silent(&mut self, duration: Duration) -> Result<(), DriverError> {
         let deadline = Instant::now() + duration;
         loop {
             if self.take_reply().is_some() {
-                return Err(Fault::Broken);
+                return Err(DriverError::Broken);
             }
             self.within_limits().await?;
             if self.ended {
-                return Err(Fault::Ended);
+                return Err(DriverError::Ended);
             }
             match timeout_at(deadline, self.read()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(end)) => {
                     self.server_ended(end);
-                    return Err(Fault::Ended);
+                    return Err(DriverError::Ended);
                 }
                 Err(_) if self.reader.rest().is_empty() => {
                     self.silence(duration, Awaited::Nothing);
@@ -285,7 +286,7 @@ impl Control {
                 }
                 Err(_) => {
                     self.give_up_on_rest();
-                    return Err(Fault::Broken);
+                    return Err(DriverError::Broken);
                 }
             }
         }
@@ -295,7 +296,7 @@ impl Control {
     ///
     /// # Errors
     /// When it does not.
-    pub async fn until_closed(&mut self) -> Result<(), Fault> {
+    pub async fn until_closed(&mut self) -> Result<(), DriverError> {
         self.until_closed_within(self.timeouts.reply).await
     }
 
@@ -303,7 +304,7 @@ impl Control {
     ///
     /// # Errors
     /// When the connection does not end in time.
-    pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), Fault> {
+    pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), DriverError> {
         let mut deadline = Instant::now() + patience;
         while !self.ended {
             self.write_down_left_over();
@@ -326,17 +327,17 @@ impl Control {
     ///
     /// # Errors
     /// When the handshake fails; the connection has ended then.
-    pub async fn handshake(&mut self, version: Option<TlsVersion>) -> Result<(), Fault> {
+    pub async fn handshake(&mut self, version: Option<TlsVersion>) -> Result<(), DriverError> {
         if version.is_some() {
-            self.tls.held_to(version).map_err(Fault::Trouble)?;
+            self.tls.held_to(version).map_err(DriverError::Trouble)?;
         }
         let patience = self.timeouts.handshake;
         match self.wire.handshake(&self.tls, false, patience).await {
             Ok(facts) => {
-                self.record(What::TlsEstablished(facts));
+                self.record(EventKind::TlsEstablished(facts));
                 if self.tls.trusts_anything() {
                     let fact = "the server's certificate was accepted without verification";
-                    self.record(What::Observed {
+                    self.record(EventKind::Observed {
                         fact: fact.into(),
                         octets: Data::default(),
                         ok: true,
@@ -351,8 +352,8 @@ impl Control {
             Err(Handshake::Failed(error)) => {
                 self.ended = true;
                 self.tls_failure = Some(error.clone());
-                self.record(What::TlsFailed { data: false, error });
-                Err(Fault::Broken)
+                self.record(EventKind::TlsFailed { data: false, error });
+                Err(DriverError::Broken)
             }
         }
     }
@@ -367,12 +368,12 @@ impl Control {
     ///
     /// # Errors
     /// When the connection is not under TLS.
-    pub async fn back_to_clear(&mut self) -> Result<(), Fault> {
+    pub async fn back_to_clear(&mut self) -> Result<(), DriverError> {
         if !self.wire.is_tls() {
-            return Err(Fault::Broken);
+            return Err(DriverError::Broken);
         }
         let clean = self.wire.back_to_clear(self.timeouts.handshake).await;
-        self.record(What::TlsEnded { clean });
+        self.record(EventKind::TlsEnded { clean });
         Ok(())
     }
 
@@ -385,9 +386,9 @@ impl Control {
         let _ = self.wire.finish(self.timeouts.handshake).await;
         self.wire.linger(self.timeouts.quiet);
         self.ended = true;
-        self.record(What::Closed(End {
+        self.record(EventKind::Closed(End {
             by: Side::Us,
-            how: Manner::Clean,
+            how: CloseKind::Clean,
         }));
     }
 
@@ -402,7 +403,7 @@ impl Control {
 
     /// Waits until the run has room for what came; says how long that took. Where it is too much
     /// the connection ends.
-    async fn within_limits(&mut self) -> Result<Duration, Fault> {
+    async fn within_limits(&mut self) -> Result<Duration, DriverError> {
         if self.ended {
             return Ok(Duration::ZERO);
         }
@@ -413,20 +414,20 @@ impl Control {
             (None, Ok(waited)) => return Ok(waited),
         };
         self.give_up_on_rest();
-        self.record(What::LimitExceeded(excess));
+        self.record(EventKind::LimitExceeded(excess));
         // A connection that is gone already needs no reset.
         let _ = self.wire.reset();
         self.ended = true;
-        self.record(What::Closed(End {
+        self.record(EventKind::Closed(End {
             by: Side::Us,
-            how: Manner::Reset,
+            how: CloseKind::Reset,
         }));
-        Err(Fault::LimitExceeded(excess))
+        Err(DriverError::LimitExceeded(excess))
     }
 
     fn take_reply(&mut self) -> Option<Reply> {
         let reply = self.reader.next_reply()?;
-        self.record(What::Received {
+        self.record(EventKind::Received {
             octets: reply.octets.clone(),
         });
         self.came.replies += 1;
@@ -437,18 +438,18 @@ impl Control {
         Some(reply)
     }
 
-    fn silence(&mut self, waited: Duration, awaited: Awaited) -> Fault {
+    fn silence(&mut self, waited: Duration, awaited: Awaited) -> DriverError {
         self.give_up_on_rest();
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        self.record(What::Silence { waited_ms, awaited });
-        Fault::TimedOut
+        self.record(EventKind::Silence { waited_ms, awaited });
+        DriverError::TimedOut
     }
 
     fn server_ended(&mut self, end: End) {
         self.give_up_on_rest();
         self.ended = true;
         self.wire = Wire::Closed;
-        self.record(What::Closed(end));
+        self.record(EventKind::Closed(end));
     }
 
     /// Octets that became no whole reply are written down once, as they are.
@@ -456,11 +457,11 @@ impl Control {
         let octets = self.reader.rest().to_vec();
         if !octets.is_empty() {
             self.reader = ReplyReader::default();
-            self.record(What::Received { octets });
+            self.record(EventKind::Received { octets });
         }
     }
 
-    fn record(&self, what: What) {
+    fn record(&self, what: EventKind) {
         self.recorder.record(&self.name, what);
     }
 

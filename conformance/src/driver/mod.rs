@@ -90,7 +90,7 @@ impl Timeouts {
 
 /// Why a step could not be done. What happened is in the transcript already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum DriverError {
     /// What was waited for did not come.
     TimedOut,
     /// The control connection has ended.
@@ -105,7 +105,7 @@ pub enum Fault {
 
 /// Why something before the dialogue did not work out.
 #[derive(Debug)]
-pub(crate) enum Setback {
+pub(crate) enum SetupError {
     /// No connection.
     Gone(String),
     /// The server will not have it, in words.
@@ -121,20 +121,20 @@ pub(crate) enum Setback {
 pub(crate) const UNSAFE: &str = "no safe place to work: CWD does not lead into the directory that MKD made \
     (what was made in it could not be removed there)";
 
-impl Setback {
+impl SetupError {
     /// Tells of a fault while `what` was done.
-    pub(crate) fn of(what: &str, fault: Fault) -> Self {
+    pub(crate) fn of(what: &str, fault: DriverError) -> Self {
         Self::Refused(match fault {
-            Fault::Trouble(trouble) => return Self::Trouble(trouble),
-            Fault::TimedOut => format!("{what}: no answer in time"),
-            Fault::Ended => format!("{what}: the server closed the control connection"),
-            Fault::Broken => format!("{what}: failed"),
-            Fault::LimitExceeded(excess) => format!("{what}: {excess}"),
+            DriverError::Trouble(trouble) => return Self::Trouble(trouble),
+            DriverError::TimedOut => format!("{what}: no answer in time"),
+            DriverError::Ended => format!("{what}: the server closed the control connection"),
+            DriverError::Broken => format!("{what}: failed"),
+            DriverError::LimitExceeded(excess) => format!("{what}: {excess}"),
         })
     }
 }
 
-impl From<ConnectError> for Setback {
+impl From<ConnectError> for SetupError {
     fn from(error: ConnectError) -> Self {
         Self::Gone(error.to_string())
     }

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use super::budget::{Budget, Large, Share};
 use crate::scenario::Connection;
-use crate::transcript::{Event, Excess, Transcript, What};
+use crate::transcript::{Event, EventKind, Excess, Transcript};
 
 /// The transcript in the making. Its clones write into the same one, so that whatever a task was doing when it was cut
 /// short is kept.
@@ -107,7 +107,7 @@ impl Recorder {
     }
 
     /// Writes down what happened on this connection, now.
-    pub fn record(&self, connection: &Connection, what: What) {
+    pub fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let line = self.line();
         self.events().push(Event {

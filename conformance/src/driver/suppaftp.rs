@@ -17,11 +17,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{extended_passive_port, passive_address};
-use super::{Fault, Recorder, Setback, Timeouts, TlsClient, Told, UNSAFE, Wish};
+use super::{DriverError, Recorder, SetupError, Timeouts, TlsClient, Told, UNSAFE, Wish};
 use crate::data::{Data, Gatherer};
 use crate::scenario::{Connection, DataMode, UserStep};
-use crate::target::Target;
-use crate::transcript::{Awaited, Excess, Limit, What};
+use crate::subject::Target;
+use crate::transcript::{Awaited, EventKind, Excess, Limit};
 
 /// Characters shown of what the client says.
 const LONGEST: usize = 300;
@@ -59,12 +59,12 @@ impl Suppaftp {
         how: Client,
         timeouts: Timeouts,
         recorder: Recorder,
-    ) -> Result<Self, Setback> {
+    ) -> Result<Self, SetupError> {
         let patience = timeouts.reply * 2 + timeouts.data + timeouts.handshake;
         let logging_in = connect(target, &how, timeouts, &recorder);
         let client = timeout(patience, logging_in)
             .await
-            .unwrap_or_else(|_| Err(Setback::Refused("suppaftp: no login in time".into())))?;
+            .unwrap_or_else(|_| Err(SetupError::Refused("suppaftp: no login in time".into())))?;
         Ok(Self {
             client,
             recorder,
@@ -73,28 +73,28 @@ impl Suppaftp {
     }
 
     /// Plays the step.
-    pub(crate) async fn say(&mut self, wish: &Wish) -> Result<Told, Fault> {
+    pub(crate) async fn say(&mut self, wish: &Wish) -> Result<Told, DriverError> {
         let patience = self.patience;
         let playing = play(&mut self.client, wish, &self.recorder);
         match self.recorder.timeout(patience, playing).await {
             Ok(Ok(told)) => Ok(told),
             Ok(Err(Failed::Client(FtpError::ConnectionError(error)))) if is_end(&error) => {
-                Err(Fault::Ended)
+                Err(DriverError::Ended)
             }
             Ok(Err(Failed::Client(error))) => Ok(told(error)),
             Ok(Err(Failed::Limit(excess))) => {
-                let what = What::LimitExceeded(excess);
+                let what = EventKind::LimitExceeded(excess);
                 self.recorder.record(&Connection::main(), what);
-                Err(Fault::LimitExceeded(excess))
+                Err(DriverError::LimitExceeded(excess))
             }
             Err(_) => {
                 let waited_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-                let silence = What::Silence {
+                let silence = EventKind::Silence {
                     waited_ms,
                     awaited: Awaited::Reply,
                 };
                 self.recorder.record(&Connection::main(), silence);
-                Err(Fault::TimedOut)
+                Err(DriverError::TimedOut)
             }
         }
     }
@@ -148,23 +148,23 @@ async fn connect(
     how: &Client,
     timeouts: Timeouts,
     recorder: &Recorder,
-) -> Result<AsyncRustlsFtpStream, Setback> {
+) -> Result<AsyncRustlsFtpStream, SetupError> {
     let address = target
         .address(how.ipv6)
-        .ok_or_else(|| Setback::Refused("the target has no address of that family".into()))?;
+        .ok_or_else(|| SetupError::Refused("the target has no address of that family".into()))?;
     let tcp = timeout(timeouts.connect, TcpStream::connect(address))
         .await
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    let gone = |error: io::Error| Setback::Gone(format!("no connection to {address}: {error}"));
+    let gone = |error: io::Error| SetupError::Gone(format!("no connection to {address}: {error}"));
     let tcp = tcp.map_err(|error| {
-        let failed = What::ConnectFailed {
+        let failed = EventKind::ConnectFailed {
             error: error.to_string(),
         };
         recorder.record(&Connection::main(), failed);
         gone(error)
     })?;
     let local = tcp.local_addr().map_err(gone)?;
-    let stands = What::Connected {
+    let stands = EventKind::Connected {
         local: local.to_string(),
         peer: address.to_string(),
     };
@@ -172,16 +172,16 @@ async fn connect(
 
     let refused = |error: FtpError| match &error {
         FtpError::UnexpectedResponse(reply) if reply.body.starts_with(b"421") => {
-            Setback::Busy(shortened(&error))
+            SetupError::Busy(shortened(&error))
         }
-        _ => Setback::Refused(shortened(&error)),
+        _ => SetupError::Refused(shortened(&error)),
     };
     let mut client = AsyncRustlsFtpStream::connect_with_stream(tcp)
         .await
         .map_err(refused)?;
     if how.tls {
         let tls = TlsClient::new(&target.trust, &target.host, address.ip());
-        let tls = tls.map_err(Setback::Trouble)?;
+        let tls = tls.map_err(SetupError::Trouble)?;
         let connector = AsyncRustlsConnector::from(TlsConnector::from(tls.config()));
         let name = tls.name().to_str().into_owned();
         client = client
@@ -207,7 +207,7 @@ async fn connect(
         let outside = |error: FtpError| {
             let is_reply = matches!(error, FtpError::UnexpectedResponse(_));
             match refused(error) {
-                Setback::Refused(_) if is_reply => Setback::Refused(UNSAFE.into()),
+                SetupError::Refused(_) if is_reply => SetupError::Refused(UNSAFE.into()),
                 other => other,
             }
         };

@@ -17,8 +17,8 @@ use rustls::{
 use sha2::{Digest as _, Sha256};
 
 use crate::scenario::TlsVersion;
+use crate::text::hexadecimal;
 use crate::transcript::TlsFacts;
-use crate::words::hexadecimal;
 
 /// Which certificates are accepted.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::tls::{TlsClient, facts};
-use crate::transcript::{End, Manner, Side, TlsFacts};
+use crate::transcript::{CloseKind, End, Side, TlsFacts};
 
 /// One TCP connection, in clear or under TLS.
 #[derive(Debug)]
@@ -34,15 +34,15 @@ impl Wire {
             Self::Closed => {
                 return Err(End {
                     by: Side::Us,
-                    how: Manner::Clean,
+                    how: CloseKind::Clean,
                 });
             }
         };
         let how = match read {
-            Ok(0) => Manner::Clean,
+            Ok(0) => CloseKind::Clean,
             Ok(octets) => return Ok(octets),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Manner::NoCloseNotify,
-            Err(_) => Manner::Reset,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => CloseKind::NoCloseNotify,
+            Err(_) => CloseKind::Reset,
         };
         Err(End {
             by: Side::Server,

@@ -1,8 +1,8 @@
 //! What a run comes to, in one line.
 
 use super::{FaultKind, Report};
+use crate::text::counted;
 use crate::verdict::{Known, Outcome};
-use crate::words::counted;
 use std::collections::BTreeSet;
 
 impl Report {

@@ -14,7 +14,7 @@ pub fn json(report: &Report) -> String {
 
 /// Why a text is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAReport {
+pub enum ReportError {
     /// It is something else, or was cut short.
     #[error("this is no report of ftpspec: {0}\nMake one with `ftpspec check --report-json FILE`.")]
     Other(serde_json::Error),
@@ -29,21 +29,21 @@ pub enum NotAReport {
 ///
 /// # Errors
 /// It is no report, or one of a later version.
-pub fn read(text: &str) -> Result<Report, NotAReport> {
+pub fn read(text: &str) -> Result<Report, ReportError> {
     #[derive(serde::Deserialize)]
     struct Head {
         schema: String,
         version: u32,
     }
-    let head: Head = serde_json::from_str(text).map_err(NotAReport::Other)?;
+    let head: Head = serde_json::from_str(text).map_err(ReportError::Other)?;
     if head.schema != SCHEMA {
         let wrong = format!("its schema is `{}`", head.schema.escape_debug());
-        return Err(NotAReport::Other(serde::de::Error::custom(wrong)));
+        return Err(ReportError::Other(serde::de::Error::custom(wrong)));
     }
     if head.version > VERSION {
-        return Err(NotAReport::Newer(head.version));
+        return Err(ReportError::Newer(head.version));
     }
-    serde_json::from_str(text).map_err(NotAReport::Other)
+    serde_json::from_str(text).map_err(ReportError::Other)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ const KEPT: usize = 20;
 
 /// Why reports cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoMerge {
+pub enum MergeError {
     /// There is none.
     #[error("there is no report to merge")]
     Nothing,
@@ -32,7 +32,7 @@ pub enum NoMerge {
 ///
 /// # Errors
 /// There is none, or they are about different servers or parts of differently split runs.
-pub fn merge(reports: Vec<Report>) -> Result<Report, NoMerge> {
+pub fn merge(reports: Vec<Report>) -> Result<Report, MergeError> {
     let mut reports = reports;
     // The facts that can only be told once are those of the earliest report, whatever the order they are given in.
     reports.sort_by(|one, other| {
@@ -40,7 +40,7 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, NoMerge> {
         key(one).cmp(&key(other))
     });
     let mut reports = reports.into_iter();
-    let mut merged = reports.next().ok_or(NoMerge::Nothing)?;
+    let mut merged = reports.next().ok_or(MergeError::Nothing)?;
     for report in reports {
         add(&mut merged, report)?;
     }
@@ -48,15 +48,15 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, NoMerge> {
     Ok(merged)
 }
 
-fn add(merged: &mut Report, report: Report) -> Result<(), NoMerge> {
+fn add(merged: &mut Report, report: Report) -> Result<(), MergeError> {
     if merged.target.url != report.target.url {
         let urls = (merged.target.url.clone(), report.target.url);
-        return Err(NoMerge::OtherTarget(urls.0, urls.1));
+        return Err(MergeError::OtherTarget(urls.0, urls.1));
     }
     if let (Some(one), Some(other)) = (merged.parts.first(), report.parts.first())
         && one.of != other.of
     {
-        return Err(NoMerge::OtherSplit(one.to_string(), other.to_string()));
+        return Err(MergeError::OtherSplit(one.to_string(), other.to_string()));
     }
     let (one, other) = (&mut merged.target, report.target);
     if one.greeting.is_empty() {
@@ -232,14 +232,14 @@ mod tests {
         other.target.url = "ftp://elsewhere".into();
         assert!(matches!(
             merge(vec![part(1, "a", Outcome::Pass), other]),
-            Err(NoMerge::OtherTarget(..))
+            Err(MergeError::OtherTarget(..))
         ));
         let mut other = part(2, "b", Outcome::Pass);
         other.parts[0].of = 4;
         assert!(matches!(
             merge(vec![part(1, "a", Outcome::Pass), other]),
-            Err(NoMerge::OtherSplit(..))
+            Err(MergeError::OtherSplit(..))
         ));
-        assert_eq!(merge(Vec::new()).unwrap_err(), NoMerge::Nothing);
+        assert_eq!(merge(Vec::new()).unwrap_err(), MergeError::Nothing);
     }
 }

@@ -4,28 +4,28 @@
 //! report that is read again or merged says the same; how it looks is decided by the renderers.
 
 mod conclusion;
-#[cfg(test)]
-mod hostile;
 mod html;
 mod json;
 mod junit;
 mod markdown;
 mod merge;
-mod part;
+mod partition;
+mod sanitize;
 mod schema;
 pub mod tables;
-mod tame;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use html::html;
-pub use json::{NotAReport, json, read};
+pub use json::{ReportError, json, read};
 pub use junit::junit;
 pub use markdown::markdown;
-pub use merge::{NoMerge, merge};
-pub use part::{NoPart, Part};
+pub use merge::{MergeError, merge};
+pub use partition::{Part, PartitionError};
 pub use schema::schema;
 pub use terminal::{Look, terminal};
 pub use wire::excerpt;
@@ -245,205 +245,5 @@ impl Report {
         } else {
             0
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::Connection;
-    use crate::verdict::{Finding, Located};
-    use rstest::rstest;
-
-    pub(super) fn report(outcomes: &[Outcome]) -> Report {
-        let row = |outcome: &Outcome| Row {
-            verdict: Verdict {
-                scenario: "rfc959/noop-200".into(),
-                variant: "pasv".into(),
-                outcome: *outcome,
-                reason: String::new(),
-                lacks: None,
-                findings: Vec::new(),
-                unjudged: Vec::new(),
-            },
-            title: "NOOP is answered 200".into(),
-            level: Level::Must,
-            cites: vec!["RFC 959 §4.1.3".into()],
-            covers: Vec::new(),
-            commands: Vec::new(),
-            needs: Vec::new(),
-            took_ms: 1,
-            wire: Vec::new(),
-            again: "ftpspec check --select rfc959/noop-200".into(),
-            matters: String::new(),
-            known: None,
-        };
-        Report {
-            schema: "ftpspec-report".into(),
-            version: VERSION,
-            ftpspec: "0.0.0".into(),
-            target: Tested::default(),
-            started: 0,
-            took_ms: 1500,
-            interrupted: false,
-            scenarios: outcomes.iter().map(row).collect(),
-            judges: Vec::new(),
-            skipped: Vec::new(),
-            broken_files: Vec::new(),
-            facts: Vec::new(),
-            parts: Vec::new(),
-            narrowed: Narrowed::default(),
-            baseline_faults: Vec::new(),
-        }
-    }
-
-    /// A broken MUST, as a judge tells it.
-    pub(super) fn finding(observed: &str) -> Finding {
-        Finding {
-            judge: "expectation".into(),
-            level: Level::Must,
-            requirement: "NOOP is answered 200".into(),
-            clause: "RFC 959 §4.1.3".into(),
-            about: Vec::new(),
-            expected: "200".into(),
-            observed: observed.into(),
-            connection: Connection::main(),
-            line: 8,
-            event: 3,
-            impact: true,
-        }
-    }
-
-    /// A small report in which everything a renderer tells is there once.
-    pub(super) fn of_every_outcome() -> Report {
-        let mut outcomes = Outcome::ALL.to_vec();
-        // One that is known, one that is stale, one of a scenario of somebody's own.
-        outcomes.extend([Outcome::Fail, Outcome::Pass, Outcome::Fail]);
-        let mut report = report(&outcomes);
-        for (row, name) in report
-            .scenarios
-            .iter_mut()
-            .zip(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"])
-        {
-            row.verdict.scenario = format!("rfc{}/{name}", if name < "g" { 959 } else { 3659 });
-            row.again = format!(
-                "ftpspec check --select {} --variant pasv",
-                row.verdict.scenario
-            );
-            row.covers = vec!["959-5.4-noop-replies".into()];
-            match row.verdict.outcome {
-                Outcome::Pass => {}
-                Outcome::Unsupported | Outcome::FalseAd => {
-                    row.needs = vec!["SIZE".into()];
-                    row.verdict.lacks = Some("SIZE".into());
-                    row.verdict.reason = "`SIZE a` was answered 500".into();
-                }
-                Outcome::Fail | Outcome::Warn | Outcome::Note => {
-                    let mut finding = finding("500 \"What <b>?\u{1b}[0m\"");
-                    finding.level = match row.verdict.outcome {
-                        Outcome::Fail => Level::Must,
-                        Outcome::Warn => Level::Should,
-                        _ => Level::May,
-                    };
-                    row.verdict.findings.push(finding);
-                    row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
-                    row.matters = "Clients that keep a session alive with NOOP lose it.".into();
-                }
-                _ => row.verdict.reason = "login: 530 Not today.".into(),
-            }
-        }
-        for at in [9, 10] {
-            report.scenarios[at].known = Some(Known {
-                reason: "ticket 7".into(),
-            });
-        }
-        report.scenarios[11].verdict.scenario = "mine/l".into();
-        report.scenarios[11].again = "ftpspec run mine/l.ftpt --variant pasv".into();
-        report.target = Tested {
-            url: "ftp://127.0.0.1:2121".into(),
-            greeting: "Welcome\u{7}".into(),
-            features: Some(vec!["SIZE".into(), "MDTM".into()]),
-            implemented: vec!["EPSV".into(), "MDTM".into(), "NOOP".into()],
-            not_implemented: vec!["SIZE".into(), "SMNT".into()],
-        };
-        report.judges = vec![JudgeVerdict {
-            judge: "reply-syntax".into(),
-            statement: "replies have the form of RFC 959".into(),
-            matters: "Clients wait for the end of a line that never comes.".into(),
-            clause: "RFC 959 §4.2".into(),
-            outcome: Outcome::Fail,
-            count: 3,
-            findings: vec![Located {
-                scenario: "rfc959/a".into(),
-                variant: "pasv".into(),
-                finding: finding("20 Okay"),
-                wire: vec!["S: 20 Okay".into()],
-            }],
-            rules: Vec::new(),
-            known: None,
-        }];
-        report.skipped = vec![SkippedRow {
-            scenario: "rfc4217/m".into(),
-            variant: "pasv tls".into(),
-            reason: "the target has no TLS".into(),
-        }];
-        report.broken_files = vec!["mine/broken.ftpt".into()];
-        report
-    }
-
-    #[rstest]
-    #[case(&[Outcome::Pass, Outcome::Note, Outcome::Unsupported], false, 0)]
-    #[case(&[Outcome::Pass, Outcome::Warn], false, 0)]
-    #[case(&[Outcome::Pass, Outcome::Warn], true, 1)]
-    #[case(&[Outcome::Pass, Outcome::Fail], false, 1)]
-    #[case(&[Outcome::FalseAd], false, 1)]
-    #[case(&[Outcome::NotTestable], false, 1)]
-    #[case(&[Outcome::Fail, Outcome::Error], false, 3)]
-    #[case(&[], false, 4)]
-    fn the_worst_outcome_decides_the_exit_code(
-        #[case] outcomes: &[Outcome],
-        #[case] strict: bool,
-        #[case] code: i32,
-    ) {
-        assert_eq!(report(outcomes).exit_code(strict), code);
-    }
-
-    #[rstest]
-    #[case::excused(Outcome::Fail, false, 0)]
-    #[case::excused_when_strict(Outcome::Warn, true, 0)]
-    #[case::not_testable(Outcome::NotTestable, false, 0)]
-    #[case::stale(Outcome::Pass, false, 1)]
-    #[case::nothing_was_tested(Outcome::Unsupported, false, 0)]
-    #[case::never_excused(Outcome::Error, false, 3)]
-    fn what_a_baseline_knows_does_not_fail_the_run_until_it_is_stale(
-        #[case] outcome: Outcome,
-        #[case] strict: bool,
-        #[case] code: i32,
-    ) {
-        let mut report = report(&[Outcome::Pass, outcome]);
-        report.scenarios[1].known = Some(Known {
-            reason: "ticket 7".into(),
-        });
-        assert_eq!(report.exit_code(strict), code);
-        assert_eq!(report.scenarios[1].is_stale(), outcome == Outcome::Pass);
-    }
-
-    #[test]
-    fn one_part_of_a_run_may_be_empty_and_the_whole_may_not() {
-        let part = |number| Part { number, of: 2 };
-        let mut report = report(&[]);
-        report.parts = vec![part(1)];
-        assert_eq!(report.exit_code(false), 0);
-        report.parts.push(part(2));
-        assert_eq!(report.exit_code(false), 4);
-    }
-
-    #[test]
-    fn an_interrupted_run_says_so() {
-        let interrupted = Report {
-            interrupted: true,
-            ..report(&[Outcome::Fail])
-        };
-        assert_eq!(interrupted.exit_code(false), 130);
     }
 }

@@ -1,6 +1,6 @@
 //! The wire around a finding, as lines a person reads.
 
-use super::tame;
+use super::sanitize;
 use crate::transcript::{Transcript, lines};
 
 /// Lines shown before those of the event a finding points to.
@@ -32,7 +32,7 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     before.truncate(BEFORE);
     before.reverse();
     before.extend(cut(lines(&events[last])));
-    let cut = |line: &String| tame::cut(line, WIDTH).into_owned();
+    let cut = |line: &String| sanitize::cut(line, WIDTH).into_owned();
     before.iter().map(cut).collect()
 }
 
@@ -52,9 +52,9 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::scenario::Connection;
-    use crate::transcript::{Event, What};
+    use crate::transcript::{Event, EventKind};
 
-    fn transcript(whats: Vec<What>) -> Transcript {
+    fn transcript(whats: Vec<EventKind>) -> Transcript {
         let event = |what| Event {
             at: 0,
             connection: Connection::main(),
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let sent = What::Sent {
+        let sent = EventKind::Sent {
             octets: b"pass hunter2\r\n".to_vec(),
         };
         assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn only_the_lines_just_before_are_shown() {
-        let noop = || What::Sent {
+        let noop = || EventKind::Sent {
             octets: b"NOOP\r\n".to_vec(),
         };
         let shown = excerpt(&transcript((0..50).map(|_| noop()).collect()), 40);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
-        let said = What::Received {
+        let said = EventKind::Received {
             octets: b"200 Okay.\r\n".to_vec(),
         };
         for event in [99, usize::MAX] {
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_long_reply_loses_its_middle() {
         let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
-        let said = What::Received {
+        let said = EventKind::Received {
             octets: lines.into(),
         };
         let shown = excerpt(&transcript(vec![said]), 0);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_shortened() {
-        let said = What::Received {
+        let said = EventKind::Received {
             octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat(),
         };
         assert_eq!(

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::listing::{Entry, LISTINGS, entries};
+use super::listing::{LISTINGS, ListedName, entries};
 use super::names::{given, strays};
-use super::workshop::{Fetched, Workshop};
+use super::sandbox::{Fetched, Sandbox};
 use crate::data::Data;
-use crate::driver::{Expected, Fault, Setback};
+use crate::driver::{DriverError, Expected, SetupError};
 use crate::scenario::Connection;
-use crate::transcript::What;
+use crate::transcript::EventKind;
 
 /// How deep a tree is cleaned up.
 const DEPTH: usize = 16;
@@ -27,7 +27,7 @@ struct Opened {
     /// Its pathname, from where the run's own directory is.
     path: Vec<u8>,
     /// What is still to be removed.
-    entries: std::vec::IntoIter<Entry>,
+    entries: std::vec::IntoIter<ListedName>,
 }
 
 /// The names that scenarios gave to what they made.
@@ -54,7 +54,7 @@ impl Names {
     }
 }
 
-impl Workshop {
+impl Sandbox {
     /// Removes the directory and all that is in it, as far as the server lets us; by these names,
     /// too, where its listings do not help. Returns what is still there, and the transcript says
     /// so; so it does when the time is over.
@@ -67,7 +67,7 @@ impl Workshop {
         let is_clean = matches!(cleaned, Ok(Ok(true)));
         if !is_clean {
             let fact = format!("clean-up: {} is still there", self.name);
-            let what = What::Observed {
+            let what = EventKind::Observed {
                 fact,
                 octets: Data::default(),
                 ok: false,
@@ -84,7 +84,7 @@ impl Workshop {
         (!is_clean).then(|| self.enter().to_owned())
     }
 
-    async fn remove_everything(&mut self, names: &[Vec<u8>]) -> Result<bool, Setback> {
+    async fn remove_everything(&mut self, names: &[Vec<u8>]) -> Result<bool, SetupError> {
         if !(self.session.control.is_open() && self.leave().await) {
             self.log_in_again().await?;
         }
@@ -174,7 +174,7 @@ impl Workshop {
         Opened { path, entries }
     }
 
-    async fn entries(&mut self, path: &[u8]) -> Vec<Entry> {
+    async fn entries(&mut self, path: &[u8]) -> Vec<ListedName> {
         let Ok(path) = std::str::from_utf8(path) else {
             return vec![];
         };
@@ -185,7 +185,7 @@ impl Workshop {
             let line = format!("{verb} {path}");
             let fetched = self.download(&line, &Expected::Listing).await;
             // A server that sends one endless listing sends more of them.
-            if let Err(Fault::LimitExceeded(_)) = fetched {
+            if let Err(DriverError::LimitExceeded(_)) = fetched {
                 return vec![];
             }
             if let Ok(Fetched::Octets(octets)) = fetched {

@@ -3,7 +3,7 @@
 
 /// An entry of a listing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ListedName {
     /// Its name: not empty, not `.` or `..`, without separators, LF and NUL.
     pub name: Vec<u8>,
     /// Whether the listing says that it is a directory.
@@ -31,7 +31,7 @@ pub(super) const LISTINGS: [(&str, Form); 4] = [
 
 /// The entries of a listing whose names a command can take and that lead nowhere else. A name that
 /// NLST reports with its directory is one of them without it.
-pub fn entries(form: Form, listing: &[u8]) -> impl Iterator<Item = Entry> {
+pub fn entries(form: Form, listing: &[u8]) -> impl Iterator<Item = ListedName> {
     let lines = listing.split(|octet| *octet == b'\n');
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let read = match form {
@@ -53,21 +53,21 @@ pub(super) fn is_plain_name(name: &[u8]) -> bool {
 }
 
 /// `facts SP pathname` (RFC 3659 §7.2).
-fn mlsd_entry(line: &[u8]) -> Option<Entry> {
+fn mlsd_entry(line: &[u8]) -> Option<ListedName> {
     let space = line.iter().position(|octet| *octet == b' ')?;
     let facts = String::from_utf8_lossy(&line[..space]).to_ascii_lowercase();
     let kind = facts.split(';').find_map(|fact| fact.strip_prefix("type="));
     if matches!(kind, Some("cdir" | "pdir")) {
         return None;
     }
-    Some(Entry {
+    Some(ListedName {
         name: line[space + 1..].to_vec(),
         is_directory: kind == Some("dir"),
     })
 }
 
 /// A line as `ls -l` writes it, which is what servers do though no RFC says so.
-fn list_entry(line: &[u8]) -> Option<Entry> {
+fn list_entry(line: &[u8]) -> Option<ListedName> {
     let kind = line.first()?;
     if !matches!(kind, b'-' | b'd' | b'l') {
         return None;
@@ -84,7 +84,7 @@ fn list_entry(line: &[u8]) -> Option<Entry> {
         .position(|part| part == b" -> ")
         .filter(|_| *kind == b'l');
     let name = arrow.map_or(rest, |arrow| &rest[..arrow]);
-    Some(Entry {
+    Some(ListedName {
         name: name.to_vec(),
         is_directory: *kind == b'd',
     })
@@ -92,8 +92,8 @@ fn list_entry(line: &[u8]) -> Option<Entry> {
 
 /// A name, perhaps with its directory before it. What it is stays unknown, so nothing below it is
 /// touched.
-fn nlst_entry(line: &[u8]) -> Option<Entry> {
-    Some(Entry {
+fn nlst_entry(line: &[u8]) -> Option<ListedName> {
+    Some(ListedName {
         name: line.rsplit(|octet| *octet == b'/').next()?.to_vec(),
         is_directory: false,
     })
@@ -103,8 +103,8 @@ fn nlst_entry(line: &[u8]) -> Option<Entry> {
 mod tests {
     use super::*;
 
-    fn entry(name: &str, is_directory: bool) -> Option<Entry> {
-        Some(Entry {
+    fn entry(name: &str, is_directory: bool) -> Option<ListedName> {
+        Some(ListedName {
             name: name.into(),
             is_directory,
         })

@@ -12,38 +12,38 @@
 mod clean_up;
 #[cfg(test)]
 mod foreign_files;
-mod keeper;
 mod listing;
 mod names;
-mod needs;
 mod plan;
 mod play;
 mod player;
+mod prerequisites;
 mod recheck;
+mod requirements_of_scenario;
 mod results;
-mod run;
-mod sanity;
+mod sandbox;
+mod scheduler;
 mod session;
 mod steps;
+mod supervisor;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod user;
 mod variant;
-mod workshop;
 
 pub use crate::verdict::Stop;
-pub use keeper::{Afar, Keeper};
-pub use listing::{Entry, Form, entries};
+pub use listing::{Form, ListedName, entries};
 pub(crate) use names::unguessable;
 pub use plan::{Plan, Selection, Skipped, plan};
-pub use play::{Cut, Manner, Scissors, play};
+pub use play::{CancelToken, Canceller, PlayOptions, play};
+pub use prerequisites::{PREREQUISITES, Sanity, blocked};
 pub use recheck::Prerequisites;
-pub use run::{Conduct, run_all};
-pub use sanity::{PREREQUISITES, Sanity, blocked};
+pub use scheduler::{Schedule, run_all};
 pub(crate) use session::{Session, least_protection};
-pub use variant::{NoVariant, Protection, Variant};
+pub use supervisor::{Supervisor, Unmanaged};
+pub use variant::{Protection, Variant, VariantError};
 
 use std::sync::Arc;
 use std::time::Duration;

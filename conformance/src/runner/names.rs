@@ -3,9 +3,9 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use super::listing::is_plain_name;
-use crate::driver::Setback;
+use crate::driver::SetupError;
 use crate::scenario::{Action, BeforeTurns, Connection, Place, Scenario, UserStep, Variables};
-use crate::transcript::{Event, What};
+use crate::transcript::{Event, EventKind};
 
 /// The pathnames under which something was made, as they were sent, the last ones first; only those
 /// that stay inside the working directory.
@@ -25,7 +25,7 @@ pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
 /// The names under which these command lines make something, where they do.
 fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
     let octets = match &event.what {
-        What::Sent { octets } => octets.as_slice(),
+        EventKind::Sent { octets } => octets.as_slice(),
         _ => &[],
     };
     octets.split(|octet| *octet == b'\n').filter_map(|line| {
@@ -78,7 +78,7 @@ pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
         let name = wished(event).find(|name| is_plain_name(name) && !name.contains(&b'\r'))?;
         let mut later = events.iter().skip(at + 1);
         let reply = later.find(|it| it.connection == event.connection)?;
-        let done = matches!(&reply.what, What::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
+        let done = matches!(&reply.what, EventKind::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
         (done && name.starts_with(b"ftpspec-") && event.connection != runner).then(|| name.to_vec())
     });
     let mut names: Vec<_> = made.collect();
@@ -87,10 +87,10 @@ pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
 }
 
 /// A name of `@given` that could lead out of the directory is the scenario's mistake, and not followed.
-pub(super) fn stays_inside(name: &str) -> Result<(), Setback> {
+pub(super) fn stays_inside(name: &str) -> Result<(), SetupError> {
     let is_wild = |part: &str| part.is_empty() || part == "..";
     if name.split('/').any(is_wild) || name.contains(['\r', '\n', '\0']) {
-        return Err(Setback::Trouble(format!(
+        return Err(SetupError::Trouble(format!(
             "@given {name}: not inside the scenario's directory"
         )));
     }
@@ -107,7 +107,7 @@ mod tests {
             at: 0,
             connection: Connection::main(),
             line: 1,
-            what: What::Sent { octets },
+            what: EventKind::Sent { octets },
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_stray_is_ours_and_was_made() {
         let received = |line: &str| Event {
-            what: What::Received {
+            what: EventKind::Received {
                 octets: line.as_bytes().to_vec(),
             },
             ..sent("")

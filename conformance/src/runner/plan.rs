@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::needs::{
+use super::requirements_of_scenario::{
     begins_tls, ends_tls, is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes,
 };
 use super::session::least_protection;
 use super::{Job, Protection, Variant};
 use crate::driver::{misses_extended_passive, misses_passive};
 use crate::scenario::{DataMode, DriverKind, Scenario};
-use crate::target::{Target, TargetFacts, TlsMode};
+use crate::subject::{Target, TargetFacts, TlsMode};
 
 /// What is wished for, beyond the scenarios themselves.
 #[derive(Debug, Clone, Default)]

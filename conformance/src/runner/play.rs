@@ -11,12 +11,12 @@ use super::player::Player;
 use super::{Job, Played, Stop};
 use crate::driver::{Recorder, Timeouts};
 use crate::scenario::Scenario;
-use crate::target::Target;
-use crate::transcript::{Event, What};
+use crate::subject::Target;
+use crate::transcript::{Event, EventKind};
 
 /// How jobs are played.
 #[derive(Debug, Clone)]
-pub struct Manner {
+pub struct PlayOptions {
     /// How long each wait may take.
     pub timeouts: Timeouts,
     /// How long one dialogue may take, whatever its waits, besides what its statements are allowed
@@ -28,7 +28,7 @@ pub struct Manner {
     pub run: String,
 }
 
-impl Default for Manner {
+impl Default for PlayOptions {
     fn default() -> Self {
         Self {
             timeouts: Timeouts::default(),
@@ -38,14 +38,14 @@ impl Default for Manner {
     }
 }
 
-impl Manner {
+impl PlayOptions {
     /// The name of the directory a job works in.
     #[must_use]
     pub fn directory(&self, job: &Job) -> String {
         format!("ftpspec-{}-{:04}", self.run, job.number)
     }
 
-    /// The part of a directory's name that [`Manner::run`] is, if the directory belongs to this
+    /// The part of a directory's name that [`PlayOptions::run`] is, if the directory belongs to this
     /// job.
     pub(crate) fn run_of(directory: &str, job: &Job) -> Option<String> {
         let name = directory.rsplit('/').next()?.strip_prefix("ftpspec-")?;
@@ -56,11 +56,11 @@ impl Manner {
 
 /// Whether a run is to end before its time. Its clones say the same.
 #[derive(Debug, Clone)]
-pub struct Cut(Option<watch::Receiver<Haste>>);
+pub struct CancelToken(Option<watch::Receiver<Haste>>);
 
 /// Whoever has it can end a run: players leave their dialogues, clean up, and no further job begins.
 #[derive(Debug)]
-pub struct Scissors(watch::Sender<Haste>);
+pub struct Canceller(watch::Sender<Haste>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Haste {
@@ -71,7 +71,7 @@ enum Haste {
     Utmost,
 }
 
-impl Cut {
+impl CancelToken {
     /// A run that goes on to its end.
     #[must_use]
     pub fn never() -> Self {
@@ -80,9 +80,9 @@ impl Cut {
 
     /// A run that somebody may end.
     #[must_use]
-    pub fn some_time() -> (Scissors, Self) {
+    pub fn some_time() -> (Canceller, Self) {
         let (sender, receiver) = watch::channel(Haste::None);
-        (Scissors(sender), Self(Some(receiver)))
+        (Canceller(sender), Self(Some(receiver)))
     }
 
     /// Whether it is to end now.
@@ -114,7 +114,7 @@ impl Cut {
     }
 }
 
-impl Scissors {
+impl Canceller {
     /// Ends the run; when called again, without further clean-up.
     pub fn cut(&self) {
         self.0.send_modify(|haste| {
@@ -127,8 +127,15 @@ impl Scissors {
 }
 
 /// Plays one job. Clean-up follows whatever happens, with a time limit of its own.
-pub async fn play(job: Job, target: &Arc<Target>, manner: &Manner) -> Played {
-    let played = play_into(Recorder::default(), job, target, manner, Cut::never()).await;
+pub async fn play(job: Job, target: &Arc<Target>, manner: &PlayOptions) -> Played {
+    let played = play_into(
+        Recorder::default(),
+        job,
+        target,
+        manner,
+        CancelToken::never(),
+    )
+    .await;
     played.0
 }
 
@@ -137,8 +144,8 @@ pub(super) async fn play_into(
     recorder: Recorder,
     job: Job,
     target: &Arc<Target>,
-    manner: &Manner,
-    mut cut: Cut,
+    manner: &PlayOptions,
+    mut cut: CancelToken,
 ) -> (Played, bool) {
     let began = Instant::now();
     let mut player = Player::new(
@@ -187,11 +194,11 @@ pub(super) fn for_statements(scenario: &Scenario, timeouts: Timeouts) -> Duratio
 fn turned_away(events: &[Event]) -> Option<String> {
     let mut fresh = BTreeSet::new();
     events.iter().find_map(|event| match &event.what {
-        What::Connected { .. } => {
+        EventKind::Connected { .. } => {
             fresh.insert(&event.connection);
             None
         }
-        What::Received { octets } if fresh.remove(&event.connection) => {
+        EventKind::Received { octets } if fresh.remove(&event.connection) => {
             let text = String::from_utf8_lossy(octets);
             let first = text.lines().next().unwrap_or_default();
             let words = || format!("greeting: {}", first.chars().take(120).collect::<String>());

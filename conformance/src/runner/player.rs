@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::made_by_users;
-use super::needs::wants_directory;
 use super::play::for_statements;
+use super::requirements_of_scenario::wants_directory;
+use super::sandbox::{CLEAN_UP, Sandbox};
 use super::session::Session;
-use super::workshop::{CLEAN_UP, Workshop};
 use super::{Job, Protection, Stop, Variant};
 use crate::data::Data;
-use crate::driver::{Client, Fault, Recorder, Setback, Suppaftp, Timeouts};
+use crate::driver::{Client, DriverError, Recorder, SetupError, Suppaftp, Timeouts};
 use crate::scenario::{
     Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Variables, new_turn,
 };
-use crate::target::Target;
-use crate::transcript::What;
+use crate::subject::Target;
+use crate::transcript::EventKind;
 
 /// The hands of one job: its connections and what the dialogue has learnt.
 #[derive(Debug)]
@@ -27,18 +27,18 @@ pub(super) struct Player {
     pub(super) variables: Variables,
     pub(super) sessions: BTreeMap<Connection, Session>,
     pub(super) suppaftp: Option<Suppaftp>,
-    workshop: Option<Workshop>,
+    workshop: Option<Sandbox>,
     /// The directory that is being made.
     opening: Option<String>,
 }
 
-impl From<Setback> for Stop {
-    fn from(setback: Setback) -> Self {
+impl From<SetupError> for Stop {
+    fn from(setback: SetupError) -> Self {
         match setback {
-            Setback::Gone(why) => Self::TargetGone(why),
-            Setback::Refused(why) => Self::Prerequisite(why),
-            Setback::Busy(why) => Self::Busy(why),
-            Setback::Trouble(why) => Self::Trouble(why),
+            SetupError::Gone(why) => Self::TargetGone(why),
+            SetupError::Refused(why) => Self::Prerequisite(why),
+            SetupError::Busy(why) => Self::Busy(why),
+            SetupError::Trouble(why) => Self::Trouble(why),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Player {
         // It was cut short while the directory was being made: nobody knows whether it is there.
         let name = self.opening.take()?;
         let variant = self.raw();
-        Workshop::sweep(&self.target, variant, self.timeouts, &self.recorder, name).await
+        Sandbox::sweep(&self.target, variant, self.timeouts, &self.recorder, name).await
     }
 
     fn raw(&self) -> Variant {
@@ -134,7 +134,7 @@ impl Player {
     async fn open_workshop(&mut self, directory: String) -> Result<(), Stop> {
         self.opening = Some(directory.clone());
         // Prepared in the same security as the variant: a server may want TLS of everybody.
-        let opened = Workshop::open(
+        let opened = Sandbox::open(
             &self.target,
             self.raw(),
             self.timeouts,
@@ -151,7 +151,7 @@ impl Player {
         Ok(())
     }
 
-    pub(super) fn workshop(&mut self) -> Result<&mut Workshop, Stop> {
+    pub(super) fn workshop(&mut self) -> Result<&mut Sandbox, Stop> {
         self.workshop
             .as_mut()
             .ok_or_else(|| Stop::Prerequisite("the target is not to be written to".into()))
@@ -178,7 +178,7 @@ impl Player {
             }
         };
         let fact = format!("@given {name}");
-        let what = What::Observed {
+        let what = EventKind::Observed {
             fact,
             octets,
             ok: made.is_ok(),
@@ -262,7 +262,7 @@ impl Player {
             if main.control.send_line("QUIT").await.is_ok() {
                 let _ = main.hear().await;
                 let ended = main.control.until_closed_within(quiet).await;
-                if let Err(fault @ Fault::LimitExceeded(_)) = ended {
+                if let Err(fault @ DriverError::LimitExceeded(_)) = ended {
                     return Err(stop(fault, 0));
                 }
             }
@@ -293,12 +293,12 @@ impl Player {
 }
 
 /// Why the dialogue stops at a fault.
-pub(super) fn stop(fault: Fault, line: u32) -> Stop {
+pub(super) fn stop(fault: DriverError, line: u32) -> Stop {
     match fault {
-        Fault::TimedOut => Stop::TimedOut { line },
-        Fault::Ended => Stop::ConnectionLost { line },
-        Fault::Broken => Stop::Mismatch { line },
-        Fault::LimitExceeded(excess) => Stop::LimitExceeded { line, excess },
-        Fault::Trouble(trouble) => Stop::Trouble(format!("line {line}: {trouble}")),
+        DriverError::TimedOut => Stop::TimedOut { line },
+        DriverError::Ended => Stop::ConnectionLost { line },
+        DriverError::Broken => Stop::Mismatch { line },
+        DriverError::LimitExceeded(excess) => Stop::LimitExceeded { line, excess },
+        DriverError::Trouble(trouble) => Stop::Trouble(format!("line {line}: {trouble}")),
     }
 }

@@ -10,11 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use super::needs::mode_of;
+use super::requirements_of_scenario::mode_of;
 use super::{Job, PREREQUISITES, Played, Stop};
 use crate::catalogue::Catalogue;
 use crate::scenario::{Action, Connection, DataMode, DriverKind, Scenario};
-use crate::transcript::{Event, What};
+use crate::transcript::{Event, EventKind};
 
 /// How often a prerequisite is played again in one run.
 const RECHECKS: u32 = 3;
@@ -118,7 +118,7 @@ fn dialogue(played: &Played) -> &[Event] {
 
 fn last_verb(events: &[Event], connection: &Connection) -> Option<String> {
     events.iter().rev().find_map(|event| match &event.what {
-        What::Sent { octets } if event.connection == *connection => {
+        EventKind::Sent { octets } if event.connection == *connection => {
             let verb = octets.split(|octet| !octet.is_ascii_alphabetic()).next()?;
             Some(String::from_utf8_lossy(verb).to_ascii_uppercase())
         }
@@ -136,17 +136,17 @@ fn why(played: &Played) -> String {
     let (events, main) = (dialogue(played), Connection::main());
     let verb = last_verb(events, &main).unwrap_or_else(|| "the connection".into());
     let after = events.iter().rev().filter(|event| event.connection == main);
-    let after = after.take_while(|event| !matches!(event.what, What::Sent { .. }));
+    let after = after.take_while(|event| !matches!(event.what, EventKind::Sent { .. }));
     let shown = after.map(|event| &event.what).find_map(|what| match what {
-        What::Received { octets } => {
+        EventKind::Received { octets } => {
             let code = octets.get(..3).unwrap_or_default();
             Some(format!(
                 "{verb} was answered {}",
                 String::from_utf8_lossy(code)
             ))
         }
-        What::DataFailed { .. } => Some(format!("no data connection after {verb}")),
-        What::Closed(_) => Some(format!(
+        EventKind::DataFailed { .. } => Some(format!("no data connection after {verb}")),
+        EventKind::Closed(_) => Some(format!(
             "the server closed the control connection at {verb}"
         )),
         _ => None,

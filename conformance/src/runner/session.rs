@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::{Protection, Variant};
 use crate::data::Data;
 use crate::driver::{
-    Control, DataPort, Fault, Recorder, Setback, Timeouts, TlsClient, UNSAFE, eprt_argument,
-    extended_passive_port, passive_address, port_argument,
+    Control, DataPort, DriverError, Recorder, SetupError, Timeouts, TlsClient, UNSAFE,
+    eprt_argument, extended_passive_port, passive_address, port_argument,
 };
 use crate::scenario::{Connection, DataMode};
-use crate::target::{Target, TlsMode};
-use crate::transcript::{Reply, What};
+use crate::subject::{Target, TlsMode};
+use crate::transcript::{EventKind, Reply};
 
 /// A control connection with its data connection.
 #[derive(Debug)]
@@ -38,12 +38,13 @@ impl Session {
         variant: Variant,
         timeouts: Timeouts,
         recorder: &Recorder,
-    ) -> Result<Self, Setback> {
+    ) -> Result<Self, SetupError> {
         let address = target.door(variant.protection, variant.ipv6);
-        let address = address
-            .ok_or_else(|| Setback::Refused(format!("the target has no address for {variant}")))?;
-        let tls =
-            TlsClient::new(&target.trust, &target.host, address.ip()).map_err(Setback::Trouble)?;
+        let address = address.ok_or_else(|| {
+            SetupError::Refused(format!("the target has no address for {variant}"))
+        })?;
+        let tls = TlsClient::new(&target.trust, &target.host, address.ip())
+            .map_err(SetupError::Trouble)?;
         let control =
             Control::connect(name.clone(), address, tls, timeouts, recorder.clone()).await?;
         let mut session = Self {
@@ -63,7 +64,7 @@ impl Session {
     }
 
     /// Everything from the greeting, if it is still unread, until the user is logged in at the target's path.
-    pub(crate) async fn log_in(&mut self) -> Result<(), Setback> {
+    pub(crate) async fn log_in(&mut self) -> Result<(), SetupError> {
         if !self.control.is_greeted() {
             self.greeting().await?;
         }
@@ -76,13 +77,13 @@ impl Session {
     }
 
     /// Reads the greeting; 120 announces another one (RFC 959 §5.4).
-    async fn greeting(&mut self) -> Result<(), Setback> {
+    async fn greeting(&mut self) -> Result<(), SetupError> {
         loop {
             let reply = self
                 .control
                 .hear()
                 .await
-                .map_err(|fault| Setback::of("greeting", fault))?;
+                .map_err(|fault| SetupError::of("greeting", fault))?;
             match reply.code {
                 120 => {}
                 200..300 => return Ok(()),
@@ -91,16 +92,16 @@ impl Session {
         }
     }
 
-    async fn shake_hands(&mut self) -> Result<(), Setback> {
+    async fn shake_hands(&mut self) -> Result<(), SetupError> {
         let shaken = self.control.handshake(None).await;
         shaken.map_err(|fault| match self.control.tls_failure() {
-            Some(why) => Setback::Refused(format!("TLS handshake: {why}")),
-            None => Setback::of("TLS handshake", fault),
+            Some(why) => SetupError::Refused(format!("TLS handshake: {why}")),
+            None => SetupError::of("TLS handshake", fault),
         })
     }
 
     /// AUTH TLS, PBSZ and PROT, as far as the variant says so (RFC 4217 §4, RFC 2228 §3).
-    async fn secure(&mut self) -> Result<(), Setback> {
+    async fn secure(&mut self) -> Result<(), SetupError> {
         let private = match self.protection {
             Protection::Clear => return Ok(()),
             Protection::Explicit { data_private } => data_private,
@@ -118,7 +119,7 @@ impl Session {
     }
 
     /// USER, PASS and ACCT, as far as they are asked for (RFC 959 §5.4, §6).
-    async fn authenticate(&mut self) -> Result<(), Setback> {
+    async fn authenticate(&mut self) -> Result<(), SetupError> {
         let target = self.target.clone();
         let mut reply = self.asked(&format!("USER {}", target.user), "USER").await?;
         if reply.code == 331 {
@@ -128,7 +129,7 @@ impl Session {
         }
         if reply.code == 332 {
             let Some(account) = &target.account else {
-                return Err(Setback::Refused(
+                return Err(SetupError::Refused(
                     "login: ACCT is asked for, and none is given".into(),
                 ));
             };
@@ -142,7 +143,11 @@ impl Session {
     }
 
     /// Sends a command that must be answered with one of the codes.
-    pub(crate) async fn required(&mut self, line: &str, codes: &[u16]) -> Result<Reply, Setback> {
+    pub(crate) async fn required(
+        &mut self,
+        line: &str,
+        codes: &[u16],
+    ) -> Result<Reply, SetupError> {
         let reply = self.asked(line, line).await?;
         if codes.contains(&reply.code) {
             Ok(reply)
@@ -153,7 +158,7 @@ impl Session {
 
     /// Enters the directory, and removes from it the marker that was made there for this
     /// session: only a session that is in that directory can.
-    pub(crate) async fn enter(&mut self, directory: &str, marker: &str) -> Result<(), Setback> {
+    pub(crate) async fn enter(&mut self, directory: &str, marker: &str) -> Result<(), SetupError> {
         for (verb, name) in [("CWD", directory), ("RMD", marker)] {
             let reply = self.asked(&format!("{verb} {name}"), verb).await?;
             if !(200..300).contains(&reply.code) {
@@ -163,21 +168,21 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, Setback> {
+    pub(super) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, SetupError> {
         self.exchange(line)
             .await
-            .map_err(|fault| Setback::of(what, fault))
+            .map_err(|fault| SetupError::of(what, fault))
     }
 
     /// Sends one line and takes one reply.
-    pub(crate) async fn exchange(&mut self, line: &str) -> Result<Reply, Fault> {
+    pub(crate) async fn exchange(&mut self, line: &str) -> Result<Reply, DriverError> {
         self.control.send_line(line).await?;
         self.hear().await
     }
 
     /// Takes one reply and does what it asks for: remembers where the server listens, shakes hands on a private data
     /// connection when the transfer begins.
-    pub(crate) async fn hear(&mut self) -> Result<Reply, Fault> {
+    pub(crate) async fn hear(&mut self) -> Result<Reply, DriverError> {
         let reply = self.control.hear().await?;
         match reply.code {
             100..200 if self.data.is_prepared() => {
@@ -201,14 +206,15 @@ impl Session {
     }
 
     /// Prepares a data connection; passive connects at once. The reply tells why if it is refused.
-    pub(crate) async fn prepare(&mut self, mode: DataMode) -> Result<Reply, Fault> {
+    pub(crate) async fn prepare(&mut self, mode: DataMode) -> Result<Reply, DriverError> {
         let (reply, wanted) = match mode {
             DataMode::Pasv => (self.exchange("PASV").await?, 227),
             DataMode::Epsv => (self.exchange("EPSV").await?, 229),
             DataMode::Port => {
                 let local = self.data.listen(mode, self.control.local()).await?;
-                let argument = port_argument(local)
-                    .ok_or_else(|| Fault::Trouble("PORT cannot name an IPv6 address".into()))?;
+                let argument = port_argument(local).ok_or_else(|| {
+                    DriverError::Trouble("PORT cannot name an IPv6 address".into())
+                })?;
                 (self.exchange(&format!("PORT {argument}")).await?, 200)
             }
             DataMode::Eprt => {
@@ -231,20 +237,20 @@ impl Session {
     }
 
     /// Connects to the address of the last 227 or 229.
-    pub(crate) async fn connect_passive(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn connect_passive(&mut self) -> Result<(), DriverError> {
         let (mode, address) = self.passive_address()?;
         self.data.connect(mode, address).await
     }
 
     /// Whether connecting to the address of the last 227 or 229 is refused.
-    pub(crate) async fn passive_is_refused(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn passive_is_refused(&mut self) -> Result<(), DriverError> {
         let (mode, address) = self.passive_address()?;
         self.data.is_refused(mode, address).await
     }
 
     /// Connects to the address of the 227 or 229 before the last one, and stays. Where the last one names the same again
     /// there is no other: whoever connected would be taken for the data connection.
-    pub(crate) async fn earlier(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn earlier(&mut self) -> Result<(), DriverError> {
         let Some((_, address)) = self.earlier else {
             return Err(self.no_address("no 227 or 229 before the last one named an address"));
         };
@@ -256,27 +262,28 @@ impl Session {
     }
 
     /// Somebody else connects to the address of the last 227 or 229, and stays.
-    pub(crate) async fn stranger(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn stranger(&mut self) -> Result<(), DriverError> {
         let (_, address) = self.passive_address()?;
         self.data.stranger(address).await
     }
 
     /// Makes the data connection stand, under TLS if it is private.
-    pub(crate) async fn data_ready(&mut self) -> Result<&mut DataPort, Fault> {
+    pub(crate) async fn data_ready(&mut self) -> Result<&mut DataPort, DriverError> {
         let client = self.control.data_protection().cloned();
         self.data.ready(client.as_ref()).await?;
         Ok(&mut self.data)
     }
 
-    fn passive_address(&self) -> Result<(DataMode, SocketAddr), Fault> {
+    fn passive_address(&self) -> Result<(DataMode, SocketAddr), DriverError> {
         self.passive
             .ok_or_else(|| self.no_address("no 227 or 229 named an address"))
     }
 
-    fn no_address(&self, why: &str) -> Fault {
+    fn no_address(&self, why: &str) -> DriverError {
         let error = why.to_owned();
-        self.recorder.record(&self.name, What::DataFailed { error });
-        Fault::Broken
+        self.recorder
+            .record(&self.name, EventKind::DataFailed { error });
+        DriverError::Broken
     }
 
     /// Where a 227 leads: to the port it names, always at the server's own address. A server must
@@ -289,7 +296,7 @@ impl Session {
             let named = SocketAddr::from((ip, port));
             let fact =
                 format!("the 227 names {named}; connecting to the server's own address instead");
-            let what = What::Observed {
+            let what = EventKind::Observed {
                 fact,
                 octets: Data::default(),
                 ok: true,
@@ -316,15 +323,15 @@ pub(crate) fn least_protection(target: &Target) -> Protection {
 }
 
 /// The session is not in the directory of the run, as this reply shows; 421 shows nothing.
-pub(super) fn outside(verb: &str, reply: &Reply) -> Setback {
+pub(super) fn outside(verb: &str, reply: &Reply) -> SetupError {
     match refused(verb, reply) {
-        Setback::Refused(_) => Setback::Refused(UNSAFE.into()),
+        SetupError::Refused(_) => SetupError::Refused(UNSAFE.into()),
         other => other,
     }
 }
 
 /// The server will not have it.
-pub(crate) fn refused(what: &str, reply: &Reply) -> Setback {
+pub(crate) fn refused(what: &str, reply: &Reply) -> SetupError {
     // A password must not travel in a reason.
     let what = if what.starts_with("PASS ") {
         "PASS"
@@ -336,8 +343,8 @@ pub(crate) fn refused(what: &str, reply: &Reply) -> Setback {
     let short: String = first.chars().take(120).collect();
     let words = format!("{what}: {} {short}", reply.code);
     if reply.code == 421 {
-        Setback::Busy(words)
+        SetupError::Busy(words)
     } else {
-        Setback::Refused(words)
+        SetupError::Refused(words)
     }
 }

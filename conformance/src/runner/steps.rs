@@ -2,15 +2,15 @@
 
 use super::Stop;
 use super::player::{Player, stop};
+use super::sandbox::Fetched;
 use super::session::Session;
 use super::user;
-use super::workshop::Fetched;
 use crate::data::Data;
-use crate::driver::{Expected, Fault, Told, Wish, eprt_argument, host_number, port_argument};
+use crate::driver::{DriverError, Expected, Told, Wish, eprt_argument, host_number, port_argument};
 use crate::scenario::{
     Action, Connection, Content, DataMode, Expect, Match, Octets, Receive, Step, matches,
 };
-use crate::transcript::{Reply, What};
+use crate::transcript::{EventKind, Reply};
 
 /// So many replies may come before an expected one.
 const AFTER_LIMIT: usize = 100;
@@ -74,7 +74,7 @@ impl Player {
             // A server without NOOP is alive, too.
             Action::Alive => match session.exchange("NOOP").await {
                 Ok(reply) if reply.code / 100 == 2 || matches!(reply.code, 500 | 502) => Ok(()),
-                Ok(_) => Err(Fault::Broken),
+                Ok(_) => Err(DriverError::Broken),
                 Err(fault) => Err(fault),
             },
             // The data connection stays: it is the server that has to end it now.
@@ -87,7 +87,7 @@ impl Player {
             Action::Plain => control.back_to_clear().await,
             Action::Data(named) => match session.prepare(named.unwrap_or(mode)).await {
                 Ok(reply) if reply.code / 100 == 2 => Ok(()),
-                Ok(_) => Err(Fault::Broken),
+                Ok(_) => Err(DriverError::Broken),
                 Err(fault) => Err(fault),
             },
             Action::Connect => session.connect_passive().await,
@@ -108,7 +108,7 @@ impl Player {
             Action::DataEnds => match session.data_ready().await {
                 Ok(data) => data.outlast().await,
                 // A handshake that breaks off is written down, and the end of the connection.
-                Err(Fault::Broken) => Ok(()),
+                Err(DriverError::Broken) => Ok(()),
                 Err(fault) => Err(fault),
             },
             Action::Read(count) => match session.data_ready().await {
@@ -125,7 +125,7 @@ impl Player {
             }
             Action::NoData => match session.data.no_data().await {
                 // Written down; nothing that follows depends on it.
-                Err(Fault::Broken | Fault::TimedOut) => Ok(()),
+                Err(DriverError::Broken | DriverError::TimedOut) => Ok(()),
                 other => other,
             },
             Action::Given(_)
@@ -137,7 +137,9 @@ impl Player {
             | Action::Stored(..)
             | Action::Missing(_)
             | Action::User { .. }
-            | Action::Listen => Err(Fault::Trouble("a statement in the wrong place".into())),
+            | Action::Listen => Err(DriverError::Trouble(
+                "a statement in the wrong place".into(),
+            )),
         };
         done.map_err(|fault| stop(fault, line))
     }
@@ -277,8 +279,10 @@ impl Player {
                 false,
             ),
         };
-        self.recorder
-            .record(&Connection::runner(), What::Observed { fact, octets, ok });
+        self.recorder.record(
+            &Connection::runner(),
+            EventKind::Observed { fact, octets, ok },
+        );
         Ok(())
     }
 
@@ -291,7 +295,7 @@ impl Player {
         );
         self.recorder.record(
             &Connection::runner(),
-            What::Observed {
+            EventKind::Observed {
                 fact,
                 octets: Data::default(),
                 ok,
@@ -310,7 +314,7 @@ impl Player {
             Ok(told) => told,
             Err(fault) => {
                 let fact = format!("{}: could not be done", wish.shown);
-                let what = What::Observed {
+                let what = EventKind::Observed {
                     fact,
                     octets: Data::default(),
                     ok: false,
@@ -327,7 +331,7 @@ impl Player {
             Data::default()
         };
         self.recorder
-            .record(name, What::Observed { fact, octets, ok });
+            .record(name, EventKind::Observed { fact, octets, ok });
         // Other octets than wished can be gone on with; what was not done is missing later.
         if ok || refused == wish.fails {
             Ok(())
@@ -337,7 +341,7 @@ impl Player {
     }
 }
 
-async fn send_data(session: &mut Session, octets: &Data, end: bool) -> Result<(), Fault> {
+async fn send_data(session: &mut Session, octets: &Data, end: bool) -> Result<(), DriverError> {
     let data = session.data_ready().await?;
     data.write(octets).await?;
     if end {

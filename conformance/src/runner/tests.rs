@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 
 use super::testing::{Do, FIRST, Fake, job, manner};
-use super::{Afar, Conduct, Played, RunEvent, Stop, play, run_all};
+use super::{Played, RunEvent, Schedule, Stop, Unmanaged, play, run_all};
 use crate::scenario::Connection;
-use crate::transcript::{Awaited, Event, Manner as How, Side, What};
+use crate::transcript::{Awaited, CloseKind as How, Event, EventKind, Side};
 
 const DIRECTORY: &str = "ftpspec-t-0000";
 
-fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a What> {
+fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a EventKind> {
     let is = |event: &&Event| event.connection.0 == connection && event.line == line;
     played
         .transcript
@@ -22,14 +22,14 @@ fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a What> {
         .collect()
 }
 
-fn received(octets: &str) -> What {
-    What::Received {
+fn received(octets: &str) -> EventKind {
+    EventKind::Received {
         octets: octets.into(),
     }
 }
 
-fn sent(octets: &str) -> What {
-    What::Sent {
+fn sent(octets: &str) -> EventKind {
+    EventKind::Sent {
         octets: octets.into(),
     }
 }
@@ -44,7 +44,7 @@ async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
         assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
         let stored = on(&played, "runner", FIRST + 12);
         assert!(
-            matches!(stored.last(), Some(What::Observed { octets, ok: true, .. }) if *octets == "xyz".into())
+            matches!(stored.last(), Some(EventKind::Observed { octets, ok: true, .. }) if *octets == "xyz".into())
         );
         assert!(server.has().is_empty(), "{:?}", server.has());
         assert_eq!(played.transcript.variables["dir"], format!("/{DIRECTORY}"));
@@ -59,7 +59,7 @@ async fn what_is_repeated_is_played_once_in_each_turn() {
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let heard = played.transcript.events.iter();
     let heard = heard.filter_map(|event| match &event.what {
-        What::Sent { octets } => Some(String::from_utf8_lossy(octets).trim_end().to_owned()),
+        EventKind::Sent { octets } => Some(String::from_utf8_lossy(octets).trim_end().to_owned()),
         _ => None,
     });
     let heard: Vec<_> = heard
@@ -124,7 +124,7 @@ async fn the_login_and_the_end_belong_to_no_line() {
             &received("221 bye\r\n")
         ]
     );
-    assert!(matches!(end[4], What::Closed(end) if end.by == Side::Server));
+    assert!(matches!(end[4], EventKind::Closed(end) if end.by == Side::Server));
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_reply_too_many_before_the_end_is_written_down_there() {
         .expect("the barrier");
     let replies = own[noop..]
         .iter()
-        .filter(|what| matches!(what, What::Received { .. }))
+        .filter(|what| matches!(what, EventKind::Received { .. }))
         .count();
     assert_eq!(replies, 3, "{own:#?}");
 }
@@ -178,7 +178,7 @@ async fn half_a_reply_is_kept_when_the_server_closes() {
     let events = on(&played, "main", FIRST + 1);
     assert_eq!(events[0], &received("215-half\r\n21"));
     assert!(
-        matches!(events[1], What::Closed(end) if end.by == Side::Server && end.how == How::Clean)
+        matches!(events[1], EventKind::Closed(end) if end.by == Side::Server && end.how == How::Clean)
     );
     assert!(server.has().is_empty(), "clean-up follows whatever happens");
 }
@@ -189,7 +189,7 @@ async fn silence_ends_the_dialogue_in_time_and_clean_up_follows() {
     let began = Instant::now();
     let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
-    let silence = What::Silence {
+    let silence = EventKind::Silence {
         waited_ms: 1000,
         awaited: Awaited::Reply,
     };
@@ -247,11 +247,11 @@ async fn a_227_of_another_host_is_not_followed(#[case] host: &'static str, #[cas
         .filter(|event| event.connection == Connection::main())
         .collect();
     let told = events.iter().filter(|event| {
-        matches!(&event.what, What::Observed { fact, ok: true, .. } if fact.contains(named))
+        matches!(&event.what, EventKind::Observed { fact, ok: true, .. } if fact.contains(named))
     });
     assert_eq!(told.count(), 2);
     let peers = events.iter().filter_map(|event| match &event.what {
-        What::DataOpened { peer, .. } => Some(peer),
+        EventKind::DataOpened { peer, .. } => Some(peer),
         _ => None,
     });
     let peers: Vec<_> = peers.collect();
@@ -285,7 +285,7 @@ async fn a_227_without_an_address_cannot_be_gone_on_with() {
     assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST }));
     assert!(matches!(
         on(&played, "main", FIRST).last(),
-        Some(What::DataFailed { .. })
+        Some(EventKind::DataFailed { .. })
     ));
 }
 
@@ -296,7 +296,7 @@ async fn a_data_connection_that_never_comes_is_waited_for_in_time() {
     let dialogue = "@data\n> RETR a\n< 150\n@receive *";
     let played = play(job("port", "", dialogue), &server.target, &manner()).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 3 }));
-    let silence = What::Silence {
+    let silence = EventKind::Silence {
         waited_ms: 1000,
         awaited: Awaited::DataConnection,
     };
@@ -314,7 +314,7 @@ async fn no_data_connection_is_what_nodata_wants() {
         assert!(
             !events
                 .iter()
-                .any(|what| matches!(what, What::DataReceived { .. }))
+                .any(|what| matches!(what, EventKind::DataReceived { .. }))
         );
     }
 }
@@ -334,7 +334,7 @@ async fn a_handshake_the_server_does_not_make_fails_and_is_told() {
     assert_eq!(played.stop, Some(Stop::Mismatch { line }));
     let events = on(&played, "main", line);
     assert!(
-        matches!(events[..], [What::TlsFailed { data: false, .. }]),
+        matches!(events[..], [EventKind::TlsFailed { data: false, .. }]),
         "{events:?}"
     );
 }
@@ -416,7 +416,7 @@ async fn clean_up_looks_into_no_directory_that_the_run_did_not_make() {
     let left = on(&played, &Connection::runner().0, 0);
     assert!(
         left.iter()
-            .any(|what| matches!(what, What::Observed { ok: false, .. }))
+            .any(|what| matches!(what, EventKind::Observed { ok: false, .. }))
     );
 }
 
@@ -431,8 +431,8 @@ async fn results_come_in_the_order_of_the_plan() {
         jobs.push(quick);
     }
     let mut finished = Vec::new();
-    let mut afar = Afar::new(&server.target, Duration::ZERO);
-    let conduct = Conduct::at_once(3);
+    let mut afar = Unmanaged::new(&server.target, Duration::ZERO);
+    let conduct = Schedule::at_once(3);
     run_all(
         jobs,
         &server.target,
@@ -470,8 +470,8 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
     let jobs: Vec<_> = (0..5).map(|_| job("pasv", "", "> NOOP\n< 200")).collect();
     let mut stops = Vec::new();
     let target = std::sync::Arc::new(target);
-    let mut afar = Afar::new(&target, Duration::ZERO);
-    let conduct = Conduct::at_once(1);
+    let mut afar = Unmanaged::new(&target, Duration::ZERO);
+    let conduct = Schedule::at_once(1);
     run_all(jobs, &target, &manner(), conduct, &mut afar, |event| {
         if let RunEvent::Finished(played) = event {
             stops.push(played.stop);
@@ -506,6 +506,6 @@ async fn a_tree_without_end_is_left_where_it_becomes_too_deep() {
     let left = on(&played, &Connection::runner().0, 0);
     assert!(
         left.iter()
-            .any(|what| matches!(what, What::Observed { ok: false, .. }))
+            .any(|what| matches!(what, EventKind::Observed { ok: false, .. }))
     );
 }

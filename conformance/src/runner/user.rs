@@ -2,12 +2,16 @@
 
 use super::session::Session;
 use crate::data::Data;
-use crate::driver::{Expected, Fault, Told, Wish};
+use crate::driver::{DriverError, Expected, Told, Wish};
 use crate::scenario::{DataMode, UserStep};
 use crate::transcript::Reply;
 
 /// Plays the step as the plainest client would.
-pub(crate) async fn say(session: &mut Session, mode: DataMode, wish: &Wish) -> Result<Told, Fault> {
+pub(crate) async fn say(
+    session: &mut Session,
+    mode: DataMode,
+    wish: &Wish,
+) -> Result<Told, DriverError> {
     use UserStep as S;
     let mut raw = Raw { session, mode };
     match &wish.step {
@@ -46,11 +50,11 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    async fn done(&mut self, line: &str) -> Result<Told, Fault> {
+    async fn done(&mut self, line: &str) -> Result<Told, DriverError> {
         Ok(said(&self.session.exchange(line).await?))
     }
 
-    async fn size(&mut self, name: &str) -> Result<Told, Fault> {
+    async fn size(&mut self, name: &str) -> Result<Told, DriverError> {
         let typed = self.session.exchange("TYPE I").await?;
         if !is_done(&typed) {
             return Ok(said(&typed));
@@ -62,7 +66,7 @@ impl Raw<'_> {
         })
     }
 
-    async fn store(&mut self, line: &str, octets: &Data) -> Result<Told, Fault> {
+    async fn store(&mut self, line: &str, octets: &Data) -> Result<Told, DriverError> {
         let reply = match self.begin("TYPE I", None, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
@@ -79,7 +83,7 @@ impl Raw<'_> {
         before: Option<&str>,
         line: &str,
         expected: &Expected,
-    ) -> Result<Told, Fault> {
+    ) -> Result<Told, DriverError> {
         let reply = match self.begin(kind, before, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
@@ -95,7 +99,7 @@ impl Raw<'_> {
         kind: &str,
         before: Option<&str>,
         line: &str,
-    ) -> Result<Result<Reply, Told>, Fault> {
+    ) -> Result<Result<Reply, Told>, DriverError> {
         let typed = self.session.exchange(kind).await?;
         if !is_done(&typed) {
             return Ok(Err(said(&typed)));
@@ -119,7 +123,7 @@ impl Raw<'_> {
         Ok(Err(said(&reply)))
     }
 
-    async fn complete(&mut self, begun: Reply, octets: Data) -> Result<Told, Fault> {
+    async fn complete(&mut self, begun: Reply, octets: Data) -> Result<Told, DriverError> {
         let told = if begun.code < 200 {
             self.session.hear().await?
         } else {

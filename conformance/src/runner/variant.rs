@@ -76,13 +76,13 @@ impl fmt::Display for Variant {
 #[error(
     "variant: `{0}` is none of pasv, epsv, port, eprt, suppaftp, tls, tls-control, implicit, ipv6"
 )]
-pub struct NoVariant(pub String);
+pub struct VariantError(pub String);
 
 impl FromStr for Variant {
-    type Err = NoVariant;
+    type Err = VariantError;
 
     /// Reads what [`Display`](fmt::Display) shows; the words may stand in any order.
-    fn from_str(text: &str) -> Result<Self, NoVariant> {
+    fn from_str(text: &str) -> Result<Self, VariantError> {
         let mut variant = Self::PLAIN;
         for word in text.split_whitespace() {
             match word {
@@ -99,7 +99,7 @@ impl FromStr for Variant {
                 }
                 "implicit" => variant.protection = Protection::Implicit,
                 "ipv6" => variant.ipv6 = true,
-                _ => return Err(NoVariant(word.to_owned())),
+                _ => return Err(VariantError(word.to_owned())),
             }
         }
         Ok(variant)
@@ -155,6 +155,9 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_named() {
-        assert_eq!("pasv tsl".parse::<Variant>(), Err(NoVariant("tsl".into())));
+        assert_eq!(
+            "pasv tsl".parse::<Variant>(),
+            Err(VariantError("tsl".into()))
+        );
     }
 }

@@ -73,7 +73,7 @@ impl Paragraphs {
 }
 
 /// One key of the front matter with the comments that belong to it.
-struct Entry<'a> {
+struct FrontMatterKey<'a> {
     /// Its place in the canonical order.
     place: usize,
     key: String,
@@ -116,7 +116,7 @@ fn front_matter(text: &str) -> String {
             .position(|known| *known == key)
             .unwrap_or(KEYS.len());
         let value = written(value, &text[value_span], key.len());
-        entries.push(Entry {
+        entries.push(FrontMatterKey {
             place,
             key,
             value,
@@ -136,7 +136,7 @@ fn front_matter(text: &str) -> String {
         out.push_str(text.trim_end());
         out.push('\n');
     };
-    for Entry {
+    for FrontMatterKey {
         key,
         value,
         above,

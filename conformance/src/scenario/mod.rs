@@ -31,7 +31,7 @@ pub(crate) use ranges::names_in_range;
 pub use turns::{BeforeTurns, Place, new_turn};
 pub use variables::Variables;
 
-use crate::coding::Coding;
+use crate::transfer_mode::Coding;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Component, Path};

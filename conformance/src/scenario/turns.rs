@@ -2,7 +2,7 @@
 
 use super::{Action, Scenario, Step, Variables};
 use crate::data::Data;
-use crate::transcript::{Event, What};
+use crate::transcript::{Event, EventKind};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -101,16 +101,16 @@ impl Scenario {
 
 /// What is recorded at the line of `@repeat` when a turn begins.
 #[must_use]
-pub fn new_turn(turn: u32) -> What {
-    What::Observed {
+pub fn new_turn(turn: u32) -> EventKind {
+    EventKind::Observed {
         fact: format!("@repeat: turn {turn}"),
         octets: Data::default(),
         ok: true,
     }
 }
 
-fn is_new_turn(what: &What) -> bool {
-    matches!(what, What::Observed { fact, .. } if fact.starts_with("@repeat"))
+fn is_new_turn(what: &EventKind) -> bool {
+    matches!(what, EventKind::Observed { fact, .. } if fact.starts_with("@repeat"))
 }
 
 /// The values that variables had before a `@repeat`: what a turn captures is forgotten when the
@@ -173,7 +173,7 @@ mod tests {
             line,
             what,
         };
-        let sent = || What::Sent {
+        let sent = || EventKind::Sent {
             octets: b"B\r\n".to_vec(),
         };
         let events = [

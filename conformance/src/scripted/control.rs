@@ -3,7 +3,7 @@
 use super::Delivery;
 use super::data::DataSide;
 use super::stream::Stream;
-use crate::transcript::{End, Event, Manner, Side, What};
+use crate::transcript::{CloseKind, End, Event, EventKind, Side};
 use rustls::ServerConfig;
 use std::io;
 use std::net::SocketAddr;
@@ -55,37 +55,39 @@ impl Part {
         let mut events = events.into_iter();
         while let Some(event) = events.next() {
             match event.what {
-                What::Sent { octets } => {
+                EventKind::Sent { octets } => {
                     let heard = self.hear(&octets).await?;
                     self.data.heard(&heard);
                 }
-                What::Received { octets } => self.say(&octets).await?,
-                What::TlsEstablished(facts) if facts.data => {
+                EventKind::Received { octets } => self.say(&octets).await?,
+                EventKind::TlsEstablished(facts) if facts.data => {
                     let same = self.certificate == facts.certificate;
                     self.data.handshake(same).await?;
                 }
-                What::TlsEstablished(facts) => {
+                EventKind::TlsEstablished(facts) => {
                     self.certificate = facts.certificate;
                     self.start_tls().await?;
                 }
-                What::TlsEnded { .. } => self.end_tls().await?,
-                What::DataOpened { peer, .. } => self.data.open(&peer).await?,
-                What::DataSent { octets } => self.data.take(octets.len()).await?,
-                What::DataReceived { octets } => self.data.give(&octets).await?,
-                What::DataClosed(end) => self.data.end(end).await?,
-                What::DataFailed { .. } => self.data.refuse(),
-                What::Closed(End {
+                EventKind::TlsEnded { .. } => self.end_tls().await?,
+                EventKind::DataOpened { peer, .. } => self.data.open(&peer).await?,
+                EventKind::DataSent { octets } => self.data.take(octets.len()).await?,
+                EventKind::DataReceived { octets } => self.data.give(&octets).await?,
+                EventKind::DataClosed(end) => self.data.end(end).await?,
+                EventKind::DataFailed { .. } => self.data.refuse(),
+                EventKind::Closed(End {
                     by: Side::Server,
                     how,
                 }) => {
                     self.leave(how).await?;
                     // Where the transcript says that nobody listens any more, the passive port ends with the session.
-                    if !events.any(|event| matches!(event.what, What::DataFailed { .. })) {
+                    if !events.any(|event| matches!(event.what, EventKind::DataFailed { .. })) {
                         self.data.listen_on().await;
                     }
                     return Ok(());
                 }
-                What::Closed(End { by: Side::Us, .. }) => self.until_the_client_leaves().await?,
+                EventKind::Closed(End { by: Side::Us, .. }) => {
+                    self.until_the_client_leaves().await?
+                }
                 _ => {}
             }
         }
@@ -146,12 +148,12 @@ impl Part {
         Ok(())
     }
 
-    async fn leave(&mut self, how: Manner) -> io::Result<()> {
+    async fn leave(&mut self, how: CloseKind) -> io::Result<()> {
         let mut link = self.taken()?;
         match how {
-            Manner::Clean => link.shutdown().await,
-            Manner::NoCloseNotify => Ok(()),
-            Manner::Reset => link.reset(),
+            CloseKind::Clean => link.shutdown().await,
+            CloseKind::NoCloseNotify => Ok(()),
+            CloseKind::Reset => link.reset(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::Delivery;
 use super::stream::Stream;
 use crate::data::Data;
 use crate::driver::listen;
-use crate::transcript::{End, Manner, Side};
+use crate::transcript::{CloseKind, End, Side};
 use rustls::ServerConfig;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -186,9 +186,9 @@ impl DataSide {
                 while stream.read(&mut rest).await.is_ok_and(|got| got > 0) {}
                 Ok(())
             }
-            (Side::Server, Manner::Clean) => stream.shutdown().await,
-            (Side::Server, Manner::NoCloseNotify) => Ok(()),
-            (Side::Server, Manner::Reset) => stream.reset(),
+            (Side::Server, CloseKind::Clean) => stream.shutdown().await,
+            (Side::Server, CloseKind::NoCloseNotify) => Ok(()),
+            (Side::Server, CloseKind::Reset) => stream.reset(),
         }
     }
 

@@ -5,16 +5,9 @@
 
 mod control;
 mod data;
-mod disguise;
-pub mod mutant;
-mod offence;
 mod stream;
-mod wrong;
 
-pub use disguise::Disguise;
-pub use offence::{OFFENCES, Offence};
-
-use crate::transcript::{Event, Transcript, What};
+use crate::transcript::{Event, EventKind, Transcript};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::VecDeque;
@@ -88,7 +81,7 @@ fn parts(transcript: &Transcript) -> VecDeque<Vec<Event>> {
     let mut parts: VecDeque<Vec<Event>> = VecDeque::new();
     let mut open: Vec<(&crate::scenario::Connection, usize)> = Vec::new();
     for event in &transcript.events {
-        if matches!(event.what, What::Connected { .. }) {
+        if matches!(event.what, EventKind::Connected { .. }) {
             open.retain(|(connection, _)| **connection != event.connection);
             open.push((&event.connection, parts.len()));
             parts.push_back(Vec::new());

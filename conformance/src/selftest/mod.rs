@@ -10,13 +10,22 @@
 //!
 //! The lying servers are scripted from transcripts ([`crate::scripted`]); they share no code with the reference server.
 
+mod conforming_variants;
+pub mod mutants;
+mod violations;
+mod wrong_replies;
+
+pub use conforming_variants::ConformingVariant;
+pub use violations::{VIOLATIONS, Violation};
+
 use crate::driver::{Timeouts, Trust};
-use crate::runner::{Job, Manner, Played, play};
+use crate::judge::RunJudge;
+use crate::runner::{Job, PlayOptions, Played, play};
 use crate::scenario::{Action, Scenario};
-use crate::scripted::{Delivery, Disguise, OFFENCES, Scripted, mutant};
-use crate::target::{Target, TargetFacts};
+use crate::scripted::{Delivery, Scripted};
+use crate::subject::{Target, TargetFacts};
 use crate::transcript::{Transcript, redact};
-use crate::verdict::{JudgeVerdict, Judging, Outcome, Verdict};
+use crate::verdict::{JudgeVerdict, Outcome, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +37,7 @@ const LYING: Duration = Duration::from_millis(700);
 
 /// Where the truth comes from: a server that does everything right, and what it says of itself.
 #[derive(Debug, Clone)]
-pub struct Laboratory {
+pub struct Harness {
     /// The server.
     pub target: Arc<Target>,
     /// What it says of itself.
@@ -51,11 +60,11 @@ pub struct Proof {
     pub troubles: Vec<String>,
 }
 
-impl Laboratory {
+impl Harness {
     /// What was played, judged: the scenario's own verdict, and those of the always-on judges.
     #[must_use]
     pub fn verdict(&self, played: &Played) -> (Verdict, Vec<JudgeVerdict>) {
-        let mut judging = Judging::knowing(&self.facts.transcript);
+        let mut judging = RunJudge::knowing(&self.facts.transcript);
         let variant = played.job.variant.to_string();
         let (scenario, stop) = (&played.job.scenario, played.stop.as_ref());
         let verdict = judging.judge(scenario, &variant, stop, &played.transcript);
@@ -64,14 +73,14 @@ impl Laboratory {
 
     /// How jobs are played in tests of the suite: no `@silent` takes longer than two seconds.
     #[must_use]
-    pub fn manner() -> Manner {
+    pub fn manner() -> PlayOptions {
         let timeouts = Timeouts {
             longest_silence: SILENCE,
             ..Timeouts::default()
         };
-        Manner {
+        PlayOptions {
             timeouts,
-            ..Manner::default()
+            ..PlayOptions::default()
         }
     }
 
@@ -121,7 +130,7 @@ impl Laboratory {
     }
 
     async fn lies(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
-        let mutants = mutant::all(&job.scenario, truth);
+        let mutants = mutants::all(&job.scenario, truth);
         if mutants.is_empty() {
             proof.trouble("nothing in this scenario can be broken: it checks nothing".into());
         }
@@ -165,7 +174,7 @@ impl Laboratory {
     }
 
     async fn disguises(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
-        for disguise in Disguise::ALL {
+        for disguise in ConformingVariant::ALL {
             let Some(dressed) = disguise.dress(truth) else {
                 continue;
             };
@@ -190,10 +199,10 @@ impl Laboratory {
         }
     }
 
-    /// What the always-on judges have to show: each of [`OFFENCES`], planted into the first of these jobs it fits.
+    /// What the always-on judges have to show: each of [`VIOLATIONS`], planted into the first of these jobs it fits.
     pub async fn prove_judges(&self, jobs: &[Job]) -> Proof {
         let mut proof = Proof::default();
-        let mut open: Vec<_> = OFFENCES.iter().collect();
+        let mut open: Vec<_> = VIOLATIONS.iter().collect();
         for job in jobs {
             if open.is_empty() {
                 break;
@@ -255,7 +264,7 @@ impl Laboratory {
         let mut manner = Self::manner();
         // The script names the directory that was worked in when it was written down.
         let run = script.variables.get("dir");
-        if let Some(run) = run.and_then(|directory| Manner::run_of(directory, job)) {
+        if let Some(run) = run.and_then(|directory| PlayOptions::run_of(directory, job)) {
             manner.run = run;
         }
         manner.timeouts = Timeouts {
@@ -301,15 +310,15 @@ mod tests {
 
     use super::*;
     use crate::runner::testing::job;
-    use crate::target::{Embedded, probe};
+    use crate::subject::{Embedded, probe};
 
     async fn proof_of(front: &str, dialogue: &str) -> Proof {
         let server = Embedded::start().await.unwrap();
-        let laboratory = Laboratory {
+        let harness = Harness {
             target: Arc::clone(server.target()),
             facts: probe(server.target(), Timeouts::default()).await,
         };
-        let proof = laboratory.prove(&job("pasv", front, dialogue)).await;
+        let proof = harness.prove(&job("pasv", front, dialogue)).await;
         server.stop().await;
         proof
     }

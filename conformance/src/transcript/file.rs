@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::data::Data;
     use crate::scenario::{Connection, DataMode};
-    use crate::transcript::{Awaited, End, Excess, Limit, Manner, Side, TlsFacts, What};
+    use crate::transcript::{Awaited, CloseKind, End, EventKind, Excess, Limit, Side, TlsFacts};
 
     fn everything() -> Transcript {
         let octets: Vec<u8> = (0..=255).collect();
@@ -153,64 +153,64 @@ mod tests {
         long.extend("\\ä".into());
         long.extend(Data::repeated(b"a\n".to_vec(), 9));
         let what = [
-            What::Connected {
+            EventKind::Connected {
                 local: "127.0.0.1:1".into(),
                 peer: "127.0.0.1:21".into(),
             },
-            What::ConnectFailed {
+            EventKind::ConnectFailed {
                 error: "refused".into(),
             },
-            What::Sent {
+            EventKind::Sent {
                 octets: octets.clone(),
             },
-            What::Received {
+            EventKind::Received {
                 octets: octets.clone(),
             },
-            What::TlsEstablished(TlsFacts {
+            EventKind::TlsEstablished(TlsFacts {
                 data: true,
                 version: "TLS 1.3".into(),
                 suite: "x".into(),
                 resumed: true,
                 certificate: Some("0f".into()),
             }),
-            What::TlsFailed {
+            EventKind::TlsFailed {
                 data: false,
                 error: "e".into(),
             },
-            What::TlsEnded { clean: true },
-            What::Closed(End {
+            EventKind::TlsEnded { clean: true },
+            EventKind::Closed(End {
                 by: Side::Server,
-                how: Manner::NoCloseNotify,
+                how: CloseKind::NoCloseNotify,
             }),
-            What::Silence {
+            EventKind::Silence {
                 waited_ms: 200,
                 awaited: Awaited::DataConnection,
             },
-            What::DataListening {
+            EventKind::DataListening {
                 local: "[::1]:3".into(),
             },
-            What::DataOpened {
+            EventKind::DataOpened {
                 mode: DataMode::Eprt,
                 local: "a".into(),
                 peer: "b".into(),
             },
-            What::DataFailed { error: "e".into() },
-            What::DataSent {
+            EventKind::DataFailed { error: "e".into() },
+            EventKind::DataSent {
                 octets: octets.clone().into(),
             },
-            What::DataReceived {
+            EventKind::DataReceived {
                 octets: Data::default(),
             },
-            What::DataReceived { octets: long },
-            What::LimitExceeded(Excess {
+            EventKind::DataReceived { octets: long },
+            EventKind::LimitExceeded(Excess {
                 limit: Limit::Data,
                 most: 16 << 20,
             }),
-            What::DataClosed(End {
+            EventKind::DataClosed(End {
                 by: Side::Us,
-                how: Manner::Reset,
+                how: CloseKind::Reset,
             }),
-            What::Observed {
+            EventKind::Observed {
                 fact: "f".into(),
                 octets: octets.into(),
                 ok: false,
@@ -270,7 +270,10 @@ mod tests {
         let header = r#"{"ftpspec_transcript":{"major":1,"minor":1},"name":"x"}"#;
         let transcript = read(&format!("{header}\n{event}\n")).unwrap();
         let octets = Data::from(&b"a\r\n\xff"[..]);
-        assert_eq!(transcript.events[0].what, What::DataReceived { octets });
+        assert_eq!(
+            transcript.events[0].what,
+            EventKind::DataReceived { octets }
+        );
     }
 
     #[test]

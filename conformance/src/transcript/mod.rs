@@ -2,6 +2,7 @@
 //! server read. Nothing in this room touches a socket.
 
 mod conversation;
+mod features;
 mod file;
 mod limit;
 mod octets;
@@ -10,6 +11,7 @@ mod reply;
 mod telnet;
 
 pub use conversation::{Command, Conversation, Exchange};
+pub use features::Features;
 pub use file::{FORMAT, ReadError, read, write, write_to};
 pub use limit::{Excess, Limit};
 pub use octets::{escape, unescape};
@@ -48,13 +50,13 @@ pub struct Event {
     /// The line of the scenario that was being played; 0 for the runner's own doing (login, clean-up).
     pub line: u32,
     /// What it was.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What can happen. Control events carry every octet in the clear (what TLS decrypted).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
-pub enum What {
+pub enum EventKind {
     /// The control connection stands.
     Connected {
         /// Our end.
@@ -173,7 +175,7 @@ pub struct End {
     /// Who ended it.
     pub by: Side,
     /// How.
-    pub how: Manner,
+    pub how: CloseKind,
 }
 
 /// Who.
@@ -189,7 +191,7 @@ pub enum Side {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Manner {
+pub enum CloseKind {
     /// TCP FIN in the clear, or close_notify and FIN under TLS.
     Clean,
     /// FIN under TLS without close_notify.

@@ -1,10 +1,10 @@
 //! A transcript as text a person can read, and as text a snapshot can hold: passwords, ports, addresses, dates and
 //! directory names replaced.
 
-use super::{Awaited, End, Event, Manner, Side, Transcript, What, escape};
+use super::{Awaited, CloseKind, End, Event, EventKind, Side, Transcript, escape};
 use crate::data::Data;
 use crate::scenario::{Connection, DataMode};
-use crate::words::hexadecimal;
+use crate::text::hexadecimal;
 use regex::{Captures, Regex};
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
@@ -32,11 +32,11 @@ pub fn redact(transcript: &Transcript) -> String {
             return false;
         }
         let is_proof = match &event.what {
-            What::Sent { octets } => is_proof(octets),
-            What::Received { .. } => proving == Some(&event.connection),
+            EventKind::Sent { octets } => is_proof(octets),
+            EventKind::Received { .. } => proving == Some(&event.connection),
             _ => false,
         };
-        match is_proof && matches!(event.what, What::Sent { .. }) {
+        match is_proof && matches!(event.what, EventKind::Sent { .. }) {
             true => proving = Some(&event.connection),
             false if is_proof => proving = None,
             false => {}
@@ -68,31 +68,31 @@ pub fn lines(event: &Event) -> Vec<String> {
         format!("{} ", event.connection)
     };
     let what = match &event.what {
-        What::Sent { octets } => {
+        EventKind::Sent { octets } => {
             return control("C: ", &without_secret(octets))
                 .map(|line| label.clone() + &line)
                 .collect();
         }
-        What::Received { octets } => {
+        EventKind::Received { octets } => {
             return control("S: ", octets)
                 .map(|line| label.clone() + &line)
                 .collect();
         }
-        What::DataSent { octets } => {
+        EventKind::DataSent { octets } => {
             let lines = data(octets).into_iter();
             return lines.map(|line| format!("{label}D> {line}")).collect();
         }
-        What::DataReceived { octets } => {
+        EventKind::DataReceived { octets } => {
             let lines = data(octets).into_iter();
             return lines.map(|line| format!("{label}D< {line}")).collect();
         }
-        What::DataListening { .. } => "-- listening for a data connection".into(),
-        What::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
-        What::DataFailed { error } => format!("-- no data connection: {error}"),
-        What::DataClosed(end) => format!("-- data connection {}", ended(end)),
-        What::Connected { .. } => "-- connected".into(),
-        What::ConnectFailed { error } => format!("-- no connection: {error}"),
-        What::TlsEstablished(facts) => format!(
+        EventKind::DataListening { .. } => "-- listening for a data connection".into(),
+        EventKind::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
+        EventKind::DataFailed { error } => format!("-- no data connection: {error}"),
+        EventKind::DataClosed(end) => format!("-- data connection {}", ended(end)),
+        EventKind::Connected { .. } => "-- connected".into(),
+        EventKind::ConnectFailed { error } => format!("-- no connection: {error}"),
+        EventKind::TlsEstablished(facts) => format!(
             "-- {}{}{}",
             facts.version,
             if facts.data {
@@ -102,16 +102,16 @@ pub fn lines(event: &Event) -> Vec<String> {
             },
             if facts.resumed { ", resumed" } else { "" }
         ),
-        What::TlsFailed { data, error } => format!(
+        EventKind::TlsFailed { data, error } => format!(
             "-- TLS handshake failed{}: {error}",
             if *data { " on the data connection" } else { "" }
         ),
-        What::TlsEnded { clean: true } => "-- in clear again".into(),
-        What::TlsEnded { clean: false } => "-- in clear again, without close_notify".into(),
-        What::Closed(end) => format!("-- {}", ended(end)),
-        What::Silence { awaited, .. } => format!("-- {}", silence(*awaited)),
-        What::LimitExceeded(excess) => format!("-- {excess}"),
-        What::Observed { fact, .. } => format!("-- {fact}"),
+        EventKind::TlsEnded { clean: true } => "-- in clear again".into(),
+        EventKind::TlsEnded { clean: false } => "-- in clear again, without close_notify".into(),
+        EventKind::Closed(end) => format!("-- {}", ended(end)),
+        EventKind::Silence { awaited, .. } => format!("-- {}", silence(*awaited)),
+        EventKind::LimitExceeded(excess) => format!("-- {excess}"),
+        EventKind::Observed { fact, .. } => format!("-- {fact}"),
     };
     vec![label + &what]
 }
@@ -207,9 +207,9 @@ fn ended(end: &End) -> String {
         Side::Server => "by the server",
     };
     match end.how {
-        Manner::Clean => format!("closed {by}"),
-        Manner::NoCloseNotify => format!("closed {by} without close_notify"),
-        Manner::Reset => format!("reset {by}"),
+        CloseKind::Clean => format!("closed {by}"),
+        CloseKind::NoCloseNotify => format!("closed {by} without close_notify"),
+        CloseKind::Reset => format!("reset {by}"),
     }
 }
 
@@ -319,7 +319,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    fn event(connection: Connection, what: What) -> Event {
+    fn event(connection: Connection, what: EventKind) -> Event {
         Event {
             at: 17,
             connection,
@@ -328,7 +328,7 @@ mod tests {
         }
     }
 
-    fn redacted(what: What) -> String {
+    fn redacted(what: EventKind) -> String {
         let variables = [("dir", "/home/ftpspec-x-0001"), ("password", "hunter2")];
         let variables = variables
             .into_iter()
@@ -341,8 +341,8 @@ mod tests {
         redact(&transcript)
     }
 
-    fn received(text: &str) -> What {
-        What::Received {
+    fn received(text: &str) -> EventKind {
+        EventKind::Received {
             octets: format!("{text}\r\n").into(),
         }
     }
@@ -386,7 +386,7 @@ mod tests {
     #[case("NOOP\n", "C: NOOP\\n (no line end)\n")]
     fn what_we_send_is_shown_without_secrets(#[case] sent: &str, #[case] expected: &str) {
         assert_eq!(
-            redacted(What::Sent {
+            redacted(EventKind::Sent {
                 octets: sent.into()
             }),
             expected
@@ -396,12 +396,12 @@ mod tests {
     #[test]
     fn data_is_shown_or_summed_up() {
         assert_eq!(
-            redacted(What::DataSent {
+            redacted(EventKind::DataSent {
                 octets: "a\r\n".into()
             }),
             "D> a\\r\\n\n"
         );
-        let long = redacted(What::DataReceived {
+        let long = redacted(EventKind::DataReceived {
             octets: vec![b'x'; 100].into(),
         });
         assert!(
@@ -420,13 +420,13 @@ mod tests {
             resumed: true,
             certificate: Some("0f".into()),
         };
-        let shown = redacted(What::TlsEstablished(facts));
+        let shown = redacted(EventKind::TlsEstablished(facts));
         assert_eq!(shown, "-- TLS 1.3 on the data connection, resumed\n");
     }
 
     #[test]
     fn other_connections_have_a_label_and_the_runner_s_own_is_left_out() {
-        let noop = || What::Sent {
+        let noop = || EventKind::Sent {
             octets: b"NOOP\r\n".to_vec(),
         };
         let events = vec![
@@ -446,9 +446,9 @@ mod tests {
         #[test]
         fn any_octets_can_be_shown(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
             for what in [
-                What::Sent { octets: octets.clone() },
-                What::Received { octets: octets.clone() },
-                What::DataReceived { octets: octets.clone().into() },
+                EventKind::Sent { octets: octets.clone() },
+                EventKind::Received { octets: octets.clone() },
+                EventKind::DataReceived { octets: octets.clone().into() },
             ] {
                 let shown = redacted(what);
                 prop_assert!(!shown.contains('\r') && !shown.contains('\0'));

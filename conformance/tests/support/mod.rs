@@ -2,9 +2,9 @@
 
 use ftpspec::driver::Timeouts;
 use ftpspec::runner::{Job, Selection, Skipped, plan};
-use ftpspec::selftest::Laboratory;
+use ftpspec::selftest::Harness;
+use ftpspec::subject::{Target, probe};
 use ftpspec::suite::Suite;
-use ftpspec::target::{Target, probe};
 use libtest_mimic::{Arguments, Trial};
 use std::any::Any;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 /// A server, what is planned against it, and the runtime both live in.
 pub(crate) struct House {
     pub(crate) runtime: Runtime,
-    pub(crate) laboratory: Laboratory,
+    pub(crate) harness: Harness,
     pub(crate) jobs: Vec<Job>,
     /// What would be a job on a machine with IPv6. Whatever else is left out is left out on every machine.
     for_ipv6: Vec<Skipped>,
@@ -44,7 +44,7 @@ impl House {
         for_ipv6.retain(|skipped| skipped.reason.contains("no IPv6 address"));
         Arc::new(Self {
             runtime,
-            laboratory: Laboratory { target, facts },
+            harness: Harness { target, facts },
             jobs: plan.jobs,
             for_ipv6,
             _server: Box::new(kept),

@@ -12,7 +12,7 @@ use std::time::{Instant, SystemTime};
 use crate::auth::User;
 use crate::observe::hooks::HookList;
 use crate::observe::journal::{
-    DataMode, EventKind, Journal, TlsFacts, CloseReason, open_part, without_secrets,
+    CloseReason, DataMode, EventKind, Journal, TlsFacts, open_part, without_secrets,
 };
 use crate::pi::SessionSummary;
 use crate::storage::VirtualPath;

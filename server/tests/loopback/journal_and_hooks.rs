@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use ftpspec_server::fault::Plan;
 use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Greeting, Request};
 use ftpspec_server::observe::journal::{
-    DataMode, Event, EventKind, Journal, Notice, Outcome, Side, CloseReason,
+    CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side,
 };
 use ftpspec_server::storage::VirtualPath;
 use ftpspec_server::wire::{Reply, Verb};
@@ -50,7 +50,9 @@ async fn a_session_is_written_down_from_connecting_to_closing() {
     drop(client);
     assert_eq!(
         closed(&journal).await.what,
-        EventKind::Closed { reason: CloseReason::Quit }
+        EventKind::Closed {
+            reason: CloseReason::Quit
+        }
     );
 
     let expected = "connected reply command reply command logged_in reply command reply \
@@ -174,7 +176,9 @@ async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
     drop(client);
     assert_eq!(
         closed(&journal).await.what,
-        EventKind::Closed { reason: CloseReason::Lost }
+        EventKind::Closed {
+            reason: CloseReason::Lost
+        }
     );
     drop(data);
     let outcomes: Vec<_> = journal
@@ -488,7 +492,12 @@ async fn hooks_may_wait_and_have_a_say_in_greeting_login_and_goodbye() {
     assert!(seen.contains(&EventKind::Command {
         line: b"PASS ***".to_vec()
     }));
-    assert_eq!(seen.last(), Some(&EventKind::Closed { reason: CloseReason::Quit }));
+    assert_eq!(
+        seen.last(),
+        Some(&EventKind::Closed {
+            reason: CloseReason::Quit
+        })
+    );
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@
 //!  Wish --server, probe, plan--> sanity, jobs --run_all--> Played --Desk--> rows --> Report --hand_over--> stdout, files
 //! ```
 
-mod again;
-mod desk;
-mod out;
+mod collector;
+mod options;
+mod output;
 mod progress;
+mod reproduce;
 mod server;
-mod wish;
 
-pub use wish::{TIMEOUT, Wish};
+pub use options::{TIMEOUT, Wish};
 
 use super::signals::StopSignals;
 use super::{TROUBLE, USAGE};
@@ -19,15 +19,15 @@ use crate::command::baseline::{apply_baselines, read_baselines};
 use crate::driver::Timeouts;
 use crate::report::{BaselineFault, Report};
 use crate::runner::{
-    Afar, Conduct, Cut, Manner, PREREQUISITES, Plan, Prerequisites, RunEvent, Sanity, blocked,
-    plan, run_all,
+    CancelToken, PREREQUISITES, Plan, PlayOptions, Prerequisites, RunEvent, Sanity, Schedule,
+    Unmanaged, blocked, plan, run_all,
 };
+use crate::subject::{Target, TargetFacts, TlsMode, probe};
 use crate::suite::Suite;
-use crate::target::{Target, TargetFacts, TlsMode, probe};
-pub(super) use desk::Witness;
-use desk::{Began, Desk, Run};
-use out::hand_over;
-pub(super) use out::print;
+pub(super) use collector::Witness;
+use collector::{Began, Collector, Run};
+use output::hand_over;
+pub(super) use output::print;
 use server::{Nurse, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -140,13 +140,13 @@ pub(super) async fn run<'a>(
     }
     let mut plan = plan(&scenarios, &selection, &target, &facts);
     let sanity = sanity(&mut plan, &target, &facts);
-    let manner = Manner {
+    let manner = PlayOptions {
         timeouts: timeouts.for_round_trip(facts.round_trip),
         // A dialogue is some dozens of exchanges.
         deadline: Duration::from_secs(30).max(timeouts.reply * 6) + facts.round_trip * 100,
         run: server.run_name(),
     };
-    let (scissors, cut) = Cut::some_time();
+    let (scissors, cut) = CancelToken::some_time();
     let mut stop = StopSignals::listen().map_err(|error| Failure {
         code: TROUBLE,
         message: format!("check: no handler for signals: {error}"),
@@ -158,7 +158,7 @@ pub(super) async fn run<'a>(
             eprintln!("check: interrupted; cleaning up, unless there is another interrupt");
         }
     });
-    let mut conduct = Conduct {
+    let mut conduct = Schedule {
         at_once: wish.jobs.unwrap_or_else(|| server.usual_jobs()),
         connections: wish.max_connections,
         blocked: BTreeMap::new(),
@@ -166,7 +166,7 @@ pub(super) async fn run<'a>(
         cut: cut.clone(),
     };
     let all = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
-    let mut desk = Desk::new(wish, &server.shown, &facts, all, witness);
+    let mut desk = Collector::new(wish, &server.shown, &facts, all, witness);
     if let (Some(why), false) = (&facts.trouble, facts.logged_in) {
         desk.hear(RunEvent::Fact(format!(
             "nobody could log in, so little could be tested ({why}): are user and password right? --user and FTPSPEC_PASSWORD give them"
@@ -184,7 +184,7 @@ pub(super) async fn run<'a>(
     }
     let mut nurse = match server.exec.take() {
         Some(exec) => Nurse::Exec(exec),
-        None => Nurse::Afar(Afar::new(&target, timeouts.connect)),
+        None => Nurse::Unmanaged(Unmanaged::new(&target, timeouts.connect)),
     };
     // What everything rests on comes first; what rests on something that does not hold need not be tried.
     let stages = sanity.stages.iter().cloned();

@@ -1,12 +1,12 @@
 //! The server under test.
 
-use super::again::shown;
-use super::wish::{A_SERVER, Wish, with_scheme};
+use super::options::{A_SERVER, Wish, with_scheme};
+use super::reproduce::shown;
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
-use crate::runner::{Afar, Keeper, unguessable};
-use crate::target::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
+use crate::runner::{Supervisor, Unmanaged, unguessable};
+use crate::subject::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -133,29 +133,29 @@ impl Server {
 /// Who looks after it.
 pub(super) enum Nurse {
     /// Somebody else.
-    Afar(Afar),
+    Unmanaged(Unmanaged),
     /// We do.
     Exec(Exec),
 }
 
-impl Keeper for Nurse {
+impl Supervisor for Nurse {
     fn death(&mut self) -> Option<String> {
         match self {
-            Self::Afar(afar) => afar.death(),
+            Self::Unmanaged(afar) => afar.death(),
             Self::Exec(exec) => exec.death(),
         }
     }
 
     async fn last_words(&mut self) -> Option<String> {
         match self {
-            Self::Afar(afar) => afar.last_words().await,
+            Self::Unmanaged(afar) => afar.last_words().await,
             Self::Exec(exec) => exec.last_words().await,
         }
     }
 
     async fn again(&mut self) -> Result<String, String> {
         match self {
-            Self::Afar(afar) => afar.again().await,
+            Self::Unmanaged(afar) => afar.again().await,
             Self::Exec(exec) => exec.again().await,
         }
     }

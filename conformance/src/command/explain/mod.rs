@@ -3,13 +3,15 @@
 mod page;
 mod played;
 
-use super::similar::similar;
+use super::suggest::similar;
 use super::{NOTHING, OK, stdout};
-use crate::catalogue::{Catalogue, Entry, Gate, Kind, Registry, Requirement, RequirementSide};
-use crate::check::{JUDGES, Judge};
+use crate::catalogue::{
+    Catalogue, CommandRecord, Gate, Kind, Registry, Requirement, RequirementSide,
+};
 use crate::coverage::word;
+use crate::judge::{JUDGES, Judge};
 use crate::scenario::Scenario;
-use crate::scripted::OFFENCES;
+use crate::selftest::VIOLATIONS;
 use crate::suite::Suite;
 use page::{Look, Page};
 use played::Examples;
@@ -166,7 +168,7 @@ impl<'a> Sources<'a> {
         page.line(format_args!("{}, in every transcript", judge.clause));
         page.line(format_args!("When it does not hold: {}", judge.matters));
         page.heading(Look::Bad, "It reports, for example, a server that");
-        for offence in OFFENCES.iter().filter(|it| it.judge == judge.name) {
+        for offence in VIOLATIONS.iter().filter(|it| it.judge == judge.name) {
             page.line(format_args!("  {}", offence.what));
         }
         page.heading(Look::Plain, "Requirements");
@@ -177,7 +179,7 @@ impl<'a> Sources<'a> {
     }
 
     /// A command: its syntax, its replies, its requirements and the scenarios about them.
-    fn command(&self, entry: &Entry, page: &mut Page) {
+    fn command(&self, entry: &CommandRecord, page: &mut Page) {
         let kind = match entry.kind {
             Kind::Access => "access control",
             Kind::Parameter => "transfer parameter",

@@ -1,11 +1,11 @@
 //! What a scenario looks like when it is played: against the reference server, and against a server that lies in one
 //! place.
 
-use super::super::selftest::{jobs, laboratory};
+use super::super::selftest::{harness, jobs};
 use super::page::{Look, Page};
 use crate::scenario::{Connection, Scenario, ScenarioId};
-use crate::scripted::mutant::{self, Lie, Mutant};
-use crate::selftest::Laboratory;
+use crate::selftest::Harness;
+use crate::selftest::mutants::{self, Mutant, Mutation};
 use crate::transcript::{Transcript, redact};
 use crate::verdict::{Finding, Outcome};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) struct Examples {
 struct Bad {
     /// The statement of the scenario that it breaks.
     statement: String,
-    lie: Lie,
+    lie: Mutation,
     dialogue: String,
     outcome: Outcome,
     findings: Vec<Finding>,
@@ -46,8 +46,8 @@ impl Examples {
     /// Why there is nothing to show, in words.
     pub(super) async fn of(scenario: &ScenarioId) -> Result<Self, String> {
         let playing = async {
-            let (embedded, laboratory) = laboratory().await?;
-            let examples = Self::made(scenario, &laboratory).await;
+            let (embedded, harness) = harness().await?;
+            let examples = Self::made(scenario, &harness).await;
             embedded.stop().await;
             examples
         };
@@ -57,22 +57,22 @@ impl Examples {
             .map_err(|_| late)?
     }
 
-    async fn made(scenario: &ScenarioId, laboratory: &Laboratory) -> Result<Self, String> {
-        let jobs = jobs(std::slice::from_ref(&scenario.0), laboratory);
+    async fn made(scenario: &ScenarioId, harness: &Harness) -> Result<Self, String> {
+        let jobs = jobs(std::slice::from_ref(&scenario.0), harness);
         let job = jobs
             .first()
             .ok_or("the bundled server does not have what it needs here")?;
-        let truth = laboratory.truth(job).await;
-        let (verdict, _) = laboratory.verdict(&truth);
+        let truth = harness.truth(job).await;
+        let (verdict, _) = harness.verdict(&truth);
         if verdict.outcome > Outcome::Unsupported {
             return Err(format!("it comes to {} here", verdict.outcome.word()));
         }
-        let mut mutants = mutant::all(&job.scenario, &truth.transcript);
+        let mut mutants = mutants::all(&job.scenario, &truth.transcript);
         mutants.sort_by_key(|mutant| (telling(mutant), std::cmp::Reverse(mutant.line)));
         let mut bad = None;
         for mutant in mutants.iter().take(LIES) {
-            let told = laboratory.lied_to(job, &mutant.transcript).await?;
-            let (verdict, judges) = laboratory.verdict(&told);
+            let told = harness.lied_to(job, &mutant.transcript).await?;
+            let (verdict, judges) = harness.verdict(&told);
             let judges = judges.into_iter().flat_map(|judge| judge.findings);
             let mut findings = verdict.findings;
             let mut outcome = verdict.outcome;
@@ -124,17 +124,17 @@ impl Examples {
 /// How little a lie tells of what the scenario is about: the fewer the better.
 fn telling(mutant: &Mutant) -> u8 {
     match mutant.lie {
-        Lie::Short
-        | Lie::Changed
-        | Lie::Extra
-        | Lie::Doubled
-        | Lie::Misdated
-        | Lie::Plain
-        | Lie::Earlier => 0,
-        Lie::NoData => 1,
-        Lie::Code(_) | Lie::Text | Lie::StaysOpen | Lie::NoHandshake => 2,
-        Lie::Unwished(_) => 3,
-        Lie::Twice | Lie::Unasked => 4,
+        Mutation::Short
+        | Mutation::Changed
+        | Mutation::Extra
+        | Mutation::Doubled
+        | Mutation::Misdated
+        | Mutation::Plain
+        | Mutation::Earlier => 0,
+        Mutation::NoData => 1,
+        Mutation::Code(_) | Mutation::Text | Mutation::StaysOpen | Mutation::NoHandshake => 2,
+        Mutation::Unwished(_) => 3,
+        Mutation::Twice | Mutation::Unasked => 4,
     }
 }
 

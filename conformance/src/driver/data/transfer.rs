@@ -4,11 +4,11 @@ use std::io;
 
 use tokio::time::timeout;
 
-use super::super::Fault;
+use super::super::DriverError;
 use super::{DataPort, State};
 use crate::data::{Data, Gatherer};
 use crate::scenario::CONTENT_LIMIT;
-use crate::transcript::{Awaited, End, Excess, Limit, Manner, Side, What};
+use crate::transcript::{Awaited, CloseKind, End, EventKind, Excess, Limit, Side};
 
 /// A listing may be this long.
 const LISTING: u64 = 16 << 20;
@@ -63,9 +63,9 @@ impl DataPort {
     /// Writes octets and leaves the connection open.
     ///
     /// # Errors
-    /// [`Fault::TimedOut`] when the server takes nothing. That it closed is no fault: the reply
+    /// [`DriverError::TimedOut`] when the server takes nothing. That it closed is no fault: the reply
     /// says why.
-    pub async fn write(&mut self, octets: &Data) -> Result<(), Fault> {
+    pub async fn write(&mut self, octets: &Data) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, wrote } = &mut self.state else {
             return Err(self.nothing_stands());
@@ -94,14 +94,14 @@ impl DataPort {
         }
         if sent > 0 {
             let octets = octets.slice(0..sent);
-            self.record(What::DataSent { octets });
+            self.record(EventKind::DataSent { octets });
         }
         match fate {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) => {
                 self.ended(End {
                     by: Side::Server,
-                    how: Manner::Reset,
+                    how: CloseKind::Reset,
                 });
                 Ok(())
             }
@@ -113,7 +113,7 @@ impl DataPort {
     ///
     /// # Errors
     /// When nothing comes for too long, or more than is taken where this is expected.
-    pub(crate) async fn read_to_end(&mut self, expected: &Expected) -> Result<Data, Fault> {
+    pub(crate) async fn read_to_end(&mut self, expected: &Expected) -> Result<Data, DriverError> {
         self.read(None, expected).await
     }
 
@@ -122,7 +122,7 @@ impl DataPort {
     ///
     /// # Errors
     /// When nothing comes for too long, or it does not stop coming.
-    pub async fn outlast(&mut self) -> Result<(), Fault> {
+    pub async fn outlast(&mut self) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.nothing_stands());
@@ -148,12 +148,12 @@ impl DataPort {
     ///
     /// # Errors
     /// When there are not so many.
-    pub async fn read_exactly(&mut self, count: u64) -> Result<Data, Fault> {
+    pub async fn read_exactly(&mut self, count: u64) -> Result<Data, DriverError> {
         self.read(Some(count), &Expected::Coded(count)).await
     }
 
     /// Reads `count` octets, or until the server ends the connection.
-    async fn read(&mut self, count: Option<u64>, expected: &Expected) -> Result<Data, Fault> {
+    async fn read(&mut self, count: Option<u64>, expected: &Expected) -> Result<Data, DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.nothing_stands());
@@ -191,7 +191,7 @@ impl DataPort {
                 Fate::Exceeded(_) => octets.slice(0..HEAD).to_vec().into(),
                 _ => octets.clone(),
             };
-            self.record(What::DataReceived { octets });
+            self.record(EventKind::DataReceived { octets });
         }
         match fate {
             Fate::Exceeded(excess) => Err(self.exceeded(excess)),
@@ -200,7 +200,7 @@ impl DataPort {
                 self.ended(end);
                 match count {
                     None => Ok(octets),
-                    Some(_) => Err(Fault::Broken),
+                    Some(_) => Err(DriverError::Broken),
                 }
             }
             Fate::Silent => Err(self.silence(patience, Awaited::Data)),
@@ -208,9 +208,9 @@ impl DataPort {
     }
 
     /// The server sent too much, and nothing more is taken.
-    fn exceeded(&mut self, excess: Excess) -> Fault {
-        self.record(What::LimitExceeded(excess));
+    fn exceeded(&mut self, excess: Excess) -> DriverError {
+        self.record(EventKind::LimitExceeded(excess));
         self.reset();
-        Fault::LimitExceeded(excess)
+        DriverError::LimitExceeded(excess)
     }
 }

@@ -1,6 +1,6 @@
 //! Deep links: the names of places in the page, the same in every report.
 
-use crate::words::hexadecimal;
+use crate::text::hexadecimal;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeSet;

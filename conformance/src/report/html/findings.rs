@@ -1,10 +1,10 @@
 //! What is wrong, the worst first: one card for each requirement, its variants folded.
 
-use super::words::{badge, cut, level};
+use super::format::{badge, cut, level};
 use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
 use crate::report::Row;
-use crate::report::tables::{Entry, Obstacle, entries, obstacles};
+use crate::report::tables::{Group, Obstacle, entries, obstacles};
 use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 use maud::{Markup, html as markup};
 use std::cmp::Reverse;
@@ -23,7 +23,7 @@ pub(super) struct Card<'a> {
     /// The worst of them.
     pub(super) outcome: Outcome,
     /// The worst first.
-    entries: Vec<Entry<'a>>,
+    entries: Vec<Group<'a>>,
 }
 
 /// Cards of these rows, the worst first, in the order of the plan where they are as bad.
@@ -151,7 +151,7 @@ impl<'a> Page<'a> {
     }
 
     /// One scenario; with `reason`, why a baseline accepts it.
-    pub(super) fn entry(&self, entry: &Entry<'_>, reason: Option<&str>) -> Markup {
+    pub(super) fn entry(&self, entry: &Group<'_>, reason: Option<&str>) -> Markup {
         let first = entry.rows[0];
         let sights = entry.sights();
         let worst = sights.first().map(|sight| sight.finding);

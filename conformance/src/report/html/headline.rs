@@ -2,7 +2,7 @@
 
 use super::Page;
 use super::findings::cards;
-use super::words::{cut, duration, meaning, moment, plural, tone};
+use super::format::{cut, duration, meaning, moment, plural, tone};
 use crate::report::tables::Tally;
 use crate::verdict::{JudgeVerdict, Outcome};
 use maud::{Markup, html as markup};

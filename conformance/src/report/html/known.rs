@@ -1,8 +1,8 @@
 //! Deviations somebody knows of and accepts, with the reasons.
 
 use super::findings::times;
+use super::format::{badge, cut, plural};
 use super::headline::is_stale;
-use super::words::{badge, cut, plural};
 use super::{Page, Section, anchor};
 use crate::report::Row;
 use crate::report::tables::entries;

@@ -5,19 +5,19 @@
 
 mod anchor;
 mod findings;
+mod format;
 mod headline;
 mod known;
 mod run;
 mod scenarios;
 mod summary;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod topics;
 mod untested;
-mod words;
 
 use super::Report;
-use super::tame::tamed;
+use super::sanitize::tamed;
 use anchor::Anchors;
 use maud::{Markup, PreEscaped, html as markup};
 
@@ -73,9 +73,9 @@ pub fn html(report: &Report, strict: bool) -> String {
                 }
             }
         }
-        footer { p { "Written by ftpspec " (words::cut(&report.ftpspec)) "." } }
+        footer { p { "Written by ftpspec " (format::cut(&report.ftpspec)) "." } }
     };
-    let title = markup! { title { "FTP conformance of " (words::cut(&report.target.url)) } };
+    let title = markup! { title { "FTP conformance of " (format::cut(&report.target.url)) } };
     let style = PreEscaped(STYLE);
     let rest = markup! { (title) "\n" style { "\n" (style) } "\n" };
     format!(

@@ -1,7 +1,7 @@
 //! The facts of the run.
 
 use super::findings::repeat;
-use super::words::{cut, duration, moment};
+use super::format::{cut, duration, moment};
 use super::{Page, Section};
 use crate::report::Report;
 use crate::report::tables::slowest;

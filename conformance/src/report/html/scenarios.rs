@@ -1,7 +1,7 @@
 //! Everything that was played: each scenario and each judge, so that a link to it always leads somewhere.
 
+use super::format::{badge, cut};
 use super::headline::{small_bar, told};
-use super::words::{badge, cut};
 use super::{Page, Section, anchor};
 use crate::report::Row;
 use crate::report::tables::documents;

@@ -1,6 +1,6 @@
 //! What was not tested, and why.
 
-use super::words::{cut, plural};
+use super::format::{cut, plural};
 use super::{Page, Section};
 use crate::report::tables::absent;
 use crate::verdict::Outcome;

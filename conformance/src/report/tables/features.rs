@@ -1,8 +1,8 @@
 //! Is FEAT true? What is advertised and refused, and what is served and hidden (RFC 2389 §3.2).
 
 use crate::catalogue::Registry;
-use crate::check::Features;
 use crate::report::{Report, Row};
+use crate::transcript::Features;
 use crate::verdict::Outcome;
 use serde::Serialize;
 

@@ -6,7 +6,7 @@ mod clauses;
 mod commands;
 mod documents;
 mod features;
-mod folded;
+mod grouping;
 mod slowest;
 mod summary;
 
@@ -15,7 +15,7 @@ pub use commands::{CommandLine, commands};
 pub(super) use documents::name as document_name;
 pub use documents::{DocumentSummary, Tally, documents};
 pub use features::{FeatureTruth, Seen, Truth, feature_truth, misleading_features};
-pub use folded::{Entry, Obstacle, Sight, absent, entries, obstacles};
+pub use grouping::{Group, Obstacle, Sight, absent, entries, obstacles};
 pub use slowest::slowest;
 pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary, summary_counts};
 

@@ -3,7 +3,7 @@
 use super::{Writer, shortened};
 use crate::catalogue::Catalogue;
 use crate::report::Row;
-use crate::report::tables::{Entry, Obstacle, Sight, entries};
+use crate::report::tables::{Group, Obstacle, Sight, entries};
 use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::Style;
 
@@ -15,11 +15,11 @@ const NAMED: usize = 5;
 pub(in crate::report) fn row_told(row: &Row) -> String {
     let outcome = row.verdict.outcome;
     let rows = vec![row];
-    entry_told(&Entry { outcome, rows })
+    entry_told(&Group { outcome, rows })
 }
 
 /// A scenario with its variants in full, without colours.
-pub(in crate::report) fn entry_told(entry: &Entry<'_>) -> String {
+pub(in crate::report) fn entry_told(entry: &Group<'_>) -> String {
     let mut writer = Writer::plain();
     writer.entry(entry);
     writer.text
@@ -41,7 +41,7 @@ pub(in crate::report) fn judge_told(row: &JudgeVerdict) -> String {
 
 impl Writer {
     /// A scenario, and what it came to in these variants.
-    pub(super) fn entry(&mut self, entry: &Entry<'_>) {
+    pub(super) fn entry(&mut self, entry: &Group<'_>) {
         let row = entry.witness();
         let variants = entry.variants();
         self.heading(entry.outcome, &row.verdict.scenario, &variants);

@@ -19,10 +19,10 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
       rule      A new control connection is answered with 220, or 120 now and 220 when ready, or 421 if service is refused. (RFC 959 §5.4, 959-5.4-greeting-code)
       clause    RFC 959 §4.1.3 (must)
       expected  200
-      observed  500 What?
+      observed  500 EventKind?
       at        line 8 of the scenario
       wire      C: NOOP
-                S: 500 What?
+                S: 500 EventKind?
       again     ftpspec check --select rfc959/noop-200
 
       RFC 959     2  1 PASS  1 FAIL

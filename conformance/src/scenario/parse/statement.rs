@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::cursor::Cursor;
 use super::{Fault, did_you_mean};
-use crate::coding::Coding;
+use crate::transfer_mode::Coding;
 
 /// Every word that may follow `@`.
 const NAMES: &[&str] = &[

@@ -5,7 +5,7 @@ use rstest::rstest;
 
 /// `C: ` lines are sent, `S: ` lines are received, `TLS` is a handshake; the greeting needs no `C: `.
 fn played(dialogue: &[&str]) -> Transcript {
-    let connected = What::Connected {
+    let connected = EventKind::Connected {
         local: "127.0.0.1:1".into(),
         peer: "127.0.0.1:2".into(),
     };
@@ -23,13 +23,13 @@ fn played(dialogue: &[&str]) -> Transcript {
     for line in dialogue {
         let octets = |text: &str| format!("{text}\r\n").into_bytes();
         add(match line.split_at(3) {
-            ("C: ", text) => What::Sent {
+            ("C: ", text) => EventKind::Sent {
                 octets: octets(text),
             },
-            ("S: ", text) => What::Received {
+            ("S: ", text) => EventKind::Received {
                 octets: octets(text),
             },
-            _ => What::Sent {
+            _ => EventKind::Sent {
                 octets: line.as_bytes().to_vec(),
             },
         });
@@ -93,7 +93,7 @@ fn replies_are_paired_with_the_command_they_answer(
 fn after_a_reply_that_did_not_come_in_time_nothing_is_certain() {
     let mut transcript = played(&["S: 220 hi", "C: NOOP"]);
     let late = played(&["S: 200 late", "C: PWD", "S: 257 x"]).events;
-    let what = What::Silence {
+    let what = EventKind::Silence {
         waited_ms: 5,
         awaited: Awaited::Reply,
     };
@@ -121,7 +121,7 @@ fn telnet_signals_before_abor_are_no_part_of_the_verb() {
         at: 0,
         connection,
         line: 2,
-        what: What::Sent { octets },
+        what: EventKind::Sent { octets },
     });
     assert_eq!(shown(&transcript), "greeting 220, ABOR;");
 }
@@ -142,7 +142,7 @@ fn an_alert_where_the_handshake_belongs_is_no_reply() {
         at: 0,
         connection: Connection::main(),
         line: 0,
-        what: What::Received {
+        what: EventKind::Received {
             octets: vec![0x15, 3, 3, 0, 2, 2, 0x32],
         },
     });
@@ -173,11 +173,11 @@ fn what_was_sent_before_the_handshake_waits_for_nothing_after_it() {
             what,
         });
     };
-    add(What::TlsEstablished(facts));
-    add(What::Sent {
+    add(EventKind::TlsEstablished(facts));
+    add(EventKind::Sent {
         octets: b"PWD\r\n".to_vec(),
     });
-    add(What::Received {
+    add(EventKind::Received {
         octets: b"257 x\r\n".to_vec(),
     });
     assert_eq!(shown(&transcript), "greeting 220, AUTH 234, NOOP, PWD 257;");
@@ -225,7 +225,7 @@ fn a_greeting_may_come_after_the_handshake_if_nothing_was_said_before(
         certificate: None,
     };
     transcript.events.push(Event {
-        what: What::TlsEstablished(facts),
+        what: EventKind::TlsEstablished(facts),
         ..transcript.events[0].clone()
     });
     let after = played(&["C: NOOP", "S: 220 hi", "S: 200 ok"]).events;

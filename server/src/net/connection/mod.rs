@@ -22,7 +22,7 @@ use super::shared::{Shared, Slot};
 use super::tls::ConnectionTls;
 use crate::config::Limits;
 use crate::dtp::{CLOSING_TIME, PassivePort};
-use crate::observe::journal::{EventKind, CloseReason};
+use crate::observe::journal::{CloseReason, EventKind};
 use crate::observe::sessions::SessionGuard;
 use crate::pi::{Control, Link, Session, Setup, Step, Work};
 use crate::wire::{ControlEvent, LineReader, Reply};

@@ -24,7 +24,7 @@ mod queries;
 mod secret;
 
 pub use event::{
-    DataMode, Event, EventKind, MAX_TEXT, Outcome, Side, TlsFacts, TransferFacts, CloseReason,
+    CloseReason, DataMode, Event, EventKind, MAX_TEXT, Outcome, Side, TlsFacts, TransferFacts,
 };
 
 pub(crate) use event::hexadecimal;

@@ -1,0 +1,249 @@
+//! Two servers, or one server on two days, side by side: what differs in verdicts, features and replies. Pure.
+
+mod replies;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+pub use replies::{Around, Code, Replies, Way, Words};
+pub use terminal::terminal;
+
+use crate::compare::snapshot::Snapshot;
+use crate::report::Report;
+use crate::verdict::Outcome;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The version of the JSON form. Fields are only ever added within one.
+pub const VERSION: u32 = 1;
+
+/// A scenario and a variant of it.
+pub type Key = (String, String);
+
+/// What is known of one side.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Side {
+    /// What it is called: a URL without password, a path, `embedded`.
+    pub name: String,
+    /// What each scenario came to in each variant.
+    pub outcomes: BTreeMap<Key, Outcome>,
+    /// What each always-on judge came to; empty if none looked.
+    pub judges: BTreeMap<String, Outcome>,
+    /// The redacted dialogues; `None` for a report, which holds none.
+    pub dialogues: Option<BTreeMap<Key, String>>,
+    /// The lines of FEAT; `None` if that is not known, or the server has no FEAT.
+    pub features: Option<BTreeSet<String>>,
+}
+
+impl Side {
+    /// A side of which there is a report.
+    #[must_use]
+    pub fn of_report(name: impl Into<String>, report: &Report) -> Self {
+        let key = |row: &crate::report::Row| {
+            let verdict = &row.verdict;
+            (verdict.scenario.clone(), verdict.variant.clone())
+        };
+        let rows = report.scenarios.iter();
+        let judges = report.judges.iter();
+        let features = report.target.features.as_ref();
+        Self {
+            name: name.into(),
+            outcomes: rows.map(|row| (key(row), row.verdict.outcome)).collect(),
+            judges: judges.map(|row| (row.judge.clone(), row.outcome)).collect(),
+            dialogues: None,
+            features: features.map(|lines| lines.iter().map(|line| line.trim().into()).collect()),
+        }
+    }
+
+    /// A side of which there are snapshots.
+    #[must_use]
+    pub fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
+        let mut side = Self {
+            name: name.into(),
+            ..Self::default()
+        };
+        side.hear(snapshots);
+        side.features = side
+            .dialogues
+            .iter()
+            .flatten()
+            .find_map(|(_, dialogue)| replies::features(dialogue));
+        side
+    }
+
+    /// Adds the dialogues to what a report tells.
+    #[must_use]
+    pub fn with(mut self, snapshots: &[Snapshot]) -> Self {
+        self.hear(snapshots);
+        self
+    }
+
+    /// Leaves only these scenarios and variants.
+    pub fn retain(&mut self, wanted: impl Fn(&Key) -> bool) {
+        self.outcomes.retain(|key, _| wanted(key));
+        if let Some(dialogues) = &mut self.dialogues {
+            dialogues.retain(|key, _| wanted(key));
+        }
+    }
+
+    fn hear(&mut self, snapshots: &[Snapshot]) {
+        let dialogues = self.dialogues.get_or_insert_default();
+        for snapshot in snapshots {
+            let key = (snapshot.scenario.clone(), snapshot.variant.clone());
+            dialogues.insert(key.clone(), snapshot.dialogue.clone());
+            self.outcomes.insert(key, snapshot.outcome);
+        }
+    }
+}
+
+/// Everything that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Always `ftpspec-diff`.
+    pub schema: &'static str,
+    /// [`VERSION`].
+    pub version: u32,
+    /// What the first side is called.
+    pub a: String,
+    /// What the second side is called.
+    pub b: String,
+    /// Scenarios and variants both sides have.
+    pub compared: usize,
+    /// Those with another verdict.
+    pub verdicts: Vec<OtherVerdict>,
+    /// Always-on judges with another verdict.
+    pub judges: Vec<OtherJudge>,
+    /// Scenarios and variants only the first side has.
+    pub only_a: Vec<Only>,
+    /// Scenarios and variants only the second side has.
+    pub only_b: Vec<Only>,
+    /// Feature lines; `None` if FEAT is not known of a side.
+    pub features: Option<Features>,
+    /// Replies; `None` if a side is a report, which holds none.
+    pub replies: Option<Replies>,
+}
+
+/// A scenario that comes to something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherVerdict {
+    /// Which scenario.
+    pub scenario: String,
+    /// In which variant.
+    pub variant: String,
+    /// What it comes to on the first side.
+    pub a: Outcome,
+    /// And on the second.
+    pub b: Outcome,
+}
+
+/// An always-on judge that comes to something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OtherJudge {
+    /// Which judge.
+    pub judge: String,
+    /// What it says of the first side.
+    pub a: Outcome,
+    /// And of the second.
+    pub b: Outcome,
+}
+
+/// Something only one side has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Only {
+    /// Which scenario.
+    pub scenario: String,
+    /// In which variant.
+    pub variant: String,
+    /// What it comes to there.
+    pub outcome: Outcome,
+}
+
+/// Lines of FEAT only one side has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Features {
+    /// Only the first.
+    pub only_a: Vec<String>,
+    /// Only the second.
+    pub only_b: Vec<String>,
+}
+
+impl Features {
+    fn is_empty(&self) -> bool {
+        self.only_a.is_empty() && self.only_b.is_empty()
+    }
+}
+
+/// Compares two sides.
+#[must_use]
+pub fn compare(a: &Side, b: &Side) -> Difference {
+    let only = |one: &Side, other: &Side| {
+        let rest = one.outcomes.iter();
+        let rest = rest.filter(|(key, _)| !other.outcomes.contains_key(*key));
+        rest.map(|((scenario, variant), outcome)| Only {
+            scenario: scenario.clone(),
+            variant: variant.clone(),
+            outcome: *outcome,
+        })
+        .collect::<Vec<_>>()
+    };
+    let both = a.outcomes.iter().filter_map(|(key, outcome)| {
+        let other = b.outcomes.get(key)?;
+        Some((key, *outcome, *other))
+    });
+    let verdicts = both.clone().filter(|(_, a, b)| a != b);
+    let judges = a.judges.iter().filter_map(|(judge, a)| {
+        let (a, b) = (*a, *b.judges.get(judge)?);
+        (a != b).then(|| OtherJudge {
+            judge: judge.clone(),
+            a,
+            b,
+        })
+    });
+    let features = a.features.as_ref().zip(b.features.as_ref());
+    let dialogues = a.dialogues.as_ref().zip(b.dialogues.as_ref());
+    Difference {
+        schema: "ftpspec-diff",
+        version: VERSION,
+        a: a.name.clone(),
+        b: b.name.clone(),
+        compared: both.count(),
+        verdicts: verdicts
+            .map(|((scenario, variant), a, b)| OtherVerdict {
+                scenario: scenario.clone(),
+                variant: variant.clone(),
+                a,
+                b,
+            })
+            .collect(),
+        judges: judges.collect(),
+        only_a: only(a, b),
+        only_b: only(b, a),
+        features: features.map(|(a, b)| Features {
+            only_a: a.difference(b).cloned().collect(),
+            only_b: b.difference(a).cloned().collect(),
+        }),
+        replies: dialogues.map(|(a, b)| replies::compare(a, b)),
+    }
+}
+
+impl Difference {
+    /// Whether nothing differs in what could be compared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.is_empty()
+            && self.judges.is_empty()
+            && self.only_a.is_empty()
+            && self.only_b.is_empty()
+            && self.features.as_ref().is_none_or(Features::is_empty)
+            && self.replies.as_ref().is_none_or(Replies::is_empty)
+    }
+
+    /// As JSON, with a newline at its end.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self)
+            .expect("it holds only strings, numbers and lists, which JSON can hold");
+        text.push('\n');
+        text
+    }
+}

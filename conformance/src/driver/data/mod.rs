@@ -1,0 +1,367 @@
+//! The data connection (RFC 959 §2.3) that belongs to one control connection.
+
+mod transfer;
+
+pub(crate) use transfer::Expected;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::tls::TlsClient;
+use super::wire::{Handshake, Wire};
+use super::{DriverError, Recorder, Timeouts};
+use crate::data::Data;
+use crate::scenario::{Connection, DataMode};
+use crate::transcript::{Awaited, CloseKind, End, EventKind, Side};
+
+/// Where a stranger comes from: loopback is the one network on which every machine has a second address.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// The place for a data connection beside a control connection, and what stands in it.
+#[derive(Debug)]
+pub struct DataPort {
+    name: Connection,
+    recorder: Recorder,
+    timeouts: Timeouts,
+    state: State,
+    /// Connections that are not the data connection, and only stay.
+    beside: Vec<TcpStream>,
+}
+
+/// ```text
+///  Nothing --listen--> Listening --the server connects--> Open --either side ends it--> Nothing
+///     `-------------------connect (passive)---------------^
+/// ```
+#[derive(Debug)]
+enum State {
+    Nothing,
+    Listening {
+        mode: DataMode,
+        listener: TcpListener,
+    },
+    Open {
+        wire: Wire,
+        wrote: bool,
+    },
+}
+
+impl DataPort {
+    /// With nothing in it.
+    #[must_use]
+    pub fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
+        Self {
+            name,
+            recorder,
+            timeouts,
+            state: State::Nothing,
+            beside: Vec::new(),
+        }
+    }
+
+    /// Listens at the address of our end of the control connection, where the server's data connection has to come;
+    /// tells where.
+    ///
+    /// # Errors
+    /// When the system lets us not.
+    pub async fn listen(
+        &mut self,
+        mode: DataMode,
+        at: SocketAddr,
+    ) -> Result<SocketAddr, DriverError> {
+        self.close().await;
+        let trouble = |error: io::Error| DriverError::Trouble(format!("cannot listen: {error}"));
+        let listener = super::listen(at).map_err(trouble)?;
+        let local = listener.local_addr().map_err(trouble)?;
+        self.record(EventKind::DataListening {
+            local: local.to_string(),
+        });
+        self.state = State::Listening { mode, listener };
+        Ok(local)
+    }
+
+    /// Connects to where the server listens.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub async fn connect(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
+        self.close().await;
+        match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
+            Ok(Ok(tcp)) => self.opened(mode, tcp),
+            Ok(Err(error)) => {
+                self.record(EventKind::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(DriverError::Broken)
+            }
+            Err(_) => Err(self.silence(self.timeouts.connect, Awaited::DataConnection)),
+        }
+    }
+
+    /// Whether connecting there fails, or the connection is closed at once without an octet.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub async fn is_refused(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
+        match self.connect(mode, to).await {
+            // Filtered is refused too: nobody answered.
+            Err(DriverError::Broken | DriverError::TimedOut) => Ok(()),
+            Err(other) => Err(other),
+            Ok(()) => {
+                let closed = self.nothing_comes().await;
+                if self.is_open() {
+                    self.close().await;
+                    return Err(DriverError::Broken);
+                }
+                closed
+            }
+        }
+    }
+
+    /// Connects there, and stays connected beside the data connection until the session is over. That nobody listens
+    /// there is no fault.
+    pub async fn beside(&mut self, to: SocketAddr) {
+        let outcome = match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
+            Ok(Ok(stream)) => {
+                self.beside.push(stream);
+                "connected"
+            }
+            Ok(Err(_)) | Err(_) => "nobody listens there",
+        };
+        self.record(EventKind::Observed {
+            fact: format!("@earlier: {outcome}"),
+            octets: Data::default(),
+            ok: true,
+        });
+    }
+
+    /// Connects there from 127.0.0.2, another address than the control connection's, and stays connected until the
+    /// session is over. That it is turned away is no fault.
+    ///
+    /// # Errors
+    /// When this machine has no such address.
+    pub async fn stranger(&mut self, to: SocketAddr) -> Result<(), DriverError> {
+        let trouble =
+            |error| DriverError::Trouble(format!("cannot connect from {STRANGER}: {error}"));
+        let socket = TcpSocket::new_v4().map_err(trouble)?;
+        socket
+            .bind(SocketAddr::from((STRANGER, 0)))
+            .map_err(trouble)?;
+        let outcome = match timeout(self.timeouts.connect, socket.connect(to)).await {
+            Ok(Ok(stream)) => {
+                self.beside.push(stream);
+                "connected".to_owned()
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "nobody answered".to_owned(),
+        };
+        self.record(EventKind::Observed {
+            fact: format!("@stranger from {STRANGER}: {outcome}"),
+            octets: Data::default(),
+            ok: true,
+        });
+        Ok(())
+    }
+
+    /// Whether a data connection stands.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Makes the data connection stand, and shakes hands if it is to be private and has not yet.
+    ///
+    /// # Errors
+    /// When the server does not connect in time, or the handshake fails.
+    pub async fn ready(&mut self, protection: Option<&TlsClient>) -> Result<(), DriverError> {
+        self.accept(self.timeouts.data).await?;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let Some(client) = protection.filter(|_| !wire.is_tls()) else {
+            return Ok(());
+        };
+        match wire.handshake(client, true, self.timeouts.handshake).await {
+            Ok(facts) => {
+                self.record(EventKind::TlsEstablished(facts));
+                Ok(())
+            }
+            Err(failed) => {
+                self.state = State::Nothing;
+                match failed {
+                    Handshake::TimedOut => {
+                        Err(self.silence(self.timeouts.handshake, Awaited::Handshake))
+                    }
+                    Handshake::Failed(error) => {
+                        self.record(EventKind::TlsFailed { data: true, error });
+                        Err(DriverError::Broken)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether something was prepared and not used up.
+    #[must_use]
+    pub fn is_prepared(&self) -> bool {
+        !matches!(self.state, State::Nothing)
+    }
+
+    /// The server opens no data connection (active), or sends nothing and closes (passive).
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub async fn no_data(&mut self) -> Result<(), DriverError> {
+        match &self.state {
+            State::Nothing => Ok(()),
+            State::Listening { .. } => match self.accept(self.timeouts.quiet).await {
+                Err(DriverError::TimedOut) => {
+                    self.state = State::Nothing;
+                    Ok(())
+                }
+                Ok(()) => {
+                    self.close().await;
+                    Err(DriverError::Broken)
+                }
+                Err(other) => Err(other),
+            },
+            State::Open { .. } => self.nothing_comes().await,
+        }
+    }
+
+    /// Ends the connection from our side with FIN, close_notify before it under TLS.
+    pub async fn close(&mut self) {
+        match std::mem::replace(&mut self.state, State::Nothing) {
+            State::Open { mut wire, wrote } => {
+                // A server that is gone already cannot be told.
+                let _ = wire.finish(self.timeouts.handshake).await;
+                if wrote {
+                    wire.linger(self.timeouts.data);
+                }
+                self.record(EventKind::DataClosed(End {
+                    by: Side::Us,
+                    how: CloseKind::Clean,
+                }));
+            }
+            State::Listening { .. } | State::Nothing => {}
+        }
+    }
+
+    /// Ends the connection from our side with a FIN alone, as anybody on the path could (RFC 4217 §12.7).
+    pub async fn cut(&mut self) {
+        if let State::Open { mut wire, wrote } = std::mem::replace(&mut self.state, State::Nothing)
+        {
+            // A server that is gone already cannot be told.
+            let _ = wire.cut().await;
+            let how = if wire.is_tls() {
+                CloseKind::NoCloseNotify
+            } else {
+                CloseKind::Clean
+            };
+            if wrote {
+                wire.linger(self.timeouts.data);
+            }
+            self.record(EventKind::DataClosed(End { by: Side::Us, how }));
+        }
+    }
+
+    /// Ends the connection from our side with a TCP reset.
+    pub fn reset(&mut self) {
+        if let State::Open { mut wire, .. } = std::mem::replace(&mut self.state, State::Nothing) {
+            // A connection that is gone already needs none.
+            let _ = wire.reset();
+            self.record(EventKind::DataClosed(End {
+                by: Side::Us,
+                how: CloseKind::Reset,
+            }));
+        }
+    }
+
+    /// Waits for the end of an open connection, before any octet.
+    async fn nothing_comes(&mut self) -> Result<(), DriverError> {
+        let patience = self.timeouts.data;
+        let State::Open { wire, .. } = &mut self.state else {
+            return Err(self.nothing_stands());
+        };
+        let mut octets = [0; 1024];
+        match timeout(patience, wire.read(&mut octets)).await {
+            Ok(Ok(read)) => {
+                let octets = octets[..read].into();
+                self.record(EventKind::DataReceived { octets });
+                Err(DriverError::Broken)
+            }
+            Ok(Err(end)) => {
+                self.ended(end);
+                Ok(())
+            }
+            Err(_) => Err(self.silence(patience, Awaited::Data)),
+        }
+    }
+
+    /// Takes the connection of the server where we listen for one.
+    async fn accept(&mut self, patience: Duration) -> Result<(), DriverError> {
+        let State::Listening { mode, listener } = &self.state else {
+            return Ok(());
+        };
+        let mode = *mode;
+        match timeout_at(Instant::now() + patience, listener.accept()).await {
+            Ok(Ok((tcp, _))) => self.opened(mode, tcp),
+            Ok(Err(error)) => {
+                self.record(EventKind::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(DriverError::Broken)
+            }
+            Err(_) => Err(self.silence(patience, Awaited::DataConnection)),
+        }
+    }
+
+    fn opened(&mut self, mode: DataMode, tcp: TcpStream) -> Result<(), DriverError> {
+        let ends = tcp
+            .set_nodelay(true)
+            .and_then(|()| Ok((tcp.local_addr()?, tcp.peer_addr()?)));
+        match ends {
+            Ok((local, peer)) => {
+                let (local, peer) = (local.to_string(), peer.to_string());
+                self.record(EventKind::DataOpened { mode, local, peer });
+                self.state = State::Open {
+                    wire: Wire::Clear(tcp),
+                    wrote: false,
+                };
+                Ok(())
+            }
+            // It was reset while it was being looked at.
+            Err(error) => {
+                self.state = State::Nothing;
+                self.record(EventKind::DataFailed {
+                    error: error.to_string(),
+                });
+                Err(DriverError::Broken)
+            }
+        }
+    }
+
+    fn ended(&mut self, end: End) {
+        self.state = State::Nothing;
+        self.record(EventKind::DataClosed(end));
+    }
+
+    fn nothing_stands(&self) -> DriverError {
+        self.record(EventKind::DataFailed {
+            error: "no data connection stands".into(),
+        });
+        DriverError::Broken
+    }
+
+    fn silence(&self, waited: Duration, awaited: Awaited) -> DriverError {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.record(EventKind::Silence { waited_ms, awaited });
+        DriverError::TimedOut
+    }
+
+    fn record(&self, what: EventKind) {
+        self.recorder.record(&self.name, what);
+    }
+}

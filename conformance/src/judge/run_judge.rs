@@ -1,0 +1,69 @@
+//! A run as the judges see it: one transcript after the other.
+
+use super::{Evidence, JudgeTally, conclude};
+use crate::catalogue::Registry;
+use crate::judge::{Context, expectation};
+use crate::scenario::Scenario;
+use crate::transcript::Features;
+use crate::transcript::{Conversation, Transcript};
+use crate::verdict::{JudgeVerdict, Stop, Verdict};
+
+/// Judges every transcript of a run, and remembers what one says about the others.
+#[derive(Debug, Clone)]
+pub struct RunJudge {
+    registry: &'static Registry,
+    features: Features,
+    judges: JudgeTally,
+}
+
+impl RunJudge {
+    /// Begins with what is known before anything is played: the transcript of a first look at the server.
+    #[must_use]
+    pub fn knowing(first_look: &Transcript) -> Self {
+        Self {
+            registry: Registry::built_in(),
+            features: Features::of(&Conversation::all(first_look)),
+            judges: JudgeTally::default(),
+        }
+    }
+
+    /// The verdict on one scenario as it was played in one variant; the always-on judges look at it too.
+    pub fn judge(
+        &mut self,
+        scenario: &Scenario,
+        variant: &str,
+        stop: Option<&Stop>,
+        transcript: &Transcript,
+    ) -> Verdict {
+        let conversations = Conversation::all(transcript);
+        self.features.learn(&conversations);
+        let context = Context {
+            transcript,
+            conversations: &conversations,
+            registry: self.registry,
+        };
+        self.judges.look(&scenario.id.0, variant, &context);
+        let evidence = Evidence {
+            scenario,
+            variant,
+            stop,
+            conversations: &conversations,
+            features: &self.features,
+            registry: self.registry,
+        };
+        let judgement = expectation(scenario, stop, &context, &self.features);
+        conclude(&evidence, judgement)
+    }
+
+    /// What the server says it has, as far as it is known by now.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What the always-on judges say of everything they saw.
+    #[must_use]
+    pub fn judges(self) -> Vec<JudgeVerdict> {
+        self.judges.verdicts()
+    }
+}

@@ -1,0 +1,317 @@
+//! `junit.xml`, for CI systems; valid against the schema of Jenkins' xUnit plug-in (`junit-10.xsd`).
+//!
+//! A suite is a document, or the always-on judges. A broken MUST is a `failure`; the tester's own trouble, a prerequisite that failed and a
+//! stale baseline are told apart by `type`. What was not played, is absent or is excused by a baseline is `skipped`, with its reason.
+
+use super::sanitize::{cut, tamed};
+use super::tables::{document_name, documents};
+use super::terminal::{judge_told, row_told};
+use super::{Report, Row};
+use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use std::io;
+
+/// The report as JUnit XML. With `strict` a WARN is a failure, too.
+#[must_use]
+pub fn junit(report: &Report, strict: bool) -> String {
+    let report = tamed(report);
+    let suites = suites(&report, strict);
+    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+    write(&mut writer, &report, &suites).expect("writing into memory cannot fail");
+    let mut text = String::from_utf8(writer.into_inner()).expect("it was written from strings");
+    text.push('\n');
+    text
+}
+
+/// Characters of a message; the text below it has the evidence.
+const WIDTH: usize = 600;
+
+/// One `testsuite`.
+struct Suite {
+    name: String,
+    cases: Vec<Case>,
+}
+
+/// One `testcase`.
+struct Case {
+    name: String,
+    classname: String,
+    took_ms: u64,
+    end: End,
+}
+
+/// What is in a `testcase`.
+enum End {
+    Passed,
+    Failure(Told),
+    Error(Told),
+    Skipped(String),
+}
+
+struct Told {
+    kind: &'static str,
+    message: String,
+    body: String,
+}
+
+fn suites(report: &Report, strict: bool) -> Vec<Suite> {
+    let documents = documents(report, strict);
+    let named = documents
+        .iter()
+        .filter(|document| !document.directory.is_empty() || document.name != JUDGES);
+    let mut suites: Vec<Suite> = named
+        .map(|document| Suite {
+            name: document.name.clone(),
+            cases: report
+                .scenarios
+                .iter()
+                .filter(|row| directory(&row.verdict.scenario) == document.directory)
+                .map(|row| case(row, strict))
+                .collect(),
+        })
+        .collect();
+    for skipped in &report.skipped {
+        let name = document_name(directory(&skipped.scenario));
+        let at = suites.iter().position(|suite| suite.name == name);
+        let at = at.unwrap_or_else(|| {
+            suites.push(Suite {
+                name,
+                cases: Vec::new(),
+            });
+            suites.len() - 1
+        });
+        suites[at].cases.push(Case {
+            name: shown(&skipped.scenario, &skipped.variant),
+            classname: classname(&skipped.scenario),
+            took_ms: 0,
+            end: End::Skipped(format!("not played: {}", skipped.reason)),
+        });
+    }
+    if !report.scenarios.is_empty() {
+        suites.push(Suite {
+            name: JUDGES.into(),
+            cases: report.judges.iter().map(|row| judge(row, strict)).collect(),
+        });
+    }
+    if !report.broken_files.is_empty() {
+        let case = |path: &String| Case {
+            name: path.clone(),
+            classname: "scenario".into(),
+            took_ms: 0,
+            end: End::Error(Told {
+                kind: "SCENARIO",
+                message: "this scenario file cannot be read".into(),
+                body: format!("`ftpspec lint {path}` tells why"),
+            }),
+        };
+        suites.push(Suite {
+            name: "scenario files".into(),
+            cases: report.broken_files.iter().map(case).collect(),
+        });
+    }
+    suites
+}
+
+const JUDGES: &str = "every transcript";
+
+fn directory(id: &str) -> &str {
+    id.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+/// As Jenkins takes it apart into packages: `rfc959`, `mine.uploads`.
+fn classname(id: &str) -> String {
+    match directory(id) {
+        "" => "scenarios".into(),
+        directory => directory.replace('/', "."),
+    }
+}
+
+fn shown(id: &str, variant: &str) -> String {
+    if variant.is_empty() {
+        id.to_owned()
+    } else {
+        format!("{id} [{variant}]")
+    }
+}
+
+fn case(row: &Row, strict: bool) -> Case {
+    let verdict = &row.verdict;
+    let finding = verdict.findings.iter().min_by_key(|finding| finding.level);
+    Case {
+        name: shown(&verdict.scenario, &verdict.variant),
+        classname: classname(&verdict.scenario),
+        took_ms: row.took_ms,
+        end: end(verdict.outcome, row.known.as_ref(), strict, || {
+            let message = finding.map_or_else(|| verdict.reason.clone(), expected);
+            (message, row_told(row))
+        }),
+    }
+}
+
+fn judge(row: &JudgeVerdict, strict: bool) -> Case {
+    let finding = row
+        .findings
+        .iter()
+        .map(|located| &located.finding)
+        .min_by_key(|finding| finding.level);
+    Case {
+        name: row.judge.clone(),
+        classname: "judges".into(),
+        took_ms: 0,
+        end: end(row.outcome, row.known.as_ref(), strict, || {
+            let message = finding.map_or_else(|| row.statement.clone(), expected);
+            (message, judge_told(row))
+        }),
+    }
+}
+
+fn expected(finding: &Finding) -> String {
+    format!(
+        "expected {}, observed {}",
+        finding.expected, finding.observed
+    )
+}
+
+fn end(
+    outcome: Outcome,
+    known: Option<&Known>,
+    strict: bool,
+    tell: impl FnOnce() -> (String, String),
+) -> End {
+    if Known::is_stale(known, outcome) {
+        return End::Failure(Told {
+            kind: "STALE",
+            message: "the baseline knows a deviation here that is not there any more: remove it"
+                .into(),
+            body: String::new(),
+        });
+    }
+    let fails = Known::fails(known, outcome, strict);
+    let shortened = |text: &str| cut(text, WIDTH).into_owned();
+    match outcome {
+        Outcome::Pass | Outcome::Note => End::Passed,
+        Outcome::Warn if !fails && known.is_none() => End::Passed,
+        Outcome::Unsupported | Outcome::NotApplicable => {
+            End::Skipped(shortened(&format!("{}: {}", outcome.word(), tell().0)))
+        }
+        _ => {
+            let (message, body) = tell();
+            if let (false, Some(known)) = (fails, known) {
+                return End::Skipped(format!(
+                    "{} that is known: {}",
+                    outcome.word(),
+                    known.reason
+                ));
+            }
+            let told = Told {
+                kind: outcome.word(),
+                message: shortened(&message),
+                body,
+            };
+            match outcome {
+                Outcome::Error => End::Error(told),
+                _ => End::Failure(told),
+            }
+        }
+    }
+}
+
+/// Attributes of a `testsuite` and of `testsuites`.
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+    took_ms: u64,
+}
+
+impl Counts {
+    fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Self {
+        let mut counts = Self::default();
+        for case in cases {
+            counts.tests += 1;
+            counts.took_ms += case.took_ms;
+            match &case.end {
+                End::Passed => {}
+                End::Failure(_) => counts.failures += 1,
+                End::Error(_) => counts.errors += 1,
+                End::Skipped(_) => counts.skipped += 1,
+            }
+        }
+        counts
+    }
+}
+
+fn write(writer: &mut Writer<Vec<u8>>, report: &Report, suites: &[Suite]) -> io::Result<()> {
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let counts = Counts::of(suites.iter().flat_map(|suite| &suite.cases));
+    let mut root = BytesStart::new("testsuites");
+    root.push_attribute(("name", "ftpspec"));
+    root.push_attribute(("tests", counts.tests.to_string().as_str()));
+    root.push_attribute(("failures", counts.failures.to_string().as_str()));
+    root.push_attribute(("errors", counts.errors.to_string().as_str()));
+    root.push_attribute(("time", seconds(counts.took_ms).as_str()));
+    writer.write_event(Event::Start(root))?;
+    for suite in suites {
+        write_suite(writer, report, suite)?;
+    }
+    writer.write_event(Event::End(BytesEnd::new("testsuites")))
+}
+
+fn write_suite(writer: &mut Writer<Vec<u8>>, report: &Report, suite: &Suite) -> io::Result<()> {
+    let counts = Counts::of(&suite.cases);
+    let mut start = BytesStart::new("testsuite");
+    start.push_attribute(("name", suite.name.as_str()));
+    start.push_attribute(("tests", counts.tests.to_string().as_str()));
+    start.push_attribute(("failures", counts.failures.to_string().as_str()));
+    start.push_attribute(("errors", counts.errors.to_string().as_str()));
+    start.push_attribute(("skipped", counts.skipped.to_string().as_str()));
+    start.push_attribute(("time", seconds(counts.took_ms).as_str()));
+    writer.write_event(Event::Start(start))?;
+    writer.write_event(Event::Start(BytesStart::new("properties")))?;
+    for (name, value) in [("target", &report.target.url), ("ftpspec", &report.ftpspec)] {
+        let property =
+            BytesStart::new("property").with_attributes([("name", name), ("value", value)]);
+        writer.write_event(Event::Empty(property))?;
+    }
+    writer.write_event(Event::End(BytesEnd::new("properties")))?;
+    for case in &suite.cases {
+        write_case(writer, case)?;
+    }
+    writer.write_event(Event::End(BytesEnd::new("testsuite")))
+}
+
+fn write_case(writer: &mut Writer<Vec<u8>>, case: &Case) -> io::Result<()> {
+    let mut start = BytesStart::new("testcase");
+    start.push_attribute(("name", case.name.as_str()));
+    start.push_attribute(("classname", case.classname.as_str()));
+    start.push_attribute(("time", seconds(case.took_ms).as_str()));
+    let (element, told) = match &case.end {
+        End::Passed => return writer.write_event(Event::Empty(start)),
+        End::Skipped(reason) => {
+            writer.write_event(Event::Start(start))?;
+            let skipped =
+                BytesStart::new("skipped").with_attributes([("message", reason.as_str())]);
+            writer.write_event(Event::Empty(skipped))?;
+            return writer.write_event(Event::End(BytesEnd::new("testcase")));
+        }
+        End::Failure(told) => ("failure", told),
+        End::Error(told) => ("error", told),
+    };
+    writer.write_event(Event::Start(start))?;
+    let inner =
+        BytesStart::new(element).with_attributes([("type", told.kind), ("message", &told.message)]);
+    writer.write_event(Event::Start(inner))?;
+    writer.write_event(Event::Text(BytesText::new(&told.body)))?;
+    writer.write_event(Event::End(BytesEnd::new(element)))?;
+    writer.write_event(Event::End(BytesEnd::new("testcase")))
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+#[cfg(test)]
+mod tests;

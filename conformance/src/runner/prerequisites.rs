@@ -1,0 +1,214 @@
+//! What scenarios rest on is tried first, each once: entering a directory, moving a file. What rests on a prerequisite
+//! that does not hold is not testable, and need not be tried.
+//!
+//! ```text
+//!  jobs --of--> Sanity { stages } --played, judged--> failures --blocked--> jobs that are not played, and why
+//! ```
+//!
+//! The prerequisites are scenarios themselves (`scenarios/sanity/`), played in the variants the jobs need.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::requirements_of_scenario::{data_modes, wants_directory};
+use super::session::least_protection;
+use super::{Job, Prerequisites, Variant};
+use crate::scenario::{Action, DataMode, DriverKind, Scenario};
+use crate::subject::{Target, TargetFacts};
+
+/// Where they lie.
+pub const PREREQUISITES: &str = "sanity/";
+/// Login, PWD, and where one may write MKD and CWD.
+const ENTER: &str = "sanity/enter";
+/// What tests the login itself: it rests on nothing.
+const LOGIN: &str = "rfc959/login-user-pass";
+/// A small file there and back.
+const TRANSFER: &str = "sanity/transfer";
+/// A listing, where one may not write.
+const LISTING: &str = "sanity/listing";
+
+/// The prerequisites of some jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Sanity {
+    /// To be played one stage after the other: a stage rests on those before it.
+    pub stages: Vec<Vec<Job>>,
+}
+
+/// One of them: which scenario, how.
+type Prerequisite = (&'static str, Variant);
+
+impl Sanity {
+    /// What these jobs rest on, in jobs of the scenarios `known`.
+    #[must_use]
+    pub fn of(jobs: &[Job], known: &[Arc<Scenario>], target: &Target, facts: &TargetFacts) -> Self {
+        let mut stages: Vec<Vec<Prerequisite>> = vec![vec![]; 3];
+        for job in jobs {
+            for prerequisite in rests_on(job, target, facts) {
+                let stage = &mut stages[stage(prerequisite, target)];
+                if !stage.contains(&prerequisite) {
+                    stage.push(prerequisite);
+                }
+            }
+        }
+        // Directories are named by number, and these are none of the plan.
+        let mut number = jobs.len();
+        let mut job = |(id, variant): Prerequisite| {
+            let scenario = known.iter().find(|scenario| scenario.id.0 == id)?.clone();
+            number += 1;
+            Some(Job {
+                number,
+                scenario,
+                variant,
+            })
+        };
+        let stages = stages.into_iter();
+        Self {
+            stages: stages
+                .map(|stage| stage.into_iter().filter_map(&mut job).collect())
+                .collect(),
+        }
+    }
+}
+
+impl Sanity {
+    /// Those that held, to be played again if it seems that one of them does not hold any more.
+    /// One in `failed` (as for [`blocked`]) never held, so that nothing can have lost it.
+    #[must_use]
+    pub fn prerequisites(
+        &self,
+        jobs: &[Job],
+        failed: &BTreeMap<(String, String), String>,
+        target: &Target,
+        facts: &TargetFacts,
+    ) -> Prerequisites {
+        let held = |job: &&Job| {
+            let name = (job.scenario.id.0.clone(), job.variant.to_string());
+            !failed.contains_key(&name)
+        };
+        let all: Vec<Job> = self.stages.iter().flatten().filter(held).cloned().collect();
+        let place = |(id, variant): Prerequisite| {
+            all.iter()
+                .position(|job| job.scenario.id.0 == id && job.variant == variant)
+        };
+        let under = |job: &Job| {
+            let own = (&job.scenario.id.0, job.variant);
+            let rests_on = rests_on(job, target, facts).into_iter();
+            let others = rests_on.filter(|it| (it.0, it.1) != (own.0.as_str(), own.1));
+            (job.number, others.filter_map(place).collect())
+        };
+        let of = jobs.iter().map(under).collect();
+        Prerequisites::new(all, of)
+    }
+}
+
+/// Which of the jobs rest on a prerequisite that does not hold (`scenario [variant]`, and why), by number.
+#[must_use]
+pub fn blocked(
+    jobs: &[Job],
+    failed: &BTreeMap<(String, String), String>,
+    target: &Target,
+    facts: &TargetFacts,
+) -> BTreeMap<usize, String> {
+    let reason = |job: &Job| {
+        let own = (job.scenario.id.0.as_str(), job.variant);
+        rests_on(job, target, facts)
+            .into_iter()
+            .filter(|prerequisite| *prerequisite != own)
+            .find_map(|(id, variant)| {
+                let why = failed.get(&(id.to_owned(), variant.to_string()))?;
+                Some(format!("{id} [{variant}] did not hold: {why}"))
+            })
+    };
+    jobs.iter()
+        .filter_map(|job| Some((job.number, reason(job)?)))
+        .collect()
+}
+
+/// What a job rests on, the most basic first.
+fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite> {
+    let scenario = &job.scenario;
+    let base = base(target);
+    // A server that lets nobody in says nothing about wrong passwords either.
+    let logs_in = scenario.about.login
+        || wants_directory(scenario, target)
+        || scenario.steps.iter().any(|step| names_a_user(&step.action));
+    let logs_in = logs_in && scenario.id.0 != LOGIN;
+    if !logs_in {
+        return vec![];
+    }
+    let variant = job.variant;
+    let family = |ipv6: bool| Variant {
+        data: if ipv6 { DataMode::Epsv } else { DataMode::Pasv },
+        ipv6,
+        ..base
+    };
+    let protected = variant.protection != base.protection;
+    // A server may want TLS of everybody: what is protected does not rest on what is in clear.
+    let own = Variant {
+        protection: variant.protection,
+        ..base
+    };
+    let mut all = vec![(ENTER, own)];
+    if variant.ipv6 != base.ipv6 {
+        all.push((ENTER, family(variant.ipv6)));
+    }
+    let transfer = if target.writable { TRANSFER } else { LISTING };
+    let modes = data_modes(scenario, variant.data);
+    // A mode of the other family cannot be tried first; the scenario knows what it does.
+    let senseless = |mode: DataMode| {
+        variant.ipv6 && matches!(mode, DataMode::Pasv | DataMode::Port)
+            || !facts.epsv && mode == DataMode::Epsv
+            || !facts.eprt && mode == DataMode::Eprt
+    };
+    let data = if facts.epsv {
+        DataMode::Epsv
+    } else {
+        base.data
+    };
+    // One transfer under TLS is enough, and takes the place of the same one in clear.
+    let once = (protected && !modes.is_empty()).then_some(Variant { data, ..own });
+    let stands_for =
+        |it: Variant| once.is_some_and(|once| (once.data, once.ipv6) == (it.data, it.ipv6));
+    for data in modes.iter().copied().filter(|mode| !senseless(*mode)) {
+        let ipv6 = variant.ipv6;
+        let tried = Variant { data, ipv6, ..base };
+        if !stands_for(tried) {
+            all.push((transfer, tried));
+        }
+    }
+    all.extend(once.map(|once| (transfer, once)));
+    all
+}
+
+/// Whether a login begins here.
+fn names_a_user(action: &Action) -> bool {
+    match action {
+        Action::Login => true,
+        Action::Send(line) => {
+            let verb = line.split(' ').next().unwrap_or_default();
+            verb.eq_ignore_ascii_case("USER")
+        }
+        _ => false,
+    }
+}
+
+/// The plainest variant the target can be spoken to in.
+fn base(target: &Target) -> Variant {
+    let ipv6 = target.address(false).is_none();
+    Variant {
+        data: if ipv6 { DataMode::Epsv } else { DataMode::Pasv },
+        protection: least_protection(target),
+        ipv6,
+        driver: DriverKind::Raw,
+    }
+}
+
+fn stage((id, variant): Prerequisite, target: &Target) -> usize {
+    let base = base(target);
+    let plain = variant.protection == base.protection && variant.ipv6 == base.ipv6;
+    match (id == ENTER, plain) {
+        (true, true) => 0,
+        (true, false) | (false, true) => 1,
+        (false, false) => 2,
+    }
+}

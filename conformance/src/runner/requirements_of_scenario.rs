@@ -1,0 +1,164 @@
+//! What a scenario needs of a target, read from its dialogue before it is played.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::scenario::{Action, Connection, DataMode, Given, Receive, Scenario, UserStep};
+use crate::subject::Target;
+
+/// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
+pub(super) fn speaks_of_ipv4(scenario: &Scenario) -> bool {
+    let needs_ipv6 = scenario.about.needs.iter().any(|need| need == "ipv6");
+    !needs_ipv6
+        && scenario.steps.iter().any(|step| match &step.action {
+            Action::Send(line) => {
+                let verb = line.split_whitespace().next().unwrap_or_default();
+                verb.eq_ignore_ascii_case("PASV") || verb.eq_ignore_ascii_case("PORT")
+            }
+            Action::Data(Some(DataMode::Pasv | DataMode::Port)) => true,
+            _ => false,
+        })
+}
+
+/// How many octets a scenario may have the server store at once. A server that is part of this
+/// process stores them in its memory.
+pub(super) fn weight(scenario: &Scenario) -> u64 {
+    let lengths = scenario.steps.iter().map(|step| match &step.action {
+        Action::Given(Given::File(_, content))
+        | Action::SendData(content)
+        | Action::WriteData(content)
+        | Action::User {
+            step: UserStep::Put(_, content) | UserStep::Append(_, content),
+            ..
+        } => content.static_length(),
+        _ => 0,
+    });
+    lengths.fold(0, u64::saturating_add)
+}
+
+/// Whether a scenario wants a stranger, who would need a second address of ours, against a target that leaves us none.
+pub(super) fn lacks_stranger(scenario: &Scenario, target: Option<SocketAddr>) -> bool {
+    let mut steps = scenario.steps.iter();
+    let here = target.is_some_and(|target| target.ip() == Ipv4Addr::LOCALHOST);
+    !here && steps.any(|step| matches!(step.action, Action::Stranger))
+}
+
+/// Whether a scenario shakes hands on a control connection by itself.
+pub(super) fn shakes_hands(scenario: &Scenario) -> bool {
+    let secures = |action: &Action| matches!(action, Action::Tls(_) | Action::TlsOrEnd(_));
+    scenario.steps.iter().any(|step| secures(&step.action))
+}
+
+/// Whether a scenario may change what the server stores.
+pub(super) fn writes(scenario: &Scenario) -> bool {
+    const WRITING: &[&str] = &[
+        "STOR", "STOU", "APPE", "DELE", "RMD", "XRMD", "MKD", "XMKD", "RNFR", "RNTO", "MFMT",
+        "MFCT", "MFF", "SITE", "ALLO", "COMB", "RMDA",
+    ];
+    scenario.steps.iter().any(|step| match &step.action {
+        Action::Send(line) => is_one_of(line, WRITING),
+        // Octets may say anything.
+        Action::Octets(_) | Action::Given(_) | Action::Stored(..) | Action::Missing(_) => true,
+        Action::User { step, .. } => !matches!(
+            step,
+            UserStep::Get(..)
+                | UserStep::Resume(..)
+                | UserStep::Names(_)
+                | UserStep::List(_)
+                | UserStep::Size(..)
+                | UserStep::Cwd(_)
+        ),
+        _ => false,
+    })
+}
+
+/// Whether a scenario is about how TLS begins, or about what belongs to it where it has not begun (RFC 2228 §3).
+pub(super) fn begins_tls(scenario: &Scenario) -> bool {
+    const SECURITY: &[&str] = &["AUTH", "ADAT", "PBSZ", "PROT", "CCC", "MIC", "CONF", "ENC"];
+    shakes_hands(scenario) || says(scenario, SECURITY)
+}
+
+/// Whether a scenario says REIN, which ends TLS (RFC 4217 §13), and does not see to the TLS behind it.
+pub(super) fn ends_tls(scenario: &Scenario) -> bool {
+    !shakes_hands(scenario) && says(scenario, &["REIN"])
+}
+
+fn says(scenario: &Scenario, verbs: &[&str]) -> bool {
+    let says = |action: &Action| matches!(action, Action::Send(line) if is_one_of(line, verbs));
+    scenario.steps.iter().any(|step| says(&step.action))
+}
+
+fn is_one_of(line: &str, verbs: &[&str]) -> bool {
+    let verb = line.split_whitespace().next().unwrap_or_default();
+    verbs.iter().any(|it| verb.eq_ignore_ascii_case(it))
+}
+
+/// Whether a dialogue only makes sense in a directory of its own, although it changes nothing there.
+pub(super) fn is_at_home(scenario: &Scenario) -> bool {
+    let listing = |step: &UserStep| matches!(step, UserStep::Names(_) | UserStep::List(_));
+    scenario.text.contains("${dir}")
+        || scenario.steps.iter().any(|step| match &step.action {
+            Action::User { step, .. } => listing(step),
+            // What a listing holds is known where one made it oneself.
+            Action::Receive(wanted) => !matches!(wanted, Receive::Anything),
+            _ => false,
+        })
+}
+
+/// Whether somebody logs in, or something has to be prepared: then a directory is made.
+pub(super) fn wants_directory(scenario: &Scenario, target: &Target) -> bool {
+    let prepared = |action: &Action| {
+        matches!(
+            action,
+            Action::Login | Action::Given(_) | Action::Stored(..) | Action::Missing(_)
+        )
+    };
+    let mut steps = scenario.steps.iter();
+    target.writable && (scenario.about.login || steps.any(|step| prepared(&step.action)))
+}
+
+/// How many control connections stand at once at most, the runner's own included.
+pub(super) fn connections(scenario: &Scenario, target: &Target) -> usize {
+    let mut names: BTreeSet<&Connection> =
+        scenario.steps.iter().map(|step| &step.connection).collect();
+    let main = Connection::main();
+    names.insert(&main);
+    names.len() + usize::from(wants_directory(scenario, target))
+}
+
+/// The data modes a dialogue uses where the variant says `usual`.
+pub(super) fn data_modes(scenario: &Scenario, usual: DataMode) -> BTreeSet<DataMode> {
+    let mode = |action: &Action| match action {
+        Action::Data(named) => Some(named.unwrap_or(usual)),
+        Action::User { step, .. } => match step {
+            UserStep::Put(..)
+            | UserStep::Append(..)
+            | UserStep::Get(..)
+            | UserStep::Resume(..)
+            | UserStep::Names(_)
+            | UserStep::List(_) => Some(usual),
+            UserStep::Size(..)
+            | UserStep::Rename(..)
+            | UserStep::Delete(_)
+            | UserStep::Mkdir(_)
+            | UserStep::Rmdir(_)
+            | UserStep::Cwd(_) => None,
+        },
+        _ => None,
+    };
+    // A data command the scenario says itself (`> PASV`, `@listen`) is what it is about, and no prerequisite; files are
+    // prepared in whatever mode works.
+    let steps = scenario.steps.iter();
+    steps.filter_map(|step| mode(&step.action)).collect()
+}
+
+/// The way to a data connection that this command prepares.
+pub(super) fn mode_of(verb: &str) -> Option<DataMode> {
+    Some(match verb {
+        "PASV" => DataMode::Pasv,
+        "EPSV" => DataMode::Epsv,
+        "PORT" => DataMode::Port,
+        "EPRT" => DataMode::Eprt,
+        _ => return None,
+    })
+}

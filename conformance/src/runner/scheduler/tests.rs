@@ -1,0 +1,334 @@
+//! Runs against servers with little room, servers that die, and runs that are interrupted.
+
+use super::*;
+use crate::runner::testing::{Do, Fake, job, manner};
+use crate::runner::{Canceller, Unmanaged};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+/// What a run told: how each job stopped, by number, and the facts.
+#[derive(Debug, Default)]
+struct Told {
+    stops: Vec<(usize, Option<Stop>)>,
+    facts: Vec<String>,
+}
+
+async fn run(
+    jobs: Vec<Job>,
+    server: &Fake,
+    conduct: Schedule,
+    keeper: &mut impl Supervisor,
+) -> Told {
+    let mut told = Told::default();
+    run_all(
+        jobs,
+        &server.target,
+        &manner(),
+        conduct,
+        keeper,
+        |event| match event {
+            RunEvent::Started(_) => {}
+            RunEvent::Finished(played) => told.stops.push((played.job.number, played.stop)),
+            RunEvent::Fact(fact) => told.facts.push(fact),
+        },
+    )
+    .await;
+    told
+}
+
+fn jobs(dialogues: &[&str]) -> Vec<Job> {
+    let numbered = |(number, dialogue): (usize, &&str)| Job {
+        number,
+        ..job("pasv", "", dialogue)
+    };
+    dialogues.iter().enumerate().map(numbered).collect()
+}
+
+const NOOP: &str = "> NOOP\n< 200";
+const SYST: &str = "> SYST\n< 215";
+
+fn afar(server: &Fake) -> Unmanaged {
+    Unmanaged::new(&server.target, Duration::ZERO)
+}
+
+fn anywhere() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+fn nothing_special(_: &str) -> Option<Vec<Do>> {
+    None
+}
+
+#[tokio::test]
+async fn a_server_with_little_room_is_asked_for_less_and_nothing_fails() {
+    let server = Fake::start_at(anywhere(), 3, nothing_special).await;
+    let jobs = jobs(&[NOOP; 8]);
+    let told = run(jobs, &server, Schedule::at_once(8), &mut afar(&server)).await;
+    let stops: Vec<_> = (0..8).map(|number| (number, None)).collect();
+    assert_eq!(told.stops, stops, "{:?}", told.facts);
+    assert!(
+        told.facts.iter().any(|fact| fact.contains("421 too many")),
+        "{:?}",
+        told.facts
+    );
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn a_server_without_room_is_no_failure_and_not_asked_for_ever() {
+    let server = Fake::start_at(anywhere(), 1, nothing_special).await;
+    let jobs = jobs(&[NOOP; 5]);
+    let told = run(jobs, &server, Schedule::at_once(2), &mut afar(&server)).await;
+    assert_eq!(told.stops.len(), 5);
+    let busy = |(_, stop): &(usize, Option<Stop>)| matches!(stop, Some(Stop::Busy(_)));
+    assert!(told.stops.iter().all(busy), "{:?}", told.stops);
+    let logins = server
+        .heard()
+        .iter()
+        .filter(|line| line.starts_with("USER"))
+        .count();
+    // One job finds out for all.
+    assert!(logins < 3 * (ALONE as usize + 2), "{logins}");
+}
+
+#[tokio::test]
+async fn a_421_where_a_greeting_is_expected_is_not_held_against_the_server() {
+    let server = Fake::start_at(anywhere(), 0, nothing_special).await;
+    let mut greeting = job("pasv", "login = false", "< 220");
+    greeting.number = 0;
+    let told = run(
+        vec![greeting],
+        &server,
+        Schedule::at_once(1),
+        &mut afar(&server),
+    )
+    .await;
+    assert!(
+        matches!(&told.stops[..], [(0, Some(Stop::Busy(why)))] if why.contains("421 too many"))
+    );
+}
+
+#[tokio::test]
+async fn no_more_connections_are_used_than_are_allowed() {
+    let server = Fake::start(nothing_special).await;
+    let two_more = "B@login\n> NOOP\n< 200\nB> NOOP\nB< 200";
+    let jobs = jobs(&[NOOP, NOOP, two_more, NOOP, NOOP]);
+    let conduct = Schedule {
+        connections: Some(2),
+        ..Schedule::at_once(8)
+    };
+    let told = run(jobs, &server, conduct, &mut afar(&server)).await;
+    let Some(Stop::Prerequisite(why)) = &told.stops[2].1 else {
+        panic!("{:?}", told.stops)
+    };
+    assert!(
+        why.contains("needs 3") && why.contains("--max-connections"),
+        "{why}"
+    );
+    let others = told.stops.iter().filter(|(_, stop)| stop.is_none()).count();
+    assert_eq!(others, 4, "{:?}", told.stops);
+    // One that is closing may still count.
+    assert!(server.peak() <= 2 + 1, "{}", server.peak());
+}
+
+#[tokio::test]
+async fn what_is_blocked_is_finished_without_a_word_to_the_server() {
+    let server = Fake::start(nothing_special).await;
+    let conduct = Schedule {
+        blocked: BTreeMap::from([(1, "it is closed".to_owned())]),
+        ..Schedule::at_once(1)
+    };
+    let jobs = jobs(&[NOOP, SYST, NOOP]);
+    let told = run(jobs, &server, conduct, &mut afar(&server)).await;
+    let blocked = Some(Stop::Prerequisite("it is closed".into()));
+    assert_eq!(told.stops, [(0, None), (1, blocked), (2, None)]);
+    assert!(!server.heard().contains(&"SYST".to_owned()));
+}
+
+fn dies_at_syst(line: &str) -> Option<Vec<Do>> {
+    (line == "SYST").then(|| vec![Do::Die])
+}
+
+#[tokio::test]
+async fn a_server_that_dies_leaves_a_whole_report() {
+    let server = Fake::start(dies_at_syst).await;
+    let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
+    let told = run(jobs, &server, Schedule::at_once(1), &mut afar(&server)).await;
+    assert_eq!(told.stops[0], (0, None));
+    let why: Vec<_> = told.stops[1..]
+        .iter()
+        .map(|(_, stop)| match stop {
+            Some(Stop::TargetGone(why)) => why.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(why[0].starts_with("while this was played: "), "{why:?}");
+    assert!(why[1].starts_with("not played: ") && why[2].starts_with("not played: "));
+}
+
+/// Starts the server again where it was, as often as it dies.
+struct Nurse {
+    address: SocketAddr,
+    servers: Vec<Fake>,
+}
+
+impl Supervisor for Nurse {
+    fn death(&mut self) -> Option<String> {
+        None
+    }
+
+    async fn again(&mut self) -> Result<String, String> {
+        let server = Fake::start_at(self.address, usize::MAX, dies_at_syst).await;
+        self.servers.push(server);
+        Ok("it was started again".into())
+    }
+}
+
+fn nurse(server: &Fake) -> Nurse {
+    Nurse {
+        address: server.target.addresses[0],
+        servers: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_started_again_is_tested_to_the_end() {
+    let server = Fake::start(dies_at_syst).await;
+    let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
+    let told = run(jobs, &server, Schedule::at_once(1), &mut nurse(&server)).await;
+    assert!(
+        matches!(&told.stops[1].1, Some(Stop::TargetGone(_))),
+        "{told:?}"
+    );
+    let others = told.stops.iter().filter(|(_, stop)| stop.is_none()).count();
+    assert_eq!(others, 3, "{told:?}");
+    let facts = [
+        "/ftpspec-t-0001 could not be removed and is still on the server",
+        "it was started again",
+    ];
+    assert_eq!(told.facts, facts);
+}
+
+#[tokio::test]
+async fn a_server_that_dies_again_and_again_is_given_up() {
+    let server = Fake::start(dies_at_syst).await;
+    let mut nurse = nurse(&server);
+    let jobs = jobs(&[SYST; 8]);
+    let told = run(jobs, &server, Schedule::at_once(1), &mut nurse).await;
+    assert_eq!((told.stops.len(), nurse.servers.len()), (8, DEATHS));
+    let Some(Stop::TargetGone(why)) = &told.stops[7].1 else {
+        panic!("{told:?}")
+    };
+    assert!(why.contains("died 4 times"), "{why}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_is_the_scenarios_affair_and_the_next_one_runs() {
+    let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("421 idle\r\n"), Do::Close]);
+    let server = Fake::start(rule).await;
+    let jobs = jobs(&[SYST, "> SYST\n> NOOP\n< 215\n< 200", NOOP]);
+    let told = run(jobs, &server, Schedule::at_once(1), &mut afar(&server)).await;
+    assert!(
+        matches!(told.stops[0].1, Some(Stop::Mismatch { .. })),
+        "{told:?}"
+    );
+    assert!(
+        matches!(told.stops[1].1, Some(Stop::Mismatch { .. })),
+        "{told:?}"
+    );
+    assert_eq!(told.stops[2], (2, None));
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn a_silence_while_others_are_played_is_tried_again_alone() {
+    for (at_once, again) in [(2, true), (1, false)] {
+        let silent = std::sync::atomic::AtomicBool::new(true);
+        let rule = move |line: &str| {
+            let once = || silent.swap(false, std::sync::atomic::Ordering::Relaxed);
+            (line == "SYST" && once()).then(Vec::new)
+        };
+        let server = Fake::start(rule).await;
+        let jobs = jobs(&[SYST, NOOP, NOOP]);
+        let told = run(
+            jobs,
+            &server,
+            Schedule::at_once(at_once),
+            &mut afar(&server),
+        )
+        .await;
+        assert_eq!(told.stops.len(), 3, "{told:?}");
+        assert_eq!(told.stops[0].1.is_none(), again, "{told:?}");
+        let mut facts = told.facts.iter();
+        let told_so = facts.any(|fact| fact.contains("was not the same twice"));
+        assert_eq!(told_so, again, "{told:?}");
+    }
+}
+
+/// Cuts the run as soon as SYST is said, and never answers it.
+fn cut_at_syst(scissors: Canceller) -> impl Fn(&str) -> Option<Vec<Do>> {
+    let scissors = Mutex::new(scissors);
+    move |line| {
+        (line == "SYST").then(|| {
+            let scissors = scissors
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            scissors.cut();
+            vec![]
+        })
+    }
+}
+
+fn until(cut: CancelToken) -> Schedule {
+    Schedule {
+        cut,
+        ..Schedule::at_once(1)
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_run_cleans_up_and_tells_what_was_played() {
+    let (scissors, cut) = CancelToken::some_time();
+    let server = Fake::start(cut_at_syst(scissors)).await;
+    let jobs = jobs(&[NOOP, SYST, NOOP]);
+    let told = run(jobs, &server, until(cut), &mut afar(&server)).await;
+    assert_eq!(told.stops, [(0, None)]);
+    assert!(told.facts.is_empty(), "{:?}", told.facts);
+    assert!(server.has().is_empty(), "{:?}", server.has());
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_named_interrupted_or_not() {
+    for dialogue in [NOOP, SYST] {
+        let (scissors, cut) = CancelToken::some_time();
+        let cutting = cut_at_syst(scissors);
+        let rule = move |line: &str| match line == "RMD ftpspec-t-0000" {
+            true => Some(vec![Do::Say("550 no\r\n")]),
+            false => cutting(line),
+        };
+        let server = Fake::start(rule).await;
+        let told = run(jobs(&[dialogue]), &server, until(cut), &mut afar(&server)).await;
+        let facts = ["/ftpspec-t-0000 could not be removed and is still on the server"];
+        assert_eq!(told.facts, facts, "{dialogue}");
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_was_being_made_when_the_run_was_cut_is_removed_too() {
+    let (scissors, cut) = CancelToken::some_time();
+    let scissors = Mutex::new(scissors);
+    // It makes the directory and says so to nobody.
+    let rule = move |line: &str| {
+        (line == "PWD").then(|| {
+            let scissors = scissors
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            scissors.cut();
+            vec![]
+        })
+    };
+    let server = Fake::start(rule).await;
+    let told = run(jobs(&[NOOP]), &server, until(cut), &mut afar(&server)).await;
+    assert!(told.stops.is_empty(), "{told:?}");
+    assert!(server.heard().contains(&"RMD ftpspec-t-0000".to_owned()));
+}

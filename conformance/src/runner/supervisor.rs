@@ -1,0 +1,83 @@
+//! Who looks after the server under test while scenarios are played.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::Variant;
+use super::session::least_protection;
+use crate::subject::Target;
+
+/// Who looks after the server under test while scenarios are played.
+pub trait Supervisor: Send {
+    /// How the server ended, in words, if it did since somebody asked last.
+    fn death(&mut self) -> Option<String>;
+
+    /// How the server ended, where it takes no connection any more: one that is about to end is waited for.
+    fn last_words(&mut self) -> impl Future<Output = Option<String>> + Send {
+        async { self.death() }
+    }
+
+    /// Makes it answer again, or waits until it does. Tells what was done, or why it will not answer any more.
+    ///
+    /// # Errors
+    /// When it is gone for good; in words.
+    fn again(&mut self) -> impl Future<Output = Result<String, String>> + Send;
+}
+
+/// The keeper of a server somebody else has started: it can only wait.
+#[derive(Debug, Clone)]
+pub struct Unmanaged {
+    target: Arc<Target>,
+    patience: Duration,
+}
+
+impl Unmanaged {
+    /// Waits this long for the target to come back.
+    #[must_use]
+    pub fn new(target: &Arc<Target>, patience: Duration) -> Self {
+        Self {
+            target: target.clone(),
+            patience,
+        }
+    }
+}
+
+/// Between two attempts to reach a target that does not answer.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+impl Supervisor for Unmanaged {
+    fn death(&mut self) -> Option<String> {
+        None
+    }
+
+    async fn again(&mut self) -> Result<String, String> {
+        let began = Instant::now();
+        while began.elapsed() < self.patience {
+            if answers(&self.target, self.patience).await {
+                let seconds = began.elapsed().as_secs_f64();
+                return Ok(format!(
+                    "the target took no connection for a while, and after {seconds:.1} s it did again"
+                ));
+            }
+            sleep(BETWEEN).await;
+        }
+        Err("the target does not answer any more".into())
+    }
+}
+
+/// Whether the target takes a connection.
+pub(super) async fn answers(target: &Target, patience: Duration) -> bool {
+    let usual = Variant {
+        protection: least_protection(target),
+        ipv6: target.address(false).is_none(),
+        ..Variant::PLAIN
+    };
+    let Some(address) = target.door(usual.protection, usual.ipv6) else {
+        return false;
+    };
+    let connected = timeout(patience, TcpStream::connect(address)).await;
+    matches!(connected, Ok(Ok(_)))
+}

@@ -1,0 +1,343 @@
+//! A small FTP server for the player's tests: well-behaved, but for what a test has it do instead.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod tree;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use self::tree::{Files, Tree};
+use super::{Job, PlayOptions, Variant};
+use crate::driver::Timeouts;
+use crate::scenario::{ScenarioId, parse};
+use crate::subject::Target;
+
+/// What a server does in place of what it should.
+#[derive(Debug, Clone)]
+pub(super) enum Do {
+    /// Sends these octets.
+    Say(&'static str),
+    /// Sends them one by one.
+    Bytewise(&'static str),
+    /// Listens, and names this address with its port.
+    Passive(&'static str),
+    /// Sends these octets on the data connection, between 150 and 226.
+    Data(&'static str),
+    /// Closes the control connection.
+    Close,
+    /// Ends the whole server: nothing is answered, no connection is taken any more.
+    Die,
+}
+
+type Rule = dyn Fn(&str) -> Option<Vec<Do>> + Send + Sync;
+
+/// The one thing in which a server's file system is wrong, in every session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Lie {
+    /// Everything is right.
+    #[default]
+    None,
+    /// PWD reports `/` wherever the session is.
+    ConstantPwd,
+    /// CWD says 250 and goes nowhere.
+    CwdGoesNowhere,
+    /// CWD goes to `/elsewhere`, whatever it was asked for.
+    CwdGoesElsewhere,
+    /// CWD goes nowhere in a session that has made no directory itself.
+    CwdForItsMakerOnly,
+    /// MKD says 257 and makes nothing.
+    MkdMakesNothing,
+    /// MKD makes nothing, and CWD says 250 all the same and goes nowhere.
+    NoDirectories,
+    /// Every command takes the last component of a pathname and works in `/`.
+    Flat,
+    /// Every listing is this.
+    Listing(&'static str),
+    /// NLST reports absolute pathnames.
+    AbsoluteNlst,
+    /// Names are the same whatever their case.
+    CaseBlind,
+    /// RMD removes a directory with everything in it.
+    RmdRemovesTrees,
+}
+
+/// The server, and everything that was said to it.
+pub(super) struct Fake {
+    pub(super) target: Arc<Target>,
+    heard: Arc<Mutex<Vec<String>>>,
+    files: Files,
+    peak: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    /// Starts one. The rule is asked for each command line first.
+    pub(super) async fn start(
+        rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), usize::MAX, rule).await
+    }
+
+    /// Starts one that is wrong in this way and has these files and, without octets, directories.
+    pub(super) async fn lying(lie: Lie, files: BTreeMap<String, Option<Vec<u8>>>) -> Self {
+        let files = Files::new(Mutex::new(files));
+        let address = "127.0.0.1:0".parse().unwrap();
+        Self::start_with(address, usize::MAX, |_| None, (lie, files)).await
+    }
+
+    /// Starts one there, with so many sessions at most.
+    pub(super) async fn start_at(
+        address: SocketAddr,
+        sessions: usize,
+        rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_with(address, sessions, rule, Default::default()).await
+    }
+
+    async fn start_with(
+        address: SocketAddr,
+        sessions: usize,
+        rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
+        (lie, files): (Lie, Files),
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let rule: Arc<Rule> = Arc::new(rule);
+        let (all, tree) = (heard.clone(), files.clone());
+        let peak = Arc::<AtomicUsize>::default();
+        let most = peak.clone();
+        tokio::spawn(async move {
+            let dying = Arc::<Notify>::default();
+            let mut talks = JoinSet::new();
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = dying.notified() => return,
+                };
+                let Ok((mut tcp, _)) = accepted else { return };
+                while talks.try_join_next().is_some() {}
+                if talks.len() >= sessions {
+                    let _ = tcp.write_all(b"421 too many\r\n").await;
+                    continue;
+                }
+                let talk = Talk {
+                    control: BufReader::new(tcp),
+                    rule: rule.clone(),
+                    heard: all.clone(),
+                    files: Tree::new(lie, tree.clone()),
+                    passive: None,
+                    active: None,
+                    dying: dying.clone(),
+                };
+                talks.spawn(talk.go_on());
+                most.fetch_max(talks.len(), Ordering::Relaxed);
+            }
+        });
+        let target = Arc::new(Target::at("127.0.0.1", vec![address]));
+        Self {
+            target,
+            heard,
+            files,
+            peak,
+        }
+    }
+
+    /// So many sessions there were at once, at most.
+    pub(super) fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// The command lines it got, from everybody.
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// The pathnames it has.
+    pub(super) fn has(&self) -> Vec<String> {
+        self.files.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// What is at this pathname: the octets of a file, nothing for a directory.
+    pub(super) fn at(&self, path: &str) -> Option<Option<Vec<u8>>> {
+        self.files.lock().unwrap().get(path).cloned()
+    }
+}
+
+/// A scenario with this front matter besides the required, to be played in this variant.
+pub(crate) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
+    let text = format!(
+        "+++\ntitle = \"t\"\ncites = [\"RFC 959 §4.2\"]\ncovers = [\"x\"]\nlevel = \"must\"\n{front}\n+++\n{dialogue}\n"
+    );
+    let scenario = parse(ScenarioId("test".into()), &text).unwrap();
+    Job {
+        number: 0,
+        scenario: Arc::new(scenario),
+        variant: variant.parse::<Variant>().unwrap(),
+    }
+}
+
+/// The line of the scenario on which the dialogue begins.
+pub(crate) const FIRST: u32 = 8;
+
+/// Little patience, and names that stay the same.
+pub(crate) fn manner() -> PlayOptions {
+    let short = Duration::from_secs(1);
+    let timeouts = Timeouts {
+        connect: short,
+        reply: short,
+        data: short,
+        handshake: short,
+        quiet: Duration::from_millis(50),
+        way: Duration::ZERO,
+        statement: Duration::ZERO,
+        ..Timeouts::default()
+    };
+    PlayOptions {
+        timeouts,
+        deadline: Duration::from_secs(10),
+        run: "t".into(),
+    }
+}
+
+struct Talk {
+    control: BufReader<TcpStream>,
+    rule: Arc<Rule>,
+    heard: Arc<Mutex<Vec<String>>>,
+    files: Tree,
+    passive: Option<TcpListener>,
+    active: Option<SocketAddr>,
+    dying: Arc<Notify>,
+}
+
+impl Talk {
+    async fn go_on(mut self) {
+        self.say("220 ready\r\n").await;
+        loop {
+            let mut line = Vec::new();
+            if self.control.read_until(b'\n', &mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            self.heard.lock().unwrap().push(line.clone());
+            match (self.rule)(&line) {
+                Some(deeds) => {
+                    for deed in deeds {
+                        match deed {
+                            Do::Say(text) => self.say(text).await,
+                            Do::Bytewise(text) => {
+                                for at in 0..text.len() {
+                                    self.say(&text[at..=at]).await;
+                                    tokio::task::yield_now().await;
+                                }
+                            }
+                            Do::Passive(host) => self.listen(host).await,
+                            Do::Data(text) => self.send(text.as_bytes()).await,
+                            Do::Close => return,
+                            Do::Die => {
+                                self.dying.notify_one();
+                                std::future::pending::<()>().await;
+                            }
+                        }
+                    }
+                }
+                None => self.behave(&line).await,
+            }
+            if line == "QUIT" {
+                return;
+            }
+        }
+    }
+
+    async fn say(&mut self, text: &str) {
+        // The client may be gone.
+        let _ = self.control.get_mut().write_all(text.as_bytes()).await;
+    }
+
+    async fn listen(&mut self, host: &str) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
+        self.passive = Some(listener);
+        self.say(&format!("227 Entering ({host},{high},{low})\r\n"))
+            .await;
+    }
+
+    async fn data(&mut self) -> Option<TcpStream> {
+        self.say("150 here it comes\r\n").await;
+        match (self.passive.take(), self.active.take()) {
+            (Some(listener), _) => Some(listener.accept().await.ok()?.0),
+            (None, Some(address)) => TcpStream::connect(address).await.ok(),
+            (None, None) => None,
+        }
+    }
+
+    async fn send(&mut self, octets: &[u8]) {
+        match self.data().await {
+            Some(mut data) => {
+                // The client may have left.
+                let _ = data.write_all(octets).await;
+                drop(data);
+                self.say("226 done\r\n").await;
+            }
+            None => self.say("425 no data connection\r\n").await,
+        }
+    }
+
+    async fn behave(&mut self, line: &str) {
+        let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let path = self.files.resolved(argument);
+        let reply = match verb {
+            "USER" => "331 password".to_owned(),
+            "PASS" => "230 in".into(),
+            "NOOP" | "TYPE" => "200 ok".into(),
+            "SYST" => "215 UNIX Type: L8".into(),
+            "QUIT" => "221 bye".into(),
+            "PASV" => return self.listen("127,0,0,1").await,
+            "PORT" => {
+                let numbers: Vec<u8> = argument
+                    .split(',')
+                    .map(|number| number.parse().unwrap())
+                    .collect();
+                let port = u16::from_be_bytes([numbers[4], numbers[5]]);
+                self.active = Some(SocketAddr::from(([127, 0, 0, 1], port)));
+                "200 ok".into()
+            }
+            "STOR" | "APPE" if !self.files.takes(&path) => "553 no".into(),
+            "STOR" | "APPE" => match self.data().await {
+                Some(mut data) => {
+                    let mut octets = Vec::new();
+                    if data.read_to_end(&mut octets).await.is_err() {
+                        return self.say("426 it broke\r\n").await;
+                    }
+                    self.files.store(path, octets, verb == "APPE");
+                    "226 stored".into()
+                }
+                None => "425 no data connection".into(),
+            },
+            "RETR" => match self.files.get(&path) {
+                Some(Some(octets)) => return self.send(&octets).await,
+                _ => "550 no such file".into(),
+            },
+            "MLSD" | "LIST" | "NLST" => {
+                let path = self
+                    .files
+                    .resolved(argument.trim_start_matches("-a").trim_start());
+                let listing = self.files.listing(verb, &path);
+                return self.send(listing.as_bytes()).await;
+            }
+            _ => self
+                .files
+                .obey(verb, path)
+                .unwrap_or_else(|| "502 not implemented".into()),
+        };
+        self.say(&format!("{reply}\r\n")).await;
+    }
+}

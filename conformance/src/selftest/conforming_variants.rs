@@ -1,0 +1,320 @@
+//! Transcripts told otherwise, and no less rightly: servers that differ from the one that was played and break nothing.
+//!
+//! A scenario or judge that finds fault with one of them raises a false alarm.
+
+use crate::scripted::Delivery;
+use crate::transcript::{Conversation, EventKind, Exchange, Negotiation, Transcript};
+use std::fmt;
+use std::time::Duration;
+
+/// One way of being different within the RFCs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConformingVariant {
+    /// Says everything in other words: the text is for people (RFC 959 §4.2).
+    OtherTexts,
+    /// Says 125 for 150 and the other way round, and 250 for 226 (RFC 959 §5.4).
+    OtherCodes,
+    /// Says everything in several lines, some with digits at the front (RFC 959 §4.2).
+    MultiLine,
+    /// Octet by octet.
+    Dribbled,
+    /// Thinks before each reply.
+    Slow,
+    /// Lists directories as DOS does: the format of LIST is nobody's business (RFC 959 §4.1.3).
+    DosListings,
+    /// Gives 227 without parentheses and 229 with another delimiter (RFC 1123 §4.1.2.6, RFC 2428 §3).
+    OtherAddresses,
+    /// Lists features in another order and case, with some nobody has heard of (RFC 2389 §3.2).
+    OtherFeatures,
+    /// Writes the names of facts in capitals (RFC 3659 §7.2).
+    OtherFacts,
+}
+
+impl ConformingVariant {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::OtherTexts,
+        Self::OtherCodes,
+        Self::MultiLine,
+        Self::Dribbled,
+        Self::Slow,
+        Self::DosListings,
+        Self::OtherAddresses,
+        Self::OtherFeatures,
+        Self::OtherFacts,
+    ];
+
+    /// How the disguised server delivers what it says.
+    #[must_use]
+    pub fn delivery(self) -> Delivery {
+        Delivery {
+            bytewise: self == Self::Dribbled,
+            pause: match self {
+                Self::Slow => Duration::from_millis(10),
+                _ => Duration::ZERO,
+            },
+            odd_addresses: self == Self::OtherAddresses,
+        }
+    }
+
+    /// What the disguised server says; none if that is no different.
+    #[must_use]
+    pub fn dress(self, transcript: &Transcript) -> Option<Transcript> {
+        if self.delivery() != Delivery::default() {
+            return Some(transcript.clone());
+        }
+        let mut dressed = transcript.clone();
+        for conversation in Conversation::all(transcript) {
+            let exchanges = conversation.exchanges.iter();
+            for exchange in exchanges.filter(|exchange| !exchange.irregular) {
+                for (event, reply) in &exchange.replies {
+                    // What Telnet was asked is answered as it was.
+                    let last = Negotiation::all(&reply.octets).last();
+                    let behind = last.map_or(0, |(at, _)| at + 1);
+                    let (telnet, plain) = reply.octets.split_at(behind);
+                    let told = self.reply(exchange.name(), reply.code, plain);
+                    // An event with more or less than this reply is left alone.
+                    if let EventKind::Received { octets } = &mut dressed.events[*event].what
+                        && *octets == reply.octets
+                        && let Some(told) = told
+                    {
+                        *octets = [telnet, &told].concat();
+                    }
+                }
+                self.data(exchange, &conversation, &mut dressed);
+            }
+        }
+        (dressed != *transcript).then_some(dressed)
+    }
+
+    fn reply(self, verb: &str, code: u16, octets: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::OtherTexts if text_is_free(verb, code) => {
+                Some(format!("{code} {}\r\n", words(code)).into_bytes())
+            }
+            Self::MultiLine if text_is_free(verb, code) => {
+                let text = words(code);
+                let lines = [
+                    format!("{code}-{text}"),
+                    format!(" {code} looks like the end of it and is none."),
+                    "12 monkeys, 3 lines and ".into(),
+                    format!("1{code} more."),
+                    String::new(),
+                    format!("{code} {text}"),
+                ];
+                Some((lines.join("\r\n") + "\r\n").into_bytes())
+            }
+            Self::OtherCodes => {
+                let other = other_code(verb, code)?;
+                let mut told = other.to_string().into_bytes();
+                told.extend_from_slice(octets.get(3..)?);
+                // One line is enough to show it; several would need each changed.
+                (memchr::memchr_iter(b'\n', octets).count() == 1).then_some(told)
+            }
+            Self::OtherFeatures if (verb, code) == ("FEAT", 211) => other_features(octets),
+            Self::OtherFacts if (verb, code) == ("MLST", 250) => {
+                Some(lines_changed(octets, |line| {
+                    line.strip_prefix(' ')
+                        .map(|entry| format!(" {}", facts_in_capitals(entry)))
+                }))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the exchange sends over its data connection, if it is one listing in one event.
+    fn data(self, exchange: &Exchange, conversation: &Conversation, dressed: &mut Transcript) {
+        let change: fn(&str) -> Option<String> = match (self, exchange.name()) {
+            (Self::DosListings, "LIST") => dos_entry,
+            (Self::OtherFacts, "MLSD") => |line| Some(facts_in_capitals(line)),
+            _ => return,
+        };
+        let own = dressed.events.iter_mut().skip(exchange.sent + 1);
+        let own = own.filter(|event| event.connection == conversation.connection);
+        for event in own {
+            match &mut event.what {
+                EventKind::Sent { .. } => break,
+                EventKind::DataReceived { octets } => {
+                    let listing = octets.joined();
+                    if listing.is_ascii() && listing.ends_with(b"\n") {
+                        *octets = lines_changed(&listing, change).into();
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for ConformingVariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherTexts => "other texts",
+            Self::OtherCodes => "125 for 150, 250 for 226",
+            Self::MultiLine => "several lines everywhere",
+            Self::Dribbled => "octet by octet",
+            Self::Slow => "slow replies",
+            Self::DosListings => "DOS listings",
+            Self::OtherAddresses => "227 and 229 written otherwise",
+            Self::OtherFeatures => "other features",
+            Self::OtherFacts => "facts in capitals",
+        })
+    }
+}
+
+/// Whether the text of this reply is for people alone. Where a program reads it, there is a form to keep to.
+fn text_is_free(verb: &str, code: u16) -> bool {
+    match code {
+        125 | 150 | 226 => verb != "STOU",
+        200 => !matches!(verb, "OPTS" | "PBSZ" | "CSID" | "HASH" | "SITE"),
+        202 | 220 | 221 | 225 | 230 | 232 | 234 | 331 | 332 | 350 => true,
+        // The 250 of these has a pathname, facts or a digest in it.
+        250 => matches!(
+            verb,
+            "CWD" | "CDUP" | "XCWD" | "XCUP" | "DELE" | "RMD" | "XRMD" | "RNTO" | "COMB"
+        ),
+        400..=599 => true,
+        _ => false,
+    }
+}
+
+/// Another text; nothing a scenario or client could be waiting for.
+fn words(code: u16) -> &'static str {
+    match code / 100 {
+        1 => "Just a second, here it comes",
+        2 => "As you wish",
+        3 => "Go on, please",
+        4 => "Not just now",
+        _ => "I would rather not",
+    }
+}
+
+fn other_code(verb: &str, code: u16) -> Option<u16> {
+    match (verb, code) {
+        ("STOU", _) => None,
+        (_, 125) => Some(150),
+        (_, 150) => Some(125),
+        ("RETR" | "STOR" | "APPE" | "LIST" | "NLST" | "MLSD", 226) => Some(250),
+        _ => None,
+    }
+}
+
+/// The features last first, with two that are made up; `None` if there are none.
+fn other_features(octets: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(octets).ok()?;
+    let lines: Vec<&str> = text.split_terminator("\r\n").collect();
+    let [_, features @ .., last] = &lines[..] else {
+        return None;
+    };
+    let mut told = vec![
+        "211-This one can do:".to_owned(),
+        " XFTPSPEC made.up".to_owned(),
+    ];
+    told.extend(features.iter().rev().map(|feature| (*feature).to_owned()));
+    told.push(" X-Teapot 418".to_owned());
+    told.push((*last).to_owned());
+    Some((told.join("\r\n") + "\r\n").into_bytes())
+}
+
+/// Every line through `change`, where it gives something; line ends stay.
+fn lines_changed(octets: &[u8], change: impl Fn(&str) -> Option<String>) -> Vec<u8> {
+    let text = String::from_utf8_lossy(octets);
+    let lines = text.split_inclusive("\r\n").map(|line| {
+        let bare = line.trim_end_matches("\r\n");
+        match change(bare) {
+            Some(changed) => format!("{changed}{}", &line[bare.len()..]),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<String>().into_bytes()
+}
+
+/// A line of `ls -l` as DOS has it; `None` where the line is none.
+fn dos_entry(line: &str) -> Option<String> {
+    let mut rest = line;
+    let mut columns = Vec::new();
+    for _ in 0..8 {
+        let column = rest.split(' ').next()?;
+        columns.push(column);
+        rest = rest.get(column.len()..)?.trim_start();
+    }
+    let size = match line.chars().next()? {
+        'd' => "<DIR>",
+        '-' => columns[4],
+        _ => return None,
+    };
+    Some(format!("11-23-26  07:09AM {size:>20} {rest}"))
+}
+
+/// `type=file;size=3; a` becomes `TYPE=file;SIZE=3; a`.
+fn facts_in_capitals(entry: &str) -> String {
+    let Some((facts, pathname)) = entry.split_once(' ') else {
+        return entry.to_owned();
+    };
+    let facts = facts
+        .split_inclusive(';')
+        .map(|fact| match fact.split_once('=') {
+            Some((name, value)) => format!("{}={value}", name.to_ascii_uppercase()),
+            None => fact.to_owned(),
+        });
+    format!("{} {pathname}", facts.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_ls_becomes_one_of_dir() {
+        let line = "-rw-r--r--   1 ftp      ftp             3 Nov 23 07:09 a b";
+        assert_eq!(
+            dos_entry(line).as_deref(),
+            Some("11-23-26  07:09AM                    3 a b")
+        );
+        let line = "drwxr-xr-x   1 ftp      ftp             0 Nov 23 07:09 d";
+        assert_eq!(
+            dos_entry(line).as_deref(),
+            Some("11-23-26  07:09AM                <DIR> d")
+        );
+        assert_eq!(dos_entry("total 4"), None);
+    }
+
+    #[test]
+    fn only_the_names_of_facts_change() {
+        assert_eq!(
+            facts_in_capitals("type=file;size=3; a=b; c"),
+            "TYPE=file;SIZE=3; a=b; c"
+        );
+        assert_eq!(facts_in_capitals(" a"), " a");
+    }
+
+    #[test]
+    fn a_text_that_programs_read_is_left_alone() {
+        for (verb, code) in [
+            ("PASV", 227),
+            ("PWD", 257),
+            ("MLST", 250),
+            ("SIZE", 213),
+            ("STOU", 226),
+        ] {
+            assert_eq!(
+                ConformingVariant::OtherTexts.reply(verb, code, b""),
+                None,
+                "{verb}"
+            );
+        }
+        let told = ConformingVariant::OtherTexts.reply("NOOP", 200, b"200 Still here.\r\n");
+        assert_eq!(told.as_deref(), Some(&b"200 As you wish\r\n"[..]));
+    }
+
+    #[test]
+    fn features_are_told_in_another_order_between_the_same_ends() {
+        let told = other_features(b"211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End\r\n");
+        let told = String::from_utf8(told.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(
+            told,
+            "211-This one can do:\r\n XFTPSPEC made.up\r\n REST STREAM\r\n MDTM\r\n X-Teapot 418\r\n211 End\r\n"
+        );
+        assert_eq!(other_features(b"211 none\r\n"), None);
+    }
+}

@@ -1,0 +1,534 @@
+//! Transcripts in which one reply, listing or data connection breaks a rule that always holds: what the always-on judges are proven with.
+
+use crate::data;
+use crate::transcript::{CloseKind, Conversation, Event, EventKind, Exchange, Side, Transcript};
+
+/// One way to break a rule that an always-on judge watches over.
+#[derive(Debug, Clone, Copy)]
+pub struct Violation {
+    /// The judge that has to notice.
+    pub judge: &'static str,
+    /// What the server does.
+    pub what: &'static str,
+    verb: &'static str,
+    /// The code of the reply that is spoiled, or of the completion of the transfer.
+    code: u16,
+    spoil: Spoil,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Spoil {
+    /// Another reply in its place.
+    Reply(fn(&str) -> String),
+    /// Other octets on the data connection.
+    Data(fn(&str) -> String),
+    /// So many octets more on the data connection.
+    More(u64),
+    /// The reply comes twice.
+    Twice,
+    /// The preliminary reply does not come.
+    NoPreliminary,
+    /// The reply's octets without the Telnet commands in them.
+    NoTelnet,
+    /// An IAC in the text that is not doubled.
+    LoneIac,
+    /// The protected data connection ends with FIN alone.
+    CancelToken,
+    /// The data connection is protected with another certificate than the control connection.
+    Certificate,
+    /// The protected control connection ends with FIN alone.
+    ControlCut,
+}
+
+use Spoil::{
+    CancelToken, Certificate, ControlCut, Data, LoneIac, More, NoPreliminary, NoTelnet, Reply,
+    Twice,
+};
+
+const fn offence(
+    judge: &'static str,
+    what: &'static str,
+    verb: &'static str,
+    code: u16,
+    spoil: Spoil,
+) -> Violation {
+    Violation {
+        judge,
+        what,
+        verb,
+        code,
+        spoil,
+    }
+}
+
+/// At least one for each rule of each judge.
+pub const VIOLATIONS: &[Violation] = &[
+    offence(
+        "reply-syntax",
+        "ends a reply with a bare LF",
+        "NOOP",
+        200,
+        Reply(|r| r.replace("\r\n", "\n")),
+    ),
+    offence(
+        "reply-syntax",
+        "leaves a bare CR within a reply",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen(' ', " \rx", 1)),
+    ),
+    offence(
+        "reply-syntax",
+        "leaves a NUL within a reply",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen(' ', " \0", 1)),
+    ),
+    offence(
+        "reply-syntax",
+        "does not double an IAC in a reply",
+        "NOOP",
+        200,
+        LoneIac,
+    ),
+    offence(
+        "reply-syntax",
+        "says nothing behind the code, not even a space",
+        "NOOP",
+        200,
+        Reply(|_| "200\r\n".into()),
+    ),
+    offence(
+        "reply-syntax",
+        "replies without a code",
+        "NOOP",
+        200,
+        Reply(|_| "Still here.\r\n".into()),
+    ),
+    offence(
+        "reply-syntax",
+        "replies with a code that begins with 9",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen("200", "900", 1)),
+    ),
+    offence(
+        "reply-syntax",
+        "uses a second digit that means nothing",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen("200", "290", 1)),
+    ),
+    offence(
+        "reply-syntax",
+        "never ends a reply of several lines",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 ", " 211 ")),
+    ),
+    offence(
+        "reply-syntax",
+        "repeats the code within a reply",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("\r\n ", "\r\n211-")),
+    ),
+    offence(
+        "reply-code",
+        "answers with another class",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen("200", "350", 1)),
+    ),
+    offence(
+        "reply-code",
+        "answers with a code of another command",
+        "NOOP",
+        200,
+        Reply(|r| r.replacen("200", "250", 1)),
+    ),
+    offence("one-completion", "answers twice", "NOOP", 200, Twice),
+    offence(
+        "one-completion",
+        "announces a transfer twice",
+        "RETR",
+        150,
+        Twice,
+    ),
+    offence(
+        "one-completion",
+        "completes a transfer it never announced",
+        "RETR",
+        150,
+        NoPreliminary,
+    ),
+    offence(
+        "address",
+        "gives a port above 65535",
+        "EPSV",
+        229,
+        Reply(|_| "229 Extended (|||70000|)\r\n".into()),
+    ),
+    offence(
+        "address",
+        "gives five numbers",
+        "PASV",
+        227,
+        Reply(|_| "227 Passive 127,0,0,1,4.\r\n".into()),
+    ),
+    offence(
+        "address",
+        "names the address of somebody else",
+        "PASV",
+        227,
+        Reply(|_| "227 Passive 10,1,2,3,4,1.\r\n".into()),
+    ),
+    offence(
+        "pathname-257",
+        "puts words before the pathname",
+        "PWD",
+        257,
+        Reply(|r| r.replacen("257 ", "257 It is ", 1)),
+    ),
+    offence(
+        "pathname-257",
+        "forgets the quotes",
+        "PWD",
+        257,
+        Reply(|r| r.replace('"', "")),
+    ),
+    offence(
+        "pathname-257",
+        "does not double a quote within",
+        "PWD",
+        257,
+        Reply(|r| r.replacen("257 \"", "257 \"a\"b", 1)),
+    ),
+    offence(
+        "feat",
+        "lists features without the space",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("\r\n ", "\r\n")),
+    ),
+    offence(
+        "feat",
+        "ends the list with another word",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", "211 Thatsit")),
+    ),
+    offence(
+        "feat",
+        "has a list without features",
+        "FEAT",
+        211,
+        Reply(|_| "211-Features:\r\n211 End\r\n".into()),
+    ),
+    offence(
+        "feat",
+        "lists two features on one line",
+        "FEAT",
+        211,
+        Reply(|r| r.replace(" SIZE\r\n", " SIZE MDTM\r\n")),
+    ),
+    offence(
+        "feat",
+        "lists OPTS",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " OPTS\r\n211 End")),
+    ),
+    offence(
+        "feat",
+        "lists features in small letters",
+        "FEAT",
+        211,
+        Reply(|r| r.to_lowercase()),
+    ),
+    offence(
+        "feat",
+        "lists commands of RFC 959",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " PASV\r\n211 End")),
+    ),
+    offence(
+        "mlsx",
+        "forgets the space before the entry",
+        "MLST",
+        250,
+        Reply(|r| r.replace("\r\n ", "\r\n")),
+    ),
+    offence(
+        "mlsx",
+        "gives a size with a unit",
+        "MLST",
+        250,
+        Reply(|r| with_size(r, "3k")),
+    ),
+    offence(
+        "mlsx",
+        "ends an entry with a bare LF",
+        "MLSD",
+        226,
+        Data(|d| d.replace("\r\n", "\n")),
+    ),
+    offence(
+        "mlsx",
+        "gives a time in another form",
+        "MLSD",
+        226,
+        Data(|d| with_fact(d, "modify=", "yesterday")),
+    ),
+    offence(
+        "mlsx",
+        "forgets the space before the pathname",
+        "MLSD",
+        226,
+        Data(|d| d.replace("; ", ";")),
+    ),
+    offence(
+        "mdtm-size-213",
+        "gives a size with a unit",
+        "SIZE",
+        213,
+        Reply(|r| r.replace("\r\n", " octets\r\n")),
+    ),
+    offence(
+        "mdtm-size-213",
+        "gives a time with a zone",
+        "MDTM",
+        213,
+        Reply(|r| r.replace("\r\n", " UTC\r\n")),
+    ),
+    offence("telnet", "says nothing to WILL", "TYPE", 200, NoTelnet),
+    offence("telnet", "says nothing to DO", "MKD", 257, NoTelnet),
+    offence(
+        "tls",
+        "ends a protected download without close_notify",
+        "RETR",
+        226,
+        CancelToken,
+    ),
+    offence(
+        "tls",
+        "ends a protected listing without close_notify",
+        "LIST",
+        226,
+        CancelToken,
+    ),
+    offence(
+        "tls",
+        "shows another certificate on the data connection",
+        "RETR",
+        226,
+        Certificate,
+    ),
+    offence(
+        "feat",
+        "lists digests without the label they belong to",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " CRC32;SHA-1*;\r\n211 End")),
+    ),
+    offence(
+        "feat",
+        "lists a feature twice",
+        "FEAT",
+        211,
+        Reply(|r| r.replace("211 End", " SIZE\r\n SIZE\r\n211 End")),
+    ),
+    offence(
+        "closing",
+        "closes the control connection after an error",
+        "QUIT",
+        221,
+        Reply(|_| "500 What?\r\n".into()),
+    ),
+    offence(
+        "closing",
+        "ends a protected control connection without close_notify",
+        "QUIT",
+        221,
+        ControlCut,
+    ),
+    offence(
+        "limits",
+        "sends a listing without end",
+        "LIST",
+        226,
+        More(18 << 20),
+    ),
+    offence(
+        "limits",
+        "sends a file without end",
+        "RETR",
+        226,
+        More(18 << 20),
+    ),
+    offence(
+        "limits",
+        "sends a reply without end",
+        "HELP",
+        214,
+        Reply(endless),
+    ),
+];
+
+impl Violation {
+    /// The transcript with this offence in it; none where nothing in it can be spoiled so.
+    #[must_use]
+    pub fn plant(&self, transcript: &Transcript) -> Option<Transcript> {
+        for conversation in Conversation::all(transcript) {
+            let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;
+            for exchange in conversation.exchanges.iter().filter(fits) {
+                let found = exchange
+                    .replies
+                    .iter()
+                    .find(|(_, reply)| reply.code == self.code);
+                let Some((at, reply)) = found else { continue };
+                let alone = EventKind::Received {
+                    octets: reply.octets.clone(),
+                };
+                if transcript.events[*at].what != alone {
+                    continue;
+                }
+                let mut spoiled = transcript.clone();
+                match self.spoil {
+                    Reply(change) => {
+                        let told = change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
+                        spoiled.events[*at].what = EventKind::Received { octets: told };
+                    }
+                    Data(_) | More(_) => {
+                        let own = spoiled.events[exchange.sent..*at].iter_mut();
+                        let mut own =
+                            own.filter(|event| event.connection == conversation.connection);
+                        let sent = own.find_map(|event| match &mut event.what {
+                            EventKind::DataReceived { octets } => Some(octets),
+                            _ => None,
+                        });
+                        let Some(octets) = sent else { continue };
+                        match self.spoil {
+                            Data(change) => {
+                                let text = octets.joined();
+                                *octets = change(&String::from_utf8_lossy(&text)).into();
+                            }
+                            More(count) => octets.extend(data::Data::of_pattern(0..count)),
+                            _ => {}
+                        }
+                    }
+                    NoTelnet => {
+                        let told = reply.lines.join(&b"\r\n"[..]);
+                        spoiled.events[*at].what = EventKind::Received {
+                            octets: [&told, &b"\r\n"[..]].concat(),
+                        };
+                    }
+                    LoneIac => {
+                        let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
+                        spoiled.events[*at].what = EventKind::Received { octets: told };
+                    }
+                    Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
+                    NoPreliminary => {
+                        spoiled.events.remove(*at);
+                    }
+                    ControlCut => {
+                        let is_own = |event: &Event| event.connection == conversation.connection;
+                        // Only TLS has a close_notify to leave out.
+                        let protected = spoiled.events[..*at].iter().any(|event| {
+                            is_own(event)
+                                && matches!(&event.what, EventKind::TlsEstablished(facts) if !facts.data)
+                        });
+                        if !protected {
+                            continue;
+                        }
+                        let mut own = spoiled.events[*at..].iter_mut().filter(|it| is_own(it));
+                        let end = own.find_map(|event| match &mut event.what {
+                            EventKind::Closed(end) if end.by == Side::Server => Some(end),
+                            _ => None,
+                        });
+                        let Some(end) = end else { continue };
+                        end.how = CloseKind::NoCloseNotify;
+                    }
+                    CancelToken | Certificate => {
+                        let own = spoiled.events[exchange.sent..*at].iter_mut();
+                        let own = own.filter(|event| event.connection == conversation.connection);
+                        self.protection(own.map(|event| &mut event.what));
+                    }
+                }
+                if spoiled != *transcript {
+                    return Some(spoiled);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Violation {
+    /// Spoils the TLS of a data connection; nothing changes where it has none.
+    fn protection<'a>(&self, events: impl Iterator<Item = &'a mut EventKind>) {
+        let mut protected = false;
+        for what in events {
+            match (what, self.spoil) {
+                (EventKind::TlsEstablished(facts), Certificate) if facts.data => {
+                    facts.certificate = Some("another".into());
+                }
+                (EventKind::TlsEstablished(facts), _) => protected |= facts.data,
+                (EventKind::DataClosed(end), CancelToken) if protected => {
+                    end.how = CloseKind::NoCloseNotify
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// As many lines as no reply has.
+fn endless(text: &str) -> String {
+    let line = "214-x\r\n";
+    line.repeat(20_000) + text
+}
+
+fn with_size(text: &str, size: &str) -> String {
+    with_fact(text, "size=", size)
+}
+
+/// The text with another value for the first fact of this name; the same if there is none.
+fn with_fact(text: &str, name: &str, value: &str) -> String {
+    let found = text.find(name).map(|at| at + name.len());
+    let end = found.and_then(|from| text[from..].find(';').map(|length| from + length));
+    match (found, end) {
+        (Some(from), Some(end)) => format!("{}{value}{}", &text[..from], &text[end..]),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::JUDGES;
+
+    #[test]
+    fn every_judge_has_offences_and_every_offence_a_judge() {
+        for judge in JUDGES {
+            let own = VIOLATIONS
+                .iter()
+                .filter(|offence| offence.judge == judge.name);
+            assert!(own.count() >= 2, "{} is proven by too little", judge.name);
+        }
+        for offence in VIOLATIONS {
+            let known = JUDGES.iter().any(|judge| judge.name == offence.judge);
+            assert!(known, "there is no judge {}", offence.judge);
+        }
+    }
+
+    #[test]
+    fn a_fact_gets_another_value() {
+        assert_eq!(
+            with_fact("type=file;size=3; a", "size=", "3k"),
+            "type=file;size=3k; a"
+        );
+        assert_eq!(with_fact("type=file; a", "size=", "3k"), "type=file; a");
+    }
+}

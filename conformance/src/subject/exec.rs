@@ -1,0 +1,432 @@
+//! A server as a command: it is started, waited for, started again when it dies, and stopped.
+//!
+//! ```text
+//!  'CMD {port} {root}' --ExecCommand, values--> process group --greeting read--> tested --SIGTERM, SIGKILL--> gone
+//! ```
+//!
+//! The command has to stay in the foreground. Whatever happens to us, its process group is ended and reaped.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::{ExecCommand, Target};
+use crate::driver::{Trust, draw};
+use crate::runner::Supervisor;
+
+/// So long a server may take to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(3);
+/// Between two looks at a process.
+const LOOK: Duration = Duration::from_millis(20);
+/// So much of its output is told when it ends.
+const TAIL: u64 = 2048;
+/// So many lines of that.
+const LINES: usize = 5;
+/// Ports that no host gives away by itself, so that nobody gets one between our choice and the command's start.
+const PORTS: Range<u16> = 10_000..32_768;
+
+/// What is to be started, and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct ExecWish {
+    /// The command, with `{port}` and what else it needs.
+    pub command: ExecCommand,
+    /// Who logs in; `anonymous` unless the command asks for `{user}` or `{password}`.
+    pub user: Option<String>,
+    /// With which password.
+    pub password: Option<String>,
+    /// Which certificates are accepted.
+    pub trust: Trust,
+    /// How long it may take until it greets.
+    pub patience: Duration,
+}
+
+/// A server that was started by us.
+#[derive(Debug)]
+pub struct Exec {
+    command: ExecCommand,
+    child: Option<Child>,
+    log: PathBuf,
+    /// Removed with everything in it when this is dropped.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is there to be dropped"))]
+    scratch: TempDir,
+    target: Arc<Target>,
+    address: SocketAddr,
+    patience: Duration,
+    /// How it ended, if it did.
+    ended: Option<String>,
+}
+
+impl Exec {
+    /// Starts the command on a free port, with an empty directory, and waits for its greeting.
+    ///
+    /// # Errors
+    /// The command cannot be started, ends early or does not greet; in words, with its last lines.
+    pub async fn start(wish: ExecWish) -> Result<Self, String> {
+        let asks = |name: &str| wish.command.asks_for(name);
+        let about = |error: io::Error| format!("exec: failed to make a scratch directory: {error}");
+        let scratch = tempfile::Builder::new()
+            .prefix("ftpspec-exec-")
+            .tempdir()
+            .map_err(about)?;
+        let root = scratch.path().join("root");
+        fs::create_dir(&root).map_err(about)?;
+        if asks("{cert}") || asks("{key}") {
+            certificate(scratch.path())?;
+        }
+        let address =
+            free_port().map_err(|error| format!("exec: failed to find a free port: {error}"))?;
+        let mut target = Target::at("127.0.0.1", vec![address]);
+        target.trust = wish.trust;
+        if asks("{user}") || asks("{password}") {
+            (target.user, target.password) = ("ftpspec".into(), "ftpspec".into());
+        }
+        if let Some(user) = wish.user {
+            target.user = user;
+        }
+        if let Some(password) = wish.password {
+            target.password = password;
+        }
+        let path = |name: &str| scratch.path().join(name).display().to_string();
+        let values = [
+            ("{port}", address.port().to_string()),
+            ("{host}", address.ip().to_string()),
+            ("{root}", root.display().to_string()),
+            ("{user}", target.user.clone()),
+            ("{password}", target.password.clone()),
+            ("{cert}", path("cert.pem")),
+            ("{key}", path("key.pem")),
+        ];
+        let mut exec = Self {
+            command: wish.command.filled(&values),
+            child: None,
+            log: scratch.path().join("server.log"),
+            scratch,
+            target: Arc::new(target),
+            address,
+            patience: wish.patience,
+            ended: None,
+        };
+        exec.launch().await?;
+        Ok(exec)
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Stops it. Where its output is worth a look it is kept, and the answer says where.
+    pub async fn stop(mut self, keep_output: bool) -> Option<PathBuf> {
+        self.end().await;
+        if !keep_output {
+            return None;
+        }
+        let name = format!(
+            "ftpspec-exec-{}-{}.log",
+            std::process::id(),
+            self.address.port()
+        );
+        let kept = std::env::temp_dir().join(name);
+        fs::copy(&self.log, &kept).is_ok().then_some(kept)
+    }
+
+    /// Starts the command and waits until it greets.
+    async fn launch(&mut self) -> Result<(), String> {
+        let ExecCommand { program, arguments } = &self.command;
+        self.ended = None;
+        let about = |error: io::Error| format!("exec: failed to start {program}: {error}");
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(about)?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().map_err(about)?)
+            .stderr(output);
+        // An interrupt is ours to hear: it is stopped when we are done.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        self.child = Some(command.spawn().map_err(about)?);
+        let deadline = Instant::now() + self.patience;
+        while !greets(self.address, self.patience).await {
+            if let Some(how) = self.look() {
+                return Err(format!(
+                    "exec: the server {how} before it greeted{}",
+                    self.tail()
+                ));
+            }
+            if Instant::now() >= deadline {
+                let seconds = self.patience.as_secs_f64();
+                let message = format!(
+                    "exec: nobody greets at {} after {seconds:.0} s; the server must stay in the foreground{}",
+                    self.address,
+                    self.tail()
+                );
+                self.end().await;
+                return Err(message);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// How the command ended, if it has. Then what it left running is ended, too, and all are reaped.
+    fn look(&mut self) -> Option<String> {
+        if let Some(child) = &mut self.child
+            && has_ended(child)
+        {
+            // Before it is reaped: as long as it is not, nobody else gets the number of its group.
+            end_group(child, true);
+            let status = child.wait();
+            self.child = None;
+            self.ended = Some(match status {
+                Ok(status) => shown(status),
+                Err(error) => format!("ended, and nobody knows how ({error})"),
+            });
+        }
+        self.ended.clone()
+    }
+
+    /// Asks it to end, and makes it.
+    async fn end(&mut self) {
+        if let Some(child) = &self.child {
+            end_group(child, false);
+        }
+        let deadline = Instant::now() + GRACE;
+        while self.child.is_some() && self.look().is_none() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+        self.kill();
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end_group(&child, true);
+            // SIGKILL cannot be ignored: this takes no time worth mentioning.
+            let status = child.wait();
+            self.ended = status.ok().map(shown);
+        }
+    }
+
+    /// The last lines of its output, as the end of a sentence.
+    fn tail(&self) -> String {
+        let Ok(octets) = last_octets(&self.log) else {
+            return String::new();
+        };
+        let text = String::from_utf8_lossy(&octets);
+        let lines: Vec<String> = text
+            .lines()
+            .rev()
+            .filter(|line| !line.trim().is_empty())
+            .take(LINES)
+            .map(|line| line.escape_debug().take(200).collect())
+            .collect();
+        if lines.is_empty() {
+            return "; it said nothing".into();
+        }
+        let in_order: Vec<_> = lines.into_iter().rev().collect();
+        format!("; its last lines: {}", in_order.join(" / "))
+    }
+}
+
+impl Supervisor for Exec {
+    fn death(&mut self) -> Option<String> {
+        // Told once: `again` begins anew.
+        self.look()
+            .map(|how| format!("the server {how}{}", self.tail()))
+    }
+
+    async fn last_words(&mut self) -> Option<String> {
+        let deadline = Instant::now() + GRACE;
+        while self.look().is_none() && Instant::now() < deadline {
+            sleep(LOOK).await;
+        }
+        self.death()
+    }
+
+    async fn again(&mut self) -> Result<String, String> {
+        // One whose sockets are gone is about to end.
+        let how = match self.look() {
+            Some(how) => how,
+            None => {
+                self.end().await;
+                self.ended.clone().unwrap_or_default()
+            }
+        };
+        let told = format!("the server {how}{}", self.tail());
+        match self.launch().await {
+            Ok(()) => Ok(format!("{told}; it was started again")),
+            Err(why) => Err(format!(
+                "{told}; started again, it did not come back: {why}"
+            )),
+        }
+    }
+}
+
+impl Drop for Exec {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that is free now, at ::1, too: what is free at 127.0.0.1 may be the end of a connection there. Somebody else may
+/// take it before the command does; then it says so.
+fn free_port() -> io::Result<SocketAddr> {
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    let free = |port: &u16| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+            && (!has_ipv6 || TcpListener::bind((Ipv6Addr::LOCALHOST, *port)).is_ok())
+    };
+    let port = draw(PORTS).find(free).ok_or(io::ErrorKind::AddrInUse)?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Makes a certificate for localhost, and its key.
+fn certificate(directory: &Path) -> Result<(), String> {
+    let names = vec!["localhost".into(), "127.0.0.1".into()];
+    let made = rcgen::generate_simple_self_signed(names)
+        .map_err(|error| format!("exec: failed to make a certificate: {error}"))?;
+    let about = |error: io::Error| format!("exec: failed to write a certificate: {error}");
+    fs::write(directory.join("cert.pem"), made.cert.pem()).map_err(about)?;
+    fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).map_err(about)
+}
+
+async fn greets(address: SocketAddr, patience: Duration) -> bool {
+    let greeting = async {
+        let mut tcp = TcpStream::connect(address).await?;
+        tcp.read_u8().await
+    };
+    matches!(timeout(patience, greeting).await, Ok(Ok(_)))
+}
+
+fn last_octets(log: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(log)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(TAIL)))?;
+    let mut octets = Vec::new();
+    file.take(TAIL).read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// `ended (exit status: 1)`, `ended (signal: 9 (SIGKILL))`.
+fn shown(status: ExitStatus) -> String {
+    format!("ended ({status})")
+}
+
+/// Whether it has ended; it is not reaped yet.
+#[cfg(unix)]
+fn has_ended(child: &mut Child) -> bool {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(
+        waitid(WaitId::Pid(Pid::from_child(child)), options),
+        Ok(None)
+    )
+}
+
+#[cfg(not(unix))]
+fn has_ended(child: &mut Child) -> bool {
+    !matches!(child.try_wait(), Ok(None))
+}
+
+/// Asks the whole group of a child that is not reaped to end, or makes it.
+#[cfg(unix)]
+fn end_group(child: &Child, at_once: bool) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let signal = if at_once { Signal::KILL } else { Signal::TERM };
+    // A group without anybody is as good as ended.
+    let _ = kill_process_group(Pid::from_child(child), signal);
+}
+
+#[cfg(not(unix))]
+fn end_group(_: &Child, _: bool) {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+    use super::*;
+
+    fn wish(command: &str) -> ExecWish {
+        ExecWish {
+            command: command.parse().unwrap(),
+            user: None,
+            password: None,
+            trust: Trust::Anything,
+            patience: Duration::from_secs(10),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_told() {
+        let error = Exec::start(wish("/no/such/program {port}"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.starts_with("exec: failed to start /no/such/program"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_that_ends_early_is_told_with_its_last_lines() {
+        let command = "sh -c 'echo one; echo two >&2; exit 7' {port}";
+        let error = Exec::start(wish(command)).await.unwrap_err();
+        assert!(error.contains("exit status: 7"), "{error}");
+        assert!(error.contains("its last lines: one / two"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_never_greets_is_waited_for_in_time_and_ended() {
+        let mut wish = wish("sh -c 'sleep 1000 & echo $! $$ > $0/pids; wait' {root} {port}");
+        wish.patience = Duration::from_millis(300);
+        let before = Instant::now();
+        let error = Exec::start(wish).await.unwrap_err();
+        assert!(error.contains("nobody greets"), "{error}");
+        assert!(before.elapsed() < GRACE + Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn whatever_the_command_started_is_ended_with_it() {
+        let mut exec = Exec {
+            command: "sh -c 'sleep 1000 & echo $!; wait' {port}".parse().unwrap(),
+            child: None,
+            log: PathBuf::new(),
+            scratch: tempfile::tempdir().unwrap(),
+            target: Arc::new(Target::at("127.0.0.1", vec![])),
+            address: free_port().unwrap(),
+            patience: Duration::from_millis(300),
+            ended: None,
+        };
+        exec.log = exec.scratch.path().join("log");
+        // It never greets, so this ends it.
+        exec.launch().await.unwrap_err();
+        let said = fs::read_to_string(&exec.log).unwrap();
+        let grandchild: i32 = said.trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(grandchild).unwrap();
+        // An orphan is reaped by somebody else, sooner or later.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let is_there = || {
+            let state = fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
+            rustix::process::test_kill_process(pid).is_ok() && !state.contains(") Z ")
+        };
+        while is_there() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        assert!(!is_there(), "{grandchild} still runs");
+    }
+}

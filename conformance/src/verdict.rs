@@ -1,0 +1,362 @@
+//! What a played scenario or an always-on judge comes to.
+//!
+//! Requirement level and outcome are two facts; [`Outcome`] is what is shown.
+
+use crate::scenario::{Connection, Level, ScenarioId};
+use crate::transcript::Excess;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One thing that does not hold, with its evidence. No renderer ever parses a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// The judge that found it: `expectation`, `reply-syntax`, `reply-code` …
+    pub judge: String,
+    /// What it is worth.
+    pub level: Level,
+    /// The requirement in our words.
+    pub requirement: String,
+    /// The clause.
+    pub clause: String,
+    /// Ids of the requirements it is about, where the scenario says so; empty if it is about all that the scenario covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
+    /// What had to be.
+    pub expected: String,
+    /// What was.
+    pub observed: String,
+    /// The control connection.
+    pub connection: Connection,
+    /// The line of the scenario; 0 where it was not in the dialogue.
+    pub line: u32,
+    /// Index into the transcript's events where it shows.
+    pub event: usize,
+    /// Whether what was observed has the impact that the scenario's `matters` describes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub impact: bool,
+}
+
+/// What is shown for one scenario in one variant, or for one judge.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Holds.
+    Pass,
+    /// The server answered in another legal way, which left nothing to test.
+    NotApplicable,
+    /// MAY or practice not followed.
+    Note,
+    /// An optional feature, absent and not advertised.
+    Unsupported,
+    /// A SHOULD is broken.
+    Warn,
+    /// A prerequisite failed (login, no write access).
+    NotTestable,
+    /// A MUST is broken.
+    Fail,
+    /// Advertised in FEAT, then refused.
+    FalseAd,
+    /// The tester's own trouble, or the target vanished.
+    Error,
+}
+
+impl Outcome {
+    /// All, in the order of summaries.
+    pub const ALL: [Self; 9] = [
+        Self::Pass,
+        Self::Fail,
+        Self::FalseAd,
+        Self::Error,
+        Self::NotTestable,
+        Self::Warn,
+        Self::Note,
+        Self::Unsupported,
+        Self::NotApplicable,
+    ];
+
+    /// The outcome of a word in reports, in any case.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        let known = Self::ALL.into_iter();
+        let mut same = known.filter(|outcome| outcome.word().eq_ignore_ascii_case(word));
+        same.next()
+    }
+
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::NotApplicable => "N/A",
+            Self::Note => "NOTE",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::Warn => "WARN",
+            Self::NotTestable => "NOT-TESTABLE",
+            Self::Fail => "FAIL",
+            Self::FalseAd => "FALSE-AD",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// Whether it fails the run.
+    #[must_use]
+    pub fn fails(self, strict: bool) -> bool {
+        match self {
+            Self::Pass | Self::NotApplicable | Self::Note | Self::Unsupported => false,
+            Self::Warn => strict,
+            Self::NotTestable | Self::Fail | Self::FalseAd | Self::Error => true,
+        }
+    }
+
+    /// What outcomes of the same thing come to: the worst of those that are bad; otherwise a NOTE, a PASS, and only
+    /// where there is neither that it is absent or that nothing was left to test. `None` without any.
+    #[must_use]
+    pub fn together(outcomes: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let weight = |outcome: &Self| match outcome {
+            Self::NotApplicable => 0,
+            Self::Unsupported => 1,
+            Self::Pass => 2,
+            Self::Note => 3,
+            Self::Warn => 4,
+            Self::NotTestable => 5,
+            Self::Fail => 6,
+            Self::FalseAd => 7,
+            Self::Error => 8,
+        };
+        outcomes.into_iter().max_by_key(weight)
+    }
+
+    /// What a broken expectation of this level is worth.
+    #[must_use]
+    pub fn of_broken(level: Level) -> Self {
+        match level {
+            Level::Must => Self::Fail,
+            Level::Should => Self::Warn,
+            Level::May | Level::Practice => Self::Note,
+        }
+    }
+}
+
+/// Why a dialogue was not played to its end. The player says it, [`Outcome`] follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// What came cannot be gone on with: a reply of another class, no address in a 227, a refused user step.
+    Mismatch {
+        /// The statement that did not hold.
+        line: u32,
+    },
+    /// What a statement waited for did not come.
+    TimedOut {
+        /// The statement that waited.
+        line: u32,
+    },
+    /// The control connection ended while something was expected of it.
+    ConnectionLost {
+        /// The statement that needed it.
+        line: u32,
+    },
+    /// The server sent more than the runner takes.
+    LimitExceeded {
+        /// The statement during which it did.
+        line: u32,
+        /// Which limit.
+        excess: Excess,
+    },
+    /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
+    Prerequisite(String),
+    /// The server has no room for one more control connection (421), however long one waits.
+    Busy(String),
+    /// The tester's own trouble.
+    Trouble(String),
+    /// No connection can be made to the target any more.
+    TargetGone(String),
+}
+
+impl Stop {
+    /// The line of the statement at which it ended; 0 for the barrier at the end. `None` where it is about none.
+    #[must_use]
+    pub fn line(&self) -> Option<u32> {
+        match self {
+            Self::Mismatch { line }
+            | Self::TimedOut { line }
+            | Self::ConnectionLost { line }
+            | Self::LimitExceeded { line, .. } => Some(*line),
+            Self::Prerequisite(_) | Self::Busy(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
+        }
+    }
+}
+
+/// The verdict on one scenario in one variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// Which scenario.
+    pub scenario: ScenarioIdText,
+    /// In which variant, as shown.
+    pub variant: String,
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// Why, where that needs words (a prerequisite that failed, the tester's trouble); else empty.
+    pub reason: String,
+    /// The need the server does not have, where that decided: a FEAT label or a verb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+    /// What does not hold.
+    pub findings: Vec<Finding>,
+    /// Ids of the requirements that no finding is about, and that were not looked at to the end because of one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unjudged: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether the scenario's `matters` is true of what was found.
+    #[must_use]
+    pub fn has_impact(&self) -> bool {
+        let judged = self.outcome != Outcome::FalseAd;
+        judged && self.findings.iter().any(|finding| finding.impact)
+    }
+
+    /// What it says of one of the requirements that its scenario covers; `None` if it was not looked at to the end.
+    #[must_use]
+    pub fn of_requirement(&self, id: &str) -> Option<Outcome> {
+        let by_findings = matches!(self.outcome, Outcome::Fail | Outcome::Warn | Outcome::Note);
+        if !by_findings || self.findings.iter().all(|it| it.about.is_empty()) {
+            return Some(self.outcome);
+        }
+        let about = |it: &&Finding| it.about.is_empty() || it.about.iter().any(|it| it == id);
+        let broken = self.findings.iter().filter(about);
+        match broken.map(|it| Outcome::of_broken(it.level)).max() {
+            None if self.unjudged.iter().any(|it| it == id) => None,
+            None => Some(Outcome::Pass),
+            broken => broken,
+        }
+    }
+}
+
+/// A deviation somebody knows of and accepts, for a reason.
+///
+/// It no longer fails the run. An ERROR is never excused, and what is known but holds is stale, and fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Known {
+    /// Why it is accepted, in the words of the baseline.
+    pub reason: String,
+}
+
+impl Known {
+    /// Whether an outcome fails the run, given what is known of it.
+    #[must_use]
+    pub fn fails(known: Option<&Self>, outcome: Outcome, strict: bool) -> bool {
+        match known {
+            None => outcome.fails(strict),
+            Some(_) => outcome == Outcome::Error || Self::is_stale(known, outcome),
+        }
+    }
+
+    /// Whether a deviation is known that is not there any more.
+    #[must_use]
+    pub fn is_stale(known: Option<&Self>, outcome: Outcome) -> bool {
+        known.is_some() && outcome == Outcome::Pass
+    }
+}
+
+/// A scenario id in a report.
+pub type ScenarioIdText = String;
+
+impl From<ScenarioId> for ScenarioIdText {
+    fn from(id: ScenarioId) -> Self {
+        id.0
+    }
+}
+
+/// What one always-on judge says of all transcripts of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JudgeVerdict {
+    /// Its name.
+    pub judge: String,
+    /// What it wants, in one sentence.
+    pub statement: String,
+    /// What it means for somebody who uses the server when that does not hold; empty in reports of versions without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub matters: String,
+    /// Where that stands.
+    pub clause: String,
+    /// What it comes to: its worst finding.
+    pub outcome: Outcome,
+    /// How many findings there were.
+    pub count: usize,
+    /// The first of them, those of another rule or another command before repetitions.
+    pub findings: Vec<Located>,
+    /// Every rule that is broken, however many there are; empty in reports of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<BrokenRule>,
+    /// Set where a baseline knows that the server deviates here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Known>,
+}
+
+/// A rule of a judge that is broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BrokenRule {
+    /// The requirement, in the words of its findings.
+    pub requirement: String,
+    /// What its worst finding comes to.
+    pub outcome: Outcome,
+    /// How many findings there were.
+    pub count: usize,
+}
+
+impl JudgeVerdict {
+    /// The rules that are broken: requirement, outcome and how often, each once.
+    pub fn broken(&self) -> impl Iterator<Item = (&str, Outcome, usize)> {
+        let rules = self.rules.iter();
+        let rules = rules.map(|rule| (rule.requirement.as_str(), rule.outcome, rule.count));
+        // Older reports only have the findings themselves.
+        let old = self.rules.is_empty();
+        let findings = self.findings.iter().filter(move |_| old);
+        let findings = findings.map(|located| {
+            let finding = &located.finding;
+            (
+                finding.requirement.as_str(),
+                Outcome::of_broken(finding.level),
+                1,
+            )
+        });
+        rules.chain(findings)
+    }
+
+    /// Counts findings of a rule.
+    pub(crate) fn count_rule(&mut self, requirement: &str, outcome: Outcome, count: usize) {
+        let known = self.rules.iter_mut();
+        match known
+            .into_iter()
+            .find(|rule| rule.requirement == requirement)
+        {
+            Some(rule) => {
+                rule.outcome = rule.outcome.max(outcome);
+                rule.count = rule.count.saturating_add(count);
+            }
+            None => self.rules.push(BrokenRule {
+                requirement: requirement.to_owned(),
+                outcome,
+                count,
+            }),
+        }
+    }
+}
+
+/// A finding of an always-on judge and the transcript it is from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Located {
+    /// The scenario that was played.
+    pub scenario: String,
+    /// In which variant, as shown.
+    pub variant: String,
+    /// What does not hold.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// The dialogue before it, as a person reads it; what the report shows as evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wire: Vec<String>,
+}
