@@ -84,7 +84,7 @@ pub(crate) enum Command {
 const CHECK_HELP: &str = "\
 The suite works in a directory of its own, made after login, and removes it again. The user needs write access.
 EventKind scenarios rest on is tried first: a login, a directory, a file in each data mode, TLS, IPv6. EventKind rests on something that does not hold
-is NOT-TESTABLE, and so is what needs something that the server loses in mid-run. No file that was there before is changed: where CWD does not
+is BLOCKED, and so is what needs something that the server loses in mid-run. No file that was there before is changed: where CWD does not
 lead into the directory that MKD made, nothing is played. Where nothing can be written, what needs no file of its own is still played; --read-only leaves the rest out of the account.
 A command of --exec is waited for until it greets, started again when it dies (three times at most), and stopped afterwards; {root} is an empty
 directory, {cert} and {key} are PEM files, {user} and {password} are those the suite logs in with.
@@ -95,12 +95,12 @@ Outcomes:
   FAIL          a MUST is broken
   WARN          a SHOULD is broken; fails the run with --strict
   NOTE          a MAY, or what clients count on, is not followed
-  FALSE-AD      FEAT says it is there, and it is refused
+  MISADVERTISED      FEAT says it is there, and it is refused
   UNSUPPORTED   an optional feature that is not there, and FEAT does not say so
-  N/A           the server answered in another legal way, which left nothing to test
-  NOT-TESTABLE  what it rests on does not hold: no login, nowhere to write
+  INCONCLUSIVE           the server answered in another legal way, which left nothing to test
+  BLOCKED  what it rests on does not hold: no login, nowhere to write
   ERROR         trouble of the tester, or the server went away
-FAIL, FALSE-AD, NOT-TESTABLE and ERROR fail the run (exit code 1, or 3 after an ERROR).
+FAIL, MISADVERTISED, BLOCKED and ERROR fail the run (exit code 1, or 3 after an ERROR).
 `ftpspec explain ID` tells what is asked, why, and how it looks when it goes right and wrong.
 
 Variants:

@@ -31,9 +31,9 @@ pub struct Finding {
     pub line: u32,
     /// Index into the transcript's events where it shows.
     pub event: usize,
-    /// Whether what was observed has the impact that the scenario's `matters` describes.
+    /// Whether what was observed has the impact that the scenario's `impact` describes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub impact: bool,
+    pub shows_impact: bool,
 }
 
 /// What is shown for one scenario in one variant, or for one judge.
@@ -45,7 +45,7 @@ pub enum Outcome {
     /// Holds.
     Pass,
     /// The server answered in another legal way, which left nothing to test.
-    NotApplicable,
+    Inconclusive,
     /// MAY or practice not followed.
     Note,
     /// An optional feature, absent and not advertised.
@@ -53,11 +53,11 @@ pub enum Outcome {
     /// A SHOULD is broken.
     Warn,
     /// A prerequisite failed (login, no write access).
-    NotTestable,
+    Blocked,
     /// A MUST is broken.
     Fail,
     /// Advertised in FEAT, then refused.
-    FalseAd,
+    Misadvertised,
     /// The tester's own trouble, or the target vanished.
     Error,
 }
@@ -67,13 +67,13 @@ impl Outcome {
     pub const ALL: [Self; 9] = [
         Self::Pass,
         Self::Fail,
-        Self::FalseAd,
+        Self::Misadvertised,
         Self::Error,
-        Self::NotTestable,
+        Self::Blocked,
         Self::Warn,
         Self::Note,
         Self::Unsupported,
-        Self::NotApplicable,
+        Self::Inconclusive,
     ];
 
     /// The outcome of a word in reports, in any case.
@@ -89,13 +89,13 @@ impl Outcome {
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
-            Self::NotApplicable => "N/A",
+            Self::Inconclusive => "INCONCLUSIVE",
             Self::Note => "NOTE",
             Self::Unsupported => "UNSUPPORTED",
             Self::Warn => "WARN",
-            Self::NotTestable => "NOT-TESTABLE",
+            Self::Blocked => "BLOCKED",
             Self::Fail => "FAIL",
-            Self::FalseAd => "FALSE-AD",
+            Self::Misadvertised => "MISADVERTISED",
             Self::Error => "ERROR",
         }
     }
@@ -104,9 +104,9 @@ impl Outcome {
     #[must_use]
     pub fn fails(self, strict: bool) -> bool {
         match self {
-            Self::Pass | Self::NotApplicable | Self::Note | Self::Unsupported => false,
+            Self::Pass | Self::Inconclusive | Self::Note | Self::Unsupported => false,
             Self::Warn => strict,
-            Self::NotTestable | Self::Fail | Self::FalseAd | Self::Error => true,
+            Self::Blocked | Self::Fail | Self::Misadvertised | Self::Error => true,
         }
     }
 
@@ -115,14 +115,14 @@ impl Outcome {
     #[must_use]
     pub fn together(outcomes: impl IntoIterator<Item = Self>) -> Option<Self> {
         let weight = |outcome: &Self| match outcome {
-            Self::NotApplicable => 0,
+            Self::Inconclusive => 0,
             Self::Unsupported => 1,
             Self::Pass => 2,
             Self::Note => 3,
             Self::Warn => 4,
-            Self::NotTestable => 5,
+            Self::Blocked => 5,
             Self::Fail => 6,
-            Self::FalseAd => 7,
+            Self::Misadvertised => 7,
             Self::Error => 8,
         };
         outcomes.into_iter().max_by_key(weight)
@@ -211,11 +211,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether the scenario's `matters` is true of what was found.
+    /// Whether the scenario's `impact` is true of what was found.
     #[must_use]
     pub fn has_impact(&self) -> bool {
-        let judged = self.outcome != Outcome::FalseAd;
-        judged && self.findings.iter().any(|finding| finding.impact)
+        let judged = self.outcome != Outcome::Misadvertised;
+        judged && self.findings.iter().any(|finding| finding.shows_impact)
     }
 
     /// What it says of one of the requirements that its scenario covers; `None` if it was not looked at to the end.
@@ -279,7 +279,7 @@ pub struct JudgeVerdict {
     pub statement: String,
     /// What it means for somebody who uses the server when that does not hold; empty in reports of versions without it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub matters: String,
+    pub impact: String,
     /// Where that stands.
     pub clause: String,
     /// What it comes to: its worst finding.
@@ -358,5 +358,5 @@ pub struct Located {
     pub finding: Finding,
     /// The dialogue before it, as a person reads it; what the report shows as evidence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub wire: Vec<String>,
+    pub excerpt: Vec<String>,
 }

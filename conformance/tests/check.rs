@@ -49,7 +49,7 @@ fn rows(report: &Value) -> Vec<(String, String, String, String)> {
 }
 
 fn facts(report: &Value) -> String {
-    report["facts"].to_string()
+    report["notices"].to_string()
 }
 
 /// `ftpspec serve`, stopped when dropped.
@@ -232,7 +232,7 @@ fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
         .filter(|row| {
             !matches!(
                 row.2.as_str(),
-                "pass" | "unsupported" | "not-applicable" | "note"
+                "pass" | "unsupported" | "inconclusive" | "note"
             )
         })
         .collect();
@@ -245,7 +245,7 @@ fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
     let (refused, code) = report(&[&["check", url.as_str()], &select[..]].concat());
     assert_eq!(code, 1);
     let rows = rows(&refused);
-    let not_testable = rows.iter().filter(|row| row.2 == "not-testable");
+    let not_testable = rows.iter().filter(|row| row.2 == "blocked");
     assert!(not_testable.clone().count() > 50);
     for row in not_testable {
         assert!(row.3.contains("no write access (MKD: 550"), "{row:?}");
@@ -282,21 +282,21 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
     };
     assert_eq!(of("sanity/transfer", "pasv").2, "pass");
     assert_eq!(of("sanity/transfer", "port").2, "fail");
-    assert_eq!(of("sanity/enter", "pasv tls").2, "not-testable");
+    assert_eq!(of("sanity/enter", "pasv tls").2, "blocked");
     let by_port: Vec<_> = rows
         .iter()
         .filter(|row| row.0.starts_with("rfc3659") && row.1.starts_with("port"))
         .collect();
     assert!(!by_port.is_empty());
     for row in by_port {
-        assert_eq!(row.2, "not-testable");
+        assert_eq!(row.2, "blocked");
         assert!(
             row.3.starts_with("sanity/transfer [port] did not hold: "),
             "{row:?}"
         );
     }
     let by_tls = of("rfc3659/rest-retr-offset", "epsv tls");
-    assert_eq!(by_tls.2, "not-testable");
+    assert_eq!(by_tls.2, "blocked");
     assert!(
         by_tls
             .3
@@ -318,7 +318,7 @@ fn what_never_held_is_not_reported_as_lost_in_mid_run() {
         rows.iter().find(is).unwrap_or_else(|| panic!("{rows:#?}"))
     };
     assert_eq!(of("sanity/transfer", "port").2, "fail");
-    assert_eq!(of(id, "pasv").2, "not-applicable", "{rows:#?}");
+    assert_eq!(of(id, "pasv").2, "inconclusive", "{rows:#?}");
     let facts = facts(&report);
     assert!(!facts.contains("held when the run began"), "{facts}");
 }
@@ -343,7 +343,7 @@ fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {
     );
     let reason =
         format!("{prerequisite} [pasv] held when the run began, and does not any more: {why}");
-    let untested = of("not-testable");
+    let untested = of("blocked");
     assert!(untested.len() > 5, "{rows:#?}");
     for row in untested {
         assert_eq!(row.3, reason, "{row:?}");
@@ -400,7 +400,7 @@ fn where_nothing_can_be_proven_nothing_is_played_and_the_step_that_failed_is_sho
     let (first, others) = rows.split_first().unwrap();
     let why = "no safe place to work: CWD does not lead into the directory that MKD made \
                (what was made in it could not be removed there)";
-    let outcome = ("sanity/enter", "not-testable", why);
+    let outcome = ("sanity/enter", "blocked", why);
     assert_eq!(
         (first.0.as_str(), first.2.as_str(), first.3.as_str()),
         outcome
@@ -408,8 +408,8 @@ fn where_nothing_can_be_proven_nothing_is_played_and_the_step_that_failed_is_sho
     let blocked = format!("sanity/enter [pasv] did not hold: {why}");
     let mut reasons = others.iter().map(|row| &row.3);
     assert!(reasons.all(|reason| *reason == blocked), "{rows:#?}");
-    let wire = report["scenarios"][0]["wire"].as_array().unwrap();
-    assert_eq!(wire.last().unwrap(), "runner S: 550 no", "{wire:#?}");
+    let excerpt = report["scenarios"][0]["excerpt"].as_array().unwrap();
+    assert_eq!(excerpt.last().unwrap(), "runner S: 550 no", "{excerpt:#?}");
 }
 
 #[test]
@@ -440,7 +440,7 @@ fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_password
     let rows = rows(&report);
     assert!(rows.len() > 3, "{rows:#?}");
     for (id, _, outcome, why) in rows.iter().filter(|row| row.0.contains("password")) {
-        assert_eq!(outcome, "not-testable", "{id}");
+        assert_eq!(outcome, "blocked", "{id}");
         assert!(
             why.starts_with("sanity/enter [pasv] did not hold: login: 550"),
             "{why}"

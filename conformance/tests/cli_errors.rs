@@ -159,7 +159,7 @@ impl Drop for Odd {
     }
 }
 
-/// What `again` says of the NOOP that fails, pasted into a shell, shows the same failure.
+/// What `reproduce` says of the NOOP that fails, pasted into a shell, shows the same failure.
 fn pasted_it_fails_alike(arguments: &[&str], password: &str, directory: &Path) {
     let play = |command: &mut Command| {
         let path = Path::new(FTPSPEC).parent().unwrap().display().to_string();
@@ -179,16 +179,16 @@ fn pasted_it_fails_alike(arguments: &[&str], password: &str, directory: &Path) {
     let rows = report["scenarios"].as_array().unwrap();
     let failed = rows.iter().find(|row| row["outcome"] == "fail");
     let failed = failed.unwrap_or_else(|| panic!("{report:#}"));
-    let again = failed["again"].as_str().unwrap();
-    assert!(!again.contains(password), "{again}");
-    let pasted = play(Command::new("sh").args(["-c", again]));
+    let reproduce = failed["reproduce"].as_str().unwrap();
+    assert!(!reproduce.contains(password), "{reproduce}");
+    let pasted = play(Command::new("sh").args(["-c", reproduce]));
     let text = String::from_utf8(pasted.stdout).unwrap();
-    assert_eq!(pasted.status.code(), Some(1), "{again}\n{text}");
+    assert_eq!(pasted.status.code(), Some(1), "{reproduce}\n{text}");
     let id = failed["scenario"].as_str().unwrap();
     let variant = failed["variant"].as_str().unwrap();
     assert!(
         text.contains(&format!("FAIL {id} [{variant}]")),
-        "{again}\n{text}"
+        "{reproduce}\n{text}"
     );
     assert!(
         text.contains(failed["findings"][0]["observed"].as_str().unwrap()),

@@ -8,23 +8,22 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Rooms that decide and never wait: what they say follows from what they are given, whoever played it.
-const PURE: [&str; 12] = [
+const PURE: [&str; 11] = [
     "baseline",
     "catalogue",
-    "check",
-    "coding",
+    "judge",
+    "transfer_mode",
     "coverage",
     "data",
-    "difference",
+    "compare",
     "report",
     "scenario",
-    "snapshot",
     "transcript",
     "verdict",
 ];
 
 /// Where the reference server may be named: what starts it, and the target that is it.
-const HOSTS: [&str; 2] = ["command/serve", "target/embedded.rs"];
+const HOSTS: [&str; 2] = ["command/serve", "subject/embedded.rs"];
 
 /// What the pure rooms must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [
@@ -33,7 +32,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
         "judges see transcripts, never sockets: a recorded transcript must be judged as one just played",
     ),
     (
-        r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|target|scripted|command|suite)\b",
+        r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|subject|scripted|command|suite)\b",
         "what was played must not depend on who plays it; the player imports these rooms and not the other way round",
     ),
     (
@@ -151,16 +150,16 @@ fn every_room_that_is_named_here_exists() {
 
 #[test]
 fn an_offence_is_told_with_its_place_and_reason() {
-    let text = "// use tokio::net;\nuse crate::{check, runner::Job};\n".to_owned();
+    let text = "// use tokio::net;\nuse crate::{judge, runner::Job};\n".to_owned();
     let source = Source {
-        path: "check/x.rs".into(),
+        path: "judge/x.rs".into(),
         text,
     };
     let (pattern, why) = FORBIDDEN[1];
     let told = offences(&source, &Regex::new(pattern).unwrap(), why);
     assert_eq!(told.len(), 1);
     assert!(
-        told[0].starts_with("src/check/x.rs:2: `use crate::{check, runner::Job};`: what was"),
+        told[0].starts_with("src/judge/x.rs:2: `use crate::{judge, runner::Job};`: what was"),
         "{}",
         told[0]
     );

@@ -87,11 +87,18 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
     let words: Vec<&str> = own.map(|row| row.verdict.outcome.word()).collect();
     assert_eq!(
         words,
-        ["UNSUPPORTED", "FAIL", "PASS", "N/A", "NOTE", "WARN"]
+        [
+            "UNSUPPORTED",
+            "FAIL",
+            "PASS",
+            "INCONCLUSIVE",
+            "NOTE",
+            "WARN"
+        ]
     );
-    assert_eq!(report.broken_files, ["mine/none.ftpt"]);
+    assert_eq!(report.invalid_scenarios, ["mine/none.ftpt"]);
 
-    let again = ftpspec(
+    let reproduce = ftpspec(
         &[
             "report",
             "--from",
@@ -108,9 +115,9 @@ fn every_form_of_a_failing_run_is_written_and_shown_again_alike() {
         at,
     );
     assert_eq!(
-        (again.status.code(), again.stdout.len()),
+        (reproduce.status.code(), reproduce.stdout.len()),
         (Some(0), 0),
-        "{again:?}"
+        "{reproduce:?}"
     );
     for (one, other) in [
         ("out/r.json", "r.json"),
@@ -293,6 +300,6 @@ fn the_schema_refuses_what_is_no_report_and_lets_new_fields_pass() {
     assert_eq!(with(&|_| ()), 0);
     assert_eq!(with(&|report| report["new"] = 1.into()), 0);
     assert!(with(&|report| report["scenarios"][0]["outcome"] = "fine".into()) > 0);
-    assert!(with(&|report| report["took_ms"] = "1".into()) > 0);
+    assert!(with(&|report| report["duration_ms"] = "1".into()) > 0);
     assert!(with(&|report| drop(report.as_object_mut().unwrap().remove("target"))) > 0);
 }

@@ -83,7 +83,7 @@ fn peak_of(process: &Child) -> Option<u64> {
 fn reasons(report: &Value) -> String {
     let rows = report["scenarios"].as_array().unwrap().iter();
     let reasons: Vec<String> = rows.map(|row| row["reason"].to_string()).collect();
-    format!("{}\n{}", report["facts"], reasons.join("\n"))
+    format!("{}\n{}", report["notices"], reasons.join("\n"))
 }
 
 /// What the judge of limits says: how often, and the first observation.
@@ -240,7 +240,7 @@ fn a_listing_without_end_is_one_finding() {
         .collect();
     assert!(!hit.is_empty(), "{rows:#?}");
     for row in hit {
-        assert_eq!(row["outcome"], "not-testable");
+        assert_eq!(row["outcome"], "blocked");
         assert_eq!(
             row["findings"].as_array().map_or(0, Vec::len),
             0,

@@ -48,7 +48,7 @@ fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
     // What the reference server does not have yet says so, and is not hidden by a pass.
     let allowed = matches!(
         verdict.outcome,
-        Outcome::Pass | Outcome::NotApplicable | Outcome::Unsupported | Outcome::Note
+        Outcome::Pass | Outcome::Inconclusive | Outcome::Unsupported | Outcome::Note
     );
     if !allowed || judges > Outcome::Note {
         return Err(format!("{verdict:#?}\njudges: {}\n{dialogue}", judges.word()).into());

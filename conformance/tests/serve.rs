@@ -47,8 +47,8 @@ fn what_is_printed_of_the_example_is_read_as_the_same() {
         "{first}"
     );
     let directory = tempfile::tempdir().unwrap();
-    let again = file(directory.path(), &first);
-    assert_eq!(printed(&["--config", again.to_str().unwrap()]), first);
+    let reproduce = file(directory.path(), &first);
+    assert_eq!(printed(&["--config", reproduce.to_str().unwrap()]), first);
 }
 
 #[test]

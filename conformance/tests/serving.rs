@@ -186,14 +186,14 @@ fn the_password_everybody_knows_is_given_on_loopback_only() {
         ],
     ] {
         let (user, password, said) = login(reachable);
-        let (_, again, _) = login(reachable);
+        let (_, reproduce, _) = login(reachable);
         assert!(
             said.contains("the password of test is random"),
             "{reachable:?}: {said}"
         );
         if user == "test" {
             assert_eq!(password.len(), 20, "{reachable:?}");
-            assert_ne!(password, again, "{reachable:?}");
+            assert_ne!(password, reproduce, "{reachable:?}");
         } else {
             assert_eq!(password, "secret");
         }

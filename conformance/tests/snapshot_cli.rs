@@ -408,7 +408,7 @@ fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
         .filter(|id| !id.starts_with("sanity/"))
         .collect();
     assert_eq!(ids, ["rfc959/noop-says-200"].into());
-    assert_eq!(report["narrowed"]["scenarios"], true);
+    assert_eq!(report["filters"]["scenarios"], true);
 
     let digest = frozen.rsplit('"').nth(1).unwrap();
     let thawed = frozen.replace(digest, &"0".repeat(digest.len()));

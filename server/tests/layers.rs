@@ -80,13 +80,13 @@ const RULES: &[Rule] = &[
         because: "a fault plan says what is to go wrong and when; those who wait make it so",
     },
     Rule {
-        rooms: &["journal"],
+        rooms: &["observe/journal"],
         never: &[
             "crate::pi",
             "crate::net",
             "crate::dtp",
-            "crate::hooks",
-            "crate::roster",
+            "crate::observe::hooks",
+            "crate::observe::sessions",
         ],
         because: "the journal is told what happened; it depends on nobody who tells it",
     },

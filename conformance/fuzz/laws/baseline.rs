@@ -27,8 +27,8 @@ pub fn baseline(file: &[u8]) {
         let excusable = [
             Outcome::Warn,
             Outcome::Fail,
-            Outcome::FalseAd,
-            Outcome::NotTestable,
+            Outcome::Misadvertised,
+            Outcome::Blocked,
         ];
         assert!(
             excusable.contains(&entry.outcome),

@@ -18,7 +18,7 @@ pub struct Names<'a> {
 /// Marks what is known in the report, and tells what is wrong with the baselines.
 ///
 /// An entry is stale when everything it is about was played, something of it holds and nothing of it deviates. Of a run
-/// that played only a part ([`Report::narrowed`]) that can be said of entries that name one thing only. An entry about
+/// that played only a part ([`Report::filters`]) that can be said of entries that name one thing only. An entry about
 /// nothing that was played is neither known nor stale. With `strict` a WARN has to be known, too.
 pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
     let mut faults = Vec::new();
@@ -46,7 +46,7 @@ pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, stri
         }
     }
     excuse_judges(baselines, report, strict);
-    report.baseline_faults.extend(faults);
+    report.baseline_errors.extend(faults);
 }
 
 /// Why there is nothing an entry could be about.
@@ -128,11 +128,11 @@ pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
     if entry.sometimes || report.interrupted || !report.missing_parts().is_empty() {
         return false;
     }
-    let narrowed = report.narrowed;
+    let filters = report.filters;
     match &entry.about {
         About::Scenario { scenario, variant } => {
-            let decided = (scenario.is_literal() || !narrowed.scenarios)
-                && (variant.is_literal() || !narrowed.variants);
+            let decided = (scenario.is_literal() || !filters.scenarios)
+                && (variant.is_literal() || !filters.variants);
             let skipped = report.skipped.iter().any(|skipped| {
                 scenario.fits(&skipped.scenario)
                     && (skipped.variant.is_empty() || variant.fits(&skipped.variant))
@@ -153,7 +153,7 @@ pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
                 })
             });
             let looked = row.is_some() && !report.scenarios.is_empty();
-            looked && !narrowed.scenarios && !narrowed.variants && !broken
+            looked && !filters.scenarios && !filters.variants && !broken
         }
     }
 }

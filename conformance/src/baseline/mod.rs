@@ -124,12 +124,15 @@ impl Pattern {
 /// Whether a deviation that is known to come to the first excuses one that comes to the second.
 fn excuses(known: Outcome, observed: Outcome) -> bool {
     match observed {
-        Outcome::Warn => matches!(known, Outcome::Warn | Outcome::Fail | Outcome::FalseAd),
-        Outcome::Fail => matches!(known, Outcome::Fail | Outcome::FalseAd),
-        Outcome::FalseAd | Outcome::NotTestable => known == observed,
+        Outcome::Warn => matches!(
+            known,
+            Outcome::Warn | Outcome::Fail | Outcome::Misadvertised
+        ),
+        Outcome::Fail => matches!(known, Outcome::Fail | Outcome::Misadvertised),
+        Outcome::Misadvertised | Outcome::Blocked => known == observed,
         // Nothing to excuse, or never excused.
         Outcome::Pass
-        | Outcome::NotApplicable
+        | Outcome::Inconclusive
         | Outcome::Note
         | Outcome::Unsupported
         | Outcome::Error => false,

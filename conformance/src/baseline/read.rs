@@ -121,8 +121,8 @@ fn entry(written: Written, line: usize) -> Result<KnownDeviation, String> {
     let known = [
         Outcome::Warn,
         Outcome::Fail,
-        Outcome::FalseAd,
-        Outcome::NotTestable,
+        Outcome::Misadvertised,
+        Outcome::Blocked,
     ];
     let Some(outcome) = outcome.filter(|outcome| known.contains(outcome)) else {
         let why = match outcome {
@@ -131,7 +131,7 @@ fn entry(written: Written, line: usize) -> Result<KnownDeviation, String> {
             None => "there is no such outcome",
         };
         return Err(format!(
-            "{about}: outcome `{}`: {why}; WARN, FAIL, FALSE-AD and NOT-TESTABLE can be known",
+            "{about}: outcome `{}`: {why}; WARN, FAIL, MISADVERTISED and BLOCKED can be known",
             written.outcome
         ));
     };

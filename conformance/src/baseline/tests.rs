@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::testing::{judge, row};
-use crate::report::{FaultKind, Narrowed, Report, Row, SkippedRow};
+use crate::report::{FaultKind, Filters, Report, Row, SkippedRow};
 use rstest::rstest;
 
 const SCENARIOS: [&str; 3] = ["rfc959/abor-idle", "rfc959/noop-says-200", "rfc3659/size"];
@@ -41,7 +41,7 @@ fn applied(baseline: &str, report: &mut Report, strict: bool) -> Vec<(FaultKind,
     };
     apply(&[baseline], report, names, strict);
     report
-        .baseline_faults
+        .baseline_errors
         .iter()
         .map(|fault| (fault.fault, fault.line))
         .collect()
@@ -68,15 +68,15 @@ fn a_known_deviation_does_not_fail_the_run_and_is_told_with_its_reason() {
 #[rstest]
 #[case("FAIL", "FAIL", true)]
 #[case("FAIL", "WARN", true)]
-#[case("FALSE-AD", "FAIL", true)]
+#[case("MISADVERTISED", "FAIL", true)]
 #[case("WARN", "WARN", true)]
-#[case("NOT-TESTABLE", "NOT-TESTABLE", true)]
+#[case("BLOCKED", "BLOCKED", true)]
 #[case("WARN", "FAIL", false)]
-#[case("FAIL", "FALSE-AD", false)]
-#[case("FAIL", "NOT-TESTABLE", false)]
-#[case("NOT-TESTABLE", "FAIL", false)]
+#[case("FAIL", "MISADVERTISED", false)]
+#[case("FAIL", "BLOCKED", false)]
+#[case("BLOCKED", "FAIL", false)]
 #[case("FAIL", "ERROR", false)]
-#[case("FALSE-AD", "ERROR", false)]
+#[case("MISADVERTISED", "ERROR", false)]
 fn what_is_worse_than_known_is_not_excused(
     #[case] known: &str,
     #[case] observed: &str,
@@ -134,7 +134,7 @@ fn what_holds_in_every_variant_is_stale_and_fails() {
 #[rstest]
 #[case::not_played(&["rfc959/noop-says-200 [pasv] PASS"])]
 #[case::nothing_was_tested(&["rfc959/abor-idle [pasv] UNSUPPORTED"])]
-#[case::nothing_left(&["rfc959/abor-idle [pasv] N/A"])]
+#[case::nothing_left(&["rfc959/abor-idle [pasv] INCONCLUSIVE"])]
 #[case::one_deviates_less(&["rfc959/abor-idle [pasv] PASS", "rfc959/abor-idle [epsv] WARN"])]
 fn what_was_not_seen_to_hold_is_not_stale(#[case] rows: &[&str]) {
     let mut report = report(rows);
@@ -145,28 +145,28 @@ fn what_was_not_seen_to_hold_is_not_stale(#[case] rows: &[&str]) {
 #[test]
 fn of_a_part_of_the_suite_nothing_is_said_of_the_rest() {
     let rows = ["rfc959/abor-idle [pasv] PASS"];
-    let variants = Narrowed {
+    let variants = Filters {
         variants: true,
-        ..Narrowed::default()
+        ..Filters::default()
     };
-    let scenarios = Narrowed {
+    let scenarios = Filters {
         scenarios: true,
-        ..Narrowed::default()
+        ..Filters::default()
     };
-    let narrowed = |narrowed| Report {
-        narrowed,
+    let filters = |filters| Report {
+        filters,
         ..report(&rows)
     };
     let all = ABOR.replace("abor-idle", "*");
     let pasv = format!("{ABOR}variant = \"pasv\"\n");
-    assert_eq!(applied(ABOR, &mut narrowed(variants), false), []);
+    assert_eq!(applied(ABOR, &mut filters(variants), false), []);
     assert_eq!(
-        applied(&pasv, &mut narrowed(variants), false),
+        applied(&pasv, &mut filters(variants), false),
         [(FaultKind::Stale, 1)]
     );
-    assert_eq!(applied(&all, &mut narrowed(scenarios), false), []);
+    assert_eq!(applied(&all, &mut filters(scenarios), false), []);
     assert_eq!(
-        applied(ABOR, &mut narrowed(scenarios), false),
+        applied(ABOR, &mut filters(scenarios), false),
         [(FaultKind::Stale, 1)]
     );
     assert_eq!(
@@ -217,9 +217,9 @@ fn an_entry_about_nothing_fails_the_run_and_says_what_could_be_meant(
         [(FaultKind::Unknown, 3)]
     );
     assert!(
-        report.baseline_faults[0].message.contains(told),
+        report.baseline_errors[0].message.contains(told),
         "{:?}",
-        report.baseline_faults
+        report.baseline_errors
     );
     assert_eq!(report.exit_code(false), 1);
 }
@@ -327,7 +327,7 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
         "rfc3659/size [pasv] FAIL",
         "rfc3659/size [epsv] FAIL",
         "rfc3659/mdtm [pasv] PASS",
-        "rfc3659/mdtm [epsv] FALSE-AD",
+        "rfc3659/mdtm [epsv] MISADVERTISED",
         "rfc3659/mlst [pasv] ERROR",
         "rfc3659/mlsd [pasv] WARN",
     ]);
@@ -355,7 +355,7 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
     [[known]]
     scenario = "rfc3659/mdtm"
     variant = "epsv"
-    outcome = "FALSE-AD"
+    outcome = "MISADVERTISED"
     reason = 'accepted "today"'
 
     [[known]]
@@ -369,9 +369,13 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
     outcome = "FAIL"
     reason = 'accepted "today"'
     "#);
-    let again = super::update("known.toml", &update.text, &report, "again", false).unwrap();
+    let reproduce = super::update("known.toml", &update.text, &report, "again", false).unwrap();
     assert_eq!(
-        (again.text, again.added.len(), again.removed.len()),
+        (
+            reproduce.text,
+            reproduce.added.len(),
+            reproduce.removed.len()
+        ),
         (update.text.clone(), 0, 0)
     );
 
@@ -393,7 +397,7 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
         .retain(|row| row.verdict.outcome != Outcome::Error);
     apply(&[baseline], &mut report, names, false);
     assert_eq!(
-        (report.exit_code(false), &report.baseline_faults[..]),
+        (report.exit_code(false), &report.baseline_errors[..]),
         (0, &[][..])
     );
 }
@@ -425,15 +429,15 @@ fn strict_takes_a_warning_for_a_deviation_and_one_variant_says_nothing_of_the_ot
         update("k", "", &warned, "y", true).unwrap().added,
         ["WARN rfc959/abor-idle [*]"]
     );
-    let narrowed = Report {
-        narrowed: Narrowed {
+    let filters = Report {
+        filters: Filters {
             variants: true,
-            ..Narrowed::default()
+            ..Filters::default()
         },
         ..warned
     };
     assert_eq!(
-        update("k", "", &narrowed, "y", true).unwrap().added,
+        update("k", "", &filters, "y", true).unwrap().added,
         ["WARN rfc959/abor-idle [pasv]"]
     );
 }

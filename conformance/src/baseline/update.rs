@@ -146,7 +146,7 @@ fn new_rows(baseline: &Baseline, report: &Report, reason: &str, strict: bool) ->
         };
         let alike = failed.len() == rows.len()
             && failed.iter().all(|row| row.verdict.outcome == first)
-            && !report.narrowed.variants;
+            && !report.filters.variants;
         if alike {
             new.push(entry_of(scenario, None, first, reason));
             continue;

@@ -15,7 +15,7 @@ struct Listed<'a> {
     id: &'a str,
     title: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    matters: &'a str,
+    impact: &'a str,
     level: Level,
     cites: &'a [String],
     covers: &'a [String],
@@ -134,7 +134,7 @@ fn as_json(scenarios: &[&Scenario]) -> String {
             Listed {
                 id: &scenario.id.0,
                 title: &about.title,
-                matters: &about.matters,
+                impact: &about.impact,
                 level: about.level,
                 cites: &about.cites,
                 covers: &about.covers,

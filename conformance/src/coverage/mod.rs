@@ -296,7 +296,7 @@ side = "client"
     const JUDGE: Judge = Judge {
         name: "judge",
         statement: "",
-        matters: "Nobody can log in.",
+        impact: "Nobody can log in.",
         clause: "",
         covers: &["a", "c"],
         judge: |_| Vec::new(),

@@ -27,7 +27,7 @@ pub struct Evidence<'a> {
 /// The verdict on one scenario in one variant.
 ///
 /// A finding is the scenario's own fault no longer when the server does not have what the scenario needs: then it is
-/// UNSUPPORTED, or FALSE-AD if FEAT says otherwise.
+/// UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
@@ -48,17 +48,17 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
             return verdict(Outcome::Error, reason.clone(), Vec::new());
         }
         Some(Stop::Busy(reason)) => {
-            return verdict(Outcome::NotTestable, reason.clone(), Vec::new());
+            return verdict(Outcome::Blocked, reason.clone(), Vec::new());
         }
         Some(Stop::Prerequisite(reason)) => {
             return match evidence.missing(usize::MAX) {
                 Some(missing) => lacking(missing, Vec::new()),
-                None => verdict(Outcome::NotTestable, reason.clone(), Vec::new()),
+                None => verdict(Outcome::Blocked, reason.clone(), Vec::new()),
             };
         }
         // Who is to blame for that is said once, by the judge of it.
         Some(Stop::LimitExceeded { excess, .. }) if judgement.findings.is_empty() => {
-            return verdict(Outcome::NotTestable, excess.to_string(), Vec::new());
+            return verdict(Outcome::Blocked, excess.to_string(), Vec::new());
         }
         _ => {}
     }
@@ -68,20 +68,20 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let Some(last) = judgement.findings.iter().map(|finding| finding.event).max() else {
         return if judgement.ended == Some(Ending::Reply) {
             let reason = "the server answered within the RFC, and nothing was left to test";
-            verdict(Outcome::NotApplicable, reason.into(), Vec::new())
+            verdict(Outcome::Inconclusive, reason.into(), Vec::new())
         } else if judgement.ended == Some(Ending::Closed) {
             verdict(Outcome::Pass, String::new(), Vec::new())
         } else if evidence.stop.is_some() {
             // The player could not go on, and no step shows why: what happened before the first one.
             let reason = "it ended before the first step".to_owned();
-            verdict(Outcome::NotTestable, reason, Vec::new())
+            verdict(Outcome::Blocked, reason, Vec::new())
         } else {
             verdict(Outcome::Pass, String::new(), Vec::new())
         };
     };
     if let Some(missing) = evidence.missing(last) {
         let findings = match missing.outcome {
-            Outcome::FalseAd => judgement.findings,
+            Outcome::Misadvertised => judgement.findings,
             _ => Vec::new(),
         };
         return lacking(missing, findings);
@@ -191,7 +191,7 @@ impl Evidence<'_> {
             Some(match self.features.advertised(need) {
                 Some(line) => Missing {
                     need: need.to_owned(),
-                    outcome: Outcome::FalseAd,
+                    outcome: Outcome::Misadvertised,
                     reason: format!("FEAT lists `{line}`, and `{sent}` was answered {code}"),
                 },
                 None => Missing {
@@ -215,7 +215,7 @@ impl Evidence<'_> {
         lacks.then(|| match self.features.advertised(need) {
             Some(line) => Missing {
                 need: need.to_owned(),
-                outcome: Outcome::FalseAd,
+                outcome: Outcome::Misadvertised,
                 reason: format!("FEAT lists `{line}`, and {verb} is not implemented"),
             },
             None => Missing {
@@ -336,7 +336,7 @@ mod tests {
             connection: Connection::main(),
             line: 1,
             event: 99,
-            impact: false,
+            shows_impact: false,
         }
     }
 
@@ -389,7 +389,7 @@ mod tests {
     #[case::no_excuse_behind_the_login("'HASH'", "pasv", &["C: HASH a", "S: 530 x"], Outcome::Fail)]
     #[case::refused_for_another_reason("'HASH'", "pasv", &["C: HASH a", "S: 550 x"], Outcome::Fail)]
     #[case::not_needed("", "pasv", &["C: HASH a", "S: 500 x"], Outcome::Fail)]
-    #[case::advertised("'HASH'", "pasv", &["C: FEAT", FEAT, "C: HASH a", "S: 502 x"], Outcome::FalseAd)]
+    #[case::advertised("'HASH'", "pasv", &["C: FEAT", FEAT, "C: HASH a", "S: 502 x"], Outcome::Misadvertised)]
     #[case::understood_before("'HASH'", "pasv", &["C: HASH b", "S: 213 x", "C: HASH a", "S: 500 x"], Outcome::Fail)]
     #[case::parameter("'MODE Z'", "pasv", &["C: MODE S", "S: 200 x", "C: MODE Z", "S: 504 x"], Outcome::Unsupported)]
     #[case::longer_parameter(
@@ -407,7 +407,7 @@ mod tests {
     #[case::not_listed("'TVFS'", "pasv", &["C: FEAT", FEAT], Outcome::Unsupported)]
     #[case::nobody_asked("'TVFS'", "pasv", &[], Outcome::Fail)]
     #[case::tls("'TLS'", "pasv", &["C: AUTH TLS", "S: 534 x"], Outcome::Unsupported)]
-    #[case::tls_advertised("'TLS'", "pasv", &["C: FEAT", FEAT, "C: AUTH TLS", "S: 500 x"], Outcome::FalseAd)]
+    #[case::tls_advertised("'TLS'", "pasv", &["C: FEAT", FEAT, "C: AUTH TLS", "S: 500 x"], Outcome::Misadvertised)]
     fn what_a_server_does_not_have_is_no_failure_unless_it_says_so(
         #[case] needs: &str,
         #[case] variant: &str,
@@ -420,7 +420,7 @@ mod tests {
 
     #[rstest]
     #[case::not_implemented(&["C: SIZE a", "S: 502 x"], "'SIZE'", Outcome::Unsupported)]
-    #[case::advertised(&["C: FEAT", "S: 211-x /  SIZE / 211 End", "C: SIZE a", "S: 502 x"], "'SIZE'", Outcome::FalseAd)]
+    #[case::advertised(&["C: FEAT", "S: 211-x /  SIZE / 211 End", "C: SIZE a", "S: 502 x"], "'SIZE'", Outcome::Misadvertised)]
     #[case::implemented(&["C: SIZE a", "S: 502 x", "C: SIZE b", "S: 213 4"], "'SIZE'", Outcome::Fail)]
     #[case::not_needed(&["C: SIZE a", "S: 502 x"], "", Outcome::Fail)]
     #[case::a_parameter(&["C: MODE Z", "S: 502 x"], "'MODE Z'", Outcome::Fail)]
@@ -469,9 +469,9 @@ mod tests {
     #[rstest]
     #[case(Stop::Trouble("t".into()), Outcome::Error, "t")]
     #[case(Stop::TargetGone("g".into()), Outcome::Error, "g")]
-    #[case(Stop::Prerequisite("p".into()), Outcome::NotTestable, "p")]
-    #[case(Stop::Busy("b".into()), Outcome::NotTestable, "b")]
-    #[case(Stop::TimedOut { line: 0 }, Outcome::NotTestable, "it ended before the first step")]
+    #[case(Stop::Prerequisite("p".into()), Outcome::Blocked, "p")]
+    #[case(Stop::Busy("b".into()), Outcome::Blocked, "b")]
+    #[case(Stop::TimedOut { line: 0 }, Outcome::Blocked, "it ended before the first step")]
     fn who_could_not_play_says_why(
         #[case] stop: Stop,
         #[case] outcome: Outcome,
@@ -506,7 +506,7 @@ mod tests {
         };
         assert_eq!(
             conclude(&evidence, judgement).outcome,
-            Outcome::NotApplicable
+            Outcome::Inconclusive
         );
     }
 }

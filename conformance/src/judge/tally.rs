@@ -16,7 +16,7 @@ impl Default for JudgeTally {
         let begin = |judge: &Judge| JudgeVerdict {
             judge: judge.name.into(),
             statement: judge.statement.into(),
-            matters: judge.matters.into(),
+            impact: judge.impact.into(),
             clause: judge.clause.into(),
             outcome: Outcome::Pass,
             count: 0,
@@ -43,13 +43,13 @@ impl JudgeTally {
                         && known.finding.expected == finding.expected
                 });
                 if !known && verdict.findings.len() < KEPT {
-                    let wire = crate::report::excerpt(context.transcript, finding.event);
+                    let excerpt = crate::report::excerpt(context.transcript, finding.event);
                     let (scenario, variant) = (scenario.to_owned(), variant.to_owned());
                     verdict.findings.push(Located {
                         scenario,
                         variant,
                         finding,
-                        wire,
+                        excerpt,
                     });
                 }
             }
@@ -132,7 +132,7 @@ mod tests {
             .collect();
         assert_eq!(rules.iter().map(|(_, count)| count).sum::<usize>(), 3);
         assert!(rules.iter().any(|(outcome, _)| *outcome == Outcome::Fail));
-        assert!(!codes.findings[0].wire.is_empty());
+        assert!(!codes.findings[0].excerpt.is_empty());
         let others = verdicts
             .iter()
             .filter(|verdict| verdict.judge != "reply-code");

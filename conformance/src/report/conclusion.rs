@@ -56,7 +56,7 @@ impl Report {
             same.count()
         };
         let faults = |wanted| {
-            let same = self.baseline_faults.iter();
+            let same = self.baseline_errors.iter();
             same.filter(|fault| fault.fault == wanted).count()
         };
         // An entry may be about many rows, or about none that was played.
@@ -102,7 +102,7 @@ mod tests {
     fn a_run_that_fails_for_its_baseline_alone_says_so() {
         let mut report = report(&[Outcome::Pass]);
         assert_eq!(report.conclusion(false), "As expected");
-        report.baseline_faults.push(BaselineFault {
+        report.baseline_errors.push(BaselineFault {
             file: "known.toml".into(),
             line: 1,
             entry: "a/b".into(),

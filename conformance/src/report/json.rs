@@ -93,11 +93,11 @@ mod tests {
 
     #[test]
     fn schema_version_and_outcome_words_are_what_programs_rely_on() {
-        let text = json(&report(&[Outcome::FalseAd]));
+        let text = json(&report(&[Outcome::Misadvertised]));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["schema"], "ftpspec-report");
         assert_eq!(value["version"], 1);
-        assert_eq!(value["scenarios"][0]["outcome"], "false-ad");
+        assert_eq!(value["scenarios"][0]["outcome"], "misadvertised");
         assert_eq!(value["scenarios"][0]["scenario"], "rfc959/noop-200");
     }
 }

@@ -36,7 +36,7 @@ pub fn merge(reports: Vec<Report>) -> Result<Report, MergeError> {
     let mut reports = reports;
     // The facts that can only be told once are those of the earliest report, whatever the order they are given in.
     reports.sort_by(|one, other| {
-        let key = |report: &Report| (report.started, report.parts.clone(), report.took_ms);
+        let key = |report: &Report| (report.started, report.parts.clone(), report.duration_ms);
         key(one).cmp(&key(other))
     });
     let mut reports = reports.into_iter();
@@ -76,7 +76,7 @@ fn add(merged: &mut Report, report: Report) -> Result<(), MergeError> {
     };
     one.implemented.extend(other.implemented);
     one.not_implemented.extend(other.not_implemented);
-    merged.took_ms = merged.took_ms.saturating_add(report.took_ms);
+    merged.duration_ms = merged.duration_ms.saturating_add(report.duration_ms);
     merged.interrupted |= report.interrupted;
     merged.scenarios.extend(report.scenarios);
     for judge in report.judges {
@@ -90,14 +90,14 @@ fn add(merged: &mut Report, report: Report) -> Result<(), MergeError> {
         }
     }
     merged.skipped.extend(report.skipped);
-    merged.broken_files.extend(report.broken_files);
-    merged.facts.extend(report.facts);
+    merged.invalid_scenarios.extend(report.invalid_scenarios);
+    merged.notices.extend(report.notices);
     merged.parts.extend(report.parts);
-    merged.narrowed.scenarios |= report.narrowed.scenarios;
-    merged.narrowed.variants |= report.narrowed.variants;
-    for fault in report.baseline_faults {
-        if !merged.baseline_faults.contains(&fault) {
-            merged.baseline_faults.push(fault);
+    merged.filters.scenarios |= report.filters.scenarios;
+    merged.filters.variants |= report.filters.variants;
+    for fault in report.baseline_errors {
+        if !merged.baseline_errors.contains(&fault) {
+            merged.baseline_errors.push(fault);
         }
     }
     Ok(())
@@ -111,11 +111,11 @@ fn look(known: &mut JudgeVerdict, judge: JudgeVerdict) {
         known.count_rule(&rule.requirement, rule.outcome, rule.count);
     }
     for located in judge.findings {
-        let again = known.findings.iter().any(|other| {
+        let reproduce = known.findings.iter().any(|other| {
             other.finding.requirement == located.finding.requirement
                 && other.finding.expected == located.finding.expected
         });
-        if !again && known.findings.len() < KEPT {
+        if !reproduce && known.findings.len() < KEPT {
             known.findings.push(located);
         }
     }
@@ -147,7 +147,7 @@ fn tidy(merged: &mut Report) {
         "" => !played.iter().any(|(scenario, _)| *scenario == row.scenario),
         variant => !played.contains(&(row.scenario.clone(), variant.to_owned())),
     });
-    sort(&mut merged.broken_files);
+    sort(&mut merged.invalid_scenarios);
     sort(&mut merged.parts);
     let target = &mut merged.target;
     sort(&mut target.implemented);
@@ -189,7 +189,7 @@ mod tests {
         let merged = merge(vec![one.clone(), two.clone()]).unwrap();
         assert_eq!(json(&merged), json(&merge(vec![two, one]).unwrap()));
         assert_eq!(merged.scenarios.len(), 2);
-        assert_eq!((merged.took_ms, merged.exit_code(false)), (3000, 1));
+        assert_eq!((merged.duration_ms, merged.exit_code(false)), (3000, 1));
         assert_eq!(merged.target.not_implemented, ["SMNT"]);
         assert_eq!(merged.missing_parts(), [Part { number: 3, of: 3 }]);
     }

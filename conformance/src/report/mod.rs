@@ -4,6 +4,7 @@
 //! report that is read again or merged says the same; how it looks is decided by the renderers.
 
 mod conclusion;
+mod evidence;
 mod html;
 mod json;
 mod junit;
@@ -18,8 +19,8 @@ mod terminal;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod wire;
 
+pub use evidence::excerpt;
 pub use html::html;
 pub use json::{ReportError, json, read};
 pub use junit::junit;
@@ -28,7 +29,6 @@ pub use merge::{MergeError, merge};
 pub use partition::{Part, PartitionError};
 pub use schema::schema;
 pub use terminal::{Look, terminal};
-pub use wire::excerpt;
 
 use crate::scenario::Level;
 use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
@@ -55,7 +55,7 @@ pub struct Report {
     /// When the run began, as seconds since 1970-01-01 UTC.
     pub started: u64,
     /// How long it took, in milliseconds.
-    pub took_ms: u64,
+    pub duration_ms: u64,
     /// Whether it was interrupted before its end.
     pub interrupted: bool,
     /// One row for each scenario and variant that was played, in the order of the plan.
@@ -65,24 +65,24 @@ pub struct Report {
     /// What was not played, and why.
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
-    pub broken_files: Vec<String>,
+    pub invalid_scenarios: Vec<String>,
     /// What happened to the run or the target as a whole, in words: 421, a server that died, what is left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub facts: Vec<String>,
+    pub notices: Vec<String>,
     /// Which parts of a run over several machines are in it; empty if it is a whole run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
     /// Whether only a part of the suite was asked for.
     #[serde(default)]
-    pub narrowed: Narrowed,
+    pub filters: Filters,
     /// What is wrong with the baselines of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub baseline_faults: Vec<BaselineFault>,
+    pub baseline_errors: Vec<BaselineFault>,
 }
 
 /// What was left out because nobody asked for it: of that nothing can be said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Narrowed {
+pub struct Filters {
     /// Only some scenarios.
     pub scenarios: bool,
     /// Only some of the variants that are usual.
@@ -152,14 +152,14 @@ pub struct Row {
     #[serde(default)]
     pub needs: Vec<String>,
     /// How long it took, in milliseconds.
-    pub took_ms: u64,
+    pub duration_ms: u64,
     /// The wire around the first finding.
-    pub wire: Vec<String>,
+    pub excerpt: Vec<String>,
     /// The command that plays it alone.
-    pub again: String,
+    pub reproduce: String,
     /// What a broken scenario means for somebody who uses the server, in plain words; empty if nobody wrote it down.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub matters: String,
+    pub impact: String,
     /// Set where a baseline knows that the server deviates here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
@@ -217,7 +217,7 @@ impl Report {
         let judge = |row: &JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
         self.scenarios.iter().any(|row| row.fails(strict))
             || self.judges.iter().any(judge)
-            || !self.baseline_faults.is_empty()
+            || !self.baseline_errors.is_empty()
     }
 
     /// The parts of a run over several machines that are not in it.
@@ -237,7 +237,7 @@ impl Report {
             3
         } else if self.fails(strict) {
             1
-        } else if !self.broken_files.is_empty() {
+        } else if !self.invalid_scenarios.is_empty() {
             2
         } else if self.scenarios.is_empty() && self.missing_parts().is_empty() {
             // One part of many may be empty.

@@ -94,9 +94,9 @@ mod tests {
         let mut report = report(&[Outcome::Fail]);
         report.target.greeting = "\u{1b}]0;x\u{7}".into();
         report.target.features = Some(vec!["\u{1b}c".into()]);
-        report.scenarios[0].wire = vec!["S: \u{1b}[0m".into()];
+        report.scenarios[0].excerpt = vec!["S: \u{1b}[0m".into()];
         report.scenarios[0].verdict.reason = "\u{1b}".into();
-        report.broken_files = vec!["\u{1b}".into()];
+        report.invalid_scenarios = vec!["\u{1b}".into()];
         let text = format!("{:?}", tamed(&report));
         // Debug would show an escape character as `\u{1b}`, and one that was tamed as `\\u{1b}`.
         assert_eq!(text.matches("\\\\u{1b}").count(), 5, "{text}");

@@ -27,7 +27,7 @@ pub(crate) fn judge(name: &str, rules: &[(&str, Outcome)]) -> JudgeVerdict {
     JudgeVerdict {
         judge: name.into(),
         statement: String::new(),
-        matters: String::new(),
+        impact: String::new(),
         clause: String::new(),
         outcome: worst.unwrap_or(Outcome::Pass),
         count: rules.len(),

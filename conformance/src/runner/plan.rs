@@ -638,7 +638,7 @@ mod tests {
     #[test]
     fn a_stranger_needs_a_target_on_the_loopback_network() {
         let usual = Selection::default();
-        let scenario = job("pasv", "", "> PASV\n< 227\n@stranger").scenario;
+        let scenario = job("pasv", "", "> PASV\n< 227\n@third-party").scenario;
         let scenarios = [scenario];
         let here = plan(&scenarios, &usual, &target(V4), &facts());
         assert_eq!((here.jobs.len(), here.skipped.len()), (1, 0));

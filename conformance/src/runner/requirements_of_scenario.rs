@@ -40,7 +40,7 @@ pub(super) fn weight(scenario: &Scenario) -> u64 {
 pub(super) fn lacks_stranger(scenario: &Scenario, target: Option<SocketAddr>) -> bool {
     let mut steps = scenario.steps.iter();
     let here = target.is_some_and(|target| target.ip() == Ipv4Addr::LOCALHOST);
-    !here && steps.any(|step| matches!(step.action, Action::Stranger))
+    !here && steps.any(|step| matches!(step.action, Action::ThirdParty))
 }
 
 /// Whether a scenario shakes hands on a control connection by itself.

@@ -84,7 +84,7 @@ impl Player {
             }
             // A handshake that fails ends the dialogue either way.
             Action::Tls(version) | Action::TlsOrEnd(version) => control.handshake(*version).await,
-            Action::Plain => control.back_to_clear().await,
+            Action::Clear => control.back_to_clear().await,
             Action::Data(named) => match session.prepare(named.unwrap_or(mode)).await {
                 Ok(reply) if reply.code / 100 == 2 => Ok(()),
                 Ok(_) => Err(DriverError::Broken),
@@ -92,8 +92,8 @@ impl Player {
             },
             Action::Connect => session.connect_passive().await,
             Action::Refused => session.passive_is_refused().await,
-            Action::Earlier => session.earlier().await,
-            Action::Stranger => session.stranger().await,
+            Action::StalePort => session.earlier().await,
+            Action::ThirdParty => session.stranger().await,
             Action::Handshake => session.data_ready().await.map(|_| ()),
             Action::SendData(_) => send_data(session, &data, true).await,
             Action::WriteData(_) => send_data(session, &data, false).await,

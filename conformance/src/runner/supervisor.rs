@@ -24,7 +24,7 @@ pub trait Supervisor: Send {
     ///
     /// # Errors
     /// When it is gone for good; in words.
-    fn again(&mut self) -> impl Future<Output = Result<String, String>> + Send;
+    fn restart(&mut self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
 /// The keeper of a server somebody else has started: it can only wait.
@@ -53,7 +53,7 @@ impl Supervisor for Unmanaged {
         None
     }
 
-    async fn again(&mut self) -> Result<String, String> {
+    async fn restart(&mut self) -> Result<String, String> {
         let began = Instant::now();
         while began.elapsed() < self.patience {
             if answers(&self.target, self.patience).await {

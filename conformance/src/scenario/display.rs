@@ -16,7 +16,7 @@ impl Display for Step {
     }
 }
 
-/// A step as it stands in a file: with its `!about` and `!matters` lines.
+/// A step as it stands in a file: with its `!about` and `!impact` lines.
 pub(super) struct Written<'a>(pub(super) &'a Step);
 
 impl Display for Written<'_> {
@@ -28,7 +28,7 @@ impl Display for Written<'_> {
             let mut impact = self.0.impact.iter().filter(|impact| impact.line == line);
             impact.try_for_each(|it| {
                 let always = if it.always { " always" } else { "" };
-                write!(f, "\n{name}!matters{always}")
+                write!(f, "\n{name}!impact{always}")
             })
         })
     }
@@ -84,14 +84,14 @@ impl Display for Action {
             Self::TlsOrEnd(version) => write!(f, "{}\n!ends", Self::Tls(*version)),
             Self::Tls(None) => f.write_str("@tls"),
             Self::Tls(Some(version)) => write!(f, "@tls {version}"),
-            Self::Plain => f.write_str("@plain"),
+            Self::Clear => f.write_str("@clear"),
             Self::Data(None) => f.write_str("@data"),
             Self::Data(Some(mode)) => write!(f, "@data {mode}"),
             Self::Listen => f.write_str("@listen"),
             Self::Connect => f.write_str("@connect"),
             Self::Refused => f.write_str("@refused"),
-            Self::Earlier => f.write_str("@earlier"),
-            Self::Stranger => f.write_str("@stranger"),
+            Self::StalePort => f.write_str("@stale-port"),
+            Self::ThirdParty => f.write_str("@third-party"),
             Self::Handshake => f.write_str("@handshake"),
             Self::SendData(content) => write!(f, "@send {content}"),
             Self::WriteData(content) => write!(f, "@write {content}"),

@@ -1,9 +1,9 @@
-//! Which failures have the impact that the front matter's `matters` describes.
+//! Which failures have the impact that the front matter's `impact` describes.
 
 use super::{Codes, Scenario, Step, parse};
 
 impl Scenario {
-    /// Whether a failure at this line has the impact that `matters` describes: where `!matters`
+    /// Whether a failure at this line has the impact that `impact` describes: where `!impact`
     /// stands, or, without any, at the only statement that can fail.
     ///
     /// `contradicts`: the opposite of what is expected was observed, and not merely something else
@@ -63,19 +63,19 @@ mod tests {
     #[rstest]
     #[case::the_only_statement("> NOOP\n< 200\n", 9, (true, false))]
     #[case::one_of_two_without_a_mark("> NOOP\n< 200\n@alive\n", 9, (false, false))]
-    #[case::marked("> NOOP\n< 200\n!about a\n!matters\n@alive\n", 9, (true, false))]
-    #[case::however_it_fails("> NOOP\n< 200\n!matters always\n@alive\n", 9, (true, true))]
-    #[case::beside_the_mark("> NOOP\n< 200\n!matters\n@alive\n", 11, (false, false))]
-    #[case::the_wish("> NOOP\n< 2yz\n!should 200\n!matters\n", 10, (true, false))]
-    #[case::not_what_will_do("> NOOP\n< 2yz\n!should 200\n!matters\n", 9, (false, false))]
+    #[case::marked("> NOOP\n< 200\n!about a\n!impact\n@alive\n", 9, (true, false))]
+    #[case::however_it_fails("> NOOP\n< 200\n!impact always\n@alive\n", 9, (true, true))]
+    #[case::beside_the_mark("> NOOP\n< 200\n!impact\n@alive\n", 11, (false, false))]
+    #[case::the_wish("> NOOP\n< 2yz\n!should 200\n!impact\n", 10, (true, false))]
+    #[case::not_what_will_do("> NOOP\n< 2yz\n!should 200\n!impact\n", 9, (false, false))]
     fn the_impact_is_that_of_the_marked_statement(
         #[case] dialogue: &str,
         #[case] line: u32,
         #[case] (contradicted, failed_otherwise): (bool, bool),
     ) {
         let text = format!(
-            "+++\ntitle   = \"t\"\nmatters = \"m.\"\ncites   = [\"RFC 959 §5.4\"]\n\
-             covers  = [\"a\"]\nlevel   = \"must\"\n+++\n{dialogue}"
+            "+++\ntitle  = \"t\"\nimpact = \"m.\"\ncites  = [\"RFC 959 §5.4\"]\n\
+             covers = [\"a\"]\nlevel  = \"must\"\n+++\n{dialogue}"
         );
         assert_eq!(format(&text), text);
         let scenario = parse(ScenarioId("a/b".into()), &text).unwrap();

@@ -54,7 +54,7 @@ mod tests {
     fn a_scenario_has_one_json_form() {
         let text = r#"+++
 title = "A claim"
-matters = "Files get lost."
+impact = "Files get lost."
 cites = ["RFC 959 §5.4"]
 covers = ["a"]
 level = "must"
@@ -80,7 +80,7 @@ B< 211 End
           "id": "x/y",
           "about": {
             "title": "A claim",
-            "matters": "Files get lost.",
+            "impact": "Files get lost.",
             "cites": [
               "RFC 959 §5.4"
             ],

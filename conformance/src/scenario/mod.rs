@@ -87,7 +87,7 @@ pub struct About {
     pub title: String,
     /// What it means for somebody who uses the server when this does not hold: a sentence; empty if nobody wrote it down.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub matters: String,
+    pub impact: String,
     /// Clauses, as in `RFC 959 §5.4`.
     pub cites: Vec<String>,
     /// Requirement ids of `scenarios/requirements/`.
@@ -218,7 +218,7 @@ pub struct Step {
     /// What its `!about` lines say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<Bound>,
-    /// Where `!matters` stands: the statement, or its `!should`.
+    /// Where `!impact` stands: the statement, or its `!should`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub impact: Vec<Impact>,
 }
@@ -244,12 +244,12 @@ pub struct Bound {
     pub requirements: Vec<String>,
 }
 
-/// `!matters`: a failure here has the impact that the front matter's `matters` describes.
+/// `!impact`: a failure here has the impact that the front matter's `impact` describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Impact {
     /// The line of the statement, or of its `!should`.
     pub line: u32,
-    /// `!matters always`: however the statement fails, and not only where the opposite of what it
+    /// `!impact always`: however the statement fails, and not only where the opposite of what it
     /// expects was observed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub always: bool,
@@ -285,8 +285,8 @@ pub enum Action {
     Tls(Option<TlsVersion>),
     /// `@tls` with `!ends`: a handshake that fails is just as legal; the player stops there, as for [`Expect::ends`].
     TlsOrEnd(Option<TlsVersion>),
-    /// `@plain`
-    Plain,
+    /// `@clear`
+    Clear,
     /// `@data`
     Data(Option<DataMode>),
     /// `@listen`
@@ -295,10 +295,10 @@ pub enum Action {
     Connect,
     /// `@refused`
     Refused,
-    /// `@earlier`
-    Earlier,
-    /// `@stranger`
-    Stranger,
+    /// `@stale-port`
+    StalePort,
+    /// `@third-party`
+    ThirdParty,
     /// `@handshake`
     Handshake,
     /// `@send`
@@ -362,7 +362,7 @@ pub struct Expect {
 pub struct Ends {
     /// The line of the `!ends`.
     pub line: u32,
-    /// Replies with these codes end the scenario; the outcome is N/A if everything before held.
+    /// Replies with these codes end the scenario; the outcome is INCONCLUSIVE if everything before held.
     #[serde(skip_serializing_if = "Codes::is_empty")]
     pub codes: Codes,
     /// The server may close the control connection instead of replying; the scenario holds if

@@ -101,7 +101,7 @@ impl Harness {
     pub async fn prove(&self, job: &Job) -> Proof {
         let truth = self.truth(job).await;
         let mut proof = Proof::default();
-        // A scenario that legally ended early (`!ends`) is N/A: it is proven as far as it was played.
+        // A scenario that legally ended early (`!ends`) is INCONCLUSIVE: it is proven as far as it was played.
         let (verdict, _) = self.verdict(&truth);
         if verdict.outcome > Outcome::Unsupported {
             proof.trouble(format!("not even the truth passes: {verdict:#?}"));

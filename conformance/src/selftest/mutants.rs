@@ -57,7 +57,7 @@ pub enum Mutation {
     /// Does not shake hands.
     NoHandshake,
     /// Uses the data connection that an earlier 227 or 229 led to.
-    Earlier,
+    StalePort,
 }
 
 impl fmt::Display for Mutation {
@@ -77,7 +77,7 @@ impl fmt::Display for Mutation {
             Self::StaysOpen => f.write_str("leaves the connection open"),
             Self::Plain => f.write_str("sends it as it is, not coded"),
             Self::NoHandshake => f.write_str("does not shake hands"),
-            Self::Earlier => f.write_str("uses the port it named before the last"),
+            Self::StalePort => f.write_str("uses the port it named before the last"),
         }
     }
 }
@@ -148,7 +148,7 @@ impl Maker<'_> {
                 })
             }
             Action::Silent(_) => self.unasked(line, connection),
-            Action::Earlier => self.earlier(line),
+            Action::StalePort => self.earlier(line),
             _ => {}
         }
     }
@@ -420,7 +420,7 @@ impl Maker<'_> {
         }
         self.mutants.push(Mutant {
             line,
-            lie: Mutation::Earlier,
+            lie: Mutation::StalePort,
             transcript,
         });
     }

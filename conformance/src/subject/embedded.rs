@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn after_ccc_the_dialogue_goes_on_in_clear() {
         let server = Embedded::start().await.unwrap();
-        let dialogue = "> CCC\n< 200\n@plain\n> NOOP\n< 200";
+        let dialogue = "> CCC\n< 200\n@clear\n> NOOP\n< 200";
         let played = played(&server, job("pasv tls", "", dialogue)).await;
         assert_eq!(played.stop, None, "{:#?}", played.transcript);
         let ended = |event: &&Event| event.what == EventKind::TlsEnded { clean: true };

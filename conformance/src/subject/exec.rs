@@ -245,7 +245,7 @@ impl Exec {
 
 impl Supervisor for Exec {
     fn death(&mut self) -> Option<String> {
-        // Told once: `again` begins anew.
+        // Told once: `restart` begins anew.
         self.look()
             .map(|how| format!("the server {how}{}", self.tail()))
     }
@@ -258,7 +258,7 @@ impl Supervisor for Exec {
         self.death()
     }
 
-    async fn again(&mut self) -> Result<String, String> {
+    async fn restart(&mut self) -> Result<String, String> {
         // One whose sockets are gone is about to end.
         let how = match self.look() {
             Some(how) => how,

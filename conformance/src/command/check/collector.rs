@@ -43,7 +43,7 @@ pub(super) struct Run {
     /// Before its end.
     pub(super) interrupted: bool,
     pub(super) skipped: Vec<Skipped>,
-    pub(super) broken_files: Vec<String>,
+    pub(super) invalid_scenarios: Vec<String>,
 }
 
 /// Where what was played arrives, one job after the other, and is judged.
@@ -55,7 +55,7 @@ pub(super) struct Collector<'a> {
     judging: RunJudge,
     rows: Vec<Row>,
     /// What happened to the run as a whole.
-    facts_of_run: Vec<String>,
+    notices: Vec<String>,
     progress: Progress,
     /// Who else wants to see what was played.
     witness: &'a mut Witness<'a>,
@@ -78,7 +78,7 @@ impl<'a> Collector<'a> {
             facts,
             judging: RunJudge::knowing(&facts.transcript),
             rows: Vec::new(),
-            facts_of_run: Vec::new(),
+            notices: Vec::new(),
             progress: Progress::new(jobs),
             witness,
         }
@@ -103,8 +103,8 @@ impl<'a> Collector<'a> {
                 }
             }
             RunEvent::Fact(fact) => {
-                if self.facts_of_run.len() < FACTS {
-                    self.facts_of_run.push(fact);
+                if self.notices.len() < FACTS {
+                    self.notices.push(fact);
                 }
             }
         }
@@ -168,16 +168,16 @@ impl<'a> Collector<'a> {
                     .collect(),
             },
             started: run.began.unix,
-            took_ms: u64::try_from(run.began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+            duration_ms: u64::try_from(run.began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             interrupted: run.interrupted,
             scenarios: self.rows,
             judges: self.judging.judges(),
             skipped: skipped.collect(),
-            broken_files: run.broken_files,
-            facts: self.facts_of_run,
+            invalid_scenarios: run.invalid_scenarios,
+            notices: self.notices,
             parts: self.wish.part.into_iter().collect(),
-            narrowed: self.wish.narrowed(),
-            baseline_faults: Vec::new(),
+            filters: self.wish.filters(),
+            baseline_errors: Vec::new(),
         }
     }
 
@@ -191,7 +191,7 @@ impl<'a> Collector<'a> {
             keep(directory, played);
         }
         // The first of the worst is what the outcome rests on.
-        let wire = match verdict.findings.iter().min_by_key(|finding| finding.level) {
+        let excerpt = match verdict.findings.iter().min_by_key(|finding| finding.level) {
             Some(finding) => excerpt(&played.transcript, finding.event),
             None if verdict.outcome > Outcome::Warn => {
                 // What failed, and not the clean-up after it.
@@ -206,12 +206,12 @@ impl<'a> Collector<'a> {
             covers: scenario.about.covers.clone(),
             commands: Catalogue::built_in().commands(&scenario.about.covers),
             needs: needs(scenario, &variant).map(str::to_owned).collect(),
-            took_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
-            wire,
-            again: self.wish.again(&scenario.id.0, &variant),
+            duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
+            excerpt,
+            reproduce: self.wish.reproduce(&scenario.id.0, &variant),
             // Said of what was observed, and of nothing else that failed in the same scenario.
-            matters: match verdict.has_impact() {
-                true => scenario.about.matters.clone(),
+            impact: match verdict.has_impact() {
+                true => scenario.about.impact.clone(),
                 false => String::new(),
             },
             known: None,
@@ -224,7 +224,7 @@ impl<'a> Collector<'a> {
 /// played.
 fn no_longer(row: &mut Row, scenarios: usize) {
     let verdict = &mut row.verdict;
-    if verdict.outcome == Outcome::NotTestable {
+    if verdict.outcome == Outcome::Blocked {
         verdict.outcome = Outcome::Fail;
         verdict.findings.push(Finding {
             judge: "expectation".into(),
@@ -237,7 +237,7 @@ fn no_longer(row: &mut Row, scenarios: usize) {
             connection: Connection::runner(),
             line: 0,
             event: 0,
-            impact: false,
+            shows_impact: false,
         });
     }
     let since =

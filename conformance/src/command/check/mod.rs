@@ -100,7 +100,7 @@ pub(super) async fn run<'a>(
     wish: &'a Wish,
     witness: &'a mut Witness<'a>,
 ) -> Result<Report, Failure> {
-    let (suite, broken_files) = wish.suite()?;
+    let (suite, invalid_scenarios) = wish.suite()?;
     wish.is_about(&suite)?;
     let chosen = wish.chosen(&suite)?;
     let baselines = read_baselines(&wish.baselines)?;
@@ -203,17 +203,17 @@ pub(super) async fn run<'a>(
         began,
         interrupted: cut.is_made(),
         skipped: plan.skipped,
-        broken_files,
+        invalid_scenarios,
     });
     if let Nurse::Exec(exec) = nurse {
         let worth_a_look = report.exit_code(wish.strict) != 0;
         let kept = exec.stop(worth_a_look).await;
         let told = kept.map(|kept| format!("the output of the server is in {}", kept.display()));
-        report.facts.extend(told);
+        report.notices.extend(told);
     }
     server.stop().await;
     apply_baselines(&baselines, &mut report, &suite, wish.strict);
-    for fault in &report.baseline_faults {
+    for fault in &report.baseline_errors {
         let BaselineFault {
             file,
             line,

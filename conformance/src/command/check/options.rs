@@ -4,7 +4,7 @@ use super::{Failure, usage};
 use crate::command::suggest::stray;
 use crate::command::{NOTHING, ReportFiles};
 use crate::driver::Timeouts;
-use crate::report::{Narrowed, Part};
+use crate::report::{Filters, Part};
 use crate::runner::{Selection, Variant};
 use crate::scenario::render;
 use crate::subject::HostAddress;
@@ -169,8 +169,8 @@ impl Wish {
     }
 
     /// What nobody asks for.
-    pub(super) fn narrowed(&self) -> Narrowed {
-        Narrowed {
+    pub(super) fn filters(&self) -> Filters {
+        Filters {
             scenarios: self.files.is_some() || !self.select.is_empty() || !self.sets.is_empty(),
             variants: self.variant.is_some(),
         }

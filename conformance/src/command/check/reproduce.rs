@@ -10,7 +10,7 @@ impl Wish {
     /// The command that plays `scenario` alone in `variant`, with everything of this wish that has a say in what happens.
     /// A password is never in it: where one is needed, it is taken from the environment.
     #[must_use]
-    pub fn again(&self, scenario: &str, variant: &str) -> String {
+    pub fn reproduce(&self, scenario: &str, variant: &str) -> String {
         let mut words = Words::default();
         if self.needs_password() {
             words.0.push(PASSWORD.into());
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_password_is_asked_for_and_never_told() {
-        let told = |wish: &Wish| wish.again("rfc959/noop-says-200", "pasv");
+        let told = |wish: &Wish| wish.reproduce("rfc959/noop-says-200", "pasv");
         let plain =
             "ftpspec check ftp://anna@localhost:2121 --select rfc959/noop-says-200 --variant pasv";
         let with = format!("FTPSPEC_PASSWORD=${{FTPSPEC_PASSWORD:?}} {plain}");
@@ -171,7 +171,7 @@ mod tests {
             ..against("ftp://localhost:2121")
         };
         assert_eq!(
-            wish.again("a/b", "pasv"),
+            wish.reproduce("a/b", "pasv"),
             "ftpspec check ftp://localhost:2121 --select a/b --variant pasv --address 127.0.0.1 --address ::1"
         );
     }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_zone_is_part_of_the_command() {
         let wish = against("ftp://anna:geheim@[fe80::1%25eth0]:2121/box");
-        let command = wish.again("a/b", "epsv");
+        let command = wish.reproduce("a/b", "epsv");
         assert!(
             command.contains("ftp://anna@[fe80::1%25eth0]:2121/box"),
             "{command}"
@@ -195,7 +195,7 @@ mod tests {
             ..Wish::default()
         };
         assert_eq!(
-            wish.again("rfc959/noop-says-200", "epsv tls"),
+            wish.reproduce("rfc959/noop-says-200", "epsv tls"),
             "ftpspec check --select rfc959/noop-says-200 --variant 'epsv tls'"
         );
     }

@@ -153,10 +153,10 @@ impl Supervisor for Nurse {
         }
     }
 
-    async fn again(&mut self) -> Result<String, String> {
+    async fn restart(&mut self) -> Result<String, String> {
         match self {
-            Self::Unmanaged(afar) => afar.again().await,
-            Self::Exec(exec) => exec.again().await,
+            Self::Unmanaged(afar) => afar.restart().await,
+            Self::Exec(exec) => exec.restart().await,
         }
     }
 }

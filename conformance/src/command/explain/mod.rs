@@ -90,8 +90,8 @@ impl<'a> Sources<'a> {
         page.heading(Look::Plain, &format!("{}  {level}", scenario.id));
         page.line(format_args!("{}", about.title));
         page.line(format_args!("{}", about.cites.join(", ")));
-        if !about.matters.is_empty() {
-            page.line(format_args!("When it does not hold: {}", about.matters));
+        if !about.impact.is_empty() {
+            page.line(format_args!("When it does not hold: {}", about.impact));
         }
         page.heading(Look::Plain, "Requirements");
         let covered = about.covers.iter();
@@ -166,7 +166,7 @@ impl<'a> Sources<'a> {
         page.heading(Look::Plain, judge.name);
         page.line(format_args!("{}.", judge.statement));
         page.line(format_args!("{}, in every transcript", judge.clause));
-        page.line(format_args!("When it does not hold: {}", judge.matters));
+        page.line(format_args!("When it does not hold: {}", judge.impact));
         page.heading(Look::Bad, "It reports, for example, a server that");
         for offence in VIOLATIONS.iter().filter(|it| it.judge == judge.name) {
             page.line(format_args!("  {}", offence.what));

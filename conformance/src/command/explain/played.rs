@@ -130,7 +130,7 @@ fn telling(mutant: &Mutant) -> u8 {
         | Mutation::Doubled
         | Mutation::Misdated
         | Mutation::Plain
-        | Mutation::Earlier => 0,
+        | Mutation::StalePort => 0,
         Mutation::NoData => 1,
         Mutation::Code(_) | Mutation::Text | Mutation::StaysOpen | Mutation::NoHandshake => 2,
         Mutation::Unwished(_) => 3,

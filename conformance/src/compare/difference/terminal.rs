@@ -71,9 +71,9 @@ impl Writer {
     fn outcome(&self, outcome: Outcome) -> String {
         let colour = match outcome {
             Outcome::Pass => AnsiColor::Green,
-            Outcome::NotApplicable | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
+            Outcome::Inconclusive | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
             Outcome::Warn => AnsiColor::Yellow,
-            Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => {
+            Outcome::Blocked | Outcome::Fail | Outcome::Misadvertised | Outcome::Error => {
                 AnsiColor::Red
             }
         };

@@ -19,7 +19,7 @@ use crate::scenario::{Connection, DataMode};
 use crate::transcript::{Awaited, CloseKind, End, EventKind, Side};
 
 /// Where a stranger comes from: loopback is the one network on which every machine has a second address.
-const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const THIRD_PARTY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The place for a data connection beside a control connection, and what stands in it.
 #[derive(Debug)]
 pub struct DataPort {
@@ -131,7 +131,7 @@ impl DataPort {
             Ok(Err(_)) | Err(_) => "nobody listens there",
         };
         self.record(EventKind::Observed {
-            fact: format!("@earlier: {outcome}"),
+            fact: format!("@stale-port: {outcome}"),
             octets: Data::default(),
             ok: true,
         });
@@ -144,10 +144,10 @@ impl DataPort {
     /// When this machine has no such address.
     pub async fn stranger(&mut self, to: SocketAddr) -> Result<(), DriverError> {
         let trouble =
-            |error| DriverError::Trouble(format!("cannot connect from {STRANGER}: {error}"));
+            |error| DriverError::Trouble(format!("cannot connect from {THIRD_PARTY}: {error}"));
         let socket = TcpSocket::new_v4().map_err(trouble)?;
         socket
-            .bind(SocketAddr::from((STRANGER, 0)))
+            .bind(SocketAddr::from((THIRD_PARTY, 0)))
             .map_err(trouble)?;
         let outcome = match timeout(self.timeouts.connect, socket.connect(to)).await {
             Ok(Ok(stream)) => {
@@ -158,7 +158,7 @@ impl DataPort {
             Err(_) => "nobody answered".to_owned(),
         };
         self.record(EventKind::Observed {
-            fact: format!("@stranger from {STRANGER}: {outcome}"),
+            fact: format!("@third-party from {THIRD_PARTY}: {outcome}"),
             octets: Data::default(),
             ok: true,
         });

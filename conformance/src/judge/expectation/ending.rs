@@ -8,7 +8,7 @@ use crate::transcript::{EventKind, Side};
 /// Why the rest of a scenario has nothing to test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The server replied in another legal way: the outcome is N/A.
+    /// The server replied in another legal way: the outcome is INCONCLUSIVE.
     Reply,
     /// The server closed the control connection, which it may: what held so far is all there is to
     /// hold.

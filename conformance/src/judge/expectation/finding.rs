@@ -28,7 +28,7 @@ impl Walk<'_> {
         let place = (line, event);
         self.finding(step.connection.clone(), place, about, expected, observed);
         if let Some(finding) = self.judgement.findings.last_mut() {
-            finding.impact = self.scenario.has_impact(line, contradicts);
+            finding.shows_impact = self.scenario.has_impact(line, contradicts);
         }
     }
 
@@ -52,7 +52,7 @@ impl Walk<'_> {
             connection,
             line,
             event,
-            impact: false,
+            shows_impact: false,
         });
     }
 

@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
                     self.judgement.ended = Some(Ending::Reply);
                 }
             }
-            Action::Plain => self.plain(&here),
+            Action::Clear => self.plain(&here),
             Action::Data(_) => self.data_prepared(&here),
             Action::Listen => self.listen(&here),
             Action::Connect => {
@@ -203,8 +203,8 @@ impl<'a> Walk<'a> {
             | Action::Login
             | Action::Drop
             | Action::Handshake
-            | Action::Earlier
-            | Action::Stranger
+            | Action::StalePort
+            | Action::ThirdParty
             | Action::CloseData
             | Action::ResetData
             | Action::Given(_) => {}

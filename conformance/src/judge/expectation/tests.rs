@@ -223,13 +223,13 @@ fn nobody_may_close_where_the_scenario_does_not_say_so() {
 #[case::refused("2:S: 530 x", None)]
 fn only_the_opposite_of_what_is_expected_has_the_impact(
     #[case] reply: &str,
-    #[case] impact: Option<bool>,
+    #[case] shows_impact: Option<bool>,
 ) {
-    let steps = "> PASS x\n< 530\n!matters\n> PWD\n< 5yz";
+    let steps = "> PASS x\n< 530\n!impact\n> PWD\n< 5yz";
     let transcript = played(&["0:S: 220 x", "1:C: PASS x", reply, "3:C: PWD", "4:S: 530 x"]);
     let findings = judged(steps, None, &transcript).findings;
     let here = findings.iter().find(|finding| finding.line == 2 + OFFSET);
-    assert_eq!(here.map(|finding| finding.impact), impact);
+    assert_eq!(here.map(|finding| finding.shows_impact), shows_impact);
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_handshake_must_stand_in_the_version_that_is_pinned() {
 #[test]
 fn a_connection_that_goes_on_in_clear_without_close_notify_is_a_warning() {
     let transcript = with(&["0:S: 220 x"], 1, EventKind::TlsEnded { clean: false });
-    let findings = judged("@plain", None, &transcript).findings;
+    let findings = judged("@clear", None, &transcript).findings;
     assert_eq!(
         findings.iter().map(|f| f.level).collect::<Vec<_>>(),
         [Level::Should]
@@ -429,7 +429,7 @@ fn the_listener_gives_variables_their_values() {
 
 const EVERYTHING: &str = "< 220\n> PWD\n< 257 \"${here}\"*\n!should 257 /x/\n@data PASV\n@send \"abc\"\n< 226\n\
     @data PASV\n@receive lines \"a\" \"b\"\n@closed\n@alive\n@silent 1ms\n@refused\n@nodata\n@eof\n@read 3\n\
-    @stored a \"b\"\n@missing a\n@tls 1.2\n@plain\n@listen\n@connect\n@receive /a/\n@receive hasnot \"*\"\n@receive *";
+    @stored a \"b\"\n@missing a\n@tls 1.2\n@clear\n@listen\n@connect\n@receive /a/\n@receive hasnot \"*\"\n@receive *";
 
 proptest! {
     #[test]

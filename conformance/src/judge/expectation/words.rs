@@ -21,7 +21,7 @@ pub(super) fn expected(step: &Step, line: u32) -> String {
             Some(TlsVersion::V12) => "a handshake of TLS 1.2".into(),
             Some(TlsVersion::V13) => "a handshake of TLS 1.3".into(),
         },
-        Action::Plain => "close_notify from both sides, and the session goes on in clear".into(),
+        Action::Clear => "close_notify from both sides, and the session goes on in clear".into(),
         Action::Data(None) => "a way to make a data connection".into(),
         Action::Data(Some(mode)) => format!("a way to make a data connection, by {mode}"),
         Action::Listen => "a port of ours".into(),

@@ -12,7 +12,7 @@ const NAME: &str = "address";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "227 has six numbers, 229 has a port between delimiters, both can be connected to, and active data connections come from the same host",
-    matters: "Downloads, uploads and listings hang until a time-out or fail, because client and server do not meet at the same port.",
+    impact: "Downloads, uploads and listings hang until a time-out or fail, because client and server do not meet at the same port.",
     clause: "RFC 959 §4.1.2 and RFC 2428 §3",
     covers: &[
         "959-4.2.1-pasv-text",

@@ -11,7 +11,7 @@ const NAME: &str = "closing";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "The server says 221 or 421 before it closes the control connection, and ends it with FIN, under TLS with close_notify",
-    matters: "A client cannot tell a session that was ended on purpose from a network that failed, and tries again at once or not at all.",
+    impact: "A client cannot tell a session that was ended on purpose from a network that failed, and tries again at once or not at all.",
     clause: "RFC 959 §2.3 and §4.2.1",
     covers: &["2577-5-421-before-close"],
     judge,

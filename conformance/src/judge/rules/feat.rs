@@ -10,7 +10,7 @@ const NAME: &str = "feat";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "FEAT is answered with `211-`, one feature a line behind one space, and `211 End`",
-    matters: "Clients read FEAT to choose how they work: they miss what is there (exact times, TLS, resuming) or try what is not.",
+    impact: "Clients read FEAT to choose how they work: they miss what is there (exact times, TLS, resuming) or try what is not.",
     clause: "RFC 2389 §3.2",
     covers: &[
         "5797-2.2-no-pseudo-feat",

@@ -11,7 +11,7 @@ const NAME: &str = "limits";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Replies, listings and files come to an end",
-    matters: "Clients wait for ever, or store what comes until their memory or disk is full.",
+    impact: "Clients wait for ever, or store what comes until their memory or disk is full.",
     clause: "RFC 959 §3.2, §4.2 and §5.4",
     covers: &[],
     judge,

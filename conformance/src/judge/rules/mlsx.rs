@@ -10,7 +10,7 @@ const NAME: &str = "mlsx";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Lines of MLST and MLSD are facts, exactly one space and the pathname",
-    matters: "Clients that list with MLSD show wrong names, sizes or times, or leave files out; mirrors copy too much or too little.",
+    impact: "Clients that list with MLSD show wrong names, sizes or times, or leave files out; mirrors copy too much or too little.",
     clause: "RFC 3659 §7.2 and §7.5",
     covers: &[
         "3659-7.2-mlst-250-multiline",

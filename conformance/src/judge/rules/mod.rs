@@ -40,7 +40,7 @@ pub struct Judge {
     /// What it wants, in one sentence.
     pub statement: &'static str,
     /// What it means for somebody who uses the server when that does not hold.
-    pub matters: &'static str,
+    pub impact: &'static str,
     /// Where that stands.
     pub clause: &'static str,
     /// The requirements that cannot be broken in any transcript without a finding of its; ids of the catalogue.
@@ -112,7 +112,7 @@ impl Context<'_> {
                 .get(place.event)
                 .map_or(0, |event| event.line),
             event: place.event,
-            impact: false,
+            shows_impact: false,
         }
     }
 

@@ -10,7 +10,7 @@ const NAME: &str = "one-completion";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every command gets exactly one completion, after at most one preliminary reply, and nothing comes unasked",
-    matters: "From that command on the client reads each reply as that to another command: it hangs, or takes a failure for a success.",
+    impact: "From that command on the client reads each reply as that to another command: it hangs, or takes a failure for a success.",
     clause: "RFC 959 §4.2 and §5.4",
     covers: &[
         "959-4.2-one-preliminary-only",

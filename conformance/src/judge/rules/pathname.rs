@@ -9,7 +9,7 @@ const NAME: &str = "pathname-257";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "257 begins with the pathname in double quotes, quotes within it doubled",
-    matters: "Clients learn from 257 where they are: in a directory with such a name they work in the wrong place or give up.",
+    impact: "Clients learn from 257 where they are: in a directory with such a name they work in the wrong place or give up.",
     clause: "RFC 959 §4.2.1 and Appendix II",
     covers: &["959-a2-257-quoted-path", "959-a2-257-quote-doubling"],
     judge,

@@ -10,7 +10,7 @@ const NAME: &str = "reply-code";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every reply code is one that its command can be answered with",
-    matters: "Clients decide by the code alone: with another one they give up where they could go on, or go on where they should stop.",
+    impact: "Clients decide by the code alone: with another one they give up where they could go on, or go on where they should stop.",
     clause: "RFC 959 §5.4 and RFC 1123 §4.1.2.11",
     covers: &[
         "959-5.4-greeting-code",

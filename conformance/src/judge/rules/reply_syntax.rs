@@ -10,7 +10,7 @@ const NAME: &str = "reply-syntax";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every reply has the form of RFC 959: three digits, a space or hyphen, text, CRLF",
-    matters: "Clients that read replies as they are specified stop understanding the server there: they hang or close the connection.",
+    impact: "Clients that read replies as they are specified stop understanding the server there: they hang or close the connection.",
     clause: "RFC 959 §4.2",
     covers: &[
         "959-4.2-three-digit-code",

@@ -11,7 +11,7 @@ const NAME: &str = "telnet";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Telnet negotiations on the control connection are answered, by DONT or WONT if nothing else, and only once",
-    matters: "A client behind a Telnet library waits for an answer that does not come.",
+    impact: "A client behind a Telnet library waits for an answer that does not come.",
     clause: "RFC 1123 §4.1.2.12",
     covers: &["1123-4.1.2.12-telnet-refuse", "854-no-answer-to-what-is-so"],
     judge,

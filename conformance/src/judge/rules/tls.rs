@@ -11,7 +11,7 @@ const NAME: &str = "tls";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Protected data connections end with close_notify and show the certificate of the control connection",
-    matters: "Somebody on the line can cut a download short and the client cannot tell, or can offer a data connection of their own.",
+    impact: "Somebody on the line can cut a download short and the client cannot tell, or can offer a data connection of their own.",
     clause: "RFC 4217 §12.7 and §15.1.1",
     covers: &["4217-12.7-tls-shutdown-before-226", "4217-15.1.1-same-cert"],
     judge,

@@ -10,7 +10,7 @@ const NAME: &str = "mdtm-size-213";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "213 to MDTM is a time in UTC, 213 to SIZE is a decimal number, and nothing follows",
-    matters: "Clients compare SIZE and MDTM with what they have: they resume at a wrong octet, or copy too much or too little.",
+    impact: "Clients compare SIZE and MDTM with what they have: they resume at a wrong octet, or copy too much or too little.",
     clause: "RFC 3659 §2.3, §3 and §4",
     covers: &[
         "3659-3.1-mdtm-213",

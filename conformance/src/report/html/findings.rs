@@ -32,7 +32,7 @@ pub(super) fn cards<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Card<'a>
     for entry in entries(rows) {
         let rule = rules(entry.rows[0]).next();
         // What is refused though advertised says nothing of the requirement itself.
-        let refused = |outcome| outcome == Outcome::FalseAd;
+        let refused = |outcome| outcome == Outcome::Misadvertised;
         let known = cards.iter_mut().find(|card| {
             rule.is_some()
                 && card.rule.map(|rule| &rule.id) == rule.map(|rule| &rule.id)
@@ -71,7 +71,7 @@ impl<'a> Page<'a> {
         self.report.scenarios.iter().filter(|row| {
             let told = matches!(
                 row.verdict.outcome,
-                Outcome::Fail | Outcome::FalseAd | Outcome::Warn | Outcome::Note
+                Outcome::Fail | Outcome::Misadvertised | Outcome::Warn | Outcome::Note
             );
             told && row.known.is_none()
         })
@@ -90,7 +90,7 @@ impl<'a> Page<'a> {
             .iter()
             .filter(|row| match row.verdict.outcome {
                 Outcome::Error => true,
-                Outcome::NotTestable => row.known.is_none(),
+                Outcome::Blocked => row.known.is_none(),
                 _ => false,
             })
     }
@@ -104,9 +104,9 @@ impl<'a> Page<'a> {
         }
         let mut headings = [
             (Outcome::Error, "Trouble"),
-            (Outcome::FalseAd, "Advertised, then refused"),
+            (Outcome::Misadvertised, "Advertised, then refused"),
             (Outcome::Fail, "Broken requirements"),
-            (Outcome::NotTestable, "Could not be tested"),
+            (Outcome::Blocked, "Could not be tested"),
             (Outcome::Warn, "Warnings"),
             (Outcome::Note, "Notes"),
         ];
@@ -174,11 +174,11 @@ impl<'a> Page<'a> {
                     @if sight.variants.len() < variants.len() { p.where { "In " (list(&sight.variants)) } }
                 }
                 @if sights.len() > SIGHTS { p.where { "and " (sights.len() - SIGHTS) " more" } }
-                @if !first.matters.is_empty() { p.means { b { "What it means: " } (cut(&first.matters)) } }
+                @if !first.impact.is_empty() { p.means { b { "What it means: " } (cut(&first.impact)) } }
                 details {
                     summary { "Evidence, and how to repeat it" (self.where_played(first, &variants)) }
-                    (wire(&told.wire))
-                    (repeat(&told.again))
+                    (excerpt(&told.excerpt))
+                    (repeat(&told.reproduce))
                     (self.covered(first))
                 }
             }
@@ -233,10 +233,10 @@ impl<'a> Page<'a> {
                         (compared(&located.finding))
                         details {
                             summary { "Evidence" span.meta { code { (cut(&located.scenario)) } " in " span.variant { (cut(&located.variant)) } } }
-                            (wire(&located.wire))
+                            (excerpt(&located.excerpt))
                         }
                     }
-                    @if !judge.matters.is_empty() { p.means { b { "What it means: " } (cut(&judge.matters)) } }
+                    @if !judge.impact.is_empty() { p.means { b { "What it means: " } (cut(&judge.impact)) } }
                     @if judge.count > told { p.where { "and " (judge.count - told) " more; report.json tells more" } }
                 }
             }
@@ -262,8 +262,8 @@ impl<'a> Page<'a> {
                             }
                             @if obstacle.rows.len() > NAMED { li { "and " (obstacle.rows.len() - NAMED) " more" } }
                         }
-                        (wire(&witness.wire))
-                        (repeat(&witness.again))
+                        (excerpt(&witness.excerpt))
+                        (repeat(&witness.reproduce))
                     }
                 }
             }
@@ -284,12 +284,12 @@ fn compared(finding: &Finding) -> Markup {
     }
 }
 
-fn wire(lines: &[String]) -> Markup {
+fn excerpt(lines: &[String]) -> Markup {
     let last = lines.len().saturating_sub(1);
     markup! {
         @if !lines.is_empty() {
             p.label { "The wire" }
-            pre.wire tabindex="0" role="region" aria-label="The wire" {
+            pre.excerpt tabindex="0" role="region" aria-label="The wire" {
                 @for (at, line) in lines.iter().enumerate().take(LINES) {
                     span.line.client[line.contains("C: ") && !line.contains("S: ")].aside[line.starts_with("--")].last[at == last] {
                         (cut(line))

@@ -33,13 +33,13 @@ pub(super) fn level(level: Level) -> &'static str {
 pub(super) fn tone(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "good",
-        Outcome::NotApplicable => "other",
+        Outcome::Inconclusive => "other",
         Outcome::Unsupported => "none",
         Outcome::Note => "note",
         Outcome::Warn => "warn",
-        Outcome::NotTestable => "untestable",
+        Outcome::Blocked => "untestable",
         Outcome::Fail => "bad",
-        Outcome::FalseAd => "lie",
+        Outcome::Misadvertised => "lie",
         Outcome::Error => "trouble",
     }
 }
@@ -48,13 +48,13 @@ pub(super) fn tone(outcome: Outcome) -> &'static str {
 pub(super) fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "holds",
-        Outcome::NotApplicable => "answered in another legal way, and nothing was left to test",
+        Outcome::Inconclusive => "answered in another legal way, and nothing was left to test",
         Outcome::Note => "a MAY or a practice is not followed",
         Outcome::Unsupported => "an optional feature, absent and not advertised",
         Outcome::Warn => "a SHOULD is broken",
-        Outcome::NotTestable => "what it rests on failed",
+        Outcome::Blocked => "what it rests on failed",
         Outcome::Fail => "a MUST is broken",
-        Outcome::FalseAd => "advertised in FEAT, then refused",
+        Outcome::Misadvertised => "advertised in FEAT, then refused",
         Outcome::Error => "the tester had trouble, or the server vanished",
     }
 }

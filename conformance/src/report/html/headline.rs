@@ -25,12 +25,12 @@ pub(super) struct Headline {
 /// In which order outcomes are shown, from the good to the bad.
 const ORDER: [Outcome; 9] = [
     Outcome::Pass,
-    Outcome::NotApplicable,
+    Outcome::Inconclusive,
     Outcome::Unsupported,
     Outcome::Note,
     Outcome::Warn,
-    Outcome::NotTestable,
-    Outcome::FalseAd,
+    Outcome::Blocked,
+    Outcome::Misadvertised,
     Outcome::Fail,
     Outcome::Error,
 ];
@@ -49,7 +49,7 @@ impl Page<'_> {
         };
         let refused = self
             .found()
-            .filter(|row| row.verdict.outcome == Outcome::FalseAd);
+            .filter(|row| row.verdict.outcome == Outcome::Misadvertised);
         let refused: BTreeSet<&str> = refused
             .map(|row| {
                 row.verdict
@@ -74,7 +74,7 @@ impl Page<'_> {
                 bad.push(plural(count, one, many));
             }
         };
-        let untested = stopped(Outcome::NotTestable);
+        let untested = stopped(Outcome::Blocked);
         let mostly_untested = self.mostly_untested();
         let not_tested = [
             "scenario could not be tested",
@@ -107,7 +107,7 @@ impl Page<'_> {
             "known deviations are gone",
         );
         tell(
-            report.broken_files.len(),
+            report.invalid_scenarios.len(),
             "scenario file cannot be read",
             "scenario files cannot be read",
         );
@@ -156,7 +156,7 @@ impl Page<'_> {
     /// Where most was never tried, the little that was seen comes second.
     pub(super) fn mostly_untested(&self) -> bool {
         let stopped = self.stopped();
-        let untested = stopped.filter(|row| row.verdict.outcome == Outcome::NotTestable);
+        let untested = stopped.filter(|row| row.verdict.outcome == Outcome::Blocked);
         untested.count() * 2 > self.report.scenarios.len()
     }
 
@@ -186,7 +186,7 @@ impl Page<'_> {
                 (bar(&tally))
                 p.played {
                     (report.played()) ", "
-                    (duration(report.took_ms))
+                    (duration(report.duration_ms))
                     @if let Some(moment) = moment(report.started) { ", " (moment) }
                     "."
                     @if excused > 0 { " A baseline excuses " (excused) " of them." }
@@ -195,9 +195,9 @@ impl Page<'_> {
                     p.notice { "This is only a part of the run: "
                         (plural(missing.len(), "part is", "parts are")) " missing." }
                 }
-                @for fact in report.facts.iter().take(FACTS) { p.notice { (cut(fact)) } }
-                @if report.facts.len() > FACTS { p.notice { "and " (report.facts.len() - FACTS) " more" } }
-                @for path in report.broken_files.iter().take(FACTS) {
+                @for fact in report.notices.iter().take(FACTS) { p.notice { (cut(fact)) } }
+                @if report.notices.len() > FACTS { p.notice { "and " (report.notices.len() - FACTS) " more" } }
+                @for path in report.invalid_scenarios.iter().take(FACTS) {
                     p.notice { "Cannot be read: " code { (cut(path)) } }
                 }
             }

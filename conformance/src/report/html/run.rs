@@ -18,7 +18,7 @@ impl Page<'_> {
                     div { dt { "Greeting" } dd { code { (cut(&report.target.greeting)) } } }
                 }
                 @if let Some(moment) = moment(report.started) { div { dt { "Began" } dd { (moment) } } }
-                div { dt { "Took" } dd { (duration(report.took_ms)) } }
+                div { dt { "Took" } dd { (duration(report.duration_ms)) } }
                 div { dt { "Played by" } dd { "ftpspec " (cut(&report.ftpspec)) } }
                 @if !parts.is_empty() { div { dt { "Parts" } dd { (cut(&parts.join(", "))) } } }
                 div { dt { "A broken SHOULD" } dd { (if self.strict { "fails the run (--strict)" } else { "is a warning" }) } }
@@ -33,7 +33,7 @@ impl Page<'_> {
                             tr {
                                 th scope="row" { (self.scenario_link(&row.verdict.scenario)) }
                                 td { span.variant { (cut(&row.verdict.variant)) } }
-                                td.took { (duration(row.took_ms)) }
+                                td.took { (duration(row.duration_ms)) }
                             }
                         }
                     }
@@ -54,6 +54,6 @@ impl Page<'_> {
 fn whole(report: &Report) -> Option<String> {
     let row = report.scenarios.first()?;
     let choice = format!(" --select {} --variant ", row.verdict.scenario);
-    let (command, _) = row.again.split_once(&choice)?;
+    let (command, _) = row.reproduce.split_once(&choice)?;
     Some(command.to_owned())
 }

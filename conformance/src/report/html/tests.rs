@@ -61,13 +61,13 @@ fn pages() -> Vec<String> {
     endless.target.greeting = long.clone();
     endless.target.features = Some([vec![long.clone()], vec!["y z".into(); 400]].concat());
     endless.target.implemented = (0..400).map(|at| format!("V{at}")).collect();
-    endless.facts = vec![long.clone(); 3];
+    endless.notices = vec![long.clone(); 3];
     let row = &mut endless.scenarios[1];
     row.verdict.scenario = long.clone();
     row.verdict.variant = long.clone();
     row.verdict.findings = vec![finding(&long); 7];
-    row.wire = vec!["S: x".into(); 10_000];
-    row.again = long;
+    row.excerpt = vec!["S: x".into(); 10_000];
+    row.reproduce = long;
     vec![
         html(&every, false),
         html(&report(&[]), true),
@@ -319,13 +319,13 @@ fn the_style_needs_nothing_else() {
 }
 
 #[rstest]
-#[case(&[Outcome::Pass, Outcome::Unsupported, Outcome::NotApplicable], false, "Conforms", "")]
+#[case(&[Outcome::Pass, Outcome::Unsupported, Outcome::Inconclusive], false, "Conforms", "")]
 #[case(&[Outcome::Pass, Outcome::Warn], false, "Conforms, with 1 warning", "")]
 #[case(&[Outcome::Warn, Outcome::Note], false, "Conforms, with 1 warning", "1 note")]
 #[case(&[Outcome::Warn], true, "1 SHOULD requirement is broken", "")]
 #[case(&[Outcome::Fail, Outcome::Warn], false, "1 MUST requirement is broken", "1 warning")]
-#[case(&[Outcome::FalseAd, Outcome::Fail], false, "1 MUST requirement is broken", "1 advertised feature is refused")]
-#[case(&[Outcome::NotTestable, Outcome::Pass], false, "1 scenario could not be tested", "")]
+#[case(&[Outcome::Misadvertised, Outcome::Fail], false, "1 MUST requirement is broken", "1 advertised feature is refused")]
+#[case(&[Outcome::Blocked, Outcome::Pass], false, "1 scenario could not be tested", "")]
 #[case(&[Outcome::Error], false, "1 scenario could not be played to the end", "")]
 #[case(&[], false, "Nothing was played", "")]
 fn the_verdict_is_said_in_words(

@@ -23,7 +23,7 @@ impl Page<'_> {
         let absent = absent(report);
         let rows = report.scenarios.iter().map(|row| &row.verdict);
         let otherwise: BTreeSet<&str> = rows
-            .filter(|verdict| verdict.outcome == Outcome::NotApplicable)
+            .filter(|verdict| verdict.outcome == Outcome::Inconclusive)
             .map(|verdict| verdict.scenario.as_str())
             .collect();
         if skipped.is_empty() && absent.is_empty() && otherwise.is_empty() {

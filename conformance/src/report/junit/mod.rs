@@ -37,7 +37,7 @@ struct Suite {
 struct Case {
     name: String,
     classname: String,
-    took_ms: u64,
+    duration_ms: u64,
     end: End,
 }
 
@@ -84,7 +84,7 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
         suites[at].cases.push(Case {
             name: shown(&skipped.scenario, &skipped.variant),
             classname: classname(&skipped.scenario),
-            took_ms: 0,
+            duration_ms: 0,
             end: End::Skipped(format!("not played: {}", skipped.reason)),
         });
     }
@@ -94,11 +94,11 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
             cases: report.judges.iter().map(|row| judge(row, strict)).collect(),
         });
     }
-    if !report.broken_files.is_empty() {
+    if !report.invalid_scenarios.is_empty() {
         let case = |path: &String| Case {
             name: path.clone(),
             classname: "scenario".into(),
-            took_ms: 0,
+            duration_ms: 0,
             end: End::Error(Told {
                 kind: "SCENARIO",
                 message: "this scenario file cannot be read".into(),
@@ -107,7 +107,7 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
         };
         suites.push(Suite {
             name: "scenario files".into(),
-            cases: report.broken_files.iter().map(case).collect(),
+            cases: report.invalid_scenarios.iter().map(case).collect(),
         });
     }
     suites
@@ -141,7 +141,7 @@ fn case(row: &Row, strict: bool) -> Case {
     Case {
         name: shown(&verdict.scenario, &verdict.variant),
         classname: classname(&verdict.scenario),
-        took_ms: row.took_ms,
+        duration_ms: row.duration_ms,
         end: end(verdict.outcome, row.known.as_ref(), strict, || {
             let message = finding.map_or_else(|| verdict.reason.clone(), expected);
             (message, row_told(row))
@@ -158,7 +158,7 @@ fn judge(row: &JudgeVerdict, strict: bool) -> Case {
     Case {
         name: row.judge.clone(),
         classname: "judges".into(),
-        took_ms: 0,
+        duration_ms: 0,
         end: end(row.outcome, row.known.as_ref(), strict, || {
             let message = finding.map_or_else(|| row.statement.clone(), expected);
             (message, judge_told(row))
@@ -192,7 +192,7 @@ fn end(
     match outcome {
         Outcome::Pass | Outcome::Note => End::Passed,
         Outcome::Warn if !fails && known.is_none() => End::Passed,
-        Outcome::Unsupported | Outcome::NotApplicable => {
+        Outcome::Unsupported | Outcome::Inconclusive => {
             End::Skipped(shortened(&format!("{}: {}", outcome.word(), tell().0)))
         }
         _ => {
@@ -224,7 +224,7 @@ struct Counts {
     failures: usize,
     errors: usize,
     skipped: usize,
-    took_ms: u64,
+    duration_ms: u64,
 }
 
 impl Counts {
@@ -232,7 +232,7 @@ impl Counts {
         let mut counts = Self::default();
         for case in cases {
             counts.tests += 1;
-            counts.took_ms += case.took_ms;
+            counts.duration_ms += case.duration_ms;
             match &case.end {
                 End::Passed => {}
                 End::Failure(_) => counts.failures += 1,
@@ -252,7 +252,7 @@ fn write(writer: &mut Writer<Vec<u8>>, report: &Report, suites: &[Suite]) -> io:
     root.push_attribute(("tests", counts.tests.to_string().as_str()));
     root.push_attribute(("failures", counts.failures.to_string().as_str()));
     root.push_attribute(("errors", counts.errors.to_string().as_str()));
-    root.push_attribute(("time", seconds(counts.took_ms).as_str()));
+    root.push_attribute(("time", seconds(counts.duration_ms).as_str()));
     writer.write_event(Event::Start(root))?;
     for suite in suites {
         write_suite(writer, report, suite)?;
@@ -268,7 +268,7 @@ fn write_suite(writer: &mut Writer<Vec<u8>>, report: &Report, suite: &Suite) -> 
     start.push_attribute(("failures", counts.failures.to_string().as_str()));
     start.push_attribute(("errors", counts.errors.to_string().as_str()));
     start.push_attribute(("skipped", counts.skipped.to_string().as_str()));
-    start.push_attribute(("time", seconds(counts.took_ms).as_str()));
+    start.push_attribute(("time", seconds(counts.duration_ms).as_str()));
     writer.write_event(Event::Start(start))?;
     writer.write_event(Event::Start(BytesStart::new("properties")))?;
     for (name, value) in [("target", &report.target.url), ("ftpspec", &report.ftpspec)] {
@@ -287,7 +287,7 @@ fn write_case(writer: &mut Writer<Vec<u8>>, case: &Case) -> io::Result<()> {
     let mut start = BytesStart::new("testcase");
     start.push_attribute(("name", case.name.as_str()));
     start.push_attribute(("classname", case.classname.as_str()));
-    start.push_attribute(("time", seconds(case.took_ms).as_str()));
+    start.push_attribute(("time", seconds(case.duration_ms).as_str()));
     let (element, told) = match &case.end {
         End::Passed => return writer.write_event(Event::Empty(start)),
         End::Skipped(reason) => {

@@ -101,7 +101,7 @@ fn what_a_server_sends_stays_text() {
         .verdict
         .findings
         .push(crate::report::tests::finding(hostile));
-    report.scenarios[0].wire = vec![format!("S: 200 {hostile}")];
+    report.scenarios[0].excerpt = vec![format!("S: 200 {hostile}")];
     report.target.url = hostile.into();
     let text = junit(&report, false);
     let document = Document::parse(&text).unwrap();

@@ -68,7 +68,7 @@ impl Writer {
             .filter(|(_, count)| *count > 0)
             .map(|(outcome, count)| format!("**{count}** {}", outcome.word()))
             .collect();
-        let seconds = report.took_ms as f64 / 1000.0;
+        let seconds = report.duration_ms as f64 / 1000.0;
         self.line(format!(
             "{} in {seconds:.1} s: {}\n",
             report.played(),
@@ -90,7 +90,7 @@ impl Writer {
         if known > 0 {
             self.line(format!("A baseline excuses {known} of them.\n"));
         }
-        for fact in report.facts.iter().take(MOST) {
+        for fact in report.notices.iter().take(MOST) {
             self.line(format!("<p>Note: {}</p>\n", html(&shortened(fact))));
         }
     }
@@ -100,8 +100,7 @@ impl Writer {
             let rows = report.scenarios.iter();
             rows.filter(|row| row.fails(self.strict))
         };
-        let stopped =
-            |row: &&Row| matches!(row.verdict.outcome, Outcome::Error | Outcome::NotTestable);
+        let stopped = |row: &&Row| matches!(row.verdict.outcome, Outcome::Error | Outcome::Blocked);
         let obstacles = obstacles(failing().filter(stopped));
         let mut entries = entries(failing().filter(|row| !stopped(row)));
         // The worst first; those of one outcome in the order of the plan.
@@ -336,7 +335,7 @@ impl Writer {
                 "<tr><td><code>{}</code> [{}]</td><td align=\"right\">{:.1} s</td></tr>",
                 html(&row.verdict.scenario),
                 html(&row.verdict.variant),
-                row.took_ms as f64 / 1000.0
+                row.duration_ms as f64 / 1000.0
             ));
         }
         self.line("</table>\n\n</details>\n");

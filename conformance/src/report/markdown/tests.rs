@@ -19,7 +19,7 @@ fn what_a_server_sends_is_no_markdown_and_no_html() {
     let mut report = report(&[Outcome::Fail]);
     let hostile = "</code></td></table>\n\n# x\n```\n[l](http://evil) @you | <script>1</script>";
     report.scenarios[0].verdict.findings.push(finding(hostile));
-    report.scenarios[0].wire = vec![format!("S: {hostile}")];
+    report.scenarios[0].excerpt = vec![format!("S: {hostile}")];
     report.target.url = hostile.into();
     report.target.features = Some(vec![hostile.into(), "SIZE <b>".into()]);
     report.target.not_implemented = vec!["SIZE".into()];

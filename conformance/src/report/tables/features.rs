@@ -163,7 +163,7 @@ fn truth<'a>(
             // Where nothing was left to test, nothing was seen of it.
             let tested = !matches!(
                 row.verdict.outcome,
-                Outcome::Error | Outcome::NotTestable | Outcome::NotApplicable
+                Outcome::Error | Outcome::Blocked | Outcome::Inconclusive
             );
             tested && row.verdict.lacks.is_none()
         });
@@ -225,13 +225,13 @@ mod tests {
 
     #[rstest]
     #[case::truthful("HASH", true, &[(Outcome::Fail, false)], Seen::Served, Truth::Truthful)]
-    #[case::refused("HASH", true, &[(Outcome::FalseAd, true)], Seen::Refused, Truth::AdvertisedAndRefused)]
-    #[case::partly("HASH", true, &[(Outcome::Pass, false), (Outcome::FalseAd, true)], Seen::Partly, Truth::AdvertisedAndRefused)]
+    #[case::refused("HASH", true, &[(Outcome::Misadvertised, true)], Seen::Refused, Truth::AdvertisedAndRefused)]
+    #[case::partly("HASH", true, &[(Outcome::Pass, false), (Outcome::Misadvertised, true)], Seen::Partly, Truth::AdvertisedAndRefused)]
     #[case::hidden("HASH", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
     #[case::tls("AUTH TLS", false, &[(Outcome::Pass, false)], Seen::Served, Truth::ServedAndHidden)]
     #[case::absent("HASH", false, &[(Outcome::Unsupported, true)], Seen::Refused, Truth::Absent)]
-    #[case::nothing_left_to_test("HASH", false, &[(Outcome::Unsupported, true), (Outcome::NotApplicable, false)], Seen::Refused, Truth::Absent)]
-    #[case::not_tested("HASH", true, &[(Outcome::NotTestable, false)], Seen::Untested, Truth::Untested)]
+    #[case::nothing_left_to_test("HASH", false, &[(Outcome::Unsupported, true), (Outcome::Inconclusive, false)], Seen::Refused, Truth::Absent)]
+    #[case::not_tested("HASH", true, &[(Outcome::Blocked, false)], Seen::Untested, Truth::Untested)]
     fn feat_is_held_against_what_was_seen(
         #[case] label: &str,
         #[case] advertised: bool,

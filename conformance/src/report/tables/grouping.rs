@@ -173,7 +173,7 @@ impl<'a> Obstacle<'a> {
 }
 
 fn witness<'a>(rows: &[&'a Row]) -> &'a Row {
-    let with_wire = rows.iter().find(|row| !row.wire.is_empty());
+    let with_wire = rows.iter().find(|row| !row.excerpt.is_empty());
     with_wire.unwrap_or(&rows[0])
 }
 
@@ -196,7 +196,7 @@ mod tests {
             }
         }
         report.scenarios[3].verdict.findings[0].line = 9;
-        report.scenarios[2].wire = vec!["S: 500 What?".into()];
+        report.scenarios[2].excerpt = vec!["S: 500 What?".into()];
         let entries = entries(&report.scenarios);
         let variants: Vec<_> = entries.iter().map(Group::variants).collect();
         assert_eq!(variants, [vec!["pasv", "port", "eprt"], vec!["epsv"]]);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_one_reason_stopped_is_one_obstacle_and_the_greatest_comes_first() {
-        let mut report = report(&[Outcome::NotTestable; 5]);
+        let mut report = report(&[Outcome::Blocked; 5]);
         let told = [
             ("a", "no login"),
             ("b", "x"),

@@ -12,8 +12,8 @@ const MOST: usize = 5;
 #[must_use]
 pub fn slowest(report: &Report) -> Vec<&Row> {
     let mut rows: Vec<&Row> = report.scenarios.iter().collect();
-    rows.retain(|row| row.took_ms >= SLOW);
-    rows.sort_by_key(|row| Reverse(row.took_ms));
+    rows.retain(|row| row.duration_ms >= SLOW);
+    rows.sort_by_key(|row| Reverse(row.duration_ms));
     let mut told: Vec<&Row> = Vec::new();
     for row in rows {
         let same = |other: &&Row| other.verdict.scenario == row.verdict.scenario;
@@ -34,11 +34,11 @@ mod tests {
     fn the_slowest_come_first_and_each_scenario_once() {
         let mut report = report(&[Outcome::Pass; 8]);
         let took = [5, 1000, 7000, 999, 3000, 6000, 2000, 4000];
-        for (index, (row, took_ms)) in report.scenarios.iter_mut().zip(took).enumerate() {
-            row.took_ms = took_ms;
+        for (index, (row, duration_ms)) in report.scenarios.iter_mut().zip(took).enumerate() {
+            row.duration_ms = duration_ms;
             row.verdict.scenario = format!("a/{}", index % 6);
         }
-        let told: Vec<u64> = slowest(&report).iter().map(|row| row.took_ms).collect();
+        let told: Vec<u64> = slowest(&report).iter().map(|row| row.duration_ms).collect();
         // 2000 and 4000 are those of scenarios 0 and 1; 1000 is another variant of 1.
         assert_eq!(told, [7000, 6000, 4000, 3000, 2000]);
         report.scenarios.truncate(1);

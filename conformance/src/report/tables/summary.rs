@@ -134,9 +134,9 @@ fn fill<'a>(
     let answer = match outcome {
         _ if absent => Answer::NotImplemented,
         Some(Outcome::Pass | Outcome::Note) => Answer::Kept,
-        Some(Outcome::Warn | Outcome::Fail | Outcome::FalseAd) => Answer::Broken,
+        Some(Outcome::Warn | Outcome::Fail | Outcome::Misadvertised) => Answer::Broken,
         Some(Outcome::Unsupported) => Answer::NotImplemented,
-        Some(Outcome::NotApplicable | Outcome::NotTestable | Outcome::Error) => Answer::NotTested,
+        Some(Outcome::Inconclusive | Outcome::Blocked | Outcome::Error) => Answer::NotTested,
         None if row.unseen.is_some() => Answer::Unseen,
         None => Answer::NotTested,
     };
@@ -178,7 +178,7 @@ mod tests {
     #[case(&[Outcome::Pass, Outcome::Fail], Answer::Broken, true)]
     #[case(&[Outcome::Pass, Outcome::Unsupported], Answer::Kept, false)]
     #[case(&[Outcome::Unsupported], Answer::NotImplemented, true)]
-    #[case(&[Outcome::NotTestable], Answer::NotTested, false)]
+    #[case(&[Outcome::Blocked], Answer::NotTested, false)]
     #[case(&[], Answer::NotTested, false)]
     fn a_row_is_what_its_scenarios_come_to(
         #[case] outcomes: &[Outcome],
@@ -216,7 +216,7 @@ mod tests {
         report.judges.push(JudgeVerdict {
             judge: "reply-syntax".into(),
             statement: String::new(),
-            matters: String::new(),
+            impact: String::new(),
             clause: String::new(),
             outcome: Outcome::Fail,
             count: 1,

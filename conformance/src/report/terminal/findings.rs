@@ -64,11 +64,11 @@ impl Writer {
             self.sight(sight, &row.title, variants.len());
         }
         self.more(sights.len(), MOST);
-        if !row.matters.is_empty() {
-            self.line(format!("  means     {}", row.matters));
+        if !row.impact.is_empty() {
+            self.line(format!("  means     {}", row.impact));
         }
-        self.wire(&row.wire);
-        self.line(format!("  again     {}", row.again));
+        self.excerpt(&row.excerpt);
+        self.line(format!("  again     {}", row.reproduce));
         self.line("");
     }
 
@@ -99,8 +99,8 @@ impl Writer {
             }
             self.more(named.len(), NAMED);
         }
-        self.wire(&row.wire);
-        self.line(format!("  again     {}", row.again));
+        self.excerpt(&row.excerpt);
+        self.line(format!("  again     {}", row.reproduce));
         self.line("");
     }
 
@@ -115,8 +115,8 @@ impl Writer {
         let outcome = self.outcome(row.outcome);
         self.line(format!("{outcome} {name} (in every transcript)"));
         self.line(format!("  {}", row.statement));
-        if !row.matters.is_empty() {
-            self.line(format!("  means     {}", row.matters));
+        if !row.impact.is_empty() {
+            self.line(format!("  means     {}", row.impact));
         }
         let mut worst_first: Vec<_> = row.findings.iter().collect();
         worst_first.sort_by_key(|sighting| sighting.finding.level);
@@ -126,7 +126,7 @@ impl Writer {
                 "  seen in   {} [{}]",
                 sighting.scenario, sighting.variant
             ));
-            self.wire(&sighting.wire);
+            self.excerpt(&sighting.excerpt);
             self.line("");
         }
         if self.more(row.count, worst_first.len().min(MOST)) {
@@ -170,8 +170,8 @@ impl Writer {
         found > told
     }
 
-    fn wire(&mut self, wire: &[String]) {
-        for (index, line) in wire.iter().enumerate() {
+    fn excerpt(&mut self, excerpt: &[String]) {
+        for (index, line) in excerpt.iter().enumerate() {
             let label = if index == 0 { "wire" } else { "" };
             let line = self.painted(line, Style::new().dimmed());
             self.line(format!("  {label:<9} {line}"));

@@ -42,7 +42,7 @@ pub fn terminal(report: &Report, look: Look) -> String {
             |known: &Option<Known>, of| of == outcome && (known.is_none() || of == Outcome::Error);
         let rows = report.scenarios.iter();
         let rows = rows.filter(|row| told(&row.known, row.verdict.outcome));
-        if matches!(outcome, Outcome::NotTestable | Outcome::Error) {
+        if matches!(outcome, Outcome::Blocked | Outcome::Error) {
             for obstacle in obstacles(rows) {
                 writer.obstacle(&obstacle);
             }
@@ -60,7 +60,7 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.absent(report);
     writer.brief(
         report,
-        Outcome::NotApplicable,
+        Outcome::Inconclusive,
         "answered in another legal way, and nothing was left to test",
     );
     writer.known(report);
@@ -75,8 +75,8 @@ pub fn terminal(report: &Report, look: Look) -> String {
 /// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the summary.
 const DETAILED: [Outcome; 5] = [
     Outcome::Warn,
-    Outcome::NotTestable,
-    Outcome::FalseAd,
+    Outcome::Blocked,
+    Outcome::Misadvertised,
     Outcome::Fail,
     Outcome::Error,
 ];
@@ -119,9 +119,9 @@ impl Writer {
     fn outcome(&self, outcome: Outcome) -> String {
         let colour = match outcome {
             Outcome::Pass => AnsiColor::Green,
-            Outcome::NotApplicable | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
+            Outcome::Inconclusive | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
             Outcome::Warn => AnsiColor::Yellow,
-            Outcome::NotTestable | Outcome::Fail | Outcome::FalseAd | Outcome::Error => {
+            Outcome::Blocked | Outcome::Fail | Outcome::Misadvertised | Outcome::Error => {
                 AnsiColor::Red
             }
         };
@@ -138,7 +138,7 @@ impl Writer {
             "ftpspec {} · {}{said}",
             report.ftpspec, report.target.url
         ));
-        for path in &report.broken_files {
+        for path in &report.invalid_scenarios {
             let word = self.outcome(Outcome::Error);
             self.line(format!(
                 "{word} {path} cannot be played; `ftpspec lint {path}` tells why"
@@ -295,14 +295,14 @@ impl Writer {
     /// Where the time of a long run went.
     fn slowest(&mut self, report: &Report) {
         let slowest = slowest(report);
-        if report.took_ms < LONG || slowest.is_empty() {
+        if report.duration_ms < LONG || slowest.is_empty() {
             return;
         }
         self.line("Slowest");
         for row in slowest {
             self.line(format!(
                 "  {:>5.1} s  {} [{}]",
-                row.took_ms as f64 / 1000.0,
+                row.duration_ms as f64 / 1000.0,
                 row.verdict.scenario,
                 row.verdict.variant
             ));
@@ -314,7 +314,7 @@ impl Writer {
         let mut line = format!(
             "{} in {:.1} s",
             report.played(),
-            report.took_ms as f64 / 1000.0
+            report.duration_ms as f64 / 1000.0
         );
         if !report.scenarios.is_empty() {
             let counts = Outcome::ALL
@@ -334,7 +334,7 @@ impl Writer {
                 self.line(format!("  {count} not played: {reason}"));
             }
         }
-        for fact in &report.facts {
+        for fact in &report.notices {
             self.line(format!("  note: {}", shortened(fact)));
         }
         let missing = report.missing_parts();

@@ -8,7 +8,7 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
     let mut report = report(&[Outcome::Pass, Outcome::Fail]);
     report.target.url = "ftp://127.0.0.1:2121".into();
     let row = &mut report.scenarios[1];
-    row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
+    row.excerpt = vec!["C: NOOP".into(), "S: 500 What?".into()];
     row.covers = vec!["959-5.4-greeting-code".into(), "gone".into()];
     row.verdict.findings.push(finding("500 What?"));
     insta::assert_snapshot!(terminal(&report, Look::default()), @r"
@@ -19,10 +19,10 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
       rule      A new control connection is answered with 220, or 120 now and 220 when ready, or 421 if service is refused. (RFC 959 §5.4, 959-5.4-greeting-code)
       clause    RFC 959 §4.1.3 (must)
       expected  200
-      observed  500 EventKind?
+      observed  500 What?
       at        line 8 of the scenario
       wire      C: NOOP
-                S: 500 EventKind?
+                S: 500 What?
       again     ftpspec check --select rfc959/noop-200
 
       RFC 959     2  1 PASS  1 FAIL
@@ -66,16 +66,16 @@ fn what_fails_alike_in_many_variants_is_told_once() {
 
 #[test]
 fn what_one_reason_stopped_is_told_once_however_much_it_is() {
-    let mut report = report(&[Outcome::NotTestable; 40]);
+    let mut report = report(&[Outcome::Blocked; 40]);
     for (index, row) in report.scenarios.iter_mut().enumerate() {
         row.verdict.scenario = format!("rfc959/{:02}", index / 2);
         row.verdict.variant = ["pasv", "epsv"][index % 2].into();
         row.verdict.reason = "login: 530 No.".into();
     }
-    report.scenarios[3].wire = vec!["S: 530 No.".into()];
+    report.scenarios[3].excerpt = vec!["S: 530 No.".into()];
     let text = terminal(&report, Look::default());
     insta::assert_snapshot!(text.split("\n\n").nth(1).unwrap(), @r"
-    NOT-TESTABLE 20 scenarios in 40 variants
+    BLOCKED 20 scenarios in 40 variants
       because   login: 530 No.
       of these  rfc959/00 [pasv, epsv]
                 rfc959/01 [pasv, epsv]
@@ -92,10 +92,10 @@ fn what_one_reason_stopped_is_told_once_however_much_it_is() {
 #[test]
 fn where_the_time_of_a_long_run_went_is_told() {
     let mut report = report(&[Outcome::Pass, Outcome::Pass]);
-    report.scenarios[0].took_ms = 4321;
+    report.scenarios[0].duration_ms = 4321;
     let told = "Slowest\n    4.3 s  rfc959/noop-200 [pasv]\n\n";
     assert!(!terminal(&report, Look::default()).contains("Slowest"));
-    report.took_ms = 10_000;
+    report.duration_ms = 10_000;
     let text = terminal(&report, Look::default());
     assert!(text.contains(told), "{text}");
 }

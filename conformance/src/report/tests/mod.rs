@@ -24,10 +24,10 @@ pub(super) fn report(outcomes: &[Outcome]) -> Report {
         covers: Vec::new(),
         commands: Vec::new(),
         needs: Vec::new(),
-        took_ms: 1,
-        wire: Vec::new(),
-        again: "ftpspec check --select rfc959/noop-200".into(),
-        matters: String::new(),
+        duration_ms: 1,
+        excerpt: Vec::new(),
+        reproduce: "ftpspec check --select rfc959/noop-200".into(),
+        impact: String::new(),
         known: None,
     };
     Report {
@@ -36,16 +36,16 @@ pub(super) fn report(outcomes: &[Outcome]) -> Report {
         ftpspec: "0.0.0".into(),
         target: Tested::default(),
         started: 0,
-        took_ms: 1500,
+        duration_ms: 1500,
         interrupted: false,
         scenarios: outcomes.iter().map(row).collect(),
         judges: Vec::new(),
         skipped: Vec::new(),
-        broken_files: Vec::new(),
-        facts: Vec::new(),
+        invalid_scenarios: Vec::new(),
+        notices: Vec::new(),
         parts: Vec::new(),
-        narrowed: Narrowed::default(),
-        baseline_faults: Vec::new(),
+        filters: Filters::default(),
+        baseline_errors: Vec::new(),
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn finding(observed: &str) -> Finding {
         connection: Connection::main(),
         line: 8,
         event: 3,
-        impact: true,
+        shows_impact: true,
     }
 }
 
@@ -78,14 +78,14 @@ pub(super) fn of_every_outcome() -> Report {
         .zip(["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"])
     {
         row.verdict.scenario = format!("rfc{}/{name}", if name < "g" { 959 } else { 3659 });
-        row.again = format!(
+        row.reproduce = format!(
             "ftpspec check --select {} --variant pasv",
             row.verdict.scenario
         );
         row.covers = vec!["959-5.4-noop-replies".into()];
         match row.verdict.outcome {
             Outcome::Pass => {}
-            Outcome::Unsupported | Outcome::FalseAd => {
+            Outcome::Unsupported | Outcome::Misadvertised => {
                 row.needs = vec!["SIZE".into()];
                 row.verdict.lacks = Some("SIZE".into());
                 row.verdict.reason = "`SIZE a` was answered 500".into();
@@ -98,8 +98,8 @@ pub(super) fn of_every_outcome() -> Report {
                     _ => Level::May,
                 };
                 row.verdict.findings.push(finding);
-                row.wire = vec!["C: NOOP".into(), "S: 500 What?".into()];
-                row.matters = "Clients that keep a session alive with NOOP lose it.".into();
+                row.excerpt = vec!["C: NOOP".into(), "S: 500 What?".into()];
+                row.impact = "Clients that keep a session alive with NOOP lose it.".into();
             }
             _ => row.verdict.reason = "login: 530 Not today.".into(),
         }
@@ -110,7 +110,7 @@ pub(super) fn of_every_outcome() -> Report {
         });
     }
     report.scenarios[11].verdict.scenario = "mine/l".into();
-    report.scenarios[11].again = "ftpspec run mine/l.ftpt --variant pasv".into();
+    report.scenarios[11].reproduce = "ftpspec run mine/l.ftpt --variant pasv".into();
     report.target = Tested {
         url: "ftp://127.0.0.1:2121".into(),
         greeting: "Welcome\u{7}".into(),
@@ -121,7 +121,7 @@ pub(super) fn of_every_outcome() -> Report {
     report.judges = vec![JudgeVerdict {
         judge: "reply-syntax".into(),
         statement: "replies have the form of RFC 959".into(),
-        matters: "Clients wait for the end of a line that never comes.".into(),
+        impact: "Clients wait for the end of a line that never comes.".into(),
         clause: "RFC 959 §4.2".into(),
         outcome: Outcome::Fail,
         count: 3,
@@ -129,7 +129,7 @@ pub(super) fn of_every_outcome() -> Report {
             scenario: "rfc959/a".into(),
             variant: "pasv".into(),
             finding: finding("20 Okay"),
-            wire: vec!["S: 20 Okay".into()],
+            excerpt: vec!["S: 20 Okay".into()],
         }],
         rules: Vec::new(),
         known: None,
@@ -139,7 +139,7 @@ pub(super) fn of_every_outcome() -> Report {
         variant: "pasv tls".into(),
         reason: "the target has no TLS".into(),
     }];
-    report.broken_files = vec!["mine/broken.ftpt".into()];
+    report.invalid_scenarios = vec!["mine/broken.ftpt".into()];
     report
 }
 
@@ -148,8 +148,8 @@ pub(super) fn of_every_outcome() -> Report {
 #[case(&[Outcome::Pass, Outcome::Warn], false, 0)]
 #[case(&[Outcome::Pass, Outcome::Warn], true, 1)]
 #[case(&[Outcome::Pass, Outcome::Fail], false, 1)]
-#[case(&[Outcome::FalseAd], false, 1)]
-#[case(&[Outcome::NotTestable], false, 1)]
+#[case(&[Outcome::Misadvertised], false, 1)]
+#[case(&[Outcome::Blocked], false, 1)]
 #[case(&[Outcome::Fail, Outcome::Error], false, 3)]
 #[case(&[], false, 4)]
 fn the_worst_outcome_decides_the_exit_code(
@@ -163,7 +163,7 @@ fn the_worst_outcome_decides_the_exit_code(
 #[rstest]
 #[case::excused(Outcome::Fail, false, 0)]
 #[case::excused_when_strict(Outcome::Warn, true, 0)]
-#[case::not_testable(Outcome::NotTestable, false, 0)]
+#[case::not_testable(Outcome::Blocked, false, 0)]
 #[case::stale(Outcome::Pass, false, 1)]
 #[case::nothing_was_tested(Outcome::Unsupported, false, 0)]
 #[case::never_excused(Outcome::Error, false, 3)]

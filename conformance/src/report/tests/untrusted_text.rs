@@ -47,7 +47,7 @@ fn saying(said: &[u8]) -> Report {
             octets: said.to_vec(),
         },
     };
-    let wire = excerpt(
+    let excerpt = excerpt(
         &Transcript {
             events: vec![event],
             ..Transcript::default()
@@ -57,9 +57,9 @@ fn saying(said: &[u8]) -> Report {
     let text = String::from_utf8_lossy(said).into_owned();
     report.target.greeting.clone_from(&text);
     report.target.features = Some(vec![text.clone(), format!("SIZE {text}")]);
-    report.facts = vec![text.clone()];
+    report.notices = vec![text.clone()];
     for row in &mut report.scenarios {
-        row.wire.clone_from(&wire);
+        row.excerpt.clone_from(&excerpt);
         row.verdict.reason.clone_from(&text);
         for finding in &mut row.verdict.findings {
             finding.observed.clone_from(&text);
@@ -68,7 +68,7 @@ fn saying(said: &[u8]) -> Report {
     for judge in &mut report.judges {
         for sighting in &mut judge.findings {
             sighting.finding.observed.clone_from(&text);
-            sighting.wire.clone_from(&wire);
+            sighting.excerpt.clone_from(&excerpt);
         }
     }
     report
@@ -116,7 +116,7 @@ proptest! {
         prop_assert_eq!(lines(&terminal(&report, look)), lines(&terminal(&calm, look)));
         let headings = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
         prop_assert_eq!(headings(&markdown(&report, false)), headings(&markdown(&calm, false)));
-        let again = read(&json(&report)).expect("it is what we wrote");
-        prop_assert_eq!(&again.target.greeting, &report.target.greeting);
+        let reproduce = read(&json(&report)).expect("it is what we wrote");
+        prop_assert_eq!(&reproduce.target.greeting, &report.target.greeting);
     }
 }

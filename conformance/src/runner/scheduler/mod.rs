@@ -110,7 +110,7 @@ pub async fn run_all(
                     if deaths > DEATHS {
                         break Some(format!("the server died {deaths} times: {why}"));
                     }
-                    match keeper.again().await {
+                    match keeper.restart().await {
                         Ok(fact) => (run.on_event)(RunEvent::Fact(fact)),
                         Err(why) => break Some(why),
                     }

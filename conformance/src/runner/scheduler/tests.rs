@@ -177,7 +177,7 @@ impl Supervisor for Nurse {
         None
     }
 
-    async fn again(&mut self) -> Result<String, String> {
+    async fn restart(&mut self) -> Result<String, String> {
         let server = Fake::start_at(self.address, usize::MAX, dies_at_syst).await;
         self.servers.push(server);
         Ok("it was started again".into())

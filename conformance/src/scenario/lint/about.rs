@@ -1,4 +1,4 @@
-//! `!about` names what the scenario covers, and `matters` is said of the statements it is true of.
+//! `!about` names what the scenario covers, and `impact` is said of the statements it is true of.
 
 use super::super::error::did_you_mean;
 use super::{Linter, Step};
@@ -9,15 +9,15 @@ impl<'a> Linter<'a> {
     pub(super) fn impact(&mut self) {
         let scenario = self.scenario;
         let mut marks = scenario.steps.iter().flat_map(|step| &step.impact);
-        let (first, described) = (marks.next(), !scenario.about.matters.is_empty());
+        let (first, described) = (marks.next(), !scenario.about.impact.is_empty());
         if let (Some(mark), false) = (first, described) {
-            let message = "the front matter has no `matters` for this `!matters`";
+            let message = "the front matter has no `impact` for this `!impact`";
             self.error(self.line(mark.line), message, None);
         }
         if first.is_none() && described && scenario.judged().nth(1).is_some() {
-            let help = "`!matters` after a statement: a failure there has this impact".to_owned();
-            let message = "of which failures is this true? no statement says `!matters`";
-            self.warning(self.in_front(&scenario.about.matters), message, Some(help));
+            let help = "`!impact` after a statement: a failure there has this impact".to_owned();
+            let message = "of which failures is this true? no statement says `!impact`";
+            self.warning(self.in_front(&scenario.about.impact), message, Some(help));
         }
     }
 

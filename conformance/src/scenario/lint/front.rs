@@ -8,7 +8,7 @@ use std::ops::Range;
 /// Needs that are no verbs: looked up in FEAT, or found out by the runner.
 const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name", "own-password"];
 
-/// The longest `matters`, in characters.
+/// The longest `impact`, in characters.
 const MEANING_LIMIT: usize = 200;
 
 impl Linter<'_> {
@@ -21,7 +21,7 @@ impl Linter<'_> {
                 None,
             );
         }
-        self.meaning(&about.matters);
+        self.meaning(&about.impact);
         for cite in &about.cites {
             if !is_clause(cite) {
                 let help = "as in `RFC 959 §5.4` or `draft-bryan-ftpext-hash-02 §3`";
@@ -105,19 +105,19 @@ impl Linter<'_> {
         }
     }
 
-    /// `matters` is shown beside a failure, to somebody who may never have read an RFC.
-    fn meaning(&mut self, matters: &str) {
-        let length = matters.chars().count();
+    /// `impact` is shown beside a failure, to somebody who may never have read an RFC.
+    fn meaning(&mut self, impact: &str) {
+        let length = impact.chars().count();
         if length > MEANING_LIMIT {
             let message = format!(
                 "{length} characters are a lot; a person reads {MEANING_LIMIT} at a glance"
             );
-            self.warning(self.in_front(matters), message, None);
+            self.warning(self.in_front(impact), message, None);
         }
-        if !matters.is_empty() && !matters.ends_with('.') {
+        if !impact.is_empty() && !impact.ends_with('.') {
             let help = "as in `A download that is resumed ends up damaged.`";
             self.warning(
-                self.in_front(matters),
+                self.in_front(impact),
                 "what it means for a person is a sentence with a full stop",
                 Some(help.into()),
             );

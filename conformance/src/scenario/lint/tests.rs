@@ -103,8 +103,8 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     "STOR may be refused after a preliminary reply as well at `< 553`"
 )]
 #[case(
-    "> NOOP\n< 200\n!matters",
-    "the front matter has no `matters` for this `!matters` at `< 200`"
+    "> NOOP\n< 200\n!impact",
+    "the front matter has no `impact` for this `!impact` at `< 200`"
 )]
 fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected: &str) {
     assert_eq!(found(&format!("{FRONT}{dialogue}\n")), [expected]);
@@ -124,7 +124,7 @@ fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected:
 #[case("A claim", "A claim.", "a title has no full stop at `A claim.`")]
 #[case(
     "level",
-    "matters = \"Files get lost\"\nlevel",
+    "impact = \"Files get lost\"\nlevel",
     "what it means for a person is a sentence with a full stop at `Files get lost`"
 )]
 #[case(
@@ -155,7 +155,7 @@ fn the_front_matter_is_held_against_the_catalogue(
 #[test]
 fn what_it_means_for_a_person_is_short() {
     let long = format!("{}.", "a".repeat(200));
-    let text = FRONT.replace("level", &format!("matters = \"{long}\"\nlevel"));
+    let text = FRONT.replace("level", &format!("impact = \"{long}\"\nlevel"));
     assert_eq!(
         found(&format!("{text}> NOOP\n< 200\n")),
         [format!(
@@ -168,12 +168,12 @@ fn what_it_means_for_a_person_is_short() {
 
 #[test]
 fn an_impact_is_said_of_the_statements_it_is_true_of() {
-    let front = FRONT.replace("level", "matters = \"Files get lost.\"\nlevel");
+    let front = FRONT.replace("level", "impact = \"Files get lost.\"\nlevel");
     let unclear =
-        "of which failures is this true? no statement says `!matters` at `Files get lost.`";
+        "of which failures is this true? no statement says `!impact` at `Files get lost.`";
     assert_eq!(found(&format!("{front}> NOOP\n< 200\n@alive\n")), [unclear]);
     assert!(found(&format!("{front}> NOOP\n< 200\n")).is_empty());
-    assert!(found(&format!("{front}> NOOP\n< 200\n@alive\n!matters\n")).is_empty());
+    assert!(found(&format!("{front}> NOOP\n< 200\n@alive\n!impact\n")).is_empty());
 }
 
 #[test]

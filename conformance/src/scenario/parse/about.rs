@@ -1,4 +1,4 @@
-//! `!about` and `!matters` lines: what a failure of the statement before is about, and that it has
+//! `!about` and `!impact` lines: what a failure of the statement before is about, and that it has
 //! the described impact.
 
 use super::super::{Action, Bound, Impact, Step};
@@ -6,9 +6,9 @@ use super::cursor::Cursor;
 use super::{Fault, Line};
 
 const ABOUT: &str = "about";
-const MATTERS: &str = "matters";
+const IMPACT: &str = "impact";
 
-/// What the line before an `!about` or `!matters` is.
+/// What the line before an `!about` or `!impact` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A statement that can fail, or a `!should`.
@@ -21,10 +21,10 @@ pub(super) enum Subject {
 
 pub(super) fn is_remark(cursor: &Cursor<'_>) -> bool {
     let word = cursor.rest().split_whitespace().next();
-    matches!(word, Some(ABOUT | MATTERS))
+    matches!(word, Some(ABOUT | IMPACT))
 }
 
-/// `!about ID …` and `!matters`: says it of the step just before.
+/// `!about ID …` and `!impact`: says it of the step just before.
 pub(super) fn remark(
     step: Option<&mut Step>,
     subject: Subject,
@@ -38,20 +38,20 @@ pub(super) fn remark(
         Subject::Broken => return Ok(()),
     };
     let step = step.filter(|step| name.is_none_or(|name| name == step.connection.0));
-    let matters = cursor.take(MATTERS);
-    let word = if matters { MATTERS } else { ABOUT };
+    let impact = cursor.take(IMPACT);
+    let word = if impact { IMPACT } else { ABOUT };
     let (Some(number), Some(step)) = (number, step) else {
         let message =
             format!("`!{word}` stands right after a statement that can fail, or its `!should`");
-        let help = match matters {
-            true => "it says that a failure there has the impact that `matters` describes",
+        let help = match impact {
+            true => "it says that a failure there has the impact that `impact` describes",
             false => "it says which requirement a failure there is about",
         };
         return Err(Fault::new(line.span(), message).help(help));
     };
-    if matters {
+    if impact {
         if step.impact.iter().any(|impact| impact.line == number) {
-            return Err(Fault::new(line.span(), "`!matters` was said already"));
+            return Err(Fault::new(line.span(), "`!impact` was said already"));
         }
         cursor.skip_blanks();
         let always = cursor.take("always");
@@ -92,8 +92,8 @@ pub(in crate::scenario) fn can_fail(action: &Action) -> bool {
             | Action::End
             | Action::Drop
             | Action::Listen
-            | Action::Earlier
-            | Action::Stranger
+            | Action::StalePort
+            | Action::ThirdParty
             | Action::Handshake
             | Action::CloseData
             | Action::ResetData

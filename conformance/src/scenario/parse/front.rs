@@ -10,7 +10,7 @@ use super::{Fault, Problems, did_you_mean, shown};
 
 /// Every key, in the order of the canonical layout.
 pub(in crate::scenario) const KEYS: &[&str] = &[
-    "title", "matters", "cites", "covers", "level", "needs", "axes", "login", "barrier", "drivers",
+    "title", "impact", "cites", "covers", "level", "needs", "axes", "login", "barrier", "drivers",
     "profile",
 ];
 
@@ -68,7 +68,7 @@ impl<'a> Front<'_, 'a> {
     fn about(&self, problems: &mut Problems) -> Option<About> {
         // Each is read before any is missed, so that every error is told.
         let title = self.required("title", problems, |value| sentence(value, "the title"));
-        let matters = self.optional("matters", problems, |value| sentence(value, "the text"));
+        let impact = self.optional("impact", problems, |value| sentence(value, "the text"));
         let cites = self.required_texts("cites", problems);
         // A scenario of the suite covers something; that is for the tests of the suite to see.
         let covers = match self.table.contains_key("covers") {
@@ -84,7 +84,7 @@ impl<'a> Front<'_, 'a> {
         let drivers = self.drivers(problems);
         Some(About {
             title: title?,
-            matters: matters.unwrap_or_default(),
+            impact: impact.unwrap_or_default(),
             cites: cites?,
             covers: covers?,
             level: level?,

@@ -259,7 +259,7 @@ impl<'a> Reader<'a, '_> {
         let mut steps: Vec<Step> = Vec::new();
         let mut repeat = repeat::Nesting::default();
         let mut before = Before::Other;
-        // What an `!about` or a `!matters` would be said of.
+        // What an `!about` or a `!impact` would be said of.
         let mut subject = about::Subject::Nothing;
         while let Some(line) = self.next_line() {
             let (name, sigil, cursor) = match split_connection(line) {
