@@ -5,9 +5,9 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{Authenticator, CertificateRule, FixedUsers, Permissions, Secret};
+use crate::auth::{Authenticator, CertificateRule, FixedUsers, Network, Permissions, Secret};
 use crate::fault::Plan;
-use crate::net::{CertificateError, Network, ServerHandle, Tls, start};
+use crate::net::{CertificateError, ServerHandle, Tls, start};
 use crate::observe::hooks::{
     After, Before, CommandAction, HookList, Hooks, PublicAddressBy, Request, SessionInfo,
 };

@@ -42,11 +42,11 @@ pub mod wire;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use auth::{Network, NetworkParseError};
 pub use config::{ActiveSource, Limits, ServerBuilder, StartError};
 pub use dtp::SessionReuse;
 pub use net::{
-    Alpn, CertificateError, ClientCertificates, CloseNotify, Network, NetworkParseError,
-    ServerHandle, Tls, TlsVersion,
+    Alpn, CertificateError, ClientCertificates, CloseNotify, ServerHandle, Tls, TlsVersion,
 };
 pub use observe::hooks::{Hooks, SessionInfo};
 pub use passive_ports::PassivePorts;

@@ -14,10 +14,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::auth::{
-    Authenticating, Authenticator, CertificateClaim, CertificateRule, Credentials, Denied, Secret,
-    User,
+    Authenticating, Authenticator, CertificateClaim, CertificateRule, Credentials, Denied, Network,
+    Secret, User,
 };
-use crate::net::Network;
 
 /// What a password is compared with.
 #[derive(Debug, Clone)]

@@ -2,12 +2,14 @@
 
 pub mod accounts;
 mod certificate;
+mod network;
 mod password;
 mod rate;
 
 pub use certificate::{
     AlternativeName, CertificateClaim, CertificateRule, CertificateRuleError, ClientCertificate,
 };
+pub use network::{Network, NetworkParseError};
 pub use rate::Rate;
 
 use crate::storage::{Storage, VirtualPath};

@@ -128,7 +128,7 @@ impl CodedUpload {
         let inline = storage.abilities().never_blocks;
         let (handle, len) = on_storage(&storage, move |storage| {
             let len = storage.stat(&path, true)?.len;
-            Ok((storage.open_write(&path, OpenWrite::StoragePath(len))?, len))
+            Ok((storage.open_write(&path, OpenWrite::At(len))?, len))
         })
         .await?;
         self.sink = Sink::new(handle, inline, false, self.sink.room());

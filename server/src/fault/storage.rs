@@ -8,10 +8,9 @@ use bytes::Bytes;
 
 use super::Action;
 use crate::storage::{
-    Abilities, Digest, Entry, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
-    WriteHandle,
+    Abilities, Digest, Entry, HashAlgorithm, Metadata, OpenWrite, ReadHandle, Storage, Times,
+    VirtualPath, WriteHandle,
 };
-use crate::wire::HashAlgorithm;
 
 /// The storage of a user, for the one command that faults strike.
 #[derive(Debug)]

@@ -10,7 +10,6 @@ mod tls;
 mod turns;
 
 pub use handle::ServerHandle;
-pub use proxy_protocol::{Network, NetworkParseError};
 pub use tls::CertificateError;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 

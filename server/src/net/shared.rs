@@ -8,10 +8,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::client_limits::{ClientLimits, Refusal};
-use super::proxy_protocol::Network;
 use super::tls::ServerTls;
 use super::turns::Turns;
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Network};
 use crate::config::{ActiveSource, Limits, ServerBuilder, StartError};
 use crate::dtp::SharedPorts;
 use crate::fault::Faults;

@@ -20,10 +20,10 @@ pub use transfer::restart_marker;
 pub use work::*;
 
 use crate::auth::{ClientCertificate, User};
-use crate::storage::{Described, Metadata, VirtualPath};
+use crate::storage::{Described, HashAlgorithm, Metadata, VirtualPath};
 use crate::wire::{
-    Command, CommandLine, Completion, ControlEvent, Facts, HashAlgorithm, InTransfer, Language,
-    LoginRule, Reply, Verb, done, is_foreign,
+    Command, CommandLine, Completion, ControlEvent, Facts, InTransfer, Language, LoginRule, Reply,
+    Verb, done, is_foreign,
 };
 use login::Login;
 use parameters::Parameters;

@@ -78,7 +78,7 @@ impl Session {
                 (false, false) => Err(denied()),
             };
         }
-        let how = OpenWrite::StoragePath(offset);
+        let how = OpenWrite::At(offset);
         let content = match pending {
             Pending::Range(range) => {
                 let range = range.clone();

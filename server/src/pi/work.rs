@@ -229,7 +229,7 @@ pub struct DigestRequest {
     /// Which file.
     pub at: StoragePath,
     /// Which algorithm.
-    pub algorithm: crate::wire::HashAlgorithm,
+    pub algorithm: crate::storage::HashAlgorithm,
     /// From this octet.
     pub start: u64,
     /// Up to before this octet; `None` is the end of the file.

@@ -43,10 +43,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::auth::accounts::PasswordHash;
-use crate::auth::{CertificateRule, Permissions, Secret};
+use crate::auth::{CertificateRule, Network, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
-use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
+use crate::net::{Alpn, ClientCertificates, CloseNotify, TlsVersion};
 use crate::pi::{NoopInTransfer, Setup, TlsRequirement};
 use crate::storage::VirtualPath;
 use crate::wire::{DotNames, Links};

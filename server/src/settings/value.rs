@@ -11,10 +11,10 @@ use toml::de::DeValue;
 
 use crate::ActiveSource;
 use crate::auth::accounts::PasswordHash;
-use crate::auth::{CertificateRule, Permissions, Secret};
+use crate::auth::{CertificateRule, Network, Permissions, Secret};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
-use crate::net::{Alpn, ClientCertificates, CloseNotify, Network, TlsVersion};
+use crate::net::{Alpn, ClientCertificates, CloseNotify, TlsVersion};
 use crate::pi::{NoopInTransfer, TlsRequirement};
 use crate::storage::VirtualPath;
 use crate::wire::{DotNames, Links, SERVICES, Service, VERBS, Verb};
@@ -219,7 +219,7 @@ texts! {
     String: "a text", |text, _| Ok(text.to_owned()), Self::clone;
     SocketAddr: "an address with a port", |text, _| socket_address(text), Self::to_string;
     Ipv4Addr: "an address", |text, _| text.parse().map_err(|_| "expected an address of IPv4".to_owned()), Self::to_string;
-    Network: "a network", |text, _| text.parse().map_err(|error: crate::net::NetworkParseError| error.to_string()), Self::to_string;
+    Network: "a network", |text, _| text.parse().map_err(|error: crate::auth::NetworkParseError| error.to_string()), Self::to_string;
     Duration: "a duration such as \"30s\" or \"5m\"", |text, _| duration(text), |time| {
         SignedDuration::try_from(*time).map(|time| format!("{time:#}")).unwrap_or_default()
     };

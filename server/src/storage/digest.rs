@@ -1,7 +1,7 @@
 //! Digests over files (draft-bryan-ftpext-hash-02).
 
+use super::HashAlgorithm;
 use super::{CHUNK, FileKind, Storage, VirtualPath};
-use crate::wire::HashAlgorithm;
 
 use md5::Md5;
 use sha1::Sha1;

@@ -9,6 +9,7 @@ mod describe;
 mod digest;
 #[cfg(unix)]
 mod disk;
+mod hash_algorithm;
 mod memory;
 mod overlay;
 mod owner;
@@ -32,6 +33,7 @@ pub use describe::{Described, describe};
 pub use digest::{Digest, digest};
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
+pub use hash_algorithm::HashAlgorithm;
 pub use memory::MemFs;
 pub use overlay::Overlay;
 pub use owner::{Owner, Owners};
@@ -43,8 +45,6 @@ pub use subdirectory::Subdirectory;
 pub use subtree::{MAX_SUBTREE, remove_subtree, subtree_size};
 pub use vfs_adapter::VfsStorage;
 pub use whole::{make_directories, read_file, set_facts, write_file};
-
-use crate::wire::HashAlgorithm;
 
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -89,7 +89,7 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// # Errors
     /// `NotFound` (no such directory, or a symbolic link that leads to nothing), `AlreadyExists`
     /// ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
-    /// ([`OpenWrite::StoragePath`] beyond the end), and what the storage refuses.
+    /// ([`OpenWrite::At`] beyond the end), and what the storage refuses.
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>>;
 
     /// Makes a directory.
@@ -187,7 +187,7 @@ pub trait Storage: Send + Sync + Debug + 'static {
 pub struct Abilities {
     /// No call ever waits: the server runs them on its async threads.
     pub never_blocks: bool,
-    /// [`OpenWrite::StoragePath`] works at any offset, not only at the end.
+    /// [`OpenWrite::At`] works at any offset, not only at the end.
     pub write_at: bool,
     /// Symbolic links.
     pub symlinks: bool,
@@ -240,7 +240,7 @@ pub enum OpenWrite {
     Append,
     /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut off. An offset beyond
     /// the end is refused: such a restart marker cannot have come from this file.
-    StoragePath(u64),
+    At(u64),
 }
 
 /// What stands at a path.

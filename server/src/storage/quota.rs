@@ -6,7 +6,7 @@ use super::{
     VirtualPath, WriteHandle,
 };
 
-use crate::wire::HashAlgorithm;
+use super::HashAlgorithm;
 
 use bytes::Bytes;
 use std::fmt;
@@ -146,7 +146,7 @@ impl Storage for Quota {
             OpenWrite::Truncate => (0, old),
             OpenWrite::CreateNew => (0, 0),
             OpenWrite::Append => (old, 0),
-            OpenWrite::StoragePath(offset) => (offset, old.saturating_sub(offset)),
+            OpenWrite::At(offset) => (offset, old.saturating_sub(offset)),
         };
         Ok(Box::new(Upload {
             account: Arc::clone(&self.0),
@@ -321,11 +321,11 @@ mod tests {
         assert_eq!(quota.used(), 4);
         upload(&quota, "a", OpenWrite::Truncate, 4).unwrap();
         exceeded(upload(&quota, "a", OpenWrite::Append, 3));
-        exceeded(upload(&quota, "a", OpenWrite::StoragePath(3), 4));
+        exceeded(upload(&quota, "a", OpenWrite::At(3), 4));
         exceeded(upload(&quota, "b", OpenWrite::CreateNew, 3));
         exceeded(upload(&quota, "a", OpenWrite::Truncate, 7));
         assert_eq!((quota.used(), quota.available(&path("/")).unwrap()), (8, 2));
-        upload(&quota, "a", OpenWrite::StoragePath(1), 5).unwrap();
+        upload(&quota, "a", OpenWrite::At(1), 5).unwrap();
         assert_eq!(
             (quota.used(), quota.available(&path("/")).unwrap()),
             (10, 0)
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(quota.used(), 14);
         combine(&quota, &path("e/there"), &[path("b")]).unwrap();
         assert_eq!(quota.used(), 14);
-        upload(&quota, "e/there", OpenWrite::StoragePath(1), 1).unwrap();
+        upload(&quota, "e/there", OpenWrite::At(1), 1).unwrap();
         assert_eq!(quota.used(), 2);
         quota.remove_file(&path("e/there")).unwrap();
         assert_eq!(quota.used(), 0);

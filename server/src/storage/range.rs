@@ -39,7 +39,7 @@ pub fn open_write_range(
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let file = storage.open_write(path, OpenWrite::StoragePath(start))?;
+    let file = storage.open_write(path, OpenWrite::At(start))?;
     let left = end.saturating_sub(start);
     Ok(Box::new(Writer { file, behind, left }))
 }

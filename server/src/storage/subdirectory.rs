@@ -5,7 +5,7 @@ use super::{
     VirtualPath, WriteHandle,
 };
 
-use crate::wire::HashAlgorithm;
+use super::HashAlgorithm;
 
 use bytes::Bytes;
 use std::io::{self, ErrorKind};

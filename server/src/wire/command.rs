@@ -8,10 +8,10 @@ use super::changes::{self, FactChanges, MffArgument};
 use super::digest_argument::{
     DigestArgument, QuotedPathname, digest_argument, one_name, said_names,
 };
-use super::hash::HashAlgorithm;
 use super::host::HostName;
 use super::language::LanguageTag;
 use super::verbs::{Arity, Verb};
+use crate::storage::HashAlgorithm;
 use crate::storage::Times;
 use std::net::SocketAddr;
 use std::ops::Range;

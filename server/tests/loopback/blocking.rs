@@ -2,11 +2,11 @@
 
 use std::io;
 
+use ftpspec_server::storage::HashAlgorithm;
 use ftpspec_server::storage::{
     Abilities, Digest, Entry, MemFs, Metadata, OpenWrite, ReadHandle, Storage, Times, VirtualPath,
     WriteHandle,
 };
-use ftpspec_server::wire::HashAlgorithm;
 
 #[derive(Debug)]
 pub(crate) struct Blocking(pub(crate) MemFs);

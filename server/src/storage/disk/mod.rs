@@ -42,7 +42,7 @@ const MAX_GIVEN: usize = 8;
 /// * An upload goes to a hidden directory below the root and gets its name at commit, by a rename: others see the old
 ///   file whole or the new one whole, also when the server is killed. What a killed server left there is removed by the
 ///   next one. The root should be one file system; a commit across file systems fails.
-/// * [`OpenWrite::StoragePath`] copies what stands before the offset when it is opened, [`OpenWrite::Append`] what is there at
+/// * [`OpenWrite::At`] copies what stands before the offset when it is opened, [`OpenWrite::Append`] what is there at
 ///   commit: the old file stays whole until then, at the price of a copy. btrfs and XFS share the octets instead.
 /// * A replaced file keeps its permission bits. Its other names (hard links) keep the old content.
 /// * [`OpenWrite::CreateNew`] keeps the name for this storage without touching the disk.

@@ -258,11 +258,11 @@ fn an_upload_given_up_is_kept_where_that_costs_no_octet() {
         (None, OpenWrite::Truncate, Some("new")),
         (None, OpenWrite::CreateNew, Some("new")),
         (None, OpenWrite::Append, Some("new")),
-        (None, OpenWrite::StoragePath(0), Some("new")),
+        (None, OpenWrite::At(0), Some("new")),
         (Some("old"), OpenWrite::Truncate, Some("old")),
         (Some("old"), OpenWrite::Append, Some("oldnew")),
-        (Some("old"), OpenWrite::StoragePath(3), Some("oldnew")),
-        (Some("old"), OpenWrite::StoragePath(1), Some("old")),
+        (Some("old"), OpenWrite::At(3), Some("oldnew")),
+        (Some("old"), OpenWrite::At(1), Some("old")),
     ] {
         if let Some(old) = old {
             write_file(&disk, &path("a"), old.into()).unwrap();

@@ -51,19 +51,17 @@ impl Upload {
                 _kept: disk.reserve(&place)?,
             },
             (Some(_), OpenWrite::CreateNew) => return Err(ErrorKind::AlreadyExists.into()),
-            (None, OpenWrite::StoragePath(1..)) => return Err(beyond_the_end()),
-            (None, OpenWrite::StoragePath(0) | OpenWrite::Truncate) => {
-                Commit::Replace { extends: None }
-            }
+            (None, OpenWrite::At(1..)) => return Err(beyond_the_end()),
+            (None, OpenWrite::At(0) | OpenWrite::Truncate) => Commit::Replace { extends: None },
             (None, OpenWrite::Append) => Commit::Append,
             (Some(old), how) => {
                 place.check_replaceable(old)?;
                 match how {
                     OpenWrite::Append => Commit::Append,
-                    OpenWrite::StoragePath(offset) if offset > old.len() => {
+                    OpenWrite::At(offset) if offset > old.len() => {
                         return Err(beyond_the_end());
                     }
-                    OpenWrite::StoragePath(offset) if offset == old.len() => Commit::Replace {
+                    OpenWrite::At(offset) if offset == old.len() => Commit::Replace {
                         extends: Some(Identity::of(old)),
                     },
                     _ => Commit::Replace { extends: None },
@@ -71,7 +69,7 @@ impl Upload {
             }
         };
         let (temporary, mut file) = uploads.make()?;
-        if let OpenWrite::StoragePath(offset @ 1..) = how {
+        if let OpenWrite::At(offset @ 1..) = how {
             let (head, _) = place.open_file()?;
             let copied = io::copy(&mut head.into_std().take(offset), &mut file)?;
             if copied < offset {

@@ -117,13 +117,13 @@ impl Writer {
                 writer.append = true;
                 writer.before = old.len();
             }
-            OpenWrite::StoragePath(offset) if offset > old.len() => {
+            OpenWrite::At(offset) if offset > old.len() => {
                 return Err(io::Error::new(
                     ErrorKind::InvalidInput,
                     "the restart marker is beyond the end of the file",
                 ));
             }
-            OpenWrite::StoragePath(offset) => {
+            OpenWrite::At(offset) => {
                 writer.content = old.head(offset);
                 writer.before = offset;
                 writer.credit = old.len() - offset;

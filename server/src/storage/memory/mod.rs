@@ -44,7 +44,7 @@ const LIST_BATCH: usize = 1024;
 ///   rename of a finished temporary file would; the renamed one keeps its old content.
 /// * [`OpenWrite::CreateNew`] takes the name at once, as an empty file, and gives it back if it is dropped uncommitted.
 /// * [`OpenWrite::Append`] puts its octets behind what is there at commit.
-/// * [`OpenWrite::StoragePath`] keeps what stood before the offset when it was opened. An offset beyond the end is refused
+/// * [`OpenWrite::At`] keeps what stood before the offset when it was opened. An offset beyond the end is refused
 ///   (`InvalidInput`): such a restart marker cannot have come from this file, and filling the gap would let a client
 ///   allocate as much as it can count to.
 ///

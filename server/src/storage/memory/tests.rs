@@ -241,9 +241,7 @@ fn a_full_storage_takes_a_file_again() {
     let fs = MemFs::new().with_quota(10);
     put(&fs, "a", "1234567890").unwrap();
     put(&fs, "a", "abcdefghij").unwrap();
-    let mut file = fs
-        .open_write(&path("a"), OpenWrite::StoragePath(4))
-        .unwrap();
+    let mut file = fs.open_write(&path("a"), OpenWrite::At(4)).unwrap();
     file.write_chunk("efghij".into()).unwrap();
     assert_eq!(kind(file.write_chunk("k".into())), ErrorKind::QuotaExceeded);
     file.commit().unwrap();
@@ -285,7 +283,7 @@ fn what_an_upload_was_to_replace_must_still_be_there_at_commit() {
 fn a_file_does_not_grow_beyond_its_limit() {
     let fs = MemFs::new().with_max_file_size(4);
     put(&fs, "a", "1234").unwrap();
-    for how in [OpenWrite::Append, OpenWrite::StoragePath(4)] {
+    for how in [OpenWrite::Append, OpenWrite::At(4)] {
         let mut file = fs.open_write(&path("a"), how).unwrap();
         assert_eq!(kind(file.write_chunk("5".into())), ErrorKind::QuotaExceeded);
     }

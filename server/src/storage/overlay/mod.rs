@@ -5,7 +5,7 @@ use super::{
     Times, VirtualPath, WriteHandle, write_file,
 };
 
-use crate::wire::HashAlgorithm;
+use super::HashAlgorithm;
 
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -314,11 +314,11 @@ impl Storage for Overlay {
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>> {
         self.0.reach(path, false)?;
         let below = match (how, self.0.upper.stat(path, true)) {
-            (OpenWrite::StoragePath(1..), Ok(found)) => self.0.origins().below(&found).cloned(),
+            (OpenWrite::At(1..), Ok(found)) => self.0.origins().below(&found).cloned(),
             _ => None,
         };
         let inner = match (how, below) {
-            (OpenWrite::StoragePath(offset), Some(below)) => {
+            (OpenWrite::At(offset), Some(below)) => {
                 let mut inner = self.0.upper.open_write(path, OpenWrite::Truncate)?;
                 if copy_head(&*self.0.lower, &below.path, offset, &mut *inner)? < offset {
                     return Err(io::Error::new(

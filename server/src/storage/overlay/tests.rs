@@ -105,7 +105,7 @@ fn nothing_that_is_done_above_is_done_below() {
     upload(&overlay, "a", OpenWrite::Append, " and above")
         .commit()
         .unwrap();
-    upload(&overlay, "d/file", OpenWrite::StoragePath(4), " above")
+    upload(&overlay, "d/file", OpenWrite::At(4), " above")
         .commit()
         .unwrap();
     upload(&overlay, "d/e/file", OpenWrite::Truncate, "new")
@@ -181,16 +181,14 @@ fn an_upload_given_up_leaves_the_file_below() {
     for how in [
         OpenWrite::Truncate,
         OpenWrite::Append,
-        OpenWrite::StoragePath(0),
-        OpenWrite::StoragePath(5),
+        OpenWrite::At(0),
+        OpenWrite::At(5),
     ] {
         drop(upload(&overlay, "a", how, "new"));
         assert_eq!(content(&overlay, "a"), "below", "{how:?}");
     }
     assert_eq!(overlay.stat(&path("a"), true).unwrap(), before);
-    let beyond = overlay
-        .open_write(&path("a"), OpenWrite::StoragePath(6))
-        .map(drop);
+    let beyond = overlay.open_write(&path("a"), OpenWrite::At(6)).map(drop);
     assert_eq!(beyond.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 

@@ -261,7 +261,7 @@ claims! {
     fn an_upload_that_is_given_up_leaves_no_trace(storage: &dyn Storage) {
         storage.make_directory(&path("d")).unwrap();
         put(storage, "d/a", "old");
-        for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::StoragePath(0), OpenWrite::StoragePath(2), OpenWrite::StoragePath(3)] {
+        for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::At(0), OpenWrite::At(2), OpenWrite::At(3)] {
             let mut file = open(storage, "d/a", how);
             file.write_chunk("new content".into()).unwrap();
             drop(file);
@@ -291,24 +291,24 @@ claims! {
     fn from_a_restart_marker_on_the_file_is_new(storage: &dyn Storage) {
         for (offset, expected) in [(0, "XY"), (4, "0123XY"), (9, "012345678XY"), (10, "0123456789XY")] {
             put(storage, "a", "0123456789");
-            let mut file = open(storage, "a", OpenWrite::StoragePath(offset));
+            let mut file = open(storage, "a", OpenWrite::At(offset));
             file.write_chunk("XY".into()).unwrap();
             assert_eq!(content(storage, "a"), "0123456789");
             file.commit().unwrap();
             assert_eq!(content(storage, "a"), expected, "from {offset}");
         }
-        open(storage, "a", OpenWrite::StoragePath(3)).commit().unwrap();
+        open(storage, "a", OpenWrite::At(3)).commit().unwrap();
         assert_eq!(content(storage, "a"), "012");
-        open(storage, "new", OpenWrite::StoragePath(0)).commit().unwrap();
+        open(storage, "new", OpenWrite::At(0)).commit().unwrap();
         assert_eq!(content(storage, "new"), "");
     }
 
     fn a_restart_marker_beyond_the_end_is_invalid(storage: &dyn Storage) {
         put(storage, "a", "0123456789");
         for offset in [11, 1 << 62, u64::MAX] {
-            assert_eq!(refused(storage, "a", OpenWrite::StoragePath(offset)), ErrorKind::InvalidInput);
+            assert_eq!(refused(storage, "a", OpenWrite::At(offset)), ErrorKind::InvalidInput);
         }
-        assert_eq!(refused(storage, "new", OpenWrite::StoragePath(1)), ErrorKind::InvalidInput);
+        assert_eq!(refused(storage, "new", OpenWrite::At(1)), ErrorKind::InvalidInput);
         assert!(!exists(storage, "new"));
     }
 
@@ -403,7 +403,7 @@ claims! {
         put(storage, "d/inside", "kept");
         for pathname in ["d", ""] {
             assert_eq!(kind(storage.open_read(&path(pathname), 0)), ErrorKind::IsADirectory);
-            for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::StoragePath(0), OpenWrite::StoragePath(5)] {
+            for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::At(0), OpenWrite::At(5)] {
                 assert_eq!(refused(storage, pathname, how), ErrorKind::IsADirectory);
             }
             assert_eq!(kind(storage.remove_file(&path(pathname))), ErrorKind::IsADirectory);

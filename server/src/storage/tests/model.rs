@@ -75,7 +75,7 @@ impl Model {
             (_, Some(FileKind::Directory)) => return Err(ErrorKind::IsADirectory),
             (OpenWrite::Truncate | OpenWrite::CreateNew, _) => Vec::new(),
             (OpenWrite::Append, _) => old,
-            (OpenWrite::StoragePath(offset), _) => {
+            (OpenWrite::At(offset), _) => {
                 let head = old.get(..usize::try_from(offset).unwrap());
                 head.ok_or(ErrorKind::InvalidInput)?.to_vec()
             }
@@ -203,7 +203,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         4 => Just(OpenWrite::Truncate),
         2 => Just(OpenWrite::CreateNew),
         3 => Just(OpenWrite::Append),
-        3 => (0_u64..20).prop_map(OpenWrite::StoragePath),
+        3 => (0_u64..20).prop_map(OpenWrite::At),
     ];
     let len = prop_oneof![8 => 0_usize..10, 1 => 60_000_usize..70_000];
     let pieces = prop::collection::vec(len, 0..4);

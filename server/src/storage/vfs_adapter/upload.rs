@@ -45,11 +45,11 @@ impl Upload {
         let (commit, keep) = match (how, old) {
             (OpenWrite::CreateNew, Some(_)) => return Err(ErrorKind::AlreadyExists.into()),
             (_, Some(FileKind::Directory)) => return Err(ErrorKind::IsADirectory.into()),
-            (OpenWrite::Truncate | OpenWrite::CreateNew | OpenWrite::StoragePath(0), _) => {
+            (OpenWrite::Truncate | OpenWrite::CreateNew | OpenWrite::At(0), _) => {
                 (Commit::Replace, 0)
             }
             (OpenWrite::Append, _) => (Commit::Append { expected: None }, 0),
-            (OpenWrite::StoragePath(offset), old) => {
+            (OpenWrite::At(offset), old) => {
                 let len = old.map_or(Ok(0), |_| metadata(&target.at).map(|old| old.len))?;
                 let expected = Some(offset);
                 match offset.cmp(&len) {
