@@ -1,8 +1,9 @@
 //! Commands: any line is a command or an error, and what was understood means the same when it is written again.
 
+use ftpspec_server::storage::HashAlgorithm;
 use ftpspec_server::wire::{
-    Command, CommandLine, DigestArgument, ExtendedAddress, HashAlgorithm, Language, MffArgument,
-    SiteCommand, SiteLine, SyntaxError, Verb, parse_time_val, write_time_val,
+    Command, CommandLine, DigestArgument, ExtendedAddress, Language, MffArgument, SiteCommand,
+    SiteLine, SyntaxError, Verb, parse_time_val, write_time_val,
 };
 use std::time::SystemTime;
 
