@@ -22,7 +22,7 @@ use super::sendfile;
 use super::storage_io::{Encoding, PIECES, Sink, Source, on_storage};
 use super::stream::DataStream;
 use super::umask::Mask;
-use crate::pi::{Content, Malformed, Opening, Representation, StoragePath, Transfer, TransferEnd};
+use crate::pi::{Content, Malformed, Representation, StoragePath, Transfer, TransferEnd};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -149,13 +149,8 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
             (Flow::Out(source.await?), None)
         }
     };
-    let preliminary = match (&transfer.opening, &name) {
-        (Opening::Fixed(preliminary), _) => preliminary.clone(),
-        (Opening::Named(preliminary), Some(name)) => preliminary(name),
-        (Opening::Named(preliminary), None) => preliminary(&VirtualPath::root()),
-    };
     Ok(Opened {
-        preliminary,
+        preliminary: transfer.preliminary(name.as_ref()),
         name,
         flow,
     })

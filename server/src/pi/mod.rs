@@ -40,7 +40,7 @@ use transfer::Running;
 /// greeting()
 /// for each event: receive() -> Step
 ///     Step::Ask(work): work.answer(&mut session, outcome) -> Step …
-/// while a Work::Transfer is out: during_transfer(&event, queued) -> Meanwhile
+/// while a Step::Transfer is out: during_transfer(&event, queued) -> DuringTransfer
 ///     queued events: receive() afterwards
 /// ```
 #[derive(Debug)]
@@ -176,7 +176,7 @@ impl Session {
         self.spoken(decision.unwrap_or_else(Step::Reply))
     }
 
-    /// Decides about an event that comes while a [`Work::Transfer`] is out.
+    /// Decides about an event that comes while a [`Step::Transfer`] is out.
     ///
     /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). All else waits, QUIT too,
     /// because a server should queue what comes before the completion reply (RFC 959 §4.2). With

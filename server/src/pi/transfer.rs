@@ -2,9 +2,9 @@
 
 use super::storage_replies::Act;
 use super::{
-    Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mode, Opening, Pending,
-    Question, Representation, RestartMarker, Session, SessionOffered, Step, StoragePath, Structure,
-    Transfer, TransferEnd, Work, ask, look, look_at_name,
+    Coding, Content, Control, DataPort, Decision, Listing, Malformed, Mode, Pending, Question,
+    Representation, RestartMarker, Session, SessionOffered, Step, StoragePath, Structure, Transfer,
+    TransferEnd, Work, ask, look, look_at_name,
 };
 use crate::storage::{Described, FileKind, OpenWrite, VirtualPath};
 use crate::wire::{
@@ -334,15 +334,8 @@ impl Session {
             Verb::Mlsd => self.facts_coding(),
             _ => self.coding(),
         };
-        let opening = match (verb, coding.representation) {
-            (Verb::Stou, _) => Opening::Named(named_opening),
-            (Verb::List | Verb::Nlst | Verb::Mlsd, _) => fixed("Here comes the listing."),
-            (_, Representation::Ascii) => fixed("Opening the data connection, ASCII."),
-            (_, Representation::Ebcdic) => fixed("Opening the data connection, EBCDIC."),
-            (_, Representation::Image) => fixed("Opening the data connection, Image."),
-        };
         let transfer = Transfer {
-            opening,
+            verb,
             content,
             mode: self.new_mode(FileKind::File),
             largest: self.setup.upload,
@@ -351,13 +344,29 @@ impl Session {
             coding,
         };
         self.running = Some(Running { verb, moved: 0 });
-        ask(Work::Transfer(Question::new(
-            transfer,
-            move |session, _, end| {
-                session.running = None;
-                ended(verb, &end)
-            },
-        )))
+        let question = Question::new(transfer, move |session: &mut Self, _, end| {
+            session.running = None;
+            ended(verb, &end)
+        });
+        Ok(Step::Transfer(Box::new(question)))
+    }
+}
+
+impl Transfer {
+    /// The preliminary reply, to be sent when the file is open and before the first octet. It names
+    /// the file that STOU created (RFC 1123 §4.1.2.9).
+    pub fn preliminary(&self, created: Option<&VirtualPath>) -> Preliminary {
+        if let Some(path) = created {
+            let text = [b"FILE: ".as_slice(), path.as_bytes()].concat();
+            return Preliminary(Reply::line(150, text));
+        }
+        let text = match (self.verb, self.coding.representation) {
+            (Verb::List | Verb::Nlst | Verb::Mlsd, _) => "Here comes the listing.",
+            (_, Representation::Ascii) => "Opening the data connection, ASCII.",
+            (_, Representation::Ebcdic) => "Opening the data connection, EBCDIC.",
+            (_, Representation::Image) => "Opening the data connection, Image.",
+        };
+        Preliminary(Reply::line(150, text))
     }
 }
 
@@ -425,15 +434,6 @@ fn not_resumed(offered: SessionOffered) -> &'static str {
             "TLS session reuse is required, and the session could not be resumed: another server name or cipher suite."
         }
     }
-}
-
-fn fixed(text: &'static str) -> Opening {
-    Opening::Fixed(Preliminary(Reply::line(150, text)))
-}
-
-fn named_opening(path: &VirtualPath) -> Preliminary {
-    let text = [b"FILE: ".as_slice(), path.as_bytes()].concat();
-    Preliminary(Reply::line(150, text))
 }
 
 fn behind_the_end() -> Completion {

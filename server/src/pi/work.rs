@@ -5,8 +5,7 @@ use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
 use crate::storage::{Described, Digest, Metadata, Storage, VirtualPath};
 use crate::wire::{
-    Completion, FactChanges, Language, Links, Lister, ListingFormat, OperatorFacts, Preliminary,
-    Reply,
+    Completion, FactChanges, Language, Links, Lister, ListingFormat, OperatorFacts, Reply, Verb,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -23,9 +22,14 @@ pub enum Step {
     Reply(Completion),
     /// Send this, then change the control connection or its data port.
     ReplyThen(Completion, Control),
-    /// The command needs the world: do the work, then hand the answer back.
+    /// The command needs work outside the session: do it, then give the answer back.
     Ask(Box<Work>),
+    /// RETR, STOR, STOU, APPE, LIST, NLST and MLSD: carry out the transfer, then give its end back.
+    Transfer(Box<TransferQuestion>),
 }
+
+/// A transfer whose end leads to its completion reply.
+pub type TransferQuestion = Question<Transfer, TransferEnd, Completion>;
 
 /// What happens to the connections of a session after a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,15 +83,8 @@ impl Localize for Step {
         match self {
             Self::Reply(reply) => Self::Reply(reply.localized(language)),
             Self::ReplyThen(reply, control) => Self::ReplyThen(reply.localized(language), control),
-            Self::Ask(mut work) => {
-                // All other work is answered later, and its answer is spoken then.
-                if let Work::Transfer(question) = &mut *work
-                    && let Opening::Fixed(Preliminary(reply)) = &mut question.about.opening
-                {
-                    reply.translate(language);
-                }
-                Self::Ask(work)
-            }
+            // They are answered later, and the answer is translated then.
+            Self::Ask(_) | Self::Transfer(_) => self,
         }
     }
 }
@@ -187,8 +184,6 @@ pub enum Work {
     Hash(Question<DigestRequest, io::Result<Digest>>),
     /// COMB: append the sources to the target, in order, then remove the sources.
     Combine(Question<Combine, io::Result<()>>),
-    /// RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
-    Transfer(Question<Transfer, TransferEnd, Completion>),
 }
 
 /// A listener for one data connection.
@@ -248,8 +243,8 @@ pub struct Combine {
 /// One transfer over the data connection.
 #[derive(Debug)]
 pub struct Transfer {
-    /// Sent when the file is open and before the first octet.
-    pub opening: Opening,
+    /// The command that began it.
+    pub verb: Verb,
     /// What is moved.
     pub content: Content,
     /// The permission bits of a file that is new (SITE UMASK); `None` leaves them to the storage.
@@ -262,15 +257,6 @@ pub struct Transfer {
     pub protected: bool,
     /// How file content becomes data octets.
     pub coding: Coding,
-}
-
-/// The preliminary reply of a transfer.
-#[derive(Debug)]
-pub enum Opening {
-    /// This one.
-    Fixed(Preliminary),
-    /// STOU: made from the name the file got (RFC 1123 §4.1.2.9).
-    Named(fn(&VirtualPath) -> Preliminary),
 }
 
 /// What a transfer moves.
@@ -314,6 +300,19 @@ pub enum Content {
 }
 
 impl Content {
+    /// The pathname of the file or directory; of STOU, the one that was asked for.
+    #[must_use]
+    pub fn path(&self) -> &VirtualPath {
+        match self {
+            Self::Retrieve { at, .. }
+            | Self::RetrieveRange { at, .. }
+            | Self::Store { at, .. }
+            | Self::StoreRange { at, .. }
+            | Self::StoreUnique { at } => &at.path,
+            Self::List(listing) => &listing.at.path,
+        }
+    }
+
     /// Whether it comes from the client.
     #[must_use]
     pub fn is_upload(&self) -> bool {

@@ -7,7 +7,7 @@ use ftpspec_server::auth::{
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
     Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
-    Opening, Question, Session, SessionSummary, Setup, Step, Transfer, TransferEnd, Work,
+    Session, SessionSummary, Setup, Step, TransferEnd, TransferQuestion, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
@@ -22,8 +22,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-type Running = Question<Transfer, TransferEnd, Completion>;
-
 /// A session and all it can ask for.
 pub(crate) struct World {
     pub(crate) session: Session,
@@ -36,7 +34,7 @@ pub(crate) struct World {
     sent: Vec<u8>,
     /// What the next STOR gets over it.
     received: Vec<u8>,
-    running: Option<Running>,
+    running: Option<TransferQuestion>,
     queued: VecDeque<ControlEvent>,
     pub(crate) closed: bool,
     /// Whether the server has a certificate.
@@ -273,10 +271,8 @@ impl World {
                     }
                     return;
                 }
-                Step::Ask(work) => match *work {
-                    Work::Transfer(question) => return self.begin(question),
-                    work => self.perform(work),
-                },
+                Step::Ask(work) => self.perform(*work),
+                Step::Transfer(question) => return self.begin(*question),
             };
         }
     }
@@ -402,12 +398,11 @@ impl World {
                 let combined = combine(&*target.storage, &target.path, &q.about.sources);
                 q.answer(session, combined)
             }
-            Work::Transfer(_) => unreachable!("transfers begin"),
         }
     }
 
     /// Opens, says the preliminary reply, and does all at once what goes over the data connection.
-    fn begin(&mut self, question: Running) {
+    fn begin(&mut self, question: TransferQuestion) {
         let transfer = &question.about;
         assert_ne!(transfer.port, DataPort::None, "there is always a port");
         self.transfer = Some((transfer.port, transfer.protected, transfer.coding));
@@ -419,24 +414,23 @@ impl World {
                 .and_then(read_all)
                 .map(|octets| {
                     self.sent = octets;
-                    at.path.clone()
+                    None
                 }),
             Content::RetrieveRange { at, range } => {
                 open_read_range(&*at.storage, &at.path, range.start, range.end)
                     .and_then(read_all)
                     .map(|octets| {
                         self.sent = octets;
-                        at.path.clone()
+                        None
                     })
             }
             Content::StoreRange { at, range } => {
                 open_write_range(&*at.storage, &at.path, range.start, range.end)
                     .and_then(|file| write_all(file, &self.received))
-                    .map(|()| at.path.clone())
+                    .map(|()| None)
             }
             Content::Store { at, how } => {
-                stored(at.storage.as_ref(), &at.path, *how, &self.received)
-                    .map(|()| at.path.clone())
+                stored(at.storage.as_ref(), &at.path, *how, &self.received).map(|()| None)
             }
             Content::StoreUnique { at } => {
                 let directory = at
@@ -454,19 +448,17 @@ impl World {
                     OpenWrite::CreateNew,
                     &self.received,
                 )
-                .map(|()| unique)
+                .map(|()| Some(unique))
             }
             Content::List(listing) => listed(listing).map(|text| {
                 self.sent = text;
-                listing.at.path.clone()
+                None
             }),
         };
         match moved {
-            Ok(path) => {
-                self.said.push_back(match &transfer.opening {
-                    Opening::Fixed(preliminary) => preliminary.0.clone(),
-                    Opening::Named(make) => make(&path).0,
-                });
+            Ok(created) => {
+                self.said
+                    .push_back(transfer.preliminary(created.as_ref()).0);
                 self.running = Some(question);
             }
             Err(error) => {

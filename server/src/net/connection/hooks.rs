@@ -112,7 +112,7 @@ impl Connection {
         match step {
             Step::Reply(completion) => Step::Reply(reworded(completion)),
             Step::ReplyThen(completion, control) => Step::ReplyThen(reworded(completion), control),
-            Step::Ask(work) => Step::Ask(work),
+            Step::Ask(_) | Step::Transfer(_) => step,
         }
     }
 

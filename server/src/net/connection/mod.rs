@@ -24,7 +24,7 @@ use crate::config::Limits;
 use crate::dtp::{CLOSING_TIME, PassivePort};
 use crate::observe::journal::{CloseReason, EventKind};
 use crate::observe::sessions::SessionGuard;
-use crate::pi::{Control, Link, Session, Setup, Step, Work};
+use crate::pi::{Control, Link, Session, Setup, Step};
 use crate::wire::{ControlEvent, LineReader, Reply};
 use faults::FaultState;
 use stream::ControlStream;
@@ -400,10 +400,8 @@ impl Connection {
                     self.say(&completion.0);
                     return self.change(control).await;
                 }
-                Step::Ask(work) => match *work {
-                    Work::Transfer(question) => return self.transfer(question).await,
-                    work => self.perform(work).await?,
-                },
+                Step::Ask(work) => self.perform(*work).await?,
+                Step::Transfer(question) => return self.transfer(*question).await,
             };
         }
     }

@@ -10,7 +10,7 @@ use super::{Connection, End};
 use crate::auth::User;
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::observe::journal::EventKind;
-use crate::pi::{DigestRequest, Step, StoragePath, TransferEnd, Work};
+use crate::pi::{DigestRequest, Step, StoragePath, Work};
 use crate::storage::{
     Storage, combine, copy, describe, digest, make_directories, remove_subtree, set_facts,
     subtree_size,
@@ -271,10 +271,6 @@ impl Connection {
                     }
                 }
                 question.answer(&mut self.session, combined)
-            }
-            Work::Transfer(question) => {
-                let end = TransferEnd::NotOpened(io::ErrorKind::Unsupported.into());
-                Step::Reply(question.answer(&mut self.session, end))
             }
         })
     }

@@ -10,10 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{Connection, End, note_event};
 use crate::dtp::{DataProtection, Progress, Route, Timeouts, carry, open};
 use crate::observe::journal::DataMode;
-use crate::pi::{
-    Content, DataPort, DuringTransfer, Question, Transfer, TransferEnd, restart_marker,
-};
-use crate::storage::VirtualPath;
+use crate::pi::{DataPort, DuringTransfer, TransferEnd, TransferQuestion, restart_marker};
 use crate::wire::Completion;
 
 /// What ends a transfer that would go on.
@@ -26,14 +23,11 @@ enum Interruption {
 
 impl Connection {
     /// Opens, moves and closes, while the control connection is listened to (RFC 959 §4.1.3).
-    pub(in crate::net) async fn transfer(
-        &mut self,
-        question: Question<Transfer, TransferEnd, Completion>,
-    ) -> Result<(), End> {
+    pub(in crate::net) async fn transfer(&mut self, question: TransferQuestion) -> Result<(), End> {
         let number = self.seat.number;
         let wanted = &question.about;
-        let (what, path) = described(&wanted.content);
-        tracing::debug!(connection = number, what, ?path, "a transfer begins");
+        let (verb, path) = (wanted.verb.row().name, wanted.content.path());
+        tracing::debug!(connection = number, verb, ?path, "transfer started");
         let watched = self.transfer_begins(&wanted.content);
         let (end, abort) = match open(wanted).await {
             Err(error) => {
@@ -207,17 +201,5 @@ impl Connection {
                 return Ok(ended);
             }
         }
-    }
-}
-
-/// A transfer for the log.
-fn described(content: &Content) -> (&'static str, &VirtualPath) {
-    match content {
-        Content::Retrieve { at, .. } => ("retrieve", &at.path),
-        Content::RetrieveRange { at, .. } => ("retrieve range", &at.path),
-        Content::Store { at, .. } => ("store", &at.path),
-        Content::StoreRange { at, .. } => ("store range", &at.path),
-        Content::StoreUnique { at } => ("store unique", &at.path),
-        Content::List(listing) => ("list", &listing.at.path),
     }
 }
