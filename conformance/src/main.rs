@@ -379,7 +379,7 @@ mod tests {
             variant: Some("epsv tls".into()),
             ..asked
         };
-        let command = full.again("rfc959/noop-says-200", "epsv tls");
+        let command = full.reproduce("rfc959/noop-says-200", "epsv tls");
         assert_eq!(understood(&command), alone, "{command}");
     }
 
@@ -389,7 +389,7 @@ mod tests {
             wish.url = Some("ftp://anna:geheim@localhost".into());
             wish.password = Some("geheim".into());
         });
-        let command = wish.again("rfc959/noop-says-200", "pasv");
+        let command = wish.reproduce("rfc959/noop-says-200", "pasv");
         assert!(!command.contains("geheim"), "{command}");
         assert!(command.starts_with("FTPSPEC_PASSWORD="), "{command}");
         let url = understood(&command).url;
