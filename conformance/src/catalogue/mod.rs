@@ -3,10 +3,12 @@
 //! Both are TOML files under `scenarios/`, so that a person can check them against the RFC without reading any
 //! Rust, and both travel inside the binary.
 
+mod level;
 mod registry;
 mod requirement;
 mod summary;
 
+pub use level::Level;
 pub use registry::{
     CodeRule, CommandRecord, General, Greeting, Kind, Registry, Secondary, Standing,
 };

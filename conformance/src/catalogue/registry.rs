@@ -1,7 +1,7 @@
 //! The registry of commands: syntax, level and replies of each, as the RFCs give them.
 
 use super::CatalogueError;
-use crate::scenario::Level;
+use super::Level;
 use serde::Deserialize;
 use std::sync::LazyLock;
 

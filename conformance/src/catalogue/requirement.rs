@@ -1,7 +1,6 @@
 //! The requirement catalogue: every rule of the RFCs a scenario can cover, by id.
 
-use super::CatalogueError;
-use crate::scenario::Level;
+use super::{CatalogueError, Level};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};

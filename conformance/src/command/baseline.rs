@@ -7,7 +7,7 @@ use crate::baseline::{Baseline, Names, apply, update};
 use crate::compare::snapshot::unified;
 use crate::judge::JUDGES;
 use crate::report::Report;
-use crate::runner::Variant;
+use crate::scenario::Variant;
 use crate::suite::Suite;
 use std::fs;
 use std::io::{self, Read as _};

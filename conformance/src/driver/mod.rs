@@ -30,6 +30,7 @@ pub(crate) use user::{Told, Wish};
 
 use std::time::Duration;
 
+use crate::scenario::Scenario;
 use crate::transcript::Excess;
 
 /// How long each kind of wait may take.
@@ -71,6 +72,13 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
+    /// How much longer a dialogue may take because of the number of its statements.
+    #[must_use]
+    pub(crate) fn for_statements(self, scenario: &Scenario) -> Duration {
+        let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
+        self.statement.saturating_mul(count)
+    }
+
     /// The same patience for a target this far away: a step may need some round trips, a local one costs none.
     #[must_use]
     pub fn for_round_trip(self, round_trip: Duration) -> Self {

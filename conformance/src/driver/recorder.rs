@@ -10,7 +10,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout_at;
 
 use super::budget::{Budget, Large, Share};
-use crate::scenario::Connection;
+use crate::transcript::Connection;
 use crate::transcript::{Event, EventKind, Excess, Transcript};
 
 /// The transcript in the making. Its clones write into the same one, so that whatever a task was doing when it was cut

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use suppaftp::tokio::{AsyncRustlsConnector, AsyncRustlsFtpStream};
@@ -17,10 +18,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{extended_passive_port, passive_address};
-use super::{DriverError, Recorder, SetupError, Timeouts, TlsClient, Told, UNSAFE, Wish};
+use super::{DriverError, Recorder, SetupError, Timeouts, TlsClient, Told, Trust, UNSAFE, Wish};
 use crate::data::{Data, Gatherer};
 use crate::scenario::{Connection, DataMode, UserStep};
-use crate::subject::Target;
 use crate::transcript::{Awaited, EventKind, Excess, Limit};
 
 /// Characters shown of what the client says.
@@ -34,12 +34,21 @@ pub(crate) struct Suppaftp {
 }
 
 /// How the client is set up.
-#[derive(Debug, Clone)]
 pub(crate) struct Client {
+    /// The name in its certificate.
+    pub(crate) host: String,
+    /// Where the server listens; `None` if it has no address of the wanted family.
+    pub(crate) address: Option<SocketAddr>,
+    /// Which certificates are accepted.
+    pub(crate) trust: Trust,
+    /// The user name.
+    pub(crate) user: String,
+    /// The password.
+    pub(crate) password: String,
+    /// The directory that is entered after login.
+    pub(crate) path: Option<String>,
     /// Passive, extended passive, or active for the other two.
     pub(crate) mode: DataMode,
-    /// Whether it speaks IPv6.
-    pub(crate) ipv6: bool,
     /// Whether it uses AUTH TLS.
     pub(crate) tls: bool,
     /// The directory it enters, and the marker in it that it removes to prove that it is there.
@@ -55,13 +64,12 @@ impl fmt::Debug for Suppaftp {
 impl Suppaftp {
     /// Connects, logs in and enters the directory.
     pub(crate) async fn log_in(
-        target: &Target,
         how: Client,
         timeouts: Timeouts,
         recorder: Recorder,
     ) -> Result<Self, SetupError> {
         let patience = timeouts.reply * 2 + timeouts.data + timeouts.handshake;
-        let logging_in = connect(target, &how, timeouts, &recorder);
+        let logging_in = connect(&how, timeouts, &recorder);
         let client = timeout(patience, logging_in)
             .await
             .unwrap_or_else(|_| Err(SetupError::Refused("suppaftp: no login in time".into())))?;
@@ -144,13 +152,12 @@ fn is_number(text: &str) -> bool {
 }
 
 async fn connect(
-    target: &Target,
     how: &Client,
     timeouts: Timeouts,
     recorder: &Recorder,
 ) -> Result<AsyncRustlsFtpStream, SetupError> {
-    let address = target
-        .address(how.ipv6)
+    let address = how
+        .address
         .ok_or_else(|| SetupError::Refused("the target has no address of that family".into()))?;
     let tcp = timeout(timeouts.connect, TcpStream::connect(address))
         .await
@@ -180,7 +187,7 @@ async fn connect(
         .await
         .map_err(refused)?;
     if how.tls {
-        let tls = TlsClient::new(&target.trust, &target.host, address.ip());
+        let tls = TlsClient::new(&how.trust, &how.host, address.ip());
         let tls = tls.map_err(SetupError::Trouble)?;
         let connector = AsyncRustlsConnector::from(TlsConnector::from(tls.config()));
         let name = tls.name().to_str().into_owned();
@@ -197,10 +204,10 @@ async fn connect(
         DataMode::Port | DataMode::Eprt => client = client.active_mode(timeouts.data),
     }
     client
-        .login(&target.user, &target.password)
+        .login(&how.user, &how.password)
         .await
         .map_err(refused)?;
-    if let Some(path) = &target.path {
+    if let Some(path) = &how.path {
         client.cwd(path).await.map_err(refused)?;
     }
     if let Some((directory, marker)) = &how.enter {

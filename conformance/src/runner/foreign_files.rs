@@ -12,8 +12,8 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::testing::{Fake, Lie, manner};
-use super::{Job, Stop, Variant, play};
-use crate::scenario::{Action, Scenario, UserStep};
+use super::{Job, Stop, play};
+use crate::scenario::{Action, Scenario, UserStep, Variant};
 use crate::suite::Suite;
 
 /// What is played: everything here stores, renames or removes.

@@ -23,33 +23,29 @@ mod requirements_of_scenario;
 mod results;
 mod sandbox;
 mod scheduler;
-mod session;
 mod steps;
-mod supervisor;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod user;
-mod variant;
 
 pub use crate::verdict::Stop;
 pub use listing::{Form, ListedName, entries};
-pub(crate) use names::unguessable;
 pub use plan::{Plan, Selection, Skipped, plan};
 pub use play::{CancelToken, Canceller, PlayOptions, play};
-pub use prerequisites::{PREREQUISITES, Sanity, blocked};
+pub use prerequisites::{Sanity, blocked};
 pub use recheck::Prerequisites;
 pub use scheduler::{Schedule, run_all};
-pub(crate) use session::{Session, least_protection};
-pub use supervisor::{Supervisor, Unmanaged};
-pub use variant::{Protection, Variant, VariantError};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Variant};
 use crate::transcript::Transcript;
+
+/// What the ids of prerequisites begin with: scenarios that other scenarios rest on.
+pub const PREREQUISITES: &str = "sanity/";
 
 /// One scenario to be played in one variant.
 #[derive(Debug, Clone)]

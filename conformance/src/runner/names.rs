@@ -1,7 +1,5 @@
 //! Names of what scenarios make, as far as clean-up has to know them.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-
 use super::listing::is_plain_name;
 use crate::driver::SetupError;
 use crate::scenario::{Action, BeforeTurns, Connection, Place, Scenario, UserStep, Variables};
@@ -63,11 +61,6 @@ pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
     names.retain(|name| is_plain_name(name));
     names.reverse();
     names
-}
-
-/// A name that nobody can guess, for what must not stand for anything that is there already.
-pub(crate) fn unguessable() -> String {
-    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 /// What was made outside the scenario's directory, as a server did it for somebody it had not let in. Such names begin with

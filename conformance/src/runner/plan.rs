@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::Job;
 use super::requirements_of_scenario::{
     begins_tls, ends_tls, is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes,
 };
-use super::session::least_protection;
-use super::{Job, Protection, Variant};
 use crate::driver::{misses_extended_passive, misses_passive};
-use crate::scenario::{DataMode, DriverKind, Scenario};
+use crate::scenario::{DataMode, DriverKind, Protection, Scenario, Variant};
 use crate::subject::{Target, TargetFacts, TlsMode};
 
 /// What is wished for, beyond the scenarios themselves.
@@ -158,7 +157,7 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
         (true, true) => &[DataMode::Epsv, DataMode::Eprt],
         (false, _) => &[usual],
     };
-    let base = least_protection(target);
+    let base = target.least_protection();
     let mut variants = Vec::new();
     for &driver in &about.drivers {
         let mut add = |data, protection, ipv6| {

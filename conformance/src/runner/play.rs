@@ -6,12 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::names::unguessable;
 use super::player::Player;
 use super::{Job, Played, Stop};
 use crate::driver::{Recorder, Timeouts};
-use crate::scenario::Scenario;
-use crate::subject::Target;
+use crate::subject::{Target, unguessable};
 use crate::transcript::{Event, EventKind};
 
 /// How jobs are played.
@@ -156,7 +154,7 @@ pub(super) async fn play_into(
     );
     let silence = job.scenario.silence().min(manner.timeouts.longest_silence);
     let playing = player.play(manner.directory(&job));
-    let more = silence.saturating_add(for_statements(&job.scenario, manner.timeouts));
+    let more = silence.saturating_add(manner.timeouts.for_statements(&job.scenario));
     let playing = recorder.timeout(manner.deadline.saturating_add(more), playing);
     let played = tokio::select! {
         played = playing => Some(played),
@@ -182,12 +180,6 @@ pub(super) async fn play_into(
         played.stop = Some(Stop::Busy(words));
     }
     (played, was_cut)
-}
-
-/// How much longer a job may take because of the number of its statements.
-pub(super) fn for_statements(scenario: &Scenario, timeouts: Timeouts) -> Duration {
-    let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
-    timeouts.statement.saturating_mul(count)
 }
 
 /// The 421 that greeted a connection, if one was: the server had no room for it (RFC 959 §5.4).

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::made_by_users;
-use super::play::for_statements;
 use super::requirements_of_scenario::wants_directory;
 use super::sandbox::{CLEAN_UP, Sandbox};
-use super::session::Session;
-use super::{Job, Protection, Stop, Variant};
+use super::{Job, Stop, Variant};
 use crate::data::Data;
 use crate::driver::{Client, DriverError, Recorder, SetupError, Suppaftp, Timeouts};
 use crate::scenario::{
-    Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Variables, new_turn,
+    Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Protection, Variables,
+    new_turn,
 };
-use crate::subject::Target;
+use crate::subject::{Session, Target};
 use crate::transcript::EventKind;
 
 /// The hands of one job: its connections and what the dialogue has learnt.
@@ -110,7 +109,7 @@ impl Player {
         self.sessions.clear();
         self.suppaftp = None;
         if let Some(workshop) = self.workshop.take() {
-            let more = for_statements(&self.job.scenario, self.timeouts);
+            let more = self.timeouts.for_statements(&self.job.scenario);
             let names = made_by_users(&self.job.scenario);
             return workshop.clean_up(&names, CLEAN_UP + more).await;
         }
@@ -192,14 +191,20 @@ impl Player {
         let login = self.job.scenario.about.login;
         if self.variant().driver == DriverKind::Suppaftp {
             let enter = self.proof().await?;
+            let target = &self.target;
             let how = Client {
+                host: target.host.clone(),
+                address: target.address(self.variant().ipv6),
+                trust: target.trust.clone(),
+                user: target.user.clone(),
+                password: target.password.clone(),
+                path: target.path.clone(),
                 mode: self.variant().data,
-                ipv6: self.variant().ipv6,
                 tls: self.variant().protection != Protection::Clear,
                 enter,
             };
             let recorder = self.recorder.clone();
-            let client = Suppaftp::log_in(&self.target, how, self.timeouts, recorder).await?;
+            let client = Suppaftp::log_in(how, self.timeouts, recorder).await?;
             self.suppaftp = Some(client);
             return Ok(());
         }

@@ -11,13 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::requirements_of_scenario::{data_modes, wants_directory};
-use super::session::least_protection;
-use super::{Job, Prerequisites, Variant};
-use crate::scenario::{Action, DataMode, DriverKind, Scenario};
+use super::{Job, Prerequisites};
+use crate::scenario::{Action, DataMode, DriverKind, Scenario, Variant};
 use crate::subject::{Target, TargetFacts};
 
-/// Where they lie.
-pub const PREREQUISITES: &str = "sanity/";
 /// Login, PWD, and where one may write MKD and CWD.
 const ENTER: &str = "sanity/enter";
 /// What tests the login itself: it rests on nothing.
@@ -197,7 +194,7 @@ fn base(target: &Target) -> Variant {
     let ipv6 = target.address(false).is_none();
     Variant {
         data: if ipv6 { DataMode::Epsv } else { DataMode::Pasv },
-        protection: least_protection(target),
+        protection: target.least_protection(),
         ipv6,
         driver: DriverKind::Raw,
     }

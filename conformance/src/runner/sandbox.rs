@@ -15,15 +15,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Variant;
 use super::names::stays_inside;
-use super::session::{Session, outside, refused};
 use crate::data::Data;
 use crate::driver::{
     DriverError, Expected, Recorder, SetupError, Timeouts, UNSAFE, quoted_pathname,
 };
-use crate::scenario::{Connection, DataMode};
-use crate::subject::Target;
+use crate::scenario::{Connection, DataMode, Variant};
+use crate::subject::{Session, Target, outside, refused};
 use crate::transcript::{MARKER, Reply};
 
 /// A directory that no scenario makes.

@@ -3,13 +3,13 @@
 use super::Stop;
 use super::player::{Player, stop};
 use super::sandbox::Fetched;
-use super::session::Session;
 use super::user;
 use crate::data::Data;
 use crate::driver::{DriverError, Expected, Told, Wish, eprt_argument, host_number, port_argument};
 use crate::scenario::{
     Action, Connection, Content, DataMode, Expect, Match, Octets, Receive, Step, matches,
 };
+use crate::subject::Session;
 use crate::transcript::{EventKind, Reply};
 
 /// So many replies may come before an expected one.

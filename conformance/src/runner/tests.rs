@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 
 use super::testing::{Do, FIRST, Fake, job, manner};
-use super::{Played, RunEvent, Schedule, Stop, Unmanaged, play, run_all};
+use super::{Played, RunEvent, Schedule, Stop, play, run_all};
 use crate::scenario::Connection;
+use crate::subject::Unmanaged;
 use crate::transcript::{Awaited, CloseKind as How, Event, EventKind, Side};
 
 const DIRECTORY: &str = "ftpspec-t-0000";

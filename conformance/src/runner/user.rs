@@ -1,9 +1,9 @@
 //! User steps as the raw driver plays them: the dialogue of the plainest client.
 
-use super::session::Session;
 use crate::data::Data;
 use crate::driver::{DriverError, Expected, Told, Wish};
 use crate::scenario::{DataMode, UserStep};
+use crate::subject::Session;
 use crate::transcript::Reply;
 
 /// Plays the step as the plainest client would.

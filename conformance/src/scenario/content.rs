@@ -5,10 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Variables;
-use crate::data::Data;
-
-/// What one content may weigh. Enough for a transfer that outlasts every buffer, and no danger to the tester.
-pub const CONTENT_LIMIT: u64 = 64 << 20;
+use crate::data::{CONTENT_LIMIT, Data};
 
 /// Pieces joined by `+`.
 #[derive(Debug, Clone, PartialEq, Eq)]

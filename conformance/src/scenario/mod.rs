@@ -18,9 +18,13 @@ mod pattern;
 mod ranges;
 mod turns;
 mod variables;
+mod variant;
 
+pub use crate::catalogue::Level;
+pub use crate::data::CONTENT_LIMIT;
+pub use crate::transcript::{Connection, DataMode};
 pub use codes::{CodePattern, Codes};
-pub use content::{CONTENT_LIMIT, Content, ContentError, Piece, Slice, Source, quoted};
+pub use content::{Content, ContentError, Piece, Slice, Source, quoted};
 pub use error::{Diagnostic, Severity, render};
 pub use expect::{Match, matches};
 pub use format::format;
@@ -30,6 +34,7 @@ pub use pattern::{Matcher, TextPattern};
 pub(crate) use ranges::names_in_range;
 pub use turns::{BeforeTurns, Place, new_turn};
 pub use variables::Variables;
+pub use variant::{Protection, Variant, VariantError};
 
 use crate::transfer_mode::Coding;
 use serde::Serialize;
@@ -109,45 +114,6 @@ pub struct About {
     pub profile: Option<String>,
 }
 
-/// RFC 2119 levels, and what the field merely does.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Broken: FAIL.
-    Must,
-    /// Broken: WARN.
-    Should,
-    /// Not followed: NOTE.
-    May,
-    /// Not in any RFC, but what clients rely on. Not followed: NOTE.
-    Practice,
-}
-
-impl Level {
-    /// As it is written in scenarios and in the catalogue.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Must => "must",
-            Self::Should => "should",
-            Self::May => "may",
-            Self::Practice => "practice",
-        }
-    }
-}
-
 /// Along which axes a scenario is varied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Axes {
@@ -167,42 +133,6 @@ pub enum DriverKind {
     Raw,
     /// The suppaftp crate; user steps only.
     Suppaftp,
-}
-
-/// The label of a control connection; the main one is `main`.
-#[derive(
-    Debug,
-    Clone,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
-#[serde(transparent)]
-pub struct Connection(pub String);
-
-impl Connection {
-    /// The main control connection.
-    #[must_use]
-    pub fn main() -> Self {
-        Self("main".into())
-    }
-
-    /// The runner's own connection, for preparation and clean-up.
-    #[must_use]
-    pub fn runner() -> Self {
-        Self("runner".into())
-    }
-}
-
-impl fmt::Display for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// One statement and where it stands.
@@ -493,22 +423,6 @@ pub enum UserStep {
     Rmdir(String),
     /// CWD.
     Cwd(String),
-}
-
-/// How a data connection is prepared.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum DataMode {
-    /// RFC 959 §4.1.2, passive.
-    Pasv,
-    /// RFC 2428 §3, passive.
-    Epsv,
-    /// RFC 959 §4.1.2, active.
-    Port,
-    /// RFC 2428 §2, active.
-    Eprt,
 }
 
 /// TLS versions a scenario can pin.

@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::driver::Timeouts;
     use crate::runner::testing::{FIRST, job, manner};
-    use crate::runner::{Job, Played, Protection, Selection, plan, play};
-    use crate::scenario::{Connection, DriverKind};
+    use crate::runner::{Job, Played, Selection, plan, play};
+    use crate::scenario::{Connection, DriverKind, Protection};
     use crate::subject::probe;
     use crate::transcript::{CloseKind as How, End, Event, EventKind, Side};
 

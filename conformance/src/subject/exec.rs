@@ -20,9 +20,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::{ExecCommand, Target};
+use super::{ExecCommand, Supervisor, Target};
 use crate::driver::{Trust, draw};
-use crate::runner::Supervisor;
 
 /// So long a server may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);

@@ -5,6 +5,8 @@ mod embedded;
 mod exec;
 mod host_address;
 mod probe;
+mod session;
+mod supervisor;
 
 pub use command::ExecCommand;
 pub use embedded::Embedded;
@@ -12,8 +14,12 @@ pub use exec::{Exec, ExecWish};
 pub(crate) use host_address::split_zone;
 pub use host_address::{HostAddress, HostAddressError};
 pub use probe::{TargetFacts, probe};
+pub(crate) use session::{Session, outside, refused};
+pub(crate) use supervisor::answers;
+pub use supervisor::{Supervisor, Unmanaged};
 
 use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::SocketAddr;
 
@@ -21,7 +27,7 @@ use tokio::net::lookup_host;
 use url::{Host, Url};
 
 use crate::driver::Trust;
-use crate::runner::Protection;
+use crate::scenario::Protection;
 
 /// A server under test, and what is needed to log in there.
 #[derive(Clone)]
@@ -170,6 +176,16 @@ impl Target {
             .find(|address| address.is_ipv6() == ipv6)
     }
 
+    /// The protection that every connection to it has at least.
+    #[must_use]
+    pub fn least_protection(&self) -> Protection {
+        match self.tls {
+            TlsMode::Off => Protection::Clear,
+            TlsMode::Explicit => Protection::Explicit { data_private: true },
+            TlsMode::Implicit => Protection::Implicit,
+        }
+    }
+
     /// Whether the user is one for whom, by custom, any password will do (RFC 1635).
     pub(crate) fn is_anonymous(&self) -> bool {
         ["anonymous", "ftp"]
@@ -196,6 +212,11 @@ impl fmt::Debug for Target {
             .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
+}
+
+/// A random name, so that nothing that exists already has it.
+pub(crate) fn unguessable() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 /// The URL without its password.

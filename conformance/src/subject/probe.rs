@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Target, TlsMode};
+use super::{Session, Target, TlsMode, unguessable};
 use crate::driver::{Expected, Recorder, SetupError, Timeouts};
-use crate::runner::{Protection, Session, Variant, least_protection, unguessable};
-use crate::scenario::{Connection, DataMode, DriverKind};
+use crate::scenario::{Connection, DataMode, DriverKind, Protection, Variant};
 use crate::transcript::Transcript;
 
 /// What a target offers.
@@ -81,7 +80,7 @@ async fn ask(
     recorder: &Recorder,
     facts: &mut TargetFacts,
 ) -> Result<(), SetupError> {
-    let mut session = connect(target, least_protection(target), timeouts, recorder).await?;
+    let mut session = connect(target, target.least_protection(), timeouts, recorder).await?;
     facts.reachable = true;
     let greeting = session
         .control

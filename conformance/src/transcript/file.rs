@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
     use crate::data::Data;
-    use crate::scenario::{Connection, DataMode};
     use crate::transcript::{Awaited, CloseKind, End, EventKind, Excess, Limit, Side, TlsFacts};
+    use crate::transcript::{Connection, DataMode};
 
     fn everything() -> Transcript {
         let octets: Vec<u8> = (0..=255).collect();

@@ -1,6 +1,7 @@
 //! What happened on the wire, as a list of events: the one thing judges, reports, recordings and the scripted
 //! server read. Nothing in this room touches a socket.
 
+mod connection;
 mod conversation;
 mod features;
 mod file;
@@ -10,18 +11,18 @@ mod redact;
 mod reply;
 mod telnet;
 
+pub use crate::data::{escape, unescape};
+pub use connection::{Connection, DataMode};
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{FORMAT, ReadError, read, write, write_to};
 pub use limit::{Excess, Limit};
-pub use octets::{escape, unescape};
 pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
 pub use telnet::Negotiation;
 
 use crate::data::Data;
-use crate::scenario::{Connection, DataMode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

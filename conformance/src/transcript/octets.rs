@@ -1,7 +1,6 @@
 //! Octets as text that can be read.
 
-use std::fmt::{self, Write as _};
-
+use crate::data::{Escaped, unescape};
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// In JSON: text with `\xNN` for what is not printable ASCII.
@@ -19,9 +18,8 @@ fn unescaped<E: serde::de::Error>(text: &str) -> Result<Vec<u8>, E> {
 
 /// Octets of a transfer in JSON: text as for other octets, or a list of its parts.
 pub(super) mod data {
-    use super::{Escaped, unescaped};
-    use crate::data::{Data, Part};
-    use crate::scenario::CONTENT_LIMIT;
+    use super::unescaped;
+    use crate::data::{CONTENT_LIMIT, Data, Escaped, Part};
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
     /// What is no longer is written as text.
@@ -98,66 +96,4 @@ pub(super) mod data {
         }
         Ok(data)
     }
-}
-
-/// Octets, escaped as they are shown.
-struct Escaped<'a>(&'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |octet: &u8| matches!(octet, b' '..=b'~') && *octet != b'\\';
-        let mut rest = self.0;
-        while let Some(octet) = rest.first() {
-            let end = rest.iter().position(|octet| !plain(octet));
-            let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
-            if !text.is_empty() {
-                // It is ASCII.
-                f.write_str(std::str::from_utf8(text).unwrap_or_default())?;
-                rest = behind;
-                continue;
-            }
-            match octet {
-                b'\r' => f.write_str("\\r")?,
-                b'\n' => f.write_str("\\n")?,
-                b'\t' => f.write_str("\\t")?,
-                b'\\' => f.write_str("\\\\")?,
-                _ => write!(f, "\\x{octet:02x}")?,
-            }
-            rest = &rest[1..];
-        }
-        Ok(())
-    }
-}
-
-/// Octets as text: printable ASCII as it is, `\r \n \t \\` short, everything else `\xNN`.
-#[must_use]
-pub fn escape(octets: &[u8]) -> String {
-    let mut text = String::with_capacity(octets.len());
-    let _ = write!(text, "{}", Escaped(octets));
-    text
-}
-
-/// The octets [`escape`] wrote; `None` where an escape is broken.
-#[must_use]
-pub fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        if octet != b'\\' {
-            octets.push(octet);
-            continue;
-        }
-        octets.push(match rest.next()? {
-            b'r' => b'\r',
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'\\' => b'\\',
-            b'x' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            _ => return None,
-        });
-    }
-    Some(octets)
 }

@@ -3,8 +3,8 @@
 
 use super::{Awaited, CloseKind, End, Event, EventKind, Side, Transcript, escape};
 use crate::data::Data;
-use crate::scenario::{Connection, DataMode};
 use crate::text::hexadecimal;
+use crate::transcript::{Connection, DataMode};
 use regex::{Captures, Regex};
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;

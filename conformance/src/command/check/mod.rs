@@ -20,9 +20,9 @@ use crate::driver::Timeouts;
 use crate::report::{BaselineFault, Report};
 use crate::runner::{
     CancelToken, PREREQUISITES, Plan, PlayOptions, Prerequisites, RunEvent, Sanity, Schedule,
-    Unmanaged, blocked, plan, run_all,
+    blocked, plan, run_all,
 };
-use crate::subject::{Target, TargetFacts, TlsMode, probe};
+use crate::subject::{Target, TargetFacts, TlsMode, Unmanaged, probe};
 use crate::suite::Suite;
 pub(super) use collector::Witness;
 use collector::{Began, Collector, Run};

@@ -5,8 +5,9 @@ use super::reproduce::shown;
 use super::{Failure, usage};
 use crate::command::TROUBLE;
 use crate::driver::Trust;
-use crate::runner::{Supervisor, Unmanaged, unguessable};
-use crate::subject::{Embedded, Exec, ExecCommand, ExecWish, Target, TargetError};
+use crate::subject::{
+    Embedded, Exec, ExecCommand, ExecWish, Supervisor, Target, TargetError, Unmanaged, unguessable,
+};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;

@@ -15,8 +15,8 @@ use super::tls::TlsClient;
 use super::wire::{Handshake, Wire};
 use super::{DriverError, Recorder, Timeouts};
 use crate::data::Data;
-use crate::scenario::{Connection, DataMode};
 use crate::transcript::{Awaited, CloseKind, End, EventKind, Side};
+use crate::transcript::{Connection, DataMode};
 
 /// Where a stranger comes from: loopback is the one network on which every machine has a second address.
 const THIRD_PARTY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

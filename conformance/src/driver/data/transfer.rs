@@ -6,8 +6,7 @@ use tokio::time::timeout;
 
 use super::super::DriverError;
 use super::{DataPort, State};
-use crate::data::{Data, Gatherer};
-use crate::scenario::CONTENT_LIMIT;
+use crate::data::{CONTENT_LIMIT, Data, Gatherer};
 use crate::transcript::{Awaited, CloseKind, End, EventKind, Excess, Limit, Side};
 
 /// A listing may be this long.

@@ -12,10 +12,9 @@ use super::play::{CancelToken, PlayOptions, finished, play_into};
 use super::recheck::{Prerequisites, Recheck};
 use super::requirements_of_scenario::{connections, wants_directory, weight};
 use super::results::{Held, InOrder};
-use super::supervisor::{Supervisor, answers};
 use super::{Job, Played, RunEvent, Stop};
 use crate::driver::{Budget, Recorder};
-use crate::subject::Target;
+use crate::subject::{Supervisor, Target, answers};
 
 /// So often a server may die in one run.
 const DEATHS: usize = 3;

@@ -1,8 +1,9 @@
 //! Runs against servers with little room, servers that die, and runs that are interrupted.
 
 use super::*;
+use crate::runner::Canceller;
 use crate::runner::testing::{Do, Fake, job, manner};
-use crate::runner::{Canceller, Unmanaged};
+use crate::subject::Unmanaged;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 

@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::tree::{Files, Tree};
-use super::{Job, PlayOptions, Variant};
+use super::{Job, PlayOptions};
 use crate::driver::Timeouts;
-use crate::scenario::{ScenarioId, parse};
+use crate::scenario::{ScenarioId, Variant, parse};
 use crate::subject::Target;
 
 /// What a server does in place of what it should.

@@ -5,7 +5,7 @@
 
 use super::telnet::telnet;
 use super::{Awaited, EventKind, Reply, ReplyReader, Transcript};
-use crate::scenario::Connection;
+use crate::transcript::Connection;
 use std::collections::{BTreeMap, VecDeque};
 
 /// A longer command line may be refused or cut up by a server; what it answers cannot be paired with certainty.

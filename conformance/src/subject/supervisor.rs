@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::Variant;
-use super::session::least_protection;
-use crate::subject::Target;
+use super::Target;
+use crate::scenario::Variant;
 
 /// Who looks after the server under test while scenarios are played.
 pub trait Supervisor: Send {
@@ -69,9 +68,9 @@ impl Supervisor for Unmanaged {
 }
 
 /// Whether the target takes a connection.
-pub(super) async fn answers(target: &Target, patience: Duration) -> bool {
+pub(crate) async fn answers(target: &Target, patience: Duration) -> bool {
     let usual = Variant {
-        protection: least_protection(target),
+        protection: target.least_protection(),
         ipv6: target.address(false).is_none(),
         ..Variant::PLAIN
     };

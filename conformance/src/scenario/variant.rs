@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::scenario::{DataMode, DriverKind};
+use super::{DataMode, DriverKind};
 
 /// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,12 +5,19 @@
 //! the test pattern or a repetition, so it is held as a range of these. Only octets that are
 //! neither take memory, and clones share it.
 
+mod escape;
+
+pub(crate) use escape::Escaped;
+pub use escape::{escape, unescape};
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
 
+/// The most octets that a transfer of a scenario may have.
+pub const CONTENT_LIMIT: u64 = 64 << 20;
 /// At most this many octets are handed out, or stored in one allocation, at once.
 const PIECE: usize = 64 << 10;
 
@@ -329,7 +336,7 @@ impl From<String> for Data {
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: u64 = 256;
-        let head = crate::transcript::escape(&self.slice(0..SHOWN).joined());
+        let head = escape(&self.slice(0..SHOWN).joined());
         match self.length {
             0..=SHOWN => write!(f, "\"{head}\""),
             length => write!(f, "\"{head}\"… ({length} octets)"),

@@ -4,14 +4,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Protection, Variant};
+use super::Target;
 use crate::data::Data;
 use crate::driver::{
     Control, DataPort, DriverError, Recorder, SetupError, Timeouts, TlsClient, UNSAFE,
     eprt_argument, extended_passive_port, passive_address, port_argument,
 };
-use crate::scenario::{Connection, DataMode};
-use crate::subject::{Target, TlsMode};
+use crate::scenario::{Connection, DataMode, Protection, Variant};
 use crate::transcript::{EventKind, Reply};
 
 /// A control connection with its data connection.
@@ -168,7 +167,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, SetupError> {
+    pub(crate) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, SetupError> {
         self.exchange(line)
             .await
             .map_err(|fault| SetupError::of(what, fault))
@@ -313,17 +312,8 @@ impl Session {
     }
 }
 
-/// The protection every connection to this target begins with at least.
-pub(crate) fn least_protection(target: &Target) -> Protection {
-    match target.tls {
-        TlsMode::Off => Protection::Clear,
-        TlsMode::Explicit => Protection::Explicit { data_private: true },
-        TlsMode::Implicit => Protection::Implicit,
-    }
-}
-
 /// The session is not in the directory of the run, as this reply shows; 421 shows nothing.
-pub(super) fn outside(verb: &str, reply: &Reply) -> SetupError {
+pub(crate) fn outside(verb: &str, reply: &Reply) -> SetupError {
     match refused(verb, reply) {
         SetupError::Refused(_) => SetupError::Refused(UNSAFE.into()),
         other => other,

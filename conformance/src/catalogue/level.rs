@@ -1,0 +1,40 @@
+//! How binding a requirement is.
+
+/// RFC 2119 levels, and what the field merely does.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Broken: FAIL.
+    Must,
+    /// Broken: WARN.
+    Should,
+    /// Not followed: NOTE.
+    May,
+    /// Not in any RFC, but what clients rely on. Not followed: NOTE.
+    Practice,
+}
+
+impl Level {
+    /// As it is written in scenarios and in the catalogue.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::May => "may",
+            Self::Practice => "practice",
+        }
+    }
+}

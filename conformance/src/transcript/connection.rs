@@ -1,0 +1,55 @@
+//! The names of connections, and how data connections are prepared.
+
+use std::fmt;
+
+/// The label of a control connection; the main one is `main`.
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Connection(pub String);
+
+impl Connection {
+    /// The main control connection.
+    #[must_use]
+    pub fn main() -> Self {
+        Self("main".into())
+    }
+
+    /// The runner's own connection, for preparation and clean-up.
+    #[must_use]
+    pub fn runner() -> Self {
+        Self("runner".into())
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a data connection is prepared.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DataMode {
+    /// RFC 959 §4.1.2, passive.
+    Pasv,
+    /// RFC 2428 §3, passive.
+    Epsv,
+    /// RFC 959 §4.1.2, active.
+    Port,
+    /// RFC 2428 §2, active.
+    Eprt,
+}
