@@ -177,7 +177,7 @@ const LIES: &[(&str, Lie, Outcome)] = &[
         Outcome::Fail,
     ),
     (
-        "mfmt/shown-by-mlst",
+        "mfmt/mlst-shows-the-time",
         Lie::Data(&["MLSD"], two_hours_later),
         Outcome::Fail,
     ),

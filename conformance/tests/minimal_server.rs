@@ -30,7 +30,7 @@ const OPTIONAL: &[&str] = &[
 const ABOUT_NOOP: &[&str] = &[
     "rfc1123/minimum-commands",
     "rfc959/noop-says-200",
-    "rfc959/replies-stand-in-their-rows",
+    "rfc959/reply-codes-are-in-their-rows",
 ];
 
 fn main() {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use support::House;
 
 /// Scenarios without a snapshot, because two events happen at once and may come in either order.
-const RACES: &[&str] = &["rfc959/abor-behind-a-closed-data-connection"];
+const RACES: &[&str] = &["rfc959/abor-after-the-data-connection-closed"];
 
 /// Scenarios whose snapshots show the whole dialogue: the login in clear and under TLS, FEAT, and
 /// the end of a session.

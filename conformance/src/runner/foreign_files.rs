@@ -19,7 +19,7 @@ use crate::suite::Suite;
 /// What is played: everything here stores, renames or removes.
 const PLAYED: [&str; 4] = [
     "rfc959/{appe,stor-re,dele,rmd,mkd,rename,rn,directories,two-sessions,list-names}*",
-    "rfc959/{rein-forgets-the-w,directory-not-into-itself,refused-before-login}*",
+    "rfc959/{rein-forgets-the-w,directory-not-renamed-into-itself,refused-before-login}*",
     "rfc1123/{several-commands,nlst-names}*",
     "user/{append,directories,rename,delete}*",
 ];

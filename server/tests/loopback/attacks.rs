@@ -28,7 +28,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("9 one waits for 150, the other for the connection", &["files_travel_at_every_address_active_and_passive_in_the_clear"]),
     ("10 EPSV ALL that does not last", &["rfc2428/epsv-all-lasts", "after_epsv_all_there_is_only_epsv"]),
     ("11 connections reset before they are accepted", &["connections_that_are_reset_at_once_harm_nobody"]),
-    ("12 replies in names", &["rfc959/hostile-arguments", "line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed"]),
+    ("12 replies in names", &["rfc959/malformed-arguments", "line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed"]),
     ("13 commands behind AUTH (CVE-2011-0411)", &["what_is_sent_behind_auth_never_becomes_a_command"]),
     ("14 a ClientHello right behind 234", &["a_client_may_shake_hands_before_it_sends_the_command"]),
     ("15 a login that survives AUTH", &["auth_resets_the_login_and_all_parameters", "tls_in_tls_is_503"]),
@@ -52,7 +52,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     // Names stay usable: octet by octet where clients use them (257, MLST, 150 FILE, 213 HASH,
     // LIST, NLST, MLSD), and never with CR, LF or NUL. In what people read (STAT) control
     // characters are `?`.
-    ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/hostile-arguments", "control_characters_of_names_act_on_no_terminal_that_shows_texts"]),
+    ("33 control octets in arguments", &["line_ends_are_crlf_or_lf_and_a_bare_cr_or_nul_is_malformed", "rfc959/malformed-arguments", "control_characters_of_names_act_on_no_terminal_that_shows_texts"]),
     ("34 quotes in 257", &["mkd_tells_the_whole_path_with_quotes_doubled"]),
     ("35 patterns that explode (CVE-2010-2632)", &["a_pattern_full_of_stars_ends_soon"]),
     ("36 recursive listings", &["a_listing_is_of_one_directory_however_deep_the_tree", "leading_options_of_listings_are_taken"]),
@@ -76,7 +76,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("54 a failed upload that spoils the old file", &["a_lost_control_connection_leaves_the_old_file", "rfc959/stor-reset-leaves-the-old-file"]),
     ("55 privileges that are kept: the server takes and drops none, it has those of its process", &[]),
     ("56 RMD of files, DELE of directories, renaming into oneself", &["rmd_and_dele_know_files_from_directories", "a_directory_cannot_be_renamed_into_itself"]),
-    ("57 finding out who there is", &["any_user_name_is_331_and_a_wrong_password_530", "rfc2577/unknown-user-looks-like-any"]),
+    ("57 finding out who there is", &["any_user_name_is_331_and_a_wrong_password_530", "rfc2577/user-does-not-reveal-names"]),
     ("58 trying passwords", &["too_many_wrong_passwords_are_421_and_the_end", "wrong_passwords_hold_up_who_sends_them_and_nobody_else"]),
     ("59 SQL and formats in user names", &["a_user_name_is_a_name_and_no_language"]),
     ("60 RNFR kept over REIN", &["what_was_to_be_renamed_is_forgotten_by_rein"]),

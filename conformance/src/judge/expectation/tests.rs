@@ -478,14 +478,14 @@ fn a_thumbnail_is_a_picture_whose_size_was_told(
     #[case] data: &str,
     #[case] holds: bool,
 ) {
-    let text = include_str!("../../../../scenarios/peterson/thmb-sends-a-picture.ftpt");
+    let text = include_str!("../../../../scenarios/peterson/thmb-sends-an-image.ftpt");
     let mut dialogue = asked_for_a_thumbnail("THMB PNG 2 2 red.png", preliminary);
     dialogue.extend([
         (Some(4), format!("D< {data}")),
         (None, "D.".into()),
         (Some(5), "S: 226 x".into()),
     ]);
-    let held = thumbnails_hold("peterson/thmb-sends-a-picture", text, &dialogue);
+    let held = thumbnails_hold("peterson/thmb-sends-an-image", text, &dialogue);
     assert_eq!(held, holds);
 }
 
@@ -494,8 +494,8 @@ fn a_thumbnail_is_a_picture_whose_size_was_told(
 #[case::another_code("451 That is no picture", false)]
 #[case::sent("150 Here (0 bytes)", false)]
 fn what_is_no_picture_has_no_thumbnail(#[case] answer: &str, #[case] holds: bool) {
-    let text = include_str!("../../../../scenarios/peterson/thmb-of-no-picture-550.ftpt");
+    let text = include_str!("../../../../scenarios/peterson/thmb-not-an-image-550.ftpt");
     let dialogue = asked_for_a_thumbnail("THMB PNG 16 16 words.png", answer);
-    let held = thumbnails_hold("peterson/thmb-of-no-picture-550", text, &dialogue);
+    let held = thumbnails_hold("peterson/thmb-not-an-image-550", text, &dialogue);
     assert_eq!(held, holds);
 }
