@@ -56,7 +56,7 @@ async fn a_session_is_written_down_from_connecting_to_closing() {
     );
 
     let expected = "connected reply command reply command logged_in reply command reply \
-        command reply command transfer_begun reply data_opened data_closed transfer_ended \
+        command reply command transfer_started reply data_opened data_closed transfer_ended \
         stored reply command reply closed";
     assert_eq!(
         kinds(&journal),
@@ -708,7 +708,7 @@ async fn faults_that_strike_are_written_down_with_what_they_strike() {
         .unwrap()
         .to_json();
     assert!(
-        json.ends_with(r#""event":"fault_struck","number":3,"fault":"when PASS do delay 1ms","line":"PASS ***"}"#),
+        json.ends_with(r#""event":"fault_injected","number":3,"fault":"when PASS do delay 1ms","line":"PASS ***"}"#),
         "{json}"
     );
 }
