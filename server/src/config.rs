@@ -12,6 +12,7 @@ use crate::observe::hooks::{
     After, Before, CommandAction, HookList, Hooks, PublicAddressBy, Request, SessionInfo,
 };
 use crate::observe::journal::Journal;
+use crate::observe::tap::{SharedTap, Tap};
 use crate::passive_ports::PassivePorts;
 use crate::pi::{NoopInTransfer, Setup, VirtualHost};
 use crate::storage::{MemFs, Storage};
@@ -205,6 +206,7 @@ pub struct ServerBuilder {
     pub(crate) public_address: Option<Ipv4Addr>,
     pub(crate) journal: Option<Journal>,
     pub(crate) hooks: HookList,
+    pub(crate) tap: SharedTap,
 }
 
 impl ServerBuilder {
@@ -500,6 +502,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn journal(mut self, journal: &Journal) -> Self {
         self.journal = Some(journal.clone());
+        self
+    }
+
+    /// Reports what is on the wire of every session to `tap`, which sees passwords. A second call
+    /// replaces the first.
+    #[must_use]
+    pub fn tap(mut self, tap: impl Tap) -> Self {
+        self.tap = Some(Arc::new(tap));
         self
     }
 

@@ -27,6 +27,7 @@ pub mod auth;
 mod config;
 pub mod dtp;
 pub mod fault;
+pub mod fault_stream;
 #[doc(hidden)]
 pub mod fuzzing;
 mod net;

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,10 +13,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::data_tls::{DataProtection, Handshake};
-use super::shared_ports::{Place, SharedPorts};
-use super::stream::DataStream;
+use super::error::DataConnectionError;
+use super::shared_ports::{Place, SharedPorts, host_of, is_gone};
+use super::stream::{Accepted, DataStream};
+use crate::observe::sessions::SessionRecord;
+use crate::observe::tap::Side;
 use crate::passive_ports::PassivePorts;
-use crate::pi::{SessionOffered, TransferEnd};
 
 /// Where clients are sent when nobody has said where: the dynamic ports (RFC 6335 §6).
 const DYNAMIC_PORTS: RangeInclusive<u16> = 49152..=65535;
@@ -40,6 +42,9 @@ const BACKLOG: u32 = 16;
 pub(crate) struct PassivePort {
     /// The host that may connect; the port means nothing.
     owner: SocketAddr,
+    /// Where it listens.
+    address: SocketAddr,
+    session: Arc<SessionRecord>,
     state: State,
 }
 
@@ -47,37 +52,10 @@ enum State {
     Listening(TcpListener),
     /// Waiting at a port that other sessions wait at, too.
     Sharing(Place),
-    Connected(TcpStream),
+    Connected(Accepted),
     Handshaking(Box<Handshake>),
     Ready(DataStream),
     Failed(DataConnectionError),
-}
-
-/// Why there is no data connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataConnectionError {
-    /// None came, or it could not be made.
-    Connection,
-    /// It was there, and was reset before anything could be moved.
-    Lost,
-    /// The TLS handshake failed.
-    Protection,
-    /// It does not resume the TLS session of its control connection, but has to.
-    NotResumed(SessionOffered),
-    /// The client's certificate is not that of the control connection.
-    OtherClient,
-}
-
-impl From<DataConnectionError> for TransferEnd {
-    fn from(why: DataConnectionError) -> Self {
-        match why {
-            DataConnectionError::Connection => Self::NoConnection,
-            DataConnectionError::Lost => Self::ConnectionLost,
-            DataConnectionError::Protection => Self::NoProtection,
-            DataConnectionError::NotResumed(offered) => Self::NotResumed(offered),
-            DataConnectionError::OtherClient => Self::OtherClient,
-        }
-    }
 }
 
 impl std::fmt::Debug for State {
@@ -104,6 +82,7 @@ impl PassivePort {
         owner: SocketAddr,
         ports: &PassivePorts,
         shared: &Arc<SharedPorts>,
+        session: &Arc<SessionRecord>,
     ) -> io::Result<(Self, SocketAddr)> {
         let owner = host_of(owner);
         let (state, address) = match ports.count() {
@@ -122,7 +101,13 @@ impl PassivePort {
                 (State::Listening(listener), address)
             }
         };
-        Ok((Self { owner, state }, address))
+        let port = Self {
+            owner,
+            address,
+            session: Arc::clone(session),
+            state,
+        };
+        Ok((port, address))
     }
 
     /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
@@ -152,9 +137,9 @@ impl PassivePort {
             return Err(DataConnectionError::Connection);
         }
         match (self.state, tls) {
-            (State::Connected(stream), None) => Ok(DataStream::Clear(stream)),
-            (State::Connected(stream), Some(tls)) => {
-                protect(tls.begin(stream), handshake_time).await
+            (State::Connected(accepted), None) => Ok(accepted.into()),
+            (State::Connected(accepted), Some(tls)) => {
+                protect(tls.begin(accepted), handshake_time).await
             }
             (State::Handshaking(handshake), Some(_)) => protect(*handshake, handshake_time).await,
             (State::Ready(stream), Some(_)) => Ok(stream),
@@ -168,7 +153,7 @@ impl PassivePort {
     /// Closes the port. A connection that has come is closed in an orderly way.
     pub(crate) fn close(self) {
         match self.state {
-            State::Connected(stream) => DataStream::Clear(stream).refuse(),
+            State::Connected(accepted) => DataStream::from(accepted).refuse(),
             State::Ready(stream) => stream.refuse(),
             State::Handshaking(_) | State::Listening(_) | State::Sharing(_) | State::Failed(_) => {}
         }
@@ -184,7 +169,8 @@ impl PassivePort {
             (State::Listening(listener), _) => loop {
                 match ready!(listener.poll_accept(cx)) {
                     Ok((stream, from)) if host_of(from) == self.owner => {
-                        break Some(State::Connected(stream));
+                        let accepted = accepted(&self.session, stream, from, self.address);
+                        break Some(State::Connected(accepted));
                     }
                     Ok((_, from)) => {
                         tracing::warn!(%from, "a stranger on the data port was turned away");
@@ -198,20 +184,23 @@ impl PassivePort {
                 }
             },
             (State::Sharing(place), _) => Some(match ready!(place.poll_connection(cx)) {
-                Some(stream) => State::Connected(stream),
+                Some(stream) => {
+                    let from = stream.peer_addr().unwrap_or(self.owner);
+                    State::Connected(accepted(&self.session, stream, from, self.address))
+                }
                 None => State::Failed(DataConnectionError::Connection),
             }),
-            (State::Connected(stream), Some(tls)) => {
+            (State::Connected(accepted), Some(tls)) => {
                 // Only when the client has begun: until then PROT C may still come.
-                let _ = ready!(stream.poll_read_ready(cx));
+                let _ = ready!(accepted.stream.poll_read_ready(cx));
                 let connected = std::mem::replace(
                     &mut self.state,
                     State::Failed(DataConnectionError::Connection),
                 );
-                let State::Connected(stream) = connected else {
+                let State::Connected(accepted) = connected else {
                     return Poll::Ready(Some(connected));
                 };
-                Some(State::Handshaking(Box::new(tls.begin(stream))))
+                Some(State::Handshaking(Box::new(tls.begin(accepted))))
             }
             (State::Handshaking(handshake), _) => {
                 Some(match ready!(Pin::new(handshake.as_mut()).poll(cx)) {
@@ -224,17 +213,15 @@ impl PassivePort {
     }
 }
 
-/// The host of an address, to be compared: without its port. A link-local address is another host
-/// in another zone.
-pub(super) fn host_of(address: SocketAddr) -> SocketAddr {
-    let zone = match address {
-        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
-    };
-    match address.ip().to_canonical() {
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, zone).into(),
-        ip @ IpAddr::V4(_) => SocketAddr::new(ip, 0),
-    }
+/// A connection of the client to a port of ours.
+fn accepted(
+    session: &SessionRecord,
+    stream: TcpStream,
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Accepted {
+    let channel = session.open_data(Side::Client, from, to);
+    Accepted { stream, channel }
 }
 
 /// Connects to the client's data port, from the address its control connection reached; port 0 is
@@ -243,6 +230,7 @@ pub(crate) async fn connect(
     from: SocketAddr,
     to: SocketAddr,
     tls: Option<Arc<DataProtection>>,
+    session: &SessionRecord,
     connect_time: Duration,
     handshake_time: Duration,
 ) -> Result<DataStream, DataConnectionError> {
@@ -272,16 +260,26 @@ pub(crate) async fn connect(
         }
         Err(_) => return Err(DataConnectionError::Connection),
     };
+    let local = stream.local_addr().unwrap_or(from);
+    let channel = session.open_data(Side::Server, to, local);
+    let accepted = Accepted { stream, channel };
     match tls {
-        None => Ok(DataStream::Clear(stream)),
-        Some(tls) => protect(tls.begin(stream), handshake_time).await,
+        None => Ok(accepted.into()),
+        Some(tls) => protect(tls.begin(accepted), handshake_time).await,
     }
 }
 
-async fn protect(handshake: Handshake, time: Duration) -> Result<DataStream, DataConnectionError> {
-    timeout(time, handshake)
-        .await
-        .unwrap_or(Err(DataConnectionError::Protection))
+async fn protect(
+    mut handshake: Handshake,
+    time: Duration,
+) -> Result<DataStream, DataConnectionError> {
+    match timeout(time, &mut handshake).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            handshake.timed_out();
+            Err(DataConnectionError::Protection)
+        }
+    }
 }
 
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
@@ -338,9 +336,4 @@ fn random_order(
     // Small enough not to overflow, random enough not to be guessed.
     let start = RandomState::new().build_hasher().finish() >> 1;
     (0..tries).filter_map(move |step| ports.nth((start + step) % count))
-}
-
-/// Whether a connection was gone before it was accepted.
-pub(super) fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::ConnectionAborted
 }

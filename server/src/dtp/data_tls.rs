@@ -10,12 +10,12 @@ use std::task::{Context, Poll, ready};
 use rustls::server::StoresServerSessions;
 use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
-use super::data_port::DataConnectionError;
-use super::stream::DataStream;
+use super::error::DataConnectionError;
+use super::stream::{Accepted, DataStream};
 use super::ticket_gate::TicketGate;
+use crate::observe::tap::{OpenChannel, Side, StreamEnd};
 use crate::pi::SessionOffered;
 
 /// Sessions that the handshake of a control connection may make, and how many tickets a client may
@@ -78,7 +78,8 @@ impl DataProtection {
     }
 
     /// Begins the handshake. We are the TLS server whoever connected (RFC 4217 §7).
-    pub(crate) fn begin(self: &Arc<Self>, stream: TcpStream) -> Handshake {
+    pub(crate) fn begin(self: &Arc<Self>, connection: Accepted) -> Handshake {
+        let Accepted { stream, channel } = connection;
         let witness = Arc::new(Witness::of(Arc::clone(&self.sessions)));
         let mut config = self.config.clone();
         config.session_storage = Arc::clone(&witness) as _;
@@ -87,6 +88,7 @@ impl DataProtection {
             accept: TlsAcceptor::from(Arc::new(config)).accept(gate),
             protection: Arc::clone(self),
             witness,
+            channel: Some(channel),
         }
     }
 
@@ -124,6 +126,17 @@ pub(crate) struct Handshake {
     accept: Accept<TicketGate>,
     protection: Arc<DataProtection>,
     witness: Arc<Witness>,
+    /// Given to the data connection at the end.
+    channel: Option<OpenChannel>,
+}
+
+impl Handshake {
+    /// Records that it took too long.
+    pub(crate) fn timed_out(&self) {
+        if let Some(channel) = &self.channel {
+            channel.ended(Side::Server, StreamEnd::TimedOut);
+        }
+    }
 }
 
 impl Future for Handshake {
@@ -134,6 +147,9 @@ impl Future for Handshake {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%error, "the TLS handshake of a data connection failed");
+                if let Some(channel) = &self.channel {
+                    channel.handshake_failed(&error);
+                }
                 // 522 is for a negotiation that failed (RFC 4217 §10.2). A reset is none: the
                 // client may have finished its handshake before it, and then reset before we had
                 // read that.
@@ -147,14 +163,15 @@ impl Future for Handshake {
         };
         self.witness.issuing.store(false, Ordering::Relaxed);
         let judged = self.protection.judge(stream.get_ref().1, &self.witness);
+        let Some(channel) = self.channel.take() else {
+            return Poll::Ready(Err(DataConnectionError::Protection));
+        };
+        let stream = DataStream::protected(stream, self.protection.terms.lenient, channel);
         Poll::Ready(match judged {
-            Ok(()) => Ok(DataStream::Tls {
-                stream: Box::new(stream),
-                lenient: self.protection.terms.lenient,
-            }),
+            Ok(()) => Ok(stream),
             Err(why) => {
                 // Without close_notify, so that it does not look like an empty file.
-                DataStream::Clear(stream.into_inner().0.into_tcp()).refuse();
+                stream.break_off();
                 Err(why)
             }
         })

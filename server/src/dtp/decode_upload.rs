@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::DataStreamWithFaults;
+use super::error::{TransferError, in_time};
 use super::progress::Progress;
 use super::storage_io::{Sink, on_storage};
-use super::stream::DataStream;
-use super::transfer::{TransferError, in_time};
 use super::{Decoder, Piece};
 use crate::pi::{Coding, RestartMarker, StoragePath};
 use crate::storage::OpenWrite;
@@ -45,7 +45,7 @@ impl CodedUpload {
     /// connection ends, its end is not waited for: the client may wait for the reply with its own (RFC 959 §3.2).
     pub(super) async fn receive(
         mut self,
-        stream: &mut DataStream,
+        stream: &mut DataStreamWithFaults,
         stall: Duration,
         progress: &Progress,
     ) -> Result<(), TransferError> {
@@ -58,7 +58,7 @@ impl CodedUpload {
             )
             .await?;
             if octets == 0 {
-                let rest = self.decoder.closed().ok_or(TransferError::Connection)?;
+                let rest = self.decoder.closed().ok_or(TransferError::Lost)?;
                 self.sink
                     .write(rest)
                     .await
@@ -89,7 +89,7 @@ impl CodedUpload {
             match self
                 .decoder
                 .next(&mut octets)
-                .map_err(TransferError::Form)?
+                .map_err(TransferError::Malformed)?
             {
                 Piece::Content(content) => {
                     self.since_mark += content.len() as u64;

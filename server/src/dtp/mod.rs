@@ -4,7 +4,8 @@ mod codec;
 mod data_port;
 mod data_tls;
 mod decode_upload;
-mod fault_stream;
+mod error;
+mod faults;
 mod listing;
 mod progress;
 #[cfg(target_os = "linux")]
@@ -23,9 +24,12 @@ pub use size::coded_size;
 
 pub(crate) use data_port::PassivePort;
 pub(crate) use data_tls::{CONTROL_SESSIONS, DataProtection, SessionMap, Sessions, Terms};
-pub(crate) use fault_stream::DataFaults;
+pub(crate) use faults::DataFaults;
 pub(crate) use listing::listing_lines;
 pub(crate) use progress::Progress;
 pub(crate) use shared_ports::SharedPorts;
 pub(crate) use storage_io::{on_a_thread, on_storage};
 pub(crate) use transfer::{CLOSING_TIME, Route, Timeouts, carry, open};
+
+/// The data connection of a transfer, and what the fault plan does to it.
+type DataStreamWithFaults = crate::fault_stream::FaultStream<stream::DataStream>;

@@ -1,22 +1,23 @@
 //! A transfer as others see it: how far it is, and what it moved.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::stream::DataStream;
 use crate::auth::Rate;
-use crate::observe::journal::{DataMode, hexadecimal};
+use crate::observe::journal::{DataMode, EventKind, hexadecimal};
 use crate::observe::sessions::SessionRecord;
+use crate::observe::tap::Channel;
 use crate::pi::RestartMarker;
 
 /// How far a transfer is, for those who watch it.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     moved: AtomicU64,
-    opened: AtomicBool,
+    channel: OnceLock<Arc<Channel>>,
     committing: AtomicBool,
     /// Whether the client kept a download open until its completion reply.
     kept_open: AtomicBool,
@@ -74,9 +75,9 @@ impl Progress {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// Whether there was a data connection.
-    pub(crate) fn has_opened(&self) -> bool {
-        self.opened.load(Ordering::Relaxed)
+    /// The data connection, if there was one.
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.channel.get().map(|channel| &**channel)
     }
 
     /// Whether everything has moved, and an upload is being made the file: too late to abort.
@@ -103,9 +104,14 @@ impl Progress {
 
     /// The data connection is there.
     pub(super) fn opened(&self, stream: &DataStream) {
-        self.opened.store(true, Ordering::Relaxed);
+        let channel = self.channel.get_or_init(|| Arc::clone(stream.channel()));
         if let Some(watch) = &self.watch {
-            watch.entry.note(|| stream.opened(watch.mode));
+            watch.entry.note(|| EventKind::DataOpened {
+                connection: channel.number(),
+                mode: watch.mode,
+                peer: stream.peer(),
+                tls: stream.tls_facts().map(Box::new),
+            });
         }
     }
 

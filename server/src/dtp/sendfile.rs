@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::error::{TransferError, in_time};
 use super::progress::Progress;
-use super::transfer::{TransferError, in_time};
 use crate::storage::ReadHandle;
 
 /// Octets one job sends: a thread is not lent to one client for longer.
@@ -167,7 +167,7 @@ mod tests {
         let begin = tokio::time::Instant::now();
         let long = vec![0; 64 << 20];
         let outcome = send(&server, file(&long, 0), STALL, &Progress::default()).await;
-        assert!(matches!(outcome, Err(TransferError::Connection)));
+        assert!(matches!(outcome, Err(TransferError::Stalled)));
         assert!(begin.elapsed() >= STALL);
     }
 

@@ -7,15 +7,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
-
-use super::data_port::{host_of, is_gone};
 
 /// A pause after a connection could not be accepted, most likely for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -192,4 +190,22 @@ impl Drop for Place {
             here.given_up.notify_one();
         }
     }
+}
+
+/// The host of an address, to be compared: without its port. A link-local address is another host
+/// in another zone.
+pub(super) fn host_of(address: SocketAddr) -> SocketAddr {
+    let zone = match address {
+        SocketAddr::V6(address) if address.ip().is_unicast_link_local() => address.scope_id(),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
+    };
+    match address.ip().to_canonical() {
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, zone).into(),
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, 0),
+    }
+}
+
+/// Whether a connection was gone before it was accepted.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::ConnectionAborted
 }

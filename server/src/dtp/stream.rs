@@ -1,26 +1,41 @@
-//! A data connection, protected or not.
+//! A data connection, protected or not. It records how each side ends it.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::fault_stream::FaultyStream;
 use super::ticket_gate::TicketGate;
-use crate::observe::journal::{DataMode, EventKind, TlsFacts};
+use crate::fault_stream::Breakable;
+use crate::observe::tap::{Channel, OpenChannel, Side, StreamEnd, TlsFacts, WireFact};
 
-/// What a client that was refused may still send before its connection is reset.
+/// Octets a client may still send after its transfer was refused, before the connection is reset.
 const REFUSED_OCTETS: usize = 4 << 20;
 /// How long it may take for that.
 const REFUSED_TIME: Duration = Duration::from_secs(2);
 
+/// A TCP connection that will carry data, before any TLS.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) channel: OpenChannel,
+}
+
 /// An open data connection (RFC 959 §3.2; RFC 4217 §9).
 #[derive(Debug)]
-pub(crate) enum DataStream {
+pub(crate) struct DataStream {
+    transport: Transport,
+    channel: OpenChannel,
+}
+
+#[derive(Debug)]
+enum Transport {
     /// PROT C.
     Clear(TcpStream),
     /// PROT P.
@@ -29,33 +44,88 @@ pub(crate) enum DataStream {
         /// The client may end it without close_notify.
         lenient: bool,
     },
-    /// One that misbehaves as planned.
-    Faulty(Box<FaultyStream>),
+}
+
+impl From<Accepted> for DataStream {
+    fn from(Accepted { stream, channel }: Accepted) -> Self {
+        Self {
+            transport: Transport::Clear(stream),
+            channel,
+        }
+    }
 }
 
 impl DataStream {
-    /// What happened, for those who watch.
-    pub(crate) fn opened(&self, mode: DataMode) -> EventKind {
-        let (peer, tls) = match self {
-            Self::Clear(stream) => (stream.peer_addr().ok(), None),
-            Self::Tls { stream, .. } => {
-                let (stream, tls) = stream.get_ref();
-                (
-                    stream.tcp().peer_addr().ok(),
-                    Some(Box::new(TlsFacts::of(tls))),
-                )
-            }
-            // It is told of before it is spoiled.
-            Self::Faulty(_) => (None, None),
-        };
-        EventKind::DataOpened { mode, peer, tls }
+    /// A connection whose TLS handshake is complete.
+    pub(super) fn protected(
+        stream: TlsStream<TicketGate>,
+        lenient: bool,
+        channel: OpenChannel,
+    ) -> Self {
+        let stream = Box::new(stream);
+        if channel.is_tapped() {
+            channel.report(WireFact::TlsStarted(&TlsFacts::of(stream.get_ref().1)));
+        }
+        Self {
+            transport: Transport::Tls { stream, lenient },
+            channel,
+        }
     }
 
-    /// Closes a connection whose octets are not wanted, in the background.
+    /// The record of this connection.
+    pub(super) fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    /// The address of the client; `None` if it is gone.
+    pub(super) fn peer(&self) -> Option<std::net::SocketAddr> {
+        self.tcp().peer_addr().ok()
+    }
+
+    /// What TLS has agreed on, if it is protected.
+    pub(super) fn tls_facts(&self) -> Option<TlsFacts> {
+        match &self.transport {
+            Transport::Clear(_) => None,
+            Transport::Tls { stream, .. } => Some(TlsFacts::of(stream.get_ref().1)),
+        }
+    }
+
+    /// The TCP connection, where its octets are those of the transfer and nobody has to see them.
+    #[cfg(target_os = "linux")]
+    pub(super) fn bare_tcp(&self) -> Option<&TcpStream> {
+        match &self.transport {
+            Transport::Clear(stream) if !self.channel.is_tapped() => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Whether it is protected by a TLS session that began on another connection, or not protected.
+    pub(super) fn resumes(&self) -> bool {
+        match &self.transport {
+            Transport::Clear(_) => true,
+            Transport::Tls { stream, .. } => {
+                stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed)
+            }
+        }
+    }
+
+    fn is_protected(&self) -> bool {
+        matches!(self.transport, Transport::Tls { .. })
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match &self.transport {
+            Transport::Clear(stream) => stream,
+            Transport::Tls { stream, .. } => stream.get_ref().0.tcp(),
+        }
+    }
+
+    /// Ends a connection whose octets are not wanted any more, in an orderly way, in the background.
     ///
-    /// Closing with unread octets sends a reset, and a reset takes clients down that would have read the reply instead.
-    /// So our side is closed, and what still comes is read for a little while.
+    /// Closing a socket with unread octets sends RST, and clients that receive RST may not read the
+    /// reply. So the server ends its side, and reads on for a little while.
     pub(crate) fn refuse(mut self) {
+        self.channel.finished(Side::Server, self.is_protected());
         tokio::spawn(async move {
             let drain = async {
                 if self.shutdown().await.is_err() {
@@ -73,6 +143,64 @@ impl DataStream {
             let _ = tokio::time::timeout(REFUSED_TIME, drain).await;
         });
     }
+
+    /// As [`refuse`](Self::refuse), but without close_notify. Under TLS its absence says that this is
+    /// not the whole file; in the clear only the reply does.
+    pub(super) fn break_off(self) {
+        let transport = match self.transport {
+            Transport::Clear(stream) => Transport::Clear(stream),
+            Transport::Tls { stream, .. } => {
+                let missing = StreamEnd::MissingCloseNotify;
+                self.channel.ended(Side::Server, missing);
+                Transport::Clear(stream.into_inner().0.into_tcp())
+            }
+        };
+        let channel = self.channel;
+        Self { transport, channel }.refuse();
+    }
+
+    /// Records the outcome of a write.
+    fn wrote(&self, slices: &[IoSlice<'_>], outcome: &io::Result<usize>) {
+        match outcome {
+            Err(error) => self.channel.failed(error, self.is_protected()),
+            Ok(octets) if self.channel.is_tapped() => {
+                let mut left = *octets;
+                for slice in slices {
+                    let part = slice.len().min(left);
+                    self.channel.octets(Side::Server, &slice[..part]);
+                    left -= part;
+                }
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+impl Breakable for DataStream {
+    fn reset(self) {
+        // Closing then sends RST in place of FIN.
+        if socket2::SockRef::from(self.tcp())
+            .set_linger(Some(Duration::ZERO))
+            .is_ok()
+        {
+            self.channel.ended(Side::Server, StreamEnd::Reset);
+        }
+    }
+
+    fn close(self) {
+        self.refuse();
+    }
+
+    fn poll_shutdown_without_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Transport::Tls { stream, .. } = &mut self.transport else {
+            return Pin::new(self).poll_shutdown(cx);
+        };
+        ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+        ready!(Pin::new(stream.get_mut().0).poll_shutdown(cx))?;
+        let missing = StreamEnd::MissingCloseNotify;
+        self.channel.ended(Side::Server, missing);
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl AsyncRead for DataStream {
@@ -81,17 +209,31 @@ impl AsyncRead for DataStream {
         cx: &mut Context<'_>,
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_read(cx, to),
-            Self::Tls { stream, lenient } => match Pin::new(stream).poll_read(cx, to) {
-                // Somebody may have cut it short.
-                Poll::Ready(Err(error)) if *lenient && error.kind() == ErrorKind::UnexpectedEof => {
-                    Poll::Ready(Ok(()))
+        let this = self.get_mut();
+        let before = to.filled().len();
+        let read = ready!(match &mut this.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_read(cx, to),
+            Transport::Tls { stream, .. } => Pin::new(stream).poll_read(cx, to),
+        });
+        let protected = this.is_protected();
+        if let Err(error) = read {
+            this.channel.failed(&error, protected);
+            return Poll::Ready(match &this.transport {
+                // Whether the data was cut short cannot be known then.
+                Transport::Tls { lenient: true, .. }
+                    if error.kind() == ErrorKind::UnexpectedEof =>
+                {
+                    Ok(())
                 }
-                read => read,
-            },
-            Self::Faulty(stream) => Pin::new(stream).poll_read(cx, to),
+                _ => Err(error),
+            });
         }
+        let octets = &to.filled()[before..];
+        if octets.is_empty() && to.remaining() > 0 {
+            this.channel.finished(Side::Client, protected);
+        }
+        this.channel.octets(Side::Client, octets);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -101,11 +243,7 @@ impl AsyncWrite for DataStream {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Tls { stream, .. } => Pin::new(stream).poll_write(cx, octets),
-            Self::Faulty(stream) => Pin::new(stream).poll_write(cx, octets),
-        }
+        self.poll_write_vectored(cx, &[IoSlice::new(octets)])
     }
 
     fn poll_write_vectored(
@@ -113,11 +251,13 @@ impl AsyncWrite for DataStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls { stream, .. } => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Faulty(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        let this = self.get_mut();
+        let outcome = ready!(match &mut this.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Transport::Tls { stream, .. } => Pin::new(stream).poll_write_vectored(cx, slices),
+        });
+        this.wrote(slices, &outcome);
+        Poll::Ready(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -125,19 +265,24 @@ impl AsyncWrite for DataStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls { stream, .. } => Pin::new(stream).poll_flush(cx),
-            Self::Faulty(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Tls { stream, .. } => Pin::new(stream).poll_flush(cx),
         }
     }
 
-    /// Ends what we send: close_notify if protected, then FIN.
+    /// Ends what the server sends: close_notify if protected, then FIN.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls { stream, .. } => Pin::new(stream).poll_shutdown(cx),
-            Self::Faulty(stream) => Pin::new(stream).poll_shutdown(cx),
+        let this = self.get_mut();
+        let protected = this.is_protected();
+        let outcome = ready!(match &mut this.transport {
+            Transport::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Tls { stream, .. } => Pin::new(stream).poll_shutdown(cx),
+        });
+        match &outcome {
+            Ok(()) => this.channel.finished(Side::Server, protected),
+            Err(error) => this.channel.failed(error, protected),
         }
+        Poll::Ready(outcome)
     }
 }

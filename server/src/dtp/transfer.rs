@@ -9,20 +9,26 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
-use tokio::time::{Instant, timeout, timeout_at};
+#[cfg(target_os = "linux")]
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
-use super::data_port::{DataConnectionError, PassivePort, connect};
+use super::DataStreamWithFaults;
+use super::data_port::{PassivePort, connect};
 use super::data_tls::DataProtection;
 use super::decode_upload::CodedUpload;
-use super::fault_stream::DataFaults;
+use super::error::{DataConnectionError, TransferError, in_time};
+use super::faults::DataFaults;
 use super::listing::open_listing;
 use super::progress::Progress;
 #[cfg(target_os = "linux")]
 use super::sendfile;
 use super::storage_io::{Encoding, PIECES, Sink, Source, on_storage};
-use super::stream::DataStream;
 use super::umask::Mask;
-use crate::pi::{Content, Malformed, Representation, StoragePath, Transfer, TransferEnd};
+use crate::fault_stream::FaultStream;
+use crate::observe::sessions::SessionRecord;
+use crate::observe::tap::{Side, StreamEnd};
+use crate::pi::{Content, Representation, StoragePath, Transfer, TransferEnd};
 use crate::storage::{
     FileKind, OpenWrite, Storage, VirtualPath, WriteHandle, open_read_range, open_write_range,
 };
@@ -80,16 +86,8 @@ pub(crate) enum Route {
         from: SocketAddr,
         to: SocketAddr,
     },
+    /// The client has named none.
     Nowhere,
-    /// One of them, and what the fault plan does to it.
-    Faulty(Box<Self>, Box<DataFaults>),
-}
-
-/// What went wrong while octets were moved.
-pub(super) enum TransferError {
-    Connection,
-    Storage(io::Error),
-    Form(Malformed),
 }
 
 /// Opens what is to be moved.
@@ -161,15 +159,13 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
 pub(crate) async fn carry(
     opened: Opened,
     route: Route,
+    faults: Option<DataFaults>,
     tls: Option<Arc<DataProtection>>,
     patience: Timeouts,
+    session: Arc<SessionRecord>,
     progress: Arc<Progress>,
 ) -> TransferEnd {
     let began = Instant::now();
-    let (route, faults) = match route {
-        Route::Faulty(route, faults) => (*route, Some(faults)),
-        route => (route, None),
-    };
     if let Some(faults) = &faults {
         if faults.never_accept {
             tokio::time::sleep(patience.connection).await;
@@ -184,22 +180,26 @@ pub(crate) async fn carry(
                 .await
         }
         Route::Active { from, to } => {
-            connect(from, to, tls, patience.connection, patience.handshake).await
+            let Timeouts {
+                connection,
+                handshake,
+                ..
+            } = patience;
+            connect(from, to, tls, &session, connection, handshake).await
         }
-        Route::Nowhere | Route::Faulty(..) => Err(DataConnectionError::Connection),
+        Route::Nowhere => Err(DataConnectionError::Connection),
     };
-    let mut stream = match connected {
+    let stream = match connected {
         Ok(stream) => stream,
         Err(why) => return why.into(),
     };
     progress.opened(&stream);
-    if let Some(faults) = faults {
-        if faults.require_reuse && !stream.resumes() {
-            stream.refuse();
-            return TransferEnd::NoProtection;
-        }
-        stream = faults.spoil(stream);
+    if faults.as_ref().is_some_and(|faults| faults.require_reuse) && !stream.resumes() {
+        stream.refuse();
+        return TransferEnd::NoProtection;
     }
+    let channel = Arc::clone(stream.channel());
+    let mut stream = FaultStream::new(stream, faults.and_then(|faults| faults.stream));
     let outcome = match opened.flow {
         Flow::Out(source) => {
             let sent = send(&mut stream, source, patience.stall, &progress).await;
@@ -219,12 +219,17 @@ pub(crate) async fn carry(
         Ok(()) => TransferEnd::Complete {
             octets: progress.moved(),
         },
-        Err(TransferError::Connection) => TransferEnd::ConnectionLost,
+        // Who ended the connection, and how, is recorded where it was seen.
+        Err(TransferError::Lost | TransferError::FaultInjected) => TransferEnd::ConnectionLost,
+        Err(TransferError::Stalled) => {
+            channel.ended(Side::Server, StreamEnd::TimedOut);
+            TransferEnd::ConnectionLost
+        }
         Err(TransferError::Storage(error)) => {
             break_off(stream);
             TransferEnd::StorageFailed(error)
         }
-        Err(TransferError::Form(why)) => {
+        Err(TransferError::Malformed(why)) => {
             break_off(stream);
             TransferEnd::Malformed(why)
         }
@@ -237,7 +242,7 @@ pub(crate) async fn carry(
 /// for ever if the 150 and the 226 of a small file come in one segment. Clients close when they
 /// have read the file, so this wait is short, and the client has read its 150 by then. A transfer
 /// that took longer than the time limit waits for nothing, and is not said to be kept open.
-async fn client_closes(stream: &mut DataStream, until: Instant) -> bool {
+async fn client_closes(stream: &mut DataStreamWithFaults, until: Instant) -> bool {
     if until <= Instant::now() {
         return true;
     }
@@ -247,35 +252,32 @@ async fn client_closes(stream: &mut DataStream, until: Instant) -> bool {
     timeout_at(until, closing).await.is_ok()
 }
 
-/// Under TLS a missing close_notify tells the receiver that this is not the whole file; in the clear only the reply does.
-fn break_off(stream: DataStream) {
-    match stream {
-        DataStream::Clear(_) => stream.refuse(),
-        DataStream::Tls { stream, .. } => {
-            DataStream::Clear(stream.into_inner().0.into_tcp()).refuse();
-        }
-        DataStream::Faulty(stream) => {
-            if let Some(stream) = stream.into_inner() {
-                stream.refuse();
-            }
-        }
+fn break_off(stream: DataStreamWithFaults) {
+    if let Some(stream) = stream.into_inner() {
+        stream.break_off();
     }
 }
 
+/// The TCP connection that sendfile(2) may write to.
+#[cfg(target_os = "linux")]
+fn bare_tcp(stream: &DataStreamWithFaults) -> Option<&TcpStream> {
+    stream.without_faults()?.bare_tcp()
+}
+
 async fn send(
-    stream: &mut DataStream,
+    stream: &mut DataStreamWithFaults,
     mut source: Source,
     stall: Duration,
     progress: &Progress,
 ) -> Result<(), TransferError> {
     #[cfg(target_os = "linux")]
-    if matches!(stream, DataStream::Clear(_)) && !progress.sees_octets() {
+    if bare_tcp(stream).is_some() && !progress.sees_octets() {
         source.let_host_send();
     }
     loop {
         #[cfg(target_os = "linux")]
-        if let (DataStream::Clear(stream), Some(file)) = (&*stream, source.left_to_host()) {
-            match sendfile::send(stream, file, stall, progress).await? {
+        if let (Some(tcp), Some(file)) = (bare_tcp(stream), source.left_to_host()) {
+            match sendfile::send(tcp, file, stall, progress).await? {
                 sendfile::Outcome::Sent => break,
                 sendfile::Outcome::Unable(file) => source.read_on_from(file),
             }
@@ -288,7 +290,7 @@ async fn send(
         while !pieces.is_empty() {
             let octets = in_time(stall, write_some(stream, &pieces, progress.piece())).await?;
             if octets == 0 {
-                return Err(TransferError::Connection);
+                return Err(TransferError::Lost);
             }
             progress.sent(&pieces, octets);
             advance(&mut pieces, octets);
@@ -304,7 +306,7 @@ async fn send(
 
 /// Writes some octets, and no more than `most`.
 async fn write_some(
-    stream: &mut DataStream,
+    stream: &mut DataStreamWithFaults,
     pieces: &VecDeque<Bytes>,
     most: usize,
 ) -> io::Result<usize> {
@@ -334,7 +336,7 @@ fn advance(pieces: &mut VecDeque<Bytes>, mut octets: usize) {
 }
 
 async fn receive(
-    stream: &mut DataStream,
+    stream: &mut DataStreamWithFaults,
     mut sink: Sink,
     stall: Duration,
     progress: &Progress,
@@ -376,23 +378,6 @@ async fn receive(
     Ok(())
 }
 
-pub(super) async fn in_time<T>(
-    stall: Duration,
-    step: impl Future<Output = io::Result<T>>,
-) -> Result<T, TransferError> {
-    match timeout(stall, step).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a data connection broke off");
-            Err(TransferError::Connection)
-        }
-        Err(_) => {
-            tracing::debug!("a data connection stalled");
-            Err(TransferError::Connection)
-        }
-    }
-}
-
 /// Makes a file with a name nobody has: the wished one, or with `.1`, `.2` … behind it (RFC 1123 §4.1.2.9).
 fn open_unique(
     storage: &dyn Storage,
@@ -430,6 +415,9 @@ mod tests {
 
     use tokio::net::{TcpListener, TcpStream};
 
+    use crate::dtp::stream::Accepted;
+    use crate::observe::tap::{Channel, ChannelId, OpenChannel};
+
     /// How long the completion reply of a download waits for a client that closes after `closes`,
     /// in the time of tokio's clock.
     async fn waited(closes: Duration) -> Duration {
@@ -444,7 +432,10 @@ mod tests {
             tokio::time::sleep(closes).await;
             drop(client);
         });
-        client_closes(&mut DataStream::Clear(stream), began + CLOSING_TIME).await;
+        let channel = Channel::new(1, ChannelId::Data(1), None);
+        let channel = OpenChannel(Arc::new(channel));
+        let mut stream = FaultStream::new(Accepted { stream, channel }.into(), None);
+        client_closes(&mut stream, began + CLOSING_TIME).await;
         let elapsed = began.elapsed();
         tokio::time::resume();
         elapsed

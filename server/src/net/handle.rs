@@ -110,7 +110,7 @@ impl ServerHandle {
     /// The journal given to [`ServerBuilder::journal`].
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {
-        self.shared.journal.as_ref()
+        self.shared.observers.journal.as_ref()
     }
 
     /// Changes where PASV and EPSV listen, and what they announce, from the next one on: a container learns its published
@@ -145,7 +145,7 @@ impl Drop for ServerHandle {
         for listener in &self.listeners {
             listener.abort();
         }
-        if let Some(journal) = &self.shared.journal {
+        if let Some(journal) = &self.shared.observers.journal {
             journal.close();
         }
     }

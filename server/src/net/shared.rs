@@ -14,9 +14,7 @@ use crate::auth::{Authenticator, Network};
 use crate::config::{ActiveSource, Limits, ServerBuilder, StartError};
 use crate::dtp::SharedPorts;
 use crate::fault::Faults;
-use crate::observe::hooks::HookList;
-use crate::observe::journal::Journal;
-use crate::observe::sessions::SessionList;
+use crate::observe::sessions::{Observers, SessionList};
 use crate::passive_ports::PassivePorts;
 
 /// What all control connections of a server share.
@@ -29,8 +27,7 @@ pub(crate) struct Shared {
     pub(crate) long_jobs: Arc<Turns>,
     pub(crate) faults: Option<Faults>,
     pub(crate) roster: Arc<SessionList>,
-    pub(crate) journal: Option<Journal>,
-    pub(crate) hooks: HookList,
+    pub(crate) observers: Observers,
     announcing: Mutex<Announcing>,
     pub(crate) shared_ports: Arc<SharedPorts>,
     pub(crate) active_source: ActiveSource,
@@ -69,8 +66,11 @@ impl Shared {
             long_jobs: Arc::new(Turns::new(builder.limits.long_jobs)),
             faults: Faults::new(builder.faults.clone()),
             roster: Arc::default(),
-            journal: builder.journal.clone(),
-            hooks: builder.hooks.clone(),
+            observers: Observers {
+                journal: builder.journal.clone(),
+                tap: builder.tap.clone(),
+                hooks: builder.hooks.clone(),
+            },
             announcing: Mutex::new(Announcing {
                 ports: Arc::new(builder.passive_ports.clone()),
                 public: builder.public_address,

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,10 @@ use std::time::{Instant, SystemTime};
 use crate::auth::User;
 use crate::observe::hooks::HookList;
 use crate::observe::journal::{
-    CloseReason, DataMode, EventKind, Journal, TlsFacts, open_part, without_secrets,
+    CloseReason, DataMode, EventKind, Journal, open_part, without_secrets,
+};
+use crate::observe::tap::{
+    Channel, ChannelId, OpenChannel, SharedTap, Side, StreamEnd, TlsFacts, WireFact,
 };
 use crate::pi::SessionSummary;
 use crate::storage::VirtualPath;
@@ -146,8 +150,7 @@ impl SessionList {
         self: &Arc<Self>,
         id: u64,
         (local, peer): (SocketAddr, SocketAddr),
-        journal: Option<Journal>,
-        hooks: HookList,
+        observers: &Observers,
     ) -> SessionGuard {
         let entry = Arc::new(SessionRecord {
             id,
@@ -159,10 +162,12 @@ impl SessionList {
             over: AtomicBool::new(false),
             is_sent: AtomicBool::new(false),
             facts: Mutex::default(),
-            journal,
-            hooks,
+            control: Channel::new(id, ChannelId::Control, observers.tap.clone()),
+            data_connections: AtomicU64::new(0),
+            observers: observers.clone(),
         });
         self.entries().insert(id, Arc::clone(&entry));
+        entry.control.opened(Side::Client, peer, local);
         entry.note(|| EventKind::Connected { peer, local });
         SessionGuard {
             roster: Arc::clone(self),
@@ -192,6 +197,7 @@ impl std::ops::Deref for SessionGuard {
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
+        self.entry.control.ended(Side::Server, StreamEnd::Closed);
         self.entry.end(CloseReason::Cut);
         self.roster.entries().remove(&self.entry.id);
     }
@@ -213,8 +219,19 @@ pub(crate) struct SessionRecord {
     /// Whether [`Facts::sent_to`] holds a directory.
     is_sent: AtomicBool,
     facts: Mutex<Facts>,
-    journal: Option<Journal>,
-    hooks: HookList,
+    /// The control connection, for the tap.
+    pub(crate) control: Channel,
+    /// Data connections so far.
+    data_connections: AtomicU64,
+    observers: Observers,
+}
+
+/// The journal, the tap and the hooks of a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observers {
+    pub(crate) journal: Option<Journal>,
+    pub(crate) tap: SharedTap,
+    pub(crate) hooks: HookList,
 }
 
 #[derive(Default)]
@@ -246,19 +263,20 @@ impl fmt::Debug for SessionRecord {
 }
 
 impl SessionRecord {
-    /// Tells the hooks and the journal. Without both, nothing is even made to be told.
+    /// Reports an event to the hooks and the journal. Without both, the event is not even built.
     pub(crate) fn note(self: &Arc<Self>, what: impl FnOnce() -> EventKind) {
-        if self.journal.is_none() && self.hooks.is_empty() {
+        let Observers { journal, hooks, .. } = &self.observers;
+        if journal.is_none() && hooks.is_empty() {
             return;
         }
         let what = what();
-        if !self.hooks.is_empty() {
+        if !hooks.is_empty() {
             let info = self.info();
-            for hook in self.hooks.iter() {
+            for hook in hooks.iter() {
                 hook.event(&info, &what);
             }
         }
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = journal {
             let order = self.order.fetch_add(1, Ordering::Relaxed) + 1;
             journal.record(self.id, order, what);
         }
@@ -329,8 +347,40 @@ impl SessionRecord {
         }
     }
 
-    pub(crate) fn set_tls(&self, tls: Option<TlsFacts>) {
-        self.facts().tls = tls.map(Box::new);
+    /// The control connection is protected from here on.
+    pub(crate) fn tls_started(self: &Arc<Self>, facts: TlsFacts) {
+        self.control.report(WireFact::TlsStarted(&facts));
+        self.facts().tls = Some(Box::new(facts.clone()));
+        self.note(|| EventKind::TlsStarted(Box::new(facts)));
+    }
+
+    /// The control connection could not be protected.
+    pub(crate) fn tls_failed(self: &Arc<Self>, error: &io::Error) {
+        self.control.handshake_failed(error);
+        self.note(|| EventKind::HandshakeFailed {
+            error: error.to_string(),
+        });
+    }
+
+    /// The control connection is in the clear again.
+    pub(crate) fn tls_ended(self: &Arc<Self>) {
+        self.control.report(WireFact::TlsEnded);
+        self.facts().tls = None;
+        self.note(|| EventKind::TlsEnded);
+    }
+
+    /// A data connection is open: its channel, with the next number.
+    pub(crate) fn open_data(
+        &self,
+        by: Side,
+        client: SocketAddr,
+        server: SocketAddr,
+    ) -> OpenChannel {
+        let number = self.data_connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let tap = self.observers.tap.clone();
+        let channel = Channel::new(self.id, ChannelId::Data(number), tap);
+        channel.opened(by, client, server);
+        OpenChannel(Arc::new(channel))
     }
 
     pub(crate) fn set_data_mode(&self, mode: DataMode) {
@@ -374,12 +424,13 @@ impl SessionRecord {
     }
 
     pub(crate) fn hooks(&self) -> &HookList {
-        &self.hooks
+        &self.observers.hooks
     }
 
     /// Whether transfers are to be digested.
     pub(crate) fn hashes(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::hashes)
+        let journal = self.observers.journal.as_ref();
+        journal.is_some_and(Journal::hashes)
     }
 
     pub(crate) fn info(self: &Arc<Self>) -> SessionInfo {

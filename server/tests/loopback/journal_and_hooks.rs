@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use ftpspec_server::fault::Plan;
 use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Greeting, Request};
 use ftpspec_server::observe::journal::{
-    CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side,
+    CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side, StreamEnd,
 };
 use ftpspec_server::storage::VirtualPath;
 use ftpspec_server::wire::{Reply, Verb};
@@ -93,11 +93,15 @@ async fn a_session_is_written_down_from_connecting_to_closing() {
     let by: Vec<_> = session
         .iter()
         .filter_map(|event| match event.what {
-            EventKind::DataClosed { by, orderly } => Some((by, orderly)),
+            EventKind::DataClosed { by, how, .. } => Some((by, how)),
             _ => None,
         })
         .collect();
-    assert_eq!(by, [(Side::Client, true)], "the one who sends closes");
+    assert_eq!(
+        by,
+        [(Side::Client, StreamEnd::Fin)],
+        "the one who sends closes"
+    );
 }
 
 #[tokio::test]

@@ -11,12 +11,13 @@ use tokio::time::{sleep, timeout};
 use super::super::shared::{Shared, Slot};
 use super::stream::ControlStream;
 use super::{Connection, End};
-use crate::dtp::{DataFaults, Route};
+use crate::dtp::DataFaults;
 use crate::fault::{
     Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike, spoil,
 };
 use crate::observe::journal::{EventKind, without_secrets};
 use crate::observe::sessions::SessionRecord;
+use crate::observe::tap::{Channel, Side, StreamEnd};
 use crate::storage::Storage;
 use crate::wire::{ControlEvent, Reply};
 
@@ -114,7 +115,8 @@ impl FaultState {
             };
             let patience = shared.limits.handshake;
             // A client that sends nothing is not waited for any longer than one that does.
-            let _ = timeout(patience, instead_of_tls(stream, answer)).await;
+            let channel = &self.entry.control;
+            let _ = timeout(patience, instead_of_tls(stream, answer, channel)).await;
             if answer.is_empty() {
                 sleep(patience).await;
             }
@@ -146,7 +148,7 @@ fn struck(entry: &Arc<SessionRecord>, strikes: &[Strike<'_>], line: Option<&[u8]
 }
 
 /// Answers the ClientHello with something else. It is read, so that closing sends no reset.
-async fn instead_of_tls(stream: &TcpStream, octets: &[u8]) {
+async fn instead_of_tls(stream: &TcpStream, octets: &[u8], channel: &Channel) {
     let mut hello = vec![0; 16 << 10];
     loop {
         let _ = stream.readable().await;
@@ -157,6 +159,7 @@ async fn instead_of_tls(stream: &TcpStream, octets: &[u8]) {
     }
     // The replies before were small and are sent: there is room.
     let _ = stream.try_write(octets);
+    channel.octets(Side::Server, octets);
 }
 
 impl Connection {
@@ -282,6 +285,8 @@ impl Connection {
         if bare {
             self.stream = match std::mem::replace(&mut self.stream, ControlStream::Gone) {
                 ControlStream::Tls(stream) => {
+                    let channel = &self.presence.control;
+                    channel.ended(Side::Server, StreamEnd::MissingCloseNotify);
                     ControlStream::Clear(stream.into_inner().0.into_parts().0)
                 }
                 other => other,
@@ -349,12 +354,8 @@ impl Connection {
         Ok(at)
     }
 
-    /// The way to the data connection, with what the plan does to it.
-    pub(super) fn spoil_route(&self, route: Route) -> Route {
-        let faults = self.faults.as_ref();
-        match faults.and_then(|watch| DataFaults::of(&watch.armed)) {
-            Some(faults) => Route::Faulty(Box::new(route), faults),
-            None => route,
-        }
+    /// What the plan does to the data connection of this transfer.
+    pub(super) fn data_faults(&self) -> Option<DataFaults> {
+        DataFaults::of(&self.faults.as_ref()?.armed)
     }
 }

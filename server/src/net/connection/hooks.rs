@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::{Connection, End};
 use crate::dtp::Progress;
 use crate::observe::hooks::{CommandAction, Greeting, Request};
-use crate::observe::journal::{EventKind, Outcome, Side, TransferFacts};
+use crate::observe::journal::{EventKind, Outcome, TransferFacts};
 use crate::observe::sessions::SessionRecord;
 use crate::pi::{Content, Step, TransferEnd};
 use crate::storage::{OpenWrite, VirtualPath};
@@ -193,24 +193,13 @@ impl Watched {
         end: Option<&TransferEnd>,
         progress: &Progress,
     ) {
-        if progress.has_opened() {
-            entry.note(|| match end {
-                Some(TransferEnd::Complete { .. }) => EventKind::DataClosed {
-                    by: if self.stores {
-                        Side::Client
-                    } else {
-                        Side::Server
-                    },
-                    orderly: true,
-                },
-                Some(TransferEnd::ConnectionLost) => EventKind::DataClosed {
-                    by: Side::Client,
-                    orderly: false,
-                },
-                _ => EventKind::DataClosed {
-                    by: Side::Server,
-                    orderly: false,
-                },
+        if let Some(channel) = progress.channel()
+            && let Some((by, how)) = channel.first_end()
+        {
+            entry.note(|| EventKind::DataClosed {
+                connection: channel.number(),
+                by,
+                how,
             });
         }
         entry.note(|| {

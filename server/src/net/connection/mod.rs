@@ -24,6 +24,7 @@ use crate::config::Limits;
 use crate::dtp::{CLOSING_TIME, PassivePort};
 use crate::observe::journal::{CloseReason, EventKind};
 use crate::observe::sessions::SessionGuard;
+use crate::observe::tap::Side;
 use crate::pi::{Control, Link, Session, Setup, Step};
 use crate::wire::{ControlEvent, LineReader, Reply};
 use faults::FaultState;
@@ -139,12 +140,9 @@ impl Connection {
     ) -> Self {
         let (now, limits) = (Instant::now(), &seat.shared.limits);
         let shared = &seat.shared;
-        let presence = shared.roster.enter(
-            seat.number,
-            (link.local, link.peer),
-            shared.journal.clone(),
-            shared.hooks.clone(),
-        );
+        let presence = shared
+            .roster
+            .enter(seat.number, (link.local, link.peer), &shared.observers);
         Self {
             login_by: after(now, limits.login),
             bounds: Bounds::of(limits, now),
@@ -352,7 +350,9 @@ impl Connection {
             return Ok(());
         }
         let stall = self.shared().limits.reply_stall;
-        let sending = std::future::poll_fn(|cx| self.stream.poll_send(cx, &mut self.replies));
+        let channel = &self.presence.control;
+        let sending =
+            std::future::poll_fn(|cx| self.stream.poll_send(cx, &mut self.replies, channel));
         match timeout(stall, sending).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(End::Lost),
@@ -366,7 +366,8 @@ impl Connection {
         mut stop: Pin<&mut OwnedNotified>,
     ) -> Wakeup {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader) {
+            let channel = &self.presence.control;
+            if let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader, channel) {
                 return Poll::Ready(read.map_or(Wakeup::Lost, Wakeup::Filled));
             }
             if let Some(port) = &mut self.passive {
@@ -457,12 +458,13 @@ impl Connection {
         }
         self.publish();
         self.presence.end(end.into());
+        let channel = &self.presence.control;
         let parting = async {
             if end != End::Lost {
                 let replies = &mut self.replies;
-                std::future::poll_fn(|cx| self.stream.poll_send(cx, replies)).await?;
+                std::future::poll_fn(|cx| self.stream.poll_send(cx, replies, channel)).await?;
             }
-            let mut stream = self.stream.finish().await?;
+            let mut stream = self.stream.finish(channel).await?;
             if end == End::Stopped {
                 // Idle clients have nothing underway, and whoever stops the server should not wait for them.
                 return Ok(());
@@ -470,9 +472,16 @@ impl Connection {
             let mut scrap = vec![0; 4096];
             let mut drained = 0;
             while drained < PARTING.1 {
-                match stream.read(&mut scrap).await? {
-                    0 => break,
-                    octets => drained += octets,
+                match stream.read(&mut scrap).await {
+                    Ok(octets @ 1..) => drained += octets,
+                    Ok(0) => {
+                        channel.finished(Side::Client, false);
+                        break;
+                    }
+                    Err(error) => {
+                        channel.failed(&error, false);
+                        break;
+                    }
                 }
             }
             std::io::Result::Ok(())

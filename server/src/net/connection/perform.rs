@@ -81,7 +81,7 @@ impl Connection {
                 let ports = self.shared().passive_ports();
                 let (on, from) = (question.about.on, question.about.from);
                 let shared_ports = &self.shared().shared_ports;
-                let listening = PassivePort::listen(on, from, &ports, shared_ports);
+                let listening = PassivePort::listen(on, from, &ports, shared_ports, &self.presence);
                 let address = match listening {
                     Ok((port, mut address)) => {
                         self.passive = Some(Box::new(port));

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::super::tls::RecordGate;
+use crate::observe::tap::{Channel, Side, WireFact};
 use crate::wire::LineReader;
 
 /// Octets taken from a control connection at once.
@@ -32,29 +33,40 @@ pub(crate) enum ControlStream {
 }
 
 impl ControlStream {
-    /// Feeds what has come to the reader: how many octets, 0 at the end.
+    /// Feeds the octets that have come to the reader, and returns how many; 0 at the end.
     pub(crate) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         reader: &mut LineReader,
+        channel: &Channel,
     ) -> Poll<io::Result<usize>> {
         BUFFER.with_borrow_mut(|buffer| {
             let mut buffer = ReadBuf::new(buffer);
-            ready!(match self {
-                Self::Clear(stream) => poll_read_clear(stream, cx, &mut buffer),
+            let read = ready!(match self {
+                Self::Clear(stream) => poll_read_clear(stream, cx, &mut buffer, channel),
                 Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
                 Self::Gone => Poll::Ready(Ok(())),
-            })?;
+            });
+            let protected = matches!(self, Self::Tls(_));
+            if let Err(error) = &read {
+                channel.failed(error, protected);
+            }
+            read?;
+            if buffer.filled().is_empty() {
+                channel.finished(Side::Client, protected);
+            }
+            channel.octets(Side::Client, buffer.filled());
             reader.feed(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
     }
 
-    /// Sends what is to be sent, until nothing is left of it.
+    /// Sends `replies`, until nothing is left of them.
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         replies: &mut Vec<u8>,
+        channel: &Channel,
     ) -> Poll<io::Result<()>> {
         let mut sent = 0;
         let outcome = loop {
@@ -69,8 +81,14 @@ impl ControlStream {
             };
             match wrote {
                 Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(octets)) => sent += octets,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Ready(Ok(octets)) => {
+                    channel.octets(Side::Server, &rest[..octets]);
+                    sent += octets;
+                }
+                Poll::Ready(Err(error)) => {
+                    channel.failed(&error, matches!(self, Self::Tls(_)));
+                    break Poll::Ready(Err(error));
+                }
                 Poll::Pending => break Poll::Pending,
             }
         };
@@ -87,22 +105,40 @@ impl ControlStream {
         }
     }
 
-    /// Ends what we send: close_notify if protected, then FIN. What is left to read is in the clear, or of no interest.
-    pub(crate) async fn finish(&mut self) -> io::Result<TcpStream> {
+    /// Ends what the server sends: close_notify if protected, then FIN. What is left to read on the
+    /// TCP connection is of no interest.
+    pub(crate) async fn finish(&mut self, channel: &Channel) -> io::Result<TcpStream> {
         let mut tcp = match std::mem::replace(self, Self::Gone) {
             Self::Clear(stream) => stream,
             Self::Tls(mut stream) => {
                 stream.shutdown().await?;
+                channel.finished(Side::Server, true);
                 stream.into_inner().0.into_parts().0
             }
             Self::Gone => return Err(io::ErrorKind::NotConnected.into()),
         };
         tcp.shutdown().await?;
+        channel.finished(Side::Server, false);
         Ok(tcp)
     }
 }
 
-/// Reads once what a clear connection has.
+/// Whether urgent data is to come. A read ends before an urgent octet: one after which there is none
+/// any more began with it.
+#[cfg(target_os = "linux")]
+fn has_urgent_data(stream: &TcpStream) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut polled = [PollFd::new(stream, PollFlags::PRI)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+        && polled[0].revents().contains(PollFlags::PRI)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_urgent_data(_: &TcpStream) -> bool {
+    false
+}
+
+/// Reads once what a clear connection has, and reports to the tap where urgent data begins.
 ///
 /// tokio's own `poll_read` takes a read that fills less than the buffer for the last one, and waits
 /// for the next octet to arrive. But a read also ends before urgent data, although it is read in
@@ -112,11 +148,16 @@ fn poll_read_clear(
     stream: &TcpStream,
     cx: &mut Context<'_>,
     to: &mut ReadBuf<'_>,
+    channel: &Channel,
 ) -> Poll<io::Result<()>> {
     loop {
         ready!(stream.poll_read_ready(cx))?;
+        let urgent = channel.is_tapped() && has_urgent_data(stream);
         match stream.try_read(to.initialize_unfilled()) {
             Ok(octets) => {
+                if urgent && octets > 0 && !has_urgent_data(stream) {
+                    channel.report(WireFact::Urgent);
+                }
                 to.advance(octets);
                 return Poll::Ready(Ok(()));
             }
@@ -137,6 +178,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::observe::tap::ChannelId;
     use crate::wire::ControlEvent;
 
     /// Sends all parts before the server reads, each even one as urgent data, and gives the lines
@@ -168,9 +210,10 @@ mod tests {
         let mut stream = ControlStream::Clear(stream);
         let mut reader = LineReader::new();
         let mut heard = Vec::new();
+        let channel = Channel::new(1, ChannelId::Control, None);
         let filling = async {
             while octets > 0 {
-                let fill = std::future::poll_fn(|cx| stream.poll_fill(cx, &mut reader));
+                let fill = std::future::poll_fn(|cx| stream.poll_fill(cx, &mut reader, &channel));
                 octets -= fill.await.unwrap();
                 while let Some(ControlEvent::Line(line)) = reader.next_event() {
                     heard.push(line.escape_ascii().to_string());

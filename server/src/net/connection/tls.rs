@@ -1,5 +1,6 @@
 //! Protection comes to a control connection (RFC 4217 §4), and goes again (§5).
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::io::AsyncReadExt as _;
@@ -9,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::tls::RecordGate;
 use super::stream::ControlStream;
 use super::{Connection, End, note_event};
-use crate::observe::journal::{EventKind, TlsFacts};
+use crate::observe::tap::{Side, StreamEnd, TlsFacts};
 
 impl Connection {
     /// Gets ready for a handshake; whether there is a certificate to show.
@@ -50,26 +51,23 @@ impl Connection {
                 self.session
                     .client_certificate(tls.meet(stream.get_ref().1));
                 let facts = TlsFacts::of(stream.get_ref().1);
-                self.presence.set_tls(Some(facts.clone()));
-                self.presence
-                    .note(|| EventKind::TlsStarted(Box::new(facts)));
+                self.presence.tls_started(facts);
                 self.stream = ControlStream::Tls(Box::new(stream));
                 Ok(())
             }
             Ok(Err(error)) => {
                 tracing::info!(connection = number, %error, "the TLS handshake failed");
-                self.handshake_failed(error.to_string());
+                self.presence.tls_failed(&error);
                 Err(End::Lost)
             }
             Err(_) => {
-                self.handshake_failed("it took too long".into());
+                self.presence
+                    .tls_failed(&io::Error::other("it took too long"));
+                let timed_out = StreamEnd::TimedOut;
+                self.presence.control.ended(Side::Server, timed_out);
                 Err(End::Lost)
             }
         }
-    }
-
-    fn handshake_failed(&self, error: String) {
-        self.presence.note(|| EventKind::HandshakeFailed { error });
     }
 
     /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
@@ -82,6 +80,7 @@ impl Connection {
         // What was sent behind the command, before the end of TLS, came protected and stays. But a line must not begin
         // protected and end in the clear.
         let reader = &mut self.reader;
+        let channel = &self.presence.control;
         let ending = async {
             tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
             stream.get_mut().0.end_at_clear_text();
@@ -89,7 +88,10 @@ impl Connection {
             loop {
                 match stream.read(&mut scrap).await {
                     Ok(0) => return Ok(()),
-                    Ok(octets) => reader.feed(&scrap[..octets]),
+                    Ok(octets) => {
+                        channel.octets(Side::Client, &scrap[..octets]);
+                        reader.feed(&scrap[..octets]);
+                    }
                     Err(error) if stream.get_ref().0.clear_text_is_next() => {
                         tracing::debug!(%error, "clear text without close_notify");
                         return Ok(());
@@ -102,8 +104,7 @@ impl Connection {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(End::Lost),
         }
-        self.presence.set_tls(None);
-        self.presence.note(|| EventKind::TlsEnded);
+        self.presence.tls_ended();
         while let Some(event) = self.reader.next_event() {
             note_event(&self.presence, &event);
             self.queue.push(event);
@@ -113,6 +114,7 @@ impl Connection {
         }
         self.reader.discard();
         let (stream, behind) = stream.into_inner().0.into_parts();
+        self.presence.control.octets(Side::Client, &behind);
         self.reader.feed(&behind);
         self.stream = ControlStream::Clear(stream);
         // The TLS settings stay: data connections may still be protected (RFC 4217 §5).

@@ -45,7 +45,7 @@ impl Connection {
                     }
                     (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
                 };
-                let route = self.spoil_route(route);
+                let faults = self.data_faults();
                 let limits = &self.shared().limits;
                 let patience = Timeouts {
                     connection: limits.data_connection,
@@ -58,7 +58,9 @@ impl Connection {
                 self.presence.set_data_mode(mode);
                 let watched = watched.named(opened.name.as_ref());
                 let tls = self.data_tls(wanted.protected);
-                let carrying = carry(opened, route, tls, patience, Arc::clone(&progress));
+                let session = Arc::clone(&self.presence);
+                let following = Arc::clone(&progress);
+                let carrying = carry(opened, route, faults, tls, patience, session, following);
                 let ended = self.listen_during(Box::pin(carrying), &progress).await;
                 if progress.was_kept_open() {
                     self.closing_time = Duration::ZERO;
@@ -152,7 +154,8 @@ impl Connection {
                 if self.presence.poll_kicked(cx) {
                     return Poll::Ready(Err(End::ClosedByOperator));
                 }
-                match self.stream.poll_send(cx, &mut self.replies) {
+                let channel = &self.presence.control;
+                match self.stream.poll_send(cx, &mut self.replies, channel) {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
                     // Commands that were held back for the replies' sake may be here already: no octet will wake us.
                     Poll::Ready(Ok(())) if held_back => return Poll::Ready(Ok(None)),
@@ -167,7 +170,8 @@ impl Connection {
                             return Poll::Ready(Ok(None));
                         }
                     } else if listens
-                        && let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader)
+                        && let Poll::Ready(read) =
+                            self.stream.poll_fill(cx, &mut self.reader, channel)
                     {
                         // The control connection's end is the transfer's (RFC 959 §4.1.1 QUIT).
                         return Poll::Ready(match read {

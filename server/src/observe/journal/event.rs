@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use rustls::{HandshakeKind, ServerConnection};
 use serde::{Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
 
+use crate::observe::wire_facts::{DataMode, Side, StreamEnd, TlsFacts, escaped, optional_octets};
 use crate::storage::VirtualPath;
 
 /// One thing that happened.
@@ -81,8 +80,10 @@ pub enum EventKind {
         #[serde(serialize_with = "as_text")]
         user: Vec<u8>,
     },
-    /// A data connection is there.
+    /// A transfer has its data connection.
     DataOpened {
+        /// Which data connection of the session, as the [tap](crate::observe::tap) counts them.
+        connection: u64,
         /// Who connected to whom.
         mode: DataMode,
         /// The client's end.
@@ -90,12 +91,14 @@ pub enum EventKind {
         /// TLS, if it is protected.
         tls: Option<Box<TlsFacts>>,
     },
-    /// A data connection is closed.
+    /// The data connection of a transfer is closed.
     DataClosed {
-        /// Who closed it; where nothing went wrong, the one who sent the data.
+        /// Which data connection of the session.
+        connection: u64,
+        /// The side that ended its sending first.
         by: Side,
-        /// Whether the end of what was sent can be told from a loss: FIN, and close_notify before it if protected.
-        orderly: bool,
+        /// How it ended it.
+        how: StreamEnd,
     },
     /// A transfer was asked for, and may begin.
     TransferStarted {
@@ -208,26 +211,6 @@ pub enum EventKind {
 /// The most of a reply's text that is kept.
 pub const MAX_TEXT: usize = 16 << 10;
 
-/// Which end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Ours.
-    Server,
-    /// The other.
-    Client,
-}
-
-/// Who makes data connections (RFC 959 §3.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataMode {
-    /// We connect: PORT, EPRT.
-    Active,
-    /// The client connects: PASV, EPSV.
-    Passive,
-}
-
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -306,46 +289,6 @@ pub enum Outcome {
     },
 }
 
-/// What TLS came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct TlsFacts {
-    /// `TLSv1_2`, `TLSv1_3`.
-    pub version: String,
-    /// The cipher suite.
-    pub suite: String,
-    /// Whether an earlier session was resumed.
-    pub resumed: bool,
-    /// The name the client asked for (SNI).
-    pub name: Option<String>,
-    /// The application protocol (ALPN).
-    #[serde(serialize_with = "optional_octets")]
-    pub alpn: Option<Vec<u8>>,
-    /// SHA-256 over the client's certificate in DER, as hexadecimal digits.
-    pub client_certificate: Option<String>,
-}
-
-impl TlsFacts {
-    /// The facts of a connection that is protected.
-    pub(crate) fn of(tls: &ServerConnection) -> Self {
-        let certificate = tls.peer_certificates().and_then(<[_]>::first);
-        Self {
-            version: format!(
-                "{:?}",
-                tls.protocol_version()
-                    .unwrap_or(rustls::ProtocolVersion::Unknown(0))
-            ),
-            suite: tls
-                .negotiated_cipher_suite()
-                .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
-            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
-            name: tls.server_name().map(Into::into),
-            alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
-            client_certificate: certificate.map(|der| hexadecimal(&Sha256::digest(der))),
-        }
-    }
-}
-
 impl EventKind {
     /// Whether the storage is another one by it.
     #[must_use]
@@ -394,46 +337,8 @@ impl EventKind {
     }
 }
 
-/// Octets as hexadecimal digits.
-pub(crate) fn hexadecimal(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(
-        String::with_capacity(octets.len() * 2),
-        |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        },
-    )
-}
-
-/// Octets as text that is printable ASCII.
-pub(super) fn escaped(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(octets.len());
-    for octet in octets {
-        match octet {
-            b'\r' => text.push_str("\\r"),
-            b'\n' => text.push_str("\\n"),
-            b'\t' => text.push_str("\\t"),
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(*octet)),
-            _ => {
-                let _ = write!(text, "\\x{octet:02x}");
-            }
-        }
-    }
-    text
-}
-
 fn as_text<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&escaped(octets))
-}
-
-fn optional_octets<S: Serializer>(octets: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-    match octets {
-        Some(octets) => to.serialize_some(&escaped(octets)),
-        None => to.serialize_none(),
-    }
 }
 
 fn pathname<S: Serializer>(path: &VirtualPath, to: S) -> Result<S::Ok, S::Error> {

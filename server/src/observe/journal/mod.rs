@@ -23,11 +23,10 @@ mod ndjson;
 mod queries;
 mod secret;
 
-pub use event::{
-    CloseReason, DataMode, Event, EventKind, MAX_TEXT, Outcome, Side, TlsFacts, TransferFacts,
-};
+pub use super::wire_facts::{DataMode, Side, StreamEnd, TlsFacts};
+pub use event::{CloseReason, Event, EventKind, MAX_TEXT, Outcome, TransferFacts};
 
-pub(crate) use event::hexadecimal;
+pub(crate) use super::wire_facts::hexadecimal;
 pub(crate) use secret::{open_part, without_secrets};
 
 use std::collections::VecDeque;

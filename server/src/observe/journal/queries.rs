@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, EventKind, Outcome, TransferFacts, escaped};
+use super::event::{Event, EventKind, Outcome, TransferFacts};
 use super::{Journal, Notice};
+use crate::observe::wire_facts::escaped;
 
 impl Journal {
     /// The events that are kept, the oldest first.
