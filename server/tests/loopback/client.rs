@@ -252,6 +252,18 @@ impl Client {
         }
     }
 
+    /// As [`establish`](Self::establish); the connection may end during its TLS handshake.
+    pub(crate) async fn try_establish(&self, data: Data) -> Wire {
+        match (data, &self.tls) {
+            (Data::Passive(stream), Some(tls)) => {
+                let name = ServerName::from(self.server.ip());
+                let protected = tls.connect(name, stream).await;
+                protected.map_or(Wire::Gone, |stream| Wire::Tls(Box::new(stream)))
+            }
+            (data, _) => self.establish(data).await,
+        }
+    }
+
     pub(crate) async fn data(&mut self, active: bool) -> Data {
         if active {
             self.active().await

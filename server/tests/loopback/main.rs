@@ -5,6 +5,7 @@ mod attacks;
 mod blocking;
 mod client;
 mod clients;
+mod connection_ends;
 mod disk;
 mod embedding;
 mod faults;
