@@ -9,9 +9,9 @@ use crate::dtp::Progress;
 use crate::observe::hooks::{CommandAction, Greeting, Request};
 use crate::observe::journal::{EventKind, Outcome, TransferFacts};
 use crate::observe::sessions::SessionRecord;
-use crate::pi::{Content, Step, TransferEnd};
-use crate::storage::{OpenWrite, VirtualPath};
-use crate::wire::{Completion, ControlEvent, ListingFormat, Reply};
+use crate::pi::{Step, Transfer, TransferEnd};
+use crate::storage::VirtualPath;
+use crate::wire::{Completion, ControlEvent, Reply, Verb};
 
 impl Connection {
     /// Greets the client as the hooks want it.
@@ -130,63 +130,38 @@ impl Connection {
         Ok(self.shared().public_address())
     }
 
-    /// A transfer begins.
-    pub(super) fn transfer_begins(&self, content: &Content) -> Watched {
-        let watched = Watched::of(content, self.presence.last_verb());
+    /// Reports that a transfer starts.
+    pub(super) fn transfer_started(&self, transfer: &Transfer) -> ObservedTransfer {
+        let observed = ObservedTransfer {
+            verb: transfer.verb,
+            path: transfer.content.path().clone(),
+            stores: transfer.content.is_upload(),
+        };
         self.presence.note(|| EventKind::TransferStarted {
-            verb: watched.verb.clone(),
-            path: watched.path.clone(),
+            verb: observed.verb.row().name.to_owned(),
+            path: observed.path.clone(),
         });
-        watched
+        observed
     }
 }
 
-/// A transfer that is watched.
-#[derive(Debug, Clone)]
-pub(super) struct Watched {
-    verb: String,
+/// A transfer, as the journal and the hooks are informed of it.
+#[derive(Debug)]
+pub(super) struct ObservedTransfer {
+    verb: Verb,
     path: VirtualPath,
     stores: bool,
 }
 
-impl Watched {
-    fn of(content: &Content, last: Option<String>) -> Self {
-        // A command that came during the transfer before this one may be the last by now.
-        let (verbs, path): (&[&str], _) = match content {
-            Content::Retrieve { at, .. } | Content::RetrieveRange { at, .. } => {
-                (&["RETR"], &at.path)
-            }
-            Content::Store { at, how } if *how == OpenWrite::Append => (&["APPE"], &at.path),
-            Content::Store { at, .. } | Content::StoreRange { at, .. } => {
-                (&["STOR", "APPE"], &at.path)
-            }
-            Content::StoreUnique { at } => (&["STOU"], &at.path),
-            Content::List(listing) => match listing.format {
-                ListingFormat::Names { .. } => (&["NLST"], &listing.at.path),
-                ListingFormat::Facts(_) => (&["MLSD"], &listing.at.path),
-                ListingFormat::Long { .. } => (&["LIST"], &listing.at.path),
-            },
-        };
-        let verb = last.filter(|last| verbs.contains(&last.as_str()));
-        Self {
-            verb: verb.unwrap_or_else(|| verbs.first().copied().unwrap_or_default().to_owned()),
-            path: path.clone(),
-            stores: matches!(
-                content,
-                Content::Store { .. } | Content::StoreRange { .. } | Content::StoreUnique { .. }
-            ),
+impl ObservedTransfer {
+    /// STOU has made a file with this name.
+    pub(super) fn set_name(&mut self, name: Option<&VirtualPath>) {
+        if let Some(name) = name {
+            self.path.clone_from(name);
         }
     }
 
-    /// The same; STOU has found a name.
-    pub(super) fn named(&self, name: Option<&VirtualPath>) -> Self {
-        Self {
-            path: name.unwrap_or(&self.path).clone(),
-            ..self.clone()
-        }
-    }
-
-    /// It ended; `None` if the session did.
+    /// Reports that the transfer has ended; `None` if the session has.
     pub(super) fn ended(
         &self,
         entry: &Arc<SessionRecord>,
@@ -204,7 +179,7 @@ impl Watched {
         }
         entry.note(|| {
             EventKind::TransferEnded(Box::new(TransferFacts {
-                verb: self.verb.clone(),
+                verb: self.verb.row().name.to_owned(),
                 path: self.path.clone(),
                 octets: progress.moved(),
                 sha256: progress.sha256(),

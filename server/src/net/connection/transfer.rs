@@ -28,7 +28,7 @@ impl Connection {
         let wanted = &question.about;
         let (verb, path) = (wanted.verb.row().name, wanted.content.path());
         tracing::debug!(connection = number, verb, ?path, "transfer started");
-        let watched = self.transfer_begins(&wanted.content);
+        let mut observed = self.transfer_started(wanted);
         let (end, abort) = match open(wanted).await {
             Err(error) => {
                 self.drop_data_port();
@@ -56,7 +56,7 @@ impl Connection {
                 let rate = self.session.rate(wanted.content.is_upload());
                 let progress = Arc::new(Progress::of(&self.presence, mode).at(rate));
                 self.presence.set_data_mode(mode);
-                let watched = watched.named(opened.name.as_ref());
+                observed.set_name(opened.name.as_ref());
                 let tls = self.data_tls(wanted.protected);
                 let session = Arc::clone(&self.presence);
                 let following = Arc::clone(&progress);
@@ -66,12 +66,12 @@ impl Connection {
                     self.closing_time = Duration::ZERO;
                 }
                 let how = ended.as_ref().ok().map(|(end, _)| end);
-                watched.ended(&self.presence, how, &progress);
+                observed.ended(&self.presence, how, &progress);
                 ended?
             }
         };
         if let TransferEnd::NotOpened(_) = end {
-            watched.ended(&self.presence, Some(&end), &Progress::default());
+            observed.ended(&self.presence, Some(&end), &Progress::default());
         }
         tracing::info!(connection = number, ?end, "a transfer ended");
         let completion = question.answer(&mut self.session, end);
