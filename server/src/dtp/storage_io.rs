@@ -277,11 +277,12 @@ pub(crate) struct Sink {
 
 enum Writing {
     Inline(Box<dyn WriteHandle>),
-    /// The storage blocks, and is at rest.
-    Resting(Box<dyn WriteHandle>),
-    /// The last piece is still being written, while the next one comes in.
-    Behind(JoinHandle<io::Result<Box<dyn WriteHandle>>>),
-    Failed,
+    /// The storage blocks, and nothing is being written.
+    Idle(Box<dyn WriteHandle>),
+    /// The storage blocks, and a piece is being written while the next one comes in.
+    Busy(JoinHandle<io::Result<Box<dyn WriteHandle>>>),
+    /// Writing has failed, or everything was committed: no more octets are taken.
+    Closed,
 }
 
 impl Sink {
@@ -290,7 +291,7 @@ impl Sink {
             state: if inline {
                 Writing::Inline(handle)
             } else {
-                Writing::Resting(handle)
+                Writing::Idle(handle)
             },
             room,
             decoder: ascii.then(AsciiDecoder::new),
@@ -340,19 +341,23 @@ impl Sink {
             }
             handle.commit()
         };
-        match self.rest().await? {
-            Writing::Inline(handle) => commit(handle),
-            Writing::Resting(handle) => tokio::task::spawn_blocking(move || commit(handle))
-                .await
-                .map_err(io::Error::other)?,
-            Writing::Behind(_) | Writing::Failed => Err(io::ErrorKind::BrokenPipe.into()),
+        let inline = matches!(self.state, Writing::Inline(_));
+        let handle = self.idle_handle().await?;
+        if inline {
+            return commit(handle);
         }
+        tokio::task::spawn_blocking(move || commit(handle))
+            .await
+            .map_err(io::Error::other)?
     }
 
     /// Octets of content come.
     fn take_room(&mut self, octets: &Bytes) -> io::Result<()> {
-        let left = self.room.checked_sub(octets.len() as u64);
-        self.room = left.ok_or(io::ErrorKind::FileTooLarge)?;
+        let Some(left) = self.room.checked_sub(octets.len() as u64) else {
+            self.state = Writing::Closed;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.room = left;
         Ok(())
     }
 
@@ -363,7 +368,7 @@ impl Sink {
     pub(crate) async fn commit_so_far(&mut self) -> io::Result<()> {
         let ended = Self {
             room: self.room,
-            state: std::mem::replace(&mut self.state, Writing::Failed),
+            state: std::mem::replace(&mut self.state, Writing::Closed),
             decoder: self.decoder.take(),
         };
         ended.commit().await
@@ -375,22 +380,71 @@ impl Sink {
         }
         self.take_room(&octets)?;
         if let Writing::Inline(handle) = &mut self.state {
-            return handle.write_chunk(octets);
+            let written = handle.write_chunk(octets);
+            if written.is_err() {
+                self.state = Writing::Closed;
+            }
+            return written;
         }
-        if let Writing::Resting(mut handle) = self.rest().await? {
-            self.state = Writing::Behind(tokio::task::spawn_blocking(move || {
-                handle.write_chunk(octets)?;
-                Ok(handle)
-            }));
-        }
+        let mut handle = self.idle_handle().await?;
+        self.state = Writing::Busy(tokio::task::spawn_blocking(move || {
+            handle.write_chunk(octets)?;
+            Ok(handle)
+        }));
         Ok(())
     }
 
-    /// Waits for the piece that is being written.
-    async fn rest(&mut self) -> io::Result<Writing> {
-        match std::mem::replace(&mut self.state, Writing::Failed) {
-            Writing::Behind(job) => Ok(Writing::Resting(job.await.map_err(io::Error::other)??)),
-            other => Ok(other),
+    /// The handle of a storage that blocks, after the piece that is being written. Until there is a
+    /// new state the sink has failed.
+    ///
+    /// # Errors
+    /// The storage's own; `BrokenPipe` if the sink has failed before.
+    async fn idle_handle(&mut self) -> io::Result<Box<dyn WriteHandle>> {
+        match std::mem::replace(&mut self.state, Writing::Closed) {
+            Writing::Inline(handle) | Writing::Idle(handle) => Ok(handle),
+            Writing::Busy(job) => job.await.map_err(io::Error::other)?,
+            Writing::Closed => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Refuses the second piece.
+    struct Full(u32);
+
+    impl WriteHandle for Full {
+        fn write_chunk(&mut self, _: Bytes) -> io::Result<()> {
+            self.0 += 1;
+            if self.0 == 2 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(())
+        }
+
+        fn commit(self: Box<Self>) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sink_that_has_failed_takes_no_more_octets_and_commits_nothing() {
+        for inline in [true, false] {
+            let mut sink = Sink::new(Box::new(Full(0)), inline, false, 100);
+            let mut outcomes = Vec::new();
+            // A storage that blocks reports its failure with the next piece.
+            for _ in 0..4 {
+                let written = sink.write(Bytes::from_static(b"x")).await;
+                outcomes.push(written.err().map(|error| error.kind()));
+            }
+            let refused = Some(io::ErrorKind::BrokenPipe);
+            let full = Some(io::ErrorKind::StorageFull);
+            assert!(outcomes.contains(&full), "{outcomes:?}");
+            assert_eq!(outcomes[3], refused, "{outcomes:?}");
+            let committed = sink.commit().await;
+            assert_eq!(committed.err().map(|error| error.kind()), refused);
         }
     }
 }
