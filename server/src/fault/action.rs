@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::Trigger;
-use super::parse::{Cursor, ParseError};
+use super::cursor::Cursor;
+use super::error::ParseError;
 use crate::wire::Verb;
 
 /// The longest time a fault waits.

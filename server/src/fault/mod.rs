@@ -60,8 +60,11 @@
 
 mod action;
 mod count;
-mod parse;
+mod cursor;
+mod error;
+mod grammar;
 mod reply;
+mod similar;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -70,8 +73,8 @@ mod toml;
 
 pub use action::{ACTIONS, Action, ActionRow, BadCertificate, Scope};
 pub use count::FaultCount;
-pub use parse::ParseError;
-pub(crate) use parse::nearest;
+pub use error::ParseError;
+pub(crate) use similar::nearest;
 pub use toml::TomlError;
 pub(crate) use toml::{KEYS, words as line};
 

@@ -4,7 +4,7 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::str::CharIndices;
 
-use super::ParseError;
+use super::error::ParseError;
 
 /// A word of the line. A quoted one is text, and never a word of the grammar.
 #[derive(Debug, Clone)]

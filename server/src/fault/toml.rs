@@ -2,9 +2,10 @@
 
 use toml::{Table, Value};
 
+use super::Plan;
 use super::action::Quoted;
-use super::parse::nearest;
-use super::{ParseError, Plan};
+use super::error::ParseError;
+use super::similar::nearest;
 
 /// In the order of a line.
 pub(crate) const KEYS: [&str; 9] = [
