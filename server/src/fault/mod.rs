@@ -35,9 +35,9 @@
 //! the second and all after; without one of these, all. `times K` ends the fault after it has
 //! struck K times. Nothing is random and nothing is timed: the same commands in the same order meet
 //! the same faults. Sessions that run at the same time share the counters, so a test that wants to
-//! know which one is struck names the session or the user. What is answered during a transfer is
-//! neither struck nor counted: ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`. By
-//! default a NOOP waits for the end of the transfer, and is struck then.
+//! know which one is struck names the session or the user. A command that is answered during a
+//! transfer (ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`) is counted when it comes,
+//! and one that waits for the end of the transfer when its turn comes.
 //!
 //! **Several faults** may strike one event; each does what it does. Reply faults are done to the completion reply of the
 //! command, or the greeting, not to a 1yz reply before it. Data faults count octets of the data connection, after TLS.
@@ -79,7 +79,8 @@ pub use toml::TomlError;
 pub(crate) use toml::{KEYS, words as line};
 
 pub(crate) use count::{Faults, Happening, Strike};
-pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS, spoil};
+pub use reply::apply_to_reply;
+pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS};
 pub(crate) use storage::FaultyStorage;
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Replies that are not what they should be.
+//! Faults of replies, as changes of their octets.
 
 use super::Action;
 use crate::wire::Reply;
@@ -10,14 +10,25 @@ const INJECTED: &[u8] = b"220 This was sent in the clear.\r\n";
 /// Sent where the ServerHello should be.
 pub(crate) const IN_PLACE_OF_TLS: &[u8] = b"500 There is no TLS here.\r\n";
 
-/// The octets of a completion reply that these actions are done to; nothing if it is not sent at all.
-pub(crate) fn spoil(reply: &Reply, actions: &[Action]) -> Vec<u8> {
+/// Does `actions` to the octets of one completion reply; no octets are left if it is not sent.
+///
+/// `reply` is one whole reply (RFC 959 §4.2) with CRLF at the end of each line. What is not one is
+/// returned as it is.
+#[must_use]
+pub fn apply_to_reply(reply: &[u8], actions: &[Action]) -> Vec<u8> {
+    let Some(code) = reply
+        .get(..3)
+        .and_then(|code| std::str::from_utf8(code).ok()?.parse::<u16>().ok())
+        .filter(|_| reply.ends_with(b"\r\n"))
+    else {
+        return reply.to_vec();
+    };
     let does = |action: &Action| actions.contains(action);
-    let unsaid = reply.code.0 == 226 && does(&Action::MissingCompletion);
-    if unsaid || does(&Action::Drop) {
+    if does(&Action::Drop) || code == 226 && does(&Action::MissingCompletion) {
         return Vec::new();
     }
-    let mut lines = lines(&lie(reply, actions));
+    let mut lines = lines(reply);
+    change_lines(&mut lines, code, actions);
     for action in actions {
         shape(&mut lines, action);
     }
@@ -34,27 +45,23 @@ pub(crate) fn spoil(reply: &Reply, actions: &[Action]) -> Vec<u8> {
     if does(&Action::Duplicate) {
         octets.extend_from_within(..);
     }
-    if reply.code.0 == 234 && does(&Action::Plaintext) {
+    if code == 234 && does(&Action::Plaintext) {
         octets.extend_from_slice(INJECTED);
     }
     octets
 }
 
-/// The lines as they are sent, without their ends.
-fn lines(reply: &Reply) -> Vec<Vec<u8>> {
-    let mut octets = Vec::new();
-    reply.encode(&mut octets);
-    let lines = octets.split_inclusive(|octet| *octet == b'\n');
+/// The lines of a reply, without their ends.
+fn lines(reply: &[u8]) -> Vec<Vec<u8>> {
+    let lines = reply.split_inclusive(|octet| *octet == b'\n');
     lines
         .map(|line| line.strip_suffix(b"\r\n").unwrap_or(line).to_vec())
         .collect()
 }
 
-/// Other lines: FEAT with labels left out or made up (RFC 2389 §3.2), any reply with lines before
-/// its own.
-fn lie(reply: &Reply, actions: &[Action]) -> Reply {
-    let mut lines: Vec<Vec<u8>> = reply.lines().map(<[u8]>::to_vec).collect();
-    let mut changed = false;
+/// Changes which lines a reply has: FEAT with labels left out or added (RFC 2389 §3.2), any reply
+/// with lines before its own.
+fn change_lines(lines: &mut Vec<Vec<u8>>, code: u16, actions: &[Action]) {
     for action in actions {
         match action {
             Action::Hide(label) => {
@@ -69,32 +76,36 @@ fn lie(reply: &Reply, actions: &[Action]) -> Reply {
                     index += 1;
                     !(between && hidden(line))
                 });
-                changed = true;
             }
             Action::Advertise(line) => {
-                if lines.len() == 1 {
-                    lines.push(b"End".to_vec());
+                if let [only] = &mut lines[..]
+                    && let Some(separator) = only.get_mut(3)
+                {
+                    *separator = b'-';
+                    lines.push(format!("{code} End").into());
                 }
                 lines.insert(lines.len() - 1, [b" ", &line[..]].concat());
-                changed = true;
             }
             Action::Lines(text) => {
-                let more = Reply::text(reply.code.0, text);
-                let more: Vec<_> = more.lines().map(<[u8]>::to_vec).collect();
+                if lines.len() > 1 {
+                    // The first line becomes one between the first and the last.
+                    let text = lines[0].get(4..).unwrap_or_default();
+                    let digit = text.first().is_some_and(u8::is_ascii_digit);
+                    lines[0] = [if digit { &b" "[..] } else { b"" }, text].concat();
+                }
+                let text = Reply::text(code, text);
+                let mut texts = text.lines().map(<[u8]>::to_vec);
+                let first = texts.next().unwrap_or_default();
+                let mut more = Vec::new();
+                Reply::block(code, first, texts, "").encode(&mut more);
+                let mut more = self::lines(&more);
+                more.pop();
                 lines.splice(..0, more);
-                changed = true;
             }
             _ => {}
         }
     }
-    if !changed || lines.len() < 2 {
-        return reply.clone();
-    }
-    let last = lines.pop().unwrap_or_default();
-    let first = lines.remove(0);
-    Reply::block(reply.code.0, first, lines, last)
 }
-
 /// Does one thing to the last line, mostly.
 fn shape(lines: &mut Vec<Vec<u8>>, action: &Action) {
     let many = lines.len() > 1;
@@ -126,18 +137,14 @@ fn shape(lines: &mut Vec<Vec<u8>>, action: &Action) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
     use super::*;
 
     use rstest::rstest;
 
-    fn one() -> Reply {
-        Reply::line(200, "Fine.")
-    }
-
-    fn many() -> Reply {
-        Reply::block(211, "Here:", [" MLST type*;", " UTF8"], "End")
-    }
+    const ONE: &[u8] = b"200 Fine.\r\n";
+    const MANY: &[u8] = b"211-Here:\r\n MLST type*;\r\n UTF8\r\n211 End\r\n";
 
     #[rstest]
     #[case(Action::Drop, "")]
@@ -152,8 +159,8 @@ mod tests {
     #[case(Action::Advertise("X".into()), "200-Fine.\r\n X\r\n200 End\r\n")]
     #[case(Action::MissingCompletion, "200 Fine.\r\n")]
     #[case(Action::Lines("a\n2 b".into()), "200-a\r\n 2 b\r\n200 Fine.\r\n")]
-    fn a_line_is_spoiled(#[case] action: Action, #[case] expected: &str) {
-        let octets = spoil(&one(), &[action]);
+    fn a_reply_of_one_line_is_changed(#[case] action: Action, #[case] expected: &str) {
+        let octets = apply_to_reply(ONE, &[action]);
         assert_eq!(
             octets.escape_ascii().to_string(),
             expected.as_bytes().escape_ascii().to_string()
@@ -165,28 +172,58 @@ mod tests {
     #[case(Action::Hide("Here:".into()), "211-Here:\r\n MLST type*;\r\n UTF8\r\n211 End\r\n")]
     #[case(Action::Advertise("TVFS".into()), "211-Here:\r\n MLST type*;\r\n UTF8\r\n TVFS\r\n211 End\r\n")]
     #[case(
+        Action::Lines("a".into()),
+        "211-a\r\nHere:\r\n MLST type*;\r\n UTF8\r\n211 End\r\n"
+    )]
+    #[case(
         Action::WrongLastLine,
         "211-Here:\r\n MLST type*;\r\n UTF8\r\n212 End\r\n"
     )]
-    fn a_block_is_spoiled(#[case] action: Action, #[case] expected: &str) {
-        let octets = spoil(&many(), &[action]);
+    fn a_reply_of_many_lines_is_changed(#[case] action: Action, #[case] expected: &str) {
+        let octets = apply_to_reply(MANY, &[action]);
         assert_eq!(String::from_utf8_lossy(&octets), expected);
+    }
+
+    #[test]
+    fn octets_that_are_not_a_reply_are_left_alone() {
+        for octets in [&b""[..], b"\r\n", b"200 Fine.", b"ab", b"xyz text\r\n"] {
+            assert_eq!(apply_to_reply(octets, &[Action::Duplicate]), octets);
+        }
+        for octets in [
+            &b"200\r\n"[..],
+            b"200-a\r\n200\r\n",
+            b"200\n\r\n",
+            b"200\r\n\r\n",
+        ] {
+            for row in [
+                "lines a",
+                "advertise X",
+                "wrong last line",
+                "NUL in text",
+                "hide a",
+            ] {
+                let what = if row.starts_with("lines") {
+                    "NOOP"
+                } else {
+                    "FEAT"
+                };
+                let fault: super::super::Fault = format!("when {what} do {row}").parse().unwrap();
+                let _ = apply_to_reply(octets, &[fault.action]);
+            }
+        }
     }
 
     #[test]
     fn a_226_can_be_missing() {
         assert_eq!(
-            spoil(&Reply::line(226, "Done."), &[Action::MissingCompletion]),
+            apply_to_reply(b"226 Done.\r\n", &[Action::MissingCompletion]),
             b""
         );
     }
 
     #[test]
     fn several_things_are_done_to_one_reply() {
-        let octets = spoil(
-            &one(),
-            &[Action::Duplicate, Action::BareLf, Action::Lowercase],
-        );
+        let octets = apply_to_reply(ONE, &[Action::Duplicate, Action::BareLf, Action::Lowercase]);
         assert_eq!(octets, b"200 fine.\n200 fine.\n");
     }
 }

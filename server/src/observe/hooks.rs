@@ -24,9 +24,9 @@ pub trait Hooks: Send + Sync + fmt::Debug + 'static {
         Box::pin(ready(Greeting::Usual))
     }
 
-    /// A command has come, whoever is logged in, and nothing has been done about it. What is
-    /// answered during a transfer is answered without asking, because it must not wait: ABOR, STAT,
-    /// and NOOP with [`NoopInTransfer::AtOnce`](crate::NoopInTransfer).
+    /// Decides about a command before anything else is done with it, whoever is logged in. A
+    /// transfer goes on while the hook decides about a command that is answered during it: ABOR,
+    /// STAT, and NOOP with [`NoopInTransfer::AtOnce`](crate::NoopInTransfer).
     fn before<'a>(
         &'a self,
         session: &'a SessionInfo,

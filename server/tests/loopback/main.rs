@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod connection_ends;
 mod disk;
+mod during_transfer;
 mod embedding;
 mod faults;
 mod journal_and_hooks;

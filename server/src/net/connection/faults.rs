@@ -13,16 +13,17 @@ use super::stream::ControlStream;
 use super::{Connection, End};
 use crate::dtp::DataFaults;
 use crate::fault::{
-    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike, spoil,
+    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike,
+    apply_to_reply,
 };
 use crate::observe::journal::{EventKind, without_secrets};
 use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::{Channel, Side, StreamEnd};
 use crate::storage::Storage;
-use crate::wire::{ControlEvent, Reply};
+use crate::wire::Reply;
 
 /// Between the segments of a reply that is sent octet by octet.
-const BETWEEN_OCTETS: Duration = Duration::from_millis(2);
+pub(super) const BETWEEN_OCTETS: Duration = Duration::from_millis(2);
 /// The TLS record of the fatal alert `handshake_failure` (RFC 5246 §7.2).
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
@@ -90,7 +91,9 @@ impl FaultState {
             reply.encode(&mut self.held);
         } else {
             self.completed = true;
-            self.held.extend(spoil(reply, &self.armed));
+            let mut octets = Vec::new();
+            reply.encode(&mut octets);
+            self.held.extend(apply_to_reply(&octets, &self.armed));
         }
     }
 
@@ -130,12 +133,16 @@ impl FaultState {
             return Vec::new();
         };
         let strikes = faults.strike(happening, self.session, &mut self.user, |_| None);
-        struck(&self.entry, &strikes, None)
+        injected(&self.entry, &strikes, None)
     }
 }
 
 /// Writes down what strikes, and gives what is done.
-fn struck(entry: &Arc<SessionRecord>, strikes: &[Strike<'_>], line: Option<&[u8]>) -> Vec<Action> {
+fn injected(
+    entry: &Arc<SessionRecord>,
+    strikes: &[Strike<'_>],
+    line: Option<&[u8]>,
+) -> Vec<Action> {
     for strike in strikes {
         entry.note(|| EventKind::FaultInjected {
             number: strike.number,
@@ -182,35 +189,32 @@ impl Connection {
         Ok(self.faults.as_ref().is_some_and(|watch| watch.completed))
     }
 
-    /// Looks whether the plan has something to do with a line. Tells whether the line is dealt with.
-    pub(super) async fn strike(&mut self, event: &ControlEvent) -> Result<bool, End> {
-        let ControlEvent::Line(line) = event else {
-            return Ok(false);
+    /// Counts a command for the plan, and returns what is done to it.
+    pub(super) fn strike(&mut self, line: &[u8]) -> Vec<Action> {
+        let (session, Some(watch)) = (&self.session, &mut self.faults) else {
+            return Vec::new();
         };
-        let session = &self.session;
-        let Some(watch) = &mut self.faults else {
-            return Ok(false);
+        let Some(faults) = &watch.shared.faults else {
+            return Vec::new();
         };
-        let shared = Arc::clone(&watch.shared);
-        let Some(faults) = &shared.faults else {
-            return Ok(false);
-        };
-        let strikes = faults.strike(
-            Happening::Line(line),
-            watch.session,
-            &mut watch.user,
-            |pathname| session.locate(pathname),
-        );
-        let actions = struck(&watch.entry, &strikes, Some(line));
+        let happening = Happening::Line(line);
+        let user = &mut watch.user;
+        let strikes = faults.strike(happening, watch.session, user, |path| session.locate(path));
+        injected(&watch.entry, &strikes, Some(line))
+    }
+
+    /// Gets ready to do `actions` to a command. Returns whether they take its place.
+    pub(super) async fn arm(&mut self, actions: Vec<Action>) -> Result<bool, End> {
         if actions.is_empty() {
             return Ok(false);
         }
-        watch.storage = self
+        let storage = self
             .session
             .exchange_storage(|storage| FaultyStorage::around(storage, &actions));
         // The replies to earlier commands are not this one's.
         self.send().await?;
         if let Some(watch) = &mut self.faults {
+            watch.storage = storage;
             watch.armed.clone_from(&actions);
             watch.completed = false;
             watch.early = false;
@@ -218,22 +222,25 @@ impl Connection {
         for action in actions {
             self.instead(action)?;
         }
-        let dealt_with = self.faults.as_ref().is_some_and(|watch| watch.completed);
-        if dealt_with {
+        let replaced = self.faults.as_ref().is_some_and(|watch| watch.completed);
+        if replaced {
             self.settle().await?;
         }
-        Ok(dealt_with)
+        Ok(replaced)
+    }
+
+    /// From now on the session may be idle for this long.
+    pub(super) fn set_idle_limit(&mut self, time: Duration) {
+        if let Some(watch) = &mut self.faults {
+            watch.idle = Some(time);
+        }
     }
 
     /// Does what takes the place of the command.
     fn instead(&mut self, action: Action) -> Result<(), End> {
         match action {
             Action::HangUp => return Err(End::Lost),
-            Action::Idle(time) => {
-                if let Some(watch) = &mut self.faults {
-                    watch.idle = Some(time);
-                }
-            }
+            Action::Idle(time) => self.set_idle_limit(time),
             Action::Reply { code, text } => {
                 self.say(&Reply::text(code, text));
                 if code == 421 {
@@ -292,6 +299,11 @@ impl Connection {
                 other => other,
             };
         }
+    }
+
+    /// Whether a reply was held back.
+    pub(super) fn holds_replies(&self) -> bool {
+        (self.faults.as_ref()).is_some_and(|watch| !watch.held.is_empty())
     }
 
     /// Sends what was held back, in the way the plan wants it.

@@ -2,16 +2,16 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::task::Poll;
 
+use super::interception::final_reply;
 use super::{Connection, End};
 use crate::dtp::Progress;
-use crate::observe::hooks::{CommandAction, Greeting, Request};
+use crate::observe::hooks::Greeting;
 use crate::observe::journal::{EventKind, Outcome, TransferFacts};
 use crate::observe::sessions::SessionRecord;
 use crate::pi::{Step, Transfer, TransferEnd};
 use crate::storage::VirtualPath;
-use crate::wire::{Completion, ControlEvent, Reply, Verb};
+use crate::wire::{Completion, Reply, Verb};
 
 impl Connection {
     /// Greets the client as the hooks want it.
@@ -26,7 +26,7 @@ impl Connection {
                     return Ok(());
                 }
                 Greeting::Refuse(reply) => {
-                    self.say(&ending(reply));
+                    self.say(&final_reply(reply));
                     return Err(End::Quit);
                 }
             }
@@ -34,61 +34,6 @@ impl Connection {
         let greeting = self.session.greeting();
         self.say(&greeting);
         Ok(())
-    }
-
-    /// Does a command if the hooks let it.
-    pub(super) async fn receive_with_hooks(&mut self, event: ControlEvent) -> Result<(), End> {
-        let ControlEvent::Line(line) = &event else {
-            let step = self.session.receive(event);
-            return self.follow(step).await;
-        };
-        let command = Request::new(line);
-        let verdict = self.decided(&command).await?;
-        let outcome = match verdict {
-            CommandAction::Proceed => {
-                self.follow_embedder();
-                let step = self.session.receive(event);
-                self.follow(step).await
-            }
-            CommandAction::Reply(reply) => {
-                self.session.passed_over();
-                self.say(&ending(reply));
-                Ok(())
-            }
-            CommandAction::Close(reply) => {
-                self.say(&ending(reply));
-                Err(End::Quit)
-            }
-        };
-        self.publish();
-        if let Some(reply) = self.answered.take() {
-            let session = self.presence.info();
-            for hook in self.presence.hooks().iter() {
-                hook.after(&session, &command, &reply);
-            }
-        }
-        outcome
-    }
-
-    /// What the hooks say of a command. Replies before it wait for the end of a batch, but not for a hook.
-    async fn decided(&mut self, command: &Request) -> Result<CommandAction, End> {
-        self.publish();
-        let session = self.presence.info();
-        for hook in self.presence.hooks().clone().iter() {
-            let mut deciding = hook.before(&session, command);
-            let at_once = std::future::poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await;
-            let verdict = match at_once {
-                Poll::Ready(verdict) => verdict,
-                Poll::Pending => {
-                    self.flush().await?;
-                    deciding.await
-                }
-            };
-            if verdict != CommandAction::Proceed {
-                return Ok(verdict);
-            }
-        }
-        Ok(CommandAction::Proceed)
     }
 
     /// A login was decided: tells it, and puts the hooks' text into the reply.
@@ -212,16 +157,4 @@ fn outcome(end: &TransferEnd) -> Outcome {
             error: error.to_string(),
         },
     }
-}
-
-/// A command gets exactly one reply that ends it, whatever a hook says.
-fn ending(reply: Reply) -> Reply {
-    if (200..=599).contains(&reply.code.0) {
-        return reply;
-    }
-    tracing::error!(
-        code = reply.code.0,
-        "a hook gave a reply that ends no command"
-    );
-    Reply::line(451, "The command was refused.")
 }

@@ -1,7 +1,9 @@
 //! One control connection: octets in, replies out, and the work the server-PI asks for in between.
 
+mod during_transfer;
 mod faults;
 mod hooks;
+mod interception;
 mod perform;
 mod stream;
 mod throttle;
@@ -28,6 +30,7 @@ use crate::observe::tap::Side;
 use crate::pi::{Control, Link, Session, Setup, Step};
 use crate::wire::{ControlEvent, LineReader, Reply};
 use faults::FaultState;
+use interception::Interception;
 use stream::ControlStream;
 use throttle::Throttle;
 use waiting::Waiting;
@@ -63,6 +66,8 @@ pub(crate) struct Connection {
     pub(super) tls: Option<Box<ConnectionTls>>,
     /// How long a download waits for the client to close before its completion reply.
     closing_time: Duration,
+    /// A command that faults and hooks had begun with before it came to its turn.
+    interception: Option<Box<Interception>>,
     /// The last reply, for hooks that want to know it.
     pub(super) answered: Option<Box<Reply>>,
 }
@@ -158,6 +163,7 @@ impl Connection {
             queue: Waiting::default(),
             tls: None,
             closing_time: CLOSING_TIME,
+            interception: None,
             answered: None,
         }
     }
@@ -184,35 +190,25 @@ impl Connection {
             Box::pin(self.handshake()).await?;
         }
         let mut idle = std::pin::pin!(tokio::time::sleep(idle_limit));
-        let greeted = self.faults.is_some() && Box::pin(self.strike_connect()).await?;
-        if !greeted && self.presence.hooks().is_empty() {
+        if self.is_intercepted() {
+            Box::pin(self.greet_intercepted()).await?;
+        } else {
             let greeting = self.session.greeting();
             self.say(&greeting);
-        } else if !greeted {
-            Box::pin(self.welcome()).await?;
-        }
-        if self.faults.is_some() {
-            Box::pin(self.settle()).await?;
         }
         loop {
             while let Some(event) = self.next_event() {
                 if self.bounds.is_some() {
                     Box::pin(self.keep_pace()).await?;
                 }
-                if self.faults.is_some() && Box::pin(self.strike(&event)).await? {
-                    continue;
-                }
                 self.follow_embedder();
-                if !self.presence.hooks().is_empty() {
-                    Box::pin(self.receive_with_hooks(event)).await?;
+                if self.is_intercepted() {
+                    Box::pin(self.intercept(event)).await?;
                 } else {
                     match self.session.receive(event) {
                         Step::Reply(completion) => self.say(&completion.0),
                         step => Box::pin(self.follow(step)).await?,
                     }
-                }
-                if self.faults.is_some() {
-                    Box::pin(self.settle()).await?;
                 }
                 if self.replies.len() >= self.shared().limits.queued_replies {
                     self.flush().await?;
@@ -339,7 +335,7 @@ impl Connection {
 
     /// Sends the replies. A client that does not read them is not read either, and then given up.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
-        if self.faults.is_some() {
+        if self.holds_replies() {
             Box::pin(self.release()).await?;
         }
         self.send().await
@@ -443,9 +439,7 @@ impl Connection {
     /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
     async fn part(mut self, end: End) {
         self.drop_data_port();
-        if self.faults.is_some() {
-            Box::pin(self.settle_last(end)).await;
-        }
+        self.settle_last(end).await;
         match end {
             End::Quit | End::Lost => {}
             End::Idle => self.say_last("Idle for too long, closing."),

@@ -7,16 +7,27 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::during_transfer::{Abort, Answer, Immediate};
 use super::{Connection, End, note_event};
 use crate::dtp::{DataProtection, Progress, Route, Timeouts, carry, open};
+use crate::observe::hooks::CommandAction;
 use crate::observe::journal::DataMode;
 use crate::pi::{DataPort, DuringTransfer, TransferEnd, TransferQuestion, restart_marker};
-use crate::wire::Completion;
+
+/// What has happened while a transfer goes on.
+enum Happened {
+    /// Octets, replies that were sent, restart markers: look again.
+    Something,
+    /// The next step of a command that is being answered.
+    Decided(CommandAction),
+    /// The transfer has ended.
+    Ended(TransferEnd, Option<Interruption>),
+}
 
 /// What ends a transfer that would go on.
 enum Interruption {
-    /// ABOR, and its reply.
-    Abor(Completion),
+    /// ABOR.
+    Abort(Box<Abort>),
     /// The end of the session.
     CutOff(End),
 }
@@ -29,7 +40,8 @@ impl Connection {
         let (verb, path) = (wanted.verb.row().name, wanted.content.path());
         tracing::debug!(connection = number, verb, ?path, "transfer started");
         let mut observed = self.transfer_started(wanted);
-        let (end, abort) = match open(wanted).await {
+        let mut immediate = None;
+        let (end, interruption) = match open(wanted).await {
             Err(error) => {
                 self.drop_data_port();
                 (TransferEnd::NotOpened(error), None)
@@ -61,7 +73,10 @@ impl Connection {
                 let session = Arc::clone(&self.presence);
                 let following = Arc::clone(&progress);
                 let carrying = carry(opened, route, faults, tls, patience, session, following);
-                let ended = self.listen_during(Box::pin(carrying), &progress).await;
+                let carrying = Box::pin(carrying);
+                let ended = self
+                    .listen_during(carrying, &progress, &mut immediate)
+                    .await;
                 if progress.was_kept_open() {
                     self.closing_time = Duration::ZERO;
                 }
@@ -74,16 +89,31 @@ impl Connection {
             observed.ended(&self.presence, Some(&end), &Progress::default());
         }
         tracing::info!(connection = number, ?end, "a transfer ended");
+        if let Some(immediate) = immediate {
+            self.after_the_transfer(immediate).await?;
+        }
         let completion = question.answer(&mut self.session, end);
         self.say(&completion.0);
-        match abort {
+        match interruption {
             None => Ok(()),
-            Some(Interruption::Abor(completion)) => {
-                self.say(&completion.0);
-                Ok(())
-            }
+            Some(Interruption::Abort(abort)) => self.answer_abort(*abort).await,
             Some(Interruption::CutOff(end)) => Err(end),
         }
+    }
+
+    /// Answers an ABOR, after the completion reply of the transfer that it has ended.
+    async fn answer_abort(&mut self, abort: Abort) -> Result<(), End> {
+        let Some((request, actions)) = abort.intercepted else {
+            self.say(&abort.completion.0);
+            return Ok(());
+        };
+        let of_the_transfer = self.answered.take();
+        Box::pin(self.settle()).await?;
+        Box::pin(self.arm(actions)).await?;
+        self.say(&abort.completion.0);
+        self.answered = of_the_transfer;
+        self.call_after(&request, &abort.completion.0);
+        Ok(())
     }
 
     fn data_tls(&self, protected: bool) -> Option<Arc<DataProtection>> {
@@ -98,6 +128,7 @@ impl Connection {
         &mut self,
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
         progress: &Progress,
+        immediate: &mut Option<Immediate>,
     ) -> Result<(TransferEnd, Option<Interruption>), End> {
         let (shared, ends_by) = (Arc::clone(self.shared()), self.ends_by());
         let limits = &shared.limits;
@@ -113,7 +144,8 @@ impl Connection {
         let mut rest: Option<Pin<Box<Sleep>>>;
         loop {
             rest = None;
-            while self.queue.len() < limits.queued_commands
+            while immediate.is_none()
+                && self.queue.len() < limits.queued_commands
                 && self.replies.len() < limits.queued_replies
             {
                 rest = self
@@ -129,26 +161,36 @@ impl Connection {
                 note_event(&self.presence, &event);
                 self.session.transfer_progress(progress.moved());
                 let queued = !self.queue.is_empty();
-                match self.session.during_transfer(&event, queued) {
+                let answer = match self.session.during_transfer(&event, queued) {
+                    DuringTransfer::Queue => {
+                        self.queue.push(event);
+                        continue;
+                    }
+                    _ if self.is_intercepted() => {
+                        *immediate = self.begin_immediate(event)?;
+                        Answer::Given
+                    }
                     DuringTransfer::Reply(completion) => {
-                        if let Some(pace) = self.pace() {
-                            pace.count(Instant::now());
-                        }
-                        completion.0.encode(&mut self.replies);
-                        self.presence.note_reply(&completion.0);
+                        self.say_beside(&completion.0);
+                        Answer::Given
                     }
-                    DuringTransfer::Queue => self.queue.push(event),
-                    // A file must not appear after 426 was said.
-                    DuringTransfer::Abort(completion) if progress.is_committing() => {
-                        return Ok((carrying.await, Some(Interruption::Abor(completion))));
-                    }
-                    DuringTransfer::Abort(completion) => {
-                        return Ok((TransferEnd::Aborted, Some(Interruption::Abor(completion))));
-                    }
+                    DuringTransfer::Abort(completion) => Answer::Abort(Box::new(Abort {
+                        completion,
+                        intercepted: None,
+                    })),
+                };
+                if let Some(pace) = self.pace() {
+                    pace.count(Instant::now());
+                }
+                if let Answer::Abort(abort) = answer {
+                    return Ok(aborted(carrying, progress, abort).await);
                 }
             }
             let held_back = self.replies.len() >= limits.queued_replies;
-            let listens = self.queue.len() < limits.queued_commands && !held_back && rest.is_none();
+            let listens = self.queue.len() < limits.queued_commands
+                && !held_back
+                && rest.is_none()
+                && immediate.is_none();
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
                 if self.presence.poll_kicked(cx) {
@@ -158,16 +200,18 @@ impl Connection {
                 match self.stream.poll_send(cx, &mut self.replies, channel) {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
                     // Commands that were held back for the replies' sake may be here already: no octet will wake us.
-                    Poll::Ready(Ok(())) if held_back => return Poll::Ready(Ok(None)),
+                    Poll::Ready(Ok(())) if held_back => {
+                        return Poll::Ready(Ok(Happened::Something));
+                    }
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
                 for commands in [commands_first, !commands_first] {
                     if !commands {
                         if let Poll::Ready(end) = carrying.as_mut().poll(cx) {
-                            return Poll::Ready(Ok(Some((end, None))));
+                            return Poll::Ready(Ok(Happened::Ended(end, None)));
                         }
                         if progress.is_marked() {
-                            return Poll::Ready(Ok(None));
+                            return Poll::Ready(Ok(Happened::Something));
                         }
                     } else if listens
                         && let Poll::Ready(read) =
@@ -175,35 +219,60 @@ impl Connection {
                     {
                         // The control connection's end is the transfer's (RFC 959 §4.1.1 QUIT).
                         return Poll::Ready(match read {
-                            Ok(1..) => Ok(None),
+                            Ok(1..) => Ok(Happened::Something),
                             Ok(0) | Err(_) => Err(End::Lost),
                         });
                     }
                 }
+                if let Some(immediate) = immediate
+                    && let Poll::Ready(decision) = immediate.poll(cx)
+                {
+                    return Poll::Ready(Ok(Happened::Decided(decision)));
+                }
                 if let Some(rest) = &mut rest
                     && rest.as_mut().poll(cx).is_ready()
                 {
-                    return Poll::Ready(Ok(None));
+                    return Poll::Ready(Ok(Happened::Something));
                 }
                 // A file must not appear after 426 was said: what is being committed may end.
                 if !progress.is_committing()
                     && let Poll::Ready(end) = cut_off.as_mut().poll(cx)
                 {
                     let interruption = Some(Interruption::CutOff(end));
-                    return Poll::Ready(Ok(Some((TransferEnd::Aborted, interruption))));
+                    let end = TransferEnd::Aborted;
+                    return Poll::Ready(Ok(Happened::Ended(end, interruption)));
                 }
                 Poll::Pending
             });
-            let ended = happened.await?;
-            if ended.is_none() {
-                self.refuse_endless_line()?;
-            }
+            let happened = happened.await?;
             for mark in progress.take_marks() {
                 self.say(&restart_marker(&mark).0);
             }
-            if let Some(ended) = ended {
-                return Ok(ended);
+            match happened {
+                Happened::Something => self.refuse_endless_line()?,
+                Happened::Ended(end, interruption) => return Ok((end, interruption)),
+                Happened::Decided(decision) => {
+                    if let Answer::Abort(abort) = self.go_on(immediate, decision)? {
+                        return Ok(aborted(carrying, progress, abort).await);
+                    }
+                }
             }
         }
     }
+}
+
+/// The end of a transfer that ABOR ends. What is being committed is completed: a file must not
+/// appear after the reply was 426.
+async fn aborted(
+    carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
+    progress: &Progress,
+    abort: Box<Abort>,
+) -> (TransferEnd, Option<Interruption>) {
+    let end = if progress.is_committing() {
+        carrying.await
+    } else {
+        drop(carrying);
+        TransferEnd::Aborted
+    };
+    (end, Some(Interruption::Abort(abort)))
 }

@@ -20,6 +20,11 @@ impl Waiting {
         }
     }
 
+    /// Puts an event before all others.
+    pub(super) fn push_first(&mut self, event: ControlEvent) {
+        self.0.push_front((event, 1));
+    }
+
     pub(super) fn pop(&mut self) -> Option<ControlEvent> {
         let (first, times) = self.0.front_mut()?;
         if *times > 1 {
