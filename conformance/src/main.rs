@@ -202,8 +202,8 @@ fn serve_wish(wish: cli::Serve) -> serve::Wish {
             LinksChoice::Followed => serve::Links::Followed,
             LinksChoice::Hidden => serve::Links::Hidden,
         }),
-        without: wish.without,
-        proxy_from: wish.proxy_from,
+        disable: wish.disable,
+        proxy_protocol_from: wish.proxy_protocol_from,
         passive_ports: wish.passive_ports,
         limits: serve::LimitsWish {
             sessions: wish.max_sessions,

@@ -75,7 +75,7 @@ fn without(verbs: &[&str]) -> Arc<House> {
             server = server.tls(Tls::explicit());
         }
         for verb in verbs {
-            server = server.without(verb);
+            server = server.disable(verb);
         }
         let running = server.start().await.expect("the server starts");
         (target(running.addresses(), TlsMode::Off), running)

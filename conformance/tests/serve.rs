@@ -54,7 +54,7 @@ fn what_is_printed_of_the_example_is_read_as_the_same() {
 #[test]
 fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
     let directory = tempfile::tempdir().unwrap();
-    let text = "listen = [\"127.0.0.1:1\"]\nwithout = [\"PORT\"]\nbalancers = [\"10.0.0.0/8\"]\n
+    let text = "listen = [\"127.0.0.1:1\"]\ndisable = [\"PORT\"]\nproxy_protocol_from = [\"10.0.0.0/8\"]\n
                 [limits]\nidle = \"7m\"\nsessions = 5\n[tls]\nmode = \"off\"\nalpn = \"ignored\"\n
                 [storage]\nseed = \"seed\"\nquota = 5\n[[user]]\nname = \"file\"\npassword = \"x\"\n";
     let config = file(directory.path(), text);
@@ -91,9 +91,9 @@ fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
         "/srv",
         "--user",
         "flag:y",
-        "--without",
+        "--disable",
         "site chmod",
-        "--proxy-from",
+        "--proxy-protocol-from",
         "192.0.2.1",
         "--max-sessions",
         "6",
@@ -109,8 +109,8 @@ fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
         "quota = \"2 KiB\"",
         "directory = \"/srv\"",
         "name = \"flag\"",
-        "without = [\"PORT\", \"SITE CHMOD\"]",
-        "balancers = [\"10.0.0.0/8\", \"192.0.2.1/32\"]",
+        "disable = [\"PORT\", \"SITE CHMOD\"]",
+        "proxy_protocol_from = [\"10.0.0.0/8\", \"192.0.2.1/32\"]",
         "sessions = 6",
         "faults = [\"when LIST do missing 226\"]",
     ] {
@@ -164,12 +164,23 @@ fn mistakes_are_shown_in_the_file() {
 }
 
 #[test]
+fn old_names_of_options_are_refused_with_the_new_ones() {
+    for (old, new) in [
+        ("--without", "--disable"),
+        ("--proxy-from", "--proxy-protocol-from"),
+    ] {
+        let complaint = complaint(&[old, "x"], 2);
+        assert!(
+            complaint.contains(&format!("now called {new}")),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
 fn who_writes_a_file_says_who_may_log_in() {
     let directory = tempfile::tempdir().unwrap();
     let config = file(directory.path(), "port = 0\n");
     let complaint = complaint(&["--config", config.to_str().unwrap()], 2);
-    assert!(
-        complaint.contains("failed to find anybody who may log in"),
-        "{complaint}"
-    );
+    assert!(complaint.contains("nobody can log in"), "{complaint}");
 }

@@ -24,12 +24,15 @@
 //! live, [`auth`] says who may log in, [`dtp`] is what happens to octets on their way over a data connection.
 
 pub mod auth;
-mod config;
+mod builder;
+mod disabled;
 pub mod dtp;
+mod error;
 pub mod fault;
 pub mod fault_stream;
 #[doc(hidden)]
 pub mod fuzzing;
+mod limits;
 mod net;
 pub mod observe;
 mod passive_ports;
@@ -44,11 +47,11 @@ pub mod wire;
 struct Readme;
 
 pub use auth::{Network, NetworkParseError};
-pub use config::{ActiveSource, Limits, ServerBuilder, StartError};
+pub use builder::ServerBuilder;
 pub use dtp::SessionReuse;
-pub use net::{
-    Alpn, CertificateError, ClientCertificates, CloseNotify, ServerHandle, Tls, TlsVersion,
-};
+pub use error::{CertificateError, ConfigError, StartError};
+pub use limits::Limits;
+pub use net::{ActiveSource, Alpn, ClientCertificates, CloseNotify, ServerHandle, Tls, TlsVersion};
 pub use observe::hooks::{Hooks, SessionInfo};
 pub use passive_ports::PassivePorts;
 pub use pi::{NoopInTransfer, TlsRequirement, VirtualHost};

@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use ftpspec::command::serve::{
-    CertificateRule, Fault, Network, Size, SwitchedOff, certificate_login,
+    CertificateRule, DisabledCommand, Fault, Network, Size, certificate_login,
 };
 use ftpspec::subject::HostAddress;
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 pub(super) const SERVE_HELP: &str = "\
@@ -92,12 +93,19 @@ pub(crate) struct Serve {
     /// follow. [default: shown]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) links: Option<LinksChoice>,
-    /// Switches a verb, or a service such as 'SITE CHMOD', off: 502 (501); may be repeated.
+    /// Disables a verb (502), or a service such as 'SITE CHMOD' (501); may be repeated.
     #[arg(long, value_name = "VERB")]
-    pub(crate) without: Vec<SwitchedOff>,
-    /// Load balancers whose connections begin with a PROXY header, as 10.0.0.0/8; may be repeated.
+    pub(crate) disable: Vec<DisabledCommand>,
+    /// The old name of --disable.
+    #[arg(long, hide = true, value_parser = |_: &str| renamed("--disable"))]
+    pub(crate) without: Option<Infallible>,
+    /// Networks whose connections begin with a PROXY protocol header, as 10.0.0.0/8; may be
+    /// repeated.
     #[arg(long, value_name = "NETWORK")]
-    pub(crate) proxy_from: Vec<Network>,
+    pub(crate) proxy_protocol_from: Vec<Network>,
+    /// The old name of --proxy-protocol-from.
+    #[arg(long, hide = true, value_parser = |_: &str| renamed("--proxy-protocol-from"))]
+    pub(crate) proxy_from: Option<Infallible>,
     /// Ports for passive data connections, as FIRST-LAST. [default: any]
     #[arg(long, value_name = "RANGE", value_parser = port_range)]
     pub(crate) passive_ports: Option<(u16, u16)>,
@@ -233,6 +241,11 @@ pub(crate) enum TlsChoice {
     Explicit,
     /// TLS from the first octet.
     Implicit,
+}
+
+/// Refuses the old name of an option.
+fn renamed(new: &str) -> Result<Infallible, String> {
+    Err(format!("this option is now called {new}"))
 }
 
 fn port_range(text: &str) -> Result<(u16, u16), String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Limits;
+use crate::limits::Limits;
 
 /// How long wrong passwords from an address are held against it, counted from the last.
 const MEMORY: Duration = Duration::from_mins(10);

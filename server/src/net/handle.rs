@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::config::Config;
 use super::listener::{accept, any, handed_in, listen_at_all, listen_error, listen_on_loopback};
 use super::shared::Shared;
+use super::tls::Authority;
 use super::tls::ServerTls;
-use super::tls::{Authority, CertificateError};
-use crate::config::{ServerBuilder, StartError};
+use crate::error::{CertificateError, StartError};
 use crate::fault::{FaultCount, Faults};
 use crate::observe::hooks::SessionInfo;
 use crate::observe::journal::Journal;
@@ -27,7 +28,7 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Where the server listens, in the order of [`ServerBuilder::bind`] and then of [`ServerBuilder::listener`];
+    /// Where the server listens, in the order of [`ServerBuilder::bind`](crate::ServerBuilder::bind) and then of [`ServerBuilder::listener`](crate::ServerBuilder::listener);
     /// without either, 127.0.0.1 and then ::1.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -35,7 +36,7 @@ impl ServerHandle {
     }
 
     /// Where it listens for connections that are protected from the first octet, in the order of
-    /// [`ServerBuilder::bind_implicit`] and then of [`ServerBuilder::implicit_listener`].
+    /// [`ServerBuilder::bind_implicit`](crate::ServerBuilder::bind_implicit) and then of [`ServerBuilder::implicit_listener`](crate::ServerBuilder::implicit_listener).
     #[must_use]
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
         &self.implicit_addresses
@@ -107,7 +108,7 @@ impl ServerHandle {
         self.shared.roster.sessions()
     }
 
-    /// The journal given to [`ServerBuilder::journal`].
+    /// The journal given to [`ServerBuilder::journal`](crate::ServerBuilder::journal).
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {
         self.shared.observers.journal.as_ref()
@@ -152,50 +153,43 @@ impl Drop for ServerHandle {
 }
 
 /// Starts a server on the current runtime.
-pub(crate) async fn start(mut builder: ServerBuilder) -> Result<ServerHandle, StartError> {
-    if let Some((error, name)) = builder.mistake.take() {
-        return Err(error(name));
-    }
-    let tls = builder.tls.as_ref();
-    let implicit = !builder.implicit_addresses.is_empty() || !builder.implicit_listeners.is_empty();
-    if tls.is_none() && implicit {
-        return Err(StartError::NoTls);
-    }
-    let policy = match tls {
+///
+/// # Errors
+/// A certificate, an address or a listener cannot be used.
+pub(crate) async fn start(config: Config) -> Result<ServerHandle, StartError> {
+    let policy = match &config.tls {
         None => TlsPolicy::Off,
         Some(tls) if tls.implicit => TlsPolicy::Implicit,
         Some(_) => TlsPolicy::Explicit,
     };
-    let tls_required = tls.map(|tls| tls.requirement).unwrap_or_default();
-    let shared = Arc::new(Shared::new(&mut builder)?);
+    let mut setup = config.setup.clone();
+    setup.tls_required = config
+        .tls
+        .as_ref()
+        .map(|tls| tls.requirement)
+        .unwrap_or_default();
+    setup.failed_logins = config.limits.failed_logins;
+    setup.ascii_size = config.limits.ascii_size;
+    setup.upload = config.limits.upload;
+    setup.listing = config.limits.listing;
+    setup.idle = config.limits.idle;
+    setup.longest_idle = config.limits.longest_idle;
 
-    let unnamed = builder.addresses.is_empty()
-        && builder.implicit_addresses.is_empty()
-        && builder.listeners.is_empty()
-        && builder.implicit_listeners.is_empty();
-    let mut listeners = if unnamed {
-        listen_on_loopback(builder.port)?
+    let mut listeners = if config.names_no_address() {
+        listen_on_loopback(config.port)?
     } else {
-        listen_at_all(&builder.addresses)?
+        listen_at_all(&config.addresses)?
     };
-    listeners.extend(handed_in(&builder.listeners)?);
-    let mut implicit = listen_at_all(&builder.implicit_addresses)?;
-    implicit.extend(handed_in(&builder.implicit_listeners)?);
+    listeners.extend(handed_in(&config.listeners)?);
+    let mut implicit = listen_at_all(&config.implicit_addresses)?;
+    implicit.extend(handed_in(&config.implicit_listeners)?);
     let address = |listener: &TcpListener| listener.local_addr().map_err(listen_error(any()));
     let mut running = ServerHandle {
         addresses: listeners.iter().map(address).collect::<Result<_, _>>()?,
         implicit_addresses: implicit.iter().map(address).collect::<Result<_, _>>()?,
-        shared,
+        shared: Arc::new(Shared::new(config)?),
         listeners: Vec::new(),
     };
-    let mut setup = builder.setup;
-    setup.tls_required = tls_required;
-    setup.failed_logins = builder.limits.failed_logins;
-    setup.ascii_size = builder.limits.ascii_size;
-    setup.upload = builder.limits.upload;
-    setup.listing = builder.limits.listing;
-    setup.idle = builder.limits.idle;
-    setup.longest_idle = builder.limits.longest_idle;
     for (listeners, policy) in [(listeners, policy), (implicit, TlsPolicy::Implicit)] {
         setup.tls = policy;
         let setup = Arc::new(setup.clone());

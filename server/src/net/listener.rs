@@ -14,7 +14,7 @@ use super::client_limits::Refusal;
 use super::connection::Connection;
 use super::proxy_protocol::read_header;
 use super::shared::{Shared, Slot};
-use crate::config::StartError;
+use crate::error::StartError;
 use crate::pi::{Link, Setup, TlsPolicy};
 use crate::wire::Reply;
 
@@ -43,7 +43,7 @@ pub(super) async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc
                             continue;
                         }
                     };
-                    if shared.balancers.iter().any(|network| network.contains(peer.ip())) {
+                    if shared.proxy_protocol_from.iter().any(|network| network.contains(peer.ip())) {
                         connections.spawn(serve_proxied(stream, peer, Arc::clone(&setup), seat));
                     } else if let Some(connection) = settle(stream, peer, &setup, seat) {
                         connections.spawn(connection.run());

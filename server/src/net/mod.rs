@@ -1,6 +1,7 @@
 //! The shell around the server-PI: listeners, control connections and TLS. Here things wait; nothing here decides.
 
 mod client_limits;
+mod config;
 mod connection;
 mod handle;
 mod listener;
@@ -9,10 +10,11 @@ mod shared;
 mod tls;
 mod turns;
 
+pub use config::ActiveSource;
 pub use handle::ServerHandle;
-pub use tls::CertificateError;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 
+pub(crate) use config::Config;
 pub(crate) use handle::start;
 pub(crate) use proxy_protocol::read_header;
 pub(crate) use tls::RecordGate;

@@ -8,12 +8,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::client_limits::{ClientLimits, Refusal};
+use super::config::{ActiveSource, Config};
 use super::tls::ServerTls;
 use super::turns::Turns;
 use crate::auth::{Authenticator, Network};
-use crate::config::{ActiveSource, Limits, ServerBuilder, StartError};
 use crate::dtp::SharedPorts;
+use crate::error::CertificateError;
 use crate::fault::Faults;
+use crate::limits::Limits;
 use crate::observe::sessions::{Observers, SessionList};
 use crate::passive_ports::PassivePorts;
 
@@ -37,7 +39,7 @@ pub(crate) struct Shared {
     cut: Notify,
     cutting: AtomicBool,
     pub(super) guard: ClientLimits,
-    pub(super) balancers: Vec<Network>,
+    pub(super) proxy_protocol_from: Vec<Network>,
     sessions: AtomicUsize,
     accepted: AtomicU64,
 }
@@ -50,39 +52,35 @@ pub(super) struct Announcing {
 }
 
 impl Shared {
-    /// What the builder says, before anybody has connected.
+    /// Takes over the configuration, before anybody has connected.
     ///
     /// # Errors
-    /// [`StartError::NoUsers`], [`StartError::Certificate`].
-    pub(super) fn new(builder: &mut ServerBuilder) -> Result<Self, StartError> {
-        let certificates = builder.faults.certificates();
-        let tls = builder.tls.as_ref();
+    /// The certificates, keys or names of [`Config::tls`] cannot be used.
+    pub(super) fn new(config: Config) -> Result<Self, CertificateError> {
+        let certificates = config.faults.certificates();
+        let tls = config.tls.as_ref();
         Ok(Self {
             tls: tls
                 .map(|tls| ServerTls::prepare(tls, &certificates))
                 .transpose()?,
-            authenticator: builder.take_authenticator()?,
-            limits: builder.limits.clone(),
-            long_jobs: Arc::new(Turns::new(builder.limits.long_jobs)),
-            faults: Faults::new(builder.faults.clone()),
+            authenticator: config.authenticator,
+            long_jobs: Arc::new(Turns::new(config.limits.long_jobs)),
+            limits: config.limits,
+            faults: Faults::new(config.faults),
             roster: Arc::default(),
-            observers: Observers {
-                journal: builder.journal.clone(),
-                tap: builder.tap.clone(),
-                hooks: builder.hooks.clone(),
-            },
+            observers: config.observers,
             announcing: Mutex::new(Announcing {
-                ports: Arc::new(builder.passive_ports.clone()),
-                public: builder.public_address,
+                ports: Arc::new(config.passive_ports),
+                public: config.public_address,
             }),
             shared_ports: Arc::default(),
-            active_source: builder.active_source,
+            active_source: config.active_source,
             stop: Arc::new(Notify::new()),
             stopping: AtomicBool::new(false),
             cut: Notify::new(),
             cutting: AtomicBool::new(false),
             guard: ClientLimits::default(),
-            balancers: std::mem::take(&mut builder.balancers),
+            proxy_protocol_from: config.proxy_protocol_from,
             sessions: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
         })
@@ -205,6 +203,5 @@ impl Drop for Slot {
 #[cfg(test)]
 pub(super) fn a_seat() -> Slot {
     #![expect(clippy::unwrap_used, reason = "tests")]
-    let mut builder = ServerBuilder::default().user("test", "secret");
-    Slot::take(&Arc::new(Shared::new(&mut builder).unwrap())).unwrap()
+    Slot::take(&Arc::new(Shared::new(Config::default()).unwrap())).unwrap()
 }

@@ -7,7 +7,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let settings = Settings::parse(
 //!     r#"
-//!         without = ["PORT", "EPRT"]
+//!         disable = ["PORT", "EPRT"]
 //!
 //!         [[user]]
 //!         name = "alice"
@@ -32,9 +32,10 @@ mod read;
 mod sections;
 mod value;
 
+pub use crate::disabled::{DisabledCommand, UnknownCommandError};
 pub use prepare::{PrepareError, Prepared};
 pub use read::Problem;
-pub use value::{Ports, Size, SwitchedOff, TlsMode};
+pub use value::{Ports, Size, TlsMode};
 
 use std::fmt;
 use std::fs::File;
@@ -68,10 +69,10 @@ pub struct Settings {
     pub port: u16,
     /// The text of the 220.
     pub greeting: Option<String>,
-    /// Load balancers that speak the PROXY protocol.
-    pub balancers: Vec<Network>,
-    /// What is switched off.
-    pub without: Vec<SwitchedOff>,
+    /// Networks whose connections begin with a PROXY protocol header.
+    pub proxy_protocol_from: Vec<Network>,
+    /// Disabled commands.
+    pub disable: Vec<DisabledCommand>,
     /// Whether LIST, NLST and STAT know options such as `-a`.
     pub list_options: bool,
     /// Whether TYPE A converts line ends.
@@ -121,8 +122,8 @@ impl Default for Settings {
             listen_implicit: Vec::new(),
             port: 0,
             greeting: Some(Setup::default().greeting),
-            balancers: Vec::new(),
-            without: Vec::new(),
+            proxy_protocol_from: Vec::new(),
+            disable: Vec::new(),
             list_options: true,
             ascii_conversion: true,
             active_source: ActiveSource::default(),

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    AccountSettings, AnonymousSettings, Settings, Size, StorageSettings, SwitchedOff, TlsMode,
-    TlsSettings, UserSettings,
+    AccountSettings, AnonymousSettings, Settings, Size, StorageSettings, TlsMode, TlsSettings,
+    UserSettings,
 };
 use crate::auth::accounts::{Account, Accounts, Password};
 use crate::auth::{Rate, User, UserLimits};
-use crate::config::ServerBuilder;
+use crate::builder::ServerBuilder;
 use crate::fault::Plan;
 use crate::net::Tls;
 use crate::passive_ports::PassivePorts;
@@ -68,12 +68,8 @@ impl Settings {
         if let Some(greeting) = &self.greeting {
             builder = builder.greeting(greeting);
         }
-        for switched_off in &self.without {
-            builder = match switched_off {
-                SwitchedOff::Verb(_) | SwitchedOff::Service(_) => {
-                    builder.without(&switched_off.to_string())
-                }
-            };
+        for command in &self.disable {
+            builder = builder.disable_command(*command);
         }
         builder = builder
             .list_options(self.list_options)
@@ -108,7 +104,7 @@ impl Settings {
             builder = builder.public_address(address);
         }
         builder = builder
-            .proxy_protocol(self.balancers.iter().copied())
+            .proxy_protocol_from(self.proxy_protocol_from.iter().copied())
             .faults(self.faults.iter().cloned().collect::<Plan>());
         if let Some(tls) = self.tls.tls() {
             builder = builder.tls(tls);
@@ -138,7 +134,7 @@ impl Settings {
         }
         // FEAT comes before a login and has to be true after it.
         if files.room_unknown {
-            builder = builder.without("AVBL");
+            builder = builder.disable("AVBL");
         }
         Ok(Prepared {
             builder,

@@ -12,6 +12,8 @@ use super::value::{Value, did_you_mean, kind};
 
 /// The most mistakes that are told: who has more will read the first ones first.
 const MOST_PROBLEMS: usize = 50;
+/// Keys of earlier versions and their names now.
+const RENAMED: [(&str, &str); 2] = [("without", "disable"), ("balancers", "proxy_protocol_from")];
 /// The most of a line that is shown.
 const LONGEST_LINE: usize = 160;
 
@@ -168,8 +170,14 @@ impl<'r, 't> Reader<'r, '_, 't> {
         for (name, _) in self.table {
             let text: &str = name.get_ref();
             if !self.known.contains(&text) {
-                let near = did_you_mean(text, self.known.iter().copied());
-                let message = format!("there is no key `{}` here{near}", text.escape_debug());
+                let mut renamed = RENAMED.iter();
+                let message = match renamed.find(|(old, _)| *old == text) {
+                    Some((old, new)) => format!("the key `{old}` is now called `{new}`"),
+                    None => {
+                        let near = did_you_mean(text, self.known.iter().copied());
+                        format!("there is no key `{}` here{near}", text.escape_debug())
+                    }
+                };
                 self.source.wrong(name.span(), message);
             }
         }

@@ -15,8 +15,8 @@ impl Section for Settings {
         form.value("listen_implicit", &mut self.listen_implicit);
         form.value("port", &mut self.port);
         form.value("greeting", &mut self.greeting);
-        form.value("balancers", &mut self.balancers);
-        form.value("without", &mut self.without);
+        form.value("proxy_protocol_from", &mut self.proxy_protocol_from);
+        form.value("disable", &mut self.disable);
         form.value("list_options", &mut self.list_options);
         form.value("ascii_conversion", &mut self.ascii_conversion);
         form.value("active_source_port", &mut self.active_source);

@@ -128,8 +128,8 @@ const ALL: &str = r#"
 listen = ["127.0.0.1:0", "[::1]:0"]
 listen_implicit = ["127.0.0.1:0"]
 greeting = "Hello \"there\"\nand welcome."
-balancers = ["10.0.0.0/8", "::1"]
-without = ["port", "SITE CHMOD"]
+proxy_protocol_from = ["10.0.0.0/8", "::1"]
+disable = ["port", "SITE CHMOD"]
 list_options = false
 ascii_conversion = false
 active_source_port = "control-1"
@@ -297,12 +297,20 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
     "1:8 expected a number: that is too large or too small"
 )]
 #[case(
-    "without = [\"LISTT\"]",
+    "disable = [\"LISTT\"]",
     "1:12 there is no verb \"LISTT\"; did you mean `LIST`?"
 )]
 #[case(
-    "without = [\"SITE CHMO\"]",
+    "disable = [\"SITE CHMO\"]",
     "1:12 there is no verb \"SITE CHMO\"; did you mean `CHMOD`?"
+)]
+#[case(
+    "without = [\"LIST\"]",
+    "1:1 the key `without` is now called `disable`"
+)]
+#[case(
+    "balancers = []",
+    "1:1 the key `balancers` is now called `proxy_protocol_from`"
 )]
 #[case("faults = [\"when RETR\"]", "1:11 ")]
 #[case(

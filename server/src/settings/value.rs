@@ -12,12 +12,13 @@ use toml::de::DeValue;
 use crate::ActiveSource;
 use crate::auth::accounts::PasswordHash;
 use crate::auth::{CertificateRule, Network, Permissions, Secret};
+use crate::disabled::{DisabledCommand, UnknownCommandError};
 use crate::dtp::SessionReuse;
 use crate::fault::Fault;
 use crate::net::{Alpn, ClientCertificates, CloseNotify, TlsVersion};
 use crate::pi::{NoopInTransfer, TlsRequirement};
 use crate::storage::VirtualPath;
-use crate::wire::{DotNames, Links, SERVICES, Service, VERBS, Verb};
+use crate::wire::{DotNames, Links};
 
 use crate::fault::nearest;
 
@@ -95,44 +96,6 @@ impl std::fmt::Display for Size {
             _ if self.0 == u64::MAX => f.write_str(UNLIMITED),
             Some((name, unit)) if self.0 > 0 => write!(f, "{} {name}", self.0 / unit),
             _ => write!(f, "{}", self.0),
-        }
-    }
-}
-
-/// A verb, or one service of SITE, to be switched off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SwitchedOff {
-    /// A verb.
-    Verb(Verb),
-    /// A service, as in `SITE CHMOD`.
-    Service(Service),
-}
-
-impl std::str::FromStr for SwitchedOff {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let upper = text.to_ascii_uppercase();
-        let (found, names): (_, Vec<&str>) = match upper.strip_prefix("SITE ") {
-            Some(service) => (
-                Service::named(service.as_bytes()).map(Self::Service),
-                SERVICES.iter().map(|row| row.name).collect(),
-            ),
-            None => (
-                Verb::named(upper.as_bytes()).map(Self::Verb),
-                VERBS.iter().map(|row| row.name).collect(),
-            ),
-        };
-        let given = upper.strip_prefix("SITE ").unwrap_or(&upper);
-        found.ok_or_else(|| format!("there is no verb {text:?}{}", did_you_mean(given, names)))
-    }
-}
-
-impl std::fmt::Display for SwitchedOff {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Verb(verb) => f.write_str(verb.row().name),
-            Self::Service(service) => write!(f, "SITE {}", service.row().name),
         }
     }
 }
@@ -225,7 +188,7 @@ texts! {
     };
     PasswordHash: "a hash", |text, _| text.parse().map_err(|error: crate::auth::accounts::PasswordHashError| error.to_string()), Self::to_string;
     CertificateRule: "a rule", |text, _| text.parse().map_err(|error: crate::auth::CertificateRuleError| error.to_string()), Self::to_string;
-    SwitchedOff: "a verb", |text, _| text.parse(), Self::to_string;
+    DisabledCommand: "a verb", |text, _| text.parse().map_err(|error: UnknownCommandError| error.to_string()), Self::to_string;
     Fault: "a fault", |text, _| text.parse().map_err(|error: crate::fault::ParseError| error.to_string()), Self::to_string;
     VirtualPath: "a path", |text, _| Self::root().join(text.as_bytes()).map_err(|error| error.to_string()), |path| {
         String::from_utf8_lossy(path.as_bytes()).into_owned()

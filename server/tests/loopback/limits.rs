@@ -373,7 +373,7 @@ async fn balanced(patience: Duration) -> ftpspec_server::ServerHandle {
         ..Limits::default()
     };
     builder()
-        .proxy_protocol(["127.0.0.3".parse::<Network>().unwrap()])
+        .proxy_protocol_from(["127.0.0.3".parse::<Network>().unwrap()])
         .limits(limits)
         .start()
         .await

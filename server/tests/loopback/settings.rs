@@ -252,7 +252,7 @@ async fn addresses_tls_and_passive_ports_are_as_said() {
     // Sixteen, as another test may take one of them meanwhile.
     let (first, last) = (port.min(65_000), port.min(65_000) + 15);
     let server = start(&format!(
-        "listen = [\"127.0.0.1:0\"]\nlisten_implicit = [\"127.0.0.1:0\"]\nbalancers = [\"127.0.0.3\"]\n
+        "listen = [\"127.0.0.1:0\"]\nlisten_implicit = [\"127.0.0.1:0\"]\nproxy_protocol_from = [\"127.0.0.3\"]\n
          [tls]\nrequired = \"control\"\nallow_ccc = true\n
          [passive]\nports = [\"{first}-{last} as 1024\"]\naddress = \"203.0.113.5\"\n
          [[user]]\nname = \"a\"\nany_password = true\n",
@@ -320,5 +320,7 @@ async fn what_cannot_be_used_is_told_with_its_path() {
         );
     }
     let nobody = Settings::default().prepare().unwrap().builder.start().await;
-    assert!(matches!(nobody, Err(ftpspec_server::StartError::NoUsers)));
+    assert!(
+        matches!(nobody, Err(ftpspec_server::StartError::Config(errors)) if errors == [ftpspec_server::ConfigError::NoUsers])
+    );
 }

@@ -5,7 +5,7 @@ mod ready;
 
 pub use ftpspec_server::auth::CertificateRule;
 pub use ftpspec_server::fault::Fault;
-pub use ftpspec_server::settings::{Settings, Size, SwitchedOff, TlsMode};
+pub use ftpspec_server::settings::{DisabledCommand, Settings, Size, TlsMode};
 pub use ftpspec_server::{
     Alpn, ClientCertificates, Links, Network, SessionReuse, TlsRequirement, TlsVersion,
 };
@@ -69,10 +69,10 @@ pub struct Wish {
     pub hide_dot_names: bool,
     /// What listings show of symbolic links.
     pub links: Option<Links>,
-    /// Verbs and services of SITE that are switched off, beside those of the file.
-    pub without: Vec<SwitchedOff>,
-    /// Load balancers, beside those of the file.
-    pub proxy_from: Vec<Network>,
+    /// Disabled commands, in addition to those of the file.
+    pub disable: Vec<DisabledCommand>,
+    /// Networks whose connections begin with a PROXY protocol header, in addition to the file's.
+    pub proxy_protocol_from: Vec<Network>,
     /// First and last port of passive data connections.
     pub passive_ports: Option<(u16, u16)>,
     /// What clients are held to.
@@ -163,8 +163,10 @@ impl Wish {
             settings.dot_names = DotNames::Hidden;
         }
         set(&mut settings.links, self.links);
-        settings.without.extend(self.without);
-        settings.balancers.extend(self.proxy_from);
+        settings.disable.extend(self.disable);
+        settings
+            .proxy_protocol_from
+            .extend(self.proxy_protocol_from);
         if let Some((first, last)) = self.passive_ports {
             settings.passive.ports = Some(vec![Ports {
                 listened: first..=last,

@@ -22,8 +22,8 @@ use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use super::shared::{Shared, Slot};
 use super::tls::ConnectionTls;
-use crate::config::Limits;
 use crate::dtp::{CLOSING_TIME, PassivePort};
+use crate::limits::Limits;
 use crate::observe::journal::{CloseReason, EventKind};
 use crate::observe::sessions::SessionGuard;
 use crate::observe::tap::Side;

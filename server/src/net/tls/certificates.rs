@@ -18,6 +18,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
+use crate::error::CertificateError;
+
 /// Names and addresses every ephemeral server certificate is valid for: whatever a test on this host, or in a container
 /// on it, connects to.
 const ALWAYS_NAMED: [&str; 4] = ["localhost", "127.0.0.1", "::1", "host.docker.internal"];
@@ -47,45 +49,6 @@ impl std::fmt::Debug for Pem {
             Self::File(path) => path.fmt(f),
         }
     }
-}
-
-/// The TLS settings cannot be used: most often the certificate or its key.
-#[derive(Debug, thiserror::Error)]
-pub enum CertificateError {
-    /// A file could not be read.
-    #[error("failed to read {}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The key log could not be opened.
-    #[error("failed to open the key log {}", path.display())]
-    KeyLog {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The PEM text holds no certificate or no private key.
-    #[error("failed to find a certificate and a private key in the PEM text: {0}")]
-    Pem(#[from] rustls::pki_types::pem::Error),
-    /// Certificate and key do not go together, or the key is of a kind we do not know.
-    #[error("failed to use the certificate: {0}")]
-    Rejected(#[from] rustls::Error),
-    /// A name for the ephemeral certificate is none.
-    #[error("failed to make the ephemeral certificate: {0}")]
-    Ephemeral(#[from] rcgen::Error),
-    /// The client authorities are none.
-    #[error("failed to use the authorities of client certificates: {0}")]
-    Authorities(#[from] rustls::server::VerifierBuilderError),
-    /// The lowest version is above the highest.
-    #[error("failed to find a TLS version: the lowest is above the highest")]
-    NoVersion,
-    /// The server was started without [`Tls`](crate::Tls).
-    #[error("failed to find any TLS settings: the server was started without")]
-    NoTls,
 }
 
 impl Pem {

@@ -6,7 +6,6 @@ mod config;
 mod record_gate;
 mod server;
 
-pub use certificates::CertificateError;
 pub use config::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 
 pub(in crate::net) use certificates::Authority;

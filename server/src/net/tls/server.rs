@@ -15,12 +15,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{KeyLog, RootCertStore, ServerConfig, ServerConnection};
 
 use super::bad_certificates::bad_certificate;
-use super::certificates::{
-    Authority, CertificateError, Certificates, EphemeralAuthority, Shown, certified,
-};
+use super::certificates::{Authority, Certificates, EphemeralAuthority, Shown, certified};
 use super::config::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 use crate::auth::ClientCertificate;
 use crate::dtp::{CONTROL_SESSIONS, DataProtection, SessionMap, SessionReuse, Sessions, Terms};
+use crate::error::CertificateError;
 use crate::fault::BadCertificate;
 use crate::wire::HostName;
 use rustls::sign::CertifiedKey;
