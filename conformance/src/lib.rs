@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod data;
 pub mod driver;
 pub mod judge;
+pub mod recording;
 pub mod report;
 pub mod runner;
 pub mod scenario;

@@ -31,7 +31,7 @@ pub fn mlsx(listing: &[u8]) {
 }
 
 fn listed(listing: &[u8]) -> [EventKind; 5] {
-    let data = EventKind::DataReceived {
+    let data = EventKind::DataFromServer {
         octets: listing.into(),
     };
     [

@@ -16,6 +16,7 @@ pub(super) fn transcript(events: impl IntoIterator<Item = EventKind>) -> Transcr
             .zip(events)
             .map(|(at, what)| Event {
                 at,
+                channel: ftpspec::transcript::Channel::Control,
                 connection: Connection::main(),
                 line: 1,
                 what,
@@ -27,14 +28,14 @@ pub(super) fn transcript(events: impl IntoIterator<Item = EventKind>) -> Transcr
 
 /// A line that we sent.
 pub(super) fn sent(line: &[u8]) -> EventKind {
-    EventKind::Sent {
+    EventKind::FromClient {
         octets: [line, b"\r\n"].concat(),
     }
 }
 
 /// What the server sent.
 pub(super) fn received(octets: &[u8]) -> EventKind {
-    EventKind::Received {
+    EventKind::FromServer {
         octets: octets.to_vec(),
     }
 }

@@ -14,8 +14,8 @@ use super::{DriverError, Recorder, Timeouts};
 use crate::data::Data;
 use crate::scenario::{Connection, TlsVersion};
 use crate::transcript::{
-    Awaited, CloseKind, End, EventKind, Excess, LONG_REPLY, Limit, Reply, ReplyFault, ReplyReader,
-    Side,
+    Awaited, CloseKind, End, EventKind, Excess, LONG_REPLY, Limit, ObservationKind, Reply,
+    ReplyFault, ReplyReader, Side,
 };
 
 /// So many replies may come on one control connection.
@@ -206,7 +206,7 @@ impl Control {
         let octets = segments.concat();
         self.follow(&octets);
         // First written down, then sent: what the server says to it comes later in the transcript.
-        self.record(EventKind::Sent { octets });
+        self.record(EventKind::FromClient { octets });
         let wire = &mut self.wire;
         let sending = async {
             for (index, segment) in segments.iter().enumerate() {
@@ -338,6 +338,7 @@ impl Control {
                 if self.tls.trusts_anything() {
                     let fact = "the server's certificate was accepted without verification";
                     self.record(EventKind::Observed {
+                        kind: ObservationKind::UnverifiedCertificate,
                         fact: fact.into(),
                         octets: Data::default(),
                         ok: true,
@@ -387,7 +388,7 @@ impl Control {
         self.wire.linger(self.timeouts.quiet);
         self.ended = true;
         self.record(EventKind::Closed(End {
-            by: Side::Us,
+            by: Side::Client,
             how: CloseKind::Clean,
         }));
     }
@@ -419,7 +420,7 @@ impl Control {
         let _ = self.wire.reset();
         self.ended = true;
         self.record(EventKind::Closed(End {
-            by: Side::Us,
+            by: Side::Client,
             how: CloseKind::Reset,
         }));
         Err(DriverError::LimitExceeded(excess))
@@ -427,7 +428,7 @@ impl Control {
 
     fn take_reply(&mut self) -> Option<Reply> {
         let reply = self.reader.next_reply()?;
-        self.record(EventKind::Received {
+        self.record(EventKind::FromServer {
             octets: reply.octets.clone(),
         });
         self.came.replies += 1;
@@ -457,7 +458,7 @@ impl Control {
         let octets = self.reader.rest().to_vec();
         if !octets.is_empty() {
             self.reader = ReplyReader::default();
-            self.record(EventKind::Received { octets });
+            self.record(EventKind::FromServer { octets });
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use super::budget::{Budget, Large, Share};
 use crate::transcript::Connection;
-use crate::transcript::{Event, EventKind, Excess, Transcript};
+use crate::transcript::{ChannelNumbers, Event, EventKind, Excess, Seat, Transcript};
 
 /// The transcript in the making. Its clones write into the same one, so that whatever a task was doing when it was cut
 /// short is kept.
@@ -22,9 +22,17 @@ pub struct Recorder(Arc<Inner>);
 struct Inner {
     began: Instant,
     line: AtomicU32,
-    events: Mutex<Vec<Event>>,
+    started: jiff::Timestamp,
+    events: Mutex<Events>,
     variables: Mutex<BTreeMap<String, String>>,
     share: Share,
+}
+
+/// The events so far.
+#[derive(Debug, Default)]
+struct Events {
+    all: Vec<Event>,
+    numbers: ChannelNumbers,
 }
 
 impl Default for Recorder {
@@ -43,6 +51,7 @@ impl Recorder {
         Self(Arc::new(Inner {
             began: Instant::now(),
             line: AtomicU32::new(0),
+            started: jiff::Timestamp::now(),
             events: Mutex::default(),
             variables: Mutex::default(),
             share,
@@ -110,9 +119,12 @@ impl Recorder {
     pub fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let line = self.line();
-        self.events().push(Event {
+        let mut events = self.events();
+        let channel = events.numbers.channel(connection, &what);
+        events.all.push(Event {
             at,
             connection: connection.clone(),
+            channel,
             line,
             what,
         });
@@ -130,12 +142,12 @@ impl Recorder {
     /// How many events there are so far.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.events().len()
+        self.events().all.len()
     }
 
     /// Lets a function look at the events so far.
     pub(crate) fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
-        look(&self.events())
+        look(&self.events().all)
     }
 
     /// Takes everything there is: the job is over.
@@ -146,12 +158,14 @@ impl Recorder {
         Transcript {
             name: name.to_owned(),
             variant: variant.to_owned(),
+            seat: Seat::Client,
+            started: Some(self.0.started),
             variables: std::mem::take(&mut *variables),
-            events: std::mem::take(&mut *self.events()),
+            events: std::mem::take(&mut *self.events()).all,
         }
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+    fn events(&self) -> MutexGuard<'_, Events> {
         // A list of finished events stays usable whoever panicked while holding it.
         self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -33,7 +33,7 @@ impl Wire {
             Self::Tls(tls) => tls.read(into).await,
             Self::Closed => {
                 return Err(End {
-                    by: Side::Us,
+                    by: Side::Client,
                     how: CloseKind::Clean,
                 });
             }

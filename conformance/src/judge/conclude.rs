@@ -300,9 +300,9 @@ mod tests {
             let (who, text) = line.split_at(3);
             let octets = format!("{}\r\n", text.replace(" / ", "\r\n")).into_bytes();
             let what = if who == "C: " {
-                EventKind::Sent { octets }
+                EventKind::FromClient { octets }
             } else {
-                EventKind::Received { octets }
+                EventKind::FromServer { octets }
             };
             if transcript.events.is_empty() {
                 let (local, peer) = (String::new(), String::new());
@@ -318,6 +318,7 @@ mod tests {
     fn event(what: EventKind) -> Event {
         Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection: Connection::main(),
             line: 1,
             what,

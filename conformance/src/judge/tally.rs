@@ -73,6 +73,7 @@ mod tests {
     fn transcript(replies: &[&str]) -> Transcript {
         let event = |what| Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection: Connection::main(),
             line: 1,
             what,
@@ -84,15 +85,15 @@ mod tests {
         };
         let mut events = vec![
             connected,
-            EventKind::Received {
+            EventKind::FromServer {
                 octets: octets("220 hi"),
             },
         ];
         for reply in replies {
-            events.push(EventKind::Sent {
+            events.push(EventKind::FromClient {
                 octets: octets("NOOP"),
             });
-            events.push(EventKind::Received {
+            events.push(EventKind::FromServer {
                 octets: octets(reply),
             });
         }

@@ -4,7 +4,8 @@ use super::{Context, Judge};
 use crate::catalogue::Registry;
 use crate::scenario::{Connection, DataMode, Level, new_turn};
 use crate::transcript::{
-    Awaited, CloseKind, Conversation, End, Event, EventKind, Side, TlsFacts, Transcript, unescape,
+    Awaited, CloseKind, Conversation, End, Event, EventKind, ObservationKind, Side, TlsFacts,
+    Transcript, unescape,
 };
 use crate::verdict::Finding;
 use proptest::prelude::*;
@@ -26,6 +27,7 @@ pub(crate) fn transcript(dialogue: &[&str]) -> Transcript {
         let connection = Connection::main();
         transcript.events.push(Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection,
             line,
             what,
@@ -53,22 +55,22 @@ fn what(statement: &str) -> EventKind {
         how: CloseKind::Clean,
     };
     match statement.split_at(statement.len().min(3)) {
-        ("C: ", text) => EventKind::Sent {
+        ("C: ", text) => EventKind::FromClient {
             octets: lines(text),
         },
-        ("S: ", text) => EventKind::Received {
+        ("S: ", text) => EventKind::FromServer {
             octets: lines(text),
         },
-        ("C! ", text) => EventKind::Sent {
+        ("C! ", text) => EventKind::FromClient {
             octets: octets(text),
         },
-        ("S! ", text) => EventKind::Received {
+        ("S! ", text) => EventKind::FromServer {
             octets: octets(text),
         },
-        ("D< ", text) => EventKind::DataReceived {
+        ("D< ", text) => EventKind::DataFromServer {
             octets: octets(text).into(),
         },
-        ("D> ", text) => EventKind::DataSent {
+        ("D> ", text) => EventKind::DataFromClient {
             octets: octets(text).into(),
         },
         ("D.", "") => EventKind::DataClosed(end),
@@ -191,21 +193,21 @@ pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
     ]);
     let octets = || proptest::collection::vec(any::<u8>(), 0..24);
     let end = (any::<bool>(), 0..3u8).prop_map(|(us, how)| End {
-        by: if us { Side::Us } else { Side::Server },
+        by: if us { Side::Client } else { Side::Server },
         how: [CloseKind::Clean, CloseKind::NoCloseNotify, CloseKind::Reset][usize::from(how)],
     });
     let what = prop_oneof![
         1 => Just(EventKind::Connected { local: "x".into(), peer: "[::1]:1".into() }),
-        5 => sent.prop_map(|text| EventKind::Sent { octets: text.into() }),
-        5 => received.prop_map(|text| EventKind::Received { octets: text.into() }),
-        1 => octets().prop_map(|octets| EventKind::Sent { octets }),
-        1 => octets().prop_map(|octets| EventKind::Received { octets }),
-        2 => data.prop_map(|text| EventKind::DataReceived { octets: text.into() }),
-        1 => octets().prop_map(|octets| EventKind::DataReceived { octets: octets.into() }),
+        5 => sent.prop_map(|text| EventKind::FromClient { octets: text.into() }),
+        5 => received.prop_map(|text| EventKind::FromServer { octets: text.into() }),
+        1 => octets().prop_map(|octets| EventKind::FromClient { octets }),
+        1 => octets().prop_map(|octets| EventKind::FromServer { octets }),
+        2 => data.prop_map(|text| EventKind::DataFromServer { octets: text.into() }),
+        1 => octets().prop_map(|octets| EventKind::DataFromServer { octets: octets.into() }),
         1 => end.clone().prop_map(EventKind::DataClosed),
         1 => end.prop_map(EventKind::Closed),
         1 => (octets(), any::<bool>())
-            .prop_map(|(octets, ok)| EventKind::Observed { fact: "fact".into(), octets: octets.into(), ok }),
+            .prop_map(|(octets, ok)| EventKind::Observed { kind: ObservationKind::UserStep, fact: "fact".into(), octets: octets.into(), ok }),
         1 => Just(EventKind::Silence { waited_ms: 1, awaited: Awaited::Reply }),
         1 => Just(EventKind::TlsEnded { clean: false }),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(data, one)| EventKind::TlsEstablished(TlsFacts {
@@ -218,6 +220,7 @@ pub(super) fn any_transcript() -> impl Strategy<Value = Transcript> {
     ];
     let event = (what, 0..30u32, any::<bool>()).prop_map(|(what, line, main)| Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection: if main {
             Connection::main()
         } else {

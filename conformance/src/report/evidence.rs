@@ -57,6 +57,7 @@ mod tests {
     fn transcript(whats: Vec<EventKind>) -> Transcript {
         let event = |what| Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection: Connection::main(),
             line: 1,
             what,
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let sent = EventKind::Sent {
+        let sent = EventKind::FromClient {
             octets: b"pass hunter2\r\n".to_vec(),
         };
         assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn only_the_lines_just_before_are_shown() {
-        let noop = || EventKind::Sent {
+        let noop = || EventKind::FromClient {
             octets: b"NOOP\r\n".to_vec(),
         };
         let shown = excerpt(&transcript((0..50).map(|_| noop()).collect()), 40);
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
-        let said = EventKind::Received {
+        let said = EventKind::FromServer {
             octets: b"200 Okay.\r\n".to_vec(),
         };
         for event in [99, usize::MAX] {
@@ -101,7 +102,7 @@ mod tests {
     #[test]
     fn a_long_reply_loses_its_middle() {
         let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
-        let said = EventKind::Received {
+        let said = EventKind::FromServer {
             octets: lines.into(),
         };
         let shown = excerpt(&transcript(vec![said]), 0);
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_shortened() {
-        let said = EventKind::Received {
+        let said = EventKind::FromServer {
             octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat(),
         };
         assert_eq!(

@@ -15,7 +15,7 @@ use super::sandbox::{Fetched, Sandbox};
 use crate::data::Data;
 use crate::driver::{DriverError, Expected, SetupError};
 use crate::scenario::Connection;
-use crate::transcript::EventKind;
+use crate::transcript::{EventKind, ObservationKind};
 
 /// How deep a tree is cleaned up.
 const DEPTH: usize = 16;
@@ -68,6 +68,7 @@ impl Sandbox {
         if !is_clean {
             let fact = format!("clean-up: {} is still there", self.name);
             let what = EventKind::Observed {
+                kind: ObservationKind::Leftover,
                 fact,
                 octets: Data::default(),
                 ok: false,

@@ -23,7 +23,7 @@ pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
 /// The names under which these command lines make something, where they do.
 fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
     let octets = match &event.what {
-        EventKind::Sent { octets } => octets.as_slice(),
+        EventKind::FromClient { octets } => octets.as_slice(),
         _ => &[],
     };
     octets.split(|octet| *octet == b'\n').filter_map(|line| {
@@ -71,7 +71,7 @@ pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
         let name = wished(event).find(|name| is_plain_name(name) && !name.contains(&b'\r'))?;
         let mut later = events.iter().skip(at + 1);
         let reply = later.find(|it| it.connection == event.connection)?;
-        let done = matches!(&reply.what, EventKind::Received { octets } if matches!(octets.first(), Some(b'1' | b'2')));
+        let done = matches!(&reply.what, EventKind::FromServer { octets } if matches!(octets.first(), Some(b'1' | b'2')));
         (done && name.starts_with(b"ftpspec-") && event.connection != runner).then(|| name.to_vec())
     });
     let mut names: Vec<_> = made.collect();
@@ -98,9 +98,10 @@ mod tests {
         let octets = line.as_bytes().to_vec();
         Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection: Connection::main(),
             line: 1,
-            what: EventKind::Sent { octets },
+            what: EventKind::FromClient { octets },
         }
     }
 
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_stray_is_ours_and_was_made() {
         let received = |line: &str| Event {
-            what: EventKind::Received {
+            what: EventKind::FromServer {
                 octets: line.as_bytes().to_vec(),
             },
             ..sent("")

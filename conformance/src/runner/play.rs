@@ -190,7 +190,7 @@ fn turned_away(events: &[Event]) -> Option<String> {
             fresh.insert(&event.connection);
             None
         }
-        EventKind::Received { octets } if fresh.remove(&event.connection) => {
+        EventKind::FromServer { octets } if fresh.remove(&event.connection) => {
             let text = String::from_utf8_lossy(octets);
             let first = text.lines().next().unwrap_or_default();
             let words = || format!("greeting: {}", first.chars().take(120).collect::<String>());

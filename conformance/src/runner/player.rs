@@ -14,7 +14,7 @@ use crate::scenario::{
     new_turn,
 };
 use crate::subject::{Session, Target};
-use crate::transcript::EventKind;
+use crate::transcript::{EventKind, ObservationKind};
 
 /// The hands of one job: its connections and what the dialogue has learnt.
 #[derive(Debug)]
@@ -178,6 +178,7 @@ impl Player {
         };
         let fact = format!("@given {name}");
         let what = EventKind::Observed {
+            kind: ObservationKind::Given,
             fact,
             octets,
             ok: made.is_ok(),

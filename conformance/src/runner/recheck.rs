@@ -118,7 +118,7 @@ fn dialogue(played: &Played) -> &[Event] {
 
 fn last_verb(events: &[Event], connection: &Connection) -> Option<String> {
     events.iter().rev().find_map(|event| match &event.what {
-        EventKind::Sent { octets } if event.connection == *connection => {
+        EventKind::FromClient { octets } if event.connection == *connection => {
             let verb = octets.split(|octet| !octet.is_ascii_alphabetic()).next()?;
             Some(String::from_utf8_lossy(verb).to_ascii_uppercase())
         }
@@ -136,9 +136,9 @@ fn why(played: &Played) -> String {
     let (events, main) = (dialogue(played), Connection::main());
     let verb = last_verb(events, &main).unwrap_or_else(|| "the connection".into());
     let after = events.iter().rev().filter(|event| event.connection == main);
-    let after = after.take_while(|event| !matches!(event.what, EventKind::Sent { .. }));
+    let after = after.take_while(|event| !matches!(event.what, EventKind::FromClient { .. }));
     let shown = after.map(|event| &event.what).find_map(|what| match what {
-        EventKind::Received { octets } => {
+        EventKind::FromServer { octets } => {
             let code = octets.get(..3).unwrap_or_default();
             Some(format!(
                 "{verb} was answered {}",

@@ -10,7 +10,7 @@ use crate::scenario::{
     Action, Connection, Content, DataMode, Expect, Match, Octets, Receive, Step, matches,
 };
 use crate::subject::Session;
-use crate::transcript::{EventKind, Reply};
+use crate::transcript::{EventKind, ObservationKind, Reply};
 
 /// So many replies may come before an expected one.
 const AFTER_LIMIT: usize = 100;
@@ -281,7 +281,12 @@ impl Player {
         };
         self.recorder.record(
             &Connection::runner(),
-            EventKind::Observed { fact, octets, ok },
+            EventKind::Observed {
+                kind: ObservationKind::Stored,
+                fact,
+                octets,
+                ok,
+            },
         );
         Ok(())
     }
@@ -296,6 +301,7 @@ impl Player {
         self.recorder.record(
             &Connection::runner(),
             EventKind::Observed {
+                kind: ObservationKind::Missing,
                 fact,
                 octets: Data::default(),
                 ok,
@@ -315,6 +321,7 @@ impl Player {
             Err(fault) => {
                 let fact = format!("{}: could not be done", wish.shown);
                 let what = EventKind::Observed {
+                    kind: ObservationKind::UserStep,
                     fact,
                     octets: Data::default(),
                     ok: false,
@@ -330,8 +337,15 @@ impl Player {
         } else {
             Data::default()
         };
-        self.recorder
-            .record(name, EventKind::Observed { fact, octets, ok });
+        self.recorder.record(
+            name,
+            EventKind::Observed {
+                kind: ObservationKind::UserStep,
+                fact,
+                octets,
+                ok,
+            },
+        );
         // Other octets than wished can be gone on with; what was not done is missing later.
         if ok || refused == wish.fails {
             Ok(())

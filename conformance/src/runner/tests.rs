@@ -24,13 +24,13 @@ fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a EventKind>
 }
 
 fn received(octets: &str) -> EventKind {
-    EventKind::Received {
+    EventKind::FromServer {
         octets: octets.into(),
     }
 }
 
 fn sent(octets: &str) -> EventKind {
-    EventKind::Sent {
+    EventKind::FromClient {
         octets: octets.into(),
     }
 }
@@ -60,7 +60,9 @@ async fn what_is_repeated_is_played_once_in_each_turn() {
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let heard = played.transcript.events.iter();
     let heard = heard.filter_map(|event| match &event.what {
-        EventKind::Sent { octets } => Some(String::from_utf8_lossy(octets).trim_end().to_owned()),
+        EventKind::FromClient { octets } => {
+            Some(String::from_utf8_lossy(octets).trim_end().to_owned())
+        }
         _ => None,
     });
     let heard: Vec<_> = heard
@@ -165,7 +167,7 @@ async fn a_reply_too_many_before_the_end_is_written_down_there() {
         .expect("the barrier");
     let replies = own[noop..]
         .iter()
-        .filter(|what| matches!(what, EventKind::Received { .. }))
+        .filter(|what| matches!(what, EventKind::FromServer { .. }))
         .count();
     assert_eq!(replies, 3, "{own:#?}");
 }
@@ -315,7 +317,7 @@ async fn no_data_connection_is_what_nodata_wants() {
         assert!(
             !events
                 .iter()
-                .any(|what| matches!(what, EventKind::DataReceived { .. }))
+                .any(|what| matches!(what, EventKind::DataFromServer { .. }))
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Action, Scenario, Step, Variables};
 use crate::data::Data;
-use crate::transcript::{Event, EventKind};
+use crate::transcript::{Event, EventKind, ObservationKind};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -103,6 +103,7 @@ impl Scenario {
 #[must_use]
 pub fn new_turn(turn: u32) -> EventKind {
     EventKind::Observed {
+        kind: ObservationKind::Turn,
         fact: format!("@repeat: turn {turn}"),
         octets: Data::default(),
         ok: true,
@@ -110,7 +111,13 @@ pub fn new_turn(turn: u32) -> EventKind {
 }
 
 fn is_new_turn(what: &EventKind) -> bool {
-    matches!(what, EventKind::Observed { fact, .. } if fact.starts_with("@repeat"))
+    matches!(
+        what,
+        EventKind::Observed {
+            kind: ObservationKind::Turn,
+            ..
+        }
+    )
 }
 
 /// The values that variables had before a `@repeat`: what a turn captures is forgotten when the
@@ -169,11 +176,12 @@ mod tests {
         let scenario = scenario(TWICE);
         let event = |line, what| Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection: Connection::main(),
             line,
             what,
         };
-        let sent = || EventKind::Sent {
+        let sent = || EventKind::FromClient {
             octets: b"B\r\n".to_vec(),
         };
         let events = [

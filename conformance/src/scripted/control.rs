@@ -55,11 +55,11 @@ impl Part {
         let mut events = events.into_iter();
         while let Some(event) = events.next() {
             match event.what {
-                EventKind::Sent { octets } => {
+                EventKind::FromClient { octets } => {
                     let heard = self.hear(&octets).await?;
                     self.data.heard(&heard);
                 }
-                EventKind::Received { octets } => self.say(&octets).await?,
+                EventKind::FromServer { octets } => self.say(&octets).await?,
                 EventKind::TlsEstablished(facts) if facts.data => {
                     let same = self.certificate == facts.certificate;
                     self.data.handshake(same).await?;
@@ -70,8 +70,8 @@ impl Part {
                 }
                 EventKind::TlsEnded { .. } => self.end_tls().await?,
                 EventKind::DataOpened { peer, .. } => self.data.open(&peer).await?,
-                EventKind::DataSent { octets } => self.data.take(octets.len()).await?,
-                EventKind::DataReceived { octets } => self.data.give(&octets).await?,
+                EventKind::DataFromClient { octets } => self.data.take(octets.len()).await?,
+                EventKind::DataFromServer { octets } => self.data.give(&octets).await?,
                 EventKind::DataClosed(end) => self.data.end(end).await?,
                 EventKind::DataFailed { .. } => self.data.refuse(),
                 EventKind::Closed(End {
@@ -85,9 +85,9 @@ impl Part {
                     }
                     return Ok(());
                 }
-                EventKind::Closed(End { by: Side::Us, .. }) => {
-                    self.until_the_client_leaves().await?
-                }
+                EventKind::Closed(End {
+                    by: Side::Client, ..
+                }) => self.until_the_client_leaves().await?,
                 _ => {}
             }
         }

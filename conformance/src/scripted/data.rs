@@ -180,7 +180,7 @@ impl DataSide {
             return Ok(());
         };
         match (end.by, end.how) {
-            (Side::Us, _) => {
+            (Side::Client, _) => {
                 // The client ends it: see it out, so that the next reply comes after the end.
                 let mut rest = [0; 4096];
                 while stream.read(&mut rest).await.is_ok_and(|got| got > 0) {}

@@ -74,7 +74,7 @@ impl ConformingVariant {
                     let (telnet, plain) = reply.octets.split_at(behind);
                     let told = self.reply(exchange.name(), reply.code, plain);
                     // An event with more or less than this reply is left alone.
-                    if let EventKind::Received { octets } = &mut dressed.events[*event].what
+                    if let EventKind::FromServer { octets } = &mut dressed.events[*event].what
                         && *octets == reply.octets
                         && let Some(told) = told
                     {
@@ -133,8 +133,8 @@ impl ConformingVariant {
         let own = own.filter(|event| event.connection == conversation.connection);
         for event in own {
             match &mut event.what {
-                EventKind::Sent { .. } => break,
-                EventKind::DataReceived { octets } => {
+                EventKind::FromClient { .. } => break,
+                EventKind::DataFromServer { octets } => {
                     let listing = octets.joined();
                     if listing.is_ascii() && listing.ends_with(b"\n") {
                         *octets = lines_changed(&listing, change).into();

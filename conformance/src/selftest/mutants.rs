@@ -177,7 +177,7 @@ impl Maker<'_> {
         let events = self.at(line).into_iter();
         events
             .filter_map(|(at, event)| match event.what {
-                EventKind::Received { octets } => Some((at, octets)),
+                EventKind::FromServer { octets } => Some((at, octets)),
                 _ => None,
             })
             .collect()
@@ -278,7 +278,7 @@ impl Maker<'_> {
         let events = self.at(line).into_iter();
         events
             .filter_map(|(at, event)| match event.what {
-                EventKind::DataReceived { octets } if !octets.is_empty() => Some((at, octets)),
+                EventKind::DataFromServer { octets } if !octets.is_empty() => Some((at, octets)),
                 _ => None,
             })
             .collect()
@@ -359,7 +359,7 @@ impl Maker<'_> {
             .into_iter()
             .find(|(_, e)| matches!(e.what, EventKind::DataClosed(_)));
         let Some((at, event)) = end else { return };
-        let more = EventKind::DataReceived {
+        let more = EventKind::DataFromServer {
             octets: octets.into(),
         };
         self.insert(
@@ -379,7 +379,7 @@ impl Maker<'_> {
             .into_iter()
             .find(|(_, e)| matches!(e.what, EventKind::Silence { .. }));
         let Some((at, event)) = silence else { return };
-        let said = EventKind::Received {
+        let said = EventKind::FromServer {
             octets: b"200 Still here.\r\n".to_vec(),
         };
         self.insert(
@@ -427,7 +427,7 @@ impl Maker<'_> {
 
     /// The last reply of the dialogue comes twice, where anybody is left to notice.
     fn twice(&mut self) {
-        let noop = EventKind::Sent {
+        let noop = EventKind::FromClient {
             octets: b"NOOP\r\n".to_vec(),
         };
         if !self
@@ -446,7 +446,7 @@ impl Maker<'_> {
             .rfind(|(_, event)| {
                 event.line > 0
                     && event.connection == Connection::main()
-                    && matches!(event.what, EventKind::Received { .. })
+                    && matches!(event.what, EventKind::FromServer { .. })
             });
         if let Some((at, event)) = last {
             let (line, event) = (event.line, event.clone());
@@ -471,7 +471,7 @@ impl Maker<'_> {
 
     fn replace(&mut self, line: u32, lie: Mutation, at: usize, octets: Vec<u8>) {
         let mut transcript = self.transcript.clone();
-        transcript.events[at].what = EventKind::Received { octets };
+        transcript.events[at].what = EventKind::FromServer { octets };
         self.mutants.push(Mutant {
             line,
             lie,
@@ -485,7 +485,7 @@ impl Maker<'_> {
         let here = transcript.events.iter().zip(turns);
         let here = here.filter(|(event, turn)| event.line == line && *turn == self.turn);
         let pieces = here.filter_map(|(event, _)| match &event.what {
-            EventKind::DataReceived { octets } => Some(octets.joined()),
+            EventKind::DataFromServer { octets } => Some(octets.joined()),
             _ => None,
         });
         pieces.collect::<Vec<_>>().concat()
@@ -503,5 +503,5 @@ impl Maker<'_> {
 }
 
 fn set_data(transcript: &mut Transcript, at: usize, octets: Data) {
-    transcript.events[at].what = EventKind::DataReceived { octets };
+    transcript.events[at].what = EventKind::DataFromServer { octets };
 }

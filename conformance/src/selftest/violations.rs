@@ -388,7 +388,7 @@ impl Violation {
                     .iter()
                     .find(|(_, reply)| reply.code == self.code);
                 let Some((at, reply)) = found else { continue };
-                let alone = EventKind::Received {
+                let alone = EventKind::FromServer {
                     octets: reply.octets.clone(),
                 };
                 if transcript.events[*at].what != alone {
@@ -398,14 +398,14 @@ impl Violation {
                 match self.spoil {
                     Reply(change) => {
                         let told = change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
-                        spoiled.events[*at].what = EventKind::Received { octets: told };
+                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
                     }
                     Data(_) | More(_) => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();
                         let mut own =
                             own.filter(|event| event.connection == conversation.connection);
                         let sent = own.find_map(|event| match &mut event.what {
-                            EventKind::DataReceived { octets } => Some(octets),
+                            EventKind::DataFromServer { octets } => Some(octets),
                             _ => None,
                         });
                         let Some(octets) = sent else { continue };
@@ -420,13 +420,13 @@ impl Violation {
                     }
                     NoTelnet => {
                         let told = reply.lines.join(&b"\r\n"[..]);
-                        spoiled.events[*at].what = EventKind::Received {
+                        spoiled.events[*at].what = EventKind::FromServer {
                             octets: [&told, &b"\r\n"[..]].concat(),
                         };
                     }
                     LoneIac => {
                         let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
-                        spoiled.events[*at].what = EventKind::Received { octets: told };
+                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
                     }
                     Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
                     NoPreliminary => {

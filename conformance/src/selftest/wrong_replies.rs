@@ -6,7 +6,7 @@ use crate::transcript::EventKind;
 
 /// The port a 227 or 229 names.
 pub(super) fn passive_port(what: &EventKind) -> Option<u16> {
-    let EventKind::Received { octets } = what else {
+    let EventKind::FromServer { octets } = what else {
         return None;
     };
     let text = std::str::from_utf8(octets).ok()?;

@@ -11,7 +11,7 @@ use crate::driver::{
     eprt_argument, extended_passive_port, passive_address, port_argument,
 };
 use crate::scenario::{Connection, DataMode, Protection, Variant};
-use crate::transcript::{EventKind, Reply};
+use crate::transcript::{EventKind, ObservationKind, Reply};
 
 /// A control connection with its data connection.
 #[derive(Debug)]
@@ -296,6 +296,7 @@ impl Session {
             let fact =
                 format!("the 227 names {named}; connecting to the server's own address instead");
             let what = EventKind::Observed {
+                kind: ObservationKind::ForeignAddress,
                 fact,
                 octets: Data::default(),
                 ok: true,

@@ -1,21 +1,26 @@
-//! What happened on the wire, as a list of events: the one thing judges, reports, recordings and the scripted
-//! server read. Nothing in this room touches a socket.
+//! What happened on the wire, as a list of events: what judges, reports, recordings and the scripted
+//! server read. Nothing in this module touches a socket or a file.
 
+mod channel;
 mod connection;
 mod conversation;
 mod features;
 mod file;
 mod limit;
+mod mask;
 mod octets;
 mod redact;
 mod reply;
 mod telnet;
 
 pub use crate::data::{escape, unescape};
+pub use channel::{Channel, ChannelNumbers, Leg, Seat};
 pub use connection::{Connection, DataMode};
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
-pub use file::{FORMAT, ReadError, read, write, write_to};
+pub use file::{
+    Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
+};
 pub use limit::{Excess, Limit};
 pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
@@ -27,15 +32,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Everything that happened while one scenario was played in one variant, in order of time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Transcript {
     /// Scenario id, or what was recorded.
     pub name: String,
     /// The variant as it is shown, `pasv` or `epsv tls`.
     pub variant: String,
+    /// From where the events were observed.
+    pub seat: Seat,
+    /// When recording started; `None` if that is not known (version 1 of the format).
+    pub started: Option<jiff::Timestamp>,
     /// The variables that had a value before the first step: `user`, `password`, `dir`, `host`. The player sets them,
     /// so that whoever judges can read a step as it was played; captures follow from the events.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
     /// What happened.
     pub events: Vec<Event>,
@@ -44,11 +52,16 @@ pub struct Transcript {
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Microseconds since the transcript began.
+    /// Microseconds since the start of the transcript, by a monotonic clock.
     pub at: u64,
     /// The control connection it happened on, or whose data connection it happened on.
     pub connection: Connection,
-    /// The line of the scenario that was being played; 0 for the runner's own doing (login, clean-up).
+    /// The TCP connection of the session that it happened on.
+    #[serde(default, skip_serializing_if = "Channel::is_control")]
+    pub channel: Channel,
+    /// The line of the scenario that was being played; 0 for what the runner does for itself (login,
+    /// clean-up), and where no scenario is played.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub line: u32,
     /// What it was.
     pub what: EventKind,
@@ -60,9 +73,9 @@ pub struct Event {
 pub enum EventKind {
     /// The control connection stands.
     Connected {
-        /// Our end.
+        /// The address of the client.
         local: String,
-        /// The server's end.
+        /// The address of the server.
         peer: String,
     },
     /// The control connection could not be made.
@@ -70,14 +83,16 @@ pub enum EventKind {
         /// What the system said.
         error: String,
     },
-    /// Octets we sent on the control connection.
-    Sent {
+    /// Octets the client sent on the control connection.
+    #[serde(alias = "sent")]
+    FromClient {
         /// The octets.
         #[serde(with = "octets")]
         octets: Vec<u8>,
     },
     /// Octets the server sent on the control connection.
-    Received {
+    #[serde(alias = "received")]
+    FromServer {
         /// The octets.
         #[serde(with = "octets")]
         octets: Vec<u8>,
@@ -96,6 +111,13 @@ pub enum EventKind {
         /// Whether the server said close_notify.
         clean: bool,
     },
+    /// The first octet of what this side sends next is urgent data (TCP URG).
+    Urgent {
+        /// The sender.
+        from: Side,
+    },
+    /// One side ended what it sends on the connection of this event; the other may go on.
+    HalfClosed(End),
     /// The control connection ended.
     Closed(End),
     /// Nothing came in the time a step was willing to wait.
@@ -114,9 +136,9 @@ pub enum EventKind {
     DataOpened {
         /// How it was prepared.
         mode: DataMode,
-        /// Our end.
+        /// The address of the client.
         local: String,
-        /// The server's end.
+        /// The address of the server.
         peer: String,
     },
     /// A data connection could not be made.
@@ -124,14 +146,16 @@ pub enum EventKind {
         /// What the system said.
         error: String,
     },
-    /// Octets we sent on the data connection (in the clear).
-    DataSent {
+    /// Octets the client sent on the data connection (in the clear).
+    #[serde(alias = "data_sent")]
+    DataFromClient {
         /// The octets.
         #[serde(with = "octets::data")]
         octets: Data,
     },
     /// Octets the server sent on the data connection (in the clear).
-    DataReceived {
+    #[serde(alias = "data_received")]
+    DataFromServer {
         /// The octets.
         #[serde(with = "octets::data")]
         octets: Data,
@@ -140,9 +164,12 @@ pub enum EventKind {
     DataClosed(End),
     /// The server sent more than the runner takes, which ended that connection.
     LimitExceeded(Excess),
-    /// What a step of the runner's own connection or of a user-step driver found out.
+    /// What the runner found out, beside what is on the wire.
     Observed {
-        /// In words.
+        /// What it is about.
+        #[serde(default)]
+        kind: ObservationKind,
+        /// As text.
         fact: String,
         /// The octets, where there are some.
         #[serde(with = "octets::data", default, skip_serializing_if = "Data::is_empty")]
@@ -150,6 +177,50 @@ pub enum EventKind {
         /// Whether it went well.
         ok: bool,
     },
+}
+
+impl EventKind {
+    /// Whether it was on the wire. Other events are what the runner waited for or found out.
+    #[must_use]
+    pub fn is_wire_fact(&self) -> bool {
+        !matches!(
+            self,
+            Self::Silence { .. }
+                | Self::LimitExceeded(_)
+                | Self::Observed { .. }
+                | Self::DataListening { .. }
+        )
+    }
+}
+
+/// What an observation of the runner is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservationKind {
+    /// `@given`: a file or directory was made before the dialogue.
+    Given,
+    /// `@stored`: the contents of a file.
+    Stored,
+    /// `@missing`: whether a name is absent.
+    Missing,
+    /// A user step.
+    UserStep,
+    /// `@repeat`: a turn begins.
+    Turn,
+    /// `@stale-port`: a connection to the port of an earlier 227 or 229.
+    StalePort,
+    /// `@third-party`: a connection from another address.
+    ThirdParty,
+    /// A 227 named another address than the server's.
+    ForeignAddress,
+    /// A certificate was accepted without verification.
+    UnverifiedCertificate,
+    /// Something could not be removed.
+    Leftover,
+    /// Anything else, as a newer program may write.
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 /// What was waited for in vain.
@@ -183,8 +254,9 @@ pub struct End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The tester.
-    Us,
+    /// The client.
+    #[serde(alias = "us")]
+    Client,
     /// The server.
     Server,
 }
@@ -225,4 +297,8 @@ pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
         Some(_) => " (its lines end in CR CR LF)",
         None => "",
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

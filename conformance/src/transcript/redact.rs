@@ -1,6 +1,7 @@
 //! A transcript as text a person can read, and as text a snapshot can hold: passwords, ports, addresses, dates and
 //! directory names replaced.
 
+use super::mask::Mask;
 use super::{Awaited, CloseKind, End, Event, EventKind, Side, Transcript, escape};
 use crate::data::Data;
 use crate::text::hexadecimal;
@@ -32,11 +33,11 @@ pub fn redact(transcript: &Transcript) -> String {
             return false;
         }
         let is_proof = match &event.what {
-            EventKind::Sent { octets } => is_proof(octets),
-            EventKind::Received { .. } => proving == Some(&event.connection),
+            EventKind::FromClient { octets } => is_proof(octets),
+            EventKind::FromServer { .. } => proving == Some(&event.connection),
             _ => false,
         };
-        match is_proof && matches!(event.what, EventKind::Sent { .. }) {
+        match is_proof && matches!(event.what, EventKind::FromClient { .. }) {
             true => proving = Some(&event.connection),
             false if is_proof => proving = None,
             false => {}
@@ -68,21 +69,21 @@ pub fn lines(event: &Event) -> Vec<String> {
         format!("{} ", event.connection)
     };
     let what = match &event.what {
-        EventKind::Sent { octets } => {
-            return control("C: ", &without_secret(octets))
+        EventKind::FromClient { octets } => {
+            return control("C: ", &Mask::default().apply(octets))
                 .map(|line| label.clone() + &line)
                 .collect();
         }
-        EventKind::Received { octets } => {
+        EventKind::FromServer { octets } => {
             return control("S: ", octets)
                 .map(|line| label.clone() + &line)
                 .collect();
         }
-        EventKind::DataSent { octets } => {
+        EventKind::DataFromClient { octets } => {
             let lines = data(octets).into_iter();
             return lines.map(|line| format!("{label}D> {line}")).collect();
         }
-        EventKind::DataReceived { octets } => {
+        EventKind::DataFromServer { octets } => {
             let lines = data(octets).into_iter();
             return lines.map(|line| format!("{label}D< {line}")).collect();
         }
@@ -108,6 +109,9 @@ pub fn lines(event: &Event) -> Vec<String> {
         ),
         EventKind::TlsEnded { clean: true } => "-- in clear again".into(),
         EventKind::TlsEnded { clean: false } => "-- in clear again, without close_notify".into(),
+        EventKind::Urgent { from: Side::Client } => "-- urgent data from the client".into(),
+        EventKind::Urgent { from: Side::Server } => "-- urgent data from the server".into(),
+        EventKind::HalfClosed(end) => format!("-- half-{}", ended(end)),
         EventKind::Closed(end) => format!("-- {}", ended(end)),
         EventKind::Silence { awaited, .. } => format!("-- {}", silence(*awaited)),
         EventKind::LimitExceeded(excess) => format!("-- {excess}"),
@@ -153,15 +157,6 @@ fn readable(octets: &[u8]) -> String {
     text
 }
 
-fn without_secret(octets: &[u8]) -> Vec<u8> {
-    static SECRET: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
-        regex::bytes::Regex::new(r"(?im-u)^((?:PASS|ACCT|ADAT) )[^\r\n]+").expect("it is tested")
-    });
-    SECRET
-        .replace_all(octets, &b"${1}<secret>"[..])
-        .into_owned()
-}
-
 /// Data as lines: text line by line, anything else on one line, what is long summed up.
 fn data(octets: &Data) -> Vec<String> {
     let is_text = |octets: &[u8]| {
@@ -203,7 +198,7 @@ fn mode_word(mode: DataMode) -> &'static str {
 
 fn ended(end: &End) -> String {
     let by = match end.by {
-        Side::Us => "by the client",
+        Side::Client => "by the client",
         Side::Server => "by the server",
     };
     match end.how {
@@ -322,6 +317,7 @@ mod tests {
     fn event(connection: Connection, what: EventKind) -> Event {
         Event {
             at: 17,
+            channel: crate::transcript::Channel::Control,
             connection,
             line: 1,
             what,
@@ -342,7 +338,7 @@ mod tests {
     }
 
     fn received(text: &str) -> EventKind {
-        EventKind::Received {
+        EventKind::FromServer {
             octets: format!("{text}\r\n").into(),
         }
     }
@@ -386,7 +382,7 @@ mod tests {
     #[case("NOOP\n", "C: NOOP\\n (no line end)\n")]
     fn what_we_send_is_shown_without_secrets(#[case] sent: &str, #[case] expected: &str) {
         assert_eq!(
-            redacted(EventKind::Sent {
+            redacted(EventKind::FromClient {
                 octets: sent.into()
             }),
             expected
@@ -396,12 +392,12 @@ mod tests {
     #[test]
     fn data_is_shown_or_summed_up() {
         assert_eq!(
-            redacted(EventKind::DataSent {
+            redacted(EventKind::DataFromClient {
                 octets: "a\r\n".into()
             }),
             "D> a\\r\\n\n"
         );
-        let long = redacted(EventKind::DataReceived {
+        let long = redacted(EventKind::DataFromServer {
             octets: vec![b'x'; 100].into(),
         });
         assert!(
@@ -426,7 +422,7 @@ mod tests {
 
     #[test]
     fn other_connections_have_a_label_and_the_runner_s_own_is_left_out() {
-        let noop = || EventKind::Sent {
+        let noop = || EventKind::FromClient {
             octets: b"NOOP\r\n".to_vec(),
         };
         let events = vec![
@@ -446,9 +442,9 @@ mod tests {
         #[test]
         fn any_octets_can_be_shown(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
             for what in [
-                EventKind::Sent { octets: octets.clone() },
-                EventKind::Received { octets: octets.clone() },
-                EventKind::DataReceived { octets: octets.clone().into() },
+                EventKind::FromClient { octets: octets.clone() },
+                EventKind::FromServer { octets: octets.clone() },
+                EventKind::DataFromServer { octets: octets.clone().into() },
             ] {
                 let shown = redacted(what);
                 prop_assert!(!shown.contains('\r') && !shown.contains('\0'));

@@ -9,11 +9,8 @@ use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
 use crate::runner::{PREREQUISITES, Played, RunEvent, Skipped};
 use crate::scenario::Connection;
 use crate::subject::TargetFacts;
-use crate::transcript::write_to;
 use crate::verdict::{Finding, Outcome};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -251,12 +248,7 @@ fn keep(directory: &Path, played: &Played) {
     let name =
         format!("{} {}", played.job.scenario.id.0, played.job.variant).replace(['/', ' '], "-");
     let path = directory.join(format!("{name}.jsonl"));
-    let written = File::create(&path).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write_to(&played.transcript, &mut file)?;
-        file.flush()
-    });
-    if let Err(error) = written {
+    if let Err(error) = crate::recording::save(&played.transcript, &path) {
         eprintln!(
             "check: failed to keep the transcript {}: {error}",
             path.display()

@@ -15,7 +15,7 @@ use super::tls::TlsClient;
 use super::wire::{Handshake, Wire};
 use super::{DriverError, Recorder, Timeouts};
 use crate::data::Data;
-use crate::transcript::{Awaited, CloseKind, End, EventKind, Side};
+use crate::transcript::{Awaited, CloseKind, End, EventKind, ObservationKind, Side};
 use crate::transcript::{Connection, DataMode};
 
 /// Where a stranger comes from: loopback is the one network on which every machine has a second address.
@@ -131,6 +131,7 @@ impl DataPort {
             Ok(Err(_)) | Err(_) => "nobody listens there",
         };
         self.record(EventKind::Observed {
+            kind: ObservationKind::StalePort,
             fact: format!("@stale-port: {outcome}"),
             octets: Data::default(),
             ok: true,
@@ -158,6 +159,7 @@ impl DataPort {
             Err(_) => "nobody answered".to_owned(),
         };
         self.record(EventKind::Observed {
+            kind: ObservationKind::ThirdParty,
             fact: format!("@third-party from {THIRD_PARTY}: {outcome}"),
             octets: Data::default(),
             ok: true,
@@ -241,7 +243,7 @@ impl DataPort {
                     wire.linger(self.timeouts.data);
                 }
                 self.record(EventKind::DataClosed(End {
-                    by: Side::Us,
+                    by: Side::Client,
                     how: CloseKind::Clean,
                 }));
             }
@@ -263,7 +265,10 @@ impl DataPort {
             if wrote {
                 wire.linger(self.timeouts.data);
             }
-            self.record(EventKind::DataClosed(End { by: Side::Us, how }));
+            self.record(EventKind::DataClosed(End {
+                by: Side::Client,
+                how,
+            }));
         }
     }
 
@@ -273,7 +278,7 @@ impl DataPort {
             // A connection that is gone already needs none.
             let _ = wire.reset();
             self.record(EventKind::DataClosed(End {
-                by: Side::Us,
+                by: Side::Client,
                 how: CloseKind::Reset,
             }));
         }
@@ -289,7 +294,7 @@ impl DataPort {
         match timeout(patience, wire.read(&mut octets)).await {
             Ok(Ok(read)) => {
                 let octets = octets[..read].into();
-                self.record(EventKind::DataReceived { octets });
+                self.record(EventKind::DataFromServer { octets });
                 Err(DriverError::Broken)
             }
             Ok(Err(end)) => {

@@ -93,7 +93,7 @@ impl DataPort {
         }
         if sent > 0 {
             let octets = octets.slice(0..sent);
-            self.record(EventKind::DataSent { octets });
+            self.record(EventKind::DataFromClient { octets });
         }
         match fate {
             Some(Ok(())) => Ok(()),
@@ -190,7 +190,7 @@ impl DataPort {
                 Fate::Exceeded(_) => octets.slice(0..HEAD).to_vec().into(),
                 _ => octets.clone(),
             };
-            self.record(EventKind::DataReceived { octets });
+            self.record(EventKind::DataFromServer { octets });
         }
         match fate {
             Fate::Exceeded(excess) => Err(self.exceeded(excess)),

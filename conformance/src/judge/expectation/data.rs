@@ -32,7 +32,9 @@ impl Walk<'_> {
     /// `@refused`: no connection, or one that is closed at once without an octet.
     pub(super) fn refused(&mut self, here: &Here<'_>) {
         let opened = self.any(here, |what| matches!(what, EventKind::DataOpened { .. }));
-        let octets = self.any(here, |what| matches!(what, EventKind::DataReceived { .. }));
+        let octets = self.any(here, |what| {
+            matches!(what, EventKind::DataFromServer { .. })
+        });
         let closed = self.any(
             here,
             |what| matches!(what, EventKind::DataClosed(end) if end.by == Side::Server),
@@ -51,7 +53,7 @@ impl Walk<'_> {
             .events
             .iter()
             .map(|index| match self.what(*index) {
-                EventKind::DataSent { octets } => octets.len(),
+                EventKind::DataFromClient { octets } => octets.len(),
                 _ => 0,
             })
             .sum();
@@ -160,7 +162,7 @@ impl Walk<'_> {
         let came = |what: &EventKind| {
             matches!(
                 what,
-                EventKind::DataReceived { .. } | EventKind::DataOpened { .. }
+                EventKind::DataFromServer { .. } | EventKind::DataOpened { .. }
             )
         };
         if self.any(here, came) {
@@ -171,7 +173,7 @@ impl Walk<'_> {
     fn data(&self, here: &Here<'_>) -> Data {
         let mut data = Data::default();
         for index in &here.events {
-            if let EventKind::DataReceived { octets } = self.what(*index) {
+            if let EventKind::DataFromServer { octets } = self.what(*index) {
                 data.extend(octets.clone());
             }
         }

@@ -68,7 +68,7 @@ impl Walk<'_> {
         let end = &own[after..];
         let sent = |command: &[u8]| {
             end.iter().position(
-                |(_, event)| matches!(&event.what, EventKind::Sent { octets } if octets == command),
+                |(_, event)| matches!(&event.what, EventKind::FromClient { octets } if octets == command),
             )
         };
         // Whoever had no connection any more was not asked.

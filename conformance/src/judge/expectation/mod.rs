@@ -20,7 +20,9 @@ use crate::scenario::{
     TlsVersion, UserStep, Variables, matches,
 };
 use crate::transcript::Features;
-use crate::transcript::{Awaited, CloseKind, Conversation, EventKind, Reply, Side};
+use crate::transcript::{
+    Awaited, CloseKind, Conversation, EventKind, ObservationKind, Reply, Side,
+};
 use crate::verdict::{Finding, Stop};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -185,8 +187,10 @@ impl<'a> Walk<'a> {
             Action::Read(count) => self.read(&here, *count),
             Action::DataEnds => self.data_ends(&here),
             Action::NoData => self.no_data(&here),
-            Action::Stored(_, content) => self.observed(step, "@stored", Some(content)),
-            Action::Missing(_) => self.observed(step, "@missing", None),
+            Action::Stored(_, content) => {
+                self.observed(step, ObservationKind::Stored, Some(content));
+            }
+            Action::Missing(_) => self.observed(step, ObservationKind::Missing, None),
             Action::User { step: user, fails } => {
                 let content = match user {
                     UserStep::Get(_, content) | UserStep::Resume(_, _, content) if !fails => {
@@ -194,7 +198,7 @@ impl<'a> Walk<'a> {
                     }
                     _ => None,
                 };
-                self.observed(step, "@", content);
+                self.observed(step, ObservationKind::UserStep, content);
             }
             Action::Repeat(_) => self.before_turns.begin(turn, &mut self.variables),
             Action::End
@@ -248,7 +252,7 @@ impl<'a> Walk<'a> {
 
     fn silent(&mut self, here: &Here<'_>) {
         if self.any(here, |what| {
-            matches!(what, EventKind::Received { .. } | EventKind::Closed(_))
+            matches!(what, EventKind::FromServer { .. } | EventKind::Closed(_))
         }) {
             self.broken(here, "");
         }
@@ -317,7 +321,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What a driver or the runner's own connection found out.
-    fn observed(&mut self, step: &Step, about: &str, content: Option<&Content>) {
+    fn observed(&mut self, step: &Step, about: ObservationKind, content: Option<&Content>) {
         let found = [&step.connection, &Connection::runner()]
             .into_iter()
             .find_map(|connection| {
@@ -325,9 +329,12 @@ impl<'a> Walk<'a> {
                     .into_iter()
                     .rev()
                     .find_map(|index| match self.what(index) {
-                        EventKind::Observed { fact, octets, ok } if fact.starts_with(about) => {
-                            Some((index, fact.clone(), octets, *ok))
-                        }
+                        EventKind::Observed {
+                            kind,
+                            fact,
+                            octets,
+                            ok,
+                        } if *kind == about => Some((index, fact.clone(), octets, *ok)),
                         _ => None,
                     })
             });
@@ -410,7 +417,7 @@ impl<'a> Walk<'a> {
             event.connection == events[index].connection
                 && matches!(
                     event.what,
-                    EventKind::Received { .. } | EventKind::Sent { .. }
+                    EventKind::FromServer { .. } | EventKind::FromClient { .. }
                 )
         });
         let replies = self.replies.get(&own?.0)?;
@@ -420,7 +427,7 @@ impl<'a> Walk<'a> {
     /// An event in words, if it can be the reason that a step does not hold.
     fn shows(&self, index: usize) -> Option<String> {
         Some(match self.what(index) {
-            EventKind::Received { octets } => {
+            EventKind::FromServer { octets } => {
                 match self.replies.get(&index).and_then(|r| r.first()) {
                     Some(reply) if !reply.is_whole() => {
                         format!("a reply without end: {}", quoted(reply))
@@ -432,7 +439,7 @@ impl<'a> Walk<'a> {
             EventKind::ConnectFailed { error } => format!("no control connection: {error}"),
             EventKind::TlsFailed { error, .. } => format!("the TLS handshake failed: {error}"),
             EventKind::Closed(end) => match (end.by, end.how) {
-                (Side::Us, _) => "we had closed the control connection".into(),
+                (Side::Client, _) => "we had closed the control connection".into(),
                 (Side::Server, CloseKind::Reset) => {
                     "the server reset the control connection".into()
                 }
@@ -458,7 +465,7 @@ impl<'a> Walk<'a> {
                 format!("{awaited} within {waited_ms} ms")
             }
             EventKind::DataFailed { error } => format!("no data connection: {error}"),
-            EventKind::DataReceived { octets } => format!("data: {}", super::shown_data(octets)),
+            EventKind::DataFromServer { octets } => format!("data: {}", super::shown_data(octets)),
             EventKind::LimitExceeded(excess) => excess.to_string(),
             EventKind::DataClosed(end) if end.by == Side::Server => {
                 "the server ended the data connection".into()

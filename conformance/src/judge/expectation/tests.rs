@@ -293,6 +293,7 @@ fn with(dialogue: &[&str], line: u32, what: EventKind) -> Transcript {
     let connection = Connection::main();
     transcript.events.push(Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection,
         line: line + OFFSET,
         what,
@@ -313,12 +314,18 @@ fn what_a_driver_found_out_is_weighed(
     #[case] observed: Option<&str>,
 ) {
     let name = step.split(' ').next().unwrap_or_default();
+    let kind = match name {
+        "@stored" => ObservationKind::Stored,
+        "@missing" => ObservationKind::Missing,
+        _ => ObservationKind::UserStep,
+    };
     let fact = if ok {
         format!("{name}: done")
     } else {
         format!("{name}: refused: 550 no")
     };
     let what = EventKind::Observed {
+        kind,
         fact,
         octets: octets.into(),
         ok,
@@ -407,19 +414,20 @@ fn the_listener_gives_variables_their_values() {
     let replies = "200 127,0,0,1,4,3 |1|127.0.0.1|1027| 127.0.0.1 1027 1\r\n";
     let event = |line, what| Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection: Connection::main(),
         line: line + OFFSET,
         what,
     };
     transcript.events.push(event(
         2,
-        EventKind::Sent {
+        EventKind::FromClient {
             octets: b"X\r\n".to_vec(),
         },
     ));
     transcript.events.push(event(
         3,
-        EventKind::Received {
+        EventKind::FromServer {
             octets: replies.into(),
         },
     ));

@@ -79,6 +79,7 @@ mod tests {
             let most = 1 << 20;
             transcript.events.push(Event {
                 at: 0,
+                channel: crate::transcript::Channel::Control,
                 connection: Connection::main(),
                 line: 7,
                 what: EventKind::LimitExceeded(Excess { limit, most }),

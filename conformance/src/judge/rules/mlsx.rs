@@ -129,8 +129,8 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Option<Vec<u8>> {
     let mut ended = false;
     for event in events.filter(|event| event.connection == *whole.place.connection) {
         match &event.what {
-            EventKind::Sent { .. } => break,
-            EventKind::DataReceived { octets } if !ended => {
+            EventKind::FromClient { .. } => break,
+            EventKind::DataFromServer { octets } if !ended => {
                 data.extend_from_slice(&octets.joined())
             }
             EventKind::DataClosed(end) => {

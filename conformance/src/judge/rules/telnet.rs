@@ -59,8 +59,8 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
         let dialogue = dialogues.entry(&event.connection).or_default();
         match &event.what {
             EventKind::Connected { .. } => *dialogue = Dialogue::default(),
-            EventKind::Sent { octets } => dialogue.sends(octets, index),
-            EventKind::Received { octets } => {
+            EventKind::FromClient { octets } => dialogue.sends(octets, index),
+            EventKind::FromServer { octets } => {
                 if let Some(refusal) = dialogue.unasked(octets) {
                     let place = Location {
                         connection: &event.connection,

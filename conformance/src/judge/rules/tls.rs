@@ -54,7 +54,8 @@ fn cut(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     let events = context.transcript.events.iter().enumerate().skip(from);
     let own = events.filter(|(_, event)| event.connection == *whole.place.connection);
     // The end may be read after the reply. What is behind the next command may be another transfer's.
-    let until_next = own.take_while(|(_, event)| !matches!(event.what, EventKind::Sent { .. }));
+    let until_next =
+        own.take_while(|(_, event)| !matches!(event.what, EventKind::FromClient { .. }));
     let mut ends = until_next.filter_map(|(index, event)| match &event.what {
         EventKind::DataClosed(end) => Some((index, end)),
         _ => None,

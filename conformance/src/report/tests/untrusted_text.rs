@@ -41,9 +41,10 @@ fn saying(said: &[u8]) -> Report {
     let mut report = of_every_outcome();
     let event = Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection: Connection::main(),
         line: 1,
-        what: EventKind::Received {
+        what: EventKind::FromServer {
             octets: said.to_vec(),
         },
     };

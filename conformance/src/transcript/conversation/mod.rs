@@ -182,11 +182,11 @@ impl Pairing {
                 self.adrift = false;
                 self.begin(None, line, index, false);
             }
-            EventKind::Sent { octets } => self.sent(index, line, octets),
+            EventKind::FromClient { octets } => self.sent(index, line, octets),
             // A handshake that goes wrong may end with an alert where a 421 is the other choice (RFC 4217 §10.1).
-            EventKind::Received { octets }
+            EventKind::FromServer { octets }
                 if self.handshake_due && octets.starts_with(TLS_ALERT) => {}
-            EventKind::Received { octets } => {
+            EventKind::FromServer { octets } => {
                 self.received = index;
                 self.reader.push(octets);
                 while let Some(reply) = self.reader.next_reply() {

@@ -14,6 +14,7 @@ fn played(dialogue: &[&str]) -> Transcript {
         let connection = Connection::main();
         transcript.events.push(Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection,
             line: 1,
             what,
@@ -23,13 +24,13 @@ fn played(dialogue: &[&str]) -> Transcript {
     for line in dialogue {
         let octets = |text: &str| format!("{text}\r\n").into_bytes();
         add(match line.split_at(3) {
-            ("C: ", text) => EventKind::Sent {
+            ("C: ", text) => EventKind::FromClient {
                 octets: octets(text),
             },
-            ("S: ", text) => EventKind::Received {
+            ("S: ", text) => EventKind::FromServer {
                 octets: octets(text),
             },
-            _ => EventKind::Sent {
+            _ => EventKind::FromClient {
                 octets: line.as_bytes().to_vec(),
             },
         });
@@ -119,9 +120,10 @@ fn telnet_signals_before_abor_are_no_part_of_the_verb() {
     let connection = Connection::main();
     transcript.events.push(Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection,
         line: 2,
-        what: EventKind::Sent { octets },
+        what: EventKind::FromClient { octets },
     });
     assert_eq!(shown(&transcript), "greeting 220, ABOR;");
 }
@@ -140,9 +142,10 @@ fn an_alert_where_the_handshake_belongs_is_no_reply() {
     let mut transcript = played(&["S: 220 hi", "C: AUTH TLS", "S: 234 go", "C: no handshake"]);
     transcript.events.push(Event {
         at: 0,
+        channel: crate::transcript::Channel::Control,
         connection: Connection::main(),
         line: 0,
-        what: EventKind::Received {
+        what: EventKind::FromServer {
             octets: vec![0x15, 3, 3, 0, 2, 2, 0x32],
         },
     });
@@ -168,16 +171,17 @@ fn what_was_sent_before_the_handshake_waits_for_nothing_after_it() {
         let connection = Connection::main();
         transcript.events.push(Event {
             at: 0,
+            channel: crate::transcript::Channel::Control,
             connection,
             line: 2,
             what,
         });
     };
     add(EventKind::TlsEstablished(facts));
-    add(EventKind::Sent {
+    add(EventKind::FromClient {
         octets: b"PWD\r\n".to_vec(),
     });
-    add(EventKind::Received {
+    add(EventKind::FromServer {
         octets: b"257 x\r\n".to_vec(),
     });
     assert_eq!(shown(&transcript), "greeting 220, AUTH 234, NOOP, PWD 257;");
