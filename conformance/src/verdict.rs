@@ -6,6 +6,7 @@ use crate::scenario::{Connection, Level, ScenarioId};
 use crate::transcript::Excess;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// One thing that does not hold, with its evidence. No renderer ever parses a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -76,14 +77,6 @@ impl Outcome {
         Self::Inconclusive,
     ];
 
-    /// The outcome of a word in reports, in any case.
-    #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
-        let known = Self::ALL.into_iter();
-        let mut same = known.filter(|outcome| outcome.word().eq_ignore_ascii_case(word));
-        same.next()
-    }
-
     /// The word in reports.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -135,6 +128,41 @@ impl Outcome {
             Level::Must => Self::Fail,
             Level::Should => Self::Warn,
             Level::May | Level::Practice => Self::Note,
+        }
+    }
+}
+
+/// A word that is not an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutcomeError {
+    /// An outcome of earlier versions.
+    #[error("the outcome `{0}` was renamed to `{1}`")]
+    Renamed(&'static str, &'static str),
+    /// No outcome of any version.
+    #[error("`{}` is not an outcome; the outcomes are {}", .0.escape_debug(), Outcome::ALL.map(Outcome::word).join(", "))]
+    Unknown(String),
+}
+
+/// The words of earlier versions, and those that replace them.
+const RENAMED_OUTCOMES: [(&str, &str); 3] = [
+    ("N/A", "INCONCLUSIVE"),
+    ("NOT-TESTABLE", "BLOCKED"),
+    ("FALSE-AD", "MISADVERTISED"),
+];
+
+/// Reads the word in reports, in any case.
+impl FromStr for Outcome {
+    type Err = OutcomeError;
+
+    fn from_str(word: &str) -> Result<Self, OutcomeError> {
+        let mut outcomes = Self::ALL.into_iter();
+        if let Some(outcome) = outcomes.find(|outcome| outcome.word().eq_ignore_ascii_case(word)) {
+            return Ok(outcome);
+        }
+        let mut renamed = RENAMED_OUTCOMES.into_iter();
+        match renamed.find(|(old, _)| old.eq_ignore_ascii_case(word)) {
+            Some((old, new)) => Err(OutcomeError::Renamed(old, new)),
+            None => Err(OutcomeError::Unknown(word.chars().take(40).collect())),
         }
     }
 }

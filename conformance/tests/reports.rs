@@ -254,7 +254,7 @@ fn what_is_no_report_is_told_so() {
     let at = scratch.path();
     std::fs::write(at.join("x.json"), "{}").unwrap();
     for (file, why) in [
-        ("x.json", "x.json: this is no report of ftpspec"),
+        ("x.json", "x.json: this is not a report of ftpspec"),
         ("gone.json", "gone.json: "),
     ] {
         let told = ftpspec(&["report", "--from", file], at);

@@ -117,24 +117,26 @@ fn entry(written: Written, line: usize) -> Result<KnownDeviation, String> {
             "{about}: the reason is empty; say why it is accepted"
         ));
     }
-    let outcome = Outcome::of_word(&written.outcome);
+    let outcome: Outcome = written
+        .outcome
+        .parse()
+        .map_err(|error| format!("{about}: {error}"))?;
     let known = [
         Outcome::Warn,
         Outcome::Fail,
         Outcome::Misadvertised,
         Outcome::Blocked,
     ];
-    let Some(outcome) = outcome.filter(|outcome| known.contains(outcome)) else {
+    if !known.contains(&outcome) {
         let why = match outcome {
-            Some(Outcome::Error) => "an ERROR is never excused",
-            Some(_) => "that fails no run",
-            None => "there is no such outcome",
+            Outcome::Error => "an ERROR is never excused",
+            _ => "this outcome never fails a run",
         };
         return Err(format!(
             "{about}: outcome `{}`: {why}; WARN, FAIL, MISADVERTISED and BLOCKED can be known",
             written.outcome
         ));
-    };
+    }
     Ok(KnownDeviation {
         about,
         outcome,

@@ -15,7 +15,7 @@ fn report(rows: &[&str]) -> Report {
         let (variant, outcome) = rest.split_once("] ").unwrap();
         report
             .scenarios
-            .push(row(scenario, variant, Outcome::of_word(outcome).unwrap()));
+            .push(row(scenario, variant, outcome.parse().unwrap()));
     }
     report
 }
@@ -270,11 +270,15 @@ fn a_judge_is_known_when_everything_it_finds_is() {
 )]
 #[case(
     "scenario = \"a\"\noutcome = \"PASS\"\nreason = \"x\"",
-    "that fails no run"
+    "this outcome never fails a run"
 )]
 #[case(
     "scenario = \"a\"\noutcome = \"BAD\"\nreason = \"x\"",
-    "there is no such outcome"
+    "is not an outcome"
+)]
+#[case(
+    "scenario = \"a\"\noutcome = \"NOT-TESTABLE\"\nreason = \"x\"",
+    "the outcome `NOT-TESTABLE` was renamed to `BLOCKED`"
 )]
 #[case(
     "scenario = \"a\"\njudge = \"b\"\noutcome = \"FAIL\"\nreason = \"x\"",

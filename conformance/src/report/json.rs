@@ -2,7 +2,7 @@
 
 use super::{Report, SCHEMA, VERSION};
 
-/// The report as JSON, with a newline at its end.
+/// The report as JSON, with a final newline.
 #[must_use]
 pub fn json(report: &Report) -> String {
     debug_assert_eq!(report.version, VERSION);
@@ -12,23 +12,41 @@ pub fn json(report: &Report) -> String {
     text
 }
 
-/// Why a text is no report.
+/// Why a text is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// It is something else, or was cut short.
-    #[error("this is no report of ftpspec: {0}\nMake one with `ftpspec check --report-json FILE`.")]
+    /// It is something else, or truncated.
+    #[error(
+        "this is not a report of ftpspec: {0}\nMake one with `ftpspec check --report-json FILE`."
+    )]
     Other(serde_json::Error),
     /// It is from a newer ftpspec.
     #[error(
         "this report has version {0}, and this ftpspec reads up to {VERSION}: use the ftpspec that wrote it"
     )]
     Newer(u32),
+    /// It has a key of an earlier version.
+    #[error(
+        "the report has the key `{0}`, which was renamed to `{1}`: make the report again with this ftpspec"
+    )]
+    RenamedKey(&'static str, &'static str),
 }
 
-/// The report in a JSON text of this version or an older one. Fields that are not known are passed over.
+/// The keys of earlier versions, and those that replace them.
+const RENAMED_KEYS: [(&str, &str); 7] = [
+    ("took_ms", "duration_ms"),
+    ("again", "reproduce"),
+    ("wire", "excerpt"),
+    ("facts", "notices"),
+    ("narrowed", "filters"),
+    ("broken_files", "invalid_scenarios"),
+    ("baseline_faults", "baseline_errors"),
+];
+
+/// Reads a report in JSON of this version or an older one. Unknown fields are ignored.
 ///
 /// # Errors
-/// It is no report, or one of a later version.
+/// The text is not a report, or has keys of an earlier or a later version.
 pub fn read(text: &str) -> Result<Report, ReportError> {
     #[derive(serde::Deserialize)]
     struct Head {
@@ -43,7 +61,20 @@ pub fn read(text: &str) -> Result<Report, ReportError> {
     if head.version > VERSION {
         return Err(ReportError::Newer(head.version));
     }
-    serde_json::from_str(text).map_err(ReportError::Other)
+    match serde_json::from_str(text) {
+        Ok(report) => Ok(report),
+        Err(error) => Err(renamed_key(text).unwrap_or(ReportError::Other(error))),
+    }
+}
+
+/// The first key of an earlier version in the report or its first scenario.
+fn renamed_key(text: &str) -> Option<ReportError> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let row = value.get("scenarios").and_then(|rows| rows.get(0));
+    let has = |key: &str| value.get(key).is_some() || row.is_some_and(|row| row.get(key).is_some());
+    let mut keys = RENAMED_KEYS.into_iter();
+    let (old, new) = keys.find(|(old, _)| has(old))?;
+    Some(ReportError::RenamedKey(old, new))
 }
 
 #[cfg(test)]
@@ -61,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_later_ftpspec_are_passed_over_and_those_of_an_older_one_not_missed() {
+    fn unknown_fields_are_ignored_and_newer_fields_are_optional() {
         let mut value = serde_json::to_value(report(&[Outcome::Fail])).unwrap();
         value["new"] = "x".into();
         value["scenarios"][0]["new"] = 1.into();
@@ -75,10 +106,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_told_so() {
+    fn each_key_of_an_earlier_version_is_refused_with_its_new_name() {
+        for (old, new) in RENAMED_KEYS {
+            let mut value = serde_json::to_value(report(&[Outcome::Fail])).unwrap();
+            let fields = match value.get(new) {
+                Some(_) => value.as_object_mut(),
+                None => value["scenarios"][0].as_object_mut(),
+            };
+            let fields = fields.unwrap();
+            let moved = fields.remove(new).unwrap_or_default();
+            fields.insert(old.into(), moved);
+            // Reports of that version had all of the old keys.
+            value.as_object_mut().unwrap().remove("duration_ms");
+            let error = read(&value.to_string()).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{old}`, which was renamed to `{new}`")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused_with_a_reason() {
         let newer = r#"{"schema":"ftpspec-report","version":2}"#;
         for (text, why) in [
-            ("", "this is no report"),
+            ("", "this is not a report"),
             (r#"{"schema":"x","version":1}"#, "its schema is `x`"),
             (newer, "version 2"),
             (

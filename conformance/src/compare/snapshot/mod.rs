@@ -37,7 +37,7 @@ impl Snapshot {
         let told = || {
             let (outcome, rest) = snap.description.split_once(": ")?;
             let (scenario, variant) = rest.strip_suffix(']')?.split_once(" [")?;
-            let outcome = Outcome::of_word(outcome)?;
+            let outcome = outcome.parse().ok()?;
             Some((outcome, scenario.to_owned(), variant.to_owned()))
         };
         let (outcome, scenario, variant) = told().ok_or(SnapError::NotOurs)?;

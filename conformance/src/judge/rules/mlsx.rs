@@ -79,7 +79,7 @@ fn in_reply(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
         return Some(context.broken(&LEADING_SPACE, &whole.place, expected, quoted(whole.reply)));
     };
     entries.into_iter().find_map(|entry| {
-        fault(context, whole, entry).or_else(|| {
+        finding_in(context, whole, entry).or_else(|| {
             let parent = entry.to_ascii_lowercase();
             memchr::memmem::find(&parent, b"type=pdir;").map(|_| {
                 context.broken(
@@ -114,7 +114,7 @@ fn in_data(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     loop {
         let end = memchr::memmem::find(rest, b"\r\n");
         let entry = &rest[..end.unwrap_or(rest.len())];
-        if let Some(finding) = fault(context, whole, entry) {
+        if let Some(finding) = finding_in(context, whole, entry) {
             return Some(finding);
         }
         rest = &rest[end? + 2..];
@@ -145,36 +145,36 @@ fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Option<Vec<u8>> {
     ended.then_some(data)
 }
 
-fn fault(context: &Context<'_>, whole: &Whole<'_>, entry: &[u8]) -> Option<Finding> {
+fn finding_in(context: &Context<'_>, whole: &Whole<'_>, entry: &[u8]) -> Option<Finding> {
     let (rule, expected) = match examine(entry) {
         Ok(()) => return None,
-        Err(Fault::Form) => (&ENTRY, "fact=value;… pathname"),
-        Err(Fault::Value(expected)) => (&VALUE, expected),
+        Err(EntryError::Form) => (&ENTRY, "fact=value;… pathname"),
+        Err(EntryError::Value(expected)) => (&VALUE, expected),
     };
     Some(context.broken(rule, &whole.place, expected, shown(entry)))
 }
 
-enum Fault {
+enum EntryError {
     Form,
     Value(&'static str),
 }
 
-fn examine(entry: &[u8]) -> Result<(), Fault> {
+fn examine(entry: &[u8]) -> Result<(), EntryError> {
     // The set of facts has no spaces, so the first one ends it. A bare LF or CR would be part of the pathname.
-    let space = memchr::memchr(b' ', entry).ok_or(Fault::Form)?;
+    let space = memchr::memchr(b' ', entry).ok_or(EntryError::Form)?;
     let (facts, pathname) = (&entry[..space], &entry[space + 1..]);
     if pathname.is_empty() || pathname.contains(&b'\n') {
-        return Err(Fault::Form);
+        return Err(EntryError::Form);
     }
     if facts.is_empty() {
         return Ok(());
     }
-    let facts = std::str::from_utf8(facts).map_err(|_| Fault::Form)?;
+    let facts = std::str::from_utf8(facts).map_err(|_| EntryError::Form)?;
     let (mut kind, mut modify, mut create, mut media_type) = (None, None, None, None);
-    for fact in facts.strip_suffix(';').ok_or(Fault::Form)?.split(';') {
-        let (name, value) = fact.split_once('=').ok_or(Fault::Form)?;
+    for fact in facts.strip_suffix(';').ok_or(EntryError::Form)?.split(';') {
+        let (name, value) = fact.split_once('=').ok_or(EntryError::Form)?;
         if name.is_empty() {
-            return Err(Fault::Form);
+            return Err(EntryError::Form);
         }
         let (sound, expected) = match name.to_ascii_lowercase().as_str() {
             "size" => (is_number(value), "size=digits"),
@@ -205,16 +205,16 @@ fn examine(entry: &[u8]) -> Result<(), Fault> {
             ),
         };
         if !sound {
-            return Err(Fault::Value(expected));
+            return Err(EntryError::Value(expected));
         }
     }
     // Times of this form are in order of time when they are in order of octets.
     if create.is_some() && modify.is_some() && create > modify {
-        return Err(Fault::Value("create no later than modify"));
+        return Err(EntryError::Value("create no later than modify"));
     }
     let directory = |kind: &str| kind.len() <= 4 && kind.to_ascii_lowercase().ends_with("dir");
     if media_type.is_some() && kind.is_some_and(directory) {
-        return Err(Fault::Value("no media-type for a directory"));
+        return Err(EntryError::Value("no media-type for a directory"));
     }
     Ok(())
 }

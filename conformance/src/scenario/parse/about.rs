@@ -3,10 +3,12 @@
 
 use super::super::{Action, Bound, Impact, Step};
 use super::cursor::Cursor;
-use super::{Fault, Line};
+use super::{Line, Problem};
 
 const ABOUT: &str = "about";
 const IMPACT: &str = "impact";
+/// The name of `!impact` in earlier versions.
+const MATTERS: &str = "matters";
 
 /// What the line before an `!about` or `!impact` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(super) enum Subject {
 
 pub(super) fn is_remark(cursor: &Cursor<'_>) -> bool {
     let word = cursor.rest().split_whitespace().next();
-    matches!(word, Some(ABOUT | IMPACT))
+    matches!(word, Some(ABOUT | IMPACT | MATTERS))
 }
 
 /// `!about ID …` and `!impact`: says it of the step just before.
@@ -31,12 +33,16 @@ pub(super) fn remark(
     name: Option<&str>,
     line: Line<'_>,
     mut cursor: Cursor<'_>,
-) -> Result<(), Fault> {
+) -> Result<(), Problem> {
     let number = match subject {
         Subject::Line(number) => Some(number),
         Subject::Nothing => None,
         Subject::Broken => return Ok(()),
     };
+    if cursor.take(MATTERS) {
+        let message = "`!matters` was renamed to `!impact`";
+        return Err(Problem::new(line.span(), message));
+    }
     let step = step.filter(|step| name.is_none_or(|name| name == step.connection.0));
     let impact = cursor.take(IMPACT);
     let word = if impact { IMPACT } else { ABOUT };
@@ -47,11 +53,11 @@ pub(super) fn remark(
             true => "it says that a failure there has the impact that `impact` describes",
             false => "it says which requirement a failure there is about",
         };
-        return Err(Fault::new(line.span(), message).help(help));
+        return Err(Problem::new(line.span(), message).help(help));
     };
     if impact {
         if step.impact.iter().any(|impact| impact.line == number) {
-            return Err(Fault::new(line.span(), "`!impact` was said already"));
+            return Err(Problem::new(line.span(), "`!impact` was said already"));
         }
         cursor.skip_blanks();
         let always = cursor.take("always");
@@ -62,7 +68,7 @@ pub(super) fn remark(
         return cursor.end();
     }
     if step.about.iter().any(|bound| bound.line == number) {
-        return Err(Fault::new(line.span(), "`!about` was said already")
+        return Err(Problem::new(line.span(), "`!about` was said already")
             .help("several requirements stand in one line"));
     }
     cursor.take(ABOUT);
@@ -71,8 +77,8 @@ pub(super) fn remark(
         requirements.push(id.to_owned());
     }
     if requirements.is_empty() {
-        let fault = Fault::new(line.span(), "`!about` names no requirement");
-        return Err(fault.help("as in `!about 3659-5.3-rest-350`"));
+        let problem = Problem::new(line.span(), "`!about` names no requirement");
+        return Err(problem.help("as in `!about 3659-5.3-rest-350`"));
     }
     step.about.push(Bound {
         line: number,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::ranges::without_range;
 use super::super::{CONTENT_LIMIT, Content, Piece, Slice, Source, TextPattern};
-use super::{Fault, SLOW_SILENCE, check_variables, did_you_mean, shown};
+use super::{Problem, SLOW_SILENCE, check_variables, did_you_mean, shown};
 
 /// A place in a line.
 #[derive(Debug, Clone)]
@@ -87,53 +87,53 @@ impl<'a> Cursor<'a> {
     }
 
     /// Nothing but blanks may be left.
-    pub(super) fn end(mut self) -> Result<(), Fault> {
+    pub(super) fn end(mut self) -> Result<(), Problem> {
         let (rest, position) = self.take_rest();
         if rest.is_empty() {
             return Ok(());
         }
         let span = position..position + rest.len();
-        let fault = Fault::new(span, format!("`{}` is too much here", shown(rest)));
+        let problem = Problem::new(span, format!("`{}` is too much here", shown(rest)));
         Err(match rest.starts_with('#') {
-            true => fault.help("a comment has a line of its own"),
-            false => fault,
+            true => problem.help("a comment has a line of its own"),
+            false => problem,
         })
     }
 
     /// A pathname: a word, or quoted.
-    pub(super) fn name(&mut self) -> Result<String, Fault> {
+    pub(super) fn name(&mut self) -> Result<String, Problem> {
         self.skip_blanks();
         let position = self.position();
         if self.rest().starts_with('"') {
             let octets = self.quoted()?;
             return String::from_utf8(octets)
-                .map_err(|_| Fault::new(self.since(position), "a name has to be UTF-8"));
+                .map_err(|_| Problem::new(self.since(position), "a name has to be UTF-8"));
         }
         let Some((word, span)) = self.word() else {
-            return Err(Fault::new(self.here(), "a name is missing"));
+            return Err(Problem::new(self.here(), "a name is missing"));
         };
         check_variables(word, span.start)?;
         Ok(word.to_owned())
     }
 
     /// A pathname in which `${1..300}` may stand for some numbers.
-    pub(super) fn name_or_range(&mut self) -> Result<String, Fault> {
+    pub(super) fn name_or_range(&mut self) -> Result<String, Problem> {
         self.skip_blanks();
         if self.rest().starts_with('"') {
             return self.name();
         }
         let Some((word, span)) = self.word() else {
-            return Err(Fault::new(self.here(), "a name is missing"));
+            return Err(Problem::new(self.here(), "a name is missing"));
         };
         check_variables(&without_range(word), span.start)?;
         Ok(word.to_owned())
     }
 
     /// `"…"` with its escapes resolved and `${name}` still in it.
-    pub(super) fn quoted(&mut self) -> Result<Vec<u8>, Fault> {
+    pub(super) fn quoted(&mut self) -> Result<Vec<u8>, Problem> {
         let opening = self.here();
         if !self.take("\"") {
-            return Err(Fault::new(opening, "a text in quotes is missing"));
+            return Err(Problem::new(opening, "a text in quotes is missing"));
         }
         let inside = self.position();
         let mut octets = Vec::new();
@@ -141,7 +141,7 @@ impl<'a> Cursor<'a> {
         loop {
             let before = self.position();
             let Some(character) = self.next_character() else {
-                return Err(Fault::new(opening, "the quote is not closed"));
+                return Err(Problem::new(opening, "the quote is not closed"));
             };
             match character {
                 '"' => break,
@@ -175,7 +175,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The octet behind a `\` that was just read.
-    fn escape(&mut self, backslash: usize) -> Result<u8, Fault> {
+    fn escape(&mut self, backslash: usize) -> Result<u8, Problem> {
         Ok(match self.next_character() {
             Some('r') => b'\r',
             Some('n') => b'\n',
@@ -189,25 +189,25 @@ impl<'a> Cursor<'a> {
                     .ok()
                     .filter(|_| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
                 let Some(octet) = octet else {
-                    let fault =
-                        Fault::new(self.since(backslash), "two hexadecimal digits follow `\\x`");
-                    return Err(fault.help("as in `\\xff`"));
+                    let problem =
+                        Problem::new(self.since(backslash), "two hexadecimal digits follow `\\x`");
+                    return Err(problem.help("as in `\\xff`"));
                 };
                 self.at += 2;
                 octet
             }
             _ => {
-                let fault = Fault::new(self.since(backslash), "this is no escape");
-                return Err(fault.help(r#"the escapes are `\r \n \t \0 \\ \" \xNN`"#));
+                let problem = Problem::new(self.since(backslash), "this is no escape");
+                return Err(problem.help(r#"the escapes are `\r \n \t \0 \\ \" \xNN`"#));
             }
         })
     }
 
     /// A glob between quotes. It has the escapes of globs only, so `\"` is a quote and `\\` a backslash.
-    pub(super) fn quoted_glob(&mut self) -> Result<TextPattern, Fault> {
+    pub(super) fn quoted_glob(&mut self) -> Result<TextPattern, Problem> {
         let opening = self.here();
         if !self.take("\"") {
-            return Err(Fault::new(opening, "a glob in quotes is missing").help("`\"*name\"`"));
+            return Err(Problem::new(opening, "a glob in quotes is missing").help("`\"*name\"`"));
         }
         let inside = self.at;
         loop {
@@ -217,16 +217,16 @@ impl<'a> Cursor<'a> {
                     self.next_character();
                 }
                 Some(_) => {}
-                None => return Err(Fault::new(opening, "the quote is not closed")),
+                None => return Err(Problem::new(opening, "the quote is not closed")),
             }
         }
         self.pattern(&self.text[inside..self.at - 1], self.start + inside)
     }
 
     /// A glob or regular expression that stands here.
-    pub(super) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Fault> {
+    pub(super) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Problem> {
         let whole = start..start + source.len();
-        let pattern = TextPattern::parse(source).map_err(|message| Fault::new(whole, message))?;
+        let pattern = TextPattern::parse(source).map_err(|message| Problem::new(whole, message))?;
         if pattern.regex().is_none() {
             check_glob_variables(source, start)?;
         }
@@ -234,19 +234,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number without sign.
-    pub(super) fn number(&mut self) -> Result<u64, Fault> {
+    pub(super) fn number(&mut self) -> Result<u64, Problem> {
         let position = self.position();
         let digits = self.take_while(|character| character.is_ascii_digit());
         if digits.is_empty() {
-            return Err(Fault::new(self.here(), "a number is missing"));
+            return Err(Problem::new(self.here(), "a number is missing"));
         }
         digits
             .parse()
-            .map_err(|_| Fault::new(self.since(position), "the number is too large"))
+            .map_err(|_| Problem::new(self.since(position), "the number is too large"))
     }
 
     /// `200ms` or `2s`.
-    pub(super) fn duration(&mut self) -> Result<Duration, Fault> {
+    pub(super) fn duration(&mut self) -> Result<Duration, Problem> {
         self.skip_blanks();
         let position = self.position();
         let number = self.number()?;
@@ -254,12 +254,12 @@ impl<'a> Cursor<'a> {
             "ms" => Duration::from_millis(number),
             "s" => Duration::from_secs(number),
             _ => {
-                let fault = Fault::new(self.since(position), "a time has a unit");
-                return Err(fault.help("as in `200ms` or `2s`"));
+                let problem = Problem::new(self.since(position), "a time has a unit");
+                return Err(problem.help("as in `200ms` or `2s`"));
             }
         };
         if duration > SLOW_SILENCE {
-            return Err(Fault::new(
+            return Err(Problem::new(
                 self.since(position),
                 "the longest time is 30 minutes",
             ));
@@ -268,7 +268,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Pieces joined by `+`.
-    pub(super) fn content(&mut self) -> Result<Content, Fault> {
+    pub(super) fn content(&mut self) -> Result<Content, Problem> {
         self.skip_blanks();
         let start = self.position();
         let mut pieces = Vec::new();
@@ -279,7 +279,7 @@ impl<'a> Cursor<'a> {
             length = length.saturating_add(piece.static_cost());
             pieces.push(piece);
             if length > CONTENT_LIMIT {
-                return Err(Fault::new(
+                return Err(Problem::new(
                     self.since(start),
                     "the content is larger than 64 MiB",
                 ));
@@ -293,7 +293,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn piece(&mut self) -> Result<Piece, Fault> {
+    fn piece(&mut self) -> Result<Piece, Problem> {
         let start = self.position();
         let source = self.source()?;
         let mut piece = Piece {
@@ -308,12 +308,12 @@ impl<'a> Cursor<'a> {
             self.expect("]")?;
             let span = self.since(before_slice);
             if from.is_some_and(|from| to.is_some_and(|to| from > to)) {
-                return Err(Fault::new(span, "the slice ends before it begins"));
+                return Err(Problem::new(span, "the slice ends before it begins"));
             }
             if let Some(length) = piece.static_length()
                 && from.max(to).is_some_and(|end| end > length)
             {
-                return Err(Fault::new(
+                return Err(Problem::new(
                     span,
                     format!("there are only {length} octets to slice"),
                 ));
@@ -325,23 +325,23 @@ impl<'a> Cursor<'a> {
             .starts_with(|next: char| !next.is_whitespace() && next != '+')
         {
             let rest = self.take_while(|next| !next.is_whitespace());
-            let fault = Fault::new(
+            let problem = Problem::new(
                 self.since(start),
                 format!("`{}` does not belong here", shown(rest)),
             );
-            return Err(fault.help("pieces are joined by `+`"));
+            return Err(problem.help("pieces are joined by `+`"));
         }
         Ok(piece)
     }
 
-    fn slice_end(&mut self) -> Result<Option<u64>, Fault> {
+    fn slice_end(&mut self) -> Result<Option<u64>, Problem> {
         match self.rest().starts_with(|next: char| next.is_ascii_digit()) {
             true => self.number().map(Some),
             false => Ok(None),
         }
     }
 
-    fn source(&mut self) -> Result<Source, Fault> {
+    fn source(&mut self) -> Result<Source, Problem> {
         if self.rest().starts_with('"') {
             return self.quoted().map(Source::Literal);
         }
@@ -372,9 +372,9 @@ impl<'a> Cursor<'a> {
             }
             _ => {
                 let span = if span.is_empty() { self.here() } else { span };
-                let fault = Fault::new(span, "octets are missing here");
+                let problem = Problem::new(span, "octets are missing here");
                 let meant = did_you_mean(word, ["pattern", "repeat", "crlf"]);
-                return Err(fault.help(meant.unwrap_or_else(|| {
+                return Err(problem.help(meant.unwrap_or_else(|| {
                     "`\"…\"`, `pattern(N)`, `repeat(\"…\", N)`, `crlf(\"…\")` or `${name}`".into()
                 })));
             }
@@ -383,10 +383,10 @@ impl<'a> Cursor<'a> {
         Ok(source)
     }
 
-    fn expect(&mut self, expected: &str) -> Result<(), Fault> {
+    fn expect(&mut self, expected: &str) -> Result<(), Problem> {
         match self.take(expected) {
             true => Ok(()),
-            false => Err(Fault::new(
+            false => Err(Problem::new(
                 self.here(),
                 format!("`{expected}` is missing here"),
             )),
@@ -395,7 +395,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// As [`check_variables`], but a `\` takes the meaning of what follows.
-fn check_glob_variables(source: &str, start: usize) -> Result<(), Fault> {
+fn check_glob_variables(source: &str, start: usize) -> Result<(), Problem> {
     let octets = source.as_bytes();
     let mut at = 0;
     while at < octets.len() {
@@ -405,8 +405,9 @@ fn check_glob_variables(source: &str, start: usize) -> Result<(), Fault> {
             at += 3;
         } else if octets[at..].starts_with(b"${") {
             let Some(name) = super::variable_at(&octets[at..]) else {
-                let fault = Fault::new(start + at..start + at + 2, "`${` opens no variable here");
-                return Err(fault.help("a variable is `${name}`, a literal `${` is `$${`"));
+                let problem =
+                    Problem::new(start + at..start + at + 2, "`${` opens no variable here");
+                return Err(problem.help("a variable is `${name}`, a literal `${` is `$${`"));
             };
             at += name.len() + 3;
         } else {

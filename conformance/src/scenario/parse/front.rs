@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::{About, Axes, DriverKind, Level};
-use super::{Fault, Problems, did_you_mean, shown};
+use super::{Problem, Problems, did_you_mean, shown};
 
 /// Every key, in the order of the canonical layout.
 pub(in crate::scenario) const KEYS: &[&str] = &[
@@ -32,7 +32,7 @@ pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option
     let complete = broken.is_empty();
     for error in broken {
         let span = error.span().unwrap_or(0..0);
-        problems.push(Fault::new(
+        problems.push(Problem::new(
             start + span.start..start + span.end,
             error.message(),
         ));
@@ -46,9 +46,12 @@ pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option
     for key in front.table.keys() {
         let name = key.get_ref();
         if !KEYS.contains(&name.as_ref()) {
-            let message = format!("there is no key `{}`", shown(name));
-            let fault = Fault::new(front.at(key.span()), message);
-            problems.push(fault.maybe_help(did_you_mean(name, KEYS.iter().copied())));
+            let problem = match name.as_ref() {
+                "matters" => "the key `matters` was renamed to `impact`".to_owned(),
+                _ => format!("there is no key `{}`", shown(name)),
+            };
+            let problem = Problem::new(front.at(key.span()), problem);
+            problems.push(problem.maybe_help(did_you_mean(name, KEYS.iter().copied())));
         }
     }
     front.about(problems)
@@ -104,8 +107,8 @@ impl<'a> Front<'_, 'a> {
                 "data" => axes.data = true,
                 "tls" => axes.tls = true,
                 _ => {
-                    let fault = Fault::new(span, "an axis is `data` or `tls`");
-                    problems.push(fault.maybe_help(did_you_mean(&name, ["data", "tls"])));
+                    let problem = Problem::new(span, "an axis is `data` or `tls`");
+                    problems.push(problem.maybe_help(did_you_mean(&name, ["data", "tls"])));
                 }
             }
         }
@@ -117,7 +120,7 @@ impl<'a> Front<'_, 'a> {
             return vec![DriverKind::Raw];
         };
         if names.is_empty() {
-            problems.push(Fault::new(
+            problems.push(Problem::new(
                 self.value_span("drivers"),
                 "somebody has to play it",
             ));
@@ -128,7 +131,7 @@ impl<'a> Front<'_, 'a> {
                 Ok(driver) if drivers.contains(&driver) => {}
                 Ok(driver) => drivers.push(driver),
                 Err((message, help)) => {
-                    problems.push(Fault::new(span, message).maybe_help(help));
+                    problems.push(Problem::new(span, message).maybe_help(help));
                 }
             }
         }
@@ -144,7 +147,10 @@ impl<'a> Front<'_, 'a> {
         if self.complete && !self.table.contains_key(key) {
             // There is no place where a missing key stands; the end of the front matter is where it could.
             let end = self.start + self.length.saturating_sub(1);
-            problems.push(Fault::new(end..end, format!("the key `{key}` is missing")));
+            problems.push(Problem::new(
+                end..end,
+                format!("the key `{key}` is missing"),
+            ));
             return None;
         }
         self.optional(key, problems, read)
@@ -160,7 +166,7 @@ impl<'a> Front<'_, 'a> {
         match read(value.get_ref()) {
             Ok(value) => Some(value),
             Err((message, help)) => {
-                problems.push(Fault::new(self.at(value.span()), message).maybe_help(help));
+                problems.push(Problem::new(self.at(value.span()), message).maybe_help(help));
                 None
             }
         }
@@ -171,7 +177,7 @@ impl<'a> Front<'_, 'a> {
         let texts = self.texts(key, problems)?;
         if texts.is_empty() {
             let message = format!("`{key}` names at least one");
-            problems.push(Fault::new(self.value_span(key), message));
+            problems.push(Problem::new(self.value_span(key), message));
         }
         Some(without_places(texts))
     }
@@ -181,8 +187,8 @@ impl<'a> Front<'_, 'a> {
         let value = self.table.get(key)?;
         let Some(elements) = value.get_ref().as_array() else {
             let message = format!("`{key}` is a list of texts, not {}", kind(value.get_ref()));
-            let fault = Fault::new(self.at(value.span()), message);
-            problems.push(fault.help(format!("{key} = [\"…\"]")));
+            let problem = Problem::new(self.at(value.span()), message);
+            problems.push(problem.help(format!("{key} = [\"…\"]")));
             return None;
         };
         let mut texts = Vec::new();
@@ -190,7 +196,7 @@ impl<'a> Front<'_, 'a> {
             let span = self.at(element.span());
             match text(element.get_ref()) {
                 Ok(text) => texts.push((text.to_owned(), span)),
-                Err((message, help)) => problems.push(Fault::new(span, message).maybe_help(help)),
+                Err((message, help)) => problems.push(Problem::new(span, message).maybe_help(help)),
             }
         }
         Some(texts)

@@ -143,14 +143,14 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
     let Some(opening) = lines.first().filter(|line| fence(line)) else {
         let span = lines.first().map_or(0..0, Line::span);
         problems.push(
-            Fault::new(span, "a scenario begins with its front matter")
+            Problem::new(span, "a scenario begins with its front matter")
                 .help("the first line is `+++`; see scenarios/README.md"),
         );
         return None;
     };
     let Some(closing) = lines.iter().skip(1).position(fence) else {
         problems.push(
-            Fault::new(opening.span(), "the front matter is not closed")
+            Problem::new(opening.span(), "the front matter is not closed")
                 .help("a line `+++` ends it and begins the dialogue"),
         );
         return None;
@@ -158,7 +158,7 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
     let closing = closing + 1;
     let front = lines[1].start..lines[closing].start;
     if front.len() > FRONT_LIMIT {
-        problems.push(Fault::new(
+        problems.push(Problem::new(
             opening.span(),
             "the front matter is larger than 64 KiB",
         ));
@@ -169,13 +169,13 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
 
 /// What is wrong with one statement.
 #[derive(Debug)]
-struct Fault {
+struct Problem {
     span: Range<usize>,
     message: String,
     help: Option<String>,
 }
 
-impl Fault {
+impl Problem {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             span,
@@ -210,21 +210,21 @@ impl Problems {
         }
     }
 
-    fn push(&mut self, fault: Fault) {
+    fn push(&mut self, problem: Problem) {
         if self.found.len() == DIAGNOSTICS_LIMIT {
             self.more += 1;
             return;
         }
         let line = self
             .newlines
-            .partition_point(|newline| *newline < fault.span.start)
+            .partition_point(|newline| *newline < problem.span.start)
             + 1;
         self.found.push(Diagnostic {
             severity: Severity::Error,
-            message: fault.message,
+            message: problem.message,
             line: u32::try_from(line).unwrap_or(u32::MAX),
-            span: fault.span,
-            help: fault.help,
+            span: problem.span,
+            help: problem.help,
         });
     }
 
@@ -264,16 +264,16 @@ impl<'a> Reader<'a, '_> {
         while let Some(line) = self.next_line() {
             let (name, sigil, cursor) = match split_connection(line) {
                 Ok(split) => split,
-                Err(fault) => {
-                    self.problems.push(fault);
+                Err(problem) => {
+                    self.problems.push(problem);
                     before = Before::Other;
                     subject = about::Subject::Broken;
                     continue;
                 }
             };
             if sigil == '!' && about::is_remark(&cursor) {
-                if let Err(fault) = about::remark(steps.last_mut(), subject, name, line, cursor) {
-                    self.problems.push(fault);
+                if let Err(problem) = about::remark(steps.last_mut(), subject, name, line, cursor) {
+                    self.problems.push(problem);
                 }
                 continue;
             }
@@ -281,7 +281,7 @@ impl<'a> Reader<'a, '_> {
                 let wished = cursor.rest().starts_with("should");
                 let expected = steps.last_mut().filter(|_| before == Before::Wishable);
                 match reply::wish(expected, name, line, cursor) {
-                    Err(fault) if before != Before::BrokenReply => self.problems.push(fault),
+                    Err(problem) if before != Before::BrokenReply => self.problems.push(problem),
                     _ => {}
                 }
                 subject = match wished {
@@ -319,16 +319,16 @@ impl<'a> Reader<'a, '_> {
                     about: Vec::new(),
                     impact: Vec::new(),
                 }),
-                Err(fault) => {
+                Err(problem) => {
                     if repeats {
                         repeat.broken(line);
                     }
-                    self.problems.push(fault);
+                    self.problems.push(problem);
                 }
             }
         }
-        if let Err(fault) = repeat.end() {
-            self.problems.push(fault);
+        if let Err(problem) = repeat.end() {
+            self.problems.push(problem);
         }
         steps
     }
@@ -346,7 +346,7 @@ impl<'a> Reader<'a, '_> {
 }
 
 /// The name of the control connection, the sigil, and what stands behind it.
-fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor<'a>), Fault> {
+fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor<'a>), Problem> {
     let indent = line.text.len() - line.text.trim_start().len();
     let statement = &line.text[indent..];
     let end = statement
@@ -359,19 +359,19 @@ fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor
         .next()
         .filter(|sigil| matches!(sigil, '>' | '<' | '@' | '!'))
     else {
-        let fault = Fault::new(line.span(), "a statement begins with `>`, `<`, `@` or `!`");
-        return Err(fault.maybe_help(meant_statement(statement)));
+        let problem = Problem::new(line.span(), "a statement begins with `>`, `<`, `@` or `!`");
+        return Err(problem.maybe_help(meant_statement(statement)));
     };
     if name
         .chars()
         .next()
         .is_some_and(|first| !first.is_ascii_uppercase())
     {
-        let fault = Fault::new(
+        let problem = Problem::new(
             start..start + end,
             "the name of a control connection begins with a capital letter",
         );
-        return Err(fault.help(format!("as in `B{sigil}`")));
+        return Err(problem.help(format!("as in `B{sigil}`")));
     }
     let cursor = Cursor::new(&statement[end + 1..], start + end + 1);
     Ok(((!name.is_empty()).then_some(name), sigil, cursor))
@@ -394,36 +394,36 @@ fn meant_statement(statement: &str) -> Option<String> {
 }
 
 /// `> LINE`
-fn send(cursor: Cursor<'_>) -> Result<Action, Fault> {
+fn send(cursor: Cursor<'_>) -> Result<Action, Problem> {
     let rest = cursor.rest();
     let Some(command) = rest
         .strip_prefix(' ')
         .or_else(|| rest.is_empty().then_some(""))
     else {
         return Err(
-            Fault::new(cursor.here(), "a blank stands between `>` and the line")
+            Problem::new(cursor.here(), "a blank stands between `>` and the line")
                 .help(format!("`> {}`", shown(rest.trim_start()))),
         );
     };
     let start = cursor.position() + (rest.len() - command.len());
     if let Some(at) = command.find(|character: char| character.is_control() && character != '\t') {
-        let fault = Fault::new(
+        let problem = Problem::new(
             start + at..start + at + 1,
             "a control character cannot be seen",
         );
-        return Err(fault.help("exact octets are sent with `@raw \"…\"`"));
+        return Err(problem.help("exact octets are sent with `@raw \"…\"`"));
     }
     check_variables(command, start)?;
     Ok(Action::Send(command.to_owned()))
 }
 
 /// Whether each `${` opens a variable or is escaped.
-fn check_variables(text: &str, start: usize) -> Result<(), Fault> {
+fn check_variables(text: &str, start: usize) -> Result<(), Problem> {
     for at in memchr::memmem::find_iter(text.as_bytes(), b"${") {
         let escaped = at > 0 && text.as_bytes()[at - 1] == b'$';
         if !escaped && variable_at(&text.as_bytes()[at..]).is_none() {
-            let fault = Fault::new(start + at..start + at + 2, "`${` opens no variable here");
-            return Err(fault.help("a variable is `${name}`, a literal `${` is `$${`"));
+            let problem = Problem::new(start + at..start + at + 2, "`${` opens no variable here");
+            return Err(problem.help("a variable is `${name}`, a literal `${` is `$${`"));
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::super::turns::PLAYED_LIMIT;
 use super::super::{Action, Scenario};
-use super::{Fault, Line, Problems, SILENCE, SLOW_SILENCE};
+use super::{Line, Problem, Problems, SILENCE, SLOW_SILENCE};
 use std::ops::Range;
 
 /// The `@repeat` that is open.
@@ -14,11 +14,11 @@ pub(super) struct Nesting {
 
 impl Nesting {
     /// The next statement.
-    pub(super) fn statement(&mut self, action: &Action, line: Line<'_>) -> Result<(), Fault> {
+    pub(super) fn statement(&mut self, action: &Action, line: Line<'_>) -> Result<(), Problem> {
         match action {
             Action::Repeat(_) if self.open.is_some() => {
-                let fault = Fault::new(line.span(), "a `@repeat` stands inside another");
-                Err(fault.help("`@end` ends the first one"))
+                let problem = Problem::new(line.span(), "a `@repeat` stands inside another");
+                Err(problem.help("`@end` ends the first one"))
             }
             Action::Repeat(_) => {
                 self.open = Some(line.span());
@@ -26,8 +26,8 @@ impl Nesting {
                 Ok(())
             }
             Action::End => match self.open.take() {
-                None => Err(Fault::new(line.span(), "`@end` ends no `@repeat`")),
-                Some(span) if self.is_empty => Err(Fault::new(
+                None => Err(Problem::new(line.span(), "`@end` ends no `@repeat`")),
+                Some(span) if self.is_empty => Err(Problem::new(
                     span,
                     "nothing stands between `@repeat` and `@end`",
                 )),
@@ -47,9 +47,9 @@ impl Nesting {
     }
 
     /// The dialogue is at its end.
-    pub(super) fn end(self) -> Result<(), Fault> {
+    pub(super) fn end(self) -> Result<(), Problem> {
         match self.open {
-            Some(span) => Err(Fault::new(span, "this `@repeat` has no `@end`")),
+            Some(span) => Err(Problem::new(span, "this `@repeat` has no `@end`")),
             None => Ok(()),
         }
     }
@@ -68,7 +68,7 @@ pub(super) fn is_bounded(scenario: &Scenario, lines: &[Line<'_>], problems: &mut
         && scenario.in_order().take(PLAYED_LIMIT + 1).count() > PLAYED_LIMIT
     {
         let message = format!("more than {PLAYED_LIMIT} statements are played in all turns");
-        return problems.push(Fault::new(span_of(repeats), message));
+        return problems.push(Problem::new(span_of(repeats), message));
     }
     let is_slow = scenario.about.profile.as_deref() == Some("slow");
     let limit = if is_slow { SLOW_SILENCE } else { SILENCE };
@@ -77,19 +77,19 @@ pub(super) fn is_bounded(scenario: &Scenario, lines: &[Line<'_>], problems: &mut
             "all `@silent` together take longer than {} s",
             limit.as_secs()
         );
-        let fault = Fault::new(
+        let problem = Problem::new(
             span_of(|action| matches!(action, Action::Silent(_))),
             message,
         );
         let help = (!is_slow).then(|| "`profile = \"slow\"` allows 30 minutes".to_owned());
-        problems.push(fault.maybe_help(help));
+        problems.push(problem.maybe_help(help));
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-    use super::super::tests::{FRONT, faults};
+    use super::super::tests::{FRONT, problems_in};
     use crate::scenario::{ScenarioId, parse};
     use rstest::rstest;
 
@@ -126,7 +126,7 @@ mod tests {
         "`@repeat` is about statements of any connection at `@repeat`"
     )]
     fn a_broken_repeat_is_told_once(#[case] dialogue: &str, #[case] expected: &str) {
-        assert_eq!(faults(dialogue), [expected]);
+        assert_eq!(problems_in(dialogue), [expected]);
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_dialogue_that_is_played_too_often_is_refused() {
         let many = format!("@repeat 1000\n{}@end", "> NOOP\n".repeat(10));
-        let found = faults(&many);
+        let found = problems_in(&many);
         assert_eq!(
             found,
             ["more than 10000 statements are played in all turns at `@repeat 1000`"]

@@ -4,7 +4,7 @@ use std::str::FromStr as _;
 
 use super::super::{Action, CodePattern, Codes, Ends, Expect, ReplyPattern, Step, TextPattern};
 use super::cursor::Cursor;
-use super::{Fault, Line, Reader, split_connection};
+use super::{Line, Problem, Reader, split_connection};
 
 impl Reader<'_, '_> {
     /// `< CODES [TEXT]`, or a block with all its lines.
@@ -13,7 +13,7 @@ impl Reader<'_, '_> {
         name: Option<&str>,
         line: Line<'_>,
         mut cursor: Cursor<'_>,
-    ) -> Result<Action, Fault> {
+    ) -> Result<Action, Problem> {
         if let Some(code) = block_opening(&mut cursor) {
             return self.block(name, line, code, cursor);
         }
@@ -34,10 +34,10 @@ impl Reader<'_, '_> {
         opening: Line<'_>,
         code: CodePattern,
         mut cursor: Cursor<'_>,
-    ) -> Result<Action, Fault> {
+    ) -> Result<Action, Problem> {
         let first = text_or_any(&mut cursor);
         let closing = code.to_string();
-        let mut between: Vec<Result<Option<TextPattern>, Fault>> = Vec::new();
+        let mut between: Vec<Result<Option<TextPattern>, Problem>> = Vec::new();
         let last = loop {
             let before = self.next;
             let line = self.next_line();
@@ -50,8 +50,9 @@ impl Reader<'_, '_> {
             let Some(mut cursor) = inside else {
                 // The line belongs to somebody else.
                 self.next = before;
-                let fault = Fault::new(opening.span(), "this reply of several lines has no end");
-                break Err(fault.help(format!("a line `< {closing} …` ends it")));
+                let problem =
+                    Problem::new(opening.span(), "this reply of several lines has no end");
+                break Err(problem.help(format!("a line `< {closing} …` ends it")));
             };
             cursor.take(" ");
             let whole = cursor.rest().trim_end();
@@ -91,11 +92,11 @@ pub(super) fn wish(
     name: Option<&str>,
     line: Line<'_>,
     mut cursor: Cursor<'_>,
-) -> Result<(), Fault> {
+) -> Result<(), Problem> {
     let word = cursor.take_while(|character| !character.is_whitespace());
     if !matches!(word, "should" | "after" | "ends") {
-        let fault = Fault::new(line.span(), "this is no wish about a reply");
-        return Err(fault.help("`!should CODES [TEXT]`, `!after CODES` or `!ends CODES`"));
+        let problem = Problem::new(line.span(), "this is no wish about a reply");
+        return Err(problem.help("`!should CODES [TEXT]`, `!after CODES` or `!ends CODES`"));
     }
     let expected = expected
         .filter(|step| name.is_none_or(|name| name == step.connection.0))
@@ -109,14 +110,14 @@ pub(super) fn wish(
             return Ok(());
         }
         _ => {
-            let fault = Fault::new(line.span(), format!("`!{word}` stands right after a `<`"));
-            return Err(fault.help("it says more about that reply"));
+            let problem = Problem::new(line.span(), format!("`!{word}` stands right after a `<`"));
+            return Err(problem.help("it says more about that reply"));
         }
     };
     let (codes, closed) = alternatives(&mut cursor, word == "ends")?;
     if word == "ends" {
         if expected.ends.is_some() {
-            return Err(Fault::new(line.span(), "`!ends` was said already"));
+            return Err(Problem::new(line.span(), "`!ends` was said already"));
         }
         expected.ends = Some(Ends {
             line: line.number,
@@ -127,16 +128,16 @@ pub(super) fn wish(
     }
     if word == "after" {
         if expected.after.is_some() || expected.ends.is_some() {
-            let fault = Fault::new(line.span(), "`!after` stands once, and before `!ends`");
-            return Err(fault);
+            let problem = Problem::new(line.span(), "`!after` stands once, and before `!ends`");
+            return Err(problem);
         }
         expected.after = Some((line.number, codes));
         return cursor.end();
     }
     if expected.should.is_some() || expected.after.is_some() || expected.ends.is_some() {
         let message = "`!should` stands once, and before `!after` and `!ends`";
-        let fault = Fault::new(line.span(), message);
-        return Err(fault);
+        let problem = Problem::new(line.span(), message);
+        return Err(problem);
     }
     let text = text(&mut cursor)?.map(ReplyPattern::Text);
     let wish = Expect {
@@ -162,12 +163,12 @@ fn block_opening(cursor: &mut Cursor<'_>) -> Option<CodePattern> {
 }
 
 /// `CODES`
-fn codes(cursor: &mut Cursor<'_>) -> Result<Codes, Fault> {
+fn codes(cursor: &mut Cursor<'_>) -> Result<Codes, Problem> {
     alternatives(cursor, false).map(|(codes, _)| codes)
 }
 
 /// `CODES`, and whether `closed` is among them, where that is allowed.
-fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool), Fault> {
+fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool), Problem> {
     let mut codes = Vec::new();
     let mut closed = false;
     loop {
@@ -175,8 +176,8 @@ fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool
         let position = cursor.position();
         let word = cursor.take_while(|character| !character.is_whitespace() && character != '|');
         if word.is_empty() {
-            let fault = Fault::new(cursor.here(), "a reply code is missing here");
-            return Err(fault.help("as in `< 200`, `< 125 | 150` or `< 2yz`"));
+            let problem = Problem::new(cursor.here(), "a reply code is missing here");
+            return Err(problem.help("as in `< 200`, `< 125 | 150` or `< 2yz`"));
         }
         let span = cursor.since(position);
         if word
@@ -184,14 +185,14 @@ fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool
             .is_some_and(|code| CodePattern::from_str(code).is_ok())
             && word[3..].starts_with('-')
         {
-            return Err(Fault::new(span, "a reply of several lines has one code"));
+            return Err(Problem::new(span, "a reply of several lines has one code"));
         }
         if may_close && word == "closed" {
             closed = true;
         } else {
             codes.push(
                 word.parse()
-                    .map_err(|message: String| Fault::new(span, message))?,
+                    .map_err(|message: String| Problem::new(span, message))?,
             );
         }
         let mut ahead = cursor.clone();
@@ -204,7 +205,7 @@ fn alternatives(cursor: &mut Cursor<'_>, may_close: bool) -> Result<(Codes, bool
 }
 
 /// `TEXT` to the end of the line.
-fn text(cursor: &mut Cursor<'_>) -> Result<Option<TextPattern>, Fault> {
+fn text(cursor: &mut Cursor<'_>) -> Result<Option<TextPattern>, Problem> {
     let (text, start) = cursor.take_rest();
     match text.is_empty() {
         true => Ok(None),
@@ -213,6 +214,6 @@ fn text(cursor: &mut Cursor<'_>) -> Result<Option<TextPattern>, Fault> {
 }
 
 /// `TEXT` of the first or last line of a block, where no text means any text.
-fn text_or_any(cursor: &mut Cursor<'_>) -> Result<TextPattern, Fault> {
+fn text_or_any(cursor: &mut Cursor<'_>) -> Result<TextPattern, Problem> {
     Ok(text(cursor)?.unwrap_or_else(|| TextPattern { source: "*".into() }))
 }

@@ -7,7 +7,7 @@ use super::super::{
     TlsVersion, UserStep,
 };
 use super::cursor::Cursor;
-use super::{Fault, did_you_mean};
+use super::{Problem, did_you_mean};
 use crate::transfer_mode::Coding;
 
 /// Every word that may follow `@`.
@@ -63,20 +63,30 @@ const NAMES: &[&str] = &[
     "fails",
 ];
 
+/// Words that followed `@` in earlier versions, and the words that replace them.
+const RENAMED: &[(&str, &str)] = &[
+    ("plain", "clear"),
+    ("earlier", "stale-port"),
+    ("stranger", "third-party"),
+];
+
 /// Every word that may follow `@`.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().copied()
 }
 
 /// What stands behind `@`.
-pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Result<Action, Fault> {
+pub(super) fn statement(
+    connection: Option<&str>,
+    mut cursor: Cursor<'_>,
+) -> Result<Action, Problem> {
     let start = cursor.position();
     let word = cursor.take_while(|character| !character.is_whitespace());
     let span = start - 1..cursor.position();
     let action = match word {
         "repeat" | "end" if connection.is_some() => {
             let message = format!("`@{word}` is about statements of any connection");
-            return Err(Fault::new(span, message).help("it stands without a name"));
+            return Err(Problem::new(span, message).help("it stands without a name"));
         }
         "repeat" => Action::Repeat(turns(&mut cursor)?),
         "end" => Action::End,
@@ -87,8 +97,8 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
         "closed" => Action::Closed,
         "alive" => Action::Alive,
         "open" if connection.is_none() => {
-            let fault = Fault::new(span, "the main connection is open already");
-            return Err(fault.help("another one has a name, as in `B@open`"));
+            let problem = Problem::new(span, "the main connection is open already");
+            return Err(problem.help("another one has a name, as in `B@open`"));
         }
         "open" => Action::Open,
         "login" => Action::Login,
@@ -112,7 +122,7 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
         "nodata" => Action::NoData,
         "given" | "stored" | "missing" if connection.is_some() => {
             let message = format!("`@{word}` goes through the runner's own connection");
-            return Err(Fault::new(span, message).help("it stands without a name"));
+            return Err(Problem::new(span, message).help("it stands without a name"));
         }
         "given" => Action::Given(given(&mut cursor)?),
         "stored" => Action::Stored(cursor.name()?, cursor.content()?),
@@ -124,12 +134,14 @@ pub(super) fn statement(connection: Option<&str>, mut cursor: Cursor<'_>) -> Res
         _ => match user_step(word, &mut cursor, false)? {
             Some(step) => Action::User { step, fails: false },
             None => {
-                let fault = Fault::new(
-                    span,
-                    format!("there is no statement `@{}`", super::shown(word)),
-                );
+                if let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == word) {
+                    let message = format!("`@{old}` was renamed to `@{new}`");
+                    return Err(Problem::new(span, message));
+                }
+                let message = format!("there is no statement `@{}`", super::shown(word));
+                let problem = Problem::new(span, message);
                 let meant = did_you_mean(word, names()).map(|help| help.replacen('`', "`@", 1));
-                return Err(fault.maybe_help(meant));
+                return Err(problem.maybe_help(meant));
             }
         },
     };
@@ -149,7 +161,7 @@ pub(in crate::scenario) const DATA_MODES: &[(&str, DataMode)] = &[
 pub(in crate::scenario) const TLS_VERSIONS: &[(&str, TlsVersion)] =
     &[("1.2", TlsVersion::V12), ("1.3", TlsVersion::V13)];
 
-fn choice<T: Copy>(cursor: &mut Cursor<'_>, choices: &[(&str, T)]) -> Result<Option<T>, Fault> {
+fn choice<T: Copy>(cursor: &mut Cursor<'_>, choices: &[(&str, T)]) -> Result<Option<T>, Problem> {
     let Some((word, span)) = cursor.word() else {
         return Ok(None);
     };
@@ -157,14 +169,14 @@ fn choice<T: Copy>(cursor: &mut Cursor<'_>, choices: &[(&str, T)]) -> Result<Opt
         return Ok(Some(*value));
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-    let fault = Fault::new(span, format!("this is one of {}", names.join(", ")));
-    Err(fault.maybe_help(did_you_mean(word, names)))
+    let problem = Problem::new(span, format!("this is one of {}", names.join(", ")));
+    Err(problem.maybe_help(did_you_mean(word, names)))
 }
 
 fn one_or_more<'a, T>(
     cursor: &mut Cursor<'a>,
-    mut read: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
+    mut read: impl FnMut(&mut Cursor<'a>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
     let mut all = vec![read(cursor)?];
     while !cursor.at_end() {
         all.push(read(cursor)?);
@@ -174,15 +186,15 @@ fn one_or_more<'a, T>(
 
 fn any_number<'a, T>(
     cursor: &mut Cursor<'a>,
-    read: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
+    read: impl FnMut(&mut Cursor<'a>) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
     match cursor.at_end() {
         true => Ok(Vec::new()),
         false => one_or_more(cursor, read),
     }
 }
 
-fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
+fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Problem> {
     cursor.skip_blanks();
     let mut ahead = cursor.clone();
     let word = ahead.word().map(|(word, _)| word);
@@ -194,16 +206,16 @@ fn receive(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
     received(cursor).map(|inside| Receive::Coded(coding, Box::new(inside)))
 }
 
-fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
+fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Problem> {
     cursor.skip_blanks();
     if cursor.rest().starts_with('/') {
         let (source, start) = cursor.take_rest();
         if source.len() < 2 || !source.ends_with('/') {
-            let fault = Fault::new(
+            let problem = Problem::new(
                 start..start + source.len(),
                 "the regular expression is not closed",
             );
-            return Err(fault.help("it stands between slashes, `/…/`"));
+            return Err(problem.help("it stands between slashes, `/…/`"));
         }
         return cursor.pattern(source, start).map(Receive::Matching);
     }
@@ -225,13 +237,13 @@ fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Fault> {
     Ok(receive)
 }
 
-fn turns(cursor: &mut Cursor<'_>) -> Result<u32, Fault> {
+fn turns(cursor: &mut Cursor<'_>) -> Result<u32, Problem> {
     cursor.skip_blanks();
     let start = cursor.position();
     let turns = cursor.number()?;
     match u32::try_from(turns) {
         Ok(turns @ 1..=TURNS_LIMIT) => Ok(turns),
-        _ => Err(Fault::new(
+        _ => Err(Problem::new(
             cursor.since(start),
             format!("the number of turns is from 1 to {TURNS_LIMIT}"),
         )),
@@ -239,13 +251,13 @@ fn turns(cursor: &mut Cursor<'_>) -> Result<u32, Fault> {
 }
 
 /// The names of `@names` and `@list`.
-fn names_and_ranges(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
+fn names_and_ranges(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Problem> {
     cursor.skip_blanks();
     let start = cursor.position();
     let names = any_number(cursor, Cursor::name_or_range)?;
     let count = names.iter().map(|name| ranges::count(name)).sum::<usize>();
     match count > ranges::NAMES_LIMIT {
-        true => Err(Fault::new(
+        true => Err(Problem::new(
             cursor.since(start),
             format!("a statement names at most {} names", ranges::NAMES_LIMIT),
         )),
@@ -254,22 +266,22 @@ fn names_and_ranges(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
 }
 
 /// A name and the time-val its line has to show.
-fn dated(cursor: &mut Cursor<'_>) -> Result<Dated, Fault> {
+fn dated(cursor: &mut Cursor<'_>) -> Result<Dated, Problem> {
     let name = cursor.name()?;
     if cursor.at_end() {
-        let fault = Fault::new(cursor.here(), "the time of this entry is missing");
-        return Err(fault.help("as in `@receive dated a.txt 20020717210714`"));
+        let problem = Problem::new(cursor.here(), "the time of this entry is missing");
+        return Err(problem.help("as in `@receive dated a.txt 20020717210714`"));
     }
     let time = cursor.name()?;
     Ok(Dated { name, time })
 }
 
-fn read(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
+fn read(cursor: &mut Cursor<'_>) -> Result<u64, Problem> {
     cursor.skip_blanks();
     let start = cursor.position();
     let octets = cursor.number()?;
     match octets > CONTENT_LIMIT {
-        true => Err(Fault::new(
+        true => Err(Problem::new(
             cursor.since(start),
             "nobody reads more than 64 MiB at once",
         )),
@@ -277,7 +289,7 @@ fn read(cursor: &mut Cursor<'_>) -> Result<u64, Fault> {
     }
 }
 
-fn given(cursor: &mut Cursor<'_>) -> Result<Given, Fault> {
+fn given(cursor: &mut Cursor<'_>) -> Result<Given, Problem> {
     cursor.skip_blanks();
     let start = cursor.position();
     let name = cursor.name()?;
@@ -287,31 +299,38 @@ fn given(cursor: &mut Cursor<'_>) -> Result<Given, Fault> {
         return Ok(Given::Directory(directory.to_owned()));
     }
     if cursor.at_end() {
-        let fault = Fault::new(cursor.here(), "the octets of the file are missing");
-        return Err(fault.help("a directory ends with a slash, as in `@given name/`"));
+        let problem = Problem::new(cursor.here(), "the octets of the file are missing");
+        return Err(problem.help("a directory ends with a slash, as in `@given name/`"));
     }
     if name.ends_with('/') {
-        return Err(Fault::new(cursor.since(start), "a directory has no octets"));
+        return Err(Problem::new(
+            cursor.since(start),
+            "a directory has no octets",
+        ));
     }
     Ok(Given::File(name, cursor.content()?))
 }
 
-fn failing_step(cursor: &mut Cursor<'_>) -> Result<UserStep, Fault> {
+fn failing_step(cursor: &mut Cursor<'_>) -> Result<UserStep, Problem> {
     cursor.skip_blanks();
     // `@fails @get …` reads well, too.
     cursor.take("@");
     let Some((word, span)) = cursor.word() else {
-        let fault = Fault::new(cursor.here(), "the user step that fails is missing");
-        return Err(fault.help("as in `@fails delete name`"));
+        let problem = Problem::new(cursor.here(), "the user step that fails is missing");
+        return Err(problem.help("as in `@fails delete name`"));
     };
     user_step(word, cursor, true)?.ok_or_else(|| {
-        let fault = Fault::new(span, format!("`{}` is no user step", super::shown(word)));
-        fault.maybe_help(did_you_mean(word, names()))
+        let problem = Problem::new(span, format!("`{}` is no user step", super::shown(word)));
+        problem.maybe_help(did_you_mean(word, names()))
     })
 }
 
 /// The user step of this name. One that fails need not say what would have come.
-fn user_step(word: &str, cursor: &mut Cursor<'_>, fails: bool) -> Result<Option<UserStep>, Fault> {
+fn user_step(
+    word: &str,
+    cursor: &mut Cursor<'_>,
+    fails: bool,
+) -> Result<Option<UserStep>, Problem> {
     let wanted = |cursor: &mut Cursor<'_>| match fails && cursor.at_end() {
         true => Ok(nothing()),
         false => cursor.content(),

@@ -31,7 +31,7 @@ fn canonical(dialogue: &str) -> String {
 }
 
 /// What is wrong, each with the place it is found at.
-pub(super) fn faults(dialogue: &str) -> Vec<String> {
+pub(super) fn problems_in(dialogue: &str) -> Vec<String> {
     let text = format!("{FRONT}{dialogue}");
     let found = parse(ScenarioId("test".into()), &text).unwrap_err();
     found
@@ -185,6 +185,13 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 #[case::late_end("@tls\n!ends 200", "`!ends` stands right after a `<` at `!ends 200`")]
 #[case::no_wish("< 200\n!must 200", "this is no wish about a reply at `!must 200`")]
 #[case::unknown("@recieve *", "there is no statement `@recieve` at `@recieve`")]
+#[case::plain("@plain", "`@plain` was renamed to `@clear` at `@plain`")]
+#[case::earlier("@earlier", "`@earlier` was renamed to `@stale-port` at `@earlier`")]
+#[case::stranger(
+    "@stranger",
+    "`@stranger` was renamed to `@third-party` at `@stranger`"
+)]
+#[case::matters("< 200\n!matters", "`!matters` was renamed to `!impact` at `!matters`")]
 #[case::main_open("@open", "the main connection is open already at `@open`")]
 #[case::too_much("@alive # yes", "`# yes` is too much here at `# yes`")]
 #[case::mode("@data pasv", "this is one of PASV, EPSV, PORT, EPRT at `pasv`")]
@@ -238,12 +245,12 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 #[case::name(r#"@delete "\xff""#, r#"a name has to be UTF-8 at `"\xff"`"#)]
 #[case::failing("@fails alive", "`alive` is no user step at `alive`")]
 fn a_broken_statement_says_what_and_where(#[case] dialogue: &str, #[case] expected: &str) {
-    assert_eq!(faults(dialogue), [expected]);
+    assert_eq!(problems_in(dialogue), [expected]);
 }
 
 #[test]
 fn every_error_is_told_not_only_the_first() {
-    let found = faults("> A\n< 2000\n!should 200\n@alife\n\n@send\nnonsense\n< 200");
+    let found = problems_in("> A\n< 2000\n!should 200\n@alife\n\n@send\nnonsense\n< 200");
     assert_eq!(found.len(), 4, "{found:#?}");
 }
 
@@ -302,6 +309,16 @@ fn what_the_front_matter_leaves_out_has_its_default() {
     assert_eq!(own.about.covers, Vec::<String>::new());
     let empty = FRONT.replace("\"959-x\"", "") + "@alive";
     assert_eq!(parse(ScenarioId("x".into()), &empty).unwrap_err().len(), 1);
+}
+
+#[test]
+fn the_old_name_of_impact_is_refused_with_the_new_name() {
+    let text = FRONT.replace("level", "matters = \"Why.\"\nlevel") + "@alive";
+    let found = parse(ScenarioId("x".into()), &text).unwrap_err();
+    assert_eq!(
+        found[0].message,
+        "the key `matters` was renamed to `impact`"
+    );
 }
 
 #[test]
