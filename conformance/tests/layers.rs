@@ -22,8 +22,13 @@ const PURE: [&str; 11] = [
     "verdict",
 ];
 
-/// Where the reference server may be named: what starts it, and the target that is it.
-const HOSTS: [&str; 2] = ["command/serve", "subject/embedded.rs"];
+/// Where the reference server may be named: what starts it, the target that is it, and what writes
+/// down what it sees on the wire.
+const HOSTS: [&str; 3] = [
+    "command/serve",
+    "subject/embedded.rs",
+    "subject/server_tap.rs",
+];
 
 /// What the pure rooms must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [

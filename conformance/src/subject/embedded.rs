@@ -6,7 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use ftpspec_server::{Server, ServerHandle, Tls};
+use ftpspec_server::observe::tap::Tap;
+use ftpspec_server::{Server, ServerBuilder, ServerHandle, Tls};
 
 use super::Target;
 use crate::driver::Trust;
@@ -24,12 +25,24 @@ impl Embedded {
     /// # Errors
     /// When it cannot listen, or makes no certificate; in words.
     pub async fn start() -> Result<Self, String> {
+        Self::start_from(Server::builder()).await
+    }
+
+    /// Like [`Self::start`], with a tap that sees what is on the wire.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_tap(tap: impl Tap) -> Result<Self, String> {
+        Self::start_from(Server::builder().tap(tap)).await
+    }
+
+    async fn start_from(builder: ServerBuilder) -> Result<Self, String> {
         let failed = |error: &dyn std::error::Error| match error.source() {
             Some(source) => format!("the reference server did not start: {error}: {source}"),
             None => format!("the reference server did not start: {error}"),
         };
         let (user, password) = ("ftpspec", "in the open");
-        let builder = Server::builder()
+        let builder = builder
             .user(user, password)
             .tls(Tls::explicit())
             .allow_ccc();

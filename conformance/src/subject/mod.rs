@@ -5,6 +5,7 @@ mod embedded;
 mod exec;
 mod host_address;
 mod probe;
+mod server_tap;
 mod session;
 mod supervisor;
 
@@ -14,6 +15,7 @@ pub use exec::{Exec, ExecWish};
 pub(crate) use host_address::split_zone;
 pub use host_address::{HostAddress, HostAddressError};
 pub use probe::{TargetFacts, probe};
+pub use server_tap::TranscriptTap;
 pub(crate) use session::{Session, outside, refused};
 pub(crate) use supervisor::answers;
 pub use supervisor::{Supervisor, Unmanaged};
