@@ -1,5 +1,5 @@
-//! Every scenario and every always-on judge is proven: it passes against a server that plays the transcript it passed with,
-//! notices one that lies there, and finds no fault with one that only differs within the RFCs.
+//! Tests every scenario and every always-on judge: it passes against a server that replays the
+//! recorded transcript, detects each mutant of it, and accepts each conforming variant.
 
 mod support;
 

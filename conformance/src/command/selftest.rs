@@ -15,8 +15,8 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Proves the scenarios that any of the patterns selects, and without a pattern the always-on judges too; so many at once.
-/// What is wrong and the mutation score are on stdout. Returns the exit code: 0, 1 if a lie was believed or a truth doubted,
-/// 3 if there is no server to learn the truth from, 4 if nothing is selected, 130 if interrupted.
+/// What is wrong and the mutation score are on stdout. Returns the exit code: 0, 1 if a mutant survived or a conforming variant failed,
+/// 3 if there is no server to record from, 4 if nothing is selected, 130 if interrupted.
 pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
     if let Some(why) = stray(&Suite::embedded(), patterns) {
         anstream::eprintln!("selftest: {why}");
@@ -48,8 +48,8 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
         let mut proof = prove_all(&harness, &jobs, at_once).await;
         if patterns.is_empty() {
             let judges = harness.prove_judges(&jobs).await;
-            proof.lies += judges.lies;
-            proof.believed += judges.believed;
+            proof.mutants += judges.mutants;
+            proof.survived += judges.survived;
             proof.troubles.extend(judges.troubles);
         }
         proof
@@ -67,7 +67,7 @@ pub async fn selftest(patterns: &[String], at_once: usize) -> i32 {
     stdout::say(&told(&proof, jobs.len()), code)
 }
 
-/// The bundled server, and a laboratory that learns the truth from it.
+/// The bundled server, and a harness that records from it.
 ///
 /// # Errors
 /// When it does not start, in words.
@@ -114,9 +114,9 @@ async fn prove_all(harness: &Harness, jobs: &[Job], at_once: usize) -> Proof {
         match running.join_next().await {
             None => return all,
             Some(Ok((proof, job))) => {
-                all.lies += proof.lies;
-                all.believed += proof.believed;
-                all.disguises += proof.disguises;
+                all.mutants += proof.mutants;
+                all.survived += proof.survived;
+                all.variants += proof.variants;
                 let named = |trouble| format!("{}: {trouble}", job.scenario.id);
                 all.troubles.extend(proof.troubles.into_iter().map(named));
             }
@@ -126,23 +126,23 @@ async fn prove_all(harness: &Harness, jobs: &[Job], at_once: usize) -> Proof {
 }
 
 fn told(proof: &Proof, scenarios: usize) -> String {
-    let noticed = proof.lies - proof.believed;
+    let noticed = proof.mutants - proof.survived;
     let troubles = proof.troubles.iter();
     let mut text: String = troubles.map(|trouble| format!("{trouble}\n\n")).collect();
     text += &format!(
-        "{}, {} lies told, {noticed} noticed: mutation score {}\n\
-         {} disguises worn by servers that do nothing wrong\n",
+        "{}, {} mutants, {noticed} detected: mutation score {}\n\
+         {} conforming variants played\n",
         counted(scenarios, "scenario"),
-        proof.lies,
-        score(noticed, proof.lies),
-        proof.disguises
+        proof.mutants,
+        score(noticed, proof.mutants),
+        proof.variants
     );
     text
 }
 
 /// Per cent with one decimal, rounded down: 100 % is everything.
-fn score(noticed: usize, lies: usize) -> String {
-    let thousandths = noticed * 1000 / lies.max(1);
+fn score(noticed: usize, mutants: usize) -> String {
+    let thousandths = noticed * 1000 / mutants.max(1);
     match thousandths % 10 {
         0 => format!("{} %", thousandths / 10),
         tenth => format!("{}.{tenth} %", thousandths / 10),
@@ -154,7 +154,7 @@ mod tests {
     use super::score;
 
     #[test]
-    fn one_believed_lie_is_never_rounded_away() {
+    fn one_surviving_mutant_is_never_rounded_away() {
         assert_eq!(score(9999, 10_000), "99.9 %");
         assert_eq!(score(3, 4), "75 %");
         assert_eq!(score(7, 7), "100 %");

@@ -1,6 +1,6 @@
-//! Who speaks to the server: raw octets, or a client somebody else wrote.
+//! The clients of the runner: raw octets, or the suppaftp crate.
 //!
-//! Everything here writes down what happens as it happens ([`Recorder`]); nothing here knows what was right. A peer is
+//! Everything here records what happens as it happens ([`Recorder`]) and judges nothing. A peer is
 //! hostile: each wait has a time-out ([`Timeouts`]), each buffer a limit.
 
 mod address;

@@ -1,4 +1,4 @@
-//! Where events are written down while a scenario is played.
+//! Records events while a scenario is played.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -13,8 +13,8 @@ use super::budget::{Budget, Large, Share};
 use crate::transcript::Connection;
 use crate::transcript::{ChannelNumbers, Event, EventKind, Excess, Seat, Transcript};
 
-/// The transcript in the making. Its clones write into the same one, so that whatever a task was doing when it was cut
-/// short is kept.
+/// A transcript that is being recorded. All clones record into the same one, so that nothing is lost
+/// when a task is cancelled.
 #[derive(Debug, Clone)]
 pub struct Recorder(Arc<Inner>);
 
@@ -42,7 +42,7 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Of the job at this place of a run, which holds no more than the budget of the run allows.
+    /// For the job at this place of a run, within the budget of the run.
     pub(crate) fn of_run(budget: Budget, place: usize) -> Self {
         Self::with(Share::of(budget, place))
     }
@@ -77,7 +77,7 @@ impl Recorder {
         self.0.share.held()
     }
 
-    /// A time-out in which waiting for room does not count, as that is nobody's fault.
+    /// A time-out that does not count waiting for room in the budget.
     ///
     /// # Errors
     /// When time is up.
@@ -104,7 +104,7 @@ impl Recorder {
         self.0.share.take_large()
     }
 
-    /// From now on events belong to this line of the scenario; 0 is the runner's own doing.
+    /// Events from now on belong to this line of the scenario; 0 is what the runner does for itself.
     pub fn at_line(&self, line: u32) {
         self.0.line.store(line, Ordering::Relaxed);
     }
@@ -115,7 +115,7 @@ impl Recorder {
         self.0.line.load(Ordering::Relaxed)
     }
 
-    /// Writes down what happened on this connection, now.
+    /// Records what happened on this connection, now.
     pub fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let line = self.line();
@@ -145,12 +145,12 @@ impl Recorder {
         self.events().all.len()
     }
 
-    /// Lets a function look at the events so far.
+    /// Calls a function with the events so far.
     pub(crate) fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
         look(&self.events().all)
     }
 
-    /// Takes everything there is: the job is over.
+    /// Takes everything that was recorded: the job is over.
     #[must_use]
     pub fn finish(&self, name: &str, variant: &str) -> Transcript {
         let variables = self.0.variables.lock();

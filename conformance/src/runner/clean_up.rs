@@ -82,7 +82,7 @@ impl Sandbox {
             let _ = self.session.control.until_closed_within(quiet).await;
             self.session.control.close().await;
         }
-        (!is_clean).then(|| self.enter().to_owned())
+        (!is_clean).then(|| self.pathname().to_owned())
     }
 
     async fn remove_everything(&mut self, names: &[Vec<u8>]) -> Result<bool, SetupError> {
@@ -99,7 +99,7 @@ impl Sandbox {
         paths.retain(|path| !path.starts_with(self.name.as_bytes()));
         paths.extend(self.markers().map(String::into_bytes));
         paths.extend_from_slice(names);
-        self.empty(&Names::new(paths)).await;
+        self.remove_contents(&Names::new(paths)).await;
         Ok(self.remove().await)
     }
 
@@ -116,23 +116,23 @@ impl Sandbox {
         let Some(base) = self.base.clone() else {
             return false;
         };
-        self.done(b"CWD ", base.as_bytes()).await
+        self.command(b"CWD ", base.as_bytes()).await
     }
 
     async fn remove(&mut self) -> bool {
         let name = self.name.clone();
-        self.done(b"RMD ", name.as_bytes()).await
+        self.command(b"RMD ", name.as_bytes()).await
     }
 
     /// DELE first, always: where it works on a symbolic link it removes the link and not what it
     /// leads to.
     async fn remove_path(&mut self, path: &[u8]) -> bool {
-        self.done(b"DELE ", path).await || self.done(b"RMD ", path).await
+        self.command(b"DELE ", path).await || self.command(b"RMD ", path).await
     }
 
     /// Removes what is in the directory. How deep a tree is costs no stack: the server decides
     /// that.
-    async fn empty(&mut self, names: &Names) {
+    async fn remove_contents(&mut self, names: &Names) {
         let own = self.name.clone().into_bytes();
         let mut removed = 0;
         let mut open = vec![self.opened(own.clone(), names).await];
@@ -140,7 +140,7 @@ impl Sandbox {
             let Some(entry) = directory.entries.next() else {
                 let emptied = open.pop().map(|emptied| emptied.path).unwrap_or_default();
                 if !open.is_empty() {
-                    self.done(b"RMD ", &emptied).await;
+                    self.command(b"RMD ", &emptied).await;
                 }
                 continue;
             };
@@ -199,7 +199,7 @@ impl Sandbox {
         vec![]
     }
 
-    async fn done(&mut self, verb: &[u8], argument: &[u8]) -> bool {
+    async fn command(&mut self, verb: &[u8], argument: &[u8]) -> bool {
         let line = [verb, argument, b"\r\n"].concat();
         if self.session.control.send(&[line]).await.is_err() {
             return false;

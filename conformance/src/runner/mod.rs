@@ -6,8 +6,8 @@
 //!                          driver::{control, data} or driver::suppaftp
 //! ```
 //!
-//! What was played and how far it came are facts; what they are worth is decided by `check`. A run is never cut
-//! short: whatever goes wrong in one job is told in its [`Stop`], and all others run on.
+//! It records what was played and how far; the judge decides what that means. A job that goes wrong
+//! does not end the run: its [`Stop`] says why, and all others go on.
 
 mod clean_up;
 #[cfg(test)]
@@ -63,7 +63,7 @@ pub struct Job {
 pub struct Played {
     /// What was played, and how.
     pub job: Job,
-    /// Everything that happened.
+    /// What happened.
     pub transcript: Transcript,
     /// How many of its events there were when the dialogue ended; those after them are clean-up.
     pub ended: usize,
@@ -75,14 +75,14 @@ pub struct Played {
     pub left: Option<String>,
 }
 
-/// What reporters hear while a run goes on.
+/// Reported while a run goes on.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
     /// A job is being played. Comes in the order of starting.
     Started(Job),
-    /// A job was played. Comes in the order of the plan, whatever ended first; but a prerequisite
-    /// that was found not to hold any more comes once more, when that is found.
+    /// A job was played. Reported in the order of the plan, whichever ended first; a prerequisite
+    /// that no longer holds is reported a second time.
     Finished(Box<Played>),
-    /// Something about the run or the target as a whole, in words.
+    /// Something about the run or the target as a whole, as text.
     Fact(String),
 }

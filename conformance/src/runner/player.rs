@@ -16,7 +16,7 @@ use crate::scenario::{
 use crate::subject::{Session, Target};
 use crate::transcript::{EventKind, ObservationKind};
 
-/// The hands of one job: its connections and what the dialogue has learnt.
+/// The state of one running job: its connections and variables.
 #[derive(Debug)]
 pub(super) struct Player {
     job: Job,
@@ -26,7 +26,7 @@ pub(super) struct Player {
     pub(super) variables: Variables,
     pub(super) sessions: BTreeMap<Connection, Session>,
     pub(super) suppaftp: Option<Suppaftp>,
-    workshop: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
     /// The directory that is being made.
     opening: Option<String>,
 }
@@ -65,7 +65,7 @@ impl Player {
             variables,
             sessions: BTreeMap::new(),
             suppaftp: None,
-            workshop: None,
+            sandbox: None,
             opening: None,
         }
     }
@@ -74,7 +74,7 @@ impl Player {
     pub(super) async fn play(&mut self, directory: String) -> Result<(), Stop> {
         let scenario = self.job.scenario.clone();
         if wants_directory(&scenario, &self.target) {
-            self.open_workshop(directory).await?;
+            self.open_sandbox(directory).await?;
         }
         let mut before = BeforeTurns::default();
         for Place { step, turn } in scenario.in_order() {
@@ -108,10 +108,10 @@ impl Player {
         }
         self.sessions.clear();
         self.suppaftp = None;
-        if let Some(workshop) = self.workshop.take() {
+        if let Some(sandbox) = self.sandbox.take() {
             let more = self.timeouts.for_statements(&self.job.scenario);
             let names = made_by_users(&self.job.scenario);
-            return workshop.clean_up(&names, CLEAN_UP + more).await;
+            return sandbox.clean_up(&names, CLEAN_UP + more).await;
         }
         // It was cut short while the directory was being made: nobody knows whether it is there.
         let name = self.opening.take()?;
@@ -130,7 +130,7 @@ impl Player {
         self.job.variant
     }
 
-    async fn open_workshop(&mut self, directory: String) -> Result<(), Stop> {
+    async fn open_sandbox(&mut self, directory: String) -> Result<(), Stop> {
         self.opening = Some(directory.clone());
         // Prepared in the same security as the variant: a server may want TLS of everybody.
         let opened = Sandbox::open(
@@ -140,18 +140,18 @@ impl Player {
             &self.recorder,
             directory,
         );
-        let workshop = opened.await;
+        let sandbox = opened.await;
         self.opening = None;
         // From here on it is cleaned up, whatever happens.
-        let workshop = self.workshop.insert(workshop?);
-        workshop.go_in().await?;
-        self.variables.set("dir", workshop.enter());
+        let sandbox = self.sandbox.insert(sandbox?);
+        sandbox.go_in().await?;
+        self.variables.set("dir", sandbox.pathname());
         self.recorder.begin_with(self.variables.0.clone());
         Ok(())
     }
 
-    pub(super) fn workshop(&mut self) -> Result<&mut Sandbox, Stop> {
-        self.workshop
+    pub(super) fn sandbox(&mut self) -> Result<&mut Sandbox, Stop> {
+        self.sandbox
             .as_mut()
             .ok_or_else(|| Stop::Prerequisite("the target is not to be written to".into()))
     }
@@ -163,7 +163,7 @@ impl Player {
                 let octets = self.octets(content)?;
                 (
                     name.clone(),
-                    self.workshop()?.make_file(&name, &octets).await,
+                    self.sandbox()?.make_file(&name, &octets).await,
                     octets,
                 )
             }
@@ -171,7 +171,7 @@ impl Player {
                 let name = self.expand(name)?;
                 (
                     name.clone(),
-                    self.workshop()?.make_directory(&name).await,
+                    self.sandbox()?.make_directory(&name).await,
                     Data::default(),
                 )
             }
@@ -242,11 +242,11 @@ impl Player {
 
     /// The directory that a session is to enter, and a marker in it for that session.
     async fn proof(&mut self) -> Result<Option<(String, String)>, Stop> {
-        let Some(workshop) = &mut self.workshop else {
+        let Some(sandbox) = &mut self.sandbox else {
             return Ok(None);
         };
-        let marker = workshop.mark().await?;
-        Ok(Some((workshop.enter().to_owned(), marker)))
+        let marker = sandbox.mark().await?;
+        Ok(Some((sandbox.pathname().to_owned(), marker)))
     }
 
     /// NOOP and exactly one 200: a reply too many or too few anywhere before shows here at the latest. Then QUIT, and

@@ -172,7 +172,7 @@ impl Sandbox {
     }
 
     /// The pathname that leads into the directory after login.
-    pub(super) fn enter(&self) -> &str {
+    pub(super) fn pathname(&self) -> &str {
         self.path.as_deref().unwrap_or(&self.name)
     }
 
@@ -261,7 +261,7 @@ impl Sandbox {
         if !(200..300).contains(&entered.code) {
             return Ok(false);
         }
-        let back = format!("CWD {}", self.enter());
+        let back = format!("CWD {}", self.pathname());
         self.session.required(&back, &[250, 200]).await?;
         Ok(true)
     }

@@ -264,7 +264,7 @@ impl Player {
     async fn stored(&mut self, name: &str, content: &Content) -> Result<(), Stop> {
         let (name, wanted) = (self.expand(name)?, self.octets(content)?);
         let expected = Expected::Content(wanted.clone());
-        let (fact, octets, ok) = match self.workshop()?.fetch(&name, &expected).await? {
+        let (fact, octets, ok) = match self.sandbox()?.fetch(&name, &expected).await? {
             Fetched::Octets(octets) => {
                 let ok = octets == wanted;
                 (
@@ -293,7 +293,7 @@ impl Player {
 
     async fn missing(&mut self, name: &str) -> Result<(), Stop> {
         let name = self.expand(name)?;
-        let ok = self.workshop()?.is_missing(&name).await?;
+        let ok = self.sandbox()?.is_missing(&name).await?;
         let fact = format!(
             "@missing {name}: {}",
             if ok { "is missing" } else { "is there" }

@@ -35,12 +35,12 @@ pub(crate) async fn say(
             if reply.code != 350 {
                 return Ok(said(&reply));
             }
-            raw.done(&format!("RNTO {to}")).await
+            raw.command(&format!("RNTO {to}")).await
         }
-        S::Delete(name) => raw.done(&format!("DELE {name}")).await,
-        S::Mkdir(name) => raw.done(&format!("MKD {name}")).await,
-        S::Rmdir(name) => raw.done(&format!("RMD {name}")).await,
-        S::Cwd(name) => raw.done(&format!("CWD {name}")).await,
+        S::Delete(name) => raw.command(&format!("DELE {name}")).await,
+        S::Mkdir(name) => raw.command(&format!("MKD {name}")).await,
+        S::Rmdir(name) => raw.command(&format!("RMD {name}")).await,
+        S::Cwd(name) => raw.command(&format!("CWD {name}")).await,
     }
 }
 
@@ -50,7 +50,7 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    async fn done(&mut self, line: &str) -> Result<Told, DriverError> {
+    async fn command(&mut self, line: &str) -> Result<Told, DriverError> {
         Ok(said(&self.session.exchange(line).await?))
     }
 

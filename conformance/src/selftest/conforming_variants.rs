@@ -1,6 +1,6 @@
-//! Transcripts told otherwise, and no less rightly: servers that differ from the one that was played and break nothing.
+//! Conforming variants of a transcript: servers that differ from the recorded one within the RFCs.
 //!
-//! A scenario or judge that finds fault with one of them raises a false alarm.
+//! A scenario or judge that reports a failure of one of them is wrong.
 
 use crate::scripted::Delivery;
 use crate::transcript::{Conversation, EventKind, Exchange, Negotiation, Transcript};
@@ -10,21 +10,21 @@ use std::time::Duration;
 /// One way of being different within the RFCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConformingVariant {
-    /// Says everything in other words: the text is for people (RFC 959 §4.2).
+    /// Other texts in all replies: they are for people (RFC 959 §4.2).
     OtherTexts,
-    /// Says 125 for 150 and the other way round, and 250 for 226 (RFC 959 §5.4).
+    /// 125 for 150, 150 for 125, and 250 for 226 (RFC 959 §5.4).
     OtherCodes,
-    /// Says everything in several lines, some with digits at the front (RFC 959 §4.2).
+    /// All replies in several lines, some of which begin with digits (RFC 959 §4.2).
     MultiLine,
-    /// Octet by octet.
+    /// Sends one octet at a time.
     Dribbled,
-    /// Thinks before each reply.
+    /// Waits before each reply.
     Slow,
-    /// Lists directories as DOS does: the format of LIST is nobody's business (RFC 959 §4.1.3).
+    /// Lists directories in the format of DOS: no RFC says what LIST looks like (RFC 959 §4.1.3).
     DosListings,
     /// Gives 227 without parentheses and 229 with another delimiter (RFC 1123 §4.1.2.6, RFC 2428 §3).
     OtherAddresses,
-    /// Lists features in another order and case, with some nobody has heard of (RFC 2389 §3.2).
+    /// Lists features in another order and case, with unknown ones (RFC 2389 §3.2).
     OtherFeatures,
     /// Writes the names of facts in capitals (RFC 3659 §7.2).
     OtherFacts,
@@ -44,7 +44,7 @@ impl ConformingVariant {
         Self::OtherFacts,
     ];
 
-    /// How the disguised server delivers what it says.
+    /// How the server of this variant delivers what it sends.
     #[must_use]
     pub fn delivery(self) -> Delivery {
         Delivery {
@@ -57,13 +57,13 @@ impl ConformingVariant {
         }
     }
 
-    /// What the disguised server says; none if that is no different.
+    /// The transcript of this variant; `None` if nothing would change.
     #[must_use]
-    pub fn dress(self, transcript: &Transcript) -> Option<Transcript> {
+    pub fn apply(self, transcript: &Transcript) -> Option<Transcript> {
         if self.delivery() != Delivery::default() {
             return Some(transcript.clone());
         }
-        let mut dressed = transcript.clone();
+        let mut changed = transcript.clone();
         for conversation in Conversation::all(transcript) {
             let exchanges = conversation.exchanges.iter();
             for exchange in exchanges.filter(|exchange| !exchange.irregular) {
@@ -74,17 +74,17 @@ impl ConformingVariant {
                     let (telnet, plain) = reply.octets.split_at(behind);
                     let told = self.reply(exchange.name(), reply.code, plain);
                     // An event with more or less than this reply is left alone.
-                    if let EventKind::FromServer { octets } = &mut dressed.events[*event].what
+                    if let EventKind::FromServer { octets } = &mut changed.events[*event].what
                         && *octets == reply.octets
                         && let Some(told) = told
                     {
                         *octets = [telnet, &told].concat();
                     }
                 }
-                self.data(exchange, &conversation, &mut dressed);
+                self.data(exchange, &conversation, &mut changed);
             }
         }
-        (dressed != *transcript).then_some(dressed)
+        (changed != *transcript).then_some(changed)
     }
 
     fn reply(self, verb: &str, code: u16, octets: &[u8]) -> Option<Vec<u8>> {
@@ -123,13 +123,13 @@ impl ConformingVariant {
     }
 
     /// What the exchange sends over its data connection, if it is one listing in one event.
-    fn data(self, exchange: &Exchange, conversation: &Conversation, dressed: &mut Transcript) {
+    fn data(self, exchange: &Exchange, conversation: &Conversation, changed: &mut Transcript) {
         let change: fn(&str) -> Option<String> = match (self, exchange.name()) {
             (Self::DosListings, "LIST") => dos_entry,
             (Self::OtherFacts, "MLSD") => |line| Some(facts_in_capitals(line)),
             _ => return,
         };
-        let own = dressed.events.iter_mut().skip(exchange.sent + 1);
+        let own = changed.events.iter_mut().skip(exchange.sent + 1);
         let own = own.filter(|event| event.connection == conversation.connection);
         for event in own {
             match &mut event.what {

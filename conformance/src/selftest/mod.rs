@@ -1,14 +1,16 @@
-//! The suite, tested: every scenario and judge notices the lies it is there for, and none raises a false alarm.
+//! Tests the suite itself: every scenario and judge detects the faults it is written for, and none
+//! reports a fault where there is none.
 //!
 //! ```text
-//!  job --play--> truth (against the reference server)
-//!                  |--> the same, told by a script:        must pass
-//!                  |--> mutants, one for each expectation: each must be noticed
-//!                  |--> disguises, no less right:          none may fail
-//!                  '--> offences, for the judges:          each must be noticed
+//!  job --play--> recorded transcript (against the reference server)
+//!                  |--> replayed unchanged by a script:    must pass
+//!                  |--> mutants, one for each expectation: each must be detected
+//!                  |--> conforming variants:               none may fail
+//!                  '--> violations, for the judges:        each must be detected
 //! ```
 //!
-//! The lying servers are scripted from transcripts ([`crate::scripted`]); they share no code with the reference server.
+//! The faulty servers are scripted from transcripts ([`crate::scripted`]) and share no code with the
+//! reference server.
 
 mod conforming_variants;
 pub mod mutants;
@@ -29,34 +31,35 @@ use crate::verdict::{JudgeVerdict, Outcome, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long an honest script may keep silent.
-const HONEST: Duration = Duration::from_secs(5);
+/// How long to wait for a script that conforms.
+const CONFORMING: Duration = Duration::from_secs(5);
 
-/// A lie can also be a silence; nobody has to wait long for a script on the same machine.
-const LYING: Duration = Duration::from_millis(700);
+/// How long to wait for a mutant. Its fault may be that nothing comes, and a script on the same
+/// machine answers fast.
+const MUTANT: Duration = Duration::from_millis(700);
 
-/// Where the truth comes from: a server that does everything right, and what it says of itself.
+/// The server that transcripts are recorded from, which conforms, and what it advertises.
 #[derive(Debug, Clone)]
 pub struct Harness {
     /// The server.
     pub target: Arc<Target>,
-    /// What it says of itself.
+    /// What it advertises.
     pub facts: TargetFacts,
 }
 
-/// The longest silence: a scenario that waits for minutes is proven without them.
+/// The longest `@silent`: a scenario that waits for minutes is tested with this.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What became of one scenario.
+/// The result for one scenario, or for the judges.
 #[derive(Debug, Clone, Default)]
 pub struct Proof {
-    /// Lies that were told.
-    pub lies: usize,
-    /// Those that were believed.
-    pub believed: usize,
-    /// Disguises that were worn.
-    pub disguises: usize,
-    /// What is wrong with the scenario, each in a sentence: a lie it believed, a truth it doubted.
+    /// Mutants that were played.
+    pub mutants: usize,
+    /// Mutants that were not detected.
+    pub survived: usize,
+    /// Conforming variants that were played.
+    pub variants: usize,
+    /// What is wrong, each in a sentence: a mutant that survived, or a conforming variant that failed.
     pub troubles: Vec<String>,
 }
 
@@ -84,44 +87,46 @@ impl Harness {
         }
     }
 
-    /// The job, played against the server that does everything right.
-    pub async fn truth(&self, job: &Job) -> Played {
+    /// The job, played against the server that conforms.
+    pub async fn record(&self, job: &Job) -> Played {
         play(job.clone(), &self.target, &Self::manner()).await
     }
 
-    /// The job, played against a server that says what stands in this transcript, which need not be true.
+    /// The job, played against a server that replays this transcript, which may be a mutant.
     ///
     /// # Errors
-    /// When there is no such server; in words.
-    pub async fn lied_to(&self, job: &Job, script: &Transcript) -> Result<Played, String> {
-        self.against(job, script, Delivery::default(), LYING).await
+    /// When the server cannot be started, as text.
+    pub async fn play_against(&self, job: &Job, script: &Transcript) -> Result<Played, String> {
+        self.against(job, script, Delivery::default(), MUTANT).await
     }
 
-    /// Everything a scenario has to show.
+    /// Plays the recorded transcript, its mutants and its conforming variants.
     pub async fn prove(&self, job: &Job) -> Proof {
-        let truth = self.truth(job).await;
+        let recorded = self.record(job).await;
         let mut proof = Proof::default();
-        // A scenario that legally ended early (`!ends`) is INCONCLUSIVE: it is proven as far as it was played.
-        let (verdict, _) = self.verdict(&truth);
+        // A scenario that legally ended early (`!ends`) is INCONCLUSIVE: it is tested as far as it was played.
+        let (verdict, _) = self.verdict(&recorded);
         if verdict.outcome > Outcome::Unsupported {
-            proof.trouble(format!("not even the truth passes: {verdict:#?}"));
+            proof.trouble(format!(
+                "it fails against the reference server: {verdict:#?}"
+            ));
             return proof;
         }
-        self.honest(job, &truth.transcript, &mut proof).await;
-        self.lies(job, &truth.transcript, &mut proof).await;
-        self.disguises(job, &truth.transcript, &mut proof).await;
+        self.unchanged(job, &recorded.transcript, &mut proof).await;
+        self.mutants(job, &recorded.transcript, &mut proof).await;
+        self.variants(job, &recorded.transcript, &mut proof).await;
         proof
     }
 
-    async fn honest(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
+    async fn unchanged(&self, job: &Job, recorded: &Transcript, proof: &mut Proof) {
         let delivery = Delivery::default();
-        match self.against(job, truth, delivery, HONEST).await {
-            Ok(told) => {
-                let (verdict, judges) = self.verdict(&told);
+        match self.against(job, recorded, delivery, CONFORMING).await {
+            Ok(played) => {
+                let (verdict, judges) = self.verdict(&played);
                 if verdict.outcome > Outcome::Unsupported || worst(&judges) > Outcome::Note {
-                    let dialogue = redact(&told.transcript);
+                    let dialogue = redact(&played.transcript);
                     proof.trouble(format!(
-                        "the honest script is doubted: {verdict:#?}\n{dialogue}"
+                        "it fails against the recorded transcript: {verdict:#?}\n{dialogue}"
                     ));
                 }
             }
@@ -129,13 +134,15 @@ impl Harness {
         }
     }
 
-    async fn lies(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
-        let mutants = mutants::all(&job.scenario, truth);
+    async fn mutants(&self, job: &Job, recorded: &Transcript, proof: &mut Proof) {
+        let mutants = mutants::all(&job.scenario, recorded);
         if mutants.is_empty() {
-            proof.trouble("nothing in this scenario can be broken: it checks nothing".into());
+            proof.trouble(
+                "no expectation of this scenario can be mutated: it checks nothing".into(),
+            );
         }
         for mutant in mutants {
-            proof.lies += 1;
+            proof.mutants += 1;
             let from = shows_from(&job.scenario, mutant.line);
             let noticed = self.noticed(job, &mutant.transcript, |verdict, judges| {
                 let mut lines = verdict.findings.iter().map(|finding| finding.line);
@@ -144,10 +151,10 @@ impl Harness {
             match noticed.await {
                 Ok(true) => {}
                 Ok(false) => {
-                    proof.believed += 1;
+                    proof.survived += 1;
                     proof.trouble(format!(
-                        "it believes a server that, at line {}, {}",
-                        mutant.line, mutant.lie
+                        "it does not detect a server that, at line {}, {}",
+                        mutant.line, mutant.mutation
                     ));
                 }
                 Err(error) => proof.trouble(error),
@@ -155,17 +162,17 @@ impl Harness {
         }
     }
 
-    /// Whether a lie is noticed. On a busy machine an honest part may come too late, and hide it: what is not noticed is
-    /// told again to somebody with more patience.
+    /// Whether a fault is detected. On a busy machine a part that conforms may come too late and hide
+    /// it, so what is not detected is played again with longer time-outs.
     async fn noticed(
         &self,
         job: &Job,
         script: &Transcript,
         noticed: impl Fn(&Verdict, &[JudgeVerdict]) -> bool,
     ) -> Result<bool, String> {
-        for patience in [LYING, HONEST] {
-            let told = self.against(job, script, Delivery::default(), patience);
-            let (verdict, judges) = self.verdict(&told.await?);
+        for patience in [MUTANT, CONFORMING] {
+            let played = self.against(job, script, Delivery::default(), patience);
+            let (verdict, judges) = self.verdict(&played.await?);
             if noticed(&verdict, &judges) {
                 return Ok(true);
             }
@@ -173,24 +180,24 @@ impl Harness {
         Ok(false)
     }
 
-    async fn disguises(&self, job: &Job, truth: &Transcript, proof: &mut Proof) {
-        for disguise in ConformingVariant::ALL {
-            let Some(dressed) = disguise.dress(truth) else {
+    async fn variants(&self, job: &Job, recorded: &Transcript, proof: &mut Proof) {
+        for variant in ConformingVariant::ALL {
+            let Some(changed) = variant.apply(recorded) else {
                 continue;
             };
-            proof.disguises += 1;
+            proof.variants += 1;
             match self
-                .against(job, &dressed, disguise.delivery(), HONEST)
+                .against(job, &changed, variant.delivery(), CONFORMING)
                 .await
             {
-                Ok(told) => {
-                    let (verdict, judges) = self.verdict(&told);
+                Ok(played) => {
+                    let (verdict, judges) = self.verdict(&played);
                     if verdict.outcome > Outcome::Warn || worst(&judges) > Outcome::Note {
                         let judges = judges.iter().flat_map(|judge| &judge.findings);
                         let findings: Vec<_> = judges.map(|located| &located.finding).collect();
-                        let dialogue = redact(&told.transcript);
+                        let dialogue = redact(&played.transcript);
                         proof.trouble(format!(
-                            "it raises a false alarm over {disguise}: {verdict:#?}\n{findings:#?}\n{dialogue}"
+                            "it fails against a conforming variant, {variant}: {verdict:#?}\n{findings:#?}\n{dialogue}"
                         ));
                     }
                 }
@@ -199,7 +206,8 @@ impl Harness {
         }
     }
 
-    /// What the always-on judges have to show: each of [`VIOLATIONS`], planted into the first of these jobs it fits.
+    /// Plays each of [`VIOLATIONS`], in the first of these jobs where it is possible: the always-on judges
+    /// have to detect it.
     pub async fn prove_judges(&self, jobs: &[Job]) -> Proof {
         let mut proof = Proof::default();
         let mut open: Vec<_> = VIOLATIONS.iter().collect();
@@ -207,25 +215,25 @@ impl Harness {
             if open.is_empty() {
                 break;
             }
-            let truth = self.truth(job).await;
+            let recorded = self.record(job).await;
             let mut left = Vec::new();
-            for offence in open {
-                let Some(planted) = offence.plant(&truth.transcript) else {
-                    left.push(offence);
+            for violation in open {
+                let Some(planted) = violation.apply(&recorded.transcript) else {
+                    left.push(violation);
                     continue;
                 };
-                proof.lies += 1;
+                proof.mutants += 1;
                 let noticed = self.noticed(job, &planted, |_, judges| {
                     let mut judges = judges.iter();
-                    judges.any(|judge| judge.judge == offence.judge && judge.count > 0)
+                    judges.any(|judge| judge.judge == violation.judge && judge.count > 0)
                 });
                 match noticed.await {
                     Ok(true) => {}
                     Ok(false) => {
-                        proof.believed += 1;
+                        proof.survived += 1;
                         proof.trouble(format!(
-                            "{} believes a server that {} (in {})",
-                            offence.judge, offence.what, job.scenario.id
+                            "{} does not detect a server that {} (in {})",
+                            violation.judge, violation.what, job.scenario.id
                         ));
                     }
                     Err(error) => proof.trouble(error),
@@ -233,10 +241,10 @@ impl Harness {
             }
             open = left;
         }
-        for offence in open {
+        for violation in open {
             proof.trouble(format!(
-                "{}: in no scenario can a server be one that {}",
-                offence.judge, offence.what
+                "{}: no scenario can be played against a server that {}",
+                violation.judge, violation.what
             ));
         }
         proof
@@ -250,11 +258,11 @@ impl Harness {
         delivery: Delivery,
         patience: Duration,
     ) -> Result<Played, String> {
-        let failed = "the tester has no address to put a scripted server on";
+        let failed = "there is no local address for a scripted server";
         let on = self.target.address(job.variant.ipv6).ok_or(failed)?.ip();
         let scripted = Scripted::start(script, delivery, on)
             .await
-            .map_err(|error| format!("the tester cannot start a scripted server: {error}"))?;
+            .map_err(|error| format!("a scripted server cannot be started: {error}"))?;
         let target = Arc::new(Target {
             addresses: vec![scripted.address()],
             // The script has a certificate of its own.
@@ -262,7 +270,7 @@ impl Harness {
             ..Target::clone(&self.target)
         });
         let mut manner = Self::manner();
-        // The script names the directory that was worked in when it was written down.
+        // The script names the directory that was used when it was recorded.
         let run = script.variables.get("dir");
         if let Some(run) = run.and_then(|directory| PlayOptions::run_of(directory, job)) {
             manner.run = run;
@@ -286,10 +294,10 @@ impl Proof {
     }
 }
 
-/// The first line at which a lie of `line` can show. A script does not wait where the client only listens: what it has to
-/// say next may be heard there.
+/// The first line at which a fault in `line` can show. A script does not wait where the client only
+/// listens: what it sends next may be received there.
 fn shows_from(scenario: &Scenario, line: u32) -> u32 {
-    // A lie in one turn can show in the next.
+    // A fault in one turn can show in the next.
     let line = scenario.repeated(line).map_or(line, |lines| *lines.start());
     let before = scenario.steps.iter().rev().filter(|step| step.line < line);
     before
@@ -327,7 +335,7 @@ mod tests {
     async fn a_sound_scenario_notices_its_lies_and_raises_no_alarm() {
         let proof = proof_of("", "> NOOP\n< 200").await;
         assert_eq!(proof.troubles, Vec::<String>::new());
-        assert!(proof.lies >= 2 && proof.disguises >= 4, "{proof:?}");
+        assert!(proof.mutants >= 2 && proof.variants >= 4, "{proof:?}");
     }
 
     #[tokio::test]
@@ -335,7 +343,7 @@ mod tests {
         let proof = proof_of("", "@repeat 3\n> NOOP\n< 200\n@end").await;
         assert_eq!(proof.troubles, Vec::<String>::new());
         assert_eq!(
-            proof.lies, 3,
+            proof.mutants, 3,
             "a code in two turns, and the last reply twice"
         );
     }

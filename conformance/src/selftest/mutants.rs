@@ -1,4 +1,4 @@
-//! Transcripts with one event changed: servers that lie in exactly one place.
+//! Transcripts with one event changed: servers with exactly one fault.
 //!
 //! For every expectation of a scenario there is at least one mutant of the transcript that broke it. A scenario that does
 //! not notice its mutants checks nothing.
@@ -20,7 +20,7 @@ pub struct Mutant {
     /// The line of the scenario whose expectation is broken.
     pub line: u32,
     /// What the server does wrong there.
-    pub lie: Mutation,
+    pub mutation: Mutation,
     /// The changed transcript.
     pub transcript: Transcript,
 }
@@ -109,7 +109,7 @@ struct Maker<'a> {
     transcript: &'a Transcript,
     /// The turn of each event.
     turns: Vec<u32>,
-    /// The turn in which the server lies; 0 outside of `@repeat`.
+    /// The turn with the fault; 0 outside of `@repeat`.
     turn: u32,
     mutants: Vec<Mutant>,
 }
@@ -187,7 +187,7 @@ impl Maker<'_> {
         let Some((at, octets)) = self.received(line).pop() else {
             return;
         };
-        // What `!after` lets come before, and `!ends` lets end the scenario, is no lie.
+        // What `!after` lets come before, and `!ends` lets end the scenario, is not a fault.
         let wrong = |code| {
             let legal = expect.goes_before(code) || expect.ends_with(code);
             !expect.codes.matches(code) && !legal
@@ -261,13 +261,13 @@ impl Maker<'_> {
                 );
                 self.plain(line, *coding);
                 self.extra(line, b"extra\r\n");
-                // What stands for the same is no lie: the last octet may only say once more that the file ends.
-                let mut lies = self.mutants.split_off(others);
+                // What decodes to the same is not a fault: the last octet may only repeat that the file ends.
+                let mut changed = self.mutants.split_off(others);
                 let stands_for =
                     |transcript: &Transcript| coding.decoded(&self.data_at(transcript, line));
-                let truth = stands_for(self.transcript);
-                lies.retain(|lie| stands_for(&lie.transcript) != truth);
-                self.mutants.append(&mut lies);
+                let recorded = stands_for(self.transcript);
+                changed.retain(|it| stands_for(&it.transcript) != recorded);
+                self.mutants.append(&mut changed);
             }
             Receive::Anything => {}
         }
@@ -298,19 +298,19 @@ impl Maker<'_> {
         set_data(&mut transcript, *last, plain.into());
         self.mutants.push(Mutant {
             line,
-            lie: Mutation::Plain,
+            mutation: Mutation::Plain,
             transcript,
         });
     }
 
-    fn data(&mut self, line: u32, lies: &[Mutation]) {
+    fn data(&mut self, line: u32, mutations: &[Mutation]) {
         let pieces = self.pieces(line);
         let Some((last_at, last)) = pieces.last().cloned() else {
             return;
         };
-        for lie in lies {
+        for mutation in mutations {
             let mut changed = self.transcript.clone();
-            match lie {
+            match mutation {
                 Mutation::NoData => {
                     for (at, _) in &pieces {
                         set_data(&mut changed, *at, Data::default());
@@ -346,7 +346,7 @@ impl Maker<'_> {
             }
             self.mutants.push(Mutant {
                 line,
-                lie: *lie,
+                mutation: *mutation,
                 transcript: changed,
             });
         }
@@ -420,7 +420,7 @@ impl Maker<'_> {
         }
         self.mutants.push(Mutant {
             line,
-            lie: Mutation::StalePort,
+            mutation: Mutation::StalePort,
             transcript,
         });
     }
@@ -454,7 +454,7 @@ impl Maker<'_> {
         }
     }
 
-    fn without(&mut self, line: u32, lie: Mutation, gone: impl Fn(&EventKind) -> bool) {
+    fn without(&mut self, line: u32, mutation: Mutation, gone: impl Fn(&EventKind) -> bool) {
         let mut transcript = self.transcript.clone();
         let mut turns = self.turns.iter();
         transcript.events.retain(|event| {
@@ -463,18 +463,18 @@ impl Maker<'_> {
         if transcript.events.len() < self.transcript.events.len() {
             self.mutants.push(Mutant {
                 line,
-                lie,
+                mutation,
                 transcript,
             });
         }
     }
 
-    fn replace(&mut self, line: u32, lie: Mutation, at: usize, octets: Vec<u8>) {
+    fn replace(&mut self, line: u32, mutation: Mutation, at: usize, octets: Vec<u8>) {
         let mut transcript = self.transcript.clone();
         transcript.events[at].what = EventKind::FromServer { octets };
         self.mutants.push(Mutant {
             line,
-            lie,
+            mutation,
             transcript,
         });
     }
@@ -491,12 +491,12 @@ impl Maker<'_> {
         pieces.collect::<Vec<_>>().concat()
     }
 
-    fn insert(&mut self, line: u32, lie: Mutation, at: usize, event: Event) {
+    fn insert(&mut self, line: u32, mutation: Mutation, at: usize, event: Event) {
         let mut transcript = self.transcript.clone();
         transcript.events.insert(at, event);
         self.mutants.push(Mutant {
             line,
-            lie,
+            mutation,
             transcript,
         });
     }

@@ -33,7 +33,7 @@ enum Spoil {
     /// An IAC in the text that is not doubled.
     LoneIac,
     /// The protected data connection ends with FIN alone.
-    CancelToken,
+    DataCut,
     /// The data connection is protected with another certificate than the control connection.
     Certificate,
     /// The protected control connection ends with FIN alone.
@@ -41,11 +41,11 @@ enum Spoil {
 }
 
 use Spoil::{
-    CancelToken, Certificate, ControlCut, Data, LoneIac, More, NoPreliminary, NoTelnet, Reply,
+    DataCut, Certificate, ControlCut, Data, LoneIac, More, NoPreliminary, NoTelnet, Reply,
     Twice,
 };
 
-const fn offence(
+const fn violation(
     judge: &'static str,
     what: &'static str,
     verb: &'static str,
@@ -63,311 +63,311 @@ const fn offence(
 
 /// At least one for each rule of each judge.
 pub const VIOLATIONS: &[Violation] = &[
-    offence(
+    violation(
         "reply-syntax",
         "ends a reply with a bare LF",
         "NOOP",
         200,
         Reply(|r| r.replace("\r\n", "\n")),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "leaves a bare CR within a reply",
         "NOOP",
         200,
         Reply(|r| r.replacen(' ', " \rx", 1)),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "leaves a NUL within a reply",
         "NOOP",
         200,
         Reply(|r| r.replacen(' ', " \0", 1)),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "does not double an IAC in a reply",
         "NOOP",
         200,
         LoneIac,
     ),
-    offence(
+    violation(
         "reply-syntax",
         "says nothing behind the code, not even a space",
         "NOOP",
         200,
         Reply(|_| "200\r\n".into()),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "replies without a code",
         "NOOP",
         200,
         Reply(|_| "Still here.\r\n".into()),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "replies with a code that begins with 9",
         "NOOP",
         200,
         Reply(|r| r.replacen("200", "900", 1)),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "uses a second digit that means nothing",
         "NOOP",
         200,
         Reply(|r| r.replacen("200", "290", 1)),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "never ends a reply of several lines",
         "FEAT",
         211,
         Reply(|r| r.replace("211 ", " 211 ")),
     ),
-    offence(
+    violation(
         "reply-syntax",
         "repeats the code within a reply",
         "FEAT",
         211,
         Reply(|r| r.replace("\r\n ", "\r\n211-")),
     ),
-    offence(
+    violation(
         "reply-code",
         "answers with another class",
         "NOOP",
         200,
         Reply(|r| r.replacen("200", "350", 1)),
     ),
-    offence(
+    violation(
         "reply-code",
         "answers with a code of another command",
         "NOOP",
         200,
         Reply(|r| r.replacen("200", "250", 1)),
     ),
-    offence("one-completion", "answers twice", "NOOP", 200, Twice),
-    offence(
+    violation("one-completion", "answers twice", "NOOP", 200, Twice),
+    violation(
         "one-completion",
         "announces a transfer twice",
         "RETR",
         150,
         Twice,
     ),
-    offence(
+    violation(
         "one-completion",
         "completes a transfer it never announced",
         "RETR",
         150,
         NoPreliminary,
     ),
-    offence(
+    violation(
         "address",
         "gives a port above 65535",
         "EPSV",
         229,
         Reply(|_| "229 Extended (|||70000|)\r\n".into()),
     ),
-    offence(
+    violation(
         "address",
         "gives five numbers",
         "PASV",
         227,
         Reply(|_| "227 Passive 127,0,0,1,4.\r\n".into()),
     ),
-    offence(
+    violation(
         "address",
         "names the address of somebody else",
         "PASV",
         227,
         Reply(|_| "227 Passive 10,1,2,3,4,1.\r\n".into()),
     ),
-    offence(
+    violation(
         "pathname-257",
         "puts words before the pathname",
         "PWD",
         257,
         Reply(|r| r.replacen("257 ", "257 It is ", 1)),
     ),
-    offence(
+    violation(
         "pathname-257",
         "forgets the quotes",
         "PWD",
         257,
         Reply(|r| r.replace('"', "")),
     ),
-    offence(
+    violation(
         "pathname-257",
         "does not double a quote within",
         "PWD",
         257,
         Reply(|r| r.replacen("257 \"", "257 \"a\"b", 1)),
     ),
-    offence(
+    violation(
         "feat",
         "lists features without the space",
         "FEAT",
         211,
         Reply(|r| r.replace("\r\n ", "\r\n")),
     ),
-    offence(
+    violation(
         "feat",
         "ends the list with another word",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", "211 Thatsit")),
     ),
-    offence(
+    violation(
         "feat",
         "has a list without features",
         "FEAT",
         211,
         Reply(|_| "211-Features:\r\n211 End\r\n".into()),
     ),
-    offence(
+    violation(
         "feat",
         "lists two features on one line",
         "FEAT",
         211,
         Reply(|r| r.replace(" SIZE\r\n", " SIZE MDTM\r\n")),
     ),
-    offence(
+    violation(
         "feat",
         "lists OPTS",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", " OPTS\r\n211 End")),
     ),
-    offence(
+    violation(
         "feat",
         "lists features in small letters",
         "FEAT",
         211,
         Reply(|r| r.to_lowercase()),
     ),
-    offence(
+    violation(
         "feat",
         "lists commands of RFC 959",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", " PASV\r\n211 End")),
     ),
-    offence(
+    violation(
         "mlsx",
         "forgets the space before the entry",
         "MLST",
         250,
         Reply(|r| r.replace("\r\n ", "\r\n")),
     ),
-    offence(
+    violation(
         "mlsx",
         "gives a size with a unit",
         "MLST",
         250,
         Reply(|r| with_size(r, "3k")),
     ),
-    offence(
+    violation(
         "mlsx",
         "ends an entry with a bare LF",
         "MLSD",
         226,
         Data(|d| d.replace("\r\n", "\n")),
     ),
-    offence(
+    violation(
         "mlsx",
         "gives a time in another form",
         "MLSD",
         226,
         Data(|d| with_fact(d, "modify=", "yesterday")),
     ),
-    offence(
+    violation(
         "mlsx",
         "forgets the space before the pathname",
         "MLSD",
         226,
         Data(|d| d.replace("; ", ";")),
     ),
-    offence(
+    violation(
         "mdtm-size-213",
         "gives a size with a unit",
         "SIZE",
         213,
         Reply(|r| r.replace("\r\n", " octets\r\n")),
     ),
-    offence(
+    violation(
         "mdtm-size-213",
         "gives a time with a zone",
         "MDTM",
         213,
         Reply(|r| r.replace("\r\n", " UTC\r\n")),
     ),
-    offence("telnet", "says nothing to WILL", "TYPE", 200, NoTelnet),
-    offence("telnet", "says nothing to DO", "MKD", 257, NoTelnet),
-    offence(
+    violation("telnet", "says nothing to WILL", "TYPE", 200, NoTelnet),
+    violation("telnet", "says nothing to DO", "MKD", 257, NoTelnet),
+    violation(
         "tls",
         "ends a protected download without close_notify",
         "RETR",
         226,
-        CancelToken,
+        DataCut,
     ),
-    offence(
+    violation(
         "tls",
         "ends a protected listing without close_notify",
         "LIST",
         226,
-        CancelToken,
+        DataCut,
     ),
-    offence(
+    violation(
         "tls",
         "shows another certificate on the data connection",
         "RETR",
         226,
         Certificate,
     ),
-    offence(
+    violation(
         "feat",
         "lists digests without the label they belong to",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", " CRC32;SHA-1*;\r\n211 End")),
     ),
-    offence(
+    violation(
         "feat",
         "lists a feature twice",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", " SIZE\r\n SIZE\r\n211 End")),
     ),
-    offence(
+    violation(
         "closing",
         "closes the control connection after an error",
         "QUIT",
         221,
         Reply(|_| "500 What?\r\n".into()),
     ),
-    offence(
+    violation(
         "closing",
         "ends a protected control connection without close_notify",
         "QUIT",
         221,
         ControlCut,
     ),
-    offence(
+    violation(
         "limits",
         "sends a listing without end",
         "LIST",
         226,
         More(18 << 20),
     ),
-    offence(
+    violation(
         "limits",
         "sends a file without end",
         "RETR",
         226,
         More(18 << 20),
     ),
-    offence(
+    violation(
         "limits",
         "sends a reply without end",
         "HELP",
@@ -377,9 +377,9 @@ pub const VIOLATIONS: &[Violation] = &[
 ];
 
 impl Violation {
-    /// The transcript with this offence in it; none where nothing in it can be spoiled so.
+    /// The transcript with this violation in it; none where nothing in it can be spoiled so.
     #[must_use]
-    pub fn plant(&self, transcript: &Transcript) -> Option<Transcript> {
+    pub fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
         for conversation in Conversation::all(transcript) {
             let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;
             for exchange in conversation.exchanges.iter().filter(fits) {
@@ -450,7 +450,7 @@ impl Violation {
                         let Some(end) = end else { continue };
                         end.how = CloseKind::NoCloseNotify;
                     }
-                    CancelToken | Certificate => {
+                    DataCut | Certificate => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();
                         let own = own.filter(|event| event.connection == conversation.connection);
                         self.protection(own.map(|event| &mut event.what));
@@ -475,7 +475,7 @@ impl Violation {
                     facts.certificate = Some("another".into());
                 }
                 (EventKind::TlsEstablished(facts), _) => protected |= facts.data,
-                (EventKind::DataClosed(end), CancelToken) if protected => {
+                (EventKind::DataClosed(end), DataCut) if protected => {
                     end.how = CloseKind::NoCloseNotify
                 }
                 _ => {}
@@ -514,12 +514,12 @@ mod tests {
         for judge in JUDGES {
             let own = VIOLATIONS
                 .iter()
-                .filter(|offence| offence.judge == judge.name);
+                .filter(|violation| violation.judge == judge.name);
             assert!(own.count() >= 2, "{} is proven by too little", judge.name);
         }
-        for offence in VIOLATIONS {
-            let known = JUDGES.iter().any(|judge| judge.name == offence.judge);
-            assert!(known, "there is no judge {}", offence.judge);
+        for violation in VIOLATIONS {
+            let known = JUDGES.iter().any(|judge| judge.name == violation.judge);
+            assert!(known, "there is no judge {}", violation.judge);
         }
     }
 

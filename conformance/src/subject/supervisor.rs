@@ -1,4 +1,4 @@
-//! Who looks after the server under test while scenarios are played.
+//! Supervises the server under test while scenarios are played: detects its end, restarts it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 use super::Target;
 use crate::scenario::Variant;
 
-/// Who looks after the server under test while scenarios are played.
+/// Supervises the server under test while scenarios are played.
 pub trait Supervisor: Send {
-    /// How the server ended, in words, if it did since somebody asked last.
+    /// How the server ended, as text, if it did since the last call.
     fn death(&mut self) -> Option<String>;
 
     /// How the server ended, where it takes no connection any more: one that is about to end is waited for.
@@ -19,14 +19,14 @@ pub trait Supervisor: Send {
         async { self.death() }
     }
 
-    /// Makes it answer again, or waits until it does. Tells what was done, or why it will not answer any more.
+    /// Restarts it, or waits until it answers again. Returns what was done.
     ///
     /// # Errors
-    /// When it is gone for good; in words.
+    /// Why it will not answer again, as text.
     fn restart(&mut self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
-/// The keeper of a server somebody else has started: it can only wait.
+/// The supervisor of a server that was not started here: it can only wait.
 #[derive(Debug, Clone)]
 pub struct Unmanaged {
     target: Arc<Target>,

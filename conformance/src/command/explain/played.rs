@@ -62,7 +62,7 @@ impl Examples {
         let job = jobs
             .first()
             .ok_or("the bundled server does not have what it needs here")?;
-        let truth = harness.truth(job).await;
+        let truth = harness.record(job).await;
         let (verdict, _) = harness.verdict(&truth);
         if verdict.outcome > Outcome::Unsupported {
             return Err(format!("it comes to {} here", verdict.outcome.word()));
@@ -71,7 +71,7 @@ impl Examples {
         mutants.sort_by_key(|mutant| (telling(mutant), std::cmp::Reverse(mutant.line)));
         let mut bad = None;
         for mutant in mutants.iter().take(LIES) {
-            let told = harness.lied_to(job, &mutant.transcript).await?;
+            let told = harness.play_against(job, &mutant.transcript).await?;
             let (verdict, judges) = harness.verdict(&told);
             let judges = judges.into_iter().flat_map(|judge| judge.findings);
             let mut findings = verdict.findings;
@@ -84,7 +84,7 @@ impl Examples {
             if let Some(first) = findings.first() {
                 bad = Some(Bad {
                     statement: statement(&job.scenario, mutant.line),
-                    lie: mutant.lie,
+                    lie: mutant.mutation,
                     dialogue: dialogue(&told.transcript, first.event),
                     outcome,
                     findings,
@@ -123,7 +123,7 @@ impl Examples {
 
 /// How little a lie tells of what the scenario is about: the fewer the better.
 fn telling(mutant: &Mutant) -> u8 {
-    match mutant.lie {
+    match mutant.mutation {
         Mutation::Short
         | Mutation::Changed
         | Mutation::Extra
