@@ -22,12 +22,13 @@ pub use work::*;
 use crate::auth::{ClientCertificate, User};
 use crate::storage::{Described, HashAlgorithm, Metadata, VirtualPath};
 use crate::wire::{
-    Command, CommandLine, Completion, ControlEvent, Facts, InTransfer, Language, LoginRule, Reply,
-    Verb, done, is_foreign,
+    Command, CommandLine, Completion, ControlEvent, Facts, InTransfer, LoginRule, Reply, Verb,
+    done, is_foreign,
 };
 use login::Login;
 use parameters::Parameters;
 use security::Security;
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
@@ -173,7 +174,7 @@ impl Session {
                 Err(done(501, "A command line holds no NUL and no bare CR."))
             }
         };
-        self.spoken(decision.unwrap_or_else(Step::Reply))
+        decision.unwrap_or_else(Step::Reply)
     }
 
     /// Decides about an event that comes while a [`Step::Transfer`] is out.
@@ -193,26 +194,21 @@ impl Session {
             return DuringTransfer::Queue;
         }
         match command.parse() {
-            Ok(Command::Abor) => {
-                DuringTransfer::Abort(self.spoken(done(226, "The transfer was ended.")))
-            }
-            Ok(Command::Stat(None)) => DuringTransfer::Reply(self.spoken(self.status())),
+            Ok(Command::Abor) => DuringTransfer::Abort(done(226, "The transfer was ended.")),
+            Ok(Command::Stat(None)) => DuringTransfer::Reply(self.status()),
             Ok(Command::Noop)
                 if self.setup.noop_in_transfer == NoopInTransfer::AtOnce && !queued =>
             {
-                DuringTransfer::Reply(self.spoken(nothing_done()))
+                DuringTransfer::Reply(nothing_done())
             }
             _ => DuringTransfer::Queue,
         }
     }
 
-    /// What is said, in the language of the session.
+    /// A reply in the language of the session (RFC 2640 §4.1). Everything that is sent passes here.
     #[must_use]
-    pub fn spoken<S: Localize>(&self, said: S) -> S {
-        match self.parameters.language {
-            Language::English => said,
-            language => said.localized(language),
-        }
+    pub fn translated<'a>(&self, reply: &'a Reply) -> Cow<'a, Reply> {
+        reply.translated(self.parameters.language)
     }
 
     /// Who is logged in, and the working directory.

@@ -4,9 +4,7 @@
 use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
 use crate::storage::{Described, Digest, Metadata, Storage, VirtualPath};
-use crate::wire::{
-    Completion, FactChanges, Language, Links, Lister, ListingFormat, OperatorFacts, Reply, Verb,
-};
+use crate::wire::{Completion, FactChanges, Links, Lister, ListingFormat, OperatorFacts, Verb};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -58,37 +56,6 @@ pub enum DuringTransfer {
     Queue,
 }
 
-/// What leaves a session is said in a language (RFC 2640 §4).
-pub trait Localize {
-    /// The same in another language.
-    #[must_use]
-    fn localized(self, language: Language) -> Self;
-}
-
-impl Localize for Reply {
-    fn localized(mut self, language: Language) -> Self {
-        self.translate(language);
-        self
-    }
-}
-
-impl Localize for Completion {
-    fn localized(self, language: Language) -> Self {
-        Self(self.0.localized(language))
-    }
-}
-
-impl Localize for Step {
-    fn localized(self, language: Language) -> Self {
-        match self {
-            Self::Reply(reply) => Self::Reply(reply.localized(language)),
-            Self::ReplyThen(reply, control) => Self::ReplyThen(reply.localized(language), control),
-            // They are answered later, and the answer is translated then.
-            Self::Ask(_) | Self::Transfer(_) => self,
-        }
-    }
-}
-
 /// A question for the outside world that knows the type of its answer.
 pub struct Question<Q, A, R = Step> {
     /// What is asked.
@@ -111,12 +78,8 @@ impl<Q, A, R> Question<Q, A, R> {
     }
 
     /// Goes on with the answer.
-    pub fn answer(self, session: &mut Session, answer: A) -> R
-    where
-        R: Localize,
-    {
-        let said = (self.then)(session, self.about, answer);
-        session.spoken(said)
+    pub fn answer(self, session: &mut Session, answer: A) -> R {
+        (self.then)(session, self.about, answer)
     }
 }
 

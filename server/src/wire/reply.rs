@@ -111,13 +111,19 @@ impl Reply {
         })
     }
 
-    /// Says it in another language: every line that has a text there.
-    pub fn translate(&mut self, language: Language) {
-        for line in std::iter::once(&mut self.first).chain(&mut self.more) {
-            if let Some(text) = language.translated(line.as_bytes()) {
-                *line = ReplyLine(text);
+    /// The reply with each line in `language` that has a translation.
+    #[must_use]
+    pub fn translated(&self, language: Language) -> Cow<'_, Self> {
+        if language == Language::English {
+            return Cow::Borrowed(self);
+        }
+        let mut reply = self.clone();
+        for line in std::iter::once(&mut reply.first).chain(&mut reply.more) {
+            if let Some(text) = language.translation(line.as_bytes()) {
+                *line = text.into();
             }
         }
+        Cow::Owned(reply)
     }
 
     /// Appends the reply as octets, CRLF included. No CR, LF or NUL of a line ever reaches the wire; an octet 255 is

@@ -226,12 +226,13 @@ impl World {
         self.session.transfer_progress(42);
         let queued = !self.queued.is_empty();
         match self.session.during_transfer(&event, queued) {
-            DuringTransfer::Reply(Completion(reply)) => self.said.push_back(reply),
+            DuringTransfer::Reply(Completion(reply)) => self.say(&reply),
             DuringTransfer::Queue => self.queued.push_back(event),
             DuringTransfer::Abort(Completion(reply)) => {
                 let question = self.running.take().unwrap();
                 let Completion(aborted) = question.answer(&mut self.session, TransferEnd::Aborted);
-                self.said.extend([aborted, reply]);
+                self.say(&aborted);
+                self.say(&reply);
                 self.work_off();
             }
         }
@@ -240,7 +241,7 @@ impl World {
     pub(crate) fn end(&mut self, end: TransferEnd) {
         if let Some(question) = self.running.take() {
             let Completion(reply) = question.answer(&mut self.session, end);
-            self.said.push_back(reply);
+            self.say(&reply);
         }
         self.work_off();
     }
@@ -259,9 +260,9 @@ impl World {
     fn follow(&mut self, mut step: Step) {
         loop {
             step = match step {
-                Step::Reply(Completion(reply)) => return self.said.push_back(reply),
+                Step::Reply(Completion(reply)) => return self.say(&reply),
                 Step::ReplyThen(Completion(reply), control) => {
-                    self.said.push_back(reply);
+                    self.say(&reply);
                     self.control = Some(control);
                     match control {
                         Control::StartTls => self.session.tls_established(),
@@ -457,16 +458,21 @@ impl World {
         };
         match moved {
             Ok(created) => {
-                self.said
-                    .push_back(transfer.preliminary(created.as_ref()).0);
+                let preliminary = transfer.preliminary(created.as_ref());
+                self.say(&preliminary.0);
                 self.running = Some(question);
             }
             Err(error) => {
                 let end = TransferEnd::NotOpened(error);
                 let Completion(reply) = question.answer(&mut self.session, end);
-                self.said.push_back(reply);
+                self.say(&reply);
             }
         }
+    }
+
+    fn say(&mut self, reply: &Reply) {
+        let reply = self.session.translated(reply).into_owned();
+        self.said.push_back(reply);
     }
 
     #[track_caller]

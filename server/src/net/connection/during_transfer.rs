@@ -143,12 +143,14 @@ impl Connection {
 
     /// Says a reply that has nothing to do with the transfer or its faults.
     pub(super) fn say_beside(&mut self, reply: &Reply) {
+        let reply = &*self.session.translated(reply);
         reply.encode(&mut self.replies);
         self.presence.note_reply(reply);
     }
 
     /// Gives a reply as the faults want it; what is left if that takes its time.
     fn answer_immediately(&mut self, reply: &Reply, actions: Vec<Action>) -> Option<Immediate> {
+        let reply = &*self.session.translated(reply);
         self.presence.note_reply(reply);
         let mut octets = Vec::new();
         reply.encode(&mut octets);

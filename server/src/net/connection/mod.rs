@@ -302,6 +302,7 @@ impl Connection {
     }
 
     pub(super) fn say(&mut self, reply: &Reply) {
+        let reply = &*self.session.translated(reply);
         match &mut self.faults {
             None => reply.encode(&mut self.replies),
             Some(watch) => watch.encode(reply, &mut self.replies),
@@ -329,8 +330,7 @@ impl Connection {
     }
 
     fn say_last(&mut self, text: &'static str) {
-        let reply = self.session.spoken(Reply::line(421, text));
-        self.say(&reply);
+        self.say(&Reply::line(421, text));
     }
 
     /// Sends the replies. A client that does not read them is not read either, and then given up.
