@@ -83,7 +83,6 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
             delete: may & 8 != 0,
             rename: may & 8 != 0,
             make_directory: may & 16 != 0,
-            see_sessions: may & 32 != 0,
         },
         told: (may & 64 != 0).then(|| {
             Arc::new(OperatorFacts {

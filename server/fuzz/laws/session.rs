@@ -66,7 +66,7 @@ pub fn session(data: &[u8]) {
             let mut may = user.permissions;
             let mut changes = Permissions::EFFECTS
                 .into_iter()
-                .filter(|effect| !matches!(*effect, "read" | "list" | "see_sessions"));
+                .filter(|effect| !matches!(*effect, "read" | "list"));
             changes.any(|effect| may.effect(effect).is_some_and(|granted| *granted))
         });
     }

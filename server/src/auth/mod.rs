@@ -120,15 +120,15 @@ pub struct UserLimits {
 /// Permission by effect, not by verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
-    /// Read file content: RETR, HASH and all digests, COMB's sources, SITE CPFR.
+    /// Read file content: RETR, HASH and all digests, COMB's sources.
     pub read: bool,
     /// List directories and see facts.
     pub list: bool,
-    /// Make files where there are none: STOR, STOU and APPE, COMB, SITE CPTO and SYMLINK.
+    /// Make files where there are none: STOR, STOU and APPE, COMB, SITE SYMLINK.
     pub create: bool,
     /// Put octets behind those of a file: APPE, STOR from its end on (REST), COMB.
     pub append: bool,
-    /// Put other octets in the place of those of a file: STOR, also from within it (REST, RANG), RNTO and SITE CPTO onto it.
+    /// Put other octets in the place of those of a file: STOR, also from within it (REST, RANG), RNTO onto it.
     pub overwrite: bool,
     /// Change facts: MFMT, MFCT, MFF, SITE CHMOD and UTIME.
     pub change_facts: bool,
@@ -136,10 +136,8 @@ pub struct Permissions {
     pub delete: bool,
     /// Give other names: RNFR.
     pub rename: bool,
-    /// Make directories: MKD, SITE MKDIR and CPTO.
+    /// Make directories: MKD, SITE MKDIR.
     pub make_directory: bool,
-    /// See who else is logged in: SITE WHO.
-    pub see_sessions: bool,
 }
 
 impl Permissions {
@@ -154,10 +152,9 @@ impl Permissions {
         delete: true,
         rename: true,
         make_directory: true,
-        see_sessions: true,
     };
     /// The names of all effects: those of the fields.
-    pub const EFFECTS: [&'static str; 10] = [
+    pub const EFFECTS: [&'static str; 9] = [
         "read",
         "list",
         "create",
@@ -167,7 +164,6 @@ impl Permissions {
         "delete",
         "rename",
         "make_directory",
-        "see_sessions",
     ];
 
     /// Whether the effect of that name is allowed; `None` if there is no such effect.
@@ -182,7 +178,6 @@ impl Permissions {
             "delete" => &mut self.delete,
             "rename" => &mut self.rename,
             "make_directory" => &mut self.make_directory,
-            "see_sessions" => &mut self.see_sessions,
             _ => return None,
         })
     }
@@ -198,7 +193,6 @@ impl Permissions {
         delete: false,
         rename: false,
         make_directory: false,
-        see_sessions: false,
     };
     /// Look, but change nothing.
     pub const READ_ONLY: Self = Self {

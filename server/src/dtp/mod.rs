@@ -16,7 +16,6 @@ mod storage_io;
 mod stream;
 mod ticket_gate;
 mod transfer;
-mod umask;
 
 pub use codec::{AsciiDecoder, AsciiEncoder, Decoder, Encoder, Piece, from_ebcdic, to_ebcdic};
 pub use data_tls::SessionReuse;

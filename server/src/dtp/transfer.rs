@@ -24,7 +24,6 @@ use super::progress::Progress;
 #[cfg(target_os = "linux")]
 use super::sendfile;
 use super::storage_io::{Encoding, PIECES, Sink, Source, on_storage};
-use super::umask::Mask;
 use crate::fault_stream::FaultStream;
 use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::{Side, StreamEnd};
@@ -106,10 +105,9 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::Store { at, how } => {
             let StoragePath { storage, path } = at.clone();
-            let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle =
                 on_storage(&storage, move |storage| storage.open_write(&path, how)).await?;
-            (incoming(mask.on(handle), at, transfer), None)
+            (incoming(handle, at, transfer), None)
         }
         Content::RetrieveRange { at, range } => {
             let StoragePath { storage, path } = at;
@@ -121,21 +119,19 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
         }
         Content::StoreRange { at, range } => {
             let StoragePath { storage, path } = at.clone();
-            let mask = Mask::of(transfer.mode, &storage, &path).await;
             let handle = on_storage(&storage, move |storage| {
                 open_write_range(storage, &path, range.start, range.end)
             })
             .await?;
-            (incoming(mask.on(handle), at, transfer), None)
+            (incoming(handle, at, transfer), None)
         }
         Content::StoreUnique { at } => {
             let StoragePath { storage, path } = at;
             let (handle, path) =
                 on_storage(&storage, move |storage| open_unique(storage, &path)).await?;
-            let mask = Mask::new_file(transfer.mode, &storage, &path);
             let name = path.clone();
             (
-                incoming(mask.on(handle), StoragePath { storage, path }, transfer),
+                incoming(handle, StoragePath { storage, path }, transfer),
                 Some(name),
             )
         }

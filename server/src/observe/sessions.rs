@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use crate::auth::User;
 use crate::observe::hooks::HookList;
@@ -18,12 +18,9 @@ use crate::observe::journal::{
 use crate::observe::tap::{
     Channel, ChannelId, OpenChannel, SharedTap, Side, StreamEnd, TlsFacts, WireFact,
 };
-use crate::pi::SessionSummary;
 use crate::storage::VirtualPath;
 use crate::wire::Reply;
 
-/// The most sessions SITE WHO lists.
-const MOST_ATTENDEES: usize = 1000;
 /// The most of a CLNT argument that is kept.
 const MAX_CLIENT: usize = 256;
 
@@ -128,23 +125,6 @@ impl SessionList {
         self.entries().values().map(SessionRecord::info).collect()
     }
 
-    /// Who is logged in: session `own`, and the `others` if they are asked for.
-    pub(crate) fn attendees(&self, own: u64, others: bool) -> Vec<SessionSummary> {
-        let entries = self.entries();
-        let asked = entries.values().filter(|entry| others || entry.id == own);
-        let there = asked.filter_map(|entry| {
-            let (user, since) = entry.facts().user.clone()?;
-            Some(SessionSummary {
-                number: entry.id,
-                user,
-                peer: entry.peer,
-                logged_in: since.elapsed(),
-                own: entry.id == own,
-            })
-        });
-        there.take(MOST_ATTENDEES).collect()
-    }
-
     /// Enters a session; it is struck off when the guard is dropped.
     pub(crate) fn enter(
         self: &Arc<Self>,
@@ -236,8 +216,7 @@ pub(crate) struct Observers {
 
 #[derive(Default)]
 struct Facts {
-    /// Who is logged in, and since when.
-    user: Option<(String, Instant)>,
+    user: Option<String>,
     path: Option<VirtualPath>,
     client: Option<Box<[u8]>>,
     tls: Option<Box<TlsFacts>>,
@@ -333,8 +312,8 @@ impl SessionRecord {
         facts.protects_data = protects_data;
         match login {
             Some((user, path)) => {
-                if (facts.user.as_ref()).is_none_or(|(name, _)| *name != user.name) {
-                    facts.user = Some((user.name.clone(), Instant::now()));
+                if (facts.user.as_ref()).is_none_or(|name| *name != user.name) {
+                    facts.user = Some(user.name.clone());
                 }
                 if facts.path.as_ref() != Some(path) {
                     facts.path = Some(path.clone());
@@ -440,7 +419,7 @@ impl SessionRecord {
             peer: self.peer,
             local: self.local,
             since: self.since,
-            user: facts.user.as_ref().map(|(name, _)| name.clone()),
+            user: facts.user.clone(),
             path: facts.path.clone(),
             client: facts.client.as_ref().map(|client| client.to_vec()),
             tls: facts.tls.as_deref().cloned(),

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::storage::{FileKind, VirtualPath};
 use crate::wire::{
-    CombArgument, Completion, DotNames, FactChanges, Known, ListingFormat, MffArgument, Naming,
-    Reply, done, write_facts, write_time_val,
+    CombArgument, Completion, DotNames, Known, ListingFormat, MffArgument, Naming, Reply, done,
+    write_facts, write_time_val,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -48,27 +48,11 @@ impl Session {
         self.permit(Act::Find, |may| may.make_directory)?;
         ask(Work::MakeDirectory(Question::new(
             at,
-            |session: &mut Self, at: StoragePath, outcome: io::Result<()>| {
-                if let Err(error) = outcome {
-                    return Step::Reply(Act::Find.refused(&error));
-                }
-                let made = directory_reply(&at.path, " was made.");
-                let Some(mode) = session.new_mode(FileKind::Directory) else {
-                    return Step::Reply(made);
-                };
-                let changes = FactChanges {
-                    mode: Some(mode),
-                    ..FactChanges::default()
-                };
-                Step::Ask(Box::new(Work::SetFacts(Question::new(
-                    (at, changes),
-                    |_, _, outcome| {
-                        Step::Reply(match outcome {
-                            Ok(()) => made,
-                            Err(error) => Act::Find.refused(&error),
-                        })
-                    },
-                ))))
+            |_, at: StoragePath, outcome: io::Result<()>| {
+                Step::Reply(match outcome {
+                    Ok(()) => directory_reply(&at.path, " was made."),
+                    Err(error) => Act::Find.refused(&error),
+                })
             },
         )))
     }
@@ -170,7 +154,7 @@ impl Session {
         };
         let to = self.resolve(Act::Name, pathname)?;
         let from = StoragePath {
-            storage: to.storage,
+            storage: Arc::clone(&to.storage),
             path: from,
         };
         let rename = |from, to| {
@@ -178,26 +162,12 @@ impl Session {
                 plain(outcome, Act::Name, "Renamed.")
             })))
         };
-        self.onto(to.path, from, rename)
-    }
-
-    /// Does what puts a file at a name. Who must not overwrite may do it where there is none.
-    pub(super) fn onto(
-        &self,
-        to: VirtualPath,
-        from: StoragePath,
-        act: impl FnOnce(StoragePath, VirtualPath) -> Decision + Send + 'static,
-    ) -> Decision {
         if self.user()?.user.permissions.overwrite {
-            return act(from, to);
+            return rename(from, to.path);
         }
-        let target = StoragePath {
-            storage: Arc::clone(&from.storage),
-            path: to,
-        };
-        look_at_name(target, |_, target, found| match found {
+        look_at_name(to, move |_, to, found| match found {
             Ok(_) => Err(Act::Name.failed(ErrorKind::PermissionDenied)),
-            Err(_) => act(from, target.path),
+            Err(_) => rename(from, to.path),
         })
     }
 

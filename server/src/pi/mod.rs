@@ -76,8 +76,6 @@ enum Pending {
     Password(Box<[u8]>),
     /// RNFR named this.
     Rename(VirtualPath),
-    /// SITE CPFR named this.
-    Copy(VirtualPath),
     /// REST named this octet.
     Restart(u64),
     /// RANG named these octets.
@@ -318,7 +316,7 @@ impl Session {
             Command::Stat(Some(argument)) => self.list_status(argument),
             Command::Feat => Ok(Step::Reply(self.features())),
             Command::Help(topic) => self.help(topic),
-            Command::Site(argument) => self.site(argument, pending),
+            Command::Site(argument) => self.site(argument),
             Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
             Command::Noop => Ok(Step::Reply(nothing_done())),
             Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),

@@ -40,8 +40,6 @@ pub(super) struct Parameters {
     pub(super) algorithm: HashAlgorithm,
     /// Seconds the session may be idle, if it said so (SITE IDLE).
     pub(super) idle: Option<u32>,
-    /// Permission bits that what is new does not get, if the session said so (SITE UMASK).
-    pub(super) umask: Option<u16>,
     /// The language of reply texts.
     pub(super) language: Language,
 }
@@ -59,7 +57,6 @@ impl Default for Parameters {
             facts: Facts::DEFAULT,
             algorithm: HashAlgorithm::Sha256,
             idle: None,
-            umask: None,
             language: Language::English,
         }
     }

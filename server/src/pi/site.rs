@@ -1,11 +1,8 @@
 //! SITE: what each service of this server leads to (RFC 959 §4.1.3). Permission is by effect, as for the verbs.
 
 use super::storage_replies::Act;
-use super::{
-    Decision, Pending, Question, Session, SessionSummary, Step, StoragePath, WhoQuery, Work, ask,
-    look, shown_host,
-};
-use crate::storage::{FileKind, Times, VirtualPath};
+use super::{Decision, Question, Session, Step, Work, ask};
+use crate::storage::{Times, VirtualPath};
 use crate::wire::{Completion, FactChanges, Reply, SERVICES, Service, SiteCommand, SiteLine, done};
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -17,7 +14,7 @@ const SERVICES_PER_LINE: usize = 8;
 
 impl Session {
     /// SITE. What it does not know is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
-    pub(super) fn site(&mut self, argument: &[u8], pending: Pending) -> Decision {
+    pub(super) fn site(&mut self, argument: &[u8]) -> Decision {
         let line = SiteLine::split(argument)
             .ok()
             .filter(|line| !self.setup.disabled_services.contains(line.service))
@@ -25,15 +22,11 @@ impl Session {
         match line.parse().map_err(|error| done(501, error.0))? {
             SiteCommand::Help(topic) => self.site_help(topic),
             SiteCommand::Chmod(mode, pathname) => self.set_mode(mode, pathname),
-            SiteCommand::Umask(mask) => self.umask(mask),
             SiteCommand::Utime(time, pathname) => self.set_time(time, pathname),
             SiteCommand::Symlink { target, link } => self.symlink(&target, &link),
             SiteCommand::Mkdir(pathname) => self.make_directories(pathname),
             SiteCommand::Rmdir(pathname) => self.remove_subtree(pathname),
-            SiteCommand::Cpfr(pathname) => self.copy_from(pathname),
-            SiteCommand::Cpto(pathname) => self.copy_to(pathname, pending),
             SiteCommand::Idle(time) => self.idle(time),
-            SiteCommand::Who => self.who(),
             SiteCommand::Refused => Err(done(504, line.service.row().help)),
         }
     }
@@ -76,15 +69,6 @@ impl Session {
             .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
-    /// The permission bits of a new file or directory, if the session said so.
-    pub(super) fn new_mode(&self, kind: FileKind) -> Option<u32> {
-        let all = match kind {
-            FileKind::Directory => 0o777,
-            FileKind::File | FileKind::Symlink => 0o666,
-        };
-        self.parameters.umask.map(|mask| all & !u32::from(mask))
-    }
-
     fn set_mode(&self, mode: u32, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.change_facts)?;
@@ -96,19 +80,6 @@ impl Session {
             (at, changes),
             |_, _, outcome| plain(outcome, Act::Find, "The permission bits were set."),
         )))
-    }
-
-    fn umask(&mut self, mask: Option<u32>) -> Decision {
-        if let Some(mask) = mask {
-            if !self.user()?.user.storage.abilities().modes {
-                return Err(Act::Find.failed(io::ErrorKind::Unsupported));
-            }
-            self.parameters.umask = u16::try_from(mask).ok();
-        }
-        Ok(Step::Reply(match self.parameters.umask {
-            Some(mask) => done(200, format!("The mask is {mask:03o}.")),
-            None => done(200, "There is no mask."),
-        }))
     }
 
     fn set_time(&self, time: SystemTime, pathname: &[u8]) -> Decision {
@@ -150,44 +121,6 @@ impl Session {
         })))
     }
 
-    fn copy_from(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.read)?;
-        look(at, |session, at, found| {
-            Ok(Step::Reply(match found {
-                Ok(_) => {
-                    session.pending = Pending::Copy(at.path);
-                    done(350, "SITE CPTO must follow.")
-                }
-                Err(error) => Act::Find.refused(&error),
-            }))
-        })
-    }
-
-    /// Copying is reading and storing, and for a directory listing and making directories, too.
-    fn copy_to(&self, pathname: &[u8], pending: Pending) -> Decision {
-        let Pending::Copy(from) = pending else {
-            return Err(done(503, "SITE CPTO must follow SITE CPFR."));
-        };
-        let to = self.resolve(Act::Name, pathname)?;
-        self.permit(Act::Name, |may| may.read && may.create)?;
-        let from = StoragePath {
-            storage: to.storage,
-            path: from,
-        };
-        look(from, |session, from, found| {
-            let found = found.map_err(|error| Act::Find.refused(&error))?;
-            if found.kind == FileKind::Directory {
-                session.permit(Act::Name, |may| may.list && may.make_directory)?;
-            }
-            session.onto(to.path, from, |from, to| {
-                ask(Work::Copy(Question::new((from, to), |_, _, outcome| {
-                    plain(outcome, Act::Name, "The copy was made.")
-                })))
-            })
-        })
-    }
-
     fn idle(&mut self, time: Option<Duration>) -> Decision {
         let (usual, longest) = (
             self.setup.idle,
@@ -212,29 +145,6 @@ impl Session {
             longest.as_secs()
         );
         Ok(Step::Reply(done(200, text)))
-    }
-
-    fn who(&self) -> Decision {
-        let attendance = WhoQuery {
-            others: self.user()?.user.permissions.see_sessions,
-        };
-        ask(Work::Who(Question::new(
-            attendance,
-            |_, _, who: Vec<SessionSummary>| {
-                let lines = who.into_iter().map(|who| {
-                    format!(
-                        " {}{} {} from {}, for {} s",
-                        who.number,
-                        if who.own { "*" } else { "" },
-                        who.user.escape_debug(),
-                        shown_host(who.peer),
-                        who.logged_in.as_secs()
-                    )
-                });
-                let reply = Reply::block(211, "Sessions:", lines, "End");
-                Step::Reply(Completion(reply))
-            },
-        )))
     }
 }
 

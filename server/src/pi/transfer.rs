@@ -337,7 +337,6 @@ impl Session {
         let transfer = Transfer {
             verb,
             content,
-            mode: self.new_mode(FileKind::File),
             largest: self.setup.upload,
             port: std::mem::take(&mut self.parameters.port),
             protected,

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// What a received line leads to.
 #[must_use]
@@ -119,10 +119,6 @@ pub enum Work {
     MakeDirectories(Question<StoragePath, io::Result<()>>),
     /// SITE SYMLINK: where to, at the place of the link.
     Symlink(Question<(StoragePath, Vec<u8>), io::Result<()>>),
-    /// SITE CPTO: from, to.
-    Copy(Question<(StoragePath, VirtualPath), io::Result<()>>),
-    /// SITE WHO.
-    Who(Question<WhoQuery, Vec<SessionSummary>>),
     /// MKD.
     MakeDirectory(Question<StoragePath, io::Result<()>>),
     /// RMD.
@@ -159,28 +155,6 @@ pub struct Listen {
     pub from: SocketAddr,
 }
 
-/// Who is to be told of by SITE WHO: this session, and perhaps others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WhoQuery {
-    /// All that are logged in.
-    pub others: bool,
-}
-
-/// A session that is logged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionSummary {
-    /// Its number, which the log has too.
-    pub number: u64,
-    /// Who.
-    pub user: String,
-    /// From where.
-    pub peer: SocketAddr,
-    /// How long ago they logged in.
-    pub logged_in: Duration,
-    /// Whether it is the session that asks.
-    pub own: bool,
-}
-
 /// A digest that was asked for.
 #[derive(Debug, Clone)]
 pub struct DigestRequest {
@@ -210,8 +184,6 @@ pub struct Transfer {
     pub verb: Verb,
     /// What is moved.
     pub content: Content,
-    /// The permission bits of a file that is new (SITE UMASK); `None` leaves them to the storage.
-    pub mode: Option<u32>,
     /// Octets that may be stored; with more, the storage has failed with `FileTooLarge`.
     pub largest: u64,
     /// Where the data connection comes from.

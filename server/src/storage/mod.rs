@@ -4,7 +4,6 @@
 //! Nothing in this room knows a reply, a socket or tokio.
 
 mod combine;
-mod copy;
 mod describe;
 mod digest;
 #[cfg(unix)]
@@ -27,7 +26,6 @@ mod whole;
 mod tests;
 
 pub use combine::combine;
-pub use copy::copy;
 pub(crate) use describe::describe_found;
 pub use describe::{Described, describe};
 pub use digest::{Digest, digest};

@@ -1,36 +1,34 @@
-//! Directories with all that is in them: DSIZ and RMDA.
+//! Directories and everything in them: DSIZ and RMDA.
 
 use super::{Entry, FileKind, Storage, VirtualPath};
 
 use std::io::{self, ErrorKind};
 
-/// Files, directories and links one command looks at, at the most. A directory with more: `ArgumentListTooLong`.
+/// The most files, directories and links that one command visits. More are `ArgumentListTooLong`.
 pub const MAX_SUBTREE: usize = 1_000_000;
 
-/// A directory that is being walked, and what is still to come of it.
+/// A directory on the way down, and its entries that have not been visited yet.
 type Level = (
     VirtualPath,
     Box<dyn Iterator<Item = io::Result<Entry>> + Send>,
 );
 
-/// What a walk meets.
-pub(super) enum Met<'a> {
-    /// A file or a link.
+/// What [`walk`] visits.
+enum Visit<'a> {
+    /// A file or a symbolic link.
     Leaf(VirtualPath, &'a Entry),
-    /// A directory, before what is in it.
-    Enter(VirtualPath, &'a Entry),
-    /// A directory, behind what is in it.
-    Leave(VirtualPath),
+    /// A directory, after its entries.
+    Directory(VirtualPath),
 }
 
-/// Walks what is below a directory, not the directory itself. Links are met, not followed.
+/// Visits everything below a directory, but not the directory itself. Links are not followed.
 ///
 /// # Errors
-/// As [`Storage::list`], `ArgumentListTooLong` beyond [`MAX_SUBTREE`], and those of `meet`: they end the walk.
-pub(super) fn walk(
+/// As [`Storage::list`]; `ArgumentListTooLong` for more than [`MAX_SUBTREE`] entries.
+fn walk(
     storage: &dyn Storage,
     directory: &VirtualPath,
-    mut meet: impl FnMut(Met<'_>) -> io::Result<()>,
+    mut visit: impl FnMut(Visit<'_>),
 ) -> io::Result<()> {
     let mut left = MAX_SUBTREE;
     let mut levels: Vec<Level> = vec![(directory.clone(), storage.list(directory)?)];
@@ -39,7 +37,7 @@ pub(super) fn walk(
             let at = at.clone();
             levels.pop();
             if !levels.is_empty() {
-                meet(Met::Leave(at))?;
+                visit(Visit::Directory(at));
             }
             continue;
         };
@@ -49,39 +47,38 @@ pub(super) fn walk(
             .join(&entry.name)
             .map_err(|_| ErrorKind::InvalidFilename)?;
         if entry.metadata.kind == FileKind::Directory {
-            meet(Met::Enter(path.clone(), &entry))?;
             let entries = storage.list(&path)?;
             levels.push((path, entries));
         } else {
-            meet(Met::Leaf(path, &entry))?;
+            visit(Visit::Leaf(path, &entry));
         }
     }
     Ok(())
 }
 
-/// Octets of all files below a directory. A link counts nothing.
+/// The sum of the lengths of all files below a directory, in octets. Links do not count.
 ///
 /// # Errors
-/// `NotADirectory`, `ArgumentListTooLong` beyond [`MAX_SUBTREE`], as [`Storage::list`].
+/// `NotADirectory`; `ArgumentListTooLong` for more than [`MAX_SUBTREE`] entries; as
+/// [`Storage::list`].
 pub fn subtree_size(storage: &dyn Storage, directory: &VirtualPath) -> io::Result<u64> {
     let mut size: u64 = 0;
-    walk(storage, directory, |met| {
-        if let Met::Leaf(_, entry) = met
+    walk(storage, directory, |visit| {
+        if let Visit::Leaf(_, entry) = visit
             && entry.metadata.kind == FileKind::File
         {
             size = size.saturating_add(entry.metadata.len);
         }
-        Ok(())
     })?;
     Ok(size)
 }
 
-/// Removes a directory with all that is in it. What cannot be removed does not keep the rest, but it and the directories
-/// it is in stay, and its error is told (draft-peterson-streamlined-ftp-command-extensions-10 §2.2).
+/// Removes a directory and everything in it. After an error the rest is removed all the same; the
+/// first error is returned (draft-peterson-streamlined-ftp-command-extensions-10 §2.2).
 ///
 /// # Errors
-/// `NotADirectory`; `PermissionDenied` for the root; as [`Storage::list`], [`Storage::remove_file`] and
-/// [`Storage::remove_directory`].
+/// `NotADirectory`; `PermissionDenied` for the root; as [`Storage::list`],
+/// [`Storage::remove_file`] and [`Storage::remove_directory`].
 pub fn remove_subtree(storage: &dyn Storage, directory: &VirtualPath) -> io::Result<()> {
     if directory.is_root() {
         return Err(ErrorKind::PermissionDenied.into());
@@ -91,20 +88,16 @@ pub fn remove_subtree(storage: &dyn Storage, directory: &VirtualPath) -> io::Res
     }
     let mut first = Ok(());
     let mut note = |outcome: io::Result<()>| match outcome {
-        // Somebody else was faster.
+        // Another session removed it in the meantime.
         Err(error) if error.kind() == ErrorKind::NotFound => {}
-        // Only because something in it was kept, whose own error says more.
+        // A consequence of an earlier error, which says more.
         Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && first.is_err() => {}
         Err(error) if first.is_ok() => first = Err(error),
         _ => {}
     };
-    let walked = walk(storage, directory, |met| {
-        match met {
-            Met::Leaf(path, _) => note(storage.remove_file(&path)),
-            Met::Enter(..) => {}
-            Met::Leave(path) => note(storage.remove_directory(&path)),
-        }
-        Ok(())
+    let walked = walk(storage, directory, |visit| match visit {
+        Visit::Leaf(path, _) => note(storage.remove_file(&path)),
+        Visit::Directory(path) => note(storage.remove_directory(&path)),
     });
     note(walked);
     note(storage.remove_directory(directory));

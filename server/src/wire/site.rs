@@ -12,16 +12,12 @@ pub enum Service {
     Chgrp,
     Chmod,
     Chown,
-    Cpfr,
-    Cpto,
     Help,
     Idle,
     Mkdir,
     Rmdir,
     Symlink,
-    Umask,
     Utime,
-    Who,
 }
 
 /// What the table says of a service.
@@ -60,16 +56,12 @@ pub static SERVICES: &[ServiceRow] = &[
     ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "The group of a file cannot be changed here.") },
     row(Service::Chmod, "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory."),
     ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "The owner of a file cannot be changed here.") },
-    row(Service::Cpfr, "CPFR", "<SP> <pathname>", "Names what is to be copied; SITE CPTO must follow."),
-    row(Service::Cpto, "CPTO", "<SP> <pathname>", "Copies what SITE CPFR named, a directory with all that is in it."),
     row(Service::Help, "HELP", "[<SP> <service>]", "Lists the services, or explains one."),
     row(Service::Idle, "IDLE", "[<SP> <seconds>]", "Tells or sets how long the session may be idle."),
     row(Service::Mkdir, "MKDIR", "<SP> <pathname>", "Makes a directory and those it is in."),
     row(Service::Rmdir, "RMDIR", "<SP> <pathname>", "Removes a directory with all that is in it."),
     row(Service::Symlink, "SYMLINK", "<SP> <target> <SP> <pathname>", "Makes a symbolic link; names may be quoted."),
-    row(Service::Umask, "UMASK", "[<SP> <octal mask>]", "Tells or sets the permission bits that what is stored or made with MKD does not get."),
     row(Service::Utime, "UTIME", "<SP> <time-val> <SP> <pathname>", "Sets the modification time of a file."),
-    row(Service::Who, "WHO", "", "Lists the sessions, those of others to who may see them."),
 ];
 
 impl Service {
@@ -124,8 +116,6 @@ pub struct SiteLine<'a> {
 #[expect(missing_docs, reason = "each is the service of its name")]
 pub enum SiteCommand<'a> {
     Chmod(u32, &'a [u8]),
-    Cpfr(&'a [u8]),
-    Cpto(&'a [u8]),
     Help(Option<&'a [u8]>),
     Idle(Option<Duration>),
     Mkdir(&'a [u8]),
@@ -134,9 +124,7 @@ pub enum SiteCommand<'a> {
         target: Vec<u8>,
         link: Vec<u8>,
     },
-    Umask(Option<u32>),
     Utime(SystemTime, &'a [u8]),
-    Who,
     /// CHGRP and CHOWN: refused, whatever the argument.
     Refused,
 }
@@ -173,8 +161,6 @@ impl<'a> SiteLine<'a> {
                     .ok_or(SyntaxError("An octal mode and a pathname are expected."))?;
                 SiteCommand::Chmod(mode, pathname)
             }
-            Service::Cpfr => SiteCommand::Cpfr(pathname()?),
-            Service::Cpto => SiteCommand::Cpto(pathname()?),
             Service::Help => SiteCommand::Help(Some(word).filter(|word| !word.is_empty())),
             Service::Idle => SiteCommand::Idle(match word {
                 b"" => None,
@@ -191,22 +177,12 @@ impl<'a> SiteLine<'a> {
                     .ok_or(SyntaxError("A target and a pathname are expected."))?;
                 SiteCommand::Symlink { target, link }
             }
-            Service::Umask => SiteCommand::Umask(match word {
-                b"" => None,
-                word => Some(
-                    octal(word)
-                        .filter(|mask| *mask <= 0o777)
-                        .ok_or(SyntaxError("An octal mask from 000 to 777 is expected."))?,
-                ),
-            }),
             Service::Utime => {
                 let (time, pathname) = utime(self.argument).ok_or(SyntaxError(
                     "YYYYMMDDHHMM or YYYYMMDDHHMMSS and a pathname are expected.",
                 ))?;
                 SiteCommand::Utime(time, pathname)
             }
-            Service::Who if word.is_empty() => SiteCommand::Who,
-            Service::Who => return Err(SyntaxError("This command takes no argument.")),
         })
     }
 }
@@ -299,8 +275,8 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_was_put_in() {
-        let set = ServiceSet::EMPTY.with(Service::Chgrp).with(Service::Who);
-        assert!(set.contains(Service::Chgrp) && set.contains(Service::Who));
+        let set = ServiceSet::EMPTY.with(Service::Chgrp).with(Service::Utime);
+        assert!(set.contains(Service::Chgrp) && set.contains(Service::Utime));
         assert!(!set.contains(Service::Help));
     }
 
@@ -313,18 +289,12 @@ mod tests {
     #[case("CHMOD 77777 a", None)]
     #[case("CHMOD u+x a", None)]
     #[case("CHOWN", Some(SiteCommand::Refused))]
-    #[case("UMASK", Some(SiteCommand::Umask(None)))]
-    #[case("UMASK 027", Some(SiteCommand::Umask(Some(0o27))))]
-    #[case("UMASK 1777", None)]
-    #[case("UMASK 8", None)]
     #[case("IDLE", Some(SiteCommand::Idle(None)))]
     #[case("IDLE 300", Some(SiteCommand::Idle(Some(Duration::from_secs(300)))))]
     #[case("IDLE -1", None)]
     #[case("IDLE 4294967296", None)]
-    #[case("WHO", Some(SiteCommand::Who))]
-    #[case("WHO am i", None)]
-    #[case("CPFR", None)]
-    #[case("CPFR  a", Some(SiteCommand::Cpfr(b" a")))]
+    #[case("MKDIR", None)]
+    #[case("MKDIR  a", Some(SiteCommand::Mkdir(b" a")))]
     #[case("EXEC id", None)]
     #[case("", None)]
     fn services(#[case] argument: &str, #[case] expected: Option<SiteCommand<'_>>) {

@@ -1,7 +1,7 @@
 //! SITE: the services of this server (RFC 959 §4.1.3).
 
 use super::world::World;
-use super::{LOGIN, NOBODY, READER, dialogue, link, logged_in, setup};
+use super::{LOGIN, READER, dialogue, link, logged_in, setup};
 use ftpspec_server::pi::Setup;
 use ftpspec_server::wire::{SERVICES, Service, ServiceSet};
 use std::time::Duration;
@@ -15,9 +15,9 @@ fn as_user(login: &str, script: &str) {
 #[test]
 fn help_lists_services_and_explains_one() {
     logged_in(
-        "C: SITE HELP / S: 214-These services are known:\\r\\n CHMOD   CPFR    CPTO    HELP    IDLE    MKDIR   RMDIR   SYMLINK\\r\\n UMASK   UTIME   WHO    \\r\\n214 End\\r\\n
+        "C: SITE HELP / S: 214-These services are known:\\r\\n CHMOD   HELP    IDLE    MKDIR   RMDIR   SYMLINK UTIME  \\r\\n214 End\\r\\n
          C: site help chmod / S: 214-Syntax: SITE CHMOD <SP> <octal mode> <SP> <pathname>\\r\\n Sets the permission bits of a file or directory.\\r\\n214 End\\r\\n
-         C: HELP SITE WHO / S: 214-Syntax: SITE WHO\\r\\n / C: HELP SITE IDLE / S: 214-Syntax: SITE IDLE[<SP> <seconds>]\\r\\n
+         C: HELP SITE RMDIR / S: 214-Syntax: SITE RMDIR / C: HELP SITE IDLE / S: 214-Syntax: SITE IDLE[<SP> <seconds>]\\r\\n
          C: HELP SITE EXEC / S: 501 / C: SITE HELP CHOWN / S: 501 / C: HELP NOOP x / S: 501",
     );
 }
@@ -72,15 +72,6 @@ fn chmod_sets_the_permission_bits() {
 }
 
 #[test]
-fn a_mask_takes_bits_from_what_is_made() {
-    logged_in(
-        "C: SITE UMASK / S: 200 There is no mask.\\r\\n / C: SITE UMASK 027 / S: 200 The mask is 027.\\r\\n / C: SITE UMASK / S: 200 The mask is 027.\\r\\n
-         C: MKD new / S: 257 \"/new\" was made.\\r\\n / C: MLST new / S: 250 ~ UNIX.mode=0750; / C: MKD new / S: 550 / C: SITE UMASK 1000 / S: 501
-         C: REIN / S: 220 / C: USER test / S: 331 / C: PASS secret / S: 230 / C: SITE UMASK / S: 200 There is no mask.",
-    );
-}
-
-#[test]
 fn utime_sets_the_modification_time_in_either_manner() {
     logged_in(
         "C: SITE UTIME 200207172107 a / S: 200 / C: MDTM a / S: 213 20020717210700\\r\\n
@@ -111,40 +102,12 @@ fn mkdir_makes_what_is_missing_and_rmdir_removes_all() {
 }
 
 #[test]
-fn a_copy_of_a_file_or_a_directory_is_made() {
-    logged_in(
-        "C: SITE CPFR a / S: 350 SITE CPTO must follow.\\r\\n / C: SITE CPTO b c / S: 200 The copy was made.\\r\\n / F: /b c = 0123456789 / F: /a = 0123456789
-         C: SITE CPFR text / S: 350 / C: SITE CPTO b c / S: 200 / F: /b c = one\\ntwo\\n
-         C: SITE CPFR d / S: 350 / C: SITE CPTO D / S: 200 / F: /D/g.txt = g / F: /D/.hidden = h / C: MLST D/e / S: 250",
-    );
-}
-
-#[test]
-fn cpto_must_follow_cpfr_at_once() {
-    logged_in(
-        "C: SITE CPTO b / S: 503 / C: SITE CPFR a / S: 350 / C: NOOP / S: 200 / C: SITE CPTO b / S: 503
-         C: SITE CPFR a / S: 350 / C: RNTO b / S: 503 / C: RNFR a / S: 350 / C: SITE CPTO b / S: 503 / C: SITE CPFR nosuch / S: 550
-         C: SITE CPFR a / S: 350 / C: SITE CPTO b / S: 200 / C: SITE CPTO c / S: 503",
-    );
-}
-
-#[test]
-fn nothing_is_copied_onto_or_into_itself() {
-    logged_in(
-        "C: SITE CPFR a / S: 350 / C: SITE CPTO ./a / S: 553 / C: SITE CPFR d / S: 350 / C: SITE CPTO d/e/x / S: 553 / C: SITE CPFR d / S: 350 / C: SITE CPTO d / S: 553
-         C: SITE CPFR /. / S: 350 / C: SITE CPTO x / S: 553 / C: SITE CPFR d / S: 350 / C: SITE CPTO a / S: 553 / C: SITE CPFR a / S: 350 / C: SITE CPTO d / S: 553
-         C: SITE CPFR a / S: 350 / C: SITE CPTO nosuch/a / S: 553 / F: /a = 0123456789 / C: DSIZ / S: 213 22\\r\\n",
-    );
-}
-
-#[test]
 fn who_may_only_look_changes_nothing_by_site() {
     as_user(
         READER,
         "C: SITE CHMOD 600 a / S: 550 Permission denied.\\r\\n / C: SITE UTIME 200207172107 a / S: 550 / C: SITE SYMLINK a l / S: 550
-         C: SITE MKDIR x / S: 550 / C: SITE RMDIR d / S: 550 / C: SITE CPFR a / S: 350 / C: SITE CPTO b / S: 550 / C: MLST b / S: 550",
+         C: SITE MKDIR x / S: 550 / C: SITE RMDIR d / S: 550",
     );
-    as_user(NOBODY, "C: SITE CPFR a / S: 550 Permission denied.");
 }
 
 #[test]
@@ -168,15 +131,4 @@ fn a_session_may_choose_how_long_it_is_idle_within_limits() {
     assert_eq!(world.session.idle_limit(), Some(Duration::from_hours(1)));
     world.play("C: SITE IDLE 30 / S: 200 / C: REIN / S: 220");
     assert_eq!(world.session.idle_limit(), None);
-}
-
-#[test]
-fn others_are_shown_to_those_who_may_see_them_only() {
-    logged_in(
-        "C: SITE WHO / S: 211-Sessions:\\r\\n 7* me from 192.0.2.7, for 70 s\\r\\n 9 o\\\\r\\\\n211 ther from 192.0.2.7, for 90 s\\r\\n211 End\\r\\n",
-    );
-    as_user(
-        READER,
-        "C: SITE WHO / S: 211-Sessions:\\r\\n 7* me from 192.0.2.7, for 70 s\\r\\n211 End\\r\\n / C: SITE WHO x / S: 501",
-    );
 }

@@ -7,12 +7,12 @@ use ftpspec_server::auth::{
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
     Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
-    Session, SessionSummary, Setup, Step, TransferEnd, TransferQuestion, Work,
+    Session, Setup, Step, TransferEnd, TransferQuestion, Work,
 };
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, copy, describe, digest, make_directories, open_read_range, open_write_range,
-    read_file, remove_subtree, set_facts, subtree_size, write_file,
+    combine, describe, digest, make_directories, open_read_range, open_write_range, read_file,
+    remove_subtree, set_facts, subtree_size, write_file,
 };
 use ftpspec_server::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use std::collections::VecDeque;
@@ -20,7 +20,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// A session and all it can ask for.
 pub(crate) struct World {
@@ -48,7 +47,7 @@ pub(crate) struct World {
 impl World {
     /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`, `/d/.hidden`, and the
     /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing, one of the name of each
-    /// effect may that, `copier` may read and create; the password is `secret`. `carol` has a certificate.
+    /// effect may that; the password is `secret`. `carol` has a certificate.
     pub(crate) fn new(setup: Setup, link: Link) -> Self {
         let files: Arc<dyn Storage> = Arc::new(MemFs::new());
         for directory in ["/d", "/d/e"] {
@@ -96,12 +95,6 @@ impl World {
                 *may.effect(effect).unwrap() = true;
                 users.with(effect, Some("secret"), may)
             });
-        let copier = Permissions {
-            read: true,
-            create: true,
-            ..Permissions::NONE
-        };
-        let users = users.with("copier", Some("secret"), copier);
         Self {
             session: Session::new(Arc::new(setup), link),
             files,
@@ -329,24 +322,6 @@ impl World {
             Work::Symlink(q) => {
                 let made = q.about.0.storage.symlink(&q.about.1, &q.about.0.path);
                 q.answer(session, made)
-            }
-            Work::Copy(q) => {
-                let copied = copy(&*q.about.0.storage, &q.about.0.path, &q.about.1);
-                q.answer(session, copied)
-            }
-            Work::Who(q) => {
-                let attendee = |number, user: &str| SessionSummary {
-                    number,
-                    user: user.into(),
-                    peer: "192.0.2.7:40000".parse().unwrap(),
-                    logged_in: Duration::from_secs(number * 10),
-                    own: number == 7,
-                };
-                let mut who = vec![attendee(7, "me")];
-                if q.about.others {
-                    who.push(attendee(9, "o\r\n211 ther"));
-                }
-                q.answer(session, who)
             }
             Work::RemoveSubtree(q) => {
                 let removed = remove_subtree(&*q.about.storage, &q.about.path);

@@ -21,34 +21,6 @@ async fn start() -> ServerHandle {
 }
 
 #[tokio::test]
-async fn a_mask_takes_bits_from_new_files_only() {
-    let server = start().await;
-    let mut client = logged_in(&server).await;
-    client.expect("TYPE I", "200").await;
-    client.upload("STOR old", b"old", false).await;
-    client.expect("SITE UMASK 077", "200").await;
-    client.upload("STOR old", b"changed", false).await;
-    client.upload("STOR new", b"new", false).await;
-    client.upload("APPE appended", b"new", false).await;
-    client.expect("RANG 0 2", "350").await;
-    client.upload("STOR range", b"new", false).await;
-    client.upload("STOU unique", b"new", false).await;
-    for (name, mode) in [
-        ("old", "0644"),
-        ("new", "0600"),
-        ("appended", "0600"),
-        ("range", "0600"),
-        ("unique", "0600"),
-    ] {
-        let facts = client.expect(&format!("MLST {name}"), "250").await;
-        assert!(
-            facts.contains(&format!("UNIX.mode={mode};")),
-            "{name}: {facts}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn a_range_goes_over_the_wire_both_ways() {
     let server = start().await;
     let mut client = logged_in(&server).await;
@@ -76,25 +48,6 @@ async fn a_range_goes_over_the_wire_both_ways() {
     wire.end().await;
     assert!(client.reply().await.starts_with("451 "));
     assert_eq!(client.download("RETR file", false).await, changed);
-}
-
-#[tokio::test]
-async fn who_lists_those_who_are_logged_in() {
-    let server = start().await;
-    let mut first = logged_in(&server).await;
-    let mut second = logged_in(&server).await;
-    let who = first.expect("SITE WHO", "211").await;
-    assert!(who.contains(" 1* test from 127.0.0.1"), "{who}");
-    assert!(who.contains(" 2 test from 127.0.0.1"), "{who}");
-    second.expect("USER reader", "331").await;
-    let who = first.expect("SITE WHO", "211").await;
-    assert!(!who.contains(" 2"), "{who}");
-    second.expect("PASS secret", "230").await;
-    let who = first.expect("SITE WHO", "211").await;
-    assert!(who.contains(" 2 reader from"), "{who}");
-    let who = second.expect("SITE WHO", "211").await;
-    assert!(who.contains(" 2* reader") && !who.contains("test"), "{who}");
-    second.expect("QUIT", "221").await;
 }
 
 #[tokio::test]

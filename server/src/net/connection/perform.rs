@@ -12,8 +12,7 @@ use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage
 use crate::observe::journal::EventKind;
 use crate::pi::{DigestRequest, Step, StoragePath, Work};
 use crate::storage::{
-    Storage, combine, copy, describe, digest, make_directories, remove_subtree, set_facts,
-    subtree_size,
+    Storage, combine, describe, digest, make_directories, remove_subtree, set_facts, subtree_size,
 };
 
 impl Connection {
@@ -135,22 +134,6 @@ impl Connection {
                     target: question.about.1.clone(),
                 });
                 question.answer(&mut self.session, made)
-            }
-            Work::Copy(question) => {
-                let (StoragePath { storage, path }, to) = question.about.clone();
-                let copied = self
-                    .in_turn(&storage, move |storage| copy(storage, &path, &to))
-                    .await?;
-                self.note_if(&copied, || EventKind::Copied {
-                    from: question.about.0.path.clone(),
-                    to: question.about.1.clone(),
-                });
-                question.answer(&mut self.session, copied)
-            }
-            Work::Who(question) => {
-                let others = question.about.others;
-                let who = self.shared().roster.attendees(self.seat.number, others);
-                question.answer(&mut self.session, who)
             }
             Work::MakeDirectory(question) => {
                 let StoragePath { storage, path } = question.about.clone();

@@ -158,15 +158,6 @@ pub enum EventKind {
         #[serde(serialize_with = "as_text")]
         target: Vec<u8>,
     },
-    /// A file, or a directory with all that is in it, is there a second time (SITE CPTO).
-    Copied {
-        /// The one that was there.
-        #[serde(serialize_with = "pathname")]
-        from: VirtualPath,
-        /// The other.
-        #[serde(serialize_with = "pathname")]
-        to: VirtualPath,
-    },
     /// Facts of a file or directory were set (MFMT, MFCT, MFF, SITE CHMOD, SITE UTIME).
     FactsSet {
         /// Which.
@@ -302,7 +293,6 @@ impl EventKind {
                 | Self::DirectoryRemoved { .. }
                 | Self::SubtreeRemoved { .. }
                 | Self::LinkMade { .. }
-                | Self::Copied { .. }
                 | Self::FactsSet { .. }
         )
     }
@@ -321,9 +311,7 @@ impl EventKind {
                 | Self::DirectoryRemoved { path }
                 | Self::SubtreeRemoved { path }
                 | Self::FactsSet { path, .. } => path.as_bytes().len(),
-                Self::Renamed { from, to } | Self::Copied { from, to } => {
-                    from.as_bytes().len() + to.as_bytes().len()
-                }
+                Self::Renamed { from, to } => from.as_bytes().len() + to.as_bytes().len(),
                 Self::LinkMade { path, target } => path.as_bytes().len() + target.len(),
                 Self::FaultInjected { fault, line, .. } => {
                     fault.len() + line.as_ref().map_or(0, Vec::len)
