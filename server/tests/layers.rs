@@ -56,7 +56,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         rooms: &["pi"],
-        never: &["MemFs", "VfsStorage", "DiskStorage", "FixedUsers"],
+        never: &["MemFs", "VfsStorage", "DiskStorage", "Accounts"],
         because: "the server-PI knows storages and authenticators by their traits only",
     },
     Rule {

@@ -45,6 +45,17 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account without certificates, for clients from any address.
+    #[must_use]
+    pub fn new(user: User, password: Password) -> Self {
+        Self {
+            user,
+            password,
+            certificates: Vec::new(),
+            hosts: None,
+        }
+    }
+
     fn may_come_from(&self, address: IpAddr) -> bool {
         let hosts = self.hosts.as_ref();
         hosts.is_none_or(|hosts| hosts.iter().any(|network| network.contains(address)))
@@ -157,12 +168,7 @@ mod tests {
     use crate::storage::MemFs;
 
     fn account(password: Password) -> Account {
-        Account {
-            user: User::new("alice", Arc::new(MemFs::new())),
-            password,
-            certificates: Vec::new(),
-            hosts: None,
-        }
+        Account::new(User::new("alice", Arc::new(MemFs::new())), password)
     }
 
     fn from(peer: &str, user: &str, password: &str) -> Credentials {

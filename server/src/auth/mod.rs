@@ -13,7 +13,6 @@ pub use network::{Network, NetworkParseError};
 pub use rate::Rate;
 
 use crate::storage::{Storage, VirtualPath};
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -224,90 +223,5 @@ pub trait Authenticator: Send + Sync + fmt::Debug + 'static {
     fn recognize(&self, claim: CertificateClaim) -> Authenticating<'_> {
         let _ = claim;
         Box::pin(std::future::ready(Err(Denied)))
-    }
-}
-
-/// A fixed list of users on one storage.
-#[derive(Debug, Clone)]
-pub struct FixedUsers {
-    storage: Arc<dyn Storage>,
-    users: HashMap<Vec<u8>, (Option<Secret>, Permissions)>,
-    certificates: HashMap<Vec<u8>, Vec<(CertificateRule, Permissions)>>,
-}
-
-impl FixedUsers {
-    /// Nobody yet.
-    #[must_use]
-    pub fn on(storage: Arc<dyn Storage>) -> Self {
-        Self {
-            storage,
-            users: HashMap::new(),
-            certificates: HashMap::new(),
-        }
-    }
-
-    /// Adds a user. Without a password any password will do (anonymous, RFC 1635).
-    #[must_use]
-    pub fn with(self, user: &str, password: Option<&str>, permissions: Permissions) -> Self {
-        self.with_secret(user, password.map(Secret::new), permissions)
-    }
-
-    /// Adds a user whose password is hidden already.
-    #[must_use]
-    pub fn with_secret(
-        mut self,
-        user: &str,
-        password: Option<Secret>,
-        permissions: Permissions,
-    ) -> Self {
-        self.users.insert(user.into(), (password, permissions));
-        self
-    }
-
-    /// Lets `user` in with a certificate that `rule` admits; may be called again for other certificates. Whether they may
-    /// come with a password too is another matter.
-    #[must_use]
-    pub fn with_certificate(
-        mut self,
-        user: &str,
-        rule: CertificateRule,
-        permissions: Permissions,
-    ) -> Self {
-        let rules = self.certificates.entry(user.into()).or_default();
-        rules.push((rule, permissions));
-        self
-    }
-
-    fn let_in(&self, user: &[u8], permissions: Permissions) -> User {
-        User {
-            permissions,
-            ..User::new(String::from_utf8_lossy(user), Arc::clone(&self.storage))
-        }
-    }
-}
-
-impl Authenticator for FixedUsers {
-    fn authenticate(&self, credentials: Credentials) -> Authenticating<'_> {
-        let found = self.users.get(&credentials.user).filter(|(password, _)| {
-            password
-                .as_ref()
-                .is_none_or(|password| *password == credentials.password)
-        });
-        let outcome = found
-            .map(|(_, permissions)| self.let_in(&credentials.user, *permissions))
-            .ok_or(Denied);
-        Box::pin(std::future::ready(outcome))
-    }
-
-    fn recognize(&self, claim: CertificateClaim) -> Authenticating<'_> {
-        let rules = self.certificates.get(&claim.user).map(Vec::as_slice);
-        let admitted = rules
-            .unwrap_or_default()
-            .iter()
-            .find(|(rule, _)| rule.admits(&claim.certificate));
-        let outcome = admitted
-            .map(|(_, permissions)| self.let_in(&claim.user, *permissions))
-            .ok_or(Denied);
-        Box::pin(std::future::ready(outcome))
     }
 }

@@ -3,7 +3,8 @@
 use super::world::World;
 use super::{LOGIN, link, link_v6, logged_in, setup};
 use ftpspec_server::VirtualHost;
-use ftpspec_server::auth::{FixedUsers, Permissions};
+use ftpspec_server::auth::accounts::{Account, Accounts, Password};
+use ftpspec_server::auth::{Secret, User};
 use ftpspec_server::pi::Setup;
 use ftpspec_server::storage::MemFs;
 use ftpspec_server::wire::HostName;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 
 /// `one.example` has users and a greeting of its own, `two.example` only a name.
 fn hosts() -> World {
-    let alice = FixedUsers::on(Arc::new(MemFs::new())).with("alice", Some("one"), Permissions::ALL);
+    let user = User::new("alice", Arc::new(MemFs::new()));
+    let account = Account::new(user, Password::Plain(Secret::new("one")));
+    let alice = Accounts::new().with("alice", account);
     let one = VirtualHost::new()
         .greeting("This is one.")
         .authenticator(alice);

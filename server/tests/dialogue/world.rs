@@ -1,8 +1,9 @@
 //! A world for a session: files in memory, logins decided at once, data connections that are only noted.
 
 use bytes::Bytes;
+use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{
-    Authenticator, CertificateRule, ClientCertificate, FixedUsers, Permissions,
+    Authenticator, CertificateRule, ClientCertificate, Permissions, Secret, User,
 };
 use ftpspec_server::dtp::coded_size;
 use ftpspec_server::pi::{
@@ -25,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) struct World {
     pub(crate) session: Session,
     pub(crate) files: Arc<dyn Storage>,
-    users: FixedUsers,
+    users: Accounts,
     listener: SocketAddr,
     /// What was said and not yet looked at.
     said: VecDeque<Reply>,
@@ -83,18 +84,35 @@ impl World {
         }
         let carols = ClientCertificate::from_der(b"that of carol");
         let carols = CertificateRule::Fingerprint(*carols.fingerprint());
-        let users = FixedUsers::on(Arc::clone(&files))
-            .with("test", Some("secret"), Permissions::ALL)
-            .with("reader", Some("secret"), Permissions::READ_ONLY)
-            .with("nobody", Some("secret"), Permissions::NONE)
-            .with_certificate("carol", carols, Permissions::ALL);
-        let users = Permissions::EFFECTS
-            .into_iter()
-            .fold(users, |users, effect| {
-                let mut may = Permissions::NONE;
-                *may.effect(effect).unwrap() = true;
-                users.with(effect, Some("secret"), may)
-            });
+        let account = |name: &str, permissions, password| {
+            let user = User::new(name, Arc::clone(&files));
+            Account::new(
+                User {
+                    permissions,
+                    ..user
+                },
+                password,
+            )
+        };
+        let secret = || Password::Plain(Secret::new("secret"));
+        let carol = Account {
+            certificates: vec![carols],
+            ..account("carol", Permissions::ALL, Password::None)
+        };
+        let users = [
+            ("test", Permissions::ALL),
+            ("reader", Permissions::READ_ONLY),
+            ("nobody", Permissions::NONE),
+        ];
+        let by_effect = Permissions::EFFECTS.map(|effect| {
+            let mut permissions = Permissions::NONE;
+            *permissions.effect(effect).unwrap() = true;
+            (effect, permissions)
+        });
+        let users = users.into_iter().chain(by_effect).fold(
+            Accounts::new().with("carol", carol),
+            |users, (name, permissions)| users.with(name, account(name, permissions, secret())),
+        );
         Self {
             session: Session::new(Arc::new(setup), link),
             files,
@@ -280,7 +298,7 @@ impl World {
                 let mut deciding = users.authenticate(q.about.clone());
                 let mut context = Context::from_waker(Waker::noop());
                 let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("fixed users are decided at once");
+                    panic!("these accounts are decided at once");
                 };
                 q.answer(session, outcome)
             }
@@ -288,7 +306,7 @@ impl World {
                 let mut deciding = self.users.recognize(q.about.clone());
                 let mut context = Context::from_waker(Waker::noop());
                 let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("fixed users are decided at once");
+                    panic!("these accounts are decided at once");
                 };
                 q.answer(session, outcome)
             }
