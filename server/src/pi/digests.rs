@@ -180,5 +180,5 @@ fn write_digest(digest: &[u8], to: &mut Vec<u8>) {
 }
 
 fn not_there() -> Completion {
-    done(550, "The file does not have these octets.")
+    done(550, "The range is beyond the end of the file.")
 }

@@ -25,7 +25,7 @@ impl Session {
                     if let Login::In(user) = &mut session.login {
                         user.working_directory = at.path;
                     }
-                    done(250, "The working directory was changed.")
+                    done(250, "Working directory changed.")
                 }
                 Ok(_) => Act::Find.failed(ErrorKind::NotADirectory),
                 Err(error) => Act::Find.refused(&error),
@@ -38,7 +38,7 @@ impl Session {
         let path = &self.user()?.working_directory;
         Ok(Step::Reply(directory_reply(
             path,
-            " is the working directory.",
+            " is the current directory.",
         )))
     }
 
@@ -50,7 +50,7 @@ impl Session {
             at,
             |_, at: StoragePath, outcome: io::Result<()>| {
                 Step::Reply(match outcome {
-                    Ok(()) => directory_reply(&at.path, " was made."),
+                    Ok(()) => directory_reply(&at.path, " created."),
                     Err(error) => Act::Find.refused(&error),
                 })
             },
@@ -67,7 +67,7 @@ impl Session {
                 Err(error) => session
                     .not_removed(at, error.kind())
                     .unwrap_or_else(Step::Reply),
-                Ok(()) => Step::Reply(done(250, "The directory was removed.")),
+                Ok(()) => Step::Reply(done(250, "Directory removed.")),
             },
         )))
     }
@@ -78,7 +78,7 @@ impl Session {
             ErrorKind::NotADirectory => look_at_name(at, move |_, _, found| {
                 Err(match found {
                     Ok(found) if found.link => {
-                        done(550, "That is a symbolic link; DELE removes it.")
+                        done(550, "Not a directory but a symbolic link; use DELE.")
                     }
                     _ => Act::Find.failed(kind),
                 })
@@ -94,10 +94,9 @@ impl Session {
                     listing,
                     move |_, _, lines: io::Result<Vec<Vec<u8>>>| {
                         Step::Reply(match lines {
-                            Ok(lines) if lines.is_empty() => done(
-                                550,
-                                "The directory is not empty: it has entries that listings hide.",
-                            ),
+                            Ok(lines) if lines.is_empty() => {
+                                done(550, "Directory not empty: it has hidden entries.")
+                            }
                             _ => Act::Find.failed(kind),
                         })
                     },
@@ -112,11 +111,7 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.delete)?;
         ask(Work::RemoveSubtree(Question::new(at, |_, _, outcome| {
-            plain(
-                outcome,
-                Act::Find,
-                "The directory was removed with all that was in it.",
-            )
+            plain(outcome, Act::Find, "Directory tree removed.")
         })))
     }
 
@@ -125,7 +120,7 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.delete)?;
         ask(Work::RemoveFile(Question::new(at, |_, _, outcome| {
-            plain(outcome, Act::Find, "The file was removed.")
+            plain(outcome, Act::Find, "File removed.")
         })))
     }
 
@@ -134,13 +129,13 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.rename)?;
         if at.path.is_root() {
-            return Err(done(550, "The root has no name."));
+            return Err(done(550, "The root directory cannot be renamed."));
         }
         look_at_name(at, |session, at, found| {
             Ok(Step::Reply(match found {
                 Ok(_) => {
                     session.pending = Pending::Rename(at.path);
-                    done(350, "RNTO must follow.")
+                    done(350, "Ready for RNTO.")
                 }
                 Err(error) => Act::Find.refused(&error),
             }))
@@ -159,7 +154,7 @@ impl Session {
         };
         let rename = |from, to| {
             ask(Work::Rename(Question::new((from, to), |_, _, outcome| {
-                plain(outcome, Act::Name, "Renamed.")
+                plain(outcome, Act::Name, "Rename successful.")
             })))
         };
         if self.user()?.user.permissions.overwrite {
@@ -180,7 +175,7 @@ impl Session {
         self.permit(Act::Find, |may| may.list)?;
         let mut coding = self.coding();
         if !matches!(coding.mode, Mode::Stream | Mode::Deflate { .. }) {
-            return Err(done(550, "SIZE is answered in MODE S and Z only."));
+            return Err(done(550, "SIZE is only available in MODE S and Z."));
         }
         coding.mode = Mode::Stream;
         if coding.representation != Representation::Image || coding.structure != Structure::File {
@@ -188,7 +183,7 @@ impl Session {
             return look(at, move |session, at, found| {
                 let metadata = found.map_err(|error| Act::Find.refused(&error))?;
                 if metadata.len > session.setup.ascii_size {
-                    return Err(done(550, "The file is too large to be counted in TYPE A."));
+                    return Err(done(550, "The file is too large for SIZE in TYPE A."));
                 }
                 ask(Work::CodedSize(Question::new(
                     (at, coding),
@@ -201,7 +196,7 @@ impl Session {
                 Ok(metadata) if metadata.kind == FileKind::File => {
                     done(213, metadata.len.to_string())
                 }
-                Ok(_) => done(550, "That is not a file."),
+                Ok(_) => done(550, "Not a regular file."),
                 Err(error) => Act::Find.refused(&error),
             }))
         })
@@ -218,7 +213,7 @@ impl Session {
                     write_time_val(time, &mut text);
                     done(213, text)
                 }
-                Ok(None) => done(550, "The modification time is not known."),
+                Ok(None) => done(550, "Modification time not available."),
                 Err(error) => Act::Find.refused(&error),
             }))
         })
@@ -294,13 +289,13 @@ impl Session {
         for pathname in &argument.sources {
             let source = self.resolve(Act::Find, pathname)?.path;
             if source == target.path || sources.contains(&source) {
-                return Err(done(501, "No file may be named twice."));
+                return Err(done(501, "A file is named twice."));
             }
             sources.push(source);
         }
         ask(Work::Combine(Question::new(
             Combine { target, sources },
-            |_, _, outcome| plain(outcome, Act::Find, "The files were combined."),
+            |_, _, outcome| plain(outcome, Act::Find, "Files combined."),
         )))
     }
 
@@ -321,7 +316,7 @@ impl Session {
                         | ErrorKind::QuotaExceeded
                         | ErrorKind::FileTooLarge),
                     ) => Act::Name.failed(kind),
-                    _ => done(202, "No storage needs to be reserved."),
+                    _ => done(202, "No storage allocation necessary."),
                 })
             },
         )))

@@ -46,7 +46,7 @@ impl Session {
     /// HOST. The last one before the login counts, and begins anew: the language is the server's again (RFC 2640 §4.1).
     pub(super) fn choose_host(&mut self, name: HostName) -> Decision {
         if let Login::In(_) = self.login {
-            return Err(done(503, "HOST comes before the login."));
+            return Err(done(503, "HOST must precede the login."));
         }
         let hosting = self.hosting.as_deref();
         if let Some(sni) = hosting.and_then(|hosting| hosting.server_name.as_ref())
@@ -54,13 +54,13 @@ impl Session {
         {
             return Err(done(
                 504,
-                "That is not the host named in the TLS handshake.",
+                "The host differs from the one named in the TLS handshake.",
             ));
         }
         let mut names = self.setup.hosts.iter().map(|(name, _)| name);
         let index = names.position(|known| *known == name);
         if index.is_none() && !self.is_own(&name) {
-            return Err(done(504, "There is no such host here."));
+            return Err(done(504, "Unknown host."));
         }
         self.parameters.language = Language::default();
         self.hosting.get_or_insert_default().named = Some(Named { name, index });
@@ -89,7 +89,7 @@ impl Session {
                 server_name: Some(sni),
             }) if named.name != *sni => Err(done(
                 503,
-                "HOST and the TLS handshake name different hosts; HOST can be given again.",
+                "HOST and the TLS handshake name different hosts; send HOST again.",
             )),
             _ => Ok(()),
         }

@@ -56,7 +56,7 @@ impl Session {
                 Step::Reply(match outcome {
                     Ok(user) => {
                         session.let_in(user);
-                        done(232, "Logged in by your certificate.")
+                        done(232, "Login successful by client certificate.")
                     }
                     Err(Denied) => session.ask_for_password(claim.user.into()),
                 })
@@ -66,7 +66,7 @@ impl Session {
 
     fn ask_for_password(&mut self, name: Box<[u8]>) -> Completion {
         self.pending = Pending::Password(name);
-        done(331, "Please give the password.")
+        done(331, "Password required.")
     }
 
     /// PASS.
@@ -88,11 +88,11 @@ impl Session {
             |session: &mut Self, _, outcome: Result<User, Denied>| match outcome {
                 Ok(user) if session.needs_tls(&user) => Step::Reply(done(
                     530,
-                    "This user logs in under TLS only: use AUTH TLS first.",
+                    "TLS is required for this user: use AUTH TLS first.",
                 )),
                 Ok(user) => {
                     session.let_in(user);
-                    Step::Reply(done(230, "Logged in."))
+                    Step::Reply(done(230, "Login successful."))
                 }
                 Err(Denied) => session.denied(),
             },
@@ -116,8 +116,8 @@ impl Session {
     /// ACCT. No account is ever needed, so it is superfluous, or out of order.
     pub(super) fn account(&self) -> Decision {
         match self.login {
-            Login::In(_) => Ok(Step::Reply(done(202, "No account is needed."))),
-            Login::Out => Err(done(503, "USER and PASS come first.")),
+            Login::In(_) => Ok(Step::Reply(done(202, "No account needed."))),
+            Login::Out => Err(done(503, "Use USER and PASS first.")),
         }
     }
 
@@ -131,7 +131,10 @@ impl Session {
         } else {
             Control::DropDataPort
         };
-        Ok(Step::ReplyThen(done(220, "Ready for a new user."), control))
+        Ok(Step::ReplyThen(
+            done(220, "Service ready for new user."),
+            control,
+        ))
     }
 
     /// Goes to a directory without asking whether it exists; without effect where no user is logged in.
@@ -161,7 +164,7 @@ impl Session {
     pub(super) fn user(&self) -> Result<&LoggedIn, Completion> {
         match &self.login {
             Login::In(user) => Ok(user),
-            Login::Out => Err(done(530, "Please log in with USER and PASS.")),
+            Login::Out => Err(done(530, "Not logged in; use USER and PASS.")),
         }
     }
 

@@ -165,11 +165,11 @@ impl Session {
             ControlEvent::Line(line) => self.decide(line),
             ControlEvent::Overlong => {
                 self.pending = Pending::Nothing;
-                Err(done(500, "The command line is too long."))
+                Err(done(500, "Command line too long."))
             }
             ControlEvent::Malformed => {
                 self.pending = Pending::Nothing;
-                Err(done(501, "A command line holds no NUL and no bare CR."))
+                Err(done(501, "The command line contains NUL or a bare CR."))
             }
         };
         decision.unwrap_or_else(Step::Reply)
@@ -192,7 +192,7 @@ impl Session {
             return DuringTransfer::Queue;
         }
         match command.parse() {
-            Ok(Command::Abor) => DuringTransfer::Abort(done(226, "The transfer was ended.")),
+            Ok(Command::Abor) => DuringTransfer::Abort(done(226, "Abort successful.")),
             Ok(Command::Stat(None)) => DuringTransfer::Reply(self.status()),
             Ok(Command::Noop)
                 if self.setup.noop_in_transfer == NoopInTransfer::AtOnce && !queued =>
@@ -319,7 +319,7 @@ impl Session {
             Command::Site(argument) => self.site(argument),
             Command::Syst => Ok(Step::Reply(done(215, "UNIX Type: L8"))),
             Command::Noop => Ok(Step::Reply(nothing_done())),
-            Command::Clnt => Ok(Step::Reply(done(200, "Noted."))),
+            Command::Clnt => Ok(Step::Reply(done(200, "Command okay."))),
             Command::Csid => Ok(Step::Reply(done(200, IDENTITY))),
             Command::Allo(octets) => self.allocate(octets),
             Command::Smnt => Ok(Step::Reply(done(202, "There is only one file system."))),
@@ -356,7 +356,7 @@ impl Session {
 
 /// NOOP.
 fn nothing_done() -> Completion {
-    done(200, "Nothing was done.")
+    done(200, "Command okay.")
 }
 
 /// 220 with a text of any number of lines.
@@ -373,7 +373,7 @@ fn greeting(text: &str) -> Reply {
 /// What is no command is 500; what is another protocol's ends the session, before what follows is taken for ours.
 fn unrecognized(line: &[u8]) -> Decision {
     if is_foreign(line) {
-        let goodbye = done(421, "This is FTP, and that is not: closing.");
+        let goodbye = done(421, "Not an FTP command, closing.");
         return Ok(Step::ReplyThen(goodbye, Control::Close));
     }
     Err(done(500, "Command unrecognized."))

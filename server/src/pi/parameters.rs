@@ -16,7 +16,7 @@ use std::ops::Range;
 const LOWEST_PORT: u16 = 1024;
 
 /// OPTS of what has none, or is switched off.
-const NO_SUCH_OPTION: &str = "No such option; see FEAT for what has some.";
+const NO_SUCH_OPTION: &str = "Unknown option; see FEAT.";
 /// The level of MODE Z unless OPTS MODE Z LEVEL names another: the fastest. Level 6 saves a third
 /// of the octets of a text and takes three times as long.
 const DEFLATE_LEVEL: u8 = 1;
@@ -74,7 +74,7 @@ impl Session {
             TypeCode::Ebcdic(format) => (Representation::Ebcdic, format),
             TypeCode::Image | TypeCode::Local(8) => (Representation::Image, Format::NonPrint),
             TypeCode::Local(_) => {
-                return Err(done(504, "Bytes have 8 bits here."));
+                return Err(done(504, "Only a byte size of 8 is supported."));
             }
         };
         let format = match format {
@@ -104,12 +104,9 @@ impl Session {
     pub(super) fn structure(&mut self, code: StructureCode) -> Decision {
         let (structure, reply) = match code {
             StructureCode::File => (Structure::File, done(200, "Structure is File.")),
-            StructureCode::Record => (
-                Structure::Record,
-                done(200, "Structure is Record; a record is a line."),
-            ),
+            StructureCode::Record => (Structure::Record, done(200, "Structure is Record.")),
             StructureCode::Page => {
-                return Err(done(504, "No file here has pages; structures are F and R."));
+                return Err(done(504, "Structure P is not supported; use F or R."));
             }
         };
         self.parameters.structure = structure;
@@ -174,7 +171,10 @@ impl Session {
     pub(super) fn passive(&mut self) -> Decision {
         self.refuse_after_epsv_all()?;
         let IpAddr::V4(local) = self.local else {
-            return Err(done(522, "A 227 can name no IPv6 address, use EPSV (2)"));
+            return Err(done(
+                522,
+                "PASV cannot announce an IPv6 address, use EPSV (2)",
+            ));
         };
         self.listen(move |at| {
             // The shell may name another address of ours (behind NAT), but not the unspecified one.
@@ -196,7 +196,7 @@ impl Session {
         match protocol {
             PassiveProtocol::All => {
                 self.parameters.only_epsv = true;
-                return Ok(Step::Reply(done(200, "Only EPSV from now on.")));
+                return Ok(Step::Reply(done(200, "Only EPSV is accepted from now on.")));
             }
             PassiveProtocol::Other => return Err(unknown_protocol()),
             PassiveProtocol::V4 if self.local.is_ipv6() => return Err(self.other_protocol()),
@@ -216,7 +216,7 @@ impl Session {
         self.pending = Pending::Restart(offset);
         Ok(Step::Reply(done(
             350,
-            format!("The next transfer begins at octet {offset}."),
+            format!("Restarting at octet {offset}."),
         )))
     }
 
@@ -225,7 +225,7 @@ impl Session {
         self.parameters.language = match tag {
             None => Language::default(),
             Some(tag) => Language::named(&tag)
-                .ok_or_else(|| done(504, "That language is not spoken here; see FEAT."))?,
+                .ok_or_else(|| done(504, "Language not supported; see FEAT."))?,
         };
         // The text is looked up in the new language, where it names that one.
         Ok(Step::Reply(done(200, "Replies are in English.")))
@@ -236,22 +236,15 @@ impl Session {
     /// §3.7), which is the same.
     pub(super) fn range(&mut self, range: Option<Range<u64>>) -> Decision {
         let Some(range) = range else {
-            return Ok(Step::Reply(done(
-                350,
-                "The next transfer is of all octets.",
-            )));
+            return Ok(Step::Reply(done(350, "Range cleared.")));
         };
         if self.parameters.representation != Representation::Image {
-            return Err(done(551, "A range needs TYPE I."));
+            return Err(done(551, "RANG requires TYPE I."));
         }
         if !matches!(self.parameters.mode, ModeCode::Stream | ModeCode::Deflate) {
-            return Err(done(551, "A range needs MODE S or Z."));
+            return Err(done(551, "RANG requires MODE S or Z."));
         }
-        let text = format!(
-            "The next transfer is of octets {} to {}.",
-            range.start,
-            range.end - 1
-        );
+        let text = format!("Range set to octets {} to {}.", range.start, range.end - 1);
         self.pending = Pending::Range(range);
         Ok(Step::Reply(done(350, text)))
     }
@@ -290,12 +283,12 @@ impl Session {
             // The option is told, as the draft wants it (draft-preston-ftpext-deflate §3.6).
             Options::NoDeflate(said) => done(
                 501,
-                printable(&[b"MODE Z does not take this: ".as_slice(), said].concat()),
+                printable(&[b"Invalid option of MODE Z: ".as_slice(), said].concat()),
             ),
             Options::Hash(name) => {
                 if let Some(name) = name {
                     self.parameters.algorithm = HashAlgorithm::named(name).ok_or_else(|| {
-                        done(501, "No such algorithm; the selection stays as it was.")
+                        done(501, "Unknown algorithm; the selection is unchanged.")
                     })?;
                 }
                 done(200, self.parameters.algorithm.name())
@@ -307,15 +300,15 @@ impl Session {
     /// that connects anywhere attacks for others (RFC 2577 §3).
     fn active(&mut self, address: SocketAddr) -> Decision {
         if address.ip() != self.peer {
-            return Err(done(501, "The address is not yours."));
+            return Err(done(501, "The address is not that of the client."));
         }
         if address.port() < LOWEST_PORT {
-            return Err(done(504, "Ports below 1024 are not connected to."));
+            return Err(done(504, "Ports below 1024 are not allowed."));
         }
         let address = self.in_zone(address.ip(), address.port());
         self.parameters.port = DataPort::Active(address);
         Ok(Step::ReplyThen(
-            done(200, "Data connections go to that address."),
+            done(200, "Data port set."),
             Control::DropDataPort,
         ))
     }
@@ -335,11 +328,11 @@ impl Session {
                 let (port, reply) = match outcome {
                     Ok(at) => (DataPort::Passive, entered(at)),
                     Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                        (DataPort::None, done(425, "No port is free to listen on."))
+                        (DataPort::None, done(425, "No port is available."))
                     }
                     Err(_) => (
                         DataPort::None,
-                        done(425, "The server failed to listen for a data connection."),
+                        done(425, "Failed to listen for a data connection."),
                     ),
                 };
                 session.parameters.port = port;
@@ -351,7 +344,7 @@ impl Session {
     /// RFC 2428 §4: after EPSV ALL, for the whole session.
     fn refuse_after_epsv_all(&self) -> Result<(), Completion> {
         if self.parameters.only_epsv {
-            return Err(done(501, "EPSV ALL was given: use EPSV."));
+            return Err(done(501, "Only EPSV is allowed after EPSV ALL."));
         }
         Ok(())
     }
@@ -359,13 +352,13 @@ impl Session {
     /// The protocol is known, but it is not the control connection's.
     fn other_protocol(&self) -> Completion {
         if self.peer.is_ipv4() {
-            done(522, "That protocol leads nowhere from here, use (1)")
+            done(522, "Network protocol not supported, use (1)")
         } else {
-            done(522, "That protocol leads nowhere from here, use (2)")
+            done(522, "Network protocol not supported, use (2)")
         }
     }
 }
 
 fn unknown_protocol() -> Completion {
-    done(522, "That network protocol is not supported, use (1,2)")
+    done(522, "Network protocol not supported, use (1,2)")
 }

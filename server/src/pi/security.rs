@@ -97,16 +97,16 @@ impl Session {
         {
             false
         } else {
-            return Err(done(504, "Only AUTH TLS is known here."));
+            return Err(done(504, "Only AUTH TLS is supported."));
         };
         if self.security.is_protected() {
-            return Err(done(503, "The control connection is protected already."));
+            return Err(done(503, "The control connection is already protected."));
         }
         ask(Work::PrepareTls(Question::new(
             (),
             move |session: &mut Self, (), usable: bool| {
                 if !usable {
-                    return Step::Reply(done(431, "There is no certificate now, try again later."));
+                    return Step::Reply(done(431, "No certificate is available, try again later."));
                 }
                 session.reset();
                 session.certificate = None;
@@ -119,10 +119,7 @@ impl Session {
     /// What must be in the clear no longer: USER and PASS (RFC 4217 §10.1). RFC 959 has no better code for it than 530.
     pub(super) fn need_protected_login(&self) -> Result<(), Completion> {
         if self.setup.tls_required != TlsRequirement::None && !self.security.is_protected() {
-            return Err(done(
-                530,
-                "Nobody logs in here in the clear: use AUTH TLS first.",
-            ));
+            return Err(done(530, "TLS is required to log in: use AUTH TLS first."));
         }
         Ok(())
     }
@@ -175,24 +172,27 @@ impl Session {
             Some(ProtectionLevel::Clear) => false,
             Some(ProtectionLevel::Private) => true,
             Some(ProtectionLevel::Safe | ProtectionLevel::Confidential) => {
-                return Err(done(536, "TLS knows the levels C and P only."));
+                return Err(done(
+                    536,
+                    "Only the protection levels C and P are supported.",
+                ));
             }
-            None => return Err(done(504, "The levels are C and P.")),
+            None => return Err(done(504, "Unknown protection level; use C or P.")),
         };
         self.security = Security::Sized { private };
         Ok(Step::Reply(if private {
-            done(200, "Data connections are private.")
+            done(200, "Data connections will be protected.")
         } else {
-            done(200, "Data connections are clear.")
+            done(200, "Data connections will be clear.")
         }))
     }
 
     /// ADAT. TLS exchanges its data in the handshake: before AUTH it is too early, behind it all is done (RFC 2228 §3).
     pub(super) fn security_data(&self) -> Decision {
         Err(match self.security {
-            Security::Clear | Security::Starting { .. } => done(503, "AUTH must come first."),
+            Security::Clear | Security::Starting { .. } => done(503, "Use AUTH TLS first."),
             Security::Tls | Security::Sized { .. } | Security::Cleared { .. } => {
-                done(503, "TLS exchanges no security data by commands.")
+                done(503, "TLS does not use ADAT.")
             }
         })
     }
@@ -200,9 +200,9 @@ impl Session {
     /// MIC, CONF and ENC protect a single command. TLS has no such thing (RFC 2228 §3, §5: 537).
     pub(super) fn protected_command(&self) -> Decision {
         Err(match self.security {
-            Security::Clear | Security::Starting { .. } => done(503, "AUTH must come first."),
+            Security::Clear | Security::Starting { .. } => done(503, "Use AUTH TLS first."),
             Security::Tls | Security::Sized { .. } | Security::Cleared { .. } => {
-                done(537, "TLS protects the connection, not single commands.")
+                done(537, "TLS does not protect single commands.")
             }
         })
     }
@@ -213,14 +213,14 @@ impl Session {
             return Err(done(533, "The control connection is not protected."));
         }
         if !self.setup.allow_ccc || matches!(self.login, Login::Out) {
-            return Err(done(534, "The control connection stays protected."));
+            return Err(done(534, "CCC is not allowed."));
         }
         self.security = Security::Cleared {
             private: self.security.data_is_private(),
         };
         self.parameters.port = super::DataPort::None;
         Ok(Step::ReplyThen(
-            done(200, "The control connection is clear."),
+            done(200, "The control connection is now clear."),
             Control::EndTls,
         ))
     }

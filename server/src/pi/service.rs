@@ -37,13 +37,13 @@ impl Session {
         };
         let row = Verb::named(topic)
             .filter(|verb| self.offers(*verb))
-            .ok_or_else(|| done(501, "There is no such verb here."))?
+            .ok_or_else(|| done(501, "Unknown command."))?
             .row();
         if row.verb == Verb::Site {
             return self.site_help(service);
         }
         if service.is_some() {
-            return Err(done(501, "There is no such verb here."));
+            return Err(done(501, "Unknown command."));
         }
         let syntax = if row.syntax.is_empty() {
             format!("Syntax: {}", row.name)
@@ -104,7 +104,7 @@ impl Session {
         };
         let data = match (self.running, self.parameters.port) {
             (Some(running), _) => format!(
-                " Transfer in progress: {}, {} octets moved",
+                " Transfer in progress: {}, {} octets transferred",
                 running.verb.row().name,
                 running.moved
             ),
@@ -134,7 +134,12 @@ impl Session {
                 .map(|name| format!(" {name:<7}"))
                 .collect::<String>()
         });
-        Completion(Reply::block(214, "These verbs are known:", lines, "End"))
+        Completion(Reply::block(
+            214,
+            "The following commands are recognized:",
+            lines,
+            "End",
+        ))
     }
 
     fn offered(&self) -> impl Iterator<Item = &'static VerbRow> {

@@ -57,7 +57,12 @@ impl Session {
                 .map(|name| format!(" {name:<7}"))
                 .collect::<String>()
         });
-        let reply = Reply::block(214, "These services are known:", lines, "End");
+        let reply = Reply::block(
+            214,
+            "The following SITE commands are recognized:",
+            lines,
+            "End",
+        );
         Ok(Step::Reply(Completion(reply)))
     }
 
@@ -78,7 +83,7 @@ impl Session {
         };
         ask(Work::SetFacts(Question::new(
             (at, changes),
-            |_, _, outcome| plain(outcome, Act::Find, "The permission bits were set."),
+            |_, _, outcome| plain(outcome, Act::Find, "Permissions changed."),
         )))
     }
 
@@ -95,7 +100,7 @@ impl Session {
         };
         ask(Work::SetFacts(Question::new(
             (at, changes),
-            |_, _, outcome| plain(outcome, Act::Find, "The modification time was set."),
+            |_, _, outcome| plain(outcome, Act::Find, "Modification time set."),
         )))
     }
 
@@ -105,11 +110,11 @@ impl Session {
         self.permit(Act::Find, |may| may.create)?;
         self.resolve(Act::Find, target)?;
         if leads_out(&at.path, target) {
-            return Err(done(550, "A link may not lead above the root."));
+            return Err(done(550, "The link target is above the root directory."));
         }
         ask(Work::Symlink(Question::new(
             (at, target.to_vec()),
-            |_, _, outcome| plain(outcome, Act::Find, "The link was made."),
+            |_, _, outcome| plain(outcome, Act::Find, "Symbolic link created."),
         )))
     }
 
@@ -117,7 +122,7 @@ impl Session {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.make_directory)?;
         ask(Work::MakeDirectories(Question::new(at, |_, _, outcome| {
-            plain(outcome, Act::Find, "The directory is there.")
+            plain(outcome, Act::Find, "The directory exists.")
         })))
     }
 
@@ -130,7 +135,7 @@ impl Session {
             let shortest = SHORTEST_IDLE.min(usual);
             if !(shortest..=longest).contains(&time) {
                 let text = format!(
-                    "From {} to {} seconds are possible.",
+                    "The idle timeout must be from {} to {} seconds.",
                     shortest.as_secs(),
                     longest.as_secs()
                 );
@@ -140,7 +145,7 @@ impl Session {
         }
         let now = self.idle_limit().unwrap_or(usual);
         let text = format!(
-            "The session may be idle for {} seconds; {} can be had.",
+            "The idle timeout is {} seconds; the maximum is {}.",
             now.as_secs(),
             longest.as_secs()
         );
@@ -167,7 +172,7 @@ fn leads_out(link: &VirtualPath, target: &[u8]) -> bool {
 }
 
 fn no_such_service() -> Completion {
-    done(501, "There is no such service; see SITE HELP.")
+    done(501, "Unknown SITE command; see SITE HELP.")
 }
 
 /// 200 with this text; 250 would be as good (RFC 959 §5.4 has 200 in the row of SITE).

@@ -24,49 +24,49 @@ impl Act {
         match (self, kind) {
             (Hash, ErrorKind::PermissionDenied) => done(552, "Permission denied."),
             (_, ErrorKind::PermissionDenied) => done(550, "Permission denied."),
-            (_, ErrorKind::ReadOnlyFilesystem) => done(550, "The file system is read-only."),
+            (_, ErrorKind::ReadOnlyFilesystem) => done(550, "Read-only file system."),
 
             (Find | Hash, ErrorKind::NotFound) => done(550, "No such file or directory."),
             (Name, ErrorKind::NotFound) => {
-                done(553, "No such directory, or a link that leads to nothing.")
+                done(553, "No such directory, or a dangling symbolic link.")
             }
             (List, ErrorKind::NotFound) => done(450, "No such file or directory."),
 
-            (Find, ErrorKind::IsADirectory) => done(550, "That is a directory."),
-            (Name | Hash, ErrorKind::IsADirectory) => done(553, "That is a directory."),
-            (List, ErrorKind::IsADirectory) => done(450, "That is a directory."),
+            (Find, ErrorKind::IsADirectory) => done(550, "Is a directory."),
+            (Name | Hash, ErrorKind::IsADirectory) => done(553, "Is a directory."),
+            (List, ErrorKind::IsADirectory) => done(450, "Is a directory."),
 
-            (Find | Hash, ErrorKind::NotADirectory) => done(550, "That is not a directory."),
-            (Name, ErrorKind::NotADirectory) => done(553, "That is not a directory."),
-            (List, ErrorKind::NotADirectory) => done(450, "That is not a directory."),
+            (Find | Hash, ErrorKind::NotADirectory) => done(550, "Not a directory."),
+            (Name, ErrorKind::NotADirectory) => done(553, "Not a directory."),
+            (List, ErrorKind::NotADirectory) => done(450, "Not a directory."),
 
-            (Find | Hash, ErrorKind::AlreadyExists) => done(550, "That exists already."),
-            (Name, ErrorKind::AlreadyExists) => done(553, "That exists already."),
-            (List, ErrorKind::AlreadyExists) => done(450, "That exists already."),
+            (Find | Hash, ErrorKind::AlreadyExists) => done(550, "File exists."),
+            (Name, ErrorKind::AlreadyExists) => done(553, "File exists."),
+            (List, ErrorKind::AlreadyExists) => done(450, "File exists."),
 
-            (Find | Hash, ErrorKind::DirectoryNotEmpty) => done(550, "The directory is not empty."),
-            (Name, ErrorKind::DirectoryNotEmpty) => done(553, "The directory is not empty."),
-            (List, ErrorKind::DirectoryNotEmpty) => done(450, "The directory is not empty."),
+            (Find | Hash, ErrorKind::DirectoryNotEmpty) => done(550, "Directory not empty."),
+            (Name, ErrorKind::DirectoryNotEmpty) => done(553, "Directory not empty."),
+            (List, ErrorKind::DirectoryNotEmpty) => done(450, "Directory not empty."),
 
             (Find | Hash, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
-                done(550, "That cannot be done with this name.")
+                done(550, "Invalid pathname for this operation.")
             }
             (Name, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
-                done(553, "That cannot be done with this name.")
+                done(553, "Invalid pathname for this operation.")
             }
             (List, ErrorKind::InvalidInput | ErrorKind::InvalidFilename) => {
-                done(450, "That cannot be done with this name.")
+                done(450, "Invalid pathname for this operation.")
             }
 
             (_, ErrorKind::ResourceBusy) => done(450, "The file is busy; try again."),
             (_, ErrorKind::WouldBlock) => done(450, "The server is busy; try again."),
-            (_, ErrorKind::ArgumentListTooLong) => done(451, "There is too much in the directory."),
-            (_, ErrorKind::StorageFull) => done(452, "No storage is left."),
-            (_, ErrorKind::QuotaExceeded) => done(552, "The storage you may use is full."),
-            (_, ErrorKind::FileTooLarge) => done(552, "The file would be too large."),
-            (_, ErrorKind::Unsupported) => done(504, "This storage cannot do that."),
-            (Hash, _) => done(551, "The digest could not be taken."),
-            (_, _) => done(451, "The storage failed."),
+            (_, ErrorKind::ArgumentListTooLong) => done(451, "Too many entries in the directory."),
+            (_, ErrorKind::StorageFull) => done(452, "Insufficient storage space."),
+            (_, ErrorKind::QuotaExceeded) => done(552, "Storage quota exceeded."),
+            (_, ErrorKind::FileTooLarge) => done(552, "File too large."),
+            (_, ErrorKind::Unsupported) => done(504, "Not supported by this storage."),
+            (Hash, _) => done(551, "Digest calculation failed."),
+            (_, _) => done(451, "Storage error."),
         }
     }
 
@@ -79,11 +79,11 @@ impl Act {
 /// The reply to octets that are no path. Where a name is to be given, 553 says that this one cannot be.
 pub(super) fn path_refused(act: Act, error: PathError) -> Completion {
     match (act, error) {
-        (Act::Name, PathError::Control) => done(553, "The pathname has a line end in it."),
-        (_, PathError::Control) => done(501, "The pathname has a line end in it."),
-        (Act::Name, PathError::TooLong) => done(553, "The pathname is too long."),
-        (Act::List, PathError::TooLong) => done(450, "The pathname is too long."),
-        (Act::Find | Act::Hash, PathError::TooLong) => done(550, "The pathname is too long."),
+        (Act::Name, PathError::Control) => done(553, "The pathname contains NUL or a line end."),
+        (_, PathError::Control) => done(501, "The pathname contains NUL or a line end."),
+        (Act::Name, PathError::TooLong) => done(553, "Pathname too long."),
+        (Act::List, PathError::TooLong) => done(450, "Pathname too long."),
+        (Act::Find | Act::Hash, PathError::TooLong) => done(550, "Pathname too long."),
     }
 }
 

@@ -99,7 +99,7 @@ impl Session {
                 Err(denied())
             }
             Ok(file) if offset < file.len && !at.storage.abilities().write_at => {
-                Err(done(554, "This storage takes up a file at its end only."))
+                Err(done(554, "This storage can only append to a file."))
             }
             Ok(_) => session.start(verb, content),
             Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 => {
@@ -116,7 +116,7 @@ impl Session {
         let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
         self.permit(Act::Name, |may| may.create)?;
         if pending.offset() != 0 || matches!(pending, Pending::Range(_)) {
-            return Err(done(554, "A new file begins at its beginning."));
+            return Err(done(554, "STOU cannot be restarted."));
         }
         self.start(Verb::Stou, Content::StoreUnique { at })
     }
@@ -184,7 +184,7 @@ impl Session {
                     .listing(at, format)
                     .and_then(|listing| session.start(Verb::Mlsd, Content::List(listing)))
             }
-            Ok(_) => Err(done(501, "That is not a directory.")),
+            Ok(_) => Err(done(501, "Not a directory.")),
             Err(error) => Err(Act::Find.refused(&error)),
         })
     }
@@ -193,7 +193,7 @@ impl Session {
     pub(super) fn abort(&mut self) -> Decision {
         self.parameters.port = DataPort::None;
         Ok(Step::ReplyThen(
-            done(226, "There was nothing to end."),
+            done(226, "No transfer to abort."),
             Control::DropDataPort,
         ))
     }
@@ -284,7 +284,10 @@ impl Session {
             _ => offset == 0 || !counts_data || as_it_is,
         };
         if !fits {
-            return Err(done(555, "A restart in this mode needs TYPE I and STRU F."));
+            return Err(done(
+                555,
+                "A restart in this mode requires TYPE I and STRU F.",
+            ));
         }
         Ok(offset)
     }
@@ -360,10 +363,10 @@ impl Transfer {
             return Preliminary(Reply::line(150, text));
         }
         let text = match (self.verb, self.coding.representation) {
-            (Verb::List | Verb::Nlst | Verb::Mlsd, _) => "Here comes the listing.",
-            (_, Representation::Ascii) => "Opening the data connection, ASCII.",
-            (_, Representation::Ebcdic) => "Opening the data connection, EBCDIC.",
-            (_, Representation::Image) => "Opening the data connection, Image.",
+            (Verb::List | Verb::Nlst | Verb::Mlsd, _) => "Opening data connection for the listing.",
+            (_, Representation::Ascii) => "Opening data connection, type ASCII.",
+            (_, Representation::Ebcdic) => "Opening data connection, type EBCDIC.",
+            (_, Representation::Image) => "Opening data connection, type Image.",
         };
         Preliminary(Reply::line(150, text))
     }
@@ -390,29 +393,29 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
     match end {
         TransferEnd::Complete { .. } => done(226, "Transfer complete."),
         TransferEnd::NotOpened(error) => act.refused(error),
-        TransferEnd::NoConnection => done(425, "No data connection came about."),
-        TransferEnd::NoProtection => done(522, "The data connection could not be protected."),
+        TransferEnd::NoConnection => done(425, "Cannot open data connection."),
+        TransferEnd::NoProtection => done(522, "TLS handshake on the data connection failed."),
         TransferEnd::NotResumed(offered) => done(522, not_resumed(*offered)),
         TransferEnd::OtherClient => done(
             522,
-            "The data connection showed another client certificate than the control connection.",
+            "The client certificate differs from that of the control connection.",
         ),
-        TransferEnd::ConnectionLost => done(426, "The data connection was lost."),
+        TransferEnd::ConnectionLost => done(426, "Data connection lost."),
         TransferEnd::Malformed(why) => done(
             451,
             match why {
-                Malformed::Form => "The data are not in the form that MODE and STRU prescribe.",
-                Malformed::BehindTheEnd => "The data go on behind their end.",
+                Malformed::Form => "The data do not conform to MODE and STRU.",
+                Malformed::BehindTheEnd => "Data after end of file.",
             },
         ),
-        TransferEnd::Aborted => done(426, "The transfer was aborted."),
+        TransferEnd::Aborted => done(426, "Transfer aborted."),
         TransferEnd::StorageFailed(error) => match error.kind() {
             ErrorKind::StorageFull
             | ErrorKind::QuotaExceeded
             | ErrorKind::FileTooLarge
             | ErrorKind::ArgumentListTooLong => act.refused(error),
-            ErrorKind::InvalidData => done(451, "The data is not as long as the range."),
-            _ => done(451, "The storage failed in the middle of the transfer."),
+            ErrorKind::InvalidData => done(451, "The data length differs from the range."),
+            _ => done(451, "Storage error during the transfer."),
         },
     }
 }
@@ -421,20 +424,20 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
 fn not_resumed(offered: SessionOffered) -> &'static str {
     match offered {
         SessionOffered::None => {
-            "TLS session reuse is required, and the data connection offered no session to resume."
+            "TLS session reuse is required, but the data connection offered no session to resume."
         }
         SessionOffered::Unknown => {
-            "TLS session reuse is required, and the data connection offered no session of this server's."
+            "TLS session reuse is required, but the data connection offered a session unknown to this server."
         }
         SessionOffered::Foreign => {
-            "TLS session reuse is required, and the data connection offered another connection's session."
+            "TLS session reuse is required, but the data connection offered the session of another connection."
         }
         SessionOffered::Own => {
-            "TLS session reuse is required, and the session could not be resumed: another server name or cipher suite."
+            "TLS session reuse is required, but the session could not be resumed: server name or cipher suite differs."
         }
     }
 }
 
 fn behind_the_end() -> Completion {
-    done(554, "The restart marker lies behind the end of the file.")
+    done(554, "The restart marker is beyond the end of the file.")
 }

@@ -96,7 +96,7 @@ pub enum PassiveProtocol {
 pub struct ListArgument<'a> {
     /// `-a`: names that begin with a dot too. Other options are taken and mean nothing.
     pub all: bool,
-    /// The pathname behind the options; `None` is the working directory.
+    /// The pathname behind the options; `None` is the current directory.
     pub pathname: Option<&'a [u8]>,
     /// The whole argument, options and pathname.
     pub given: Option<&'a [u8]>,

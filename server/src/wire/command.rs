@@ -226,8 +226,7 @@ impl<'a> CommandLine<'a> {
             Verb::Nlst => Command::Nlst(argument::list_argument(optional)),
             Verb::Noop => Command::Noop,
             Verb::Opts => Command::Opts(
-                argument::options(word())
-                    .ok_or(SyntaxError("No such option; see FEAT for what has some."))?,
+                argument::options(word()).ok_or(SyntaxError("Unknown option; see FEAT."))?,
             ),
             Verb::Pass => Command::Pass(self.argument.unwrap_or_default()),
             Verb::Pasv => Command::Pasv,
@@ -259,7 +258,7 @@ impl<'a> CommandLine<'a> {
             Verb::Rnfr => Command::Rnfr(pathname()?),
             Verb::Rnto => Command::Rnto(pathname()?),
             Verb::Site => match word() {
-                b"" => return Err(SyntaxError("The name of a service is expected.")),
+                b"" => return Err(SyntaxError("The name of a SITE command is expected.")),
                 _ => Command::Site(self.argument.unwrap_or_default()),
             },
             Verb::Size => Command::Size(pathname()?),

@@ -53,14 +53,14 @@ const fn row(
 /// The table, sorted by name, a row for each [`Service`].
 #[rustfmt::skip]
 pub static SERVICES: &[ServiceRow] = &[
-    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "The group of a file cannot be changed here.") },
+    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "Changing the group of a file is not supported.") },
     row(Service::Chmod, "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory."),
-    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "The owner of a file cannot be changed here.") },
-    row(Service::Help, "HELP", "[<SP> <service>]", "Lists the services, or explains one."),
-    row(Service::Idle, "IDLE", "[<SP> <seconds>]", "Tells or sets how long the session may be idle."),
-    row(Service::Mkdir, "MKDIR", "<SP> <pathname>", "Makes a directory and those it is in."),
-    row(Service::Rmdir, "RMDIR", "<SP> <pathname>", "Removes a directory with all that is in it."),
-    row(Service::Symlink, "SYMLINK", "<SP> <target> <SP> <pathname>", "Makes a symbolic link; names may be quoted."),
+    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "Changing the owner of a file is not supported.") },
+    row(Service::Help, "HELP", "[<SP> <service>]", "Lists the SITE commands, or explains one."),
+    row(Service::Idle, "IDLE", "[<SP> <seconds>]", "Returns or sets the idle timeout of the session."),
+    row(Service::Mkdir, "MKDIR", "<SP> <pathname>", "Creates a directory and its parents."),
+    row(Service::Rmdir, "RMDIR", "<SP> <pathname>", "Removes a directory and everything in it."),
+    row(Service::Symlink, "SYMLINK", "<SP> <target> <SP> <pathname>", "Creates a symbolic link; names may be quoted."),
     row(Service::Utime, "UTIME", "<SP> <time-val> <SP> <pathname>", "Sets the modification time of a file."),
 ];
 

@@ -29,7 +29,7 @@ fn names_with_a_dot_are_shown_unless_the_server_hides_them() {
     let only_hidden = "C: MKD x / S: 257 / U: x / C: PASV / S: 227 / C: STOR x/.y / S: 150 / S: 226 / C: RMD x / S: 550 ";
     logged_in(&nlst(all));
     logged_in("C: STAT d / S: 212- ~ .hidden");
-    logged_in(&format!("{only_hidden}The directory is not empty.\\r\\n"));
+    logged_in(&format!("{only_hidden}Directory not empty.\\r\\n"));
 
     let hiding = Setup {
         dot_names: DotNames::Hidden,
@@ -44,7 +44,7 @@ fn names_with_a_dot_are_shown_unless_the_server_hides_them() {
          D: type=file; .hidden\\r\\ntype=dir; e\\r\\ntype=file; f\\r\\ntype=file; g.txt\\r\\n",
     );
     world.play(&format!(
-        "{only_hidden}The directory is not empty: it has entries that listings hide.\\r\\n"
+        "{only_hidden}Directory not empty: it has hidden entries.\\r\\n"
     ));
 }
 

@@ -27,7 +27,7 @@ fn a_range_goes_from_an_octet_up_to_before_another() {
     logged_in(
         "C: XCRC a 3 7 / S: 250 8d339230\\r\\n / C: XCRC \"a\" 3 7 / S: 250 8d339230\\r\\n / C: XCRC a, 3, 7 / S: 250 8d339230\\r\\n
          C: XCRC a 8 / S: 250 0943260c\\r\\n / C: XCRC a 8 10 / S: 250 0943260c\\r\\n / C: XCRC a 0 10 / S: 250 a684c7c6\\r\\n
-         C: XCRC a 8 11 / S: 550 The file does not have these octets.\\r\\n / C: XCRC a 7 3 / S: 550 / C: XCRC \"a\" x / S: 501",
+         C: XCRC a 8 11 / S: 550 The range is beyond the end of the file.\\r\\n / C: XCRC a 7 3 / S: 550 / C: XCRC \"a\" x / S: 501",
     );
 }
 
@@ -86,6 +86,6 @@ fn sizes_in_type_a_are_counted_up_to_a_limit() {
     );
     world.play(super::LOGIN);
     world.play("C: TYPE A / S: 200 / C: SIZE text / S: 213 10\\r\\n");
-    world.play("C: SIZE a / S: 550 The file is too large to be counted in TYPE A.\\r\\n");
+    world.play("C: SIZE a / S: 550 The file is too large for SIZE in TYPE A.\\r\\n");
     world.play("C: TYPE I / S: 200 / C: SIZE a / S: 213 10\\r\\n");
 }

@@ -6,8 +6,8 @@ use super::logged_in;
 fn opts_mode_z_sets_the_level_or_takes_it_back() {
     logged_in(
         "C: OPTS MODE Z / S: 200 ~ LEVEL 1 / C: OPTS MODE Z LEVEL 9 / S: 200 ~ LEVEL 9 / C: MODE Z / S: 200
-         C: OPTS MODE Z LEVEL 10 / S: 501 MODE Z does not take this: LEVEL 10\\r\\n
-         C: opts mode z WINDOW 15 / S: 501 MODE Z does not take this: WINDOW 15\\r\\n / C: OPTS MODE Z LEVEL / S: 501
+         C: OPTS MODE Z LEVEL 10 / S: 501 Invalid option of MODE Z: LEVEL 10\\r\\n
+         C: opts mode z WINDOW 15 / S: 501 Invalid option of MODE Z: WINDOW 15\\r\\n / C: OPTS MODE Z LEVEL / S: 501
          C: OPTS MODE B / S: 501 / C: OPTS MODE / S: 501
          C: OPTS MODE Z / S: 200 ~ LEVEL 1",
     );

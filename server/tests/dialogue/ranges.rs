@@ -8,7 +8,7 @@ use super::{NOBODY, READER, link, logged_in, setup};
 fn both_ends_of_a_range_are_in_it() {
     logged_in(
         "C: TYPE I / S: 200 / C: PASV / S: 227
-         C: RANG 0 0 / S: 350 The next transfer is of octets 0 to 0.\\r\\n / C: RETR a / S: 150 / S: 226 / D: 0
+         C: RANG 0 0 / S: 350 Range set to octets 0 to 0.\\r\\n / C: RETR a / S: 150 / S: 226 / D: 0
          C: PASV / S: 227 / C: RANG 3 6 / S: 350 / C: RETR a / S: 150 / S: 226 / D: 3456",
     );
 }
@@ -34,7 +34,7 @@ fn a_range_is_for_the_next_transfer_only() {
 #[test]
 fn one_zero_is_the_whole_file_again() {
     logged_in(
-        "C: RANG 1 0 / S: 350 The next transfer is of all octets.\\r\\n / C: TYPE I / S: 200 / C: PASV / S: 227
+        "C: RANG 1 0 / S: 350 Range cleared.\\r\\n / C: TYPE I / S: 200 / C: PASV / S: 227
          C: RANG 3 6 / S: 350 / C: RANG 1 0 / S: 350 / C: RETR a / S: 150 / S: 226 / D: 0123456789",
     );
 }
@@ -59,7 +59,7 @@ fn an_invalid_range_is_refused_and_resets() {
 #[test]
 fn a_range_needs_type_i() {
     logged_in(
-        "C: TYPE A / S: 200 / C: RANG 3 6 / S: 551 A range needs TYPE I.\\r\\n
+        "C: TYPE A / S: 200 / C: RANG 3 6 / S: 551 RANG requires TYPE I.\\r\\n
          C: TYPE I / S: 200 / C: PASV / S: 227 / C: RANG 0 0 / S: 350 / C: TYPE A / S: 200 / C: RETR a / S: 555",
     );
 }
@@ -67,7 +67,7 @@ fn a_range_needs_type_i() {
 #[test]
 fn a_range_needs_a_mode_without_markers() {
     logged_in(
-        "C: TYPE I / S: 200 / C: MODE B / S: 200 / C: RANG 3 6 / S: 551 A range needs MODE S or Z.\\r\\n
+        "C: TYPE I / S: 200 / C: MODE B / S: 200 / C: RANG 3 6 / S: 551 RANG requires MODE S or Z.\\r\\n
          C: MODE C / S: 200 / C: RANG 3 6 / S: 551 / C: RANG 1 0 / S: 350 / C: MODE Z / S: 200 / C: RANG 3 6 / S: 350
          C: MODE S / S: 200 / C: PASV / S: 227 / C: RANG 3 6 / S: 350 / C: MODE B / S: 200 / C: RETR a / S: 555",
     );
@@ -128,7 +128,7 @@ fn dsiz_is_the_sum_of_all_files_below() {
 #[test]
 fn rmda_removes_a_directory_with_all_that_is_in_it() {
     logged_in(
-        "C: RMD d / S: 550 / C: RMDA d / S: 250 / C: MLST d / S: 550 / C: RMDA d / S: 550 / C: RMDA a / S: 550 That is not a directory.\\r\\n
+        "C: RMD d / S: 550 / C: RMDA d / S: 250 / C: MLST d / S: 550 / C: RMDA d / S: 550 / C: RMDA a / S: 550 Not a directory.\\r\\n
          C: RMDA /. / S: 550 Permission denied.\\r\\n / C: RMDA .. / S: 550 / C: RMDA / S: 501 / F: /a = 0123456789",
     );
 }

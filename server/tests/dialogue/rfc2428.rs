@@ -33,7 +33,7 @@ fn eprt_goes_to_no_one_else() {
 #[test]
 fn an_unknown_protocol_is_522_with_a_list() {
     logged_in(
-        "C: EPRT |3|x|6275| / S: 522 That network protocol is not supported, use (1,2) / C: EPSV 9 / S: 522 ~ (1,2)",
+        "C: EPRT |3|x|6275| / S: 522 Network protocol not supported, use (1,2) / C: EPSV 9 / S: 522 ~ (1,2)",
     );
 }
 

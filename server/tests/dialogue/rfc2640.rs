@@ -9,8 +9,8 @@ use std::path::Path;
 #[test]
 fn replies_change_their_language_and_change_back() {
     dialogue(
-        "C: LANG de / S: 200 Antworten sind auf Deutsch. / C: NOOP / S: 200 Es wurde nichts getan. / C: XYZZ / S: 500 Unbekannter Befehl.
-         C: LANG en / S: 200 Replies are in English. / C: NOOP / S: 200 Nothing was done.
+        "C: LANG de / S: 200 Antworten sind auf Deutsch. / C: NOOP / S: 200 Befehl / C: XYZZ / S: 500 Unbekannter Befehl.
+         C: LANG en / S: 200 Replies are in English. / C: NOOP / S: 200 Command okay.
          C: LANG DE / S: 200 Antworten / C: LANG / S: 200 Replies are in English.",
     );
 }
@@ -24,7 +24,7 @@ fn sub_tags_are_served_by_their_primary_tag() {
 fn other_languages_are_504_and_what_is_no_tag_501() {
     dialogue(
         "C: LANG de / S: 200 / C: LANG fr / S: 504 Diese Sprache / C: LANG 1! / S: 501 Ein Sprach / C: LANG abcdefghij / S: 501
-         C: NOOP / S: 200 Es wurde nichts getan.",
+         C: NOOP / S: 200 Befehl",
     );
 }
 
@@ -37,7 +37,7 @@ fn feat_marks_the_language_in_force() {
 
 #[test]
 fn rein_speaks_english_again() {
-    logged_in("C: LANG de / S: 200 / C: REIN / S: 220 Ready / C: FEAT / S: 211 ~  LANG EN*;DE");
+    logged_in("C: LANG de / S: 200 / C: REIN / S: 220 Service / C: FEAT / S: 211 ~  LANG EN*;DE");
 }
 
 #[test]

@@ -304,8 +304,8 @@ fn with_implicit_tls_a_certificate_outlives_rein() {
 fn a_refused_data_connection_is_522_with_the_reason() {
     for (offered, reason) in [
         (SessionOffered::None, "no session to resume"),
-        (SessionOffered::Unknown, "no session of this server"),
-        (SessionOffered::Foreign, "another connection"),
+        (SessionOffered::Unknown, "a session unknown to this server"),
+        (SessionOffered::Foreign, "the session of another connection"),
         (SessionOffered::Own, "could not be resumed"),
     ] {
         let mut world = World::new(setup(), link());
@@ -322,8 +322,8 @@ fn a_refused_data_connection_is_522_with_the_reason() {
 #[test]
 fn tls_exchanges_no_security_data_by_commands() {
     dialogue(
-        "C: ADAT YWJj / S: 503 AUTH must come first. / C: ADAT / S: 501 / C: ADAT *** / S: 501
-         C: AUTH TLS / S: 234 / C: ADAT YWJj / S: 503 TLS exchanges / C: ADAT YWJ / S: 501",
+        "C: ADAT YWJj / S: 503 Use AUTH TLS first. / C: ADAT / S: 501 / C: ADAT *** / S: 501
+         C: AUTH TLS / S: 234 / C: ADAT YWJj / S: 503 TLS does / C: ADAT YWJ / S: 501",
     );
 }
 

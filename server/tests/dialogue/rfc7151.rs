@@ -96,7 +96,7 @@ fn ports_and_bare_ipv6_addresses_are_no_host_names() {
 
 #[test]
 fn host_speaks_english_again() {
-    hosts().play("C: LANG de / S: 200 / C: NOOP / S: 200 Es wurde / C: HOST nosuch / S: 504 / C: NOOP / S: 200 Es wurde / C: HOST one.example / S: 220 / C: NOOP / S: 200 Nothing");
+    hosts().play("C: LANG de / S: 200 / C: NOOP / S: 200 Befehl / C: HOST nosuch / S: 504 / C: NOOP / S: 200 Befehl / C: HOST one.example / S: 220 / C: NOOP / S: 200 Command");
 }
 
 #[test]

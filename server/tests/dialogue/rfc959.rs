@@ -292,7 +292,7 @@ fn help_lists_verbs_and_explains_one() {
 
 #[test]
 fn allo_is_refused_where_stor_would_be() {
-    let too_large = "S: 552 The file would be too large.\\r\\n";
+    let too_large = "S: 552 File too large.\\r\\n";
     let setup = Setup {
         upload: 1000,
         ..setup()
@@ -304,7 +304,7 @@ fn allo_is_refused_where_stor_would_be() {
     ));
     // All files of this world together may have 4 GiB.
     logged_in(
-        "C: ALLO 1000000 / S: 202 / C: ALLO 9999999999 / S: 552 The storage you may use is full.\\r\\n
+        "C: ALLO 1000000 / S: 202 / C: ALLO 9999999999 / S: 552 Storage quota exceeded.\\r\\n
          C: TYPE I / S: 200 / C: PASV / S: 227 / C: REST 5 / S: 350 / C: ALLO 5 / S: 202 / C: RETR a / S: 150 / S: 226 / D: 56789",
     );
 }

@@ -15,7 +15,7 @@ fn as_user(login: &str, script: &str) {
 #[test]
 fn help_lists_services_and_explains_one() {
     logged_in(
-        "C: SITE HELP / S: 214-These services are known:\\r\\n CHMOD   HELP    IDLE    MKDIR   RMDIR   SYMLINK UTIME  \\r\\n214 End\\r\\n
+        "C: SITE HELP / S: 214-The following SITE commands are recognized:\\r\\n CHMOD   HELP    IDLE    MKDIR   RMDIR   SYMLINK UTIME  \\r\\n214 End\\r\\n
          C: site help chmod / S: 214-Syntax: SITE CHMOD <SP> <octal mode> <SP> <pathname>\\r\\n Sets the permission bits of a file or directory.\\r\\n214 End\\r\\n
          C: HELP SITE RMDIR / S: 214-Syntax: SITE RMDIR / C: HELP SITE IDLE / S: 214-Syntax: SITE IDLE[<SP> <seconds>]\\r\\n
          C: HELP SITE EXEC / S: 501 / C: SITE HELP CHOWN / S: 501 / C: HELP NOOP x / S: 501",
@@ -25,7 +25,7 @@ fn help_lists_services_and_explains_one() {
 #[test]
 fn what_nobody_knows_is_a_bad_parameter() {
     logged_in(
-        "C: SITE EXEC id / S: 501 There is no such service; see SITE HELP.\\r\\n / C: SITE / S: 501 / C: SITE  / S: 501 / C: SITE CHMODE 600 a / S: 501",
+        "C: SITE EXEC id / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE / S: 501 / C: SITE  / S: 501 / C: SITE CHMODE 600 a / S: 501",
     );
 }
 
@@ -42,7 +42,7 @@ fn every_service_needs_a_login() {
 #[test]
 fn owners_and_groups_are_refused_clearly() {
     logged_in(
-        "C: SITE CHOWN root a / S: 504 The owner of a file cannot be changed here.\\r\\n / C: SITE CHGRP wheel a / S: 504 The group of a file cannot be changed here.\\r\\n",
+        "C: SITE CHOWN root a / S: 504 Changing the owner of a file is not supported.\\r\\n / C: SITE CHGRP wheel a / S: 504 Changing the group of a file is not supported.\\r\\n",
     );
 }
 
@@ -57,7 +57,7 @@ fn each_service_can_be_switched_off() {
         let mut world = World::new(setup, link());
         world.play(LOGIN);
         world.play(&format!(
-            "C: SITE {} a b / S: 501 There is no such service; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
+            "C: SITE {} a b / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
             row.name, row.name
         ));
     }
@@ -86,7 +86,7 @@ fn a_link_leads_to_its_target_and_never_out() {
     logged_in(
         "C: SITE SYMLINK a l / S: 200 / F: /l = 0123456789 / C: SITE SYMLINK ../a d/l / S: 200 / F: /d/l = 0123456789
          C: SITE SYMLINK /d/f \"l l\" / S: 200 / F: /l l = f / C: SITE SYMLINK a l / S: 550 / C: SITE SYMLINK a nosuch/l / S: 550
-         C: SITE SYMLINK ../a m / S: 550 A link may not lead above the root.\\r\\n / C: SITE SYMLINK /../etc/passwd m / S: 550
+         C: SITE SYMLINK ../a m / S: 550 The link target is above the root directory.\\r\\n / C: SITE SYMLINK /../etc/passwd m / S: 550
          C: SITE SYMLINK d/../../a m / S: 550 / C: SITE SYMLINK ../../a d/m / S: 550 / C: MLST m / S: 550
          C: SITE SYMLINK a / S: 501 / C: SITE SYMLINK / S: 501 / C: SITE SYMLINK a b c / S: 501",
     );
@@ -121,13 +121,13 @@ fn a_session_may_choose_how_long_it_is_idle_within_limits() {
         link(),
     );
     world.play(LOGIN);
-    world.play(
-        "C: SITE IDLE / S: 200 The session may be idle for 600 seconds; 3600 can be had.\\r\\n",
-    );
+    world.play("C: SITE IDLE / S: 200 The idle timeout is 600 seconds; the maximum is 3600.\\r\\n");
     assert_eq!(world.session.idle_limit(), None);
-    world.play("C: SITE IDLE 3600 / S: 200 The session may be idle for 3600 seconds; 3600 can be had.\\r\\n");
+    world.play(
+        "C: SITE IDLE 3600 / S: 200 The idle timeout is 3600 seconds; the maximum is 3600.\\r\\n",
+    );
     assert_eq!(world.session.idle_limit(), Some(Duration::from_hours(1)));
-    world.play("C: SITE IDLE 3601 / S: 501 From 30 to 3600 seconds are possible.\\r\\n / C: SITE IDLE 0 / S: 501 / C: SITE IDLE x / S: 501");
+    world.play("C: SITE IDLE 3601 / S: 501 The idle timeout must be from 30 to 3600 seconds.\\r\\n / C: SITE IDLE 0 / S: 501 / C: SITE IDLE x / S: 501");
     assert_eq!(world.session.idle_limit(), Some(Duration::from_hours(1)));
     world.play("C: SITE IDLE 30 / S: 200 / C: REIN / S: 220");
     assert_eq!(world.session.idle_limit(), None);

@@ -54,22 +54,22 @@ fn receives<'a>(client: &'a mut Client, expected: &'a str) -> impl Future<Output
 /// Nothing unread is left, and the session answers.
 async fn goes_on(client: &mut Client) {
     client.send("PWD").await;
-    receives(client, "257 \"/\" is the working directory.\r\n").await;
+    receives(client, "257 \"/\" is the current directory.\r\n").await;
 }
 
 #[rstest]
 #[case("reply 450 Not \"now\".", "450 Not \"now\".\r\n")]
 #[case("reply 226 \"a\\n226 b\\r\\nc\"", "226-a\r\n 226 b\r\n226 c\r\n")]
-#[case("lines \"a\\nb\"", "200-a\r\nb\r\n200 Nothing was done.\r\n")]
-#[case("delay 50ms", "200 Nothing was done.\r\n")]
+#[case("lines \"a\\nb\"", "200-a\r\nb\r\n200 Command okay.\r\n")]
+#[case("delay 50ms", "200 Command okay.\r\n")]
 #[case("drop", "")]
-#[case("duplicate", "200 Nothing was done.\r\n200 Nothing was done.\r\n")]
-#[case("split bytewise", "200 Nothing was done.\r\n")]
-#[case("bare LF", "200 Nothing was done.\n")]
-#[case("wrong last line", "200-Nothing was done.\r\n201 End\r\n")]
-#[case("NUL in text", "200 Nothing \0was done.\r\n")]
-#[case("long line 30", "200 Nothing was done.xxxxxxxxx\r\n")]
-#[case("hyphen on last line", "200-Nothing was done.\r\n")]
+#[case("duplicate", "200 Command okay.\r\n200 Command okay.\r\n")]
+#[case("split bytewise", "200 Command okay.\r\n")]
+#[case("bare LF", "200 Command okay.\n")]
+#[case("wrong last line", "200-Command okay.\r\n201 End\r\n")]
+#[case("NUL in text", "200 Command\0 okay.\r\n")]
+#[case("long line 30", "200 Command okay.xxxxxxxxxxxxx\r\n")]
+#[case("hyphen on last line", "200-Command okay.\r\n")]
 #[case("lowercase", "200 nothing was done.\r\n")]
 #[case("no text", "200\r\n")]
 #[tokio::test]
@@ -79,10 +79,10 @@ async fn a_reply_is_spoiled_once_and_the_next_is_whole(
 ) {
     let server = faulty(&format!("when NOOP nth 2 do {action}")).await;
     let mut client = logged_in(&server).await;
-    client.expect("NOOP", "200 Nothing was done.").await;
+    client.expect("NOOP", "200 Command okay.").await;
     client.send("NOOP").await;
     receives(&mut client, expected).await;
-    client.expect("NOOP", "200 Nothing was done.").await;
+    client.expect("NOOP", "200 Command okay.").await;
     goes_on(&mut client).await;
     let counts = server.fault_counts();
     assert_eq!((counts[0].seen, counts[0].struck), (3, 1));
@@ -122,7 +122,7 @@ async fn an_unsolicited_421_follows_the_reply_and_ends_the_session() {
     let server = faulty("when NOOP do unsolicited 421 Bye.").await;
     let mut client = logged_in(&server).await;
     client.send("NOOP").await;
-    receives(&mut client, "200 Nothing was done.\r\n421 Bye.\r\n").await;
+    receives(&mut client, "200 Command okay.\r\n421 Bye.\r\n").await;
     assert_eq!(client.reply().await, "");
     logged_in(&server).await;
 }
@@ -344,7 +344,7 @@ async fn the_replies_around_a_transfer_come_early_or_not_or_together() {
                 when RETR nth 3 do missing 150\nwhen RETR nth 4 do glue";
     let server = faulty(plan).await;
     let (mut client, content) = with_a_file(&server).await;
-    let opening = "150 Opening the data connection, Image.\r\n";
+    let opening = "150 Opening data connection, type Image.\r\n";
     let complete = "226 Transfer complete.\r\n";
 
     let data = client.passive().await;

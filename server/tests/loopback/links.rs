@@ -246,10 +246,10 @@ async fn rmd_of_a_link_says_how_a_link_is_removed() {
     let (_server, mut client) = start(&memory()).await;
     for name in ["to-dir", "to-file", "dangling"] {
         let reply = client.expect(&format!("RMD {name}"), "550").await;
-        assert_eq!(reply, "550 That is a symbolic link; DELE removes it.");
+        assert_eq!(reply, "550 Not a directory but a symbolic link; use DELE.");
     }
     let reply = client.expect("RMD file", "550").await;
-    assert_eq!(reply, "550 That is not a directory.");
+    assert_eq!(reply, "550 Not a directory.");
 }
 
 #[tokio::test]
@@ -296,8 +296,5 @@ async fn listings_follow_links_or_leave_them_out_as_the_server_is_told() {
     client.expect("SITE SYMLINK nothing link", "200").await;
     client.expect("CWD /", "250").await;
     let reply = client.expect("RMD dir", "550").await;
-    assert_eq!(
-        reply,
-        "550 The directory is not empty: it has entries that listings hide."
-    );
+    assert_eq!(reply, "550 Directory not empty: it has hidden entries.");
 }

@@ -360,7 +360,7 @@ async fn required_reuse_tells_another_connections_session_from_none() {
         let mut second = connect(&server).await;
         second.protect(tls).await;
         second.login().await;
-        refused(&mut first, false, "another connection's session").await;
+        refused(&mut first, false, "the session of another connection").await;
     }
 }
 
