@@ -1,4 +1,4 @@
-//! HASH, XCRC and its like, MD5 and MMD5: what tells whether a file is the same (drafts).
+//! HASH, XCRC and similar commands, MD5 and MMD5: digests of files (drafts).
 
 use super::storage_replies::Act;
 use super::{
@@ -10,14 +10,14 @@ use std::io::{self, ErrorKind, Write as _};
 
 /// A file of MD5 or MMD5.
 struct Named {
-    /// The name as it was said.
+    /// The name as the client sent it.
     said: Vec<u8>,
     hash: DigestRequest,
 }
 
 impl Session {
-    /// HASH (draft-bryan-ftpext-hash-02 §3), of the octets RANG named (§3.3) as far as they are there. The range is told
-    /// with its last octet; an empty file has none, so 0-0.
+    /// HASH (draft-bryan-ftpext-hash-02 §3), over the octets that RANG selected (§3.3), as far as
+    /// the file has them. The reply names the last octet of the range; for an empty file it is 0-0.
     pub(super) fn hash(&self, pathname: Vec<u8>, pending: Pending) -> Decision {
         let at = self.resolve(Act::Hash, &pathname)?;
         self.permit(Act::Hash, |may| may.read)?;
@@ -44,8 +44,8 @@ impl Session {
         })
     }
 
-    /// XCRC, XMD5, XSHA, XSHA1, XSHA256 and XSHA512. Where nobody can tell whether a number is a part of the name, it is
-    /// if there is such a file.
+    /// XCRC, XMD5, XSHA, XSHA1, XSHA256 and XSHA512. Where a number may be a part of the name, it
+    /// is one if such a file exists.
     pub(super) fn digest(
         &self,
         algorithm: HashAlgorithm,
@@ -76,7 +76,8 @@ impl Session {
         })
     }
 
-    /// MD5 and MMD5 (draft-twine-ftpmd5-00 §3): names as they were said, digits in upper case.
+    /// MD5 and MMD5 (draft-twine-ftpmd5-00 §3): names as the client sent them, digits in upper
+    /// case.
     pub(super) fn md5(&self, names: &[QuotedPathname<'_>]) -> Decision {
         self.permit(Act::Find, |may| may.read)?;
         let mut files = Vec::with_capacity(names.len());
@@ -110,7 +111,7 @@ fn ask_hash(hash: DigestRequest, pathname: Vec<u8>) -> Decision {
                     text.extend_from_slice(&pathname);
                     done(213, text)
                 }
-                // The file has become shorter since it was looked at.
+                // The file has become shorter since its metadata was read.
                 Err(error) if error.kind() == ErrorKind::InvalidInput => not_there(),
                 Err(error) => Act::Hash.refused(&error),
             })
@@ -137,7 +138,8 @@ fn ask_digest(hash: DigestRequest) -> Decision {
     )))
 }
 
-/// Asks for one digest after the other: 251 with one, 252 with `many`, and nothing of them if one cannot be had.
+/// Computes the digests one after the other: 251 with one, 252 with `many`, and an error reply
+/// alone if one of them fails.
 fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) -> Decision {
     let Some(file) = files.next() else {
         return Ok(Step::Reply(done(if many { 252 } else { 251 }, text)));
@@ -162,7 +164,8 @@ fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) 
     )))
 }
 
-/// draft-twine-ftpmd5-00 §3.1, §3.2: 504 for what is no file, and for any name of many.
+/// draft-twine-ftpmd5-00 §3.1, §3.2: 504 for anything but a file, and for any failure among several
+/// names.
 fn without_md5(kind: ErrorKind, many: bool) -> Completion {
     match kind {
         ErrorKind::IsADirectory => done(504, "A directory has no digest."),

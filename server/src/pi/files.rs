@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::login::Login;
 
 impl Session {
-    /// CWD and CDUP. Above the root is the root.
+    /// CWD and CDUP. The parent of the root is the root.
     pub(super) fn change_directory(&mut self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         look(at, |session, at, found| {
@@ -72,7 +72,7 @@ impl Session {
         )))
     }
 
-    /// Finds out what a person has to know of a directory that RMD did not remove.
+    /// Finds the reason why RMD did not remove a directory, for the reply.
     fn not_removed(&self, at: StoragePath, kind: ErrorKind) -> Decision {
         match kind {
             ErrorKind::NotADirectory => look_at_name(at, move |_, _, found| {
@@ -85,7 +85,7 @@ impl Session {
             }),
             ErrorKind::DirectoryNotEmpty if self.user()?.user.permissions.list => {
                 let all = self.setup.dot_names == DotNames::Shown;
-                // One entry is enough to know.
+                // One entry is enough.
                 let listing = Listing {
                     most: 1,
                     ..self.listing(at, ListingFormat::Long { all })?
@@ -179,7 +179,7 @@ impl Session {
         }
         coding.mode = Mode::Stream;
         if coding.representation != Representation::Image || coding.structure != Structure::File {
-            // The file is read for it: a large one would be work for nothing more than a question.
+            // The file has to be read for it, which is too expensive for a large one.
             return look(at, move |session, at, found| {
                 let metadata = found.map_err(|error| Act::Find.refused(&error))?;
                 if metadata.len > session.setup.ascii_size {
@@ -202,7 +202,7 @@ impl Session {
         })
     }
 
-    /// MDTM. Tells and never sets (RFC 3659 §3.4); of directories too.
+    /// MDTM only reads (RFC 3659 §3.4), also for directories.
     pub(super) fn modification_time(&self, pathname: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.list)?;
@@ -219,7 +219,8 @@ impl Session {
         })
     }
 
-    /// MFMT, MFCT and MFF (draft-somers-ftp-mfxx). What no storage lets a client set is 504 with its name (§5.5).
+    /// MFMT, MFCT and MFF (draft-somers-ftp-mfxx). A fact that cannot be set is 504 with its name
+    /// (§5.5).
     pub(super) fn set_facts(&self, argument: MffArgument<'_>) -> Decision {
         let (changes, pathname) = match argument {
             MffArgument::Known(changes, pathname) => (changes, pathname),
@@ -248,7 +249,7 @@ impl Session {
         )))
     }
 
-    /// MLST. The name is the whole path, as TVFS wants it (RFC 3659 §7.3.1). A link is described as
+    /// MLST. The name is the whole path, as TVFS requires (RFC 3659 §7.3.1). A link is described as
     /// in MLSD.
     pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
@@ -279,7 +280,8 @@ impl Session {
         })
     }
 
-    /// COMB (Globalscape). A file that is named twice would be read while it is written, or twice removed: refused.
+    /// COMB (Globalscape). A file that is named twice would be read while it is written, or removed
+    /// twice, so it is refused.
     pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
         let target = self.resolve(Act::Find, &argument.target)?;
         self.permit(Act::Find, |may| {
@@ -299,9 +301,9 @@ impl Session {
         )))
     }
 
-    /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved here, so it is 202 where there is room,
-    /// or nobody knows. A file that the server would not store is refused at once, as STOR would
-    /// refuse it in the end.
+    /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved, so the reply is 202 if there is space
+    /// or the storage does not know. A file that is too large is refused at once, as STOR would
+    /// refuse it later.
     pub(super) fn allocate(&self, octets: u64) -> Decision {
         if octets > self.setup.upload {
             return Err(Act::Name.failed(ErrorKind::FileTooLarge));
@@ -322,7 +324,8 @@ impl Session {
         )))
     }
 
-    /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the type.
+    /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the
+    /// type.
     pub(super) fn subtree_size(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
@@ -331,7 +334,7 @@ impl Session {
         })))
     }
 
-    /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4). Of a directory only.
+    /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4), for directories only.
     pub(super) fn available(&self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
@@ -363,7 +366,7 @@ fn plain(outcome: io::Result<()>, act: Act, text: &'static str) -> Step {
     })
 }
 
-/// 257: the quoted path first, quotes in it doubled (RFC 959 Appendix II).
+/// 257: the quoted path first, with quotes in it doubled (RFC 959 Appendix II).
 fn directory_reply(path: &VirtualPath, text: &str) -> Completion {
     let mut line = vec![b'"'];
     for octet in path.as_bytes() {

@@ -1,4 +1,4 @@
-//! HOST: which of many hosts is meant (RFC 7151).
+//! HOST: selects one of several virtual hosts (RFC 7151).
 
 use super::login::Login;
 use super::{Decision, Session, Step, VirtualHost, greeting};
@@ -6,7 +6,7 @@ use crate::auth::Authenticator;
 use crate::wire::{Completion, HostName, Language, done};
 use std::sync::Arc;
 
-/// Which host the client wants. Most never say, so the session keeps it in a box.
+/// The host that the client selected. Most clients never do, so the session keeps it in a box.
 #[derive(Debug, Default)]
 pub(super) struct Hosting {
     /// What HOST named.
@@ -23,7 +23,8 @@ struct Named {
 }
 
 impl Session {
-    /// The shell says which host the client named in the TLS handshake. HOST may name no other (RFC 7151 §3.2.2).
+    /// Sets the host that the client named in the TLS handshake. HOST may name no other (RFC 7151
+    /// §3.2.2).
     pub fn server_name(&mut self, name: Option<&str>) {
         let name = name.and_then(|name| HostName::parse(name.as_bytes()));
         if name.is_some() || self.hosting.is_some() {
@@ -31,19 +32,19 @@ impl Session {
         }
     }
 
-    /// The host that HOST named, if it did: certificates are chosen by it (RFC 7151 §4).
+    /// The host that HOST selected, if any: certificates are chosen by it (RFC 7151 §4).
     #[must_use]
     pub fn host(&self) -> Option<&HostName> {
         Some(&self.hosting.as_ref()?.named.as_ref()?.name)
     }
 
-    /// Who decides about logins, where the host has its own.
+    /// The authenticator of the selected host, if it has its own.
     #[must_use]
     pub fn authenticator(&self) -> Option<&Arc<dyn Authenticator>> {
         self.virtual_host()?.authenticator.as_ref()
     }
 
-    /// HOST. The last one before the login counts, and begins anew: the language is the server's again (RFC 2640 §4.1).
+    /// HOST. The last one before the login counts. It resets the language (RFC 2640 §4.1).
     pub(super) fn choose_host(&mut self, name: HostName) -> Decision {
         if let Login::In(_) = self.login {
             return Err(done(503, "HOST must precede the login."));
@@ -74,14 +75,14 @@ impl Session {
         }))
     }
 
-    /// REIN: as if HOST had never been (RFC 7151 §3.2.1).
+    /// REIN: the state before any HOST (RFC 7151 §3.2.1).
     pub(super) fn forget_host(&mut self) {
         if let Some(hosting) = &mut self.hosting {
             hosting.named = None;
         }
     }
 
-    /// Nobody logs in to one host who was shown the certificate of another.
+    /// Refuses a login to one host after the handshake showed the certificate of another.
     pub(super) fn refuse_two_hosts(&self) -> Result<(), Completion> {
         match self.hosting.as_deref() {
             Some(Hosting {
@@ -100,7 +101,7 @@ impl Session {
         self.setup.hosts.get(index).map(|(_, host)| host)
     }
 
-    /// What the server calls itself, and the address the client reached it at.
+    /// Whether it is the name of the server itself, or the address that the client connected to.
     fn is_own(&self, name: &HostName) -> bool {
         match name {
             HostName::Domain(name) => self.setup.host.eq_ignore_ascii_case(name),

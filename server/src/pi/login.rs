@@ -1,4 +1,4 @@
-//! USER, PASS, ACCT and REIN: who is there (RFC 959 §4.1.1, §6).
+//! USER, PASS, ACCT and REIN: the login sequence (RFC 959 §4.1.1, §6).
 //!
 //! ```text
 //!            USER              PASS
@@ -19,14 +19,14 @@ use std::sync::Arc;
 
 use super::storage_replies::{Act, path_refused};
 
-/// Where the login sequence stands. Only one who is in has a working directory.
+/// The state of the login sequence. Only a logged-in user has a working directory.
 #[derive(Debug)]
 pub(super) enum Login {
     Out,
     In(Box<LoggedIn>),
 }
 
-/// A user and where they are.
+/// A user and the working directory.
 #[derive(Debug)]
 pub(super) struct LoggedIn {
     pub(super) user: User,
@@ -34,10 +34,10 @@ pub(super) struct LoggedIn {
 }
 
 impl Session {
-    /// USER. A new name flushes the old login; the transfer parameters stay (RFC 959 §4.1.1). Any name is answered alike
-    /// (RFC 2577 §7).
+    /// USER. A new name ends the previous login; the transfer parameters stay (RFC 959 §4.1.1). Any
+    /// name gets the same reply (RFC 2577 §7).
     ///
-    /// A client certificate can make the password superfluous: 232 (RFC 4217 §12.2).
+    /// A client certificate can replace the password: 232 (RFC 4217 §12.2).
     pub(super) fn user_name(&mut self, name: &[u8]) -> Decision {
         self.need_protected_login()?;
         self.refuse_two_hosts()?;
@@ -99,7 +99,7 @@ impl Session {
         )))
     }
 
-    /// Whether this user may not log in before the control connection is protected.
+    /// Whether this user may only log in over TLS.
     #[must_use]
     pub fn needs_tls(&self, user: &User) -> bool {
         user.tls_required != TlsRequirement::None && !self.security.is_protected()
@@ -113,7 +113,7 @@ impl Session {
         }));
     }
 
-    /// ACCT. No account is ever needed, so it is superfluous, or out of order.
+    /// ACCT. No account is ever needed: 202 after the login, 503 before it.
     pub(super) fn account(&self) -> Decision {
         match self.login {
             Login::In(_) => Ok(Step::Reply(done(202, "No account needed."))),
@@ -121,8 +121,8 @@ impl Session {
         }
     }
 
-    /// REIN. The control connection is as it was just after it was opened, so its protection ends as well, behind the
-    /// reply (RFC 4217 §13); where it was opened protected, it stays so.
+    /// REIN. The control connection returns to its initial state, so TLS ends after the reply (RFC
+    /// 4217 §13); with implicit TLS it stays.
     pub(super) fn reinitialize(&mut self) -> Decision {
         self.reset();
         self.forget_host();
@@ -137,20 +137,20 @@ impl Session {
         ))
     }
 
-    /// Goes to a directory without asking whether it exists; without effect where no user is logged in.
+    /// Sets the working directory without checking that it exists; no effect before the login.
     pub fn go_to(&mut self, directory: VirtualPath) {
         if let Login::In(login) = &mut self.login {
             login.working_directory = directory;
         }
     }
 
-    /// Whether somebody is logged in.
+    /// Whether a user is logged in.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         matches!(self.login, Login::In(_))
     }
 
-    /// How fast who is logged in may move octets: up, or down.
+    /// The rate limit of the user for uploads or downloads.
     #[must_use]
     pub fn rate(&self, up: bool) -> Option<Arc<Rate>> {
         let Login::In(user) = &self.login else {
@@ -160,7 +160,7 @@ impl Session {
         if up { &limits.upload } else { &limits.download }.clone()
     }
 
-    /// Who is logged in; 530 if nobody is.
+    /// The logged-in user; 530 if there is none.
     pub(super) fn user(&self) -> Result<&LoggedIn, Completion> {
         match &self.login {
             Login::In(user) => Ok(user),
@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    /// Who is logged in, if `allowed` says they may do this; 550 if not (552 for HASH).
+    /// The logged-in user, if `allowed` grants the effect; 550 if not (552 for HASH).
     pub(super) fn permit(
         &self,
         act: Act,
@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    /// Where a pathname leads.
+    /// Resolves a pathname against the working directory.
     pub(super) fn resolve(&self, act: Act, pathname: &[u8]) -> Result<StoragePath, Completion> {
         let user = self.user()?;
         let path = user
@@ -194,7 +194,8 @@ impl Session {
         })
     }
 
-    /// Where a pathname leads, for the fault plan's eyes; `None` if nobody is logged in or it is no pathname.
+    /// Resolves a pathname for the fault plan; `None` if no user is logged in or it is not a valid
+    /// pathname.
     pub(crate) fn locate(&self, pathname: &[u8]) -> Option<VirtualPath> {
         let Login::In(user) = &self.login else {
             return None;
@@ -202,7 +203,7 @@ impl Session {
         user.working_directory.join(pathname).ok()
     }
 
-    /// Puts another storage in the place of the user's, and gives back the one that was there.
+    /// Replaces the storage of the user, and returns the previous one.
     pub(crate) fn exchange_storage(
         &mut self,
         exchange: impl FnOnce(&Arc<dyn Storage>) -> Option<Arc<dyn Storage>>,
@@ -214,7 +215,7 @@ impl Session {
         Some(std::mem::replace(&mut user.user.storage, other))
     }
 
-    /// A wrong password: 530, or 421 and the end when there were too many (RFC 2577 §5).
+    /// A wrong password: 530, or 421 and the end of the session after too many (RFC 2577 §5).
     fn denied(&mut self) -> Step {
         self.failed_logins = self.failed_logins.saturating_add(1);
         if self.setup.failed_logins != 0 && self.failed_logins >= self.setup.failed_logins {

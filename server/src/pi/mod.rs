@@ -1,5 +1,5 @@
-//! The server-PI: decides what every command leads to. Pure: no socket, no file, no clock, no waiting
-//! (RFC 959 §2.3, §5.4, §6).
+//! The server-PI: decides the reply and the effects of every command. Pure: no sockets, files,
+//! clock or waiting (RFC 959 §2.3, §5.4, §6).
 
 mod digests;
 mod files;
@@ -35,7 +35,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use transfer::Running;
 
-/// One control connection's state.
+/// The state of one control connection.
 ///
 /// ```text
 /// greeting()
@@ -47,7 +47,7 @@ use transfer::Running;
 #[derive(Debug)]
 pub struct Session {
     setup: Arc<Setup>,
-    /// The address of ours the client connected to.
+    /// The server address that the client connected to.
     local: IpAddr,
     /// The client's address.
     peer: IpAddr,
@@ -57,7 +57,7 @@ pub struct Session {
     login: Login,
     failed_logins: u8,
     security: Security,
-    /// The client's, from the TLS handshake.
+    /// The certificate that the client sent in the TLS handshake.
     certificate: Option<Arc<ClientCertificate>>,
     pending: Pending,
     parameters: Parameters,
@@ -65,20 +65,20 @@ pub struct Session {
     hosting: Option<Box<host::Hosting>>,
 }
 
-/// A command whose meaning waits for the next one. At most one can wait, and any other command forgets it: RNFR by
-/// RFC 959 §4.1.3, PASS by §4.1.1 ("immediately preceded"). A restart marker survives the commands that prepare a
+/// State that one command leaves for the next. Any other command clears it: RNFR by RFC 959 §4.1.3,
+/// PASS by §4.1.1 ("immediately preceded"). A restart marker survives the commands that prepare a
 /// transfer ([`VerbRow::keeps_restart`](crate::wire::VerbRow)).
 #[derive(Debug, Default)]
 enum Pending {
     #[default]
     Nothing,
-    /// USER was given this name.
+    /// USER with this name was accepted.
     Password(Box<[u8]>),
-    /// RNFR named this.
+    /// RNFR selected this.
     Rename(VirtualPath),
-    /// REST named this octet.
+    /// REST set this offset.
     Restart(u64),
-    /// RANG named these octets.
+    /// RANG selected these octets.
     Range(Range<u64>),
 }
 
@@ -93,7 +93,8 @@ impl Pending {
     }
 }
 
-/// What CSID says of us; names differ by case (draft-peterson-streamlined-ftp-command-extensions §6).
+/// The identity that CSID returns; names are case-sensitive
+/// (draft-peterson-streamlined-ftp-command-extensions §6).
 const IDENTITY: &str = concat!(
     "Name=ftpspec; Version=",
     env!("CARGO_PKG_VERSION"),
@@ -107,7 +108,7 @@ fn scope_id(address: SocketAddr) -> u32 {
     }
 }
 
-/// The host of an address as it is shown, with its zone if it has one (RFC 4007 §11.2).
+/// The text form of an address without its port, with its zone if it has one (RFC 4007 §11.2).
 fn shown_host(address: SocketAddr) -> String {
     match scope_id(address) {
         0 => address.ip().to_string(),
@@ -115,7 +116,7 @@ fn shown_host(address: SocketAddr) -> String {
     }
 }
 
-/// What a decision comes to; a refusal is returned early by `?`.
+/// The result of a decision; a refusal is returned early by `?`.
 type Decision = Result<Step, Completion>;
 
 impl Session {
@@ -126,7 +127,7 @@ impl Session {
             local: link.local.ip().to_canonical(),
             peer: link.peer.ip().to_canonical(),
             scope_id: match (scope_id(link.peer), scope_id(link.local)) {
-                // The client is after a load balancer.
+                // The client connected through a load balancer.
                 (0, local) => local,
                 (peer, _) => peer,
             },
@@ -142,8 +143,8 @@ impl Session {
         }
     }
 
-    /// A port of one of the two ends of the control connection. A link-local address alone is not
-    /// one to connect to or to listen at: it means a host only in its zone (RFC 4007 §6).
+    /// An address of one end of the control connection, with another port. A link-local address
+    /// needs its zone to be usable (RFC 4007 §6).
     fn in_zone(&self, ip: IpAddr, port: u16) -> SocketAddr {
         match ip {
             IpAddr::V6(ip) if ip.is_unicast_link_local() => {
@@ -153,13 +154,13 @@ impl Session {
         }
     }
 
-    /// The reply to connecting (RFC 959 §5.4).
+    /// The reply to a new connection (RFC 959 §5.4).
     #[must_use]
     pub fn greeting(&self) -> Reply {
         greeting(&self.setup.greeting)
     }
 
-    /// Decides what an event of the control connection leads to.
+    /// Decides about an event of the control connection.
     pub fn receive(&mut self, event: ControlEvent) -> Step {
         let decision = match &event {
             ControlEvent::Line(line) => self.decide(line),
@@ -175,12 +176,12 @@ impl Session {
         decision.unwrap_or_else(Step::Reply)
     }
 
-    /// Decides about an event that comes while a [`Step::Transfer`] is out.
+    /// Decides about an event that arrives while a [`Step::Transfer`] is carried out.
     ///
-    /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). All else waits, QUIT too,
-    /// because a server should queue what comes before the completion reply (RFC 959 §4.2). With
-    /// [`NoopInTransfer::AtOnce`] a NOOP is answered too, unless other commands are `queued`:
-    /// replies keep the order of their commands.
+    /// ABOR and STAT without argument are answered (RFC 959 §4.1.3). Everything else waits,
+    /// including QUIT, because a server should queue commands that arrive before the completion
+    /// reply (RFC 959 §4.2). With [`NoopInTransfer::AtOnce`] a NOOP is answered too, unless other
+    /// commands are `queued`: replies keep the order of their commands.
     pub fn during_transfer(&mut self, event: &ControlEvent, queued: bool) -> DuringTransfer {
         let ControlEvent::Line(line) = event else {
             return DuringTransfer::Queue;
@@ -203,13 +204,14 @@ impl Session {
         }
     }
 
-    /// A reply in the language of the session (RFC 2640 §4.1). Everything that is sent passes here.
+    /// A reply in the language of the session (RFC 2640 §4.1). Every reply that is sent passes
+    /// through it.
     #[must_use]
     pub fn translated<'a>(&self, reply: &'a Reply) -> Cow<'a, Reply> {
         reply.translated(self.parameters.language)
     }
 
-    /// Who is logged in, and the working directory.
+    /// The logged-in user, and the working directory.
     #[must_use]
     pub fn logged_in(&self) -> Option<(&User, &VirtualPath)> {
         match &self.login {
@@ -218,25 +220,25 @@ impl Session {
         }
     }
 
-    /// A command was answered by somebody else: what waited for it is forgotten, as any command forgets it.
+    /// Clears pending state after the caller answered a command itself, as any other command would.
     pub fn passed_over(&mut self) {
         self.pending = Pending::Nothing;
     }
 
-    /// Whether data connections are to be protected now (PROT P).
+    /// Whether data connections are to be protected (PROT P).
     #[must_use]
     pub fn protects_data(&self) -> bool {
         self.security.data_is_private()
     }
 
-    /// The shell says how much the running transfer has moved so far: STAT tells it.
+    /// Sets the octets that the running transfer has moved so far, for STAT.
     pub fn transfer_progress(&mut self, octets: u64) {
         if let Some(running) = &mut self.running {
             running.moved = octets;
         }
     }
 
-    /// The verb of a line before anything is done about it, then its login rule, then its argument.
+    /// Checks the verb first, then its login rule, then its argument.
     fn decide(&mut self, line: &[u8]) -> Decision {
         let pending = std::mem::take(&mut self.pending);
         let Ok(line) = CommandLine::split(line) else {
@@ -327,7 +329,7 @@ impl Session {
         }
     }
 
-    /// Whether a verb does anything here: FEAT and HELP name it, and it is not answered 502.
+    /// Whether a verb is available: FEAT and HELP list it, and it is not answered 502.
     fn offers(&self, verb: Verb) -> bool {
         let protection = matches!(
             verb,
@@ -345,7 +347,7 @@ impl Session {
             && !(protection && self.setup.tls == TlsPolicy::Off)
     }
 
-    /// Everything but the protection and the count of failed logins as it was in the beginning (REIN, RFC 959 §4.1.1;
+    /// Resets everything but the protection and the count of failed logins (REIN, RFC 959 §4.1.1;
     /// AUTH, RFC 4217 §4).
     fn reset(&mut self) {
         self.login = Login::Out;
@@ -359,7 +361,7 @@ fn nothing_done() -> Completion {
     done(200, "Command okay.")
 }
 
-/// 220 with a text of any number of lines.
+/// 220 with a text of one or more lines.
 fn greeting(text: &str) -> Reply {
     let mut lines: Vec<String> = text.lines().map(String::from).collect();
     let last = lines.pop().unwrap_or_default();
@@ -370,7 +372,8 @@ fn greeting(text: &str) -> Reply {
     Reply::block(220, first, lines, last)
 }
 
-/// What is no command is 500; what is another protocol's ends the session, before what follows is taken for ours.
+/// An unknown command is 500. A line of another protocol ends the session, so that nothing after it
+/// is taken for a command.
 fn unrecognized(line: &[u8]) -> Decision {
     if is_foreign(line) {
         let goodbye = done(421, "Not an FTP command, closing.");
@@ -379,12 +382,12 @@ fn unrecognized(line: &[u8]) -> Decision {
     Err(done(500, "Command unrecognized."))
 }
 
-/// Asks the shell for something.
+/// Asks the caller to do some work.
 fn ask(work: Work) -> Decision {
     Ok(Step::Ask(Box::new(work)))
 }
 
-/// Asks the shell what stands there, and decides by that.
+/// Asks for the metadata of a path, and continues with it.
 fn look(
     at: StoragePath,
     then: impl FnOnce(&mut Session, StoragePath, io::Result<Metadata>) -> Decision + Send + 'static,
@@ -394,7 +397,7 @@ fn look(
     })))
 }
 
-/// Goes on with what the name is described as: links that lead to nothing are there, too.
+/// Asks for the description of a name; a dangling link is described as the link.
 fn look_at_name(
     at: StoragePath,
     then: impl FnOnce(&mut Session, StoragePath, io::Result<Described>) -> Decision + Send + 'static,

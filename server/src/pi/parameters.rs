@@ -1,4 +1,5 @@
-//! TYPE, STRU, MODE, PORT, EPRT, PASV, EPSV, REST and OPTS: how the next transfer goes (RFC 959 §4.1.2, RFC 2428).
+//! TYPE, STRU, MODE, PORT, EPRT, PASV, EPSV, REST and OPTS: parameters of the next transfer (RFC
+//! 959 §4.1.2, RFC 2428).
 
 use super::{
     Coding, Control, DataPort, Decision, Facts, HashAlgorithm, Listen, Mode, Pending, Question,
@@ -15,17 +16,17 @@ use std::ops::Range;
 /// The lowest port a data connection may be made to (RFC 2577 §3).
 const LOWEST_PORT: u16 = 1024;
 
-/// OPTS of what has none, or is switched off.
+/// The reply to OPTS for a command without options, or one that is disabled.
 const NO_SUCH_OPTION: &str = "Unknown option; see FEAT.";
-/// The level of MODE Z unless OPTS MODE Z LEVEL names another: the fastest. Level 6 saves a third
-/// of the octets of a text and takes three times as long.
+/// The default level of MODE Z: the fastest. Level 6 saves a third of the octets of a text and
+/// takes three times as long.
 const DEFLATE_LEVEL: u8 = 1;
 
-/// What commands set for the transfers behind them.
+/// Parameters that commands set for the transfers after them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameters {
     pub(super) representation: Representation,
-    /// The form of TYPE A and E; Telnet format is Non-print.
+    /// The format of TYPE A and E; Telnet format counts as Non-print.
     pub(super) format: Format,
     pub(super) structure: Structure,
     pub(super) mode: ModeCode,
@@ -38,7 +39,7 @@ pub(super) struct Parameters {
     pub(super) facts: Facts,
     /// The algorithm of HASH.
     pub(super) algorithm: HashAlgorithm,
-    /// Seconds the session may be idle, if it said so (SITE IDLE).
+    /// The idle timeout in seconds, if the session set one (SITE IDLE).
     pub(super) idle: Option<u32>,
     /// The language of reply texts.
     pub(super) language: Language,
@@ -63,11 +64,13 @@ impl Default for Parameters {
 }
 
 impl Session {
-    /// TYPE. What the RFC names and this server has not: 504; what nobody names never comes here: 501.
+    /// TYPE. A type that the RFC defines but this server lacks is 504; an undefined one is a syntax
+    /// error, 501.
     ///
-    /// Files here know no vertical format. A host that makes no difference between Non-print and Telnet format takes T as
-    /// N (RFC 1123 §4.1.2.2). Carriage control characters (C) are the first octet of a line and stay that both ways, so
-    /// that a file comes back as it was (RFC 959 §3.1.1.5.3): the reply says so.
+    /// Vertical format controls have no effect on files. A host that does not distinguish Non-print
+    /// from Telnet format accepts T as N (RFC 1123 §4.1.2.2). Carriage control characters (C) are
+    /// the first octet of a line and stay that in both directions, so that a file comes back
+    /// unchanged (RFC 959 §3.1.1.5.3): the reply says so.
     pub(super) fn representation_type(&mut self, code: TypeCode) -> Decision {
         let (representation, format) = match code {
             TypeCode::Ascii(format) => (Representation::Ascii, format),
@@ -99,8 +102,8 @@ impl Session {
         }))
     }
 
-    /// STRU. No file here has pages, which exist for files with holes (RFC 959 §3.1.2.3; RFC 1123 §4.1.2.3 advises
-    /// against them).
+    /// STRU. Page structure is for files with holes (RFC 959 §3.1.2.3; RFC 1123 §4.1.2.3 advises
+    /// against it) and is not supported.
     pub(super) fn structure(&mut self, code: StructureCode) -> Decision {
         let (structure, reply) = match code {
             StructureCode::File => (Structure::File, done(200, "Structure is File.")),
@@ -127,7 +130,7 @@ impl Session {
         )))
     }
 
-    /// How file content becomes data octets as things stand.
+    /// The coding that the current parameters select.
     pub(super) fn coding(&self) -> Coding {
         let parameters = &self.parameters;
         let representation = match parameters.representation {
@@ -155,7 +158,8 @@ impl Session {
         self.active(address)
     }
 
-    /// EPRT. An address of the other protocol can never be the client's: 522 names the one that can (RFC 2428 §2).
+    /// EPRT. An address of the other protocol can never be the client's: 522 names the one that can
+    /// (RFC 2428 §2).
     pub(super) fn extended_port(&mut self, address: ExtendedAddress) -> Decision {
         self.refuse_after_epsv_all()?;
         match address {
@@ -167,7 +171,8 @@ impl Session {
         }
     }
 
-    /// PASV. A 227 can name no IPv6 address; the reply says which protocol EPSV takes (522, RFC 2428 §2).
+    /// PASV. A 227 cannot contain an IPv6 address; the reply names the protocol for EPSV (522, RFC
+    /// 2428 §2).
     pub(super) fn passive(&mut self) -> Decision {
         self.refuse_after_epsv_all()?;
         let IpAddr::V4(local) = self.local else {
@@ -177,7 +182,7 @@ impl Session {
             ));
         };
         self.listen(move |at| {
-            // The shell may name another address of ours (behind NAT), but not the unspecified one.
+            // The caller may announce another address (behind NAT), but not the unspecified one.
             let ip = match at.ip().to_canonical() {
                 IpAddr::V4(ip) if !ip.is_unspecified() => ip,
                 _ => local,
@@ -211,7 +216,8 @@ impl Session {
         })
     }
 
-    /// REST. Any offset a file could have is taken; whether this file has it is seen at the transfer (RFC 3659 §5.3).
+    /// REST. Any possible offset is accepted; whether the file has it is checked at the transfer
+    /// (RFC 3659 §5.3).
     pub(super) fn restart(&mut self, offset: u64) -> Decision {
         self.pending = Pending::Restart(offset);
         Ok(Step::Reply(done(
@@ -220,20 +226,21 @@ impl Session {
         )))
     }
 
-    /// LANG. Without a tag it is the server's own language again; the reply is in the new one (RFC 2640 §4.1).
+    /// LANG. Without a tag it selects the default language; the reply is in the new language (RFC
+    /// 2640 §4.1).
     pub(super) fn language(&mut self, tag: Option<LanguageTag<'_>>) -> Decision {
         self.parameters.language = match tag {
             None => Language::default(),
             Some(tag) => Language::named(&tag)
                 .ok_or_else(|| done(504, "Language not supported; see FEAT."))?,
         };
-        // The text is looked up in the new language, where it names that one.
+        // The translation of this text names the new language.
         Ok(Step::Reply(done(200, "Replies are in English.")))
     }
 
-    /// RANG. Whether the file has these octets is seen at the transfer (draft-bryan-ftp-range-09 §4.3, §5). Only MODE S has
-    /// them, says the draft; in MODE Z an offset is one of the stream before it is deflated (draft-preston-ftpext-deflate
-    /// §3.7), which is the same.
+    /// RANG. Whether the file has these octets is checked at the transfer (draft-bryan-ftp-range-09
+    /// §4.3, §5). The draft restricts it to MODE S; in MODE Z an offset counts octets before
+    /// compression (draft-preston-ftpext-deflate §3.7), which is the same.
     pub(super) fn range(&mut self, range: Option<Range<u64>>) -> Decision {
         let Some(range) = range else {
             return Ok(Step::Reply(done(350, "Range cleared.")));
@@ -280,7 +287,8 @@ impl Session {
                 self.parameters.level = level.unwrap_or(DEFLATE_LEVEL);
                 done(200, format!("MODE Z LEVEL {}", self.parameters.level))
             }
-            // The option is told, as the draft wants it (draft-preston-ftpext-deflate §3.6).
+            // The reply repeats the option, as the draft requires (draft-preston-ftpext-deflate
+            // §3.6).
             Options::NoDeflate(said) => done(
                 501,
                 printable(&[b"Invalid option of MODE Z: ".as_slice(), said].concat()),
@@ -296,8 +304,8 @@ impl Session {
         }))
     }
 
-    /// The server makes the data connection. Only to the client itself, and to no port of a well-known service: a server
-    /// that connects anywhere attacks for others (RFC 2577 §3).
+    /// Active mode. The server connects to the client's own address only, and to no port of a
+    /// well-known service, so that it cannot be used to attack others (RFC 2577 §3).
     fn active(&mut self, address: SocketAddr) -> Decision {
         if address.ip() != self.peer {
             return Err(done(501, "The address is not that of the client."));
@@ -313,7 +321,7 @@ impl Session {
         ))
     }
 
-    /// The client makes the data connection.
+    /// Passive mode.
     fn listen(
         &mut self,
         entered: impl FnOnce(SocketAddr) -> Completion + Send + 'static,
@@ -341,7 +349,7 @@ impl Session {
         )))
     }
 
-    /// RFC 2428 §4: after EPSV ALL, for the whole session.
+    /// RFC 2428 §4: after EPSV ALL, for the rest of the session.
     fn refuse_after_epsv_all(&self) -> Result<(), Completion> {
         if self.parameters.only_epsv {
             return Err(done(501, "Only EPSV is allowed after EPSV ALL."));
@@ -349,7 +357,7 @@ impl Session {
         Ok(())
     }
 
-    /// The protocol is known, but it is not the control connection's.
+    /// The protocol is known, but differs from that of the control connection.
     fn other_protocol(&self) -> Completion {
         if self.peer.is_ipv4() {
             done(522, "Network protocol not supported, use (1)")

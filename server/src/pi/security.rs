@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::login::Login;
 
-/// The ladder of RFC 4217 §9: AUTH, then PBSZ, then PROT. Each rung stands on the one below.
+/// The states of RFC 4217 §9: AUTH, then PBSZ, then PROT. Each requires the one before it.
 ///
 /// ```text
 ///   Clear --AUTH--> Starting --handshake--> Tls --PBSZ--> Sized(private?) --CCC--> Cleared(private?)
@@ -18,18 +18,20 @@ use super::login::Login;
 pub(super) enum Security {
     /// Neither connection is protected.
     Clear,
-    /// AUTH was accepted; the handshake is under way. `private`: data connections will be, without PROT.
+    /// AUTH was accepted, and the handshake is in progress. `private`: data connections will be
+    /// protected without PROT.
     Starting { private: bool },
     /// The control connection is protected.
     Tls,
-    /// PBSZ was given: PROT may follow.
+    /// PBSZ was accepted: PROT may follow.
     Sized { private: bool },
     /// The control connection was protected; data connections stay as PROT left them (RFC 4217 §5).
     Cleared { private: bool },
 }
 
 impl Security {
-    /// How a session begins. Implicit TLS has no negotiation, so clients expect protected data without PBSZ and PROT.
+    /// The initial state. Implicit TLS has no negotiation, so clients expect protected data without
+    /// PBSZ and PROT.
     pub(super) fn initial(policy: TlsPolicy, protected: bool) -> Self {
         match (policy, protected) {
             (_, false) => Self::Clear,
@@ -51,7 +53,7 @@ impl Security {
         )
     }
 
-    /// Back to the beginning; tells whether TLS has to end for that.
+    /// Returns to the initial state; returns whether TLS has to end.
     pub(super) fn reinitialize(&mut self, policy: TlsPolicy) -> bool {
         let protected = self.is_protected();
         let implicit = policy == TlsPolicy::Implicit;
@@ -61,7 +63,8 @@ impl Security {
 }
 
 impl Session {
-    /// The shell says that the control connection is protected now. If the handshake fails it closes instead.
+    /// The caller reports that the TLS handshake has succeeded. If it fails, the connection closes
+    /// instead.
     pub fn tls_established(&mut self) {
         self.security = match self.security {
             Security::Starting { private: true } => Security::Sized { private: true },
@@ -69,14 +72,14 @@ impl Session {
         };
     }
 
-    /// The shell says which certificate the client has shown in the TLS handshake, if it has, once that is over.
+    /// Sets the certificate that the client sent in the TLS handshake, if any.
     pub fn client_certificate(&mut self, certificate: Option<Arc<ClientCertificate>>) {
         self.certificate = certificate;
     }
 
-    /// The shell says that the control connection is in the clear again, after [`Control::EndTls`].
+    /// The caller reports that the control connection is clear again, after [`Control::EndTls`].
     pub fn tls_ended(&mut self) {
-        // REIN and CCC have set what comes then; anything else would be an end nobody asked for.
+        // REIN and CCC have already set the next state; otherwise the client ended TLS by itself.
         if self.security.is_protected() {
             self.security = Security::Clear;
         }
@@ -85,11 +88,13 @@ impl Session {
         }
     }
 
-    /// AUTH. Mechanism names are those of RFC 4217 §17; `TLS-P` is the older way to ask for protected data as well. The
-    /// user must log in again, and every parameter is reset (RFC 4217 §4). Not twice: TLS in TLS protects nothing more.
+    /// AUTH. Mechanism names are those of RFC 4217 §17; `TLS-P` is the older way to ask for
+    /// protected data as well. The user must log in again, and every parameter is reset (RFC 4217
+    /// §4). A second AUTH is refused: TLS in TLS adds no protection.
     ///
-    /// 534 is for a mechanism that is known and that policy forbids (RFC 2228 §3). There is none such: TLS is a matter of
-    /// the listener, and hosts have no say in it (HOST may follow AUTH); without TLS, AUTH is a verb that is not there, 502.
+    /// 534 is for a mechanism that policy forbids (RFC 2228 §3). It never applies: TLS is
+    /// configured for the listener and not for hosts (HOST may follow AUTH), and without TLS, AUTH
+    /// is not available, 502.
     pub(super) fn authenticate_by(&mut self, mechanism: &[u8]) -> Decision {
         let private = if mechanism.eq_ignore_ascii_case(b"TLS-P") {
             true
@@ -116,7 +121,8 @@ impl Session {
         )))
     }
 
-    /// What must be in the clear no longer: USER and PASS (RFC 4217 §10.1). RFC 959 has no better code for it than 530.
+    /// Refuses USER and PASS in the clear if TLS is required (RFC 4217 §10.1). RFC 959 has no
+    /// better code for it than 530.
     pub(super) fn need_protected_login(&self) -> Result<(), Completion> {
         if self.setup.tls_required != TlsRequirement::None && !self.security.is_protected() {
             return Err(done(530, "TLS is required to log in: use AUTH TLS first."));
@@ -124,8 +130,9 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the data connection of a transfer that begins now is protected; 521 where it has to be and is not. Decided
-    /// here and not at PASV or PORT: PROT may come between (RFC 4217 §10.2).
+    /// Whether the data connection of a transfer that starts now is protected; 521 if it must be
+    /// and is not. Decided here and not at PASV or PORT, because PROT may come between (RFC 4217
+    /// §10.2).
     pub(super) fn data_protection(&self) -> Result<bool, Completion> {
         let protected = self.security.data_is_private();
         let required = self.setup.tls_required.max(match &self.login {
@@ -141,7 +148,8 @@ impl Session {
         Ok(protected)
     }
 
-    /// The client's certificate, while the control connection is protected: later anybody could speak in its name.
+    /// The client's certificate, while the control connection is protected. After CCC anybody could
+    /// send commands in its name.
     pub(super) fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
         let certificate = self.certificate.as_ref();
         certificate.filter(|_| self.security.is_protected())
@@ -187,7 +195,8 @@ impl Session {
         }))
     }
 
-    /// ADAT. TLS exchanges its data in the handshake: before AUTH it is too early, behind it all is done (RFC 2228 §3).
+    /// ADAT. TLS exchanges its security data in the handshake: before AUTH it is too early,
+    /// afterwards it is done (RFC 2228 §3).
     pub(super) fn security_data(&self) -> Decision {
         Err(match self.security {
             Security::Clear | Security::Starting { .. } => done(503, "Use AUTH TLS first."),
@@ -197,7 +206,8 @@ impl Session {
         })
     }
 
-    /// MIC, CONF and ENC protect a single command. TLS has no such thing (RFC 2228 §3, §5: 537).
+    /// MIC, CONF and ENC protect a single command, which TLS does not support (RFC 2228 §3, §5:
+    /// 537).
     pub(super) fn protected_command(&self) -> Decision {
         Err(match self.security {
             Security::Clear | Security::Starting { .. } => done(503, "Use AUTH TLS first."),
@@ -207,7 +217,7 @@ impl Session {
         })
     }
 
-    /// CCC (RFC 4217 §5). Not before the login: the password would go in the clear.
+    /// CCC (RFC 4217 §5). Refused before the login, since the password would be sent in the clear.
     pub(super) fn clear_command_channel(&mut self) -> Decision {
         if !self.security.is_protected() {
             return Err(done(533, "The control connection is not protected."));

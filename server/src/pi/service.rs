@@ -1,4 +1,4 @@
-//! FEAT, HELP, SITE and STAT: what the server says of itself (RFC 959 §4.1.3, RFC 2389).
+//! FEAT, HELP, SITE and STAT: information about the server (RFC 959 §4.1.3, RFC 2389).
 
 use super::login::Login;
 use super::security::Security;
@@ -14,7 +14,7 @@ use crate::wire::{
 const VERBS_PER_LINE: usize = 8;
 
 impl Session {
-    /// FEAT: a line for each verb offered that the table has one for, and the two features that are no verbs.
+    /// FEAT: the feature lines of all available verbs, and the two features that are not verbs.
     pub(super) fn features(&self) -> Completion {
         let mut lines: Vec<String> = self
             .offered()
@@ -26,7 +26,7 @@ impl Session {
         Completion(Reply::block(211, "Extensions supported:", lines, "End"))
     }
 
-    /// HELP: the verbs offered, or one of them; HELP SITE is SITE HELP.
+    /// HELP: all available verbs, or one of them; HELP SITE is SITE HELP.
     pub(super) fn help(&self, topic: Option<&[u8]>) -> Decision {
         let Some(topic) = topic else {
             return Ok(Step::Reply(self.verbs()));
@@ -60,7 +60,7 @@ impl Session {
         ))))
     }
 
-    /// STAT without argument, also while a transfer runs.
+    /// STAT without argument, also during a transfer.
     pub(super) fn status(&self) -> Completion {
         let user = match &self.login {
             Login::In(user) => format!(" Logged in as {}", user.user.name.escape_debug()),
@@ -146,7 +146,7 @@ impl Session {
         VERBS.iter().filter(|row| self.offers(row.verb))
     }
 
-    /// A line of FEAT, with its one space (RFC 2389 §3.2).
+    /// A line of FEAT, with its leading space (RFC 2389 §3.2).
     fn feature(&self, feature: Feature) -> Option<String> {
         match feature {
             Feature::Unlisted => None,

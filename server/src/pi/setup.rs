@@ -1,4 +1,4 @@
-//! What all sessions of a server have in common, and what one session knows from its beginning.
+//! The configuration that all sessions of a server share, and the facts of one connection.
 
 use crate::auth::{Authenticator, TlsRequirement};
 use crate::wire::{DotNames, HostName, Links, OperatorFacts, ServiceSet, VerbSet};
@@ -19,11 +19,11 @@ pub enum TlsPolicy {
     Implicit,
 }
 
-/// When a NOOP that comes during a transfer is answered.
+/// When a NOOP that arrives during a transfer is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NoopInTransfer {
     /// After the transfer, as every other command that has to wait (RFC 959 §4.2). Most servers do
-    /// it.
+    /// this.
     #[default]
     Queued,
     /// During the transfer, unless other commands wait before it. For clients that expect an answer
@@ -31,43 +31,45 @@ pub enum NoopInTransfer {
     AtOnce,
 }
 
-/// What all sessions of a server have in common.
+/// The configuration that all sessions of a server share.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The text of the 220 greeting; more than one line makes it a multi-line reply.
     pub greeting: String,
-    /// What the server calls itself in texts.
+    /// The name of the server in reply texts.
     pub host: String,
     /// Whether and how the control connection can be protected.
     pub tls: TlsPolicy,
     /// What must be protected.
     pub tls_required: TlsRequirement,
-    /// Verbs that are answered 502, and that FEAT and HELP do not name.
+    /// Verbs that are answered 502 and are not listed by FEAT and HELP.
     pub disabled: VerbSet,
     /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
     pub failed_logins: u8,
-    /// Services of SITE that are answered as unknown ones are, and that SITE HELP does not name.
+    /// SITE commands that are answered as unknown ones and are not listed by SITE HELP.
     pub disabled_services: ServiceSet,
-    /// How long a session may be idle if it does not choose.
+    /// The idle timeout of a session that does not set one.
     pub idle: Duration,
-    /// How long a session may choose to be idle by SITE IDLE.
+    /// The longest idle timeout that SITE IDLE can set.
     pub longest_idle: Duration,
-    /// Octets of the largest file whose size SIZE counts in TYPE A.
+    /// The length in octets of the largest file whose size SIZE counts in TYPE A.
     pub ascii_size: u64,
-    /// When a NOOP that comes during a transfer is answered.
+    /// When a NOOP that arrives during a transfer is answered.
     pub noop_in_transfer: NoopInTransfer,
-    /// Whether CCC may take the protection of the control connection away (RFC 4217 §15.3).
+    /// Whether CCC is allowed (RFC 4217 §15.3).
     pub allow_ccc: bool,
-    /// How many octets of a file go between two restart markers of a RETR in MODE B or C (RFC 959 §3.5); `None` sends no
-    /// markers.
+    /// The number of octets of a file between two restart markers of a RETR in MODE B or C (RFC 959
+    /// §3.5); `None` sends no markers.
     pub restart_markers: Option<NonZeroU64>,
-    /// Octets that one upload may store.
+    /// The largest upload in octets.
     pub upload: u64,
-    /// Entries of one listing.
+    /// The most entries of one listing.
     pub listing: usize,
-    /// Whether leading words of LIST, NLST and STAT that begin with `-` are options. If not, they are part of the pathname.
+    /// Whether leading words of LIST, NLST and STAT that begin with `-` are options. If not, they
+    /// are part of the pathname.
     pub list_options: bool,
-    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1). If not, it is accepted and transfers octets as they are.
+    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1). If not, it is accepted and transfers
+    /// octets unchanged.
     pub ascii_conversion: bool,
     /// Whether listings show names that begin with a dot.
     pub dot_names: DotNames,
@@ -75,11 +77,12 @@ pub struct Setup {
     pub links: Links,
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
-    /// Facts of files that nobody but whoever runs the server can know.
+    /// Facts of files that only the operator can know.
     pub told: Option<Arc<OperatorFacts>>,
 }
 
-/// A virtual host (RFC 7151): what a client finds who names it with HOST. What is not said is as without HOST.
+/// A virtual host (RFC 7151), which a client selects with HOST. Unset properties are those of the
+/// server.
 #[derive(Debug, Clone, Default)]
 pub struct VirtualHost {
     pub(super) greeting: Option<String>,
@@ -87,7 +90,7 @@ pub struct VirtualHost {
 }
 
 impl VirtualHost {
-    /// One that is like the server itself.
+    /// A host with the properties of the server.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -100,7 +103,7 @@ impl VirtualHost {
         self
     }
 
-    /// Who may log in here, and with which files.
+    /// The authenticator of this host.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
@@ -136,13 +139,13 @@ impl Default for Setup {
     }
 }
 
-/// The control connection as the session finds it.
+/// The facts of a control connection when its session starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// The address of ours the client connected to: PASV names it.
+    /// The server address that the client connected to: PASV announces it.
     pub local: SocketAddr,
     /// The client's address: PORT and EPRT may name no other (RFC 2577 §3).
     pub peer: SocketAddr,
-    /// Whether it is protected already (implicit TLS).
+    /// Whether it is already protected (implicit TLS).
     pub protected: bool,
 }

@@ -1,4 +1,5 @@
-//! SITE: what each service of this server leads to (RFC 959 §4.1.3). Permission is by effect, as for the verbs.
+//! SITE: commands specific to this server (RFC 959 §4.1.3). Permission is by effect, as for the
+//! verbs.
 
 use super::storage_replies::Act;
 use super::{Decision, Question, Session, Step, Work, ask};
@@ -7,13 +8,13 @@ use crate::wire::{Completion, FactChanges, Reply, SERVICES, Service, SiteCommand
 use std::io;
 use std::time::{Duration, SystemTime};
 
-/// The shortest time a session may choose to be idle for.
+/// The shortest idle timeout that a session may set.
 const SHORTEST_IDLE: Duration = Duration::from_secs(30);
-/// Services on a line of SITE HELP.
+/// SITE commands on a line of SITE HELP.
 const SERVICES_PER_LINE: usize = 8;
 
 impl Session {
-    /// SITE. What it does not know is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
+    /// SITE. An unknown command is a bad parameter (RFC 959 §5.4 has 500 and 501 for it).
     pub(super) fn site(&mut self, argument: &[u8]) -> Decision {
         let line = SiteLine::split(argument)
             .ok()
@@ -31,7 +32,7 @@ impl Session {
         }
     }
 
-    /// SITE HELP and HELP SITE: the services offered, or one of them.
+    /// SITE HELP and HELP SITE: the available SITE commands, or one of them.
     pub(super) fn site_help(&self, topic: Option<&[u8]>) -> Decision {
         let offered = |service: Service| {
             service.row().implemented && !self.setup.disabled_services.contains(service)
@@ -66,7 +67,7 @@ impl Session {
         Ok(Step::Reply(Completion(reply)))
     }
 
-    /// How long the session may be idle, if it said so.
+    /// The idle timeout that the session has set, if any.
     #[must_use]
     pub fn idle_limit(&self) -> Option<Duration> {
         self.parameters
@@ -104,7 +105,8 @@ impl Session {
         )))
     }
 
-    /// A storage resolves links inside its tree, whatever they say; one that says otherwise is not even made.
+    /// A storage resolves links inside its tree in any case; a link with a target above the root is
+    /// not created at all.
     fn symlink(&self, target: &[u8], link: &[u8]) -> Decision {
         let at = self.resolve(Act::Find, link)?;
         self.permit(Act::Find, |may| may.create)?;

@@ -1,17 +1,17 @@
-//! The one table from what a storage says to reply codes (RFC 959 §5.4).
+//! The only mapping from errors of a storage to reply codes (RFC 959 §5.4).
 
 use crate::storage::PathError;
 use crate::wire::{Completion, done};
 use std::io::{self, ErrorKind};
 
-/// What was attempted: its row of RFC 959 §5.4 says which codes there are.
+/// The kind of operation: its row of RFC 959 §5.4 determines the possible codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// RETR and all that names one existing file or directory: 550.
+    /// RETR and everything that names one existing file or directory: 550.
     Find,
-    /// STOR, STOU, APPE, RNTO: a name is to be given, 553.
+    /// STOR, STOU, APPE, RNTO: operations that create a name, 553.
     Name,
-    /// LIST, NLST, STAT: 450 is the only refusal their rows have.
+    /// LIST, NLST, STAT: their rows have no other refusal than 450.
     List,
     /// HASH: draft-bryan-ftpext-hash-02 §3.5.
     Hash,
@@ -70,13 +70,14 @@ impl Act {
         }
     }
 
-    /// The reply to an error of a storage. What the error says stays here: texts of the host are nobody's business.
+    /// The reply to an error of a storage. The message of the error is not sent: it may contain
+    /// host paths.
     pub(super) fn refused(self, error: &io::Error) -> Completion {
         self.failed(error.kind())
     }
 }
 
-/// The reply to octets that are no path. Where a name is to be given, 553 says that this one cannot be.
+/// The reply to an invalid pathname. Where a name is to be created the code is 553.
 pub(super) fn path_refused(act: Act, error: PathError) -> Completion {
     match (act, error) {
         (Act::Name, PathError::Control) => done(553, "The pathname contains NUL or a line end."),

@@ -1,4 +1,4 @@
-//! RETR, STOR, APPE, STOU, LIST, NLST, MLSD, STAT of a pathname, and ABOR: what moves (RFC 959 §4.1.3).
+//! RETR, STOR, APPE, STOU, LIST, NLST, MLSD, STAT of a pathname, and ABOR (RFC 959 §4.1.3).
 
 use super::storage_replies::Act;
 use super::{
@@ -13,7 +13,7 @@ use crate::wire::{
 };
 use std::io::{self, ErrorKind};
 
-/// The transfer that is out.
+/// The transfer in progress.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Running {
     pub(super) verb: Verb,
@@ -21,8 +21,8 @@ pub(super) struct Running {
 }
 
 impl Session {
-    /// RETR. The file is looked at first where the reply depends on it: 550 comes before 425, and a restart marker
-    /// behind its end is 554 (RFC 1123 §4.1.3.4).
+    /// RETR. The file is examined first where the reply depends on it: 550 comes before 425, and a
+    /// restart marker beyond its end is 554 (RFC 1123 §4.1.3.4).
     pub(super) fn retrieve(&mut self, pathname: &[u8], pending: &Pending) -> Decision {
         let at = self.resolve(Act::Find, pathname)?;
         self.permit(Act::Find, |may| may.read)?;
@@ -49,7 +49,7 @@ impl Session {
         })
     }
 
-    /// STOR and APPE. Behind REST both write at the marker (RFC 3659 §5.3), and behind RANG in the range
+    /// STOR and APPE. After REST both write at the marker (RFC 3659 §5.3), after RANG in the range
     /// (draft-bryan-ftp-range-09 §4.3).
     pub(super) fn store(&mut self, verb: Verb, pathname: &[u8], pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname)?;
@@ -65,7 +65,7 @@ impl Session {
             };
             return match (may.create, changes) {
                 (true, true) => self.start(verb, Content::Store { at, how }),
-                // It is the storage that sees to it, so nobody comes in between.
+                // The storage ensures that the file is new, so there is no race.
                 (true, false) => {
                     let how = OpenWrite::CreateNew;
                     self.start(verb, Content::Store { at, how })
@@ -110,8 +110,8 @@ impl Session {
         })
     }
 
-    /// STOU. The name that was found goes into the 150, as RFC 1123 §4.1.2.9 wants it. A restart marker means nothing
-    /// here (RFC 3659 §5.3).
+    /// STOU. The 150 reply contains the unique name (RFC 1123 §4.1.2.9). A restart marker has no
+    /// meaning here (RFC 3659 §5.3).
     pub(super) fn store_unique(&mut self, pathname: Option<&[u8]>, pending: &Pending) -> Decision {
         let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
         self.permit(Act::Name, |may| may.create)?;
@@ -135,9 +135,9 @@ impl Session {
         })
     }
 
-    /// STAT with an argument: as LIST, over the control connection. It is the text of a reply,
-    /// which people read (RFC 959 §4.2): names in it are printable. NLST and MLSD tell them octet
-    /// by octet.
+    /// STAT with an argument: as LIST, over the control connection. It is the text of a reply for
+    /// humans (RFC 959 §4.2), so names are made printable. NLST and MLSD return them octet by
+    /// octet.
     pub(super) fn list_status(&mut self, argument: ListArgument<'_>) -> Decision {
         let argument = self.list_argument(argument);
         let format = ListingFormat::Long { all: argument.all };
@@ -161,8 +161,8 @@ impl Session {
         })
     }
 
-    /// The argument as the configuration reads it: with or without options, and whether names that
-    /// begin with a dot are listed.
+    /// The argument as configured: with or without options, and with or without names that begin
+    /// with a dot.
     fn list_argument<'a>(&self, argument: ListArgument<'a>) -> ListArgument<'a> {
         let mut argument = if self.setup.list_options {
             argument
@@ -173,7 +173,7 @@ impl Session {
         argument
     }
 
-    /// MLSD. Of what is no directory: 501; of what is not there: 550 (RFC 3659 §7.2.1).
+    /// MLSD. Not a directory: 501; not found: 550 (RFC 3659 §7.2.1).
     pub(super) fn list_facts(&mut self, pathname: Option<&[u8]>) -> Decision {
         let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
         self.permit(Act::Find, |may| may.list)?;
@@ -189,7 +189,7 @@ impl Session {
         })
     }
 
-    /// ABOR with nothing to end: closes the data port (RFC 959 §4.1.3, first case).
+    /// ABOR without a transfer: closes the data port (RFC 959 §4.1.3, first case).
     pub(super) fn abort(&mut self) -> Decision {
         self.parameters.port = DataPort::None;
         Ok(Step::ReplyThen(
@@ -198,8 +198,8 @@ impl Session {
         ))
     }
 
-    /// Finds out what a pathname of LIST, NLST or STAT names: a directory (212), a file (213), or, if there is no such
-    /// thing, a pattern in its last name (NLST is how clients expand `mget *.txt`).
+    /// Finds out what a pathname of LIST, NLST or STAT names: a directory (212), a file (213), or,
+    /// if nothing is found, a pattern in its last name (clients expand `mget *.txt` by NLST).
     fn look_up(
         &mut self,
         pathname: Option<&[u8]>,
@@ -270,9 +270,10 @@ impl Session {
         })
     }
 
-    /// Where the transfer begins. In MODE S and Z the marker counts octets of the data, which are the file's only in TYPE I
-    /// and STRU F; in others no storage could seek them: 555, as RFC 1123 §4.1.3.4 has it for a type that does not fit.
-    /// In MODE B and C a marker is what we made it, and ours are octets of the file (RFC 959 §3.5).
+    /// The offset at which the transfer begins. In MODE S and Z the marker counts octets of the
+    /// data, which are those of the file only in TYPE I and STRU F; otherwise no storage could seek
+    /// to them: 555, as RFC 1123 §4.1.3.4 requires for a type that does not fit. In MODE B and C
+    /// the server defines its markers, and they count octets of the file (RFC 959 §3.5).
     fn offset(&self, pending: &Pending) -> Result<u64, Completion> {
         let offset = pending.offset();
         let coding = self.coding();
@@ -292,7 +293,8 @@ impl Session {
         Ok(offset)
     }
 
-    /// 425 without PORT, EPRT, PASV or EPSV. RFC 959 §3.2 has a default port; no client of today listens there.
+    /// 425 without PORT, EPRT, PASV or EPSV. RFC 959 §3.2 has a default port, but no current client
+    /// listens there.
     fn need_data_port(&self) -> Result<(), Completion> {
         if self.parameters.port == DataPort::None {
             return Err(done(425, "Use PASV, EPSV, PORT or EPRT first."));
@@ -300,8 +302,9 @@ impl Session {
         Ok(())
     }
 
-    /// MLSD is as if in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2). But MODE Z applies to everything
-    /// (draft-preston-ftpext-deflate §3.1), and lftp breaks off if this listing is not deflated.
+    /// MLSD behaves as in TYPE L 8, STRU F and MODE S (RFC 3659 §7.2). But MODE Z applies to
+    /// everything (draft-preston-ftpext-deflate §3.1), and lftp breaks off if this listing is not
+    /// compressed.
     fn facts_coding(&self) -> Coding {
         let mode = match self.coding().mode {
             deflate @ Mode::Deflate { .. } => deflate,
@@ -313,7 +316,8 @@ impl Session {
         }
     }
 
-    /// A listing has its CRLF already (RFC 1123 §4.1.2.7), also in TYPE I. It is text for EBCDIC and for records.
+    /// A listing already has CRLF (RFC 1123 §4.1.2.7), also in TYPE I. It is text for EBCDIC and
+    /// for records.
     fn listing_coding(&self) -> Coding {
         let coding = self.coding();
         let representation = match (coding.representation, coding.structure) {
@@ -328,7 +332,7 @@ impl Session {
         }
     }
 
-    /// Asks for the transfer. The data port is used up by it, and protection is decided here, not at PASV.
+    /// Starts the transfer. It uses up the data port, and protection is decided here, not at PASV.
     fn start(&mut self, verb: Verb, content: Content) -> Decision {
         self.need_data_port()?;
         let protected = self.data_protection()?;
@@ -372,7 +376,8 @@ impl Transfer {
     }
 }
 
-/// The reply to a restart marker that came with an upload; its text is prescribed (RFC 959 §5.4; RFC 1123 §4.1.3.4).
+/// The reply to a restart marker in an upload; its text is prescribed (RFC 959 §5.4; RFC 1123
+/// §4.1.3.4).
 pub fn restart_marker(mark: &RestartMarker) -> Preliminary {
     let text = [
         b"MARK ",
@@ -420,7 +425,7 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
     }
 }
 
-/// The refusal says why (RFC 4217 §10.2).
+/// The text names the reason (RFC 4217 §10.2).
 fn not_resumed(offered: SessionOffered) -> &'static str {
     match offered {
         SessionOffered::None => {

@@ -1,5 +1,5 @@
-//! What the server-PI asks of the outside world. Each question knows the type of its answer and what follows from it,
-//! so the shell cannot hand back the wrong one or decide anything.
+//! Work that the server-PI requests from its caller. Each question knows the type of its answer and
+//! the continuation, so the caller can neither return a wrong answer nor decide anything.
 
 use super::Session;
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
@@ -12,13 +12,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What a received line leads to.
+/// The result of a received line.
 #[must_use]
 #[derive(Debug)]
 pub enum Step {
-    /// The command is finished: send this and read on.
+    /// The command is finished: send this reply and read on.
     Reply(Completion),
-    /// Send this, then change the control connection or its data port.
+    /// Send this reply, then change the control connection or its data port.
     ReplyThen(Completion, Control),
     /// The command needs work outside the session: do it, then give the answer back.
     Ask(Box<Work>),
@@ -26,17 +26,17 @@ pub enum Step {
     Transfer(Box<TransferQuestion>),
 }
 
-/// A transfer whose end leads to its completion reply.
+/// A question whose answer is the end of the transfer, and whose result is the completion reply.
 pub type TransferQuestion = Question<Transfer, TransferEnd, Completion>;
 
 /// What happens to the connections of a session after a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// Shake hands (RFC 4217 §4). Octets already received behind the command are thrown away, and the data port is
-    /// dropped. Then [`Session::tls_established`].
+    /// Start the TLS handshake (RFC 4217 §4). Octets already received after the command are
+    /// discarded, and the data port is dropped. Then call [`Session::tls_established`].
     StartTls,
-    /// Back to clear text (CCC, RFC 4217 §5; REIN, RFC 4217 §13), after this reply, which goes out protected. The data
-    /// port is dropped.
+    /// Return to clear text (CCC, RFC 4217 §5; REIN, RFC 4217 §13) after this reply, which is still
+    /// protected. The data port is dropped.
     EndTls,
     /// Close the control connection (QUIT, too many failures).
     Close,
@@ -44,19 +44,20 @@ pub enum Control {
     DropDataPort,
 }
 
-/// What comes of a line received while a transfer runs (RFC 959 §4.1.3: ABOR, STAT, QUIT are let through).
+/// The result of a line received during a transfer (RFC 959 §4.1.3: ABOR, STAT, QUIT are let
+/// through).
 #[must_use]
 #[derive(Debug)]
 pub enum DuringTransfer {
-    /// Answer at once.
+    /// Send this reply at once.
     Reply(Completion),
-    /// End the transfer; its completion is sent, then this one for ABOR itself.
+    /// Abort the transfer; send its completion, then this reply to ABOR itself.
     Abort(Completion),
-    /// Keep the event for when the transfer has ended; then [`Session::receive`] it.
+    /// Keep the event until the transfer has ended, then pass it to [`Session::receive`].
     Queue,
 }
 
-/// A question for the outside world that knows the type of its answer.
+/// A question to the caller that knows the type of its answer.
 pub struct Question<Q, A, R = Step> {
     /// What is asked.
     pub about: Q,
@@ -66,7 +67,7 @@ pub struct Question<Q, A, R = Step> {
 type Then<Q, A, R> = Box<dyn FnOnce(&mut Session, Q, A) -> R + Send>;
 
 impl<Q, A, R> Question<Q, A, R> {
-    /// Asks `about`, and goes on with `then` when answered.
+    /// A question `about` something, which continues with `then`.
     pub(super) fn new(
         about: Q,
         then: impl FnOnce(&mut Session, Q, A) -> R + Send + 'static,
@@ -77,7 +78,7 @@ impl<Q, A, R> Question<Q, A, R> {
         }
     }
 
-    /// Goes on with the answer.
+    /// Continues with the answer.
     pub fn answer(self, session: &mut Session, answer: A) -> R {
         (self.then)(session, self.about, answer)
     }
@@ -94,36 +95,37 @@ impl<Q: std::fmt::Debug, A, R> std::fmt::Debug for Question<Q, A, R> {
 pub struct StoragePath {
     /// The user's files.
     pub storage: Arc<dyn Storage>,
-    /// Where.
+    /// The path in it.
     pub path: VirtualPath,
 }
 
-/// Everything the server-PI can ask for.
+/// Everything that the server-PI can request.
 #[derive(Debug)]
 pub enum Work {
     /// USER and PASS.
     Authenticate(Question<Credentials, Result<User, Denied>>),
-    /// USER with a client certificate: is it enough?
+    /// USER with a client certificate: whether it is sufficient.
     Recognize(Question<CertificateClaim, Result<User, Denied>>),
-    /// AUTH TLS: get ready for the handshake. Whether there is a certificate to show.
+    /// AUTH TLS: prepare the handshake. The answer is whether a certificate is available.
     PrepareTls(Question<(), bool>),
-    /// PASV, EPSV: listen for one data connection, in place of any earlier listener.
+    /// PASV, EPSV: listen for one data connection, replacing any earlier listener.
     Listen(Question<Listen, io::Result<SocketAddr>>),
-    /// What stands there; a link is followed.
+    /// The metadata of a path; links are followed.
     Stat(Question<StoragePath, io::Result<Metadata>>),
-    /// What the name is described as: of a link that leads to nothing, the link.
+    /// The description of a name; of a dangling link, the link.
     Describe(Question<StoragePath, io::Result<Described>>),
-    /// Octets a RETR would send in this coding, where the file has to be read for it (RFC 3659 §4).
+    /// The octets that a RETR would send in this coding, if the file has to be read for it (RFC
+    /// 3659 §4).
     CodedSize(Question<(StoragePath, Coding), io::Result<u64>>),
-    /// SITE MKDIR: a directory and those it is in, as far as they are missing.
+    /// SITE MKDIR: a directory and its missing parents.
     MakeDirectories(Question<StoragePath, io::Result<()>>),
-    /// SITE SYMLINK: where to, at the place of the link.
+    /// SITE SYMLINK: the path of the link, and its target.
     Symlink(Question<(StoragePath, Vec<u8>), io::Result<()>>),
     /// MKD.
     MakeDirectory(Question<StoragePath, io::Result<()>>),
     /// RMD.
     RemoveDirectory(Question<StoragePath, io::Result<()>>),
-    /// RMDA: a directory with all that is in it.
+    /// RMDA: a directory and everything in it.
     RemoveSubtree(Question<StoragePath, io::Result<()>>),
     /// DSIZ: octets of all files below a directory.
     SubtreeSize(Question<StoragePath, io::Result<u64>>),
@@ -137,9 +139,10 @@ pub enum Work {
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
     /// AVBL.
     Available(Question<StoragePath, io::Result<u64>>),
-    /// ALLO: whether so many octets more can be stored there.
+    /// ALLO: whether this many more octets can be stored there.
     Allocate(Question<(StoragePath, u64), io::Result<()>>),
-    /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the file).
+    /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the
+    /// file).
     Hash(Question<DigestRequest, io::Result<Digest>>),
     /// COMB: append the sources to the target, in order, then remove the sources.
     Combine(Question<Combine, io::Result<()>>),
@@ -148,27 +151,27 @@ pub enum Work {
 /// A listener for one data connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Listen {
-    /// The address of ours that the client's control connection reached, in its zone: the listener
-    /// is there too. The port means nothing.
+    /// The server address that the control connection reached, in its zone: the listener uses it
+    /// too. The port is ignored.
     pub on: SocketAddr,
-    /// Only this peer's connections count (RFC 2577 §3). The port means nothing.
+    /// Only connections from this peer are accepted (RFC 2577 §3). The port is ignored.
     pub from: SocketAddr,
 }
 
-/// A digest that was asked for.
+/// A request for a digest.
 #[derive(Debug, Clone)]
 pub struct DigestRequest {
-    /// Which file.
+    /// The file.
     pub at: StoragePath,
-    /// Which algorithm.
+    /// The algorithm.
     pub algorithm: crate::storage::HashAlgorithm,
-    /// From this octet.
+    /// The first octet.
     pub start: u64,
-    /// Up to before this octet; `None` is the end of the file.
+    /// The octet after the last; `None` is the end of the file.
     pub end: Option<u64>,
 }
 
-/// Files to be combined.
+/// The files of COMB.
 #[derive(Debug, Clone)]
 pub struct Combine {
     /// The target; appended to if it exists.
@@ -182,19 +185,19 @@ pub struct Combine {
 pub struct Transfer {
     /// The command that began it.
     pub verb: Verb,
-    /// What is moved.
+    /// The data to be moved.
     pub content: Content,
-    /// Octets that may be stored; with more, the storage has failed with `FileTooLarge`.
+    /// The largest upload in octets; more is reported as `FileTooLarge` of the storage.
     pub largest: u64,
-    /// Where the data connection comes from.
+    /// How the data connection is opened.
     pub port: DataPort,
-    /// Whether the data connection is protected (PROT P), decided now.
+    /// Whether the data connection is protected (PROT P).
     pub protected: bool,
-    /// How file content becomes data octets.
+    /// How file content is encoded.
     pub coding: Coding,
 }
 
-/// What a transfer moves.
+/// The data of a transfer.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// RETR: file content from `offset` on, in octets of the file as stored.
@@ -204,30 +207,30 @@ pub enum Content {
         /// The restart marker.
         offset: u64,
     },
-    /// RETR behind RANG.
+    /// RETR after RANG.
     RetrieveRange {
         /// The file.
         at: StoragePath,
         /// The octets.
         range: Range<u64>,
     },
-    /// STOR, APPE behind RANG.
+    /// STOR, APPE after RANG.
     StoreRange {
         /// The file.
         at: StoragePath,
-        /// The octets; all of them must come.
+        /// The octets; the upload must have exactly this many.
         range: Range<u64>,
     },
     /// STOR, APPE.
     Store {
         /// The file.
         at: StoragePath,
-        /// How.
+        /// How it is opened.
         how: crate::storage::OpenWrite,
     },
     /// STOU: a new file in this directory.
     StoreUnique {
-        /// The directory, or the wished name.
+        /// The directory, or the requested name.
         at: StoragePath,
     },
     /// LIST, NLST, MLSD.
@@ -235,7 +238,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The pathname of the file or directory; of STOU, the one that was asked for.
+    /// The pathname of the file or directory; for STOU, the requested one.
     #[must_use]
     pub fn path(&self) -> &VirtualPath {
         match self {
@@ -248,7 +251,7 @@ impl Content {
         }
     }
 
-    /// Whether it comes from the client.
+    /// Whether the data comes from the client.
     #[must_use]
     pub fn is_upload(&self) -> bool {
         match self {
@@ -258,32 +261,33 @@ impl Content {
     }
 }
 
-/// A listing: of the entries of a directory that [`Lister::shows`], or of one file by itself.
+/// A listing of the entries of a directory that [`Lister::shows`], or of a single file.
 ///
-/// The lines are written by the [`Lister`](Self::lister): `dtp` asks `shows` for each entry of a directory (never for
-/// the one file) and then `write`. A file's entry has the last name of `at.path`.
+/// The lines are written by the [`Lister`](Self::lister): `dtp` calls `shows` for each entry of a
+/// directory (never for a single file) and then `write`. The entry of a file has the last name of
+/// `at.path`.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// The directory or file.
     pub at: StoragePath,
-    /// Only names this pattern matches (LIST and NLST globbing).
+    /// Only names that match this pattern (LIST and NLST globbing).
     pub pattern: Option<Vec<u8>>,
-    /// NLST: octets before each name, so that RETR takes the result (RFC 1123 §4.1.2.7).
+    /// NLST: octets before each name, so that RETR accepts the result (RFC 1123 §4.1.2.7).
     pub prefix: Vec<u8>,
-    /// How it is written.
+    /// The format of the lines.
     pub format: ListingFormat,
-    /// What the user may do, for the perm fact.
+    /// The permissions of the user, for the perm fact.
     pub permissions: Permissions,
-    /// What is shown of symbolic links.
+    /// How symbolic links are shown.
     pub links: Links,
-    /// What whoever runs the server says of files.
+    /// Facts of files that the operator has configured.
     pub told: Option<Arc<OperatorFacts>>,
-    /// How many entries it may have; with more, the storage has failed with `ArgumentListTooLong`.
+    /// The most entries; more is reported as `ArgumentListTooLong` of the storage.
     pub most: usize,
 }
 
 impl Listing {
-    /// Writes the lines; `now` decides how LIST dates look.
+    /// Creates the writer of the lines; `now` determines the format of dates in LIST.
     #[must_use]
     pub fn lister(&self, now: SystemTime) -> Lister {
         Lister {
@@ -298,19 +302,19 @@ impl Listing {
     }
 }
 
-/// Where the data connection comes from (RFC 959 §3.2; the last of PORT, EPRT, PASV, EPSV counts).
+/// How the data connection is opened (RFC 959 §3.2; the last of PORT, EPRT, PASV, EPSV counts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DataPort {
-    /// None was named: 425. No [`Transfer`] is asked for with it.
+    /// None was set: 425. No [`Transfer`] has it.
     #[default]
     None,
-    /// We connect.
+    /// The server connects.
     Active(SocketAddr),
-    /// The client connects to our listener.
+    /// The client connects to the listener.
     Passive,
 }
 
-/// How file content becomes data octets and back: TYPE, STRU and MODE together (RFC 959 §3.1, §3.4).
+/// How file content is encoded in the data: TYPE, STRU and MODE together (RFC 959 §3.1, §3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coding {
     /// TYPE.
@@ -319,12 +323,13 @@ pub struct Coding {
     pub structure: Structure,
     /// MODE.
     pub mode: Mode,
-    /// How many octets of a file go between two restart markers that are sent; only MODE B and C can carry them.
+    /// The number of octets of a file between two restart markers that are sent; only MODE B and C
+    /// can carry them.
     pub markers: Option<NonZeroU64>,
 }
 
 impl Coding {
-    /// Content as it is, or with the line ends of TYPE A: what nearly every transfer is.
+    /// Unchanged content, or with the line ends of TYPE A: the most frequent codings.
     #[must_use]
     pub const fn plain(representation: Representation) -> Self {
         Self {
@@ -335,7 +340,7 @@ impl Coding {
         }
     }
 
-    /// Whether it is, apart from the line ends of TYPE A, the file as it is.
+    /// Whether it encodes nothing but the line ends of TYPE A.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.representation != Representation::Ebcdic
@@ -344,7 +349,7 @@ impl Coding {
     }
 }
 
-/// TYPE: how octets stand for what they mean (RFC 959 §3.1.1).
+/// TYPE: the representation of characters (RFC 959 §3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Representation {
     /// TYPE A: line ends are CRLF on the wire, LF in the file.
@@ -352,11 +357,11 @@ pub enum Representation {
     Ascii,
     /// TYPE E: code page 037, line ends are NL on the wire, LF in the file.
     Ebcdic,
-    /// TYPE I, TYPE L 8: as it is.
+    /// TYPE I, TYPE L 8: unchanged.
     Image,
 }
 
-/// STRU: what a file consists of (RFC 959 §3.1.2).
+/// STRU: the structure of a file (RFC 959 §3.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Structure {
     /// STRU F: octets.
@@ -366,10 +371,10 @@ pub enum Structure {
     Record,
 }
 
-/// MODE: what goes over the data connection beside the octets (RFC 959 §3.4).
+/// MODE: the framing of the data (RFC 959 §3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// MODE S: nothing but record ends.
+    /// MODE S: record ends only.
     #[default]
     Stream,
     /// MODE B: headers.
@@ -383,30 +388,32 @@ pub enum Mode {
     },
 }
 
-/// A restart marker that a client sent, and how REST names the same place here (RFC 959 §5.4, 110).
+/// A restart marker that a client sent, and the corresponding offset for REST (RFC 959 §5.4, 110).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestartMarker {
     /// The client's: printable octets.
     pub theirs: Box<[u8]>,
-    /// Octets of the file that are stored for good.
+    /// The number of octets of the file that are stored permanently.
     pub ours: u64,
 }
 
-/// What is wrong with data that were received.
+/// What is wrong with received data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// They are not in the form that MODE and STRU prescribe.
+    /// They do not conform to MODE and STRU.
     Form,
-    /// They go on behind their end.
+    /// There are octets after the end of the file.
     BehindTheEnd,
 }
 
-/// Which TLS session a data connection that resumed none offered to resume. Of several, the last of these counts.
+/// Which TLS session a data connection offered that resumed none. Of several, the last of these
+/// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionOffered {
     /// None.
     None,
-    /// One the server does not know, or no longer. TLS 1.2 clients that could speak 1.3 make one up.
+    /// One that the server does not know, or no longer. TLS 1.2 clients that also support 1.3
+    /// invent one.
     Unknown,
     /// That of another control connection.
     Foreign,
@@ -428,16 +435,16 @@ pub enum TransferEnd {
     NoConnection,
     /// The data connection's TLS handshake failed.
     NoProtection,
-    /// The data connection did not resume the TLS session of its control connection, but had to.
+    /// The data connection had to resume the TLS session of its control connection and did not.
     NotResumed(SessionOffered),
-    /// The data connection showed another client certificate than its control connection.
+    /// The client certificate differs from that of the control connection.
     OtherClient,
-    /// The data connection broke off, or an upload ended without close_notify.
+    /// The data connection was lost, or an upload ended without close_notify.
     ConnectionLost,
-    /// What came is not what MODE and STRU prescribe; nothing was stored behind the last restart marker.
+    /// The data do not conform to MODE and STRU; nothing after the last restart marker was stored.
     Malformed(Malformed),
     /// ABOR.
     Aborted,
-    /// The storage failed in the middle, or at commit.
+    /// The storage failed during the transfer, or at commit.
     StorageFailed(io::Error),
 }
