@@ -1,4 +1,5 @@
-//! Which room of the server may know which. The rooms are those of RFC 959 §2.3; ARCHITECTURE.md tells why.
+//! Which room of the server may know which. The rooms are those of RFC 959 §2.3; ARCHITECTURE.md
+//! tells why.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::fs;

@@ -1,6 +1,6 @@
-//! Accounts: who may log in, each with files, permissions and limits of their own.
+//! Accounts: users with files, permissions and limits of their own.
 //!
-//! This is an [`Authenticator`] like any other; it stands beside [`auth`](crate::auth) since it has passwords checked on
+//! [`Accounts`] is the [`Authenticator`] of named users. It checks password hashes on blocking
 //! threads.
 
 pub use super::password::{PasswordHash, PasswordHashError};
@@ -18,29 +18,29 @@ use crate::auth::{
     Secret, User,
 };
 
-/// What a password is compared with.
+/// How the password of an account is checked.
 #[derive(Debug, Clone)]
 pub enum Password {
-    /// Nothing: any will do (anonymous, RFC 1635).
+    /// Any password is accepted (anonymous, RFC 1635).
     Any,
-    /// Itself. For tests.
+    /// The password itself, for tests.
     Plain(Secret),
-    /// Its hash.
+    /// The hash of the password.
     Hash(PasswordHash),
-    /// No password will do: certificates only.
+    /// No password is accepted: certificates only.
     None,
 }
 
-/// Somebody who may log in.
+/// A user who may log in.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Who they are then.
+    /// The user of the session after the login.
     pub user: User,
-    /// What they know.
+    /// The password.
     pub password: Password,
-    /// Client certificates that are enough (RFC 4217 §12.2).
+    /// Client certificates that are accepted without a password (RFC 4217 §12.2).
     pub certificates: Vec<CertificateRule>,
-    /// Where they may come from; `None` is anywhere.
+    /// The addresses that the user may log in from; `None` is any.
     pub hosts: Option<Vec<Network>>,
 }
 
@@ -64,13 +64,14 @@ impl Account {
 
 /// A list of accounts.
 ///
-/// A refusal tells nothing of its reason, and takes as long for a name nobody has, a password that is not hashed and a
-/// host that is not allowed as for a wrong password, as long as all hashes cost the same (RFC 2577 §5, §7). Hashes are
-/// checked on threads, as many at a time as there are processors: each takes as much memory as it says.
+/// A refusal does not reveal its reason. It takes the same time for a wrong password, an unknown
+/// name, a password without hash and a forbidden address, as long as all hashes cost the same (RFC
+/// 2577 §5, §7). Hashes are checked on threads, at most one for each processor, because each check
+/// takes as much memory as the hash demands.
 #[derive(Debug, Clone)]
 pub struct Accounts {
     accounts: HashMap<Vec<u8>, Account>,
-    /// What is checked, and always wrong, where there is no hash.
+    /// A hash that is checked, with a result that is ignored, where the account has none.
     decoy: Option<PasswordHash>,
     turns: Arc<Semaphore>,
 }
@@ -88,13 +89,13 @@ impl Default for Accounts {
 }
 
 impl Accounts {
-    /// Nobody yet.
+    /// No accounts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds an account, in the place of one of the same name.
+    /// Adds an account, replacing one of the same name.
     #[must_use]
     pub fn with(mut self, name: impl Into<Vec<u8>>, account: Account) -> Self {
         if let Password::Hash(hash) = &account.password {
@@ -104,12 +105,12 @@ impl Accounts {
         self
     }
 
-    /// Checks a password, as slow as that is.
+    /// Checks a password on a thread.
     async fn check(&self, hash: PasswordHash, password: Secret) -> bool {
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else {
             return false;
         };
-        // The turn ends with the work: a client that went away has not stopped it.
+        // The permit is held until the check ends: it goes on if the client disconnects.
         let checked = spawn_blocking(move || {
             let _turn = turn;
             hash.verify(password.expose())
@@ -138,7 +139,7 @@ impl Accounts {
     }
 }
 
-/// Compares without telling by its time where the difference is.
+/// Compares in a time that does not depend on where the difference is.
 fn same(one: &Secret, other: &Secret) -> bool {
     let (one, other) = (one.expose(), other.expose());
     let differing = one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b));
@@ -229,7 +230,7 @@ mod tests {
         assert!(!lets_in(&accounts, "10.1.2.3", "b", "secret").await);
     }
 
-    /// Whether the answer needed a thread: it is not there at once then.
+    /// Whether the answer needed a thread, so that it is not ready at once.
     fn takes_its_time(accounts: &Accounts, user: &str, password: &str) -> bool {
         let mut deciding = accounts.authenticate(from("127.0.0.1", user, password));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());

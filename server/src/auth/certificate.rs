@@ -1,4 +1,4 @@
-//! Client certificates: whose one is, and which of them let a user in (RFC 4217 §10.1, §12.2).
+//! Client certificates: their names, and which of them let a user log in (RFC 4217 §10.1, §12.2).
 
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The object identifier of a common name, 2.5.4.3, and that of the subject's alternative names, 2.5.29.17.
+/// The object identifiers of a common name, 2.5.4.3, and of the subject alternative names,
+/// 2.5.29.17.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 
-/// The certificate of a client, which an authority the server trusts has vouched for in the TLS handshake.
+/// A client certificate that was verified in the TLS handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     fingerprint: [u8; 32],
@@ -18,8 +19,8 @@ pub struct ClientCertificate {
     alternative_names: Vec<AlternativeName>,
 }
 
-/// A name of the subject's alternative names (RFC 5280 §4.2.1.6) that is text. Each type is a kind
-/// of its own: a host is not the person with the mail address that reads the same.
+/// A subject alternative name (RFC 5280 §4.2.1.6) that is text. The kinds are distinct: a host is
+/// not the person whose mail address has the same text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlternativeName {
     /// A mail address (rfc822Name).
@@ -31,9 +32,9 @@ pub enum AlternativeName {
 }
 
 impl AlternativeName {
-    /// Whether it means the same, by the rules of RFC 5280 §7: case makes no difference to a host
-    /// name, nor to the host of a mail address. URIs have to be equal to the letter, which is
-    /// stricter than §7.4.
+    /// Whether both names are equal by the rules of RFC 5280 §7: the case of a host name, and of
+    /// the host of a mail address, is ignored. URIs are compared exactly, which is stricter than
+    /// §7.4.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Email(one), Self::Email(other)) => {
@@ -52,8 +53,8 @@ impl AlternativeName {
 }
 
 impl ClientCertificate {
-    /// Reads the DER form. A certificate that cannot be read to its end has no names, only a
-    /// fingerprint: it is not known what the rest would have said.
+    /// Reads the DER form. A certificate that cannot be parsed completely has a fingerprint but no
+    /// names: the rest could have changed their meaning.
     #[must_use]
     pub fn from_der(der: &[u8]) -> Self {
         let (common_names, alternative_names) = names(der).unwrap_or_default();
@@ -70,23 +71,23 @@ impl ClientCertificate {
         &self.fingerprint
     }
 
-    /// The common names of the subject; most often one.
+    /// The common names of the subject, usually one.
     #[must_use]
     pub fn common_names(&self) -> &[String] {
         &self.common_names
     }
 
-    /// The subject's alternative names that are text.
+    /// The subject alternative names that are text.
     #[must_use]
     pub fn alternative_names(&self) -> &[AlternativeName] {
         &self.alternative_names
     }
 }
 
-/// The common and alternative names of a certificate; `None` if any of them, or what is around
-/// them, cannot be read.
+/// The common and alternative names of a certificate; `None` if any of them, or the structure
+/// around them, cannot be parsed.
 ///
-/// RFC 5280 §4.1: what stands before the subject has a fixed order, and extensions are marked
+/// RFC 5280 §4.1: the fields before the subject have a fixed order, and extensions have the tag
 /// `[3]`.
 fn names(der: &[u8]) -> Option<(Vec<String>, Vec<AlternativeName>)> {
     let mut rest = Der(Der(der).expect(0x30)?).expect(0x30).map(Der)?;
@@ -133,8 +134,8 @@ fn common_names(subject: &[u8]) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// The text of an attribute. PrintableString, UTF8String and IA5String are UTF-8; no client we know
-/// has a certificate with another.
+/// The text of an attribute. PrintableString, UTF8String and IA5String are read as UTF-8; no known
+/// client uses another type.
 fn text(tag: u8, value: &[u8]) -> Option<String> {
     matches!(tag, 0x0c | 0x13 | 0x16).then(|| String::from_utf8(value.to_vec()).ok())?
 }
@@ -160,25 +161,25 @@ fn alternative_names_of(mut extension: Der<'_>) -> Option<Vec<AlternativeName>> 
     Some(names)
 }
 
-/// Which certificates let a user in. As text: `sha256:HEX`, `cn:NAME`, `email:ADDRESS`, `dns:HOST`
-/// or `uri:URI`.
+/// A rule that admits client certificates. As text: `sha256:HEX`, `cn:NAME`, `email:ADDRESS`,
+/// `dns:HOST` or `uri:URI`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateRule {
-    /// The one whose DER form has this SHA-256.
+    /// The certificate whose DER form has this SHA-256.
     Fingerprint([u8; 32]),
-    /// Those with this common name and no other, to the letter.
+    /// Certificates with exactly this common name and no other.
     CommonName(String),
-    /// Those with this alternative name, of this kind.
+    /// Certificates with this alternative name, of this kind.
     AlternativeName(AlternativeName),
 }
 
 impl CertificateRule {
-    /// Whether `certificate` is one of them.
+    /// Whether the rule admits `certificate`.
     #[must_use]
     pub fn admits(&self, certificate: &ClientCertificate) -> bool {
         match self {
             Self::Fingerprint(fingerprint) => *fingerprint == certificate.fingerprint,
-            // A second common name could be another person's.
+            // A second common name could be that of another person.
             Self::CommonName(name) => matches!(&certificate.common_names[..], [own] if own == name),
             Self::AlternativeName(name) => {
                 let mut own = certificate.alternative_names.iter();
@@ -188,7 +189,7 @@ impl CertificateRule {
     }
 }
 
-/// As it is read.
+/// In the form that is parsed.
 impl fmt::Display for CertificateRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,10 +208,10 @@ impl fmt::Display for CertificateRule {
 /// The text is not a [`CertificateRule`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateRuleError {
-    /// It has not the form of one.
+    /// It does not have the form of a rule.
     #[error("expected sha256:HEX (64 digits), cn:NAME, email:ADDRESS, dns:HOST or uri:URI")]
     Syntax,
-    /// It says `san:`, which does not say what kind of name is meant.
+    /// It begins with `san:`, which does not say which kind of name is meant.
     #[error("san: is not a kind of name: say email:ADDRESS, dns:HOST or uri:URI")]
     KindMissing,
 }
@@ -235,7 +236,7 @@ impl FromStr for CertificateRule {
     }
 }
 
-/// Digits as `openssl x509 -fingerprint` and as everybody else writes them: with colons, or without.
+/// Hexadecimal digits with colons, as `openssl x509 -fingerprint` prints them, or without.
 fn fingerprint(digits: &str) -> Result<[u8; 32], CertificateRuleError> {
     let digits: Vec<u32> = digits
         .chars()
@@ -252,7 +253,7 @@ fn fingerprint(digits: &str) -> Result<[u8; 32], CertificateRuleError> {
     Ok(fingerprint)
 }
 
-/// What USER said, and the certificate it came with.
+/// The name given with USER, and the client certificate.
 #[derive(Debug, Clone)]
 pub struct CertificateClaim {
     /// The user name, as octets of the wire.
@@ -263,7 +264,7 @@ pub struct CertificateClaim {
     pub peer: IpAddr,
 }
 
-/// The rest of a DER value: tag, length, content, one behind the other.
+/// The rest of a DER value: tag, length and content, one after the other.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
@@ -275,7 +276,7 @@ impl<'a> Der<'a> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
         let mut length = usize::from(first);
         if first >= 0x80 {
-            // More than three octets of length: no certificate is that long.
+            // No certificate has a length of more than three octets.
             let count = usize::from(first & 0x7f);
             let (octets, behind) = (1..=3)
                 .contains(&count)
@@ -290,7 +291,7 @@ impl<'a> Der<'a> {
         Some((tag, content))
     }
 
-    /// The next value, if it has this tag. Otherwise nothing is taken.
+    /// The next value, if it has this tag. Otherwise nothing is consumed.
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() != Some(&tag) {
             return None;
@@ -369,7 +370,7 @@ mod tests {
             ("email:alice@Example.org".into(), true),
             ("email:Alice@example.org".into(), false),
             ("email:alice".into(), false),
-            // A name of another kind that reads the same.
+            // A name of another kind with the same text.
             ("email:bob@example.org".into(), false),
             ("dns:alice@example.org".into(), false),
             ("uri:alice@example.org".into(), false),
@@ -405,7 +406,7 @@ mod tests {
         [&[tag, length], content].concat()
     }
 
-    /// A certificate with these attributes in the SETs of its subject, as far as it is read.
+    /// A certificate with these attributes in the SETs of its subject, as far as it is parsed.
     fn with_subject(sets: &[&[Vec<u8>]]) -> ClientCertificate {
         let sets = sets.iter().map(|set| value(0x31, &set.concat()));
         let before = [
@@ -440,7 +441,7 @@ mod tests {
             with_subject(&[&[name(b"alice"), name(b"mallory")]]),
             with_subject(&[&[name(b"mallory"), name(b"alice")]]),
             with_subject(&[&[name(b"alice"), name(b"alice")]]),
-            // A second one that cannot be read: BMPString, and octets that are not UTF-8.
+            // A second one that cannot be parsed: BMPString, and octets that are not UTF-8.
             with_subject(&[&[name(b"alice")], &[attribute(COMMON_NAME, 0x1e, b"\0m")]]),
             with_subject(&[&[name(b"alice"), name(b"\xff")]]),
             with_subject(&[&[name(b"alice"), vec![0x31, 0]]]),

@@ -1,4 +1,4 @@
-//! Who may log in, and what they may do.
+//! Authentication, and the permissions and limits of users.
 
 pub mod accounts;
 mod certificate;
@@ -19,17 +19,17 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Text that never prints: passwords.
+/// Text that is never printed: a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Hides `octets`.
+    /// Wraps `octets`.
     pub fn new(octets: impl Into<Vec<u8>>) -> Self {
         Self(octets.into())
     }
 
-    /// The octets, for the one place that compares them.
+    /// The octets, for the comparison.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -42,10 +42,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What USER and PASS said, and where from.
+/// The name and password of USER and PASS, and the facts of the connection.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The user name, as octets of the wire.
+    /// The user name, as octets from the wire.
     pub user: Vec<u8>,
     /// The password.
     pub password: Secret,
@@ -53,22 +53,22 @@ pub struct Credentials {
     pub peer: IpAddr,
     /// Whether the control connection is protected.
     pub protected: bool,
-    /// The host that HOST named, in lower case (RFC 7151).
+    /// The host selected by HOST, in lower case (RFC 7151).
     pub host: Option<String>,
-    /// The client's certificate, if it has shown one.
+    /// The client certificate, if there is one.
     pub certificate: Option<Arc<ClientCertificate>>,
 }
 
-/// What must be protected (RFC 4217 §4.2). A server cannot make clients protect anything, but it can refuse what comes in
-/// the clear.
+/// What must be protected by TLS (RFC 4217 §4.2). A server cannot make clients use TLS, but it can
+/// refuse commands in the clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum TlsRequirement {
-    /// Nothing: clients choose.
+    /// Nothing: the client decides.
     #[default]
     None,
     /// The control connection, at least for the login: USER and PASS in the clear are 530.
     Control,
-    /// Data connections, too: a transfer in the clear is 521, whenever its data port was named.
+    /// Data connections as well: a transfer in the clear is 521, whenever its data port was set.
     ControlAndData,
 }
 
@@ -79,20 +79,20 @@ pub struct User {
     pub name: String,
     /// The files of this user; `/` is the root.
     pub storage: Arc<dyn Storage>,
-    /// Where the session begins.
+    /// The working directory after the login.
     pub home: VirtualPath,
-    /// What is allowed.
+    /// The permissions.
     pub permissions: Permissions,
-    /// How much of it at a time.
+    /// The limits.
     pub limits: UserLimits,
-    /// What this user must protect, where that is more than all users must
+    /// What this user must protect, if more than all users must
     /// ([`Tls::require`](crate::Tls::require)). A right password in the clear is 530 then. A hook
     /// before USER can refuse earlier, before the client sends a password.
     pub tls_required: TlsRequirement,
 }
 
 impl User {
-    /// Somebody who may do everything with these files.
+    /// A user with all permissions on these files.
     pub fn new(name: impl Into<String>, storage: Arc<dyn Storage>) -> Self {
         Self {
             name: name.into(),
@@ -105,42 +105,43 @@ impl User {
     }
 }
 
-/// What one user is held to, beside what all are ([`Limits`](crate::Limits)). What is not said is not limited.
+/// The limits of one user, in addition to those of all users ([`Limits`](crate::Limits)). `None` is
+/// no limit.
 #[derive(Debug, Clone, Default)]
 pub struct UserLimits {
-    /// Control connections at a time; one more is told 421 in place of 230.
+    /// Simultaneous control connections; one more gets 421 instead of 230.
     pub sessions: Option<usize>,
-    /// How fast uploads may be, together as far as they share the [`Rate`].
+    /// The rate of uploads, together for all users that share the [`Rate`].
     pub upload: Option<Arc<Rate>>,
-    /// How fast downloads and listings may be.
+    /// The rate of downloads and listings.
     pub download: Option<Arc<Rate>>,
 }
 
-/// Permission by effect, not by verb.
+/// Permissions by effect, not by verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {
     /// Read file content: RETR, HASH and all digests, COMB's sources.
     pub read: bool,
-    /// List directories and see facts.
+    /// List directories and read facts.
     pub list: bool,
-    /// Make files where there are none: STOR, STOU and APPE, COMB, SITE SYMLINK.
+    /// Create files: STOR, STOU and APPE, COMB, SITE SYMLINK.
     pub create: bool,
-    /// Put octets behind those of a file: APPE, STOR from its end on (REST), COMB.
+    /// Append to files: APPE, STOR from the end on (REST), COMB.
     pub append: bool,
-    /// Put other octets in the place of those of a file: STOR, also from within it (REST, RANG), RNTO onto it.
+    /// Replace the content of files: STOR, also within the file (REST, RANG), RNTO onto the file.
     pub overwrite: bool,
     /// Change facts: MFMT, MFCT, MFF, SITE CHMOD and UTIME.
     pub change_facts: bool,
     /// Remove: DELE, RMD, RMDA, COMB's sources.
     pub delete: bool,
-    /// Give other names: RNFR.
+    /// Rename: RNFR.
     pub rename: bool,
-    /// Make directories: MKD, SITE MKDIR.
+    /// Create directories: MKD, SITE MKDIR.
     pub make_directory: bool,
 }
 
 impl Permissions {
-    /// Everything.
+    /// All effects.
     pub const ALL: Self = Self {
         read: true,
         list: true,
@@ -152,7 +153,7 @@ impl Permissions {
         rename: true,
         make_directory: true,
     };
-    /// The names of all effects: those of the fields.
+    /// The names of all effects, which are those of the fields.
     pub const EFFECTS: [&'static str; 9] = [
         "read",
         "list",
@@ -165,7 +166,7 @@ impl Permissions {
         "make_directory",
     ];
 
-    /// Whether the effect of that name is allowed; `None` if there is no such effect.
+    /// The permission for the effect of that name; `None` if there is no such effect.
     pub fn effect(&mut self, name: &str) -> Option<&mut bool> {
         Some(match name {
             "read" => &mut self.read,
@@ -181,7 +182,7 @@ impl Permissions {
         })
     }
 
-    /// Nothing: somebody who is there.
+    /// No effect: the user can only log in.
     pub const NONE: Self = Self {
         read: false,
         list: false,
@@ -193,33 +194,33 @@ impl Permissions {
         rename: false,
         make_directory: false,
     };
-    /// Look, but change nothing.
+    /// Reading and listing.
     pub const READ_ONLY: Self = Self {
         read: true,
         list: true,
         ..Self::NONE
     };
-    /// Bring files, and see or change nothing that is there: a drop box.
+    /// Creating files, without seeing or changing existing ones: a drop box.
     pub const DROP_BOX: Self = Self {
         create: true,
         ..Self::NONE
     };
 }
 
-/// The password is wrong or there is no such user; the client never learns which.
+/// Login refused. The client does not learn whether the name or the password is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denied;
 
-/// A boxed future of [`Authenticator::authenticate`].
+/// The boxed future of [`Authenticator::authenticate`].
 pub type Authenticating<'a> = Pin<Box<dyn Future<Output = Result<User, Denied>> + Send + 'a>>;
 
 /// Decides who may log in.
 pub trait Authenticator: Send + Sync + fmt::Debug + 'static {
-    /// Checks the credentials. May take its time: sessions wait on their own.
+    /// Checks the credentials. It may take time: only this session waits.
     fn authenticate(&self, credentials: Credentials) -> Authenticating<'_>;
 
-    /// Decides whether a client certificate is enough to let a user in, without a password (RFC 4217 §12.2). If not, the
-    /// password is asked for. Without an implementation no certificate is.
+    /// Decides whether a client certificate lets the user log in without a password (RFC 4217
+    /// §12.2). If not, the password is requested. The default accepts no certificate.
     fn recognize(&self, claim: CertificateClaim) -> Authenticating<'_> {
         let _ = claim;
         Box::pin(std::future::ready(Err(Denied)))

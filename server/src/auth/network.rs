@@ -12,7 +12,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether an address is in it. IPv4 addresses that are mapped into IPv6 are IPv4 addresses.
+    /// Whether the range contains an address. IPv4-mapped IPv6 addresses count as IPv4 addresses.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let (one, other, width) = match (self.address, address.to_canonical()) {
@@ -45,7 +45,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// What was to be a [`Network`] is none.
+/// The text is not a [`Network`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address, or an address and the length of a prefix as in 10.0.0.0/8")]
 pub struct NetworkParseError;

@@ -1,4 +1,4 @@
-//! Passwords as Argon2 keeps them (RFC 9106).
+//! Argon2 hashes of passwords (RFC 9106).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use argon2::password_hash::phc::PasswordHash as Phc;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Argon2, Params};
 
-/// The most memory one check may take, in KiB: what a hash asks for is taken for every attempt to log in.
+/// The most memory of one check, in KiB. A hash determines the memory of every login attempt.
 const MOST_MEMORY: u32 = 1 << 20;
-/// The most passes over it.
+/// The most passes over the memory.
 const MOST_PASSES: u32 = 100;
 
 /// The Argon2 hash of a password, as a PHC string: `$argon2id$v=19$m=19456,t=2,p=1$…$…`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(Arc<Phc>);
 
-/// What was to be a [`PasswordHash`] is none.
+/// The text is not a usable [`PasswordHash`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordHashError {
-    /// It is none.
+    /// It is not a PHC string of Argon2.
     #[error("expected an Argon2 hash such as $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH")]
     Form,
     /// Checking a password would take too long, or too much memory.
@@ -32,7 +32,8 @@ pub enum PasswordHashError {
 }
 
 impl PasswordHash {
-    /// Hashes a password with Argon2id and a new salt, as OWASP recommends: 19 MiB, two passes. It takes its time.
+    /// Hashes a password with Argon2id and a new salt, with the parameters that OWASP recommends:
+    /// 19 MiB, two passes. This is slow by design.
     ///
     /// # Errors
     /// [`PasswordHashError::NoSalt`].
@@ -41,7 +42,8 @@ impl PasswordHash {
         Ok(Self(Arc::new(hash.map_err(|_| PasswordHashError::NoSalt)?)))
     }
 
-    /// Whether `password` is the one. It takes its time, and memory: this is nothing for an async thread.
+    /// Whether `password` is the right one. This is slow and takes memory: do not call it on an
+    /// async thread.
     #[must_use]
     pub fn verify(&self, password: &[u8]) -> bool {
         let phc: &Phc = &self.0;
@@ -72,7 +74,7 @@ impl fmt::Display for PasswordHash {
     }
 }
 
-/// Whoever has a hash may try passwords on it for as long as they like: it is not for logs.
+/// A hash can be attacked offline, so it is not for logs.
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(***)")
@@ -85,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// Of `password`, with the least that Argon2 takes.
+    /// The hash of `password` with the lowest cost that Argon2 allows.
     const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
 
     #[test]

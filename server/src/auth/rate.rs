@@ -1,17 +1,18 @@
-//! How fast somebody may move octets.
+//! Rate limits of transfers.
 
 use std::num::NonZeroU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How many pieces a second goes in: small enough to flow, large enough to cost little.
+/// The number of pieces per second: small enough to flow, large enough to cost little.
 const PIECES_PER_SECOND: u64 = 8;
-/// The most octets of a piece.
+/// The largest piece in octets.
 const LARGEST_PIECE: u64 = 256 << 10;
 
-/// So many octets a second, for all transfers that share it: a bucket of tokens that holds one piece.
+/// A limit in octets per second for all transfers that share it: a token bucket that holds one
+/// piece.
 ///
-/// It has no clock. Whoever moved octets asks how long to rest before more are moved:
+/// It has no clock. The caller reports moved octets and gets the time to wait before the next:
 ///
 /// ```
 /// use ftpspec_server::auth::Rate;
@@ -25,12 +26,12 @@ const LARGEST_PIECE: u64 = 256 << 10;
 #[derive(Debug)]
 pub struct Rate {
     octets: NonZeroU64,
-    /// When all octets that were moved are paid for.
+    /// The time at which all moved octets are paid for.
     even: Mutex<Option<Instant>>,
 }
 
 impl Rate {
-    /// So many octets a second.
+    /// A rate in octets per second.
     #[must_use]
     pub fn per_second(octets: NonZeroU64) -> Self {
         Self {
@@ -39,20 +40,21 @@ impl Rate {
         }
     }
 
-    /// Octets that may be moved without a rest between them; never 0.
+    /// The octets that may be moved without a wait between them; never 0.
     #[must_use]
     pub fn piece(&self) -> usize {
         let piece = (self.octets.get() / PIECES_PER_SECOND).clamp(1, LARGEST_PIECE);
         usize::try_from(piece).unwrap_or(usize::MAX)
     }
 
-    /// Octets were moved just `now`: how long to rest. Time that nobody used is not saved up.
+    /// Reports octets moved at `now`, and returns the time to wait. Unused time does not
+    /// accumulate.
     pub fn moved(&self, octets: usize, now: Instant) -> Duration {
         let nanoseconds = octets as u128 * 1_000_000_000 / u128::from(self.octets.get());
         let cost = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = even.map_or(now, |even| even.max(now));
-        // Beyond what a clock can say it makes no difference any more.
+        // Beyond the range of the clock the difference does not matter.
         let end = begin.checked_add(cost).unwrap_or(begin);
         *even = Some(end);
         end.saturating_duration_since(now)

@@ -4,14 +4,15 @@ use super::{CHUNK, FileKind, OpenWrite, Storage, VirtualPath};
 
 use std::io::{self, ErrorKind};
 
-/// Appends the sources to the target in order, then removes the sources. The target is made if it is missing.
+/// Appends the sources to the target in order, then removes the sources. The target is made if it
+/// is missing.
 ///
-/// Until the target is committed nothing has changed. If a source cannot be removed afterwards, the others are still
-/// removed and the first error is returned: the target is complete then.
+/// Until the target is committed nothing has changed. If a source cannot be removed afterwards, the
+/// others are still removed and the first error is returned: the target is complete then.
 ///
 /// # Errors
-/// `InvalidInput` without sources, for a source named twice, or one that is the target; `IsADirectory`; as
-/// [`Storage::open_read`] and [`Storage::open_write`].
+/// `InvalidInput` without sources, for a source named twice, or one that is the target;
+/// `IsADirectory`; as [`Storage::open_read`] and [`Storage::open_write`].
 pub fn combine(
     storage: &dyn Storage,
     target: &VirtualPath,

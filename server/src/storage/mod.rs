@@ -1,5 +1,6 @@
-//! Where files live. A [`Storage`] is blocking and object safe; paths come validated as [`VirtualPath`]; errors are
-//! [`io::Error`] with stable kinds that one table (`pi`) turns into reply codes.
+//! Where files live. A [`Storage`] is blocking and object safe; paths come validated as
+//! [`VirtualPath`]; errors are [`io::Error`] with stable kinds that one table (`pi`) turns into
+//! reply codes.
 //!
 //! Nothing in this room knows a reply, a socket or tokio.
 
@@ -54,9 +55,9 @@ pub const CHUNK: usize = 256 * 1024;
 
 /// A tree of files and directories.
 ///
-/// Error kinds with a meaning: `NotFound`, `AlreadyExists`, `PermissionDenied`, `NotADirectory`, `IsADirectory`,
-/// `DirectoryNotEmpty`, `InvalidInput` (a name this storage cannot hold), `Unsupported`, `StorageFull`, `QuotaExceeded`,
-/// `ReadOnlyFilesystem`.
+/// Error kinds with a meaning: `NotFound`, `AlreadyExists`, `PermissionDenied`, `NotADirectory`,
+/// `IsADirectory`, `DirectoryNotEmpty`, `InvalidInput` (a name this storage cannot hold),
+/// `Unsupported`, `StorageFull`, `QuotaExceeded`, `ReadOnlyFilesystem`.
 pub trait Storage: Send + Sync + Debug + 'static {
     /// What this storage can do.
     fn abilities(&self) -> Abilities;
@@ -67,7 +68,8 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// `NotFound`, `NotADirectory` (a file on the way), or the storage's own.
     fn stat(&self, path: &VirtualPath, follow: bool) -> io::Result<Metadata>;
 
-    /// The entries of a directory, sorted by name, without `.` and `..`. No lock is held while iterating.
+    /// The entries of a directory, sorted by name, without `.` and `..`. No lock is held while
+    /// iterating.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory`.
@@ -82,7 +84,8 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// `NotFound`, `IsADirectory`.
     fn open_read(&self, path: &VirtualPath, offset: u64) -> io::Result<Box<dyn ReadHandle>>;
 
-    /// Opens a file for writing. Until [`WriteHandle::commit`] the old content stays what others see.
+    /// Opens a file for writing. Until [`WriteHandle::commit`] the old content stays what others
+    /// see.
     ///
     /// # Errors
     /// `NotFound` (no such directory, or a symbolic link that leads to nothing), `AlreadyExists`
@@ -108,10 +111,12 @@ pub trait Storage: Send + Sync + Debug + 'static {
     /// `IsADirectory`, `NotFound`.
     fn remove_file(&self, path: &VirtualPath) -> io::Result<()>;
 
-    /// Renames a file or directory; a file at `to` is replaced, atomically where [`Abilities::atomic_rename`].
+    /// Renames a file or directory; a file at `to` is replaced, atomically where
+    /// [`Abilities::atomic_rename`].
     ///
     /// # Errors
-    /// `NotFound`, `InvalidInput` (into its own subtree), `IsADirectory`, `NotADirectory`, `DirectoryNotEmpty`.
+    /// `NotFound`, `InvalidInput` (into its own subtree), `IsADirectory`, `NotADirectory`,
+    /// `DirectoryNotEmpty`.
     fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> io::Result<()>;
 
     /// Sets the given times of a file or directory.
@@ -199,20 +204,23 @@ pub struct Abilities {
 
 /// Reads a file piece by piece.
 pub trait ReadHandle: Send {
-    /// The next octets, at most `max`, which is not 0; empty at the end. Zero-copy where the storage can.
+    /// The next octets, at most `max`, which is not 0; empty at the end. Zero-copy where the
+    /// storage can.
     ///
     /// # Errors
     /// The storage's own.
     fn read_chunk(&mut self, max: usize) -> io::Result<Bytes>;
 
-    /// The file of the host that these octets come from, if they are its octets from its position on, unchanged and to its
-    /// end: where nothing has to be done to them, the host is asked to send them. Moving its position is reading.
+    /// The file of the host that these octets come from, if they are its octets from its position
+    /// on, unchanged and to its end: where nothing has to be done to them, the host is asked to
+    /// send them. Moving its position is reading.
     fn host_file(&mut self) -> Option<&std::fs::File> {
         None
     }
 }
 
-/// Writes a file piece by piece. Dropped without [`commit`](Self::commit), nothing has happened to the old content.
+/// Writes a file piece by piece. Dropped without [`commit`](Self::commit), nothing has happened to
+/// the old content.
 pub trait WriteHandle: Send {
     /// Takes the next octets.
     ///
@@ -236,8 +244,9 @@ pub enum OpenWrite {
     CreateNew,
     /// APPE: behind what is there.
     Append,
-    /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut off. An offset beyond
-    /// the end is refused: such a restart marker cannot have come from this file.
+    /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut
+    /// off. An offset beyond the end is refused: such a restart marker cannot have come from this
+    /// file.
     At(u64),
 }
 

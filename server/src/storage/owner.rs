@@ -29,7 +29,8 @@ impl Owner {
         Self(Kind::Number(number))
     }
 
-    /// The one of this name. White space, control characters and semicolons would break a listing; they become `_`.
+    /// The one of this name. White space, control characters and semicolons would break a listing;
+    /// they become `_`.
     #[must_use]
     pub fn named(name: &str) -> Self {
         let breaks = |letter: char| letter.is_whitespace() || letter.is_control() || letter == ';';

@@ -8,8 +8,8 @@ pub const MAX_PATH: usize = 4096;
 /// The longest name, in octets.
 pub const MAX_NAME: usize = 255;
 
-/// An absolute, normalised path: begins with `/`, no empty, `.` or `..` component, no trailing `/` but for the root.
-/// Octets, not text: RFC 2640 §2 lets a name be anything but NUL, CR and LF.
+/// An absolute, normalised path: begins with `/`, no empty, `.` or `..` component, no trailing `/`
+/// but for the root. Octets, not text: RFC 2640 §2 lets a name be anything but NUL, CR and LF.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualPath(Arc<[u8]>);
 
@@ -31,7 +31,8 @@ impl VirtualPath {
         Self(Arc::from(&b"/"[..]))
     }
 
-    /// Where `pathname` leads from here: absolute if it begins with `/`, else below `self`. `..` above the root is the root.
+    /// Where `pathname` leads from here: absolute if it begins with `/`, else below `self`. `..`
+    /// above the root is the root.
     ///
     /// # Errors
     /// [`PathError`] when the octets can be no path.

@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A storage whose files hold at most so many octets, whatever storage it is.
 ///
-/// Charged is what happens, not which command was said: files are measured before and after every change, so APPE, a
-/// restarted STOR, COMB, copies, a rename over a file and an aborted upload that is kept all count for what they leave.
-/// Uploads under way count, too; one that replaces a file has that file's octets to its credit, so a full storage can
-/// still take a file again.
+/// Charged is what happens, not which command was said: files are measured before and after every
+/// change, so APPE, a restarted STOR, COMB, copies, a rename over a file and an aborted upload that
+/// is kept all count for what they leave. Uploads under way count, too; one that replaces a file
+/// has that file's octets to its credit, so a full storage can still take a file again.
 ///
-/// What others change in the storage below is not seen until [`recount`](Self::recount). A file counts once for each of
-/// its names. Clones are handles to the same account.
+/// What others change in the storage below is not seen until [`recount`](Self::recount). A file
+/// counts once for each of its names. Clones are handles to the same account.
 #[derive(Clone)]
 pub struct Quota(Arc<Account>);
 
@@ -33,7 +33,8 @@ struct Account {
 }
 
 impl Quota {
-    /// Lets the files of `storage` hold `octets` together. What is there is counted now, and stays if it is more.
+    /// Lets the files of `storage` hold `octets` together. What is there is counted now, and stays
+    /// if it is more.
     ///
     /// # Errors
     /// When the storage cannot be listed.

@@ -5,7 +5,8 @@ use super::{CHUNK, OpenWrite, ReadHandle, Storage, VirtualPath, WriteHandle};
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 
-/// Opens a file for reading from `start` up to before `end`. What of that lies behind the end of the file is not there.
+/// Opens a file for reading from `start` up to before `end`. What of that lies behind the end of
+/// the file is not there.
 ///
 /// # Errors
 /// As [`Storage::open_read`].
@@ -20,12 +21,13 @@ pub fn open_read_range(
     Ok(Box::new(Reader { file, left }))
 }
 
-/// Opens a file for writing from `start` up to before `end`: what stands before and behind stays. The range must be
-/// filled exactly; a commit with fewer octets fails and leaves the file as it was.
+/// Opens a file for writing from `start` up to before `end`: what stands before and behind stays.
+/// The range must be filled exactly; a commit with fewer octets fails and leaves the file as it
+/// was.
 ///
 /// # Errors
-/// As [`Storage::open_write`]; `InvalidInput` for a start beyond the end of the file. Later `InvalidData` for another
-/// number of octets than the range has.
+/// As [`Storage::open_write`]; `InvalidInput` for a start beyond the end of the file. Later
+/// `InvalidData` for another number of octets than the range has.
 pub fn open_write_range(
     storage: &dyn Storage,
     path: &VirtualPath,

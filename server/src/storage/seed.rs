@@ -67,14 +67,16 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Loads what is in a directory of the host into a storage: files and directories with their times and, where the storage
-/// has them, permission bits. What is there already stays; files of the same name are replaced.
+/// Loads what is in a directory of the host into a storage: files and directories with their times
+/// and, where the storage has them, permission bits. What is there already stays; files of the same
+/// name are replaced.
 ///
 /// No symbolic link is followed. One that stays inside the directory is kept as a link.
 ///
 /// # Errors
-/// The host's when reading, the storage's when writing (among them `QuotaExceeded`), `InvalidInput` for more than
-/// [`MAX_SEED_ENTRIES`] or deeper than [`MAX_SEED_DEPTH`]. What was loaded until then stays.
+/// The host's when reading, the storage's when writing (among them `QuotaExceeded`), `InvalidInput`
+/// for more than [`MAX_SEED_ENTRIES`] or deeper than [`MAX_SEED_DEPTH`]. What was loaded until then
+/// stays.
 pub fn seed(storage: &dyn Storage, directory: &Path) -> io::Result<Seeded> {
     let mut seeding = Seeding {
         storage,

@@ -13,12 +13,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A directory of a storage as a storage of its own: the root of who must not see the rest.
 ///
-/// Symbolic links are seen and can be removed and renamed, but not made and not followed (`PermissionDenied`): what a
-/// storage takes for the inside of its tree may be outside of this directory. That holds for the way to the directory,
-/// too.
+/// Symbolic links are seen and can be removed and renamed, but not made and not followed
+/// (`PermissionDenied`): what a storage takes for the inside of its tree may be outside of this
+/// directory. That holds for the way to the directory, too.
 ///
-/// Clones, and what comes of [`at`](Self::at), see each other's renames: between a look at a path and its use nobody who
-/// came through one of them moves a link there.
+/// Clones, and what comes of [`at`](Self::at), see each other's renames: between a look at a path
+/// and its use nobody who came through one of them moves a link there.
 #[derive(Debug, Clone)]
 pub struct Subdirectory {
     inner: Arc<dyn Storage>,

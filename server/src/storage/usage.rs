@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind};
 
 /// What is held, against what may be.
 ///
-/// `used` is what the files hold; `staged` is what uploads hold that are not committed yet. An upload that will replace
-/// a file has the old file's octets as `credit`, so a full storage can still take a file again; all uploads together
-/// can never hold more than the quota beside that.
+/// `used` is what the files hold; `staged` is what uploads hold that are not committed yet. An
+/// upload that will replace a file has the old file's octets as `credit`, so a full storage can
+/// still take a file again; all uploads together can never hold more than the quota beside that.
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     pub(super) quota: u64,

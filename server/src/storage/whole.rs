@@ -39,7 +39,8 @@ pub fn write_file(storage: &dyn Storage, path: &VirtualPath, content: Bytes) -> 
     file.commit()
 }
 
-/// Sets times and permission bits of a file or directory, the bits first: a storage that has none changes nothing.
+/// Sets times and permission bits of a file or directory, the bits first: a storage that has none
+/// changes nothing.
 ///
 /// # Errors
 /// As [`Storage::set_mode`] and [`Storage::set_times`].
@@ -59,7 +60,8 @@ pub fn set_facts(
     Ok(())
 }
 
-/// Makes a directory and those it is in, as far as they are missing. Gives those that were made, the uppermost first.
+/// Makes a directory and those it is in, as far as they are missing. Gives those that were made,
+/// the uppermost first.
 ///
 /// # Errors
 /// As [`Storage::make_directory`]; `NotADirectory` when something else has one of the names.

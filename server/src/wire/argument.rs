@@ -1,4 +1,5 @@
-//! The terms of RFC 959 §5.3.2 and its extensions: arguments parsed into types that cannot be wrong.
+//! The terms of RFC 959 §5.3.2 and its extensions: arguments parsed into types without invalid
+//! values.
 
 use super::facts::Facts;
 use super::time::parse_time_val;
@@ -6,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::time::SystemTime;
 
-/// What TYPE names (RFC 959 §3.1.1).
+/// The argument of TYPE (RFC 959 §3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeCode {
     /// `A`
@@ -30,7 +31,7 @@ pub enum Format {
     CarriageControl,
 }
 
-/// What STRU names (RFC 959 §3.1.2).
+/// The argument of STRU (RFC 959 §3.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StructureCode {
     /// `F`
@@ -41,7 +42,7 @@ pub enum StructureCode {
     Page,
 }
 
-/// What MODE names (RFC 959 §3.4).
+/// The argument of MODE (RFC 959 §3.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModeCode {
     /// `S`
@@ -54,7 +55,7 @@ pub enum ModeCode {
     Deflate,
 }
 
-/// What PROT names (RFC 2228 §3).
+/// The argument of PROT (RFC 2228 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtectionLevel {
     /// `C`
@@ -67,19 +68,19 @@ pub enum ProtectionLevel {
     Private,
 }
 
-/// What EPRT names (RFC 2428 §2).
+/// The argument of EPRT (RFC 2428 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtendedAddress {
-    /// An address of a protocol we know.
+    /// An address of a known protocol.
     Known(SocketAddr),
     /// A protocol other than 1 and 2: 522.
     OtherProtocol,
 }
 
-/// What EPSV asks for (RFC 2428 §3).
+/// The argument of EPSV (RFC 2428 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassiveProtocol {
-    /// The one of the control connection.
+    /// The protocol of the control connection.
     Same,
     /// `1`
     V4,
@@ -91,19 +92,19 @@ pub enum PassiveProtocol {
     All,
 }
 
-/// What LIST, NLST and STAT are to list.
+/// The argument of LIST, NLST and STAT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListArgument<'a> {
-    /// `-a`: names that begin with a dot too. Other options are taken and mean nothing.
+    /// `-a`: include names that begin with a dot. Other options are ignored.
     pub all: bool,
-    /// The pathname behind the options; `None` is the current directory.
+    /// The pathname after the options; `None` is the working directory.
     pub pathname: Option<&'a [u8]>,
     /// The whole argument, options and pathname.
     pub given: Option<&'a [u8]>,
 }
 
 impl ListArgument<'_> {
-    /// The same argument where no options are known: all of it is the pathname.
+    /// The same argument without options: all of it is the pathname.
     #[must_use]
     pub fn without_options(self) -> Self {
         Self {
@@ -114,27 +115,27 @@ impl ListArgument<'_> {
     }
 }
 
-/// What OPTS sets (RFC 2389 §4).
+/// The argument of OPTS (RFC 2389 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Options<'a> {
-    /// `UTF8`, with ON, OFF or nothing.
+    /// `UTF8`, with ON, OFF or no value.
     Utf8,
     /// `MLST` with the facts to be sent (RFC 3659 §7.9).
     Mlst(Facts),
-    /// `HASH` with the algorithm to be used, if it is to be changed.
+    /// `HASH` with the algorithm to select, or none to query it.
     Hash(Option<&'a [u8]>),
-    /// `MODE Z` with the level, `None` for the one in the beginning (draft-preston-ftpext-deflate §3.6).
+    /// `MODE Z` with the level; `None` is the default (draft-preston-ftpext-deflate §3.6).
     Deflate(Option<u8>),
-    /// `MODE Z` with an option it does not have or a value that does not fit: that, as it was said.
+    /// `MODE Z` with an unknown option or an invalid value, as the client sent it.
     NoDeflate(&'a [u8]),
 }
 
-/// What COMB combines.
+/// The argument of COMB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CombArgument {
-    /// The file appended to.
+    /// The file to append to.
     pub target: Vec<u8>,
-    /// The files appended; at least one.
+    /// The files to append; at least one.
     pub sources: Vec<Vec<u8>>,
 }
 
@@ -206,7 +207,7 @@ pub(super) fn host_port(argument: &[u8]) -> Option<SocketAddr> {
     let mut fields = [0_u8; 6];
     let mut parts = argument.split(|octet| *octet == b',');
     for field in &mut fields {
-        // Three digits at the most: `0177` is no way to write 127.
+        // At most three digits: `0177` does not mean 127.
         *field = number(parts.next().filter(|part| part.len() <= 3)?)?;
     }
     if parts.next().is_some() {
@@ -255,12 +256,13 @@ pub(super) fn passive_protocol(argument: Option<&[u8]>) -> Option<PassiveProtoco
     })
 }
 
-/// A restart marker in stream mode (RFC 3659 §5.3). No file is larger than an `i64` says.
+/// A restart marker in stream mode (RFC 3659 §5.3). No file is longer than an `i64` can say.
 pub(super) fn restart_marker(argument: &[u8]) -> Option<u64> {
     number(argument).filter(|marker| i64::try_from(*marker).is_ok())
 }
 
-/// `start end`, the last octet named (draft-bryan-ftp-range-09 §3): the range up to before `end`. `1 0` is none.
+/// `start end`, where `end` is the last octet (draft-bryan-ftp-range-09 §3). The result excludes
+/// its end; `1 0` clears the range.
 pub(super) fn octet_range(argument: &[u8]) -> Option<Option<Range<u64>>> {
     let mut words = words(argument);
     let (first, last) = (
@@ -277,8 +279,8 @@ pub(super) fn octet_range(argument: &[u8]) -> Option<Option<Range<u64>>> {
     }
 }
 
-/// `n` or `n R m` (RFC 959 §5.3.1): the octets of the file. What 64 bits cannot hold is as many as
-/// they can.
+/// `n` or `n R m` (RFC 959 §5.3.1): the octets of the file. A number that exceeds 64 bits counts as
+/// the largest.
 pub(super) fn allocation(argument: &[u8]) -> Option<u64> {
     let mut words = words(argument);
     let octets = count_of_octets(words.next()?)?;
@@ -296,7 +298,7 @@ fn count_of_octets(word: &[u8]) -> Option<u64> {
     digits.then(|| number(word).unwrap_or(u64::MAX))
 }
 
-/// Leading words that begin with `-` are options, up to `--`. A name that begins so is reached as `./-name`.
+/// Leading words that begin with `-` are options, up to `--`. A file with such a name is `./-name`.
 pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
     let given = argument.filter(|given| !given.is_empty());
     let mut all = false;
@@ -351,7 +353,8 @@ pub(super) fn options(argument: &[u8]) -> Option<Options<'_>> {
     }
 }
 
-/// `1*(factname ";")`; a missing last semicolon is forgiven, unknown names are passed over (RFC 3659 §7.9).
+/// `1*(factname ";")`; a missing last semicolon is accepted, unknown names are ignored (RFC 3659
+/// §7.9).
 fn facts(list: &[u8]) -> Option<Facts> {
     let mut facts = Facts::NONE;
     let list = list.strip_suffix(b";").unwrap_or(list);
@@ -378,7 +381,8 @@ pub(super) fn time_and_pathname(argument: &[u8]) -> Option<(SystemTime, &[u8])> 
     (!pathname.is_empty()).then_some((parse_time_val(&argument[..space])?, pathname))
 }
 
-/// A target and at least one source, by spaces; a name may stand in double quotes, a quote in it doubled.
+/// A target and at least one source, separated by spaces; a name may be in double quotes, with
+/// quotes in it doubled.
 pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();
@@ -402,7 +406,7 @@ pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
     (!sources.is_empty()).then_some(CombArgument { target, sources })
 }
 
-/// The name up to its closing quote, and what is behind that.
+/// The name up to its closing quote, and the text after that.
 pub(super) fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut name = Vec::new();
     let mut rest = quoted;
@@ -418,7 +422,7 @@ pub(super) fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// A decimal number of digits only: no sign, no spaces.
+/// A decimal number: digits only, no sign, no spaces.
 pub(super) fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

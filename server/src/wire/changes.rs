@@ -1,10 +1,10 @@
-//! What MFMT, MFCT and MFF set (draft-somers-ftp-mfxx).
+//! The arguments of MFMT, MFCT and MFF (draft-somers-ftp-mfxx).
 
 use super::time::{parse_time_val, write_time_val};
 use crate::storage::Times;
 use std::io::Write as _;
 
-/// Facts of a file to be set; those that are `None` stay.
+/// Facts of a file to be set; `None` leaves a fact unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FactChanges {
     /// `Modify=` and `Create=`
@@ -13,20 +13,20 @@ pub struct FactChanges {
     pub mode: Option<u32>,
 }
 
-/// What MFF names.
+/// The argument of MFF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MffArgument<'a> {
     /// Facts that can be set, and the pathname.
     Known(FactChanges, &'a [u8]),
-    /// A fact that cannot: 504 with its name.
+    /// A fact that cannot be set: 504 with its name.
     Unknown(&'a [u8]),
 }
 
-/// The longest name of a fact that is told back.
+/// The longest name of a fact that is repeated in a reply.
 const MAX_NAME: usize = 64;
 
 impl FactChanges {
-    /// Appends the facts as the 213 tells them, each with its semicolon.
+    /// Appends the facts as in the 213 reply, each with its semicolon.
     pub fn write(&self, to: &mut Vec<u8>) {
         for (name, time) in [
             (&b"Modify="[..], self.times.modified),
@@ -44,7 +44,8 @@ impl FactChanges {
     }
 }
 
-/// `1*( fact "=" value ";" ) SP pathname`. A fact that is named twice could have two values: malformed.
+/// `1*( fact "=" value ";" ) SP pathname`. A fact that is named twice would be ambiguous:
+/// malformed.
 pub(super) fn mff_argument(argument: &[u8]) -> Option<MffArgument<'_>> {
     let space = memchr::memchr(b' ', argument)?;
     let (facts, pathname) = (&argument[..space], &argument[space + 1..]);
@@ -83,7 +84,7 @@ pub(super) fn mff_argument(argument: &[u8]) -> Option<MffArgument<'_>> {
     })
 }
 
-/// `1*( name "=" value ";" [SP] )`, whatever they mean: unknown facts of CSID are passed over.
+/// `1*( name "=" value ";" [SP] )`: unknown facts of CSID are ignored.
 pub(super) fn identity(argument: &[u8]) -> Option<()> {
     let facts = argument.strip_suffix(b";").unwrap_or(argument);
     facts

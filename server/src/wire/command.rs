@@ -1,4 +1,4 @@
-//! A line becomes a command (RFC 959 §5.3).
+//! Parses a line into a command (RFC 959 §5.3).
 
 use super::argument::{
     self, CombArgument, ExtendedAddress, ListArgument, ModeCode, Options, PassiveProtocol,
@@ -16,30 +16,30 @@ use crate::storage::Times;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// The longest user name. It is kept until PASS comes.
+/// The longest user name. It is kept until PASS arrives.
 const MAX_USER: usize = 512;
 
-/// A line cut into its verb and its argument.
+/// A line split into its verb and its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandLine<'a> {
     /// The verb.
     pub verb: Verb,
-    /// What stands behind the one space after the verb; `None` without a space.
+    /// The text after the one space that follows the verb; `None` without a space.
     pub argument: Option<&'a [u8]>,
 }
 
-/// Nothing where a pathname should be.
+/// The pathname is missing.
 const NO_NAME: SyntaxError = SyntaxError("A pathname is expected.");
 
-/// No verb of the table.
+/// The line does not begin with a verb of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unrecognized;
 
-/// What is wrong with an argument: 501 with this text.
+/// A malformed argument: 501 with this text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyntaxError(pub &'static str);
 
-/// A command whose argument is well-formed. Pathnames are octets as they came (RFC 2640 §2).
+/// A command whose argument is well-formed. Pathnames are unchanged octets (RFC 2640 §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -89,11 +89,11 @@ pub enum Command<'a> {
     Pasv,
     Pbsz,
     Port(SocketAddr),
-    /// `None` is a level nobody defined.
+    /// `None` is an undefined level.
     Prot(Option<ProtectionLevel>),
     Pwd,
     Quit,
-    /// `None` is the whole file again.
+    /// `None` clears the range.
     Rang(Option<Range<u64>>),
     Rein,
     Rest(u64),
@@ -112,7 +112,7 @@ pub enum Command<'a> {
     Syst,
     Type(TypeCode),
     User(&'a [u8]),
-    /// Recognized, but nothing more: 502.
+    /// Recognized but not implemented: 502.
     Unimplemented,
 }
 
@@ -130,10 +130,10 @@ impl<'a> CommandLine<'a> {
         Ok(Self { verb, argument })
     }
 
-    /// Reads the argument as the verb wants it.
+    /// Parses the argument in the syntax of the verb.
     ///
     /// # Errors
-    /// [`SyntaxError`] says what would have been right.
+    /// [`SyntaxError`] names what is expected.
     pub fn parse(self) -> Result<Command<'a>, SyntaxError> {
         match (self.verb.row().arity, self.argument) {
             (Arity::None, Some(argument)) if !argument.trim_ascii().is_empty() => {
@@ -145,7 +145,7 @@ impl<'a> CommandLine<'a> {
             _ => {}
         }
         let word = || self.argument.unwrap_or_default().trim_ascii();
-        // RFC 3659 §2.2: one space, then the pathname, whose spaces are all its own.
+        // RFC 3659 §2.2: one space, then the pathname, which may begin and end with spaces.
         let optional = self.argument.filter(|argument| !argument.is_empty());
         let pathname = || optional.ok_or(NO_NAME);
         let digest = |algorithm| {

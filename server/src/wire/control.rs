@@ -1,15 +1,17 @@
-//! The control connection's octets become lines (RFC 959 §5.3, RFC 854, RFC 1123 §4.1.2.12).
+//! Splits the octets of the control connection into lines (RFC 959 §5.3, RFC 854, RFC 1123
+//! §4.1.2.12).
 
 use memchr::{memchr, memrchr};
 
-/// The longest command line taken, without its line end: the longest pathname with a verb and its arguments around it.
+/// The longest command line, without its line end: the longest pathname with a verb and other
+/// arguments.
 pub const MAX_LINE: usize = crate::storage::MAX_PATH + 512;
 
-/// Refusals of Telnet options kept until they are sent. A client that asks for more options than this without reading
-/// the answers gets no further answers.
+/// The most refusals of Telnet options that are kept until they are sent. A client that requests
+/// more options without reading the answers gets no further answers.
 const MAX_REFUSALS: usize = 64;
 
-/// Octets of one Telnet subnegotiation that are skipped before it is taken for endless.
+/// The most octets of one Telnet subnegotiation that are skipped before it counts as endless.
 const MAX_SUBNEGOTIATION: usize = 4096;
 
 const SE: u8 = 240;
@@ -20,31 +22,33 @@ const DO: u8 = 253;
 const DONT: u8 = 254;
 const IAC: u8 = 255;
 
-/// What a line of the control connection was.
+/// A line of the control connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlEvent {
-    /// A line without its line end and without Telnet commands. Never contains NUL or LF; a CR in it was sent as
-    /// CR NUL (RFC 854, RFC 2640 §3.1).
+    /// A line without its line end and without Telnet commands. Never contains NUL or LF; a CR in
+    /// it was sent as CR NUL (RFC 854, RFC 2640 §3.1).
     Line(Vec<u8>),
-    /// A line over [`MAX_LINE`]. It was thrown away up to its line end, so its tail is never read as a command.
+    /// A line longer than [`MAX_LINE`]. It was discarded up to its line end, so its tail is never
+    /// read as a command.
     Overlong,
     /// A line with a NUL, or with a CR that neither LF nor NUL follows (RFC 854, end of line).
     Malformed,
 }
 
-/// Splits the octets of a control connection into lines, and takes the Telnet commands out of them.
+/// Splits the octets of a control connection into lines, and removes the Telnet commands.
 ///
-/// A line ends with CRLF; LF alone is taken too, as nearly every server does. Hold no more than one read's worth:
-/// [`feed`](Self::feed), then ask for events until there is none. Nothing is allocated while nothing is buffered.
+/// A line ends with CRLF; LF alone is accepted too, as by nearly every server. To hold no more than
+/// one read's worth, call [`feed`](Self::feed), then take events until there are none. Nothing is
+/// allocated while nothing is buffered.
 #[derive(Debug, Default)]
 pub struct LineReader {
-    /// Octets after Telnet.
+    /// Octets without Telnet commands.
     buffer: Vec<u8>,
-    /// Up to here `buffer` was returned as lines already.
+    /// The end of the part of `buffer` that was already returned as lines.
     taken: usize,
-    /// Up to here there is no LF in `buffer`.
+    /// The end of the part of `buffer` that was searched for LF.
     scanned: usize,
-    /// An over-long line was reported and its end has not come yet.
+    /// An overlong line was reported, and its end has not arrived yet.
     discarding: bool,
     telnet: Telnet,
     answers: Vec<u8>,
@@ -52,7 +56,7 @@ pub struct LineReader {
     since_line_end: u32,
 }
 
-/// Where in a Telnet command the next octet falls (RFC 854).
+/// The state of a Telnet command (RFC 854).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Telnet {
     #[default]
@@ -70,7 +74,7 @@ impl LineReader {
         Self::default()
     }
 
-    /// Takes octets as they came from the control connection, cut anywhere.
+    /// Takes octets from the control connection, split anywhere.
     pub fn feed(&mut self, octets: &[u8]) {
         let (before, more) = match memrchr(b'\n', octets) {
             Some(end) => (0, octets.len() - end - 1),
@@ -92,7 +96,7 @@ impl LineReader {
         }
     }
 
-    /// The next line, if a whole one is there.
+    /// The next line, if it is complete.
     pub fn next_event(&mut self) -> Option<ControlEvent> {
         let Some(found) = memchr(b'\n', &self.buffer[self.scanned..]) else {
             self.scanned = self.buffer.len();
@@ -117,37 +121,39 @@ impl LineReader {
         })
     }
 
-    /// Throws away everything buffered. What a client (or somebody between) sent behind AUTH TLS in the clear must not
-    /// be read as if it had come protected (CVE-2011-0411; RFC 4217 §4).
+    /// Discards everything buffered. Octets that were sent in the clear after AUTH TLS, by the
+    /// client or by an attacker, must not be read as if they had been protected (CVE-2011-0411; RFC
+    /// 4217 §4).
     pub fn discard(&mut self) {
         *self = Self::default();
     }
 
-    /// The refusals of the Telnet options that were offered and asked for (RFC 1123 §4.1.2.12), to be sent as they are.
+    /// The refusals of Telnet options that the client offered or requested (RFC 1123 §4.1.2.12),
+    /// ready to be sent.
     pub fn take_answers(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.answers)
     }
 
-    /// Octets that came since the last line end, Telnet commands among them. They are not held: a
-    /// line without end costs nothing, but it is no use to anybody.
+    /// The number of octets since the last line end, including Telnet commands. They are not held:
+    /// an endless line takes no memory, but it has no use either.
     #[must_use]
     pub fn since_line_end(&self) -> u32 {
         self.since_line_end
     }
 
-    /// Octets held.
+    /// The number of octets held.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len() - self.taken
     }
 
-    /// Whether nothing has begun: no part of a line, no part of a Telnet command.
+    /// Whether neither a line nor a Telnet command has begun.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.buffer.is_empty() && self.telnet == Telnet::Data && !self.discarding
     }
 
-    /// Takes octets that are no Telnet command.
+    /// Takes octets outside Telnet commands.
     fn data(&mut self, octets: &[u8]) {
         let octets = if self.discarding {
             let Some(end) = memchr(b'\n', octets) else {
@@ -168,7 +174,7 @@ impl LineReader {
         }
     }
 
-    /// Takes one octet from IAC on.
+    /// Takes one octet of a Telnet command.
     fn command(&mut self, octet: u8) {
         self.telnet = match self.telnet {
             Telnet::Data => Telnet::Command,
@@ -179,7 +185,8 @@ impl LineReader {
                 }
                 WILL | WONT | DO | DONT => Telnet::Option(octet),
                 SB => Telnet::Subnegotiation(0),
-                // Interrupt Process, Data Mark, NOP and the rest: nothing to do (RFC 959 §4.1.3 ABOR; RFC 854).
+                // Interrupt Process, Data Mark, NOP and the rest: nothing to do (RFC 959 §4.1.3
+                // ABOR; RFC 854).
                 _ => Telnet::Data,
             },
             Telnet::Option(verb) => {
@@ -201,7 +208,8 @@ impl LineReader {
         };
     }
 
-    /// Answers an offered or wanted option with no. WONT and DONT are no questions: answering them makes loops.
+    /// Refuses an offered or requested option. WONT and DONT are not answered: that would cause
+    /// loops.
     fn refuse(&mut self, verb: u8, option: u8) {
         let answer = match verb {
             WILL => DONT,
@@ -213,7 +221,7 @@ impl LineReader {
         }
     }
 
-    /// Takes the octets before `end`, and the LF there.
+    /// Takes the octets before `end`, and the LF at `end`.
     fn take_line(&mut self, end: usize) -> Vec<u8> {
         let behind = end + 1;
         if self.taken == 0 && behind == self.buffer.len() {

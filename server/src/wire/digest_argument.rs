@@ -1,34 +1,36 @@
-//! What HASH, XCRC and its like, MD5 and MMD5 are asked of: names that may be quoted, ranges behind
-//! them.
+//! The arguments of HASH, XCRC and similar commands, MD5 and MMD5: names that may be quoted, and
+//! ranges.
 
 use super::argument::{number, quoted_name};
 
 /// The most files of one MMD5.
 const MAX_NAMES: usize = 64;
 
-/// What XCRC, XMD5, XSHA, XSHA1, XSHA256 and XSHA512 are asked of (Globalscape; draft-bryan-ftpext-hash-02 Appendix B).
+/// The argument of XCRC, XMD5, XSHA, XSHA1, XSHA256 and XSHA512 (Globalscape;
+/// draft-bryan-ftpext-hash-02 Appendix B).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigestArgument<'a> {
     /// The file.
     pub pathname: Vec<u8>,
-    /// From this octet, up to before that one.
+    /// The first octet, and the one after the last.
     pub range: Option<(u64, Option<u64>)>,
-    /// All of it: a pathname without quotes may end in numbers, and then they are no range.
+    /// The whole argument: a pathname without quotes may end in numbers, which are not a range
+    /// then.
     pub whole: Option<&'a [u8]>,
 }
 
-/// A name of HASH, MD5 or MMD5. The replies of the last two repeat it as it was said
+/// A name of HASH, MD5 or MMD5. The replies of the last two repeat it unchanged
 /// (draft-twine-ftpmd5-00 §3.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotedPathname<'a> {
-    /// With its quotes, if it had some.
+    /// With its quotes, if there are any.
     pub said: &'a [u8],
-    /// Without.
+    /// Without quotes.
     pub pathname: Vec<u8>,
 }
 
-/// `name`, `name start`, `name start end`; the name may stand in double quotes, and commas may stand behind it and
-/// between the numbers.
+/// `name`, `name start`, `name start end`; the name may be in double quotes, and commas may follow
+/// it and separate the numbers.
 pub(super) fn digest_argument(argument: &[u8]) -> Option<DigestArgument<'_>> {
     if let [b'"', quoted @ ..] = argument {
         let (pathname, behind) = quoted_name(quoted)?;
@@ -64,7 +66,8 @@ pub(super) fn digest_argument(argument: &[u8]) -> Option<DigestArgument<'_>> {
     })
 }
 
-/// Takes a number off the end, and the blanks or the comma before it, if a name is left.
+/// Removes a number from the end, and the blanks or the comma before it, unless nothing would be
+/// left.
 fn last_number(argument: &[u8]) -> (&[u8], Option<u64>) {
     let cut = memchr::memrchr2(b' ', b',', argument);
     let found = cut.and_then(|cut| Some((&argument[..cut], number(&argument[cut + 1..])?)));
@@ -82,7 +85,7 @@ fn last_number(argument: &[u8]) -> (&[u8], Option<u64>) {
     }
 }
 
-/// The one name of HASH or MD5. In quotes it is read as COMB reads its names.
+/// The one name of HASH or MD5. Quotes are read as in COMB.
 pub(super) fn one_name(argument: &[u8]) -> Option<QuotedPathname<'_>> {
     let pathname = match argument {
         [b'"', quoted @ ..] => match quoted_name(quoted)? {
@@ -97,7 +100,7 @@ pub(super) fn one_name(argument: &[u8]) -> Option<QuotedPathname<'_>> {
     })
 }
 
-/// The names of MMD5, with commas between them. A name with a comma in it needs quotes.
+/// The names of MMD5, separated by commas. A name with a comma in it needs quotes.
 pub(super) fn said_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();

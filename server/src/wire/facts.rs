@@ -1,4 +1,4 @@
-//! The facts of MLST and MLSD: which there are, which are sent, and what is written (RFC 3659 §7.5).
+//! The facts of MLST and MLSD (RFC 3659 §7.5): names, selection and values.
 
 use super::time::write_time_val;
 use crate::auth::Permissions;
@@ -24,7 +24,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// All of them, in the order in which they are written.
+    /// All of them, in the order of output.
     pub const ALL: [Self; 12] = [
         Self::Type,
         Self::Size,
@@ -40,7 +40,7 @@ impl Fact {
         Self::MediaType,
     ];
 
-    /// The name; those of a system as other servers spell them.
+    /// The name; system-specific ones are spelled as by other servers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -65,9 +65,9 @@ impl Fact {
 pub struct Facts(u16);
 
 impl Facts {
-    /// None of them.
+    /// No facts.
     pub const NONE: Self = Self(0);
-    /// What a session begins with. The others say the same of every file, so they come on demand.
+    /// The initial selection. The others are the same for every file, so they are sent on request.
     pub const DEFAULT: Self = Self::NONE
         .with(Fact::Type)
         .with(Fact::Size)
@@ -77,32 +77,32 @@ impl Facts {
         .with(Fact::Unique)
         .with(Fact::UnixMode);
 
-    /// With this one.
+    /// Adds a fact.
     #[must_use]
     pub const fn with(self, fact: Fact) -> Self {
         Self(self.0 | 1 << fact as u16)
     }
 
-    /// Without this one.
+    /// Removes a fact.
     #[must_use]
     pub const fn without(self, fact: Fact) -> Self {
         Self(self.0 & !(1 << fact as u16))
     }
 
-    /// Whether it is among them.
+    /// Whether it contains a fact.
     #[must_use]
     pub const fn contains(self, fact: Fact) -> bool {
         self.0 >> (fact as u16) & 1 == 1
     }
 
-    /// Those of them, in the order in which they are written.
+    /// The facts it contains, in the order of output.
     pub fn iter(self) -> impl Iterator<Item = Fact> {
         Fact::ALL
             .into_iter()
             .filter(move |fact| self.contains(*fact))
     }
 
-    /// Adds the fact of that name, in any case; unknown ones are passed over (RFC 3659 §7.9).
+    /// Adds the fact of that name, in any case; unknown names are ignored (RFC 3659 §7.9).
     pub fn select(&mut self, name: &[u8]) {
         let named = |fact: &Fact| fact.name().as_bytes().eq_ignore_ascii_case(name);
         if let Some(fact) = Fact::ALL.into_iter().find(named) {
@@ -111,18 +111,18 @@ impl Facts {
     }
 }
 
-/// What whoever runs the server says of files. A server must not guess these facts (RFC 3659 §7.5.6, §7.5.8), so without
-/// a word there are none.
+/// Facts that the operator has configured. A server must not guess them (RFC 3659 §7.5.6, §7.5.8),
+/// so without configuration there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OperatorFacts {
     /// The natural language of file names.
     pub language: Option<String>,
-    /// Endings of file names, without the dot, and the media types they stand for.
+    /// Extensions of file names, without the dot, and their media types.
     pub media_types: Vec<(String, String)>,
 }
 
 impl OperatorFacts {
-    /// The facts there is something to say for.
+    /// Removes the facts that are not configured.
     #[must_use]
     pub fn restrict(told: Option<&Self>, mut facts: Facts) -> Facts {
         if told.is_none_or(|told| told.language.is_none()) {
@@ -144,7 +144,7 @@ impl OperatorFacts {
     }
 }
 
-/// `type/subtype`, of the characters such names have (RFC 6838 §4.2).
+/// Whether it is `type/subtype`, of the characters that are allowed (RFC 6838 §4.2).
 #[must_use]
 pub(crate) fn is_media_type(text: &str) -> bool {
     let named = |name: &str| {
@@ -157,36 +157,36 @@ pub(crate) fn is_media_type(text: &str) -> bool {
         .is_some_and(|(main, sub)| named(main) && named(sub))
 }
 
-/// How a name stands for what is described: it decides whether the name can be removed and renamed.
+/// How a name refers to a file: it determines whether the name can be removed and renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// It is its own name.
+    /// The name of the file itself.
     Own,
-    /// It is a symbolic link: DELE removes the link, RMD does not, and RNFR renames it.
+    /// A symbolic link: DELE removes the link, RMD does not, and RNFR renames it.
     Link,
-    /// It is the top directory, which is neither removed nor renamed.
+    /// The root directory, which can be neither removed nor renamed.
     Root,
 }
 
-/// What is known of a file and its name.
+/// A file and its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'a> {
-    /// What is sent after the facts: a name or a path.
+    /// The text after the facts: a name or a path.
     pub name: &'a [u8],
-    /// How the name stands for it.
+    /// How the name refers to the file.
     pub naming: Naming,
-    /// What the storage says.
+    /// The metadata of the storage.
     pub metadata: &'a Metadata,
-    /// What the user may do.
+    /// The permissions of the user.
     pub permissions: Permissions,
-    /// What whoever runs the server says.
+    /// The facts that the operator has configured.
     pub told: Option<&'a OperatorFacts>,
 }
 
-/// Appends the facts, each with its semicolon (RFC 3659 §7.2). Facts nothing is known of are left out.
+/// Appends the facts, each with its semicolon (RFC 3659 §7.2). Unknown facts are left out.
 ///
-/// A directory is `dir`, also where it is the one that was asked for: a listing has no lines for it or its parent, so
-/// there is nothing that `cdir` and `pdir` would have to be told from (RFC 3659 §7.5.1).
+/// A directory is always `dir`, also the requested one: a listing has no lines for it or its
+/// parent, so `cdir` and `pdir` are not needed to distinguish them (RFC 3659 §7.5.1).
 pub fn write_facts(known: Known<'_>, facts: Facts, to: &mut Vec<u8>) {
     for fact in facts.iter() {
         let start = to.len();
@@ -236,7 +236,7 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
                 let _ = write!(to, "{}", owners.group);
             }
         },
-        // Of the name, not of the content (RFC 3659 §7.5.9).
+        // The charset of the name, not of the content (RFC 3659 §7.5.9).
         Fact::Charset => {
             std::str::from_utf8(known.name).ok()?;
             to.extend_from_slice(b"UTF-8");
@@ -254,8 +254,8 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The letters of the perm fact: those whose command works (RFC 3659 §7.5.5). For a directory, `d`
-/// is about RMD, which does not remove a link; whether the directory is empty is not looked at.
+/// The letters of the perm fact: those of permitted commands (RFC 3659 §7.5.5). For a directory,
+/// `d` refers to RMD, which does not remove a link; whether the directory is empty is not checked.
 fn write_perm(known: Known<'_>, to: &mut Vec<u8>) {
     let (may, kind) = (known.permissions, known.metadata.kind);
     let removable = match (known.naming, kind) {
@@ -283,7 +283,7 @@ fn write_perm(known: Known<'_>, to: &mut Vec<u8>) {
             (b'r', may.read),
             (b'w', may.overwrite),
         ],
-        // It leads to nothing.
+        // A dangling link.
         FileKind::Symlink => &[d, f],
     };
     let granted = letters.iter().filter(|(_, granted)| *granted);

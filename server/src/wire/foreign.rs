@@ -1,12 +1,14 @@
-//! Lines of other protocols: a browser can be made to send them here (ALPACA, CVE-2021-3618; servers of mail alike).
+//! Lines of other protocols, which a browser can be made to send to an FTP server (ALPACA,
+//! CVE-2021-3618; mail servers have the same problem).
 
-/// Methods of HTTP and RTSP that name no FTP command.
+/// Methods of HTTP and RTSP that are not FTP commands.
 const METHODS: [&[u8]; 9] = [
     b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE",
 ];
 
-/// Whether a line is the beginning of HTTP, SMTP or SSH, or a header of one: what follows is not meant for us, and
-/// somebody else may have put commands into it. No FTP command looks like this.
+/// Whether a line begins a request of HTTP, SMTP or SSH, or is one of its headers. The lines after
+/// it are not meant for this server, and an attacker may have put commands into them. No FTP
+/// command looks like this.
 pub(crate) fn is_foreign(line: &[u8]) -> bool {
     let end = memchr::memchr(b' ', line).unwrap_or(line.len());
     let word = &line[..end];

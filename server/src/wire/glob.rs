@@ -1,11 +1,11 @@
 //! Patterns in the last name of a LIST or NLST pathname: `*`, `?`, `[a-z]`, `[!a-z]`.
 
-/// Whether `name` matches `pattern`. Takes time in the order of the product of the two lengths, whatever the pattern
-/// (CVE-2010-2632), and knows no `{}`, `/` or `..`.
+/// Whether `name` matches `pattern`. The time is proportional to the product of the two lengths for
+/// any pattern (CVE-2010-2632). `{}`, `/` and `..` have no special meaning.
 #[must_use]
 pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut position) = (0, 0);
-    // Where to go on if what follows the last star does not match: one octet further.
+    // Where to continue if the part after the last star does not match: one octet further.
     let mut retry: Option<(usize, usize)> = None;
     loop {
         if at == pattern.len() && position == name.len() {
@@ -35,13 +35,13 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Whether a name asks for matching at all.
+/// Whether a name contains a wildcard.
 #[must_use]
 pub fn is_pattern(name: &[u8]) -> bool {
     memchr::memchr3(b'*', b'?', b'[', name).is_some()
 }
 
-/// If the first item of `pattern` takes `octet`: how long that item is.
+/// The length of the first item of `pattern`, if it matches `octet`.
 fn one(pattern: &[u8], octet: u8) -> Option<usize> {
     match pattern[0] {
         b'?' => Some(1),
@@ -50,11 +50,12 @@ fn one(pattern: &[u8], octet: u8) -> Option<usize> {
     }
 }
 
-/// `[…]` at the start of `pattern`: `None` if it has no end, else whether it takes `octet`, and its length if so.
+/// `[…]` at the start of `pattern`: `None` if it is not closed, else its length if it matches
+/// `octet`.
 fn class(pattern: &[u8], octet: u8) -> Option<Option<usize>> {
     let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
     let start = if negated { 2 } else { 1 };
-    // A `]` right at the start stands for itself.
+    // A `]` at the start is literal.
     let end = start + 1 + memchr::memchr(b']', pattern.get(start + 1..)?)?;
     let mut items = &pattern[start..end];
     let mut found = false;

@@ -1,25 +1,26 @@
-//! What HOST names (RFC 7151 §3.1).
+//! The argument of HOST (RFC 7151 §3.1).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest name the domain name system has (RFC 1035 §2.3.4), without the root's dot.
+/// The longest domain name (RFC 1035 §2.3.4), without the dot of the root.
 const MAX_NAME: usize = 253;
-/// The longest part of one between dots.
+/// The longest label of a domain name.
 const MAX_LABEL: usize = 63;
 
-/// A host name or an address literal. Names are kept in lower case: case makes no difference.
+/// A host name or an address literal. Names are kept in lower case, because case is not
+/// significant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostName {
     /// A domain name.
     Domain(Box<str>),
-    /// An address; of IPv6 it is written in brackets.
+    /// An address; IPv6 is written in brackets.
     Address(IpAddr),
 }
 
 impl HostName {
-    /// Reads a name or a literal. With a port, an IPv6 address without brackets, or octets that are no letters, digits
-    /// and hyphens it is none: 501.
+    /// Parses a name or a literal. `None` with a port, for an IPv6 address without brackets, and
+    /// for characters other than letters, digits and hyphens: 501.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;

@@ -1,4 +1,4 @@
-//! What LIST, NLST, MLSD, MLST and STAT write about a file (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
+//! The lines of LIST, NLST, MLSD, MLST and STAT (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
 
 use super::facts::{Facts, Known, Naming, OperatorFacts, write_facts};
 use super::glob;
@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Whether LIST, NLST and STAT show names that begin with a dot. MLSD shows them always.
+/// Whether LIST, NLST and STAT show names that begin with a dot. MLSD always shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DotNames {
     /// Always.
@@ -19,29 +19,27 @@ pub enum DotNames {
     Hidden,
 }
 
-/// What listings show of symbolic links. A link that leads to nothing is shown as a link unless it
-/// is hidden.
+/// How listings show symbolic links. A dangling link is shown as a link unless links are hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Links {
-    /// LIST and STAT show the link and its target; MLSD describes what the link leads to, as MLST
-    /// does.
+    /// LIST and STAT show the link and its target; MLSD describes the target, as MLST does.
     #[default]
     Shown,
-    /// LIST and STAT, too, describe what the link leads to.
+    /// LIST and STAT describe the target, too.
     Followed,
-    /// They are left out. Their names work all the same.
+    /// Links are left out. Their names can be used all the same.
     Hidden,
 }
 
-/// How a listing is written.
+/// The format of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListingFormat {
-    /// LIST and STAT: like `ls -l`; with `.`-names too if `all`.
+    /// LIST and STAT: like `ls -l`.
     Long {
         /// Names that begin with a dot are shown too.
         all: bool,
     },
-    /// NLST: names that RETR takes.
+    /// NLST: names that RETR accepts.
     Names {
         /// Names that begin with a dot are shown too.
         all: bool,
@@ -53,32 +51,31 @@ pub enum ListingFormat {
 /// Writes the lines of one listing.
 #[derive(Debug, Clone)]
 pub struct Lister {
-    /// How they are written.
+    /// The format of the lines.
     pub format: ListingFormat,
-    /// Only names this pattern matches.
+    /// Only names that match this pattern.
     pub pattern: Option<Vec<u8>>,
-    /// NLST: octets before each name, so that RETR takes the result (RFC 1123 §4.1.2.7).
+    /// NLST: octets before each name, so that RETR accepts the result (RFC 1123 §4.1.2.7).
     pub prefix: Vec<u8>,
-    /// What the user may do, for the perm fact.
+    /// The permissions of the user, for the perm fact.
     pub permissions: Permissions,
-    /// What is shown of symbolic links.
+    /// How symbolic links are shown.
     pub links: Links,
-    /// What whoever runs the server says of files.
+    /// The facts that the operator has configured.
     pub told: Option<Arc<OperatorFacts>>,
-    /// The time, for how LIST dates are written.
+    /// The current time, for the format of dates in LIST.
     pub now: SystemTime,
 }
 
 impl Lister {
-    /// Whether an entry of a directory belongs into the listing. One that was asked for by itself
-    /// always does.
+    /// Whether an entry of a directory belongs in the listing. A requested file always does.
     #[must_use]
     pub fn shows(&self, entry: &Entry) -> bool {
         let name = &entry.name[..];
         if self.links == Links::Hidden && entry.metadata.kind == FileKind::Symlink {
             return false;
         }
-        // A name with a line end would break the listing: RFC 3659 §2.2.
+        // A name with a line end would break the listing (RFC 3659 §2.2).
         if memchr::memchr3(b'\r', b'\n', 0, name).is_some() {
             return false;
         }
@@ -94,7 +91,7 @@ impl Lister {
                 .is_none_or(|pattern| glob::matches(pattern, name))
     }
 
-    /// Whether what a link leads to is described in its place.
+    /// Whether the target of a link is described in its place.
     #[must_use]
     pub fn follows_links(&self) -> bool {
         match self.format {
@@ -129,7 +126,8 @@ impl Lister {
     }
 }
 
-/// Appends a line like those of `ls -l`, without line end. Owner and group are `ftp` where the storage knows none.
+/// Appends a line like those of `ls -l`, without line end. Owner and group are `ftp` if the storage
+/// does not know them.
 pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
     let Metadata {
         kind,
@@ -160,7 +158,7 @@ pub fn write_long(entry: &Entry, now: SystemTime, to: &mut Vec<u8>) {
     to.extend_from_slice(&entry.name);
     if let Some(target) = target {
         to.extend_from_slice(b" -> ");
-        // What a link says is any octets; a line end in it must not make another line.
+        // The target of a link is any octets; a line end in it must not begin another line.
         to.extend(target.iter().map(|octet| match octet {
             b'\r' | b'\n' | 0 => b'?',
             other => *other,

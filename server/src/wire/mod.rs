@@ -1,5 +1,5 @@
-//! The grammar of the control connection: octets to lines, lines to commands, replies to octets (RFC 959 §4.2, §5.3).
-//! Pure: no socket, no file, no clock.
+//! The grammar of the control connection: octets to lines, lines to commands, replies to octets
+//! (RFC 959 §4.2, §5.3). Pure: no sockets, files or clock.
 
 mod argument;
 mod changes;

@@ -15,7 +15,7 @@ impl fmt::Debug for ReplyCode {
     }
 }
 
-/// A line of a reply, without its line end. Most are written in the source and never copied.
+/// A line of a reply, without its line end. Most are constants and never copied.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReplyLine(Cow<'static, [u8]>);
 
@@ -57,7 +57,7 @@ pub struct Reply {
     /// The three digits.
     pub code: ReplyCode,
     first: ReplyLine,
-    /// Lines behind the first; the last of them ends the reply.
+    /// Lines after the first; the last of them ends the reply.
     more: Vec<ReplyLine>,
 }
 
@@ -71,7 +71,8 @@ impl Reply {
         }
     }
 
-    /// A reply of many lines. The first and the last carry the code; those between are sent as they are.
+    /// A reply of many lines. The first and the last carry the code; those between are sent as they
+    /// are.
     pub fn block(
         code: u16,
         first: impl Into<ReplyLine>,
@@ -126,9 +127,10 @@ impl Reply {
         Cow::Owned(reply)
     }
 
-    /// Appends the reply as octets, CRLF included. No CR, LF or NUL of a line ever reaches the wire; an octet 255 is
-    /// doubled, as Telnet wants it (RFC 854, RFC 3659 §2.2). A line between that begins with a digit is moved right by
-    /// a space, so that no client takes it for the end (RFC 959 §4.2).
+    /// Appends the reply as octets, including CRLF. CR, LF and NUL in a line become spaces; an
+    /// octet 255 is doubled, as Telnet requires (RFC 854, RFC 3659 §2.2). An intermediate line that
+    /// begins with a digit is indented by a space, so that no client takes it for the last (RFC 959
+    /// §4.2).
     pub fn encode(&self, to: &mut Vec<u8>) {
         let last = self.more.len();
         for (index, line) in self.lines().enumerate() {
@@ -151,9 +153,8 @@ impl Reply {
     }
 }
 
-/// Text that a terminal can show as it is: what would act on it, an octet or a character of
-/// control, becomes `?`, as `ls` has it. For texts that people read; a name that a client uses is
-/// told octet by octet.
+/// Text that is safe to show on a terminal: control octets and characters become `?`, as in `ls`.
+/// For texts that people read; names for programs are sent octet by octet.
 #[must_use]
 pub fn printable(text: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(text.len());

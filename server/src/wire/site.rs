@@ -1,11 +1,12 @@
-//! SITE: services of this server, with a table of their own (RFC 959 §4.1.3). SITE HELP and HELP SITE read it.
+//! SITE: commands specific to this server, with a table of their own (RFC 959 §4.1.3). SITE HELP
+//! and HELP SITE use it.
 
 use super::argument::{number, quoted_name};
 use super::command::{SyntaxError, Unrecognized};
 use super::time::parse_time_val;
 use std::time::{Duration, SystemTime};
 
-/// The services, in the order of the alphabet.
+/// The SITE commands, in alphabetical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is documented by its row in the table")]
 pub enum Service {
@@ -20,18 +21,18 @@ pub enum Service {
     Utime,
 }
 
-/// What the table says of a service.
+/// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceRow {
-    /// Which.
+    /// The SITE command.
     pub service: Service,
-    /// As it is written.
+    /// Its name.
     pub name: &'static str,
-    /// What follows it.
+    /// The syntax of its argument.
     pub syntax: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    /// Whether it is more than refused; if not, SITE HELP does not name it.
+    /// Whether it is implemented; otherwise it is refused, and SITE HELP does not list it.
     pub implemented: bool,
 }
 
@@ -65,7 +66,7 @@ pub static SERVICES: &[ServiceRow] = &[
 ];
 
 impl Service {
-    /// The service of that name, in any case.
+    /// The SITE command of that name, in any case.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
         let found = SERVICES
@@ -81,37 +82,37 @@ impl Service {
     }
 }
 
-/// A set of services.
+/// A set of SITE commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ServiceSet(u16);
 
 impl ServiceSet {
-    /// No service.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// Adds a service.
+    /// Adds a SITE command.
     #[must_use]
     pub const fn with(self, service: Service) -> Self {
         Self(self.0 | 1 << service as u16)
     }
 
-    /// Whether the service is in it.
+    /// Whether the set contains it.
     #[must_use]
     pub const fn contains(self, service: Service) -> bool {
         self.0 >> (service as u16) & 1 == 1
     }
 }
 
-/// The argument of SITE cut into the service and its own argument.
+/// The argument of SITE split into the name and the argument of the SITE command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SiteLine<'a> {
-    /// Which service.
+    /// The SITE command.
     pub service: Service,
-    /// What stands behind the one space after it; empty without.
+    /// The text after the one space that follows it; empty without a space.
     pub argument: &'a [u8],
 }
 
-/// A service whose argument is well-formed.
+/// A SITE command whose argument is well-formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the service of its name")]
 pub enum SiteCommand<'a> {
@@ -125,12 +126,12 @@ pub enum SiteCommand<'a> {
         link: Vec<u8>,
     },
     Utime(SystemTime, &'a [u8]),
-    /// CHGRP and CHOWN: refused, whatever the argument.
+    /// CHGRP and CHOWN: refused with any argument.
     Refused,
 }
 
 impl<'a> SiteLine<'a> {
-    /// Finds the service in the argument of SITE.
+    /// Finds the SITE command in the argument of SITE.
     ///
     /// # Errors
     /// [`Unrecognized`] if there is none.
@@ -144,10 +145,10 @@ impl<'a> SiteLine<'a> {
         Ok(Self { service, argument })
     }
 
-    /// Reads the argument as the service wants it.
+    /// Parses the argument in the syntax of the SITE command.
     ///
     /// # Errors
-    /// [`SyntaxError`] says what would have been right.
+    /// [`SyntaxError`] names what is expected.
     pub fn parse(self) -> Result<SiteCommand<'a>, SyntaxError> {
         let word = self.argument.trim_ascii();
         let pathname = || match self.argument {
@@ -204,7 +205,7 @@ fn mode_and_pathname(argument: &[u8]) -> Option<(u32, &[u8])> {
     (!pathname.is_empty()).then_some((octal(&argument[..space])?, pathname))
 }
 
-/// Two names with a space between them; a name may stand in double quotes, a quote in it doubled.
+/// Two names separated by a space; a name may be in double quotes, with quotes in it doubled.
 fn target_and_link(argument: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (target, rest) = name(argument.trim_ascii_start())?;
     let (link, rest) = name(rest.strip_prefix(b" ")?.trim_ascii_start())?;
@@ -222,7 +223,8 @@ fn name(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     (!name.is_empty()).then_some((name, rest))
 }
 
-/// `time pathname`, or, as pure-ftpd has it, `pathname access modification change UTC`. Only the modification counts.
+/// `time pathname`, or, as in pure-ftpd, `pathname access modification change UTC`. Only the
+/// modification time counts.
 fn utime(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
     let mut behind = argument.rsplitn(5, |octet| *octet == b' ');
     if behind
@@ -241,7 +243,7 @@ fn utime(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
     (!pathname.is_empty()).then_some((minutes_or_seconds(&argument[..space])?, pathname))
 }
 
-/// A `time-val`, with or without its seconds.
+/// A `time-val`, with or without seconds.
 fn minutes_or_seconds(text: &[u8]) -> Option<SystemTime> {
     if text.len() == 12 {
         return parse_time_val(&[text, b"00"].concat());

@@ -6,14 +6,14 @@ use jiff::{Timestamp, Zoned};
 use std::io::Write as _;
 use std::time::SystemTime;
 
-/// LIST lines tell the year instead of the time of day for what is older than this, as `ls` does.
+/// The age beyond which a LIST line has the year instead of the time of day, as in `ls`.
 const RECENT_SECONDS: i64 = 180 * 24 * 60 * 60;
 
-/// Appends a `time-val`: fourteen digits, and milliseconds if they are not zero. No more than three digits, since
-/// clients read exactly three or none.
+/// Appends a `time-val`: fourteen digits, and milliseconds if they are not zero. No more than three
+/// digits, since clients read exactly three or none.
 pub fn write_time_val(time: SystemTime, to: &mut Vec<u8>) {
     let Some(at) = civil(time) else {
-        // Beyond the year 9999 or before the first: nothing a time-val can say.
+        // Before the year 1 or after 9999: not expressible as a time-val.
         to.extend_from_slice(b"19700101000000");
         return;
     };
@@ -32,7 +32,7 @@ pub fn write_time_val(time: SystemTime, to: &mut Vec<u8>) {
     }
 }
 
-/// Reads a `time-val`; `None` if it is no date that ever was or will be. A leap second is the second after it.
+/// Parses a `time-val`; `None` if it is not a valid date. A leap second is the second after it.
 #[must_use]
 pub fn parse_time_val(text: &[u8]) -> Option<SystemTime> {
     let (digits, fraction) = match memchr::memchr(b'.', text) {
@@ -73,7 +73,7 @@ pub fn parse_time_val(text: &[u8]) -> Option<SystemTime> {
     Some(SystemTime::from(at))
 }
 
-/// Appends `Nov 23 04:00`, or `Nov 23  2023` for what is old or lies ahead.
+/// Appends `Nov 23 04:00`, or `Nov 23  2023` for dates that are old or in the future.
 pub(super) fn write_list_date(time: SystemTime, now: SystemTime, to: &mut Vec<u8>) {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -83,7 +83,7 @@ pub(super) fn write_list_date(time: SystemTime, now: SystemTime, to: &mut Vec<u8
         now.timestamp().as_second() - at.timestamp().as_second()
     });
     let month = MONTHS[usize::try_from(at.month() - 1).unwrap_or(0) % 12];
-    // A little ahead is a clock that differs, not the future.
+    // A small difference means that the clocks differ.
     if (-60..RECENT_SECONDS).contains(&age) {
         let _ = write!(
             to,
@@ -101,7 +101,7 @@ fn civil(time: SystemTime) -> Option<Zoned> {
     Some(Timestamp::try_from(time).ok()?.to_zoned(TimeZone::UTC)).filter(|at| at.year() >= 0)
 }
 
-/// Nanoseconds of the digits behind the dot; what is finer is cut off.
+/// Nanoseconds of the digits after the dot; further digits are ignored.
 fn parse_fraction(digits: &[u8]) -> Option<i32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

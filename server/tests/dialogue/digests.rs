@@ -1,4 +1,5 @@
-//! XCRC and its like (Globalscape; draft-bryan-ftpext-hash-02 Appendix B), MD5 and MMD5 (draft-twine-ftpmd5-00).
+//! XCRC and its like (Globalscape; draft-bryan-ftpext-hash-02 Appendix B), MD5 and MMD5
+//! (draft-twine-ftpmd5-00).
 
 use super::world::World;
 use super::{NOBODY, link, logged_in, setup};

@@ -1,4 +1,5 @@
-//! Every verb, before and behind the login, with every kind of argument: exactly one completion of a class that fits.
+//! Every verb, before and behind the login, with every kind of argument: exactly one completion of
+//! a class that fits.
 
 use super::world::World;
 use super::{LOGIN, link, setup};

@@ -166,7 +166,8 @@ proptest! {
         }
     }
 
-    /// A line that comes during a transfer is answered at once, or kept and answered later: never both, never lost.
+    /// A line that comes during a transfer is answered at once, or kept and answered later: never
+    /// both, never lost.
     #[test]
     fn nothing_said_during_a_transfer_is_lost(lines in vec(command(), 0..10)) {
         let mut world = World::new(setup(), link());

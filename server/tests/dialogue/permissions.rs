@@ -4,7 +4,8 @@ use super::world::World;
 use super::{link, setup};
 use ftpspec_server::auth::Permissions;
 
-/// What shows each effect, once a data port is there, with the codes of who may do it. Others are 550.
+/// What shows each effect, once a data port is there, with the codes of who may do it. Others are
+/// 550.
 const SHOWN: [(&str, &[(&str, &str)]); 9] = [
     ("read", &[("RETR a", "150 / S: 226"), ("XMD5 a", "250")]),
     (

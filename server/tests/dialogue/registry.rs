@@ -1,4 +1,5 @@
-//! Every reply to every verb is one that the RFCs give for it: `scenarios/registry.toml`, read as data, says which.
+//! Every reply to every verb is one that the RFCs give for it: `scenarios/registry.toml`, read as
+//! data, says which.
 
 use super::world::World;
 use super::{LOGIN, link, setup};

@@ -1,4 +1,5 @@
-//! A world for a session: files in memory, logins decided at once, data connections that are only noted.
+//! A world for a session: files in memory, logins decided at once, data connections that are only
+//! noted.
 
 use bytes::Bytes;
 use ftpspec_server::auth::accounts::{Account, Accounts, Password};
@@ -46,9 +47,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`, `/d/.hidden`, and the
-    /// directory `/d/e`. Users: `test` may all, `reader` may look, `nobody` may nothing, one of the name of each
-    /// effect may that; the password is `secret`. `carol` has a certificate.
+    /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`,
+    /// `/d/.hidden`, and the directory `/d/e`. Users: `test` may all, `reader` may look, `nobody`
+    /// may nothing, one of the name of each effect may that; the password is `secret`. `carol` has
+    /// a certificate.
     pub(crate) fn new(setup: Setup, link: Link) -> Self {
         let files: Arc<dyn Storage> = Arc::new(MemFs::new());
         for directory in ["/d", "/d/e"] {

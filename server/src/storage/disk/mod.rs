@@ -60,8 +60,9 @@ pub enum AbortedUpload {
     /// It is thrown away.
     #[default]
     Discard,
-    /// It is published as far as it came, so that the client can go on with REST or APPE, where that costs no octet of a
-    /// file that is there: under a free name, or behind a file. Otherwise it is thrown away.
+    /// It is published as far as it came, so that the client can go on with REST or APPE, where
+    /// that costs no octet of a file that is there: under a free name, or behind a file. Otherwise
+    /// it is thrown away.
     Keep,
 }
 
@@ -358,7 +359,8 @@ impl Storage for DiskStorage {
         place.parent.set_symlink_times(name, None, modified)
     }
 
-    /// Set-user-ID and set-group-ID are refused: nobody shall leave programs on the host that run as the server's user.
+    /// Set-user-ID and set-group-ID are refused: nobody shall leave programs on the host that run
+    /// as the server's user.
     fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
         self.uploads()?;
         if mode & !0o1777 != 0 {
@@ -372,8 +374,8 @@ impl Storage for DiskStorage {
             .set_permissions(name, Permissions::from_mode(mode))
     }
 
-    /// The link is made relative and never climbs above the root, so that it leads to the same place for others on the
-    /// host.
+    /// The link is made relative and never climbs above the root, so that it leads to the same
+    /// place for others on the host.
     fn symlink(&self, target: &[u8], path: &VirtualPath) -> io::Result<()> {
         self.uploads()?;
         let place = self.find(path, false)?;
@@ -427,11 +429,12 @@ fn is_name(name: &OsStr) -> bool {
 /// Reads an open file.
 struct Reader {
     file: File,
-    /// Octets that were there when it was opened and are not read yet: how much room a piece is given.
+    /// Octets that were there when it was opened and are not read yet: how much room a piece is
+    /// given.
     rest: u64,
     ended: bool,
-    /// Large pieces that were handed out, in their order, to be filled again when nobody holds them any more: memory the
-    /// host has to clear first costs more than the reading.
+    /// Large pieces that were handed out, in their order, to be filled again when nobody holds them
+    /// any more: memory the host has to clear first costs more than the reading.
     given: VecDeque<Bytes>,
 }
 

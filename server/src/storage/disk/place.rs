@@ -20,7 +20,8 @@ const MAX_HELD: usize = 40;
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) parent: Arc<Dir>,
-    /// `None` where there is no name: the root, or `..` at the end of a link. `parent` is then meant itself.
+    /// `None` where there is no name: the root, or `..` at the end of a link. `parent` is then
+    /// meant itself.
     pub(super) name: Option<OsString>,
     /// Whether `parent` is the root of the storage.
     pub(super) at_root: bool,
@@ -45,12 +46,13 @@ impl Identity {
 }
 
 impl Place {
-    /// Follows `path` from `root`, one name at a time. Only the last name may be missing; a link at the end is followed if
-    /// `follow`.
+    /// Follows `path` from `root`, one name at a time. Only the last name may be missing; a link at
+    /// the end is followed if `follow`.
     ///
-    /// No name is left to the kernel to follow: directories are opened with O_NOFOLLOW, a link is read and its names are
-    /// followed here, from the root if it is absolute, and `..` ends at the root. So no link leads out, whoever makes
-    /// and changes links meanwhile, and none leads to the uploads under way.
+    /// No name is left to the kernel to follow: directories are opened with O_NOFOLLOW, a link is
+    /// read and its names are followed here, from the root if it is absolute, and `..` ends at the
+    /// root. So no link leads out, whoever makes and changes links meanwhile, and none leads to the
+    /// uploads under way.
     pub(super) fn find(root: &Arc<Dir>, path: &VirtualPath, follow: bool) -> io::Result<Self> {
         let mut ahead: Vec<OsString> = path.components().rev().map(owned).collect();
         let mut held: Vec<Arc<Dir>> = Vec::new();
@@ -187,7 +189,8 @@ impl Place {
         self.parent.open_dir_nofollow(name).map(Arc::new)
     }
 
-    /// Opens the file that stands there. What is no file is never waited for: a FIFO would block for good.
+    /// Opens the file that stands there. What is no file is never waited for: a FIFO would block
+    /// for good.
     pub(super) fn open_file(&self) -> io::Result<(File, cap_std::fs::Metadata)> {
         let name = self.named(ErrorKind::IsADirectory)?;
         let mut options = OpenOptions::new();

@@ -16,14 +16,16 @@ const MAX_ATTEMPTS: usize = 100;
 /// A temporary name that is taken is not tried for ever.
 const MAX_NAMES: usize = 1000;
 
-/// Whether a name at the root is the one no path may have. In any case: some disks know no difference.
+/// Whether a name at the root is the one no path may have. In any case: some disks know no
+/// difference.
 pub(super) fn is_uploads(name: &OsStr) -> bool {
     name.as_bytes().eq_ignore_ascii_case(UPLOADS.as_bytes())
 }
 
 /// The directory of the uploads, held by a lock that several servers on one root share.
 ///
-/// Whoever gets the lock for itself knows that nobody uploads, and clears away what a killed server left.
+/// Whoever gets the lock for itself knows that nobody uploads, and clears away what a killed server
+/// left.
 #[derive(Debug)]
 pub(super) struct Uploads {
     root: Arc<Dir>,
@@ -77,7 +79,8 @@ impl Uploads {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let name = format!("{}-{number}", std::process::id());
             match self.directory.open_with(&name, &options) {
-                // Of another server with our number: process numbers are not the same to all containers.
+                // Of another server with our number: process numbers are not the same to all
+                // containers.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => {
                     let directory = Arc::clone(&self.directory);
@@ -114,7 +117,8 @@ impl Temporary {
     /// Gives the file its name, if that is free.
     pub(super) fn create(&self, directory: &Dir, name: &OsStr) -> io::Result<()> {
         match self.directory.hard_link(&self.name, directory, name) {
-            // Not every file system has links. Sessions of this server are kept apart by the caller.
+            // Not every file system has links. Sessions of this server are kept apart by the
+            // caller.
             Err(error)
                 if matches!(
                     error.kind(),

@@ -11,7 +11,8 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 
-/// How often a file that changes while it is copied is copied again before all other commits are made to wait.
+/// How often a file that changes while it is copied is copied again before all other commits are
+/// made to wait.
 const MAX_COPIES: usize = 3;
 
 /// An upload under way.
@@ -97,8 +98,8 @@ impl Upload {
         put(&disk, &self.find()?, &self.temporary, &self.file, new)
     }
 
-    /// Makes a new file of the old one and ours. The copy is made while others go on, and used if the old file did not
-    /// change meanwhile; the last attempt makes the others wait.
+    /// Makes a new file of the old one and ours. The copy is made while others go on, and used if
+    /// the old file did not change meanwhile; the last attempt makes the others wait.
     fn append(&mut self) -> io::Result<()> {
         let disk = self.disk.clone();
         for attempt in 0..=MAX_COPIES {
@@ -130,8 +131,8 @@ impl Upload {
         Err(ErrorKind::ResourceBusy.into())
     }
 
-    /// A new file with the octets of `old` and ours behind them. Where the file system can share octets between files,
-    /// it does.
+    /// A new file with the octets of `old` and ours behind them. Where the file system can share
+    /// octets between files, it does.
     fn behind(&mut self, mut old: File) -> io::Result<(Temporary, File)> {
         let (temporary, mut whole) = self.disk.uploads()?.make()?;
         io::copy(&mut old, &mut whole)?;
@@ -145,7 +146,8 @@ impl Upload {
         self.disk.find(&self.path, follow)
     }
 
-    /// Publishes what came of an upload that was given up, where that costs no octet of a file that is there.
+    /// Publishes what came of an upload that was given up, where that costs no octet of a file that
+    /// is there.
     fn keep(&mut self) -> io::Result<()> {
         if let Commit::Replace { extends } = self.commit {
             let disk = self.disk.clone();

@@ -5,8 +5,9 @@
 //!  end        256 Ki     512 Ki     582 Ki    585 Ki    found by binary search
 //! ```
 //!
-//! Cloning a content, cutting its head off and reading from it share the octets; writing copies one piece at most. So a
-//! reader, a snapshot and an upload never wait for each other and never see each other.
+//! Cloning a content, cutting its head off and reading from it share the octets; writing copies one
+//! piece at most. So a reader, a snapshot and an upload never wait for each other and never see
+//! each other.
 
 use super::super::CHUNK;
 use super::mapped::mapped;
@@ -192,7 +193,8 @@ fn unshared(octets: Bytes) -> BytesMut {
         .unwrap_or_else(|shared| BytesMut::from(&shared[..]))
 }
 
-/// `tail` with `more` behind it. Grows by doubling, so that many small appends cost as much as one large.
+/// `tail` with `more` behind it. Grows by doubling, so that many small appends cost as much as one
+/// large.
 fn extended(tail: Bytes, more: &[u8]) -> Bytes {
     let len = tail.len() + more.len();
     let mut own = match tail.try_into_mut() {

@@ -68,7 +68,8 @@ pub(super) struct Writer {
     staged: u64,
     /// Octets of the old file that will be gone.
     credit: u64,
-    /// Octets that stand before ours at the end: the file may not grow too large while it is written.
+    /// Octets that stand before ours at the end: the file may not grow too large while it is
+    /// written.
     before: u64,
     append: bool,
     /// The name kept for us; given back unless something was stored there.
@@ -133,7 +134,8 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Puts the content in its place. Returns the content that was there, to be let go of when no lock is held.
+    /// Puts the content in its place. Returns the content that was there, to be let go of when no
+    /// lock is held.
     fn publish(&mut self) -> io::Result<Option<Arc<Content>>> {
         let fs = self.fs.clone();
         let mut tree = fs.tree_mut();

@@ -6,7 +6,8 @@
 //!          +-- usage   Mutex, taken inside      octets used and staged against the quota
 //! ```
 //!
-//! A reader has the content the file had when it was opened. A writer gathers in private; commit changes one pointer.
+//! A reader has the content the file had when it was opened. A writer gathers in private; commit
+//! changes one pointer.
 
 mod content;
 mod handles;
@@ -30,7 +31,8 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tree::{Entries, Id, Node, Tree};
 
-/// How many entries of a listing are read under one lock: a directory of this size is seen at one moment.
+/// How many entries of a listing are read under one lock: a directory of this size is seen at one
+/// moment.
 const LIST_BATCH: usize = 1024;
 
 /// A file system in memory, the default [`Storage`].
@@ -62,9 +64,11 @@ impl MemFs {
     /// otherwise: 4 GiB. It is less where this process may not use twice as much memory: half of
     /// the physical memory, or of the limit of its control group.
     pub const DEFAULT_QUOTA: u64 = 4 << 30;
-    /// The octets one file may hold unless [`with_max_file_size`](Self::with_max_file_size) says otherwise: 64 GiB.
+    /// The octets one file may hold unless [`with_max_file_size`](Self::with_max_file_size) says
+    /// otherwise: 64 GiB.
     pub const DEFAULT_MAX_FILE_SIZE: u64 = 64 << 30;
-    /// Files, directories and links unless [`with_max_entries`](Self::with_max_entries) says otherwise: a million.
+    /// Files, directories and links unless [`with_max_entries`](Self::with_max_entries) says
+    /// otherwise: a million.
     pub const DEFAULT_MAX_ENTRIES: usize = 1_000_000;
 
     /// An empty top directory.
@@ -79,8 +83,8 @@ impl MemFs {
         }))
     }
 
-    /// All files together hold at most this many octets; beyond it writing fails with `QuotaExceeded`.
-    /// What is already there stays.
+    /// All files together hold at most this many octets; beyond it writing fails with
+    /// `QuotaExceeded`. What is already there stays.
     #[must_use]
     pub fn with_quota(self, octets: u64) -> Self {
         self.usage().quota = octets;
@@ -94,16 +98,16 @@ impl MemFs {
         self
     }
 
-    /// At most this many files, directories and links, the top directory counted; beyond it making one fails with
-    /// `StorageFull`.
+    /// At most this many files, directories and links, the top directory counted; beyond it making
+    /// one fails with `StorageFull`.
     #[must_use]
     pub fn with_max_entries(self, entries: usize) -> Self {
         self.tree_mut().max_entries = entries;
         self
     }
 
-    /// Says whose a file or directory is, for listings; without a word they are nobody's. It is told, not enforced. A
-    /// symbolic link is followed.
+    /// Says whose a file or directory is, for listings; without a word they are nobody's. It is
+    /// told, not enforced. A symbolic link is followed.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory` (a file on the way).
@@ -120,8 +124,8 @@ impl MemFs {
         self.usage().used()
     }
 
-    /// Other files with the same content, as they are now. Octets are shared until one side writes. Uploads that are
-    /// under way belong to the original.
+    /// Other files with the same content, as they are now. Octets are shared until one side writes.
+    /// Uploads that are under way belong to the original.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let tree = self.tree();
@@ -132,8 +136,8 @@ impl MemFs {
         }))
     }
 
-    /// Makes all handles to this file system see the files of `snapshot`, as they are now. Limits stay; readers go on
-    /// reading what they opened.
+    /// Makes all handles to this file system see the files of `snapshot`, as they are now. Limits
+    /// stay; readers go on reading what they opened.
     pub fn restore(&self, snapshot: &Self) {
         if Arc::ptr_eq(&self.0, &snapshot.0) {
             return;
@@ -346,8 +350,8 @@ impl Storage for MemFs {
     }
 }
 
-/// Walks a directory by name, some entries at a time, with no lock in between. What is there all the time is seen exactly
-/// once; what comes, goes or is renamed meanwhile may be seen or not.
+/// Walks a directory by name, some entries at a time, with no lock in between. What is there all
+/// the time is seen exactly once; what comes, goes or is renamed meanwhile may be seen or not.
 struct Listing {
     fs: MemFs,
     directory: Id,

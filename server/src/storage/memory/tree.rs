@@ -15,7 +15,8 @@ const MAX_LINKS: usize = 40;
 /// A directory's entries, sorted by name.
 pub(super) type Entries = BTreeMap<Arc<[u8]>, Id>;
 
-/// The place of an inode. The generation keeps a place that is used again from being taken for what was there.
+/// The place of an inode. The generation keeps a place that is used again from being taken for what
+/// was there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id {
     slot: u32,
@@ -147,7 +148,8 @@ impl Tree {
         }
     }
 
-    /// Where a path leads. Only the last name may be missing. A link at the end is followed if `follow`.
+    /// Where a path leads. Only the last name may be missing. A link at the end is followed if
+    /// `follow`.
     pub(super) fn locate<'p>(&self, path: &'p VirtualPath, follow: bool) -> io::Result<Place<'p>> {
         let mut place = Place {
             parent: Id::ROOT,
@@ -170,7 +172,8 @@ impl Tree {
         self.locate(path, follow)?.found()
     }
 
-    /// Links are resolved from the top directory of this tree, and `..` ends there: no link leads out.
+    /// Links are resolved from the top directory of this tree, and `..` ends there: no link leads
+    /// out.
     fn locate_through_links(&self, path: &VirtualPath, follow: bool) -> io::Result<Place<'static>> {
         let mut ahead: Vec<Vec<u8>> = path.components().rev().map(<[u8]>::to_vec).collect();
         let mut links = 0;
@@ -259,7 +262,8 @@ impl Tree {
         Ok(id)
     }
 
-    /// Takes away what stands at a place. The caller lets go of it when no lock is held: it can be large.
+    /// Takes away what stands at a place. The caller lets go of it when no lock is held: it can be
+    /// large.
     pub(super) fn remove(&mut self, place: &Place<'_>) -> io::Result<Inode> {
         let id = place.found()?;
         self.leave(place.parent, &place.name)?;

@@ -1,7 +1,7 @@
 //! [`MemFs`] as a file system of the vfs crate: whatever speaks to a [`vfs::VfsPath`] can use it.
 //!
-//! Here writing goes straight into the file, as it does in the file systems of that crate, and may seek. Names that are
-//! not UTF-8 do not exist for vfs. Links are followed; vfs does not know them.
+//! Here writing goes straight into the file, as it does in the file systems of that crate, and may
+//! seek. Names that are not UTF-8 do not exist for vfs. Links are followed; vfs does not know them.
 
 use super::content::Content;
 use super::handles::{Reader, sought};

@@ -17,15 +17,18 @@ const MAX_LINKS: usize = 40;
 /// How often something is tried again that another session was in the way of.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Files of a storage that is never changed, with everything that is done to them in memory above it.
+/// Files of a storage that is never changed, with everything that is done to them in memory above
+/// it.
 ///
-/// A directory of the storage below is read once, when somebody first comes by; from then on its names are in the
-/// [`MemFs`] above, and removing, renaming and making directories anew are what they are there: there are no marks for
-/// what is gone, and a renamed directory needs no copy. A file's octets stay below until an upload to it is committed.
-/// APPE and REST copy what they need of the old file then.
+/// A directory of the storage below is read once, when somebody first comes by; from then on its
+/// names are in the [`MemFs`] above, and removing, renaming and making directories anew are what
+/// they are there: there are no marks for what is gone, and a renamed directory needs no copy. A
+/// file's octets stay below until an upload to it is committed. APPE and REST copy what they need
+/// of the old file then.
 ///
-/// Names that appear below in a directory that was read already are not seen; a file that vanishes there cannot be read
-/// any more. The quota of the memory holds for what is uploaded. Clones are handles to the same files.
+/// Names that appear below in a directory that was read already are not seen; a file that vanishes
+/// there cannot be read any more. The quota of the memory holds for what is uploaded. Clones are
+/// handles to the same files.
 #[derive(Debug, Clone)]
 pub struct Overlay(Arc<Layers>);
 
@@ -33,7 +36,8 @@ pub struct Overlay(Arc<Layers>);
 struct Layers {
     lower: Arc<dyn Storage>,
     upper: MemFs,
-    /// Written to by whatever changes names or content above, read by whatever needs both layers to fit.
+    /// Written to by whatever changes names or content above, read by whatever needs both layers to
+    /// fit.
     origins: RwLock<Origins>,
 }
 
@@ -103,8 +107,8 @@ impl Layers {
         self.origins.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the directories on the way to `path`, through links; `into` also the one that stands there. Where the way
-    /// ends early the memory above will say why.
+    /// Reads the directories on the way to `path`, through links; `into` also the one that stands
+    /// there. Where the way ends early the memory above will say why.
     fn reach(&self, path: &VirtualPath, into: bool) -> io::Result<()> {
         if self.origins().directories.is_empty() {
             return Ok(());

@@ -1,5 +1,6 @@
-//! Calls into a file system somebody else wrote. Its errors get a kind we can answer with, and where it panics (as some
-//! of the vfs crate do, on names that are not UTF-8 or after seeking beyond the end) only that call has failed.
+//! Calls into a file system somebody else wrote. Its errors get a kind we can answer with, and
+//! where it panics (as some of the vfs crate do, on names that are not UTF-8 or after seeking
+//! beyond the end) only that call has failed.
 
 use crate::storage::{FileKind, Metadata};
 
@@ -22,8 +23,8 @@ pub(super) fn foreign_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<
 }
 
 fn contained<T>(call: impl FnOnce() -> T) -> io::Result<T> {
-    // What is left half done belongs to the file system; nothing of ours is borrowed by the call but open files, which
-    // are not used again after an error.
+    // What is left half done belongs to the file system; nothing of ours is borrowed by the call
+    // but open files, which are not used again after an error.
     catch_unwind(AssertUnwindSafe(call))
         .map_err(|_| io::Error::other("the file system behind the server panicked"))
 }

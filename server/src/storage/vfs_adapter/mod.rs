@@ -19,12 +19,14 @@ use vfs::{SeekAndRead, VfsPath};
 
 /// A file system of the vfs crate, served.
 ///
-/// What those file systems do not promise is done here: an upload goes to a temporary file beside its target and is
-/// moved at commit; a file can be renamed onto another; types are checked before anything is made or removed. All this
-/// holds among those who come through this storage and its clones; who uses the file system beside it sees temporary
-/// files (`.ftpspec-upload-…`) and, for a moment, no file where one is being replaced.
+/// What those file systems do not promise is done here: an upload goes to a temporary file beside
+/// its target and is moved at commit; a file can be renamed onto another; types are checked before
+/// anything is made or removed. All this holds among those who come through this storage and its
+/// clones; who uses the file system beside it sees temporary files (`.ftpspec-upload-…`) and, for a
+/// moment, no file where one is being replaced.
 ///
-/// Paths are UTF-8 here. Entries that cannot be examined, among them dangling symbolic links, are not listed.
+/// Paths are UTF-8 here. Entries that cannot be examined, among them dangling symbolic links, are
+/// not listed.
 ///
 /// What stays as it is:
 ///

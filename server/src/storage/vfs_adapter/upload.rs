@@ -1,4 +1,5 @@
-//! Writing through the adapter: into a temporary file first, so that a failed upload leaves the old file as it was.
+//! Writing through the adapter: into a temporary file first, so that a failed upload leaves the old
+//! file as it was.
 
 use super::foreign::{foreign, foreign_io, metadata, move_file, remove_quietly};
 use super::{Names, Place, VfsStorage};
@@ -183,8 +184,9 @@ impl Drop for Upload {
     }
 }
 
-/// A file beside the target that no listing shows and no path leads to. Its number is used again afterwards: for each
-/// removed name an overlay keeps a mark, and there shall not be one for every upload.
+/// A file beside the target that no listing shows and no path leads to. Its number is used again
+/// afterwards: for each removed name an overlay keeps a mark, and there shall not be one for every
+/// upload.
 struct Temporary {
     number: u32,
     at: VfsPath,
@@ -215,8 +217,9 @@ fn check_parent(target: &Place) -> io::Result<()> {
     }
 }
 
-/// Puts `new` in the place of `target`. vfs can only move to a free name, so the old file steps aside; whoever comes
-/// through this storage does not see the moment in between, and if the move fails the old file comes back.
+/// Puts `new` in the place of `target`. vfs can only move to a free name, so the old file steps
+/// aside; whoever comes through this storage does not see the moment in between, and if the move
+/// fails the old file comes back.
 pub(super) fn replace(
     names: &mut Names,
     storage: &VfsStorage,
@@ -241,8 +244,8 @@ pub(super) fn replace(
     moved
 }
 
-/// Puts the octets of `tail` behind `target`. A storage that fills up in the middle of this keeps a part of them: vfs
-/// cannot shorten a file.
+/// Puts the octets of `tail` behind `target`. A storage that fills up in the middle of this keeps a
+/// part of them: vfs cannot shorten a file.
 fn append(tail: &VfsPath, target: &VfsPath) -> io::Result<()> {
     let mut file = foreign(|| target.append_file())?;
     copy(tail, u64::MAX, &mut *file)?;

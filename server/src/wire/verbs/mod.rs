@@ -1,11 +1,12 @@
-//! The table of verbs: the one place that says what a verb is called, how it is written, when it may be used, and what
-//! FEAT and HELP say of it. The parser, the login rule, FEAT, HELP and SITE HELP all read it.
+//! The table of verbs: the only place that defines the name, syntax and login rule of a verb, its
+//! line of FEAT and its text of HELP. The parser, the login check, FEAT, HELP and SITE HELP all use
+//! it.
 
 mod table;
 
 pub use table::VERBS;
 
-/// The verbs this server recognizes, in the order of the alphabet.
+/// The verbs that this server recognizes, in alphabetical order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is documented by its row in the table")]
 pub enum Verb {
@@ -110,17 +111,17 @@ impl Verb {
     }
 }
 
-/// The longest verb.
+/// The length of the longest verb.
 const LONGEST: usize = 7;
 
-/// What the table says of a verb.
+/// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct VerbRow {
-    /// Which verb.
+    /// The verb.
     pub verb: Verb,
-    /// As it is written.
+    /// Its name.
     pub name: &'static str,
-    /// What follows it, in the manner of RFC 959 §5.3.1; empty if nothing does.
+    /// The syntax of its argument, in the notation of RFC 959 §5.3.1; empty without an argument.
     pub syntax: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
@@ -128,58 +129,57 @@ pub struct VerbRow {
     pub arity: Arity,
     /// Who may use it.
     pub login: LoginRule,
-    /// What FEAT says of it.
+    /// Its line of FEAT.
     pub feature: Feature,
-    /// What becomes of it while a transfer runs.
+    /// How it is handled during a transfer.
     pub in_transfer: InTransfer,
-    /// Whether a restart marker set by REST is still there afterwards.
+    /// Whether a restart marker set by REST stays valid after it.
     pub keeps_restart: bool,
-    /// Whether this server does more than recognize it: if not, 502.
+    /// Whether it is implemented; if not, 502.
     pub implemented: bool,
 }
 
 /// Whether a verb takes an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
-    /// It does not: 501 with one.
+    /// No argument: 501 with one.
     None,
-    /// It may.
+    /// An optional argument.
     Optional,
-    /// It does: 501 without.
+    /// A required argument: 501 without one.
     Required,
 }
 
 /// Who may use a verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginRule {
-    /// Anybody.
+    /// Any client.
     Always,
-    /// Those who are logged in: 530 before.
+    /// Logged-in users: 530 before the login.
     LoggedIn,
 }
 
-/// What FEAT says of a verb (RFC 2389 §3.2).
+/// How FEAT lists a verb (RFC 2389 §3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
-    /// Nothing: it is in RFC 959, or belongs to another line.
+    /// Not at all: it is in RFC 959, or belongs to another line.
     Unlisted,
-    /// This line.
+    /// With this line.
     Line(&'static str),
-    /// `MLST` with the facts, those that are sent marked (RFC 3659 §7.8).
+    /// `MLST` with the facts, the selected ones marked (RFC 3659 §7.8).
     Facts,
-    /// `LANG` with the languages, the one in force marked (RFC 2640 §4.3).
+    /// `LANG` with the languages, the current one marked (RFC 2640 §4.3).
     Languages,
     /// `HASH` with the algorithms, the selected one marked.
     Hashes,
 }
 
-/// What becomes of a command while a transfer runs (RFC 959 §4.1.3).
+/// How a command is handled during a transfer (RFC 959 §4.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InTransfer {
     /// It waits until the transfer has ended, since replies keep the order of the commands.
     Waits,
-    /// It may be answered at once: ABOR, STAT without argument, and NOOP if the server is set up
-    /// so.
+    /// It may be answered at once: ABOR, STAT without argument, and NOOP if so configured.
     Passes,
 }
 
@@ -188,7 +188,7 @@ pub enum InTransfer {
 pub struct VerbSet(u128);
 
 impl VerbSet {
-    /// No verb.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
     /// Adds a verb.
@@ -197,7 +197,7 @@ impl VerbSet {
         Self(self.0 | 1 << verb as u128)
     }
 
-    /// Whether the verb is in it.
+    /// Whether the set contains a verb.
     #[must_use]
     pub const fn contains(self, verb: Verb) -> bool {
         self.0 >> (verb as u128) & 1 == 1

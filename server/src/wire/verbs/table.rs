@@ -2,7 +2,7 @@
 
 use super::{Arity, Feature, InTransfer, LoginRule, Verb, VerbRow};
 
-/// A verb that takes no argument, for those who are logged in.
+/// A verb that takes no argument, for logged-in users.
 const fn bare(verb: Verb, name: &'static str, help: &'static str) -> VerbRow {
     VerbRow {
         verb,
@@ -18,7 +18,7 @@ const fn bare(verb: Verb, name: &'static str, help: &'static str) -> VerbRow {
     }
 }
 
-/// A verb that needs an argument.
+/// A verb that requires an argument.
 const fn with(verb: Verb, name: &'static str, syntax: &'static str, help: &'static str) -> VerbRow {
     VerbRow {
         syntax,
@@ -27,7 +27,7 @@ const fn with(verb: Verb, name: &'static str, syntax: &'static str, help: &'stat
     }
 }
 
-/// A verb that may have an argument.
+/// A verb with an optional argument.
 const fn may(verb: Verb, name: &'static str, syntax: &'static str, help: &'static str) -> VerbRow {
     VerbRow {
         syntax,
@@ -37,31 +37,31 @@ const fn may(verb: Verb, name: &'static str, syntax: &'static str, help: &'stati
 }
 
 impl VerbRow {
-    /// Anybody may use it.
+    /// Any client may use it.
     const fn always(mut self) -> Self {
         self.login = LoginRule::Always;
         self
     }
 
-    /// FEAT names it by this line.
+    /// FEAT lists it with this line.
     const fn feature(mut self, line: &'static str) -> Self {
         self.feature = Feature::Line(line);
         self
     }
 
-    /// A restart marker survives it (research: promise-ftp and PHP set REST before PASV).
+    /// A restart marker stays valid after it (promise-ftp and PHP send REST before PASV).
     const fn keeps_restart(mut self) -> Self {
         self.keeps_restart = true;
         self
     }
 
-    /// It is let through while a transfer runs.
+    /// It may be answered during a transfer.
     const fn passes(mut self) -> Self {
         self.in_transfer = InTransfer::Passes;
         self
     }
 
-    /// It is only recognized: 502.
+    /// It is not implemented: 502.
     const fn unimplemented(mut self) -> Self {
         self.implemented = false;
         self
