@@ -1,13 +1,13 @@
-//! COMB: files put together into one.
+//! COMB: appends files to a file.
 
 use super::{CHUNK, FileKind, OpenWrite, Storage, VirtualPath};
 
 use std::io::{self, ErrorKind};
 
-/// Appends the sources to the target in order, then removes the sources. The target is made if it
-/// is missing.
+/// Appends the sources to the target in order, then removes the sources. The target is created if
+/// it is missing.
 ///
-/// Until the target is committed nothing has changed. If a source cannot be removed afterwards, the
+/// Nothing changes until the target is committed. If a source cannot be removed afterwards, the
 /// others are still removed and the first error is returned: the target is complete then.
 ///
 /// # Errors

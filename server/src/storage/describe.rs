@@ -1,31 +1,30 @@
-//! What a name is described as: what a symbolic link leads to, or the link itself if it leads to
-//! nothing.
+//! The description of a name: of the target of a symbolic link, or of the link itself if it is
+//! dangling.
 
 use super::{FileKind, Metadata, Storage, VirtualPath};
 
 use std::io;
 
-/// What MLSD, MLST and LIST describe under a name.
+/// The description of a name in MLSD, MLST and LIST.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// Of what the name leads to. Of kind [`FileKind::Symlink`] only if the link cannot be
-    /// followed: because there is nothing at its end, because it leads to itself, or because this
-    /// storage follows no links.
+    /// The metadata of the target. Of kind [`FileKind::Symlink`] only if the link cannot be
+    /// followed: because it is dangling or leads to itself, or because this storage does not follow
+    /// links.
     pub metadata: Metadata,
-    /// Whether the name is a symbolic link. DELE, RNFR and RNTO act on the link, not on what it
-    /// leads to.
+    /// Whether the name is a symbolic link. DELE, RNFR and RNTO act on the link, not on its target.
     pub link: bool,
 }
 
-/// Describes what stands at `path`.
+/// Describes the file at `path`.
 ///
 /// # Errors
-/// As [`Storage::stat`] without following: a link that leads to nothing is there, too.
+/// As [`Storage::stat`] without following links: a dangling link is found.
 pub fn describe(storage: &dyn Storage, path: &VirtualPath) -> io::Result<Described> {
     Ok(describe_found(storage, path, storage.stat(path, false)?))
 }
 
-/// The same where it is known what stands at `path` if a link is not followed.
+/// As [`describe`], if the metadata of the name itself is known already.
 pub(crate) fn describe_found(
     storage: &dyn Storage,
     path: &VirtualPath,

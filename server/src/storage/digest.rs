@@ -11,13 +11,13 @@ use std::io::{self, ErrorKind};
 /// A digest of a file, or of a range of its octets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
-    /// Its octets, in the order in which it is written; a CRC-32 is big-endian.
+    /// Its octets in output order; a CRC-32 is big-endian.
     pub value: Vec<u8>,
-    /// Up to before this octet of the file it was taken.
+    /// The octet after the last one that was read.
     pub end: u64,
 }
 
-/// The digest over the octets of a file from `start` up to before `end`. Without `end` it goes to
+/// The digest of the octets of a file from `start` to `end` (excluded). Without `end` it goes to
 /// the end of the file. The storage is asked first ([`Storage::digest`]); otherwise the octets are
 /// read.
 ///
@@ -43,7 +43,7 @@ pub fn digest(
     let mut file = storage.open_read(path, start)?;
     let mut running = Running::new(algorithm);
     let mut at = start;
-    // The file may be another one by now: what counts is what is read.
+    // The file may have been replaced by now: the octets that are read count.
     while end.is_none_or(|end| at < end) {
         let left = end.map_or(CHUNK as u64, |end| end - at);
         let octets =

@@ -1,6 +1,6 @@
 //! The digests of HASH and their names (draft-bryan-ftpext-hash-02 §3.1).
 
-/// Digests HASH can take (draft-bryan-ftpext-hash-02 §3).
+/// A digest algorithm of HASH (draft-bryan-ftpext-hash-02 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum HashAlgorithm {
     /// `SHA-256`, the default.

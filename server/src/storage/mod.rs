@@ -1,8 +1,8 @@
-//! Where files live. A [`Storage`] is blocking and object safe; paths come validated as
-//! [`VirtualPath`]; errors are [`io::Error`] with stable kinds that one table (`pi`) turns into
-//! reply codes.
+//! Storage of files. A [`Storage`] is blocking and object safe; paths are validated
+//! ([`VirtualPath`]); errors are [`io::Error`] with documented kinds, which `pi` maps to reply
+//! codes.
 //!
-//! Nothing in this room knows a reply, a socket or tokio.
+//! Nothing in this module knows replies, sockets or tokio.
 
 mod combine;
 mod describe;
@@ -50,7 +50,7 @@ use std::fmt::Debug;
 use std::io;
 use std::time::SystemTime;
 
-/// How large a piece of a file is read, written and kept at once.
+/// The size in octets of the pieces in which files are read, written and stored.
 pub const CHUNK: usize = 256 * 1024;
 
 /// A tree of files and directories.
@@ -59,10 +59,10 @@ pub const CHUNK: usize = 256 * 1024;
 /// `IsADirectory`, `DirectoryNotEmpty`, `InvalidInput` (a name this storage cannot hold),
 /// `Unsupported`, `StorageFull`, `QuotaExceeded`, `ReadOnlyFilesystem`.
 pub trait Storage: Send + Sync + Debug + 'static {
-    /// What this storage can do.
+    /// The capabilities of this storage.
     fn abilities(&self) -> Abilities;
 
-    /// What stands at `path`. A symbolic link is followed unless `follow` is false.
+    /// The metadata of `path`. A symbolic link is followed unless `follow` is false.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory` (a file on the way), or the storage's own.
@@ -78,22 +78,21 @@ pub trait Storage: Send + Sync + Debug + 'static {
         path: &VirtualPath,
     ) -> io::Result<Box<dyn Iterator<Item = io::Result<Entry>> + Send>>;
 
-    /// Opens a file for reading from `offset`; beyond its end there is nothing to read.
+    /// Opens a file for reading from `offset`; beyond its end nothing is read.
     ///
     /// # Errors
     /// `NotFound`, `IsADirectory`.
     fn open_read(&self, path: &VirtualPath, offset: u64) -> io::Result<Box<dyn ReadHandle>>;
 
-    /// Opens a file for writing. Until [`WriteHandle::commit`] the old content stays what others
-    /// see.
+    /// Opens a file for writing. Others see the old content until [`WriteHandle::commit`].
     ///
     /// # Errors
-    /// `NotFound` (no such directory, or a symbolic link that leads to nothing), `AlreadyExists`
-    /// ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput`
-    /// ([`OpenWrite::At`] beyond the end), and what the storage refuses.
+    /// `NotFound` (no such directory, or a dangling symbolic link), `AlreadyExists`
+    /// ([`OpenWrite::CreateNew`]), `IsADirectory`, `InvalidInput` ([`OpenWrite::At`] beyond the
+    /// end), or the storage's own.
     fn open_write(&self, path: &VirtualPath, how: OpenWrite) -> io::Result<Box<dyn WriteHandle>>;
 
-    /// Makes a directory.
+    /// Creates a directory.
     ///
     /// # Errors
     /// `AlreadyExists`, `NotFound` (no parent).
@@ -134,7 +133,7 @@ pub trait Storage: Send + Sync + Debug + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Makes a symbolic link. Its target is resolved inside the tree, whatever it says.
+    /// Creates a symbolic link. Its target is always resolved inside the tree.
     ///
     /// # Errors
     /// `Unsupported` unless overridden.
@@ -152,13 +151,13 @@ pub trait Storage: Send + Sync + Debug + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Whether `octets` more can be stored at `path` now (ALLO). A storage that can reserve them
-    /// may do so. Unless overridden it is what [`available`](Self::available) says; a storage that
-    /// does not know refuses nothing.
+    /// Whether `octets` more can be stored at `path` now (ALLO). A storage may reserve them. The
+    /// default compares with [`available`](Self::available); a storage that does not know its free
+    /// space accepts any number.
     ///
     /// # Errors
-    /// `StorageFull` (452), `QuotaExceeded` or `FileTooLarge` (552). Any other error refuses
-    /// nothing.
+    /// `StorageFull` (452), `QuotaExceeded` or `FileTooLarge` (552). Other errors do not refuse
+    /// ALLO.
     fn allocate(&self, path: &VirtualPath, octets: u64) -> io::Result<()> {
         match self.available(path) {
             Ok(available) if octets > available => Err(io::ErrorKind::StorageFull.into()),
@@ -166,10 +165,9 @@ pub trait Storage: Send + Sync + Debug + 'static {
         }
     }
 
-    /// The digest of a file, or of its octets from `start` up to before `end` (`None` is the end of
-    /// the file), if the storage knows it without reading the file, from a cache for example.
-    /// `None` has the server read the octets and take the digest; that is what happens unless
-    /// overridden.
+    /// The digest of the octets of a file from `start` to `end` (excluded; `None` is the end of the
+    /// file), if the storage knows it without reading the file, for example from a cache. With
+    /// `None`, the default, the server reads the octets.
     ///
     /// # Errors
     /// As [`digest()`].
@@ -185,10 +183,10 @@ pub trait Storage: Send + Sync + Debug + 'static {
     }
 }
 
-/// What a [`Storage`] can do.
+/// The capabilities of a [`Storage`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Abilities {
-    /// No call ever waits: the server runs them on its async threads.
+    /// No call ever waits, so the server calls it on async threads.
     pub never_blocks: bool,
     /// [`OpenWrite::At`] works at any offset, not only at the end.
     pub write_at: bool,
@@ -211,16 +209,15 @@ pub trait ReadHandle: Send {
     /// The storage's own.
     fn read_chunk(&mut self, max: usize) -> io::Result<Bytes>;
 
-    /// The file of the host that these octets come from, if they are its octets from its position
-    /// on, unchanged and to its end: where nothing has to be done to them, the host is asked to
-    /// send them. Moving its position is reading.
+    /// The host file of these octets, if they are its octets from its current position to its end,
+    /// unchanged: the server can then use sendfile(2). Moving the position counts as reading.
     fn host_file(&mut self) -> Option<&std::fs::File> {
         None
     }
 }
 
-/// Writes a file piece by piece. Dropped without [`commit`](Self::commit), nothing has happened to
-/// the old content.
+/// Writes a file piece by piece. If it is dropped without [`commit`](Self::commit), the old content
+/// stays.
 pub trait WriteHandle: Send {
     /// Takes the next octets.
     ///
@@ -228,7 +225,7 @@ pub trait WriteHandle: Send {
     /// `StorageFull`, `QuotaExceeded`, or the storage's own.
     fn write_chunk(&mut self, octets: Bytes) -> io::Result<()>;
 
-    /// Makes everything written visible, at once.
+    /// Makes everything written visible, atomically.
     ///
     /// # Errors
     /// As [`write_chunk`](Self::write_chunk).
@@ -240,38 +237,38 @@ pub trait WriteHandle: Send {
 pub enum OpenWrite {
     /// STOR: new content.
     Truncate,
-    /// STOU: only if there is nothing yet.
+    /// STOU: only if the name is free.
     CreateNew,
-    /// APPE: behind what is there.
+    /// APPE: at the end of the file.
     Append,
-    /// REST and STOR: from this offset on; what stands before it stays, what stood behind is cut
-    /// off. An offset beyond the end is refused: such a restart marker cannot have come from this
-    /// file.
+    /// REST and STOR: from this offset on; the octets before it stay, those after it are cut off.
+    /// An offset beyond the end is refused: such a restart marker cannot be of this file.
     At(u64),
 }
 
-/// What stands at a path.
+/// The metadata of a file, directory or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
-    /// What it is.
+    /// The kind.
     pub kind: FileKind,
-    /// Octets; 0 for directories.
+    /// The length in octets; 0 for directories.
     pub len: u64,
-    /// Permission bits, where the storage has them.
+    /// Permission bits, if the storage has them.
     pub mode: Option<u32>,
     /// Last modification.
     pub modified: Option<SystemTime>,
     /// Creation.
     pub created: Option<SystemTime>,
-    /// What is the same for two names of one file and for no other file.
+    /// An identifier that is the same for all names of one file, and differs from those of other
+    /// files.
     pub unique: Option<u64>,
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     pub target: Option<Vec<u8>>,
-    /// Whose it is, where the storage knows. Listings say `ftp` where it does not.
+    /// The owner and group, if the storage knows them. Listings show `ftp` otherwise.
     pub owners: Option<Owners>,
 }
 
-/// What can stand at a path.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A file.
@@ -282,16 +279,16 @@ pub enum FileKind {
     Symlink,
 }
 
-/// A name in a directory.
+/// An entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The name; never empty, no `/`.
     pub name: Vec<u8>,
-    /// What it names (a link is not followed).
+    /// Its metadata (a link is not followed).
     pub metadata: Metadata,
 }
 
-/// Times to set; `None` stays as it is.
+/// Times to set; `None` leaves a time unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Times {
     /// Last modification (MFMT).

@@ -1,4 +1,4 @@
-//! Whose a file is.
+//! Owners of files.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 pub struct Owners {
     /// Who owns it.
     pub owner: Owner,
-    /// Which group it belongs to.
+    /// The group.
     pub group: Owner,
 }
 
-/// A user or a group, as listings name it: one word.
+/// A user or a group as shown in listings: one word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(Kind);
 
@@ -23,14 +23,14 @@ enum Kind {
 }
 
 impl Owner {
-    /// The one with this number. What it is called is not looked up.
+    /// The one with this number. Its name is not looked up.
     #[must_use]
     pub fn number(number: u32) -> Self {
         Self(Kind::Number(number))
     }
 
-    /// The one of this name. White space, control characters and semicolons would break a listing;
-    /// they become `_`.
+    /// The one of this name. White space, control characters and semicolons would break a listing
+    /// and become `_`.
     #[must_use]
     pub fn named(name: &str) -> Self {
         let breaks = |letter: char| letter.is_whitespace() || letter.is_control() || letter == ';';
@@ -42,7 +42,7 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            // With the width that is asked for.
+            // With the requested width.
             Kind::Number(number) => number.to_string().fmt(f),
             Kind::Name(name) => name.fmt(f),
         }

@@ -1,4 +1,4 @@
-//! Absolute paths inside a user's root. There is no way to make one that escapes it.
+//! Absolute paths inside the root of a user. A path that escapes the root cannot be constructed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ pub const MAX_PATH: usize = 4096;
 pub const MAX_NAME: usize = 255;
 
 /// An absolute, normalised path: begins with `/`, no empty, `.` or `..` component, no trailing `/`
-/// but for the root. Octets, not text: RFC 2640 §2 lets a name be anything but NUL, CR and LF.
+/// except for the root. Octets, not text: RFC 2640 §2 allows any octets but NUL, CR and LF.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualPath(Arc<[u8]>);
 
-/// Why octets are no path.
+/// Why octets are not a valid path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// NUL, CR or LF in it.
+    /// It contains NUL, CR or LF.
     #[error("the pathname contains NUL, CR or LF")]
     Control,
-    /// Longer than [`MAX_PATH`], or a name longer than [`MAX_NAME`].
+    /// It is longer than [`MAX_PATH`], or a name is longer than [`MAX_NAME`].
     #[error("the pathname is too long")]
     TooLong,
 }
@@ -31,11 +31,11 @@ impl VirtualPath {
         Self(Arc::from(&b"/"[..]))
     }
 
-    /// Where `pathname` leads from here: absolute if it begins with `/`, else below `self`. `..`
-    /// above the root is the root.
+    /// Resolves `pathname` from here: absolute if it begins with `/`, else below `self`. The parent
+    /// of the root is the root.
     ///
     /// # Errors
-    /// [`PathError`] when the octets can be no path.
+    /// [`PathError`] if the octets are not a valid path.
     pub fn join(&self, pathname: &[u8]) -> Result<Self, PathError> {
         if pathname
             .iter()
@@ -85,7 +85,7 @@ impl VirtualPath {
         self.components().next_back()
     }
 
-    /// The directory it is in; `None` for the root.
+    /// The parent directory; `None` for the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let cut = self.0.iter().rposition(|octet| *octet == b'/')?;

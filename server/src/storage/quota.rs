@@ -1,4 +1,4 @@
-//! [`Quota`]: a storage that holds so much and no more.
+//! [`Quota`]: a limit on the octets of any storage.
 
 use super::usage::Usage;
 use super::{
@@ -13,31 +13,31 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A storage whose files hold at most so many octets, whatever storage it is.
+/// A storage whose files together hold at most a number of octets.
 ///
-/// Charged is what happens, not which command was said: files are measured before and after every
-/// change, so APPE, a restarted STOR, COMB, copies, a rename over a file and an aborted upload that
-/// is kept all count for what they leave. Uploads under way count, too; one that replaces a file
-/// has that file's octets to its credit, so a full storage can still take a file again.
+/// Effects count, not commands: files are measured before and after every change, so APPE, a
+/// restarted STOR, COMB, a rename onto a file and an aborted upload that is kept all count for what
+/// they leave. Uploads in progress count, too; one that replaces a file is credited with the octets
+/// of that file, so a full storage can still replace a file.
 ///
-/// What others change in the storage below is not seen until [`recount`](Self::recount). A file
-/// counts once for each of its names. Clones are handles to the same account.
+/// Changes by others in the storage below are not seen until [`recount`](Self::recount). A file
+/// counts once for each of its names. Clones share the same count.
 #[derive(Clone)]
 pub struct Quota(Arc<Account>);
 
 struct Account {
     inner: Arc<dyn Storage>,
-    /// Held from before a change is measured until after it. Taken before `usage`.
+    /// Held from the measurement before a change to the one after it. Locked before `usage`.
     measuring: Mutex<()>,
     usage: Mutex<Usage>,
 }
 
 impl Quota {
-    /// Lets the files of `storage` hold `octets` together. What is there is counted now, and stays
-    /// if it is more.
+    /// Limits the files of `storage` to `octets` together. Existing files are counted now, and stay
+    /// even if they exceed it.
     ///
     /// # Errors
-    /// When the storage cannot be listed.
+    /// If the storage cannot be listed.
     pub fn new(storage: Arc<dyn Storage>, octets: u64) -> io::Result<Self> {
         let quota = Self(Arc::new(Account {
             inner: storage,
@@ -48,16 +48,16 @@ impl Quota {
         Ok(quota)
     }
 
-    /// Octets the files hold.
+    /// The octets of all files.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.0.usage().used()
     }
 
-    /// Counts again what is there, for when somebody else has been at it.
+    /// Counts the existing files again, after others have changed them.
     ///
     /// # Errors
-    /// When the storage cannot be listed.
+    /// If the storage cannot be listed.
     pub fn recount(&self) -> io::Result<()> {
         let _measuring = self.0.measuring();
         let mut octets = 0_u64;
@@ -98,7 +98,7 @@ impl Account {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Octets of the file at `path`; 0 for what is no file.
+    /// The octets of the file at `path`; 0 for anything else.
     fn len(&self, path: &VirtualPath, follow: bool) -> u64 {
         match self.inner.stat(path, follow) {
             Ok(found) if found.kind == FileKind::File => found.len,
@@ -106,7 +106,7 @@ impl Account {
         }
     }
 
-    /// Does what changes the files at `paths`, and charges what came of it.
+    /// Changes the files at `paths`, and counts the result.
     fn charged<T>(&self, paths: &[&VirtualPath], change: impl FnOnce() -> T) -> T {
         let _measuring = self.measuring();
         let measure = || paths.iter().map(|path| self.len(path, false)).sum();
@@ -216,21 +216,21 @@ impl Storage for Quota {
     }
 }
 
-/// An upload under way.
+/// An upload in progress.
 struct Upload {
     account: Arc<Account>,
     path: VirtualPath,
     inner: Option<Box<dyn WriteHandle>>,
     append: bool,
-    /// Octets that stand before ours.
+    /// Octets of the file before the upload.
     before: u64,
-    /// Octets of the old file that will be gone.
+    /// Octets of the old file that will be replaced.
     credit: u64,
     staged: u64,
 }
 
 impl Upload {
-    /// Ends the upload one way or the other, and charges what came of it.
+    /// Ends the upload, and counts the result.
     fn end<T>(
         &self,
         check: impl FnOnce(u64) -> io::Result<()>,
@@ -276,7 +276,7 @@ impl WriteHandle for Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
-            // A storage may keep what was given up.
+            // A storage may keep a part of an aborted upload.
             let _ended = self.end(
                 |_| Ok(()),
                 || {

@@ -1,12 +1,12 @@
-//! Octets of a file from here to there (draft-bryan-ftp-range-09 §4.3).
+//! Ranges of octets of a file (draft-bryan-ftp-range-09 §4.3).
 
 use super::{CHUNK, OpenWrite, ReadHandle, Storage, VirtualPath, WriteHandle};
 
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 
-/// Opens a file for reading from `start` up to before `end`. What of that lies behind the end of
-/// the file is not there.
+/// Opens a file for reading from `start` to `end` (excluded). The part beyond the end of the file
+/// is not read.
 ///
 /// # Errors
 /// As [`Storage::open_read`].
@@ -21,9 +21,9 @@ pub fn open_read_range(
     Ok(Box::new(Reader { file, left }))
 }
 
-/// Opens a file for writing from `start` up to before `end`: what stands before and behind stays.
-/// The range must be filled exactly; a commit with fewer octets fails and leaves the file as it
-/// was.
+/// Opens a file for writing from `start` to `end` (excluded); the octets before and after it stay.
+/// The range must be filled exactly: a commit with fewer octets fails and leaves the file
+/// unchanged.
 ///
 /// # Errors
 /// As [`Storage::open_write`]; `InvalidInput` for a start beyond the end of the file. Later
@@ -34,7 +34,7 @@ pub fn open_write_range(
     start: u64,
     end: u64,
 ) -> io::Result<Box<dyn WriteHandle>> {
-    // The octets behind the range, as they are now: from the commit on they would be cut off.
+    // The octets after the range, as they are now: the commit would cut them off.
     let behind = match storage.stat(path, true) {
         Ok(found) if found.len > end => Some(storage.open_read(path, end)?),
         Ok(_) => None,

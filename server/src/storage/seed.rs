@@ -1,4 +1,4 @@
-//! A directory of the host, loaded into a storage (`serve --seed`).
+//! Loads a directory of the host into a storage (`serve --seed`).
 
 use super::{CHUNK, FileKind, MAX_PATH, OpenWrite, Storage, Times, VirtualPath, write_file};
 
@@ -10,47 +10,47 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Files, directories and links that are loaded at most.
+/// The most files, directories and links that are loaded.
 pub const MAX_SEED_ENTRIES: usize = 100_000;
-/// How deep directories are loaded at most.
+/// The deepest directory that is loaded.
 pub const MAX_SEED_DEPTH: usize = 100;
 
-/// What [`seed`] did.
+/// The result of [`seed`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seeded {
     /// Files loaded.
     pub files: usize,
-    /// Directories made or found, without the top one.
+    /// Directories created or found, without the top one.
     pub directories: usize,
-    /// Symbolic links kept.
+    /// Symbolic links created.
     pub symlinks: usize,
     /// Octets loaded.
     pub octets: u64,
-    /// What was left out; something to warn about.
+    /// Entries that were left out, for a warning.
     pub skipped: Vec<Skipped>,
 }
 
-/// Something that was not loaded.
+/// An entry that was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Where it is on the host.
+    /// Its path on the host.
     pub path: PathBuf,
-    /// Why.
+    /// The reason.
     pub reason: SkipReason,
 }
 
-/// Why something was not loaded.
+/// Why an entry was not loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
-    /// The storage knows no symbolic links.
+    /// The storage has no symbolic links.
     Symlink,
-    /// The symbolic link is absolute or leads out of the directory.
+    /// The symbolic link is absolute or leads outside the directory.
     SymlinkLeadsOut,
     /// A device, socket or pipe.
     Special,
-    /// The name can be no pathname here.
+    /// The name is not valid in a pathname.
     Name,
-    /// It became something else while it was read.
+    /// It was replaced while it was read.
     Changed,
 }
 
@@ -67,16 +67,16 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Loads what is in a directory of the host into a storage: files and directories with their times
-/// and, where the storage has them, permission bits. What is there already stays; files of the same
-/// name are replaced.
+/// Loads the entries of a host directory into a storage: files and directories with their times
+/// and, if the storage has them, permission bits. Existing entries stay; files of the same name are
+/// replaced.
 ///
-/// No symbolic link is followed. One that stays inside the directory is kept as a link.
+/// Symbolic links are not followed. A link that stays inside the directory is created as a link.
 ///
 /// # Errors
-/// The host's when reading, the storage's when writing (among them `QuotaExceeded`), `InvalidInput`
-/// for more than [`MAX_SEED_ENTRIES`] or deeper than [`MAX_SEED_DEPTH`]. What was loaded until then
-/// stays.
+/// Errors of the host when reading, and of the storage when writing (among them `QuotaExceeded`);
+/// `InvalidInput` for more than [`MAX_SEED_ENTRIES`] or deeper than [`MAX_SEED_DEPTH`]. Entries
+/// loaded before the error stay.
 pub fn seed(storage: &dyn Storage, directory: &Path) -> io::Result<Seeded> {
     let mut seeding = Seeding {
         storage,
@@ -94,7 +94,7 @@ pub fn seed(storage: &dyn Storage, directory: &Path) -> io::Result<Seeded> {
 struct Seeding<'s> {
     storage: &'s dyn Storage,
     seeded: Seeded,
-    /// Of directories: making something in them changes them, so they are set last.
+    /// Times of directories are set last, because adding entries changes them.
     times: Vec<(VirtualPath, SystemTime)>,
     ahead: Vec<(PathBuf, VirtualPath, usize)>,
 }
@@ -162,7 +162,7 @@ impl Seeding<'_> {
         Ok(())
     }
 
-    /// `None` when it is not the file any more that was looked at.
+    /// `None` if it is no longer the file that was examined.
     fn file(
         &self,
         host: &Path,
@@ -293,7 +293,7 @@ fn is_same(opened: &fs::Metadata, _looked_at: &fs::Metadata) -> bool {
     opened.is_file()
 }
 
-/// Whether a relative target, read word by word, never goes above the top directory.
+/// Whether a relative target, read name by name, never goes above the top directory.
 fn stays_inside(link: &VirtualPath, target: &[u8]) -> bool {
     let unfit = |octet: &u8| matches!(octet, 0 | b'\r' | b'\n');
     if target.is_empty() || target[0] == b'/' || target.len() > MAX_PATH || target.iter().any(unfit)

@@ -1,4 +1,4 @@
-//! [`Subdirectory`]: a directory of a storage, as if it were all there is.
+//! [`Subdirectory`]: a directory of a storage as a storage.
 
 use super::{
     Abilities, Digest, Entry, FileKind, Metadata, OpenWrite, ReadHandle, Storage, Times,
@@ -11,24 +11,24 @@ use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// A directory of a storage as a storage of its own: the root of who must not see the rest.
+/// A directory of a storage as a storage of its own, for a user who must not see the rest.
 ///
-/// Symbolic links are seen and can be removed and renamed, but not made and not followed
-/// (`PermissionDenied`): what a storage takes for the inside of its tree may be outside of this
-/// directory. That holds for the way to the directory, too.
+/// Symbolic links are listed and can be removed and renamed, but not created and not followed
+/// (`PermissionDenied`): they could lead out of this directory to other parts of the storage. This
+/// applies to the path of the directory, too.
 ///
-/// Clones, and what comes of [`at`](Self::at), see each other's renames: between a look at a path
-/// and its use nobody who came through one of them moves a link there.
+/// Clones, and directories returned by [`at`](Self::at), share a lock, so that none of them moves a
+/// link between the check of a path and its use.
 #[derive(Debug, Clone)]
 pub struct Subdirectory {
     inner: Arc<dyn Storage>,
     root: VirtualPath,
-    /// Written by whatever moves links, read by whatever must not meet one.
+    /// Write-locked by operations that move links, read-locked by those that must not meet one.
     turn: Arc<RwLock<()>>,
 }
 
 impl Subdirectory {
-    /// The top directory of `storage`, but for the links.
+    /// The root directory of `storage`, with links not followed.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self {
@@ -38,10 +38,10 @@ impl Subdirectory {
         }
     }
 
-    /// A directory below this one, whether it is there or not.
+    /// A directory below this one, which need not exist.
     ///
     /// # Errors
-    /// `InvalidFilename` where the path would be too long.
+    /// `InvalidFilename` if the path would be too long.
     pub fn at(&self, path: &VirtualPath) -> io::Result<Self> {
         Ok(Self {
             root: self.place(path)?,
@@ -49,14 +49,14 @@ impl Subdirectory {
         })
     }
 
-    /// Where a path is in the whole tree.
+    /// The path in the storage.
     fn place(&self, path: &VirtualPath) -> io::Result<VirtualPath> {
         let below = path.as_bytes().strip_prefix(b"/");
         let whole = self.root.join(below.unwrap_or_default());
         whole.map_err(|_| ErrorKind::InvalidFilename.into())
     }
 
-    /// The same for what is not the root itself: that one stays what and where it is.
+    /// The same, but not for the root itself, which cannot be changed.
     fn named(&self, path: &VirtualPath) -> io::Result<VirtualPath> {
         if path.is_root() {
             return Err(ErrorKind::PermissionDenied.into());
@@ -72,7 +72,7 @@ impl Subdirectory {
         self.turn.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refuses a path with a link on its way; `last` also one that ends at a link.
+    /// Refuses a path with a link in it; with `last` also one that ends at a link.
     fn refuse_links(&self, place: &VirtualPath, last: bool) -> io::Result<()> {
         let mut at = VirtualPath::root();
         let mut names = place.components().peekable();
@@ -86,14 +86,14 @@ impl Subdirectory {
                     return Err(ErrorKind::PermissionDenied.into());
                 }
                 Ok(_) => {}
-                // The storage says better what is missing.
+                // The storage returns the better error.
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
-    /// Does something with what a path leads to.
+    /// Runs an operation on a checked path.
     fn with<T>(
         &self,
         path: &VirtualPath,
@@ -106,7 +106,7 @@ impl Subdirectory {
     }
 }
 
-/// Where a link leads in the whole tree is nobody's business here.
+/// The target of a link in the storage is not revealed.
 fn veiled(mut found: Metadata) -> Metadata {
     found.target = None;
     found
@@ -211,7 +211,7 @@ impl Storage for Subdirectory {
     }
 }
 
-/// An upload is made a file at its end: the way there is looked at once more.
+/// An upload creates the file at its end: the path is checked once more.
 struct Upload {
     inner: Box<dyn WriteHandle>,
     directory: Subdirectory,
@@ -237,7 +237,7 @@ mod tests {
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 
-    /// `/home` of `/home/in`, `/secret` and what stands there.
+    /// `/home` of `/home/in`, `/secret` and other files.
     fn home() -> (MemFs, Subdirectory) {
         let fs = MemFs::new();
         for directory in ["home/d", "secret"] {

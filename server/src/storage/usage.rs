@@ -1,12 +1,12 @@
-//! How much a storage may hold, and how much it does.
+//! The octets that a storage holds, and its limit.
 
 use std::io::{self, ErrorKind};
 
-/// What is held, against what may be.
+/// The octets held, and the limit.
 ///
-/// `used` is what the files hold; `staged` is what uploads hold that are not committed yet. An
-/// upload that will replace a file has the old file's octets as `credit`, so a full storage can
-/// still take a file again; all uploads together can never hold more than the quota beside that.
+/// `used` counts files; `staged` counts uploads that are not committed yet. An upload that will
+/// replace a file has the octets of the old file as `credit`, so a full storage can still replace a
+/// file; apart from that all uploads together can never exceed the quota.
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     pub(super) quota: u64,
@@ -25,7 +25,7 @@ impl Usage {
         }
     }
 
-    /// Octets the files hold.
+    /// The octets of all files.
     pub(super) fn used(&self) -> u64 {
         self.used
     }
@@ -37,12 +37,12 @@ impl Usage {
             .saturating_sub(self.staged)
     }
 
-    /// Whether a new file could have so many octets.
+    /// Whether a new file could have this many octets.
     pub(super) fn room_for(&self, octets: u64) -> io::Result<()> {
         self.clone().stage(octets, 0, octets)
     }
 
-    /// The usage of a copy with no uploads under way.
+    /// The usage of a snapshot, without uploads.
     pub(super) fn at_rest(&self) -> Self {
         Self {
             staged: 0,
@@ -50,12 +50,12 @@ impl Usage {
         }
     }
 
-    /// The files are now those of `other`; uploads go on.
+    /// The files are replaced by those of `other`; uploads continue.
     pub(super) fn restore(&mut self, other: &Self) {
         self.used = other.used;
     }
 
-    /// An upload takes octets; its file would be `len` long with them.
+    /// An upload receives octets, with which its file is `len` octets long.
     pub(super) fn stage(&mut self, octets: u64, credit: u64, len: u64) -> io::Result<()> {
         self.check_file(len)?;
         let total = self
@@ -70,7 +70,7 @@ impl Usage {
         Ok(())
     }
 
-    /// An upload is over, one way or the other.
+    /// An upload has ended.
     pub(super) fn unstage(&mut self, octets: u64) {
         self.staged = self.staged.saturating_sub(octets);
     }
@@ -88,14 +88,14 @@ impl Usage {
         Ok(())
     }
 
-    /// Whether a file of `old` octets may come to have `new`.
+    /// Whether a file of `old` octets may grow to `new`.
     pub(super) fn check(&self, old: u64, new: u64) -> io::Result<()> {
         self.clone().change(old, new)
     }
 
-    /// Files that held `old` octets hold `new`, whether they may or not: it has happened.
+    /// Files of `old` octets have become `new`, whether that is allowed or not.
     pub(super) fn settle(&mut self, old: u64, new: u64) {
-        // The difference alone: both may count a file twice.
+        // Only the difference: both may count a file twice.
         self.used = if new > old {
             self.used.saturating_add(new - old)
         } else {
@@ -103,7 +103,7 @@ impl Usage {
         };
     }
 
-    /// A file of `len` octets is gone.
+    /// A file of `len` octets was removed.
     pub(super) fn release(&mut self, len: u64) {
         self.used = self.used.saturating_sub(len);
     }

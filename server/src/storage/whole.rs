@@ -1,4 +1,4 @@
-//! Files as a whole, for fixtures and for whoever embeds the server.
+//! Reads and writes whole files, for fixtures and embedding.
 
 use super::{CHUNK, FileKind, OpenWrite, Storage, Times, VirtualPath};
 
@@ -27,7 +27,7 @@ pub fn read_file(storage: &dyn Storage, path: &VirtualPath, limit: usize) -> io:
     }
 }
 
-/// Makes a file with this content, in place of any file that is there.
+/// Creates a file with this content, replacing an existing file.
 ///
 /// # Errors
 /// As [`Storage::open_write`], writing and committing.
@@ -39,8 +39,8 @@ pub fn write_file(storage: &dyn Storage, path: &VirtualPath, content: Bytes) -> 
     file.commit()
 }
 
-/// Sets times and permission bits of a file or directory, the bits first: a storage that has none
-/// changes nothing.
+/// Sets times and permission bits of a file or directory, the bits first, so that an error of a
+/// storage without bits changes nothing.
 ///
 /// # Errors
 /// As [`Storage::set_mode`] and [`Storage::set_times`].
@@ -60,11 +60,11 @@ pub fn set_facts(
     Ok(())
 }
 
-/// Makes a directory and those it is in, as far as they are missing. Gives those that were made,
-/// the uppermost first.
+/// Creates a directory and its missing parents. Returns those that were created, the uppermost
+/// first.
 ///
 /// # Errors
-/// As [`Storage::make_directory`]; `NotADirectory` when something else has one of the names.
+/// As [`Storage::make_directory`]; `NotADirectory` if something else has one of the names.
 pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result<Vec<VirtualPath>> {
     let mut missing = Vec::new();
     let mut at = Some(path.clone());
@@ -83,7 +83,7 @@ pub fn make_directories(storage: &dyn Storage, path: &VirtualPath) -> io::Result
     for path in missing.into_iter().rev() {
         match storage.make_directory(&path) {
             Ok(()) => made.push(path),
-            // Another session was faster.
+            // Another session has created it meanwhile.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

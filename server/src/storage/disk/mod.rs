@@ -29,9 +29,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use temporary::{Uploads, is_uploads};
 use upload::Upload;
 
-/// Room for octets that came behind a file while it is read.
+/// Extra space for octets that are appended to a file while it is read.
 const MIN_PIECE: usize = 4096;
-/// Pieces that are kept to be filled again: as many as can be on their way at once.
+/// Buffers that are kept for reuse: as many as can be in use at once.
 const MAX_GIVEN: usize = 8;
 
 /// A directory of the host as a [`Storage`]. Clones are handles to the same directory.
@@ -54,46 +54,46 @@ pub struct DiskStorage {
     durability: Durability,
 }
 
-/// What becomes of an upload that does not come to its end.
+/// How an upload that is not completed is handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AbortedUpload {
-    /// It is thrown away.
+    /// It is discarded.
     #[default]
     Discard,
-    /// It is published as far as it came, so that the client can go on with REST or APPE, where
-    /// that costs no octet of a file that is there: under a free name, or behind a file. Otherwise
-    /// it is thrown away.
+    /// The received part is published, so that the client can continue with REST or APPE, if that
+    /// loses no octet of an existing file: under a free name, or at the end of a file. Otherwise it
+    /// is discarded.
     Keep,
 }
 
-/// When an upload is safe from a crash of the host (not of the server, which needs no care).
+/// When an upload is safe from a crash of the host (not of the server, which is always safe).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// When the host gets to it.
+    /// When the host writes it out.
     #[default]
     Host,
-    /// At commit: file and directory are synchronised before the client hears of it.
+    /// At commit: file and directory are synchronised before the reply.
     AtCommit,
 }
 
 #[derive(Debug)]
 struct Shared {
     root: Arc<Dir>,
-    /// `None` when nothing may be changed.
+    /// `None` if the storage is read-only.
     uploads: Option<Uploads>,
-    /// Held by whatever gives a name to a file or takes one away.
+    /// Held while a name is created or removed.
     turn: Mutex<()>,
     names: Mutex<Names>,
 }
 
-/// Names that are kept for uploads, by directory.
+/// Names that are reserved for uploads, by directory.
 #[derive(Debug, Default)]
 struct Names {
     next: u64,
     reserved: HashMap<(u64, u64, OsString), u64>,
 }
 
-/// A name that is kept until this is dropped.
+/// A name that is reserved until this is dropped.
 #[derive(Debug)]
 struct Reservation {
     shared: Arc<Shared>,
@@ -117,30 +117,30 @@ impl DiskStorage {
     /// Serves the files below `root`.
     ///
     /// # Errors
-    /// When it is no directory that can be read and written.
+    /// If it is not a directory that can be read and written.
     pub fn open(root: impl AsRef<Path>) -> io::Result<Self> {
         let root = Arc::new(Dir::open_ambient_dir(root, ambient_authority())?);
         let uploads = Uploads::open(&root)?;
         Ok(Self::with(root, Some(uploads)))
     }
 
-    /// Serves the files below `root` and changes nothing there, not even for its own purposes.
+    /// Serves the files below `root` and never changes anything there, not even temporarily.
     ///
     /// # Errors
-    /// When it is no directory that can be read.
+    /// If it is not a directory that can be read.
     pub fn open_read_only(root: impl AsRef<Path>) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(root, ambient_authority())?;
         Ok(Self::with(Arc::new(root), None))
     }
 
-    /// What becomes of uploads that do not come to their end. Without a call: they are thrown away.
+    /// How uploads that are not completed are handled. Default: they are discarded.
     #[must_use]
     pub fn aborted(mut self, policy: AbortedUpload) -> Self {
         self.aborted = policy;
         self
     }
 
-    /// When uploads are safe from a crash of the host. Without a call: when the host gets to it.
+    /// When uploads are safe from a crash of the host. Default: when the host writes them out.
     #[must_use]
     pub fn durability(mut self, policy: Durability) -> Self {
         self.durability = policy;
@@ -174,7 +174,7 @@ impl DiskStorage {
         turn.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a free name.
+    /// Reserves a free name.
     fn reserve(&self, place: &Place) -> io::Result<Reservation> {
         let key = key(place)?;
         let mut names = self.shared.names();
@@ -247,7 +247,8 @@ impl Storage for DiskStorage {
                 name: Some(name),
                 at_root,
             };
-            // What is gone by now, and what is neither file nor directory, is not shown.
+            // Entries that have been removed, and those that are neither files nor directories, are
+            // not shown.
             let metadata = place.metadata().ok()?;
             let name = place.name?.into_vec();
             Some(Ok(Entry { name, metadata }))
@@ -258,7 +259,7 @@ impl Storage for DiskStorage {
         let (file, found) = self.find(path, true)?.open_file()?;
         let mut file = file.into_std();
         let rest = found.len().saturating_sub(offset);
-        // An offset beyond the end may be more than the host can count to.
+        // An offset beyond the end may exceed the range of the host.
         let ended = offset > found.len();
         if offset > 0 && !ended {
             file.seek(SeekFrom::Start(offset))?;
@@ -324,14 +325,15 @@ impl Storage for DiskStorage {
         if from == to {
             return Ok(());
         }
-        // Said of the paths first, so that the reason is told even where `to` has no place.
+        // Checked on the paths first, so that the right error is returned even if the parent of
+        // `to` is missing.
         if moved.is_dir() && to.is_within(from) {
             return Err(io::Error::new(
                 ErrorKind::InvalidInput,
                 "a directory cannot be moved into itself",
             ));
         }
-        // Here the host would say that the directory is not empty, since what is moved is in it.
+        // Here the host would report that the directory is not empty.
         if !moved.is_dir() && from.is_within(to) {
             return Err(ErrorKind::IsADirectory.into());
         }
@@ -359,8 +361,8 @@ impl Storage for DiskStorage {
         place.parent.set_symlink_times(name, None, modified)
     }
 
-    /// Set-user-ID and set-group-ID are refused: nobody shall leave programs on the host that run
-    /// as the server's user.
+    /// Set-user-ID and set-group-ID are refused: clients must not create programs that run as the
+    /// user of the server.
     fn set_mode(&self, path: &VirtualPath, mode: u32) -> io::Result<()> {
         self.uploads()?;
         if mode & !0o1777 != 0 {
@@ -374,8 +376,8 @@ impl Storage for DiskStorage {
             .set_permissions(name, Permissions::from_mode(mode))
     }
 
-    /// The link is made relative and never climbs above the root, so that it leads to the same
-    /// place for others on the host.
+    /// The link is relative and never climbs above the root, so that it has the same target for
+    /// other programs on the host.
     fn symlink(&self, target: &[u8], path: &VirtualPath) -> io::Result<()> {
         self.uploads()?;
         let place = self.find(path, false)?;
@@ -406,7 +408,7 @@ impl Storage for DiskStorage {
     }
 }
 
-/// How `to` is reached from the directory `from`.
+/// The relative path of `to` from the directory `from`.
 fn relative(from: &VirtualPath, to: &VirtualPath) -> Vec<u8> {
     let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -419,7 +421,7 @@ fn relative(from: &VirtualPath, to: &VirtualPath) -> Vec<u8> {
     }
 }
 
-/// Whether a client could say this name.
+/// Whether a client could send this name.
 fn is_name(name: &OsStr) -> bool {
     VirtualPath::root()
         .join(name.as_bytes())
@@ -429,17 +431,16 @@ fn is_name(name: &OsStr) -> bool {
 /// Reads an open file.
 struct Reader {
     file: File,
-    /// Octets that were there when it was opened and are not read yet: how much room a piece is
-    /// given.
+    /// The octets that are not read yet, as of opening: it determines the size of a buffer.
     rest: u64,
     ended: bool,
-    /// Large pieces that were handed out, in their order, to be filled again when nobody holds them
-    /// any more: memory the host has to clear first costs more than the reading.
+    /// Large buffers that were handed out, in order, to be reused when they are no longer
+    /// referenced: memory that the host has to clear first costs more than reading.
     given: VecDeque<Bytes>,
 }
 
 impl Reader {
-    /// A piece of `room` octets that may be written over.
+    /// A buffer of `room` octets that may be overwritten.
     fn taken_back(&mut self, room: usize) -> Option<BytesMut> {
         self.given
             .pop_front_if(|oldest| oldest.len() == room && oldest.is_unique())
@@ -453,7 +454,7 @@ impl ReadHandle for Reader {
             return Ok(Bytes::new());
         }
         let max = max.min(CHUNK);
-        // Behind what was there at first there may be more by now.
+        // The file may have grown since it was opened.
         let room = usize::try_from(self.rest).map_or(max, |rest| rest.max(MIN_PIECE).min(max));
         let octets = if let Some(mut octets) = self.taken_back(room) {
             let count = fill(&mut self.file, &mut octets)?;
@@ -479,7 +480,7 @@ impl ReadHandle for Reader {
     }
 }
 
-/// Reads until `octets` are full or the file ends; how many there were.
+/// Reads until `octets` is full or the file ends; returns the number of octets.
 fn fill(file: &mut File, octets: &mut [u8]) -> io::Result<usize> {
     let mut count = 0;
     while count < octets.len() {

@@ -1,4 +1,4 @@
-//! Where a path leads below a root directory on disk.
+//! Resolves paths below a root directory on disk.
 
 use super::temporary::is_uploads;
 use crate::storage::{FileKind, MAX_PATH, Metadata, Owner, Owners, VirtualPath};
@@ -11,23 +11,23 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 
-/// How many symbolic links one path may lead through, as Linux has it.
+/// The most symbolic links on one path, as on Linux.
 const MAX_LINKS: usize = 40;
-/// Directories of a path that are held open, so that `..` of a link leads back the way it came.
+/// Directories of a path that are held open, so that `..` of a link returns the same way.
 const MAX_HELD: usize = 40;
 
-/// A name in an open directory: nobody can move it out from under us.
+/// A name in an open directory, which cannot be replaced meanwhile.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) parent: Arc<Dir>,
-    /// `None` where there is no name: the root, or `..` at the end of a link. `parent` is then
-    /// meant itself.
+    /// `None` if there is no name: the root, or `..` at the end of a link. `parent` itself is meant
+    /// then.
     pub(super) name: Option<OsString>,
     /// Whether `parent` is the root of the storage.
     pub(super) at_root: bool,
 }
 
-/// What tells one state of one file from any other.
+/// Distinguishes every state of every file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     file: (u64, u64),
@@ -49,10 +49,10 @@ impl Place {
     /// Follows `path` from `root`, one name at a time. Only the last name may be missing; a link at
     /// the end is followed if `follow`.
     ///
-    /// No name is left to the kernel to follow: directories are opened with O_NOFOLLOW, a link is
-    /// read and its names are followed here, from the root if it is absolute, and `..` ends at the
-    /// root. So no link leads out, whoever makes and changes links meanwhile, and none leads to the
-    /// uploads under way.
+    /// The kernel never resolves more than one name: directories are opened with O_NOFOLLOW, a link
+    /// is read and its names are resolved here, from the root if it is absolute, and `..` ends at
+    /// the root. So no link leads outside, even if links change meanwhile, and none leads to
+    /// uploads in progress.
     pub(super) fn find(root: &Arc<Dir>, path: &VirtualPath, follow: bool) -> io::Result<Self> {
         let mut ahead: Vec<OsString> = path.components().rev().map(owned).collect();
         let mut held: Vec<Arc<Dir>> = Vec::new();
@@ -123,12 +123,12 @@ impl Place {
         })
     }
 
-    /// The name, where one is needed to make, take away or rename something.
+    /// The name, for operations that create, remove or rename.
     pub(super) fn named(&self, unnamed: ErrorKind) -> io::Result<&OsStr> {
         self.name.as_deref().ok_or_else(|| unnamed.into())
     }
 
-    /// What the disk says of it; a link is not followed.
+    /// The metadata on disk; a link is not followed.
     pub(super) fn found(&self) -> io::Result<cap_std::fs::Metadata> {
         match &self.name {
             Some(name) => self.parent.symlink_metadata(name),
@@ -136,7 +136,7 @@ impl Place {
         }
     }
 
-    /// As [`found`](Self::found), if something is there.
+    /// As [`found`](Self::found), if the name exists.
     pub(super) fn found_if_any(&self) -> io::Result<Option<cap_std::fs::Metadata>> {
         match self.found() {
             Ok(found) => Ok(Some(found)),
@@ -145,7 +145,7 @@ impl Place {
         }
     }
 
-    /// What stands there.
+    /// The metadata; an error if the name does not exist.
     pub(super) fn metadata(&self) -> io::Result<Metadata> {
         let found = self.found()?;
         let kind = kind(&found).ok_or(ErrorKind::PermissionDenied)?;
@@ -178,7 +178,7 @@ impl Place {
         })
     }
 
-    /// Opens the directory that stands there.
+    /// Opens the directory.
     pub(super) fn open_directory(&self) -> io::Result<Arc<Dir>> {
         let Some(name) = &self.name else {
             return Ok(Arc::clone(&self.parent));
@@ -189,8 +189,7 @@ impl Place {
         self.parent.open_dir_nofollow(name).map(Arc::new)
     }
 
-    /// Opens the file that stands there. What is no file is never waited for: a FIFO would block
-    /// for good.
+    /// Opens the file. Only regular files are opened without waiting: a FIFO would block.
     pub(super) fn open_file(&self) -> io::Result<(File, cap_std::fs::Metadata)> {
         let name = self.named(ErrorKind::IsADirectory)?;
         let mut options = OpenOptions::new();
@@ -204,7 +203,7 @@ impl Place {
         }
     }
 
-    /// Whether the file there may be replaced: a rename would not ask.
+    /// Whether the file may be replaced: a rename would not check that.
     pub(super) fn check_replaceable(&self, found: &cap_std::fs::Metadata) -> io::Result<()> {
         let name = self.named(ErrorKind::IsADirectory)?;
         match kind(found) {
@@ -218,7 +217,7 @@ impl Place {
     }
 }
 
-/// What an entry is; `None` for devices, sockets and FIFOs, which are neither shown nor opened.
+/// The kind of an entry; `None` for devices, sockets and FIFOs, which are neither shown nor opened.
 pub(super) fn kind(found: &cap_std::fs::Metadata) -> Option<FileKind> {
     let file_type = found.file_type();
     if file_type.is_symlink() {

@@ -1,4 +1,5 @@
-//! Uploads under way: files in a hidden directory of the root, so that publishing one is a rename.
+//! Uploads in progress: files in a hidden directory of the root, so that publishing one is a
+//! rename.
 
 use cap_fs_ext::{DirExt, OpenOptionsMaybeDirExt};
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, MetadataExt, OpenOptions};
@@ -9,23 +10,21 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The directory uploads are written to.
+/// The directory of uploads in progress.
 const UPLOADS: &str = ".ftpspec-uploads";
 /// How often starting is tried while another server stops at the same root.
 const MAX_ATTEMPTS: usize = 100;
-/// A temporary name that is taken is not tried for ever.
+/// The most temporary names that are tried.
 const MAX_NAMES: usize = 1000;
 
-/// Whether a name at the root is the one no path may have. In any case: some disks know no
-/// difference.
+/// Whether a name at the root is the reserved one, in any case: some file systems ignore case.
 pub(super) fn is_uploads(name: &OsStr) -> bool {
     name.as_bytes().eq_ignore_ascii_case(UPLOADS.as_bytes())
 }
 
-/// The directory of the uploads, held by a lock that several servers on one root share.
+/// The directory of the uploads, with a lock that is shared by all servers on one root.
 ///
-/// Whoever gets the lock for itself knows that nobody uploads, and clears away what a killed server
-/// left.
+/// An exclusive lock means that there are no uploads, so files left by a killed server are removed.
 #[derive(Debug)]
 pub(super) struct Uploads {
     root: Arc<Dir>,
@@ -36,7 +35,7 @@ pub(super) struct Uploads {
 
 impl Uploads {
     /// # Errors
-    /// When the directory cannot be made: the root is read-only, or something else has the name.
+    /// If the directory cannot be created: the root is read-only, or the name is in use.
     pub(super) fn open(root: &Arc<Dir>) -> io::Result<Self> {
         for _ in 0..MAX_ATTEMPTS {
             match root.create_dir_with(UPLOADS, DirBuilder::new().mode(0o700)) {
@@ -57,7 +56,7 @@ impl Uploads {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             lock.lock_shared()?;
-            // The last server at this root may have removed the directory while we waited.
+            // The last server at this root may have removed the directory meanwhile.
             let (held, there) = (directory.dir_metadata()?, root.symlink_metadata(UPLOADS));
             if there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
                 return Ok(Self {
@@ -79,8 +78,7 @@ impl Uploads {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let name = format!("{}-{number}", std::process::id());
             match self.directory.open_with(&name, &options) {
-                // Of another server with our number: process numbers are not the same to all
-                // containers.
+                // Of another server with the same process number, which containers may have.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 opened => {
                     let directory = Arc::clone(&self.directory);
@@ -94,14 +92,14 @@ impl Uploads {
 
 impl Drop for Uploads {
     fn drop(&mut self) {
-        // A clean end leaves nothing behind, unless another server uses the directory.
+        // On a clean stop the directory is removed, unless another server uses it.
         if self.lock.unlock().is_ok() && self.lock.try_lock().is_ok() {
             let _not_empty = self.root.remove_dir(UPLOADS);
         }
     }
 }
 
-/// A file nobody sees; removed when dropped, unless it was given a name.
+/// A hidden file; removed when dropped, unless it was given a name.
 #[derive(Debug)]
 pub(super) struct Temporary {
     directory: Arc<Dir>,
@@ -109,7 +107,7 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Gives the file its name, in place of a file that has it.
+    /// Gives the file its name, replacing an existing file.
     pub(super) fn replace(&self, directory: &Dir, name: &OsStr) -> io::Result<()> {
         self.directory.rename(&self.name, directory, name)
     }
@@ -117,7 +115,7 @@ impl Temporary {
     /// Gives the file its name, if that is free.
     pub(super) fn create(&self, directory: &Dir, name: &OsStr) -> io::Result<()> {
         match self.directory.hard_link(&self.name, directory, name) {
-            // Not every file system has links. Sessions of this server are kept apart by the
+            // Not every file system has hard links. Sessions of this server are serialised by the
             // caller.
             Err(error)
                 if matches!(
@@ -140,19 +138,19 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Not found is what a renamed one is; what else fails is cleared away at the next start.
+        // Not found means that it was renamed; other failures are cleaned up at the next start.
         let _gone = self.directory.remove_file(&self.name);
     }
 }
 
-/// A directory opened for more than finding names in it: to be locked and synchronised.
+/// A directory that is opened for more than resolving names: to be locked and synchronised.
 pub(super) fn readable(directory: &Dir) -> io::Result<std::fs::File> {
     let mut options = OpenOptions::new();
     options.read(true).maybe_dir(true);
     directory.open_with(".", &options).map(File::into_std)
 }
 
-/// Removes what a killed server left.
+/// Removes files left by a killed server.
 fn clear(directory: &Dir) -> io::Result<()> {
     for entry in directory.entries()? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! Writing a file: in a temporary one first, so that a failed upload leaves the old file as it was.
+//! Writes a file: to a temporary one first, so that a failed upload leaves the old file unchanged.
 
 use super::place::{Identity, Place, kind};
 use super::temporary::{Temporary, readable};
@@ -11,30 +11,30 @@ use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 
-/// How often a file that changes while it is copied is copied again before all other commits are
-/// made to wait.
+/// How often a file that changes while it is copied is copied again before other commits are
+/// blocked.
 const MAX_COPIES: usize = 3;
 
-/// An upload under way.
+/// An upload in progress.
 pub(super) struct Upload {
     disk: DiskStorage,
     path: VirtualPath,
     temporary: Temporary,
     file: File,
     commit: Commit,
-    /// Something was written, and nothing failed: worth to be kept.
+    /// Octets were written and nothing failed: worth keeping.
     sound: bool,
     committed: bool,
 }
 
-/// What becomes of the temporary file.
+/// How the temporary file is published.
 #[derive(Debug)]
 enum Commit {
-    /// It is the new file. `extends` is the file it begins with: all of it, or none.
+    /// As the new file. `extends` is the file it begins with: all of it, or nothing.
     Replace { extends: Option<Identity> },
-    /// It is the new file, if the name is still free.
+    /// As the new file, if the name is still free.
     New { _kept: Reservation },
-    /// Its octets go behind the file.
+    /// Its octets are appended to the file.
     Append,
 }
 
@@ -43,7 +43,7 @@ impl Upload {
         let uploads = disk.uploads()?;
         let place = disk.find(path, how != OpenWrite::CreateNew)?;
         let old = place.found_if_any()?;
-        // What a link leads to is not made by writing to the link.
+        // Writing to a dangling link does not create its target.
         if old.is_none() && disk.find(path, false)?.found_if_any()?.is_some() {
             return Err(ErrorKind::NotFound.into());
         }
@@ -98,8 +98,8 @@ impl Upload {
         put(&disk, &self.find()?, &self.temporary, &self.file, new)
     }
 
-    /// Makes a new file of the old one and ours. The copy is made while others go on, and used if
-    /// the old file did not change meanwhile; the last attempt makes the others wait.
+    /// Creates a new file from the old one and the upload. It is copied without blocking others,
+    /// and used if the old file did not change meanwhile; the last attempt blocks them.
     fn append(&mut self) -> io::Result<()> {
         let disk = self.disk.clone();
         for attempt in 0..=MAX_COPIES {
@@ -131,8 +131,8 @@ impl Upload {
         Err(ErrorKind::ResourceBusy.into())
     }
 
-    /// A new file with the octets of `old` and ours behind them. Where the file system can share
-    /// octets between files, it does.
+    /// A new file with the octets of `old`, followed by those of the upload. Octets are shared
+    /// between the files if the file system supports it.
     fn behind(&mut self, mut old: File) -> io::Result<(Temporary, File)> {
         let (temporary, mut whole) = self.disk.uploads()?.make()?;
         io::copy(&mut old, &mut whole)?;
@@ -146,8 +146,8 @@ impl Upload {
         self.disk.find(&self.path, follow)
     }
 
-    /// Publishes what came of an upload that was given up, where that costs no octet of a file that
-    /// is there.
+    /// Publishes the received part of an upload that was not completed, if that loses no octet of
+    /// an existing file.
     fn keep(&mut self) -> io::Result<()> {
         if let Commit::Replace { extends } = self.commit {
             let disk = self.disk.clone();
@@ -171,7 +171,7 @@ impl WriteHandle for Upload {
     }
 
     fn commit(mut self: Box<Self>) -> io::Result<()> {
-        // Failed or not, there is nothing left to be kept.
+        // After this there is nothing left to keep, also after a failure.
         self.committed = true;
         self.publish()
     }
@@ -180,7 +180,7 @@ impl WriteHandle for Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if !self.committed && self.sound && self.disk.aborted == AbortedUpload::Keep {
-            // Nobody is left to be told.
+            // Nobody is left to receive the error.
             let _kept = self.keep();
         }
     }

@@ -1,21 +1,21 @@
-//! What a file holds: a list of shared pieces.
+//! The content of a file: a list of shared pieces.
 //!
 //! ```text
 //!  pieces   [ 256 KiB ][ 256 KiB ][ 70 KiB ][ 3 KiB ]
 //!  end        256 Ki     512 Ki     582 Ki    585 Ki    found by binary search
 //! ```
 //!
-//! Cloning a content, cutting its head off and reading from it share the octets; writing copies one
-//! piece at most. So a reader, a snapshot and an upload never wait for each other and never see
-//! each other.
+//! Cloning a content, truncating it and reading from it share the octets; writing copies one piece
+//! at most. So readers, snapshots and uploads never wait for each other and never see each other's
+//! changes.
 
 use super::super::CHUNK;
 use super::mapped::mapped;
 use bytes::{Bytes, BytesMut};
 
-/// From this size on a piece has memory of its own; smaller ones are gathered. No piece is kept as
-/// it came: it may be a slice of a larger buffer, which it would keep alive, and what the allocator
-/// frees seldom goes back to the system.
+/// From this size on a piece has memory of its own; smaller ones are merged. Pieces are always
+/// copied: a received one may be a slice of a larger buffer, which it would keep alive, and memory
+/// freed by the allocator seldom returns to the system.
 const LARGE: usize = 64 * 1024;
 
 static ZEROS: [u8; CHUNK] = [0; CHUNK];
@@ -29,20 +29,20 @@ pub(super) struct Content {
 /// Never empty, at most [`CHUNK`] long.
 #[derive(Debug, Clone)]
 struct Piece {
-    /// The offset behind it in the file.
+    /// The offset of its end in the file.
     end: u64,
     octets: Bytes,
-    /// Made by copying: small octets may be put behind it.
+    /// Made by copying: small pieces may be appended to it.
     gathered: bool,
 }
 
 impl Content {
-    /// How many octets.
+    /// The length in octets.
     pub(super) fn len(&self) -> u64 {
         self.pieces.last().map_or(0, |piece| piece.end)
     }
 
-    /// Puts octets at the end.
+    /// Appends octets.
     pub(super) fn push(&mut self, octets: &[u8]) {
         if octets.len() < LARGE {
             self.gather(octets);
@@ -53,7 +53,7 @@ impl Content {
         }
     }
 
-    /// Puts another content at the end.
+    /// Appends another content.
     pub(super) fn append(&mut self, other: Self) {
         for piece in other.pieces {
             if piece.octets.len() < LARGE {
@@ -80,7 +80,7 @@ impl Content {
         Self { pieces }
     }
 
-    /// Writes over what is at `at` and behind; a gap is filled with zeros.
+    /// Overwrites the octets from `at` on; a gap is filled with zeros.
     pub(super) fn write_at(&mut self, mut at: u64, mut octets: &[u8]) {
         while self.len() < at {
             let gap = octets_between(self.len(), at).min(CHUNK);
@@ -117,7 +117,7 @@ impl Content {
             octets = rest;
         }
         for piece in octets.chunks(CHUNK) {
-            // A file that has grown this far goes on; a small one is not given more than it needs.
+            // A large file is likely to grow further; a small one gets no spare memory.
             let octets = if self.len() < CHUNK as u64 {
                 Bytes::copy_from_slice(piece)
             } else {
@@ -136,17 +136,17 @@ impl Content {
         });
     }
 
-    /// The index of the piece that has the octet `at`.
+    /// The index of the piece that contains the octet `at`.
     fn piece_at(&self, at: u64) -> usize {
         self.pieces.partition_point(|piece| piece.end <= at)
     }
 }
 
-/// A place in a content, moving forward.
+/// A position in a content, moving forward.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cursor {
     at: u64,
-    /// Where `at` was found last; checked before it is believed.
+    /// The piece in which `at` was found last; verified before use.
     piece: usize,
 }
 
@@ -193,7 +193,7 @@ fn unshared(octets: Bytes) -> BytesMut {
         .unwrap_or_else(|shared| BytesMut::from(&shared[..]))
 }
 
-/// `tail` with `more` behind it. Grows by doubling, so that many small appends cost as much as one
+/// `tail` followed by `more`. Grows by doubling, so that many small appends cost as much as one
 /// large.
 fn extended(tail: Bytes, more: &[u8]) -> Bytes {
     let len = tail.len() + more.len();
@@ -235,7 +235,7 @@ mod tests {
         }
     }
 
-    /// `len` octets that differ from place to place.
+    /// `len` octets with varying values.
     fn octets(len: usize, seed: u8) -> Vec<u8> {
         (0..len)
             .map(|at| (at % 251) as u8 ^ (at >> 8) as u8 ^ seed)

@@ -48,7 +48,7 @@ impl Seek for Reader {
     }
 }
 
-/// Where a seek leads; before the beginning is nowhere.
+/// The target of a seek; an error before the beginning.
 pub(super) fn sought(to: SeekFrom, at: u64, len: u64) -> io::Result<u64> {
     match to {
         SeekFrom::Start(offset) => Some(offset),
@@ -58,21 +58,20 @@ pub(super) fn sought(to: SeekFrom, at: u64, len: u64) -> io::Result<u64> {
     .ok_or_else(|| ErrorKind::InvalidInput.into())
 }
 
-/// Gathers an upload and puts it in its place at commit.
+/// Collects an upload and installs it at commit.
 #[derive(Debug)]
 pub(super) struct Writer {
     fs: MemFs,
     path: VirtualPath,
     content: Content,
-    /// Octets taken, for the quota.
+    /// Octets received, for the quota.
     staged: u64,
-    /// Octets of the old file that will be gone.
+    /// Octets of the old file that will be replaced.
     credit: u64,
-    /// Octets that stand before ours at the end: the file may not grow too large while it is
-    /// written.
+    /// Octets before the upload in the file: the limit of the file is checked while it is written.
     before: u64,
     append: bool,
-    /// The name kept for us; given back unless something was stored there.
+    /// The name reserved for the upload; released if nothing was stored.
     reserved: Option<Id>,
 }
 
@@ -105,7 +104,7 @@ impl Writer {
                 Some(id) => opened(&tree.get(id)?.node)?,
                 None => {
                     tree.entries(place.parent)?;
-                    // What a link leads to is not made by writing to the link.
+                    // Writing to a dangling link does not create its target.
                     if tree.locate(path, false)?.id.is_some() {
                         return Err(ErrorKind::NotFound.into());
                     }
@@ -134,8 +133,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Puts the content in its place. Returns the content that was there, to be let go of when no
-    /// lock is held.
+    /// Installs the content. Returns the previous content, to be dropped without a lock.
     fn publish(&mut self) -> io::Result<Option<Arc<Content>>> {
         let fs = self.fs.clone();
         let mut tree = fs.tree_mut();
@@ -182,7 +180,7 @@ impl Writer {
                 .get(reserved)
                 .is_ok_and(|inode| matches!(inode.node, Node::File { reserved: true, .. }));
         if untouched {
-            // It was found just now, under the same lock.
+            // It was found under the same lock.
             let _empty = tree.remove(&place);
         }
     }

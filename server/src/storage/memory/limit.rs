@@ -1,11 +1,11 @@
-//! How much memory this process may use.
+//! The memory available to this process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// Octets this process may use: the least of the physical memory and the limits of its control
-/// groups. `None` where the system does not say (it is asked on Linux only). Found out once.
+/// The memory available to this process in octets: the least of the physical memory and the limits
+/// of its control groups. `None` if unknown (other systems than Linux). Determined once.
 pub(super) fn memory_limit() -> Option<u64> {
     static LIMIT: OnceLock<Option<u64>> = OnceLock::new();
     *LIMIT.get_or_init(|| limit_below(Path::new("/")))
@@ -35,8 +35,8 @@ fn limit_below(root: &Path) -> Option<u64> {
     limits.chain(physical).min()
 }
 
-/// The least limit of a control group and all those it is in. In a container the path may be that
-/// of the host, which is not there: then only the top is looked at.
+/// The lowest limit of a control group and its ancestors. In a container the path may be that of
+/// the host, which does not exist: then only the top is used.
 fn least_limit(mount: &Path, path: &str, file: &str) -> Option<u64> {
     let group: PathBuf = Path::new(path)
         .strip_prefix("/")

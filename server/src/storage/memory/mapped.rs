@@ -1,13 +1,13 @@
-//! Octets in memory of their own, which goes back to the system as soon as they are dropped.
+//! Octets in memory of their own, which returns to the system when they are dropped.
 
 use bytes::Bytes;
 use memmap2::MmapMut;
 
-/// A copy of `octets` in pages that nothing else is in.
+/// A copy of `octets` in pages of its own.
 ///
-/// What is freed by the allocator stays with the process as long as anything small that came later
-/// is still in use: a server whose large files were all deleted would keep their memory. Where the
-/// system has no more mappings to give, the copy is an ordinary one.
+/// Memory freed by the allocator stays with the process while any later small allocation is in use:
+/// a server would keep the memory of deleted large files. If the system has no more mappings, the
+/// copy is an ordinary one.
 pub(super) fn mapped(octets: &[u8]) -> Bytes {
     match MmapMut::map_anon(octets.len()) {
         Ok(mut pages) => {

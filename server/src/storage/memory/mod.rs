@@ -6,8 +6,8 @@
 //!          +-- usage   Mutex, taken inside      octets used and staged against the quota
 //! ```
 //!
-//! A reader has the content the file had when it was opened. A writer gathers in private; commit
-//! changes one pointer.
+//! A reader keeps the content the file had when it was opened. A writer collects its own content,
+//! and commit changes one pointer.
 
 mod content;
 mod handles;
@@ -31,15 +31,15 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tree::{Entries, Id, Node, Tree};
 
-/// How many entries of a listing are read under one lock: a directory of this size is seen at one
-/// moment.
+/// The entries of a listing that are read under one lock: a directory of at most this size is
+/// listed atomically.
 const LIST_BATCH: usize = 1024;
 
 /// A file system in memory, the default [`Storage`].
 ///
-/// Clones are handles to the same files; [`snapshot`](Self::snapshot) makes other files.
+/// Clones are handles to the same files; [`snapshot`](Self::snapshot) makes independent files.
 ///
-/// What happens when sessions meet on one file:
+/// Concurrent sessions on one file:
 ///
 /// * Uploads are published at commit, at once; the last commit wins. A failed upload leaves the old file as it was.
 /// * A commit goes to the *path*. If the file was removed or renamed meanwhile, the commit makes a new file there, as the
@@ -50,7 +50,7 @@ const LIST_BATCH: usize = 1024;
 ///   (`InvalidInput`): such a restart marker cannot have come from this file, and filling the gap would let a client
 ///   allocate as much as it can count to.
 ///
-/// Permission bits are kept and told but not enforced.
+/// Permission bits are stored and reported but not enforced.
 #[derive(Clone)]
 pub struct MemFs(Arc<Shared>);
 
@@ -60,18 +60,17 @@ struct Shared {
 }
 
 impl MemFs {
-    /// The most octets all files together may hold unless [`with_quota`](Self::with_quota) says
-    /// otherwise: 4 GiB. It is less where this process may not use twice as much memory: half of
-    /// the physical memory, or of the limit of its control group.
+    /// The default of [`with_quota`](Self::with_quota): 4 GiB for all files together, or half of
+    /// the memory available to this process (physical memory, or the limit of its control group) if
+    /// that is less.
     pub const DEFAULT_QUOTA: u64 = 4 << 30;
-    /// The octets one file may hold unless [`with_max_file_size`](Self::with_max_file_size) says
-    /// otherwise: 64 GiB.
+    /// The default of [`with_max_file_size`](Self::with_max_file_size): 64 GiB.
     pub const DEFAULT_MAX_FILE_SIZE: u64 = 64 << 30;
-    /// Files, directories and links unless [`with_max_entries`](Self::with_max_entries) says
-    /// otherwise: a million.
+    /// The default of [`with_max_entries`](Self::with_max_entries): a million files, directories
+    /// and links.
     pub const DEFAULT_MAX_ENTRIES: usize = 1_000_000;
 
-    /// An empty top directory.
+    /// An empty file system.
     #[must_use]
     pub fn new() -> Self {
         let quota = memory_limit().map_or(Self::DEFAULT_QUOTA, |limit| {
@@ -83,31 +82,31 @@ impl MemFs {
         }))
     }
 
-    /// All files together hold at most this many octets; beyond it writing fails with
-    /// `QuotaExceeded`. What is already there stays.
+    /// Limits the octets of all files together; more fail with `QuotaExceeded`. Existing files
+    /// stay.
     #[must_use]
     pub fn with_quota(self, octets: u64) -> Self {
         self.usage().quota = octets;
         self
     }
 
-    /// One file holds at most this many octets; beyond it writing fails with `QuotaExceeded`.
+    /// Limits the octets of one file; more fail with `QuotaExceeded`.
     #[must_use]
     pub fn with_max_file_size(self, octets: u64) -> Self {
         self.usage().max_file_size = octets;
         self
     }
 
-    /// At most this many files, directories and links, the top directory counted; beyond it making
-    /// one fails with `StorageFull`.
+    /// Limits the number of files, directories and links, including the root; creating more fails
+    /// with `StorageFull`.
     #[must_use]
     pub fn with_max_entries(self, entries: usize) -> Self {
         self.tree_mut().max_entries = entries;
         self
     }
 
-    /// Says whose a file or directory is, for listings; without a word they are nobody's. It is
-    /// told, not enforced. A symbolic link is followed.
+    /// Sets the owner of a file or directory for listings; the default is none. It is reported, not
+    /// enforced. A symbolic link is followed.
     ///
     /// # Errors
     /// `NotFound`, `NotADirectory` (a file on the way).
@@ -118,14 +117,14 @@ impl MemFs {
         Ok(())
     }
 
-    /// Octets the files hold.
+    /// The octets of all files.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.usage().used()
     }
 
-    /// Other files with the same content, as they are now. Octets are shared until one side writes.
-    /// Uploads that are under way belong to the original.
+    /// An independent file system with the current content. Octets are shared until one of them
+    /// writes. Uploads in progress belong to the original.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let tree = self.tree();
@@ -136,13 +135,13 @@ impl MemFs {
         }))
     }
 
-    /// Makes all handles to this file system see the files of `snapshot`, as they are now. Limits
-    /// stay; readers go on reading what they opened.
+    /// Replaces the files of all handles to this file system by those of `snapshot`, as they are
+    /// now. Limits stay; open files stay readable.
     pub fn restore(&self, snapshot: &Self) {
         if Arc::ptr_eq(&self.0, &snapshot.0) {
             return;
         }
-        // Never two file systems' locks at once.
+        // Never hold the locks of two file systems at once.
         let (mut tree, usage) = {
             let tree = snapshot.tree();
             (tree.clone(), snapshot.usage().at_rest())
@@ -164,7 +163,7 @@ impl MemFs {
         self.0.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Taken after the tree's lock, never before.
+    /// Locked after the tree, never before it.
     fn usage(&self) -> MutexGuard<'_, Usage> {
         self.0.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,7 +275,8 @@ impl Storage for MemFs {
             let from_place = tree.locate(from, false)?;
             let id = from_place.found()?;
             let is_directory = matches!(tree.get(id)?.node, Node::Directory { .. });
-            // Said of the paths first, so that the reason is told even where `to` has no place.
+            // Checked on the paths first, so that the right error is returned even if the parent of
+            // `to` is missing.
             if is_directory && from != to && to.is_within(from) {
                 return Err(into_itself());
             }
@@ -350,13 +350,13 @@ impl Storage for MemFs {
     }
 }
 
-/// Walks a directory by name, some entries at a time, with no lock in between. What is there all
-/// the time is seen exactly once; what comes, goes or is renamed meanwhile may be seen or not.
+/// Iterates over a directory by name, some entries at a time, without a lock in between. Entries
+/// that exist all the time are visited exactly once; others may be visited or not.
 struct Listing {
     fs: MemFs,
     directory: Id,
     batch: std::vec::IntoIter<Entry>,
-    /// The directory may have names behind this batch.
+    /// The directory may have names after this batch.
     more: bool,
 }
 

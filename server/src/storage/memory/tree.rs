@@ -9,14 +9,13 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// How many symbolic links one path may lead through, as Linux has it.
+/// The most symbolic links on one path, as on Linux.
 const MAX_LINKS: usize = 40;
 
 /// A directory's entries, sorted by name.
 pub(super) type Entries = BTreeMap<Arc<[u8]>, Id>;
 
-/// The place of an inode. The generation keeps a place that is used again from being taken for what
-/// was there.
+/// The index of an inode. The generation distinguishes it from later inodes at the same index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id {
     slot: u32,
@@ -24,14 +23,14 @@ pub(super) struct Id {
 }
 
 impl Id {
-    /// The top directory: made first and never removed.
+    /// The root directory: created first and never removed.
     pub(super) const ROOT: Self = Self {
         slot: 0,
         generation: 0,
     };
 }
 
-/// What stands at a name.
+/// An inode.
 #[derive(Debug, Clone)]
 pub(super) struct Inode {
     pub(super) node: Node,
@@ -39,16 +38,16 @@ pub(super) struct Inode {
     pub(super) modified: SystemTime,
     pub(super) created: SystemTime,
     pub(super) accessed: SystemTime,
-    /// Boxed, since hardly any file has them.
+    /// Boxed, since few files have owners.
     pub(super) owners: Option<Box<Owners>>,
 }
 
-/// What an inode is.
+/// The kind of an inode.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     File {
         content: Arc<Content>,
-        /// The name was taken by STOU and nothing was stored in it yet.
+        /// The name was reserved by STOU and nothing was stored yet.
         reserved: bool,
     },
     Directory {
@@ -66,7 +65,7 @@ impl Node {
         }
     }
 
-    /// Octets held against the quota.
+    /// Octets that count towards the quota.
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::File { content, .. } => content.len(),
@@ -75,11 +74,11 @@ impl Node {
     }
 }
 
-/// Where a path leads: a name in a directory, and what stands there if anything does.
+/// The result of resolving a path: a name in a directory, and its inode if it exists.
 #[derive(Debug)]
 pub(super) struct Place<'p> {
     pub(super) parent: Id,
-    /// Empty where there is no name: the root, or `..` at the end of a link.
+    /// Empty if there is no name: the root, or `..` at the end of a link.
     pub(super) name: Cow<'p, [u8]>,
     pub(super) id: Option<Id>,
 }
@@ -105,7 +104,7 @@ struct Slot {
 }
 
 impl Tree {
-    /// An empty top directory.
+    /// An empty root directory.
     pub(super) fn new(max_entries: usize) -> Self {
         let root = Node::Directory {
             entries: Arc::default(),
@@ -122,7 +121,7 @@ impl Tree {
         }
     }
 
-    /// The inode at a place, if it is still the one that was meant.
+    /// The inode with this identifier, if it still exists.
     pub(super) fn get(&self, id: Id) -> io::Result<&Inode> {
         self.slots
             .get(id.slot as usize)
@@ -131,7 +130,7 @@ impl Tree {
             .ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// As [`get`](Self::get), to be changed.
+    /// As [`get`](Self::get), mutable.
     pub(super) fn get_mut(&mut self, id: Id) -> io::Result<&mut Inode> {
         self.slots
             .get_mut(id.slot as usize)
@@ -148,7 +147,7 @@ impl Tree {
         }
     }
 
-    /// Where a path leads. Only the last name may be missing. A link at the end is followed if
+    /// Resolves a path. Only the last name may be missing. A link at the end is followed if
     /// `follow`.
     pub(super) fn locate<'p>(&self, path: &'p VirtualPath, follow: bool) -> io::Result<Place<'p>> {
         let mut place = Place {
@@ -167,13 +166,12 @@ impl Tree {
         Ok(place)
     }
 
-    /// As [`locate`](Self::locate) for what must be there.
+    /// As [`locate`](Self::locate), but the name must exist.
     pub(super) fn find(&self, path: &VirtualPath, follow: bool) -> io::Result<Id> {
         self.locate(path, follow)?.found()
     }
 
-    /// Links are resolved from the top directory of this tree, and `..` ends there: no link leads
-    /// out.
+    /// Links are resolved from the root of this tree, and `..` ends there: no link leads outside.
     fn locate_through_links(&self, path: &VirtualPath, follow: bool) -> io::Result<Place<'static>> {
         let mut ahead: Vec<Vec<u8>> = path.components().rev().map(<[u8]>::to_vec).collect();
         let mut links = 0;
@@ -232,7 +230,7 @@ impl Tree {
         }
     }
 
-    /// Whether `id` is `directory` or somewhere below it.
+    /// Whether `id` is `directory` or below it.
     pub(super) fn is_within(&self, mut id: Id, directory: Id) -> io::Result<bool> {
         loop {
             if id == directory {
@@ -245,7 +243,7 @@ impl Tree {
         }
     }
 
-    /// Puts something new at a free place.
+    /// Adds an inode under a free name.
     pub(super) fn insert(&mut self, place: &Place<'_>, node: Node) -> io::Result<Id> {
         self.entries(place.parent)?;
         if place.name.is_empty() || place.id.is_some() {
@@ -262,8 +260,7 @@ impl Tree {
         Ok(id)
     }
 
-    /// Takes away what stands at a place. The caller lets go of it when no lock is held: it can be
-    /// large.
+    /// Removes an inode. The caller drops it without a lock: it can be large.
     pub(super) fn remove(&mut self, place: &Place<'_>) -> io::Result<Inode> {
         let id = place.found()?;
         self.leave(place.parent, &place.name)?;
@@ -273,7 +270,7 @@ impl Tree {
         slot.inode.take().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Gives what stands at `from` the free name `to`.
+    /// Renames `from` to the free name `to`.
     pub(super) fn relocate(&mut self, from: &Place<'_>, to: &Place<'_>) -> io::Result<()> {
         let id = from.found()?;
         self.entries(to.parent)?;
@@ -285,7 +282,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What is told about an inode.
+    /// The metadata of an inode.
     pub(super) fn metadata(&self, id: Id) -> io::Result<Metadata> {
         let inode = self.get(id)?;
         let (kind, len, target) = match &inode.node {

@@ -1,7 +1,7 @@
-//! [`MemFs`] as a file system of the vfs crate: whatever speaks to a [`vfs::VfsPath`] can use it.
+//! [`MemFs`] as a file system of the vfs crate, for programs that use a [`vfs::VfsPath`].
 //!
-//! Here writing goes straight into the file, as it does in the file systems of that crate, and may
-//! seek. Names that are not UTF-8 do not exist for vfs. Links are followed; vfs does not know them.
+//! Writing changes the file at once, as in the file systems of that crate, and supports seeking.
+//! Names that are not UTF-8 are invisible. Links are followed, since vfs has none.
 
 use super::content::Content;
 use super::handles::{Reader, sought};
@@ -126,7 +126,7 @@ impl FileSystem for MemFs {
         self.remove_directory(&virtual_path(path)?).map_err(failed)
     }
 
-    /// Shares the content: no octet is copied until one of the two is written to.
+    /// Shares the content: octets are copied when one of the two is written.
     fn copy_file(&self, source: &str, destination: &str) -> VfsResult<()> {
         let (source, destination) = (virtual_path(source)?, virtual_path(destination)?);
         let mut tree = self.tree_mut();
@@ -143,7 +143,7 @@ impl FileSystem for MemFs {
 }
 
 impl MemFs {
-    /// An empty file at the path, and the content it had before.
+    /// An empty file at the path, and its previous content.
     fn empty_file(&self, path: &VirtualPath) -> io::Result<(Id, Arc<Content>)> {
         let mut tree = self.tree_mut();
         let place = tree.locate(path, true)?;
@@ -159,7 +159,7 @@ impl MemFs {
         Ok((id, old))
     }
 
-    /// As rename, but never in place of something else.
+    /// As rename, but never replaces anything.
     fn move_kind(&self, source: &str, destination: &str, directory: bool) -> VfsResult<()> {
         let (source, destination) = (virtual_path(source)?, virtual_path(destination)?);
         if self.stat(&destination, false).is_ok() {
@@ -200,7 +200,7 @@ fn copy(
     }
 }
 
-/// Writes into a file while others see it. Once the file is removed there is nothing to write to.
+/// Writes to a file while others see it. After the file is removed, writes fail.
 struct WriteThrough {
     fs: MemFs,
     id: Id,
@@ -209,7 +209,7 @@ struct WriteThrough {
 
 impl Write for WriteThrough {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        // A piece at a time: the lock is held while it is copied.
+        // One piece at a time: the lock is held while it is copied.
         let octets = &octets[..octets.len().min(CHUNK)];
         if octets.is_empty() {
             return Ok(0);
@@ -254,7 +254,7 @@ fn virtual_path(path: &str) -> VfsResult<VirtualPath> {
         .map_err(|_| VfsErrorKind::InvalidPath.into())
 }
 
-/// The error with its kind kept, for whoever looks for it behind [`VfsErrorKind::IoError`].
+/// The error with its kind preserved inside [`VfsErrorKind::IoError`].
 fn failed(error: io::Error) -> VfsError {
     VfsErrorKind::IoError(error).into()
 }

@@ -1,4 +1,4 @@
-//! [`Overlay`]: a storage that is read, and memory above it that is written.
+//! [`Overlay`]: a writable layer in memory above a read-only storage.
 
 use super::{
     Abilities, CHUNK, Digest, Entry, FileKind, MemFs, Metadata, OpenWrite, ReadHandle, Storage,
@@ -14,20 +14,18 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How many symbolic links one path may lead through, as [`MemFs`] has it.
 const MAX_LINKS: usize = 40;
-/// How often something is tried again that another session was in the way of.
+/// How often an operation that conflicts with another session is tried.
 const MAX_ATTEMPTS: usize = 10;
 
-/// Files of a storage that is never changed, with everything that is done to them in memory above
-/// it.
+/// A read-only storage, with all changes kept in memory above it.
 ///
-/// A directory of the storage below is read once, when somebody first comes by; from then on its
-/// names are in the [`MemFs`] above, and removing, renaming and making directories anew are what
-/// they are there: there are no marks for what is gone, and a renamed directory needs no copy. A
-/// file's octets stay below until an upload to it is committed. APPE and REST copy what they need
-/// of the old file then.
+/// A directory of the lower storage is read once, at its first use; from then on its names are in
+/// the [`MemFs`] above, where they are removed, renamed and created: removed names need no marks,
+/// and a renamed directory needs no copy. The octets of a file stay below until an upload to it is
+/// committed. APPE and REST copy the part of the old file that they need then.
 ///
-/// Names that appear below in a directory that was read already are not seen; a file that vanishes
-/// there cannot be read any more. The quota of the memory holds for what is uploaded. Clones are
+/// Names that appear below in a directory that was already read are not seen; a file that
+/// disappears there can no longer be read. The quota of the memory applies to uploads. Clones are
 /// handles to the same files.
 #[derive(Debug, Clone)]
 pub struct Overlay(Arc<Layers>);
@@ -36,15 +34,15 @@ pub struct Overlay(Arc<Layers>);
 struct Layers {
     lower: Arc<dyn Storage>,
     upper: MemFs,
-    /// Written to by whatever changes names or content above, read by whatever needs both layers to
-    /// fit.
+    /// Write-locked by changes of names or content above, read-locked by operations that need both
+    /// layers to be consistent.
     origins: RwLock<Origins>,
 }
 
-/// What is above only by name, by its [`Metadata::unique`] there.
+/// Files whose content is still below, by [`Metadata::unique`] of their names above.
 #[derive(Debug, Default)]
 struct Origins {
-    /// Directories that are not read yet.
+    /// Directories that have not been read yet.
     directories: HashMap<u64, VirtualPath>,
     files: HashMap<u64, Below>,
 }
@@ -76,13 +74,13 @@ impl Origins {
 }
 
 impl Overlay {
-    /// Shows the files of `lower`, and never changes them.
+    /// An overlay above `lower`, which is never changed.
     #[must_use]
     pub fn new(lower: Arc<dyn Storage>) -> Self {
         Self::with_memory(lower, MemFs::new())
     }
 
-    /// As [`new`](Self::new), with an empty `memory` that has limits of its own.
+    /// As [`new`](Self::new), with an empty `memory` that has its own limits.
     #[must_use]
     pub fn with_memory(lower: Arc<dyn Storage>, memory: MemFs) -> Self {
         let mut origins = Origins::default();
@@ -107,14 +105,14 @@ impl Layers {
         self.origins.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the directories on the way to `path`, through links; `into` also the one that stands
-    /// there. Where the way ends early the memory above will say why.
+    /// Reads the directories on the way to `path`, through links, and with `into` also the one at
+    /// its end. If the path does not exist, the memory above returns the error.
     fn reach(&self, path: &VirtualPath, into: bool) -> io::Result<()> {
         if self.origins().directories.is_empty() {
             return Ok(());
         }
         let mut ahead: Vec<Vec<u8>> = path.components().rev().map(<[u8]>::to_vec).collect();
-        // A directory; there is no link in this path.
+        // A directory; this path contains no link.
         let mut at = VirtualPath::root();
         let mut links = 0;
         while let Some(name) = ahead.pop() {
@@ -153,7 +151,7 @@ impl Layers {
         }
     }
 
-    /// Brings the names of a directory up, unless that is done.
+    /// Copies the names of a directory to the memory, unless that is done.
     fn read_directory(&self, at: &VirtualPath) -> io::Result<()> {
         let origin = {
             let origins = self.origins();
@@ -168,7 +166,7 @@ impl Layers {
                 None => return Ok(()),
             }
         };
-        // It may wait; others go on meanwhile.
+        // It may block; others are not locked out.
         let entries: io::Result<Vec<Entry>> = self.lower.list(&origin)?.collect();
         let entries = entries?;
         let mut origins = self.origins_mut();
@@ -188,10 +186,10 @@ impl Layers {
             };
             match self.bring_up(&path, below, &entry.metadata, &mut origins) {
                 Ok(()) => brought.push(path),
-                // A link that leads nowhere a path can lead.
+                // A link with a target that is not a valid path.
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {}
                 Err(error) => {
-                    // All or nothing: the next who comes by tries again.
+                    // All or nothing: the next access tries again.
                     for path in brought {
                         if let Ok(found) = self.upper.stat(&path, false) {
                             origins.forget(&found);
@@ -241,7 +239,7 @@ impl Layers {
         Ok(())
     }
 
-    /// What stands above, with the length it has below.
+    /// The metadata above, with the length below.
     fn complete(&self, mut found: Metadata) -> Metadata {
         if let Some(below) = self.origins().below(&found) {
             found.len = below.len;
@@ -249,7 +247,7 @@ impl Layers {
         found
     }
 
-    /// The octets of a file below become octets above. Nobody sees a difference.
+    /// Copies the octets of a lower file to the memory, which is not visible to others.
     fn copy_up(&self, path: &VirtualPath) -> io::Result<()> {
         let (before, below) = {
             let origins = self.origins();
@@ -353,7 +351,7 @@ impl Storage for Overlay {
             self.0.reach(path, true)?;
             let origins = self.0.origins_mut();
             let unread = |found| origins.is_unread(&found);
-            // Another session has put a directory here just now; whether it is empty is not known.
+            // Another session has put a directory here meanwhile; whether it is empty is not known.
             if !self.0.upper.stat(path, false).is_ok_and(unread) {
                 return self.0.upper.remove_directory(path);
             }
@@ -437,7 +435,7 @@ impl Storage for Overlay {
     }
 }
 
-/// An upload under way, in memory.
+/// An upload in progress, in memory.
 struct Upload {
     layers: Arc<Layers>,
     path: VirtualPath,
@@ -465,7 +463,7 @@ impl WriteHandle for Upload {
             let mut origins = layers.origins_mut();
             let before = layers.upper.stat(&path, true);
             let below = |found: &Metadata| origins.below(found).is_some();
-            // Another session has put a file from below here just now.
+            // Another session has put a lower file here meanwhile.
             if append && before.as_ref().is_ok_and(below) {
                 continue;
             }
@@ -479,7 +477,7 @@ impl WriteHandle for Upload {
     }
 }
 
-/// Copies at most the first `limit` octets of a file, and says how many there were.
+/// Copies at most the first `limit` octets of a file, and returns their number.
 fn copy_head(
     storage: &dyn Storage,
     path: &VirtualPath,

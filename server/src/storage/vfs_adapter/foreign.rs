@@ -1,6 +1,6 @@
-//! Calls into a file system somebody else wrote. Its errors get a kind we can answer with, and
-//! where it panics (as some of the vfs crate do, on names that are not UTF-8 or after seeking
-//! beyond the end) only that call has failed.
+//! Calls into a file system of another crate. Its errors get a kind that can be mapped to a reply,
+//! and if it panics (as some of the vfs crate do, on names that are not UTF-8 or after seeking
+//! beyond the end) only that call fails.
 
 use crate::storage::{FileKind, Metadata};
 
@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use vfs::error::VfsErrorKind;
 use vfs::{VfsError, VfsFileType, VfsPath, VfsResult};
 
-/// A directory with more broken entries than this is not read.
+/// The most broken entries of a directory before reading fails.
 const MAX_BROKEN: usize = 1000;
 
 /// Calls a method of a path.
@@ -23,8 +23,8 @@ pub(super) fn foreign_io<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<
 }
 
 fn contained<T>(call: impl FnOnce() -> T) -> io::Result<T> {
-    // What is left half done belongs to the file system; nothing of ours is borrowed by the call
-    // but open files, which are not used again after an error.
+    // Only the file system is left in an undefined state; the call borrows nothing else but open
+    // files, which are not used again after an error.
     catch_unwind(AssertUnwindSafe(call))
         .map_err(|_| io::Error::other("the file system behind the server panicked"))
 }
@@ -41,7 +41,7 @@ fn io_error(error: &VfsError) -> io::Error {
     io::Error::new(kind, error.to_string())
 }
 
-/// What stands at a path.
+/// The metadata of a path.
 pub(super) fn metadata(at: &VfsPath) -> io::Result<Metadata> {
     match foreign(|| at.metadata()) {
         Ok(found) => Ok(Metadata {
@@ -65,7 +65,7 @@ pub(super) fn metadata(at: &VfsPath) -> io::Result<Metadata> {
     }
 }
 
-/// Some file systems look up whole paths and do not notice a file on the way.
+/// Some file systems look up whole paths and do not notice a file in the middle.
 fn why_missing(at: &VfsPath, missing: io::Error) -> io::Error {
     let mut at = at.parent();
     while !at.is_root() {
@@ -80,7 +80,8 @@ fn why_missing(at: &VfsPath, missing: io::Error) -> io::Error {
     missing
 }
 
-/// The names in a directory, as the file system has them. Entries it cannot name are left out.
+/// The names in a directory, as the file system returns them. Entries without a readable name are
+/// left out.
 pub(super) fn names(directory: &VfsPath) -> io::Result<Vec<String>> {
     let mut entries = foreign(|| directory.read_dir())?;
     let mut names = Vec::new();
@@ -95,24 +96,24 @@ pub(super) fn names(directory: &VfsPath) -> io::Result<Vec<String>> {
     }
 }
 
-/// Moves a file to a free name and keeps its time. Nothing is left at the new name if that fails.
+/// Moves a file to a free name and keeps its time. Nothing is left at the new name on failure.
 pub(super) fn move_file(from: &VfsPath, to: &VfsPath) -> io::Result<()> {
     let modified = metadata(from)?.modified;
     if let Err(error) = foreign(|| from.move_file(to)) {
-        // A file system that cannot move has copied, maybe not to the end.
+        // A file system that cannot move has copied, maybe incompletely.
         if foreign(|| from.exists()).unwrap_or(false) {
             remove_quietly(to);
         }
         return Err(error);
     }
     if let Some(modified) = modified {
-        // Not every file system can; the move has happened all the same.
+        // Not every file system supports it; the move has succeeded.
         let _kept = foreign(|| to.set_modification_time(modified));
     }
     Ok(())
 }
 
-/// Removes a file of ours where a failure leaves nothing to be done.
+/// Removes a temporary file; a failure has no consequence.
 pub(super) fn remove_quietly(at: &VfsPath) {
     let _removed = foreign(|| at.remove_file());
 }

@@ -17,18 +17,18 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use upload::{PREFIX, Upload};
 use vfs::{SeekAndRead, VfsPath};
 
-/// A file system of the vfs crate, served.
+/// A [`Storage`] on a file system of the vfs crate.
 ///
-/// What those file systems do not promise is done here: an upload goes to a temporary file beside
-/// its target and is moved at commit; a file can be renamed onto another; types are checked before
-/// anything is made or removed. All this holds among those who come through this storage and its
-/// clones; who uses the file system beside it sees temporary files (`.ftpspec-upload-…`) and, for a
-/// moment, no file where one is being replaced.
+/// It adds what those file systems do not guarantee: an upload goes to a temporary file beside its
+/// target and is moved at commit; a file can be renamed onto another; kinds are checked before
+/// anything is created or removed. This holds among users of this storage and its clones; others on
+/// the same file system see temporary files (`.ftpspec-upload-…`) and, for a moment, no file where
+/// one is being replaced.
 ///
 /// Paths are UTF-8 here. Entries that cannot be examined, among them dangling symbolic links, are
 /// not listed.
 ///
-/// What stays as it is:
+/// Limitations that remain:
 ///
 /// * vfs follows symbolic links, so a [`vfs::PhysicalFS`] is as safe as the links in its directory.
 /// * An [`OpenWrite::Append`] for which the storage has no room may leave a part of its octets.
@@ -39,9 +39,9 @@ pub struct VfsStorage(Arc<Shared>);
 
 struct Shared {
     root: VfsPath,
-    /// Tells our temporary files from those of another server on the same files.
+    /// Distinguishes temporary files from those of another server on the same files.
     instance: u64,
-    /// Written while names change, read while they are looked at.
+    /// Write-locked while names change, read-locked while they are read.
     names: RwLock<Names>,
 }
 
@@ -53,7 +53,7 @@ struct Names {
     temporary: BTreeMap<u32, String>,
 }
 
-/// A path here and there.
+/// A path in both forms.
 struct Place {
     path: VirtualPath,
     at: VfsPath,
@@ -95,7 +95,7 @@ impl VfsStorage {
         Ok(Place { path, at })
     }
 
-    /// As [`place`](Self::place), for what is made, removed or renamed.
+    /// As [`place`](Self::place), for operations that create, remove or rename.
     fn place_to_change(&self, path: &VirtualPath) -> io::Result<Place> {
         if path.is_root() {
             return Err(ErrorKind::PermissionDenied.into());
@@ -135,7 +135,7 @@ impl Storage for VfsStorage {
             }
             names(&directory)?
         };
-        // Others may have put names there that are none here.
+        // Others may have created names that are not valid here.
         found.retain(|name| !name.starts_with(PREFIX) && is_name(name));
         found.sort_unstable();
         found.dedup();
@@ -156,7 +156,7 @@ impl Storage for VfsStorage {
         if found.kind == FileKind::Directory {
             return Err(ErrorKind::IsADirectory.into());
         }
-        // Not every reader can stand beyond the end: vfs::MemoryFS panics there.
+        // Not every reader supports a position beyond the end: vfs::MemoryFS panics.
         if offset > found.len {
             return Ok(Box::new(Reader(None)));
         }
@@ -198,7 +198,8 @@ impl Storage for VfsStorage {
             }
             left_over.push(entry);
         }
-        // Of a server that ended in the middle of an upload; nobody can see them to remove them.
+        // Left by a server that was killed during an upload; clients cannot see them to remove
+        // them.
         left_over.iter().for_each(remove_quietly);
         foreign(|| at.remove_dir())
     }
@@ -255,7 +256,7 @@ impl Storage for VfsStorage {
         let _changed = self.names_mut();
         let at = self.place(path)?.at;
         metadata(&at)?;
-        // It is there, so `NotFound` means the layer that could be written to does not have it.
+        // The entry exists, so `NotFound` means that it is not in the writable layer.
         let unsupported = |error: io::Error| match error.kind() {
             ErrorKind::NotFound => ErrorKind::Unsupported.into(),
             _ => error,
@@ -270,19 +271,19 @@ impl Storage for VfsStorage {
     }
 }
 
-/// A directory in place of an empty one.
+/// Replaces an empty directory.
 fn replace_directory(from: &Place, to: &Place) -> io::Result<()> {
     if !names(&to.at)?.is_empty() {
         return Err(ErrorKind::DirectoryNotEmpty.into());
     }
     foreign(|| to.at.remove_dir())?;
     foreign(|| from.at.move_dir(&to.at)).inspect_err(|_| {
-        // It was empty and is again.
+        // It was empty and is created again.
         let _restored = foreign(|| to.at.create_dir());
     })
 }
 
-/// Whether a client could say this name.
+/// Whether a client could send this name.
 fn is_name(name: &str) -> bool {
     VirtualPath::root()
         .join(name.as_bytes())

@@ -1,5 +1,5 @@
-//! Writing through the adapter: into a temporary file first, so that a failed upload leaves the old
-//! file as it was.
+//! Writes through the adapter: to a temporary file first, so that a failed upload leaves the old
+//! file unchanged.
 
 use super::foreign::{foreign, foreign_io, metadata, move_file, remove_quietly};
 use super::{Names, Place, VfsStorage};
@@ -9,27 +9,27 @@ use bytes::Bytes;
 use std::io::{self, ErrorKind, Read, Write};
 use vfs::{SeekAndWrite, VfsPath};
 
-/// How the name of every temporary file begins.
+/// The prefix of the name of every temporary file.
 pub(super) const PREFIX: &str = ".ftpspec-upload-";
 
-/// An upload under way.
+/// An upload in progress.
 pub(super) struct Upload {
     storage: VfsStorage,
     target: Place,
     temporary: Temporary,
-    /// Closed before the temporary file is removed: vfs::MemoryFS would bring it back.
+    /// Closed before the temporary file is removed: vfs::MemoryFS would create it again.
     file: Option<Box<dyn SeekAndWrite + Send>>,
     commit: Commit,
-    /// The name was free and is kept for us.
+    /// The name was free and is reserved.
     reserved: bool,
 }
 
-/// What becomes of the temporary file.
+/// How the temporary file is published.
 #[derive(Debug, Clone, Copy)]
 enum Commit {
-    /// It is the new file.
+    /// As the new file.
     Replace,
-    /// Its octets go behind the file, if that still has the length the restart marker meant.
+    /// Its octets are appended to the file, if that still has the length of the restart marker.
     Append { expected: Option<u64> },
 }
 
@@ -184,9 +184,8 @@ impl Drop for Upload {
     }
 }
 
-/// A file beside the target that no listing shows and no path leads to. Its number is used again
-/// afterwards: for each removed name an overlay keeps a mark, and there shall not be one for every
-/// upload.
+/// A hidden file beside the target. Its number is reused afterwards: an overlay keeps a mark for
+/// each removed name, and there should not be one for every upload.
 struct Temporary {
     number: u32,
     at: VfsPath,
@@ -217,9 +216,9 @@ fn check_parent(target: &Place) -> io::Result<()> {
     }
 }
 
-/// Puts `new` in the place of `target`. vfs can only move to a free name, so the old file steps
-/// aside; whoever comes through this storage does not see the moment in between, and if the move
-/// fails the old file comes back.
+/// Replaces `target` by `new`. vfs can only move to a free name, so the old file is moved away
+/// first; users of this storage do not see the moment in between, and if the move fails the old
+/// file is restored.
 pub(super) fn replace(
     names: &mut Names,
     storage: &VfsStorage,
@@ -233,7 +232,7 @@ pub(super) fn replace(
     }
     let moved = move_file(new, &target.at);
     if moved.is_err() {
-        // If not even this works the old content is still there, under the temporary name.
+        // If even this fails, the old content still exists under the temporary name.
         let back = move_file(&aside.at, &target.at);
         if back.is_err() {
             names.temporary.remove(&aside.number);
@@ -244,8 +243,8 @@ pub(super) fn replace(
     moved
 }
 
-/// Puts the octets of `tail` behind `target`. A storage that fills up in the middle of this keeps a
-/// part of them: vfs cannot shorten a file.
+/// Appends the octets of `tail` to `target`. If the storage becomes full, a part of them stays: vfs
+/// cannot shorten a file.
 fn append(tail: &VfsPath, target: &VfsPath) -> io::Result<()> {
     let mut file = foreign(|| target.append_file())?;
     copy(tail, u64::MAX, &mut *file)?;
