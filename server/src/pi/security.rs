@@ -10,9 +10,9 @@ use super::login::Login;
 /// The states of RFC 4217 §9: AUTH, then PBSZ, then PROT. Each requires the one before it.
 ///
 /// ```text
-///   Clear --AUTH--> Starting --handshake--> Tls --PBSZ--> Sized(private?) --CCC--> Cleared(private?)
-///     ^                                                        |
-///     +-------------------------- REIN ------------------------+
+///  Clear -AUTH-> Starting -handshake-> Tls -PBSZ-> Sized(private?) -CCC-> Cleared(private?)
+///    ^                                                    |
+///    +------------------------- REIN ---------------------+
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Security {

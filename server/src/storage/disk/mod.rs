@@ -1,8 +1,8 @@
 //! [`DiskStorage`]: a directory of the host.
 //!
 //! ```text
-//!  ROOT/                      opened once; every path is followed from here, name by name, links included
-//!  ROOT/.ftpspec-uploads/     files that are being uploaded; no path leads here and no listing shows it
+//!  ROOT/                    opened once; every path is resolved from here, name by name
+//!  ROOT/.ftpspec-uploads/   uploads in progress; not reachable by paths, not listed
 //! ```
 
 mod place;
@@ -36,17 +36,20 @@ const MAX_GIVEN: usize = 8;
 
 /// A directory of the host as a [`Storage`]. Clones are handles to the same directory.
 ///
-/// * Nothing leads out of the directory: no `..`, no link, no race with whoever makes links. A link is followed inside,
-///   as if the directory were the root of the host, and shown as what it is.
-/// * Names are octets. Times have nanoseconds, `unique` comes from device and inode.
-/// * An upload goes to a hidden directory below the root and gets its name at commit, by a rename: others see the old
-///   file whole or the new one whole, also when the server is killed. What a killed server left there is removed by the
-///   next one. The root should be one file system; a commit across file systems fails.
-/// * [`OpenWrite::At`] copies what stands before the offset when it is opened, [`OpenWrite::Append`] what is there at
-///   commit: the old file stays whole until then, at the price of a copy. btrfs and XFS share the octets instead.
+/// * No path leads outside the directory: not by `..`, links or races with programs that create
+///   links. Links are resolved as if the directory were the root of the host.
+/// * Names are octets. Times have nanoseconds; `unique` is made from device and inode.
+/// * An upload goes to a hidden directory below the root and is renamed at commit: others see
+///   either the old file or the new one, also if the server is killed. Files left by a killed
+///   server are removed at the next start. The root should be on one file system, since a commit
+///   across file systems fails.
+/// * [`OpenWrite::At`] copies the octets before the offset when it is opened, and
+///   [`OpenWrite::Append`] the old file at commit, so that the old file stays complete until then.
+///   btrfs and XFS share the octets instead.
 /// * A replaced file keeps its permission bits. Its other names (hard links) keep the old content.
-/// * [`OpenWrite::CreateNew`] keeps the name for this storage without touching the disk.
-/// * Devices, sockets and FIFOs are neither shown nor opened. Permissions are the host's, for the server's user.
+/// * [`OpenWrite::CreateNew`] reserves the name in this storage without touching the disk.
+/// * Devices, sockets and FIFOs are neither shown nor opened. The host checks permissions for the
+///   user of the server.
 #[derive(Debug, Clone)]
 pub struct DiskStorage {
     shared: Arc<Shared>,

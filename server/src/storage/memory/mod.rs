@@ -41,14 +41,16 @@ const LIST_BATCH: usize = 1024;
 ///
 /// Concurrent sessions on one file:
 ///
-/// * Uploads are published at commit, at once; the last commit wins. A failed upload leaves the old file as it was.
-/// * A commit goes to the *path*. If the file was removed or renamed meanwhile, the commit makes a new file there, as the
-///   rename of a finished temporary file would; the renamed one keeps its old content.
-/// * [`OpenWrite::CreateNew`] takes the name at once, as an empty file, and gives it back if it is dropped uncommitted.
-/// * [`OpenWrite::Append`] puts its octets behind what is there at commit.
-/// * [`OpenWrite::At`] keeps what stood before the offset when it was opened. An offset beyond the end is refused
-///   (`InvalidInput`): such a restart marker cannot have come from this file, and filling the gap would let a client
-///   allocate as much as it can count to.
+/// * Uploads are published at commit, atomically; the last commit wins. A failed upload leaves the
+///   old file unchanged.
+/// * A commit goes to the *path*. If the file was removed or renamed meanwhile, the commit creates
+///   a new file there, as a rename of a temporary file would; the renamed file keeps its content.
+/// * [`OpenWrite::CreateNew`] reserves the name at once, as an empty file, and releases it if it is
+///   dropped without commit.
+/// * [`OpenWrite::Append`] appends to the content at the time of the commit.
+/// * [`OpenWrite::At`] keeps the octets before the offset as they were when it was opened. An
+///   offset beyond the end is refused (`InvalidInput`): such a restart marker cannot be of this file, and
+///   filling the gap would let a client allocate any amount of memory.
 ///
 /// Permission bits are stored and reported but not enforced.
 #[derive(Clone)]

@@ -31,8 +31,9 @@ use vfs::{SeekAndRead, VfsPath};
 /// Limitations that remain:
 ///
 /// * vfs follows symbolic links, so a [`vfs::PhysicalFS`] is as safe as the links in its directory.
-/// * An [`OpenWrite::Append`] for which the storage has no room may leave a part of its octets.
-/// * [`vfs::OverlayFS`] cannot set times of files in a lower layer (`Unsupported`), and shows its `.whiteout`.
+/// * An [`OpenWrite::Append`] that exceeds the free space may leave a part of its octets.
+/// * [`vfs::OverlayFS`] cannot set times of files in a lower layer (`Unsupported`), and shows its
+///   `.whiteout`.
 /// * [`vfs::MemoryFS`] copies content to rename it. [`MemFs`](super::MemFs) does not.
 #[derive(Clone)]
 pub struct VfsStorage(Arc<Shared>);
