@@ -316,7 +316,7 @@ fn a_refused_data_connection_is_522_with_the_reason() {
     let mut world = World::new(setup(), link());
     world.play(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
     world.end(TransferEnd::OtherClient);
-    world.play("S: 522 ~ another client certificate");
+    world.play("S: 522 ~ client certificate differs");
 }
 
 #[test]
