@@ -1,4 +1,5 @@
-//! Where data connections come from: our listener (PASV, EPSV) or the client's (PORT, EPRT) (RFC 959 §3.2, RFC 2428).
+//! How data connections are made: to a listener of the server (PASV, EPSV) or of the client (PORT,
+//! EPRT) (RFC 959 §3.2, RFC 2428).
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
@@ -20,15 +21,15 @@ use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::Side;
 use crate::passive_ports::PassivePorts;
 
-/// Where clients are sent when nobody has said where: the dynamic ports (RFC 6335 §6).
+/// The ports that are used by default: the dynamic ports (RFC 6335 §6).
 const DYNAMIC_PORTS: RangeInclusive<u16> = 49152..=65535;
-/// So many of them are tried.
+/// How many of them are tried.
 const TRIES: u64 = 32;
 
-/// One connection is wanted; strangers may be in front of it.
+/// One connection is expected; connections of third parties may come before it.
 const BACKLOG: u32 = 16;
 
-/// A listener for one data connection, or the connection that has come.
+/// A listener for one data connection, or the connection that was accepted.
 ///
 /// ```text
 /// Listening --owner connects--> Connected --first octets, PROT P--> Handshaking --> Protected
@@ -36,8 +37,8 @@ const BACKLOG: u32 = 16;
 ///     +-+ a stranger connects: closed
 /// ```
 ///
-/// It is driven from PASV on, by [`poll_ahead`](Self::poll_ahead), and not only once the transfer command has come:
-/// some clients finish the TLS handshake before they send the command.
+/// From PASV on it is polled by [`poll_ahead`](Self::poll_ahead), before the transfer command
+/// comes: some clients complete the TLS handshake before they send the command.
 #[derive(Debug)]
 pub(crate) struct PassivePort {
     /// The host that may connect; the port means nothing.
@@ -50,7 +51,7 @@ pub(crate) struct PassivePort {
 
 enum State {
     Listening(TcpListener),
-    /// Waiting at a port that other sessions wait at, too.
+    /// Listening at a port that other sessions share.
     Sharing(Place),
     Connected(Accepted),
     Handshaking(Box<Handshake>),
@@ -76,7 +77,7 @@ impl PassivePort {
     /// [`PassivePorts::shared`] other sessions may wait at the same port, by way of `shared`.
     ///
     /// # Errors
-    /// `AddrInUse` if no port is free, and otherwise what the system said.
+    /// `AddrInUse` if no port is free, otherwise the error of the system.
     pub(crate) fn listen(
         on: SocketAddr,
         owner: SocketAddr,
@@ -110,7 +111,8 @@ impl PassivePort {
         Ok((port, address))
     }
 
-    /// Does what can be done before the transfer command; `tls` if data connections are to be protected now.
+    /// Does what can be done before the transfer command; `tls` if data connections are to be
+    /// protected now.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, tls: Option<&Arc<DataProtection>>) {
         while let Poll::Ready(Some(next)) = self.poll_step(cx, tls) {
             self.state = next;
@@ -150,7 +152,7 @@ impl PassivePort {
         }
     }
 
-    /// Closes the port. A connection that has come is closed in an orderly way.
+    /// Closes the port. A connection that was accepted is closed in an orderly way.
     pub(crate) fn close(self) {
         match self.state {
             State::Connected(accepted) => DataStream::from(accepted).refuse(),
@@ -213,7 +215,7 @@ impl PassivePort {
     }
 }
 
-/// A connection of the client to a port of ours.
+/// A connection of the client to a passive port.
 fn accepted(
     session: &SessionRecord,
     stream: TcpStream,
@@ -295,8 +297,8 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Asked for any port the host looks for one without a closed connection lingering on it, which takes it milliseconds when
-/// there are many; and when there is none left, all are refused.
+/// Listens at a random port. For port 0 the system looks for a port without connections in
+/// TIME_WAIT, which takes milliseconds if there are many, and fails if there is no such port.
 fn listen_anywhere(mut on: SocketAddr) -> io::Result<TcpListener> {
     let ports = PassivePorts::from(DYNAMIC_PORTS);
     let drawn = ports
@@ -319,15 +321,15 @@ fn listen_in(
         match listen_at(on) {
             Ok(listener) => return Ok(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            // It says more than that a port is taken.
+            // It says more than `AddrInUse`.
             Err(error) => failure = error,
         }
     }
     Err(failure)
 }
 
-/// The first `tries` of the `count` ports, each once, from a random one on: an attacker who can guess
-/// the next port can steal the connection (RFC 2577 §3).
+/// The first `tries` of the `count` ports, each once, from a random one on: an attacker who can
+/// guess the next port can steal the connection (RFC 2577 §3).
 fn random_order(
     ports: &PassivePorts,
     count: u64,

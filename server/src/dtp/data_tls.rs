@@ -1,4 +1,5 @@
-//! The TLS of data connections: whose sessions they resume, and what is asked of them (RFC 4217 §10.2, §15.1.2).
+//! The TLS of data connections: the sessions they resume, and what is required of them (RFC 4217
+//! §10.2, §15.1.2).
 
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
@@ -28,10 +29,11 @@ const DATA_SESSIONS: usize = 32;
 /// may break off.
 const DATA_TICKETS: usize = 2;
 
-/// Whether data connections have to resume the TLS session of their control connection (RFC 4217 §10.2).
+/// Whether data connections have to resume the TLS session of their control connection (RFC 4217
+/// §10.2).
 ///
 /// It shows that both come from the same client. But many clients cannot do it (Python's ftplib,
-/// Java, Erlang), so it is never asked for by itself.
+/// Java, Erlang), so it is not required by default.
 ///
 /// Under TLS 1.3 a client that uses each ticket once needs new ones. It gets two on each data
 /// connection: before the data of a download, and after the end of an upload. A client that does
@@ -40,22 +42,23 @@ const DATA_TICKETS: usize = 2;
 /// TLS 1.2 has no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SessionReuse {
-    /// Those that do resume, others do not.
+    /// Resumption is optional.
     #[default]
     Off,
-    /// Those that do not are logged, with the reason.
+    /// Connections without resumption are logged, with the reason.
     Warn,
-    /// Those that do not are answered 522, with the reason.
+    /// Transfers without resumption are answered 522, with the reason.
     Require,
 }
 
-/// What is asked of a data connection beside a good handshake.
+/// What is required of a data connection besides a successful handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Terms {
     pub(crate) reuse: SessionReuse,
     /// An upload may end without close_notify.
     pub(crate) lenient: bool,
-    /// The fingerprint of the client's certificate on the control connection: a data connection may not show another.
+    /// The fingerprint of the client's certificate on the control connection: a data connection may
+    /// not show another.
     pub(crate) client: Option<[u8; 32]>,
 }
 
@@ -77,7 +80,8 @@ impl DataProtection {
         }
     }
 
-    /// Begins the handshake. We are the TLS server whoever connected (RFC 4217 §7).
+    /// Begins the handshake. The FTP server is the TLS server, whichever side connected (RFC 4217
+    /// §7).
     pub(crate) fn begin(self: &Arc<Self>, connection: Accepted) -> Handshake {
         let Accepted { stream, channel } = connection;
         let witness = Arc::new(Witness::of(Arc::clone(&self.sessions)));
@@ -121,7 +125,7 @@ impl DataProtection {
     }
 }
 
-/// A handshake under way; gives the data connection.
+/// A handshake in progress; its result is the data connection.
 pub(crate) struct Handshake {
     accept: Accept<TicketGate>,
     protection: Arc<DataProtection>,
@@ -178,8 +182,8 @@ impl Future for Handshake {
     }
 }
 
-/// The TLS sessions of all control connections of a server, each with its owner: a session of somebody else's can be told
-/// from none.
+/// The TLS sessions of all control connections of a server, each with its owner: a session of
+/// another client can be distinguished from an unknown one.
 #[derive(Debug, Default)]
 pub(crate) struct SessionMap {
     sessions: Mutex<HashMap<Vec<u8>, Owned>>,
@@ -189,7 +193,8 @@ pub(crate) struct SessionMap {
 /// A session and its owner.
 type Owned = (u64, Vec<u8>);
 
-/// The sessions of one control connection and its data connections. Nobody else can resume them, and they end with it.
+/// The sessions of one control connection and its data connections. No other connection can resume
+/// them, and they end with it.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     map: Arc<SessionMap>,
@@ -266,8 +271,8 @@ impl StoresServerSessions for Sessions {
         self.look_up(key).1
     }
 
-    /// Gives the session out and keeps it: OpenSSL clients present the ticket of the control connection again and again,
-    /// once for every data connection.
+    /// Returns the session and keeps it: OpenSSL clients present the ticket of the control
+    /// connection once for every data connection.
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.get(key)
     }
@@ -318,7 +323,7 @@ impl StoresServerSessions for Witness {
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         let (offered, session) = self.sessions.look_up(key);
-        // Of several that were offered the one that comes closest counts.
+        // Of several that were offered the most specific is kept.
         self.offered.fetch_max(offered as u8, Ordering::Relaxed);
         session
     }
@@ -332,7 +337,8 @@ impl StoresServerSessions for Witness {
     }
 }
 
-/// Nothing panics while it holds one of these locks, and a half-done change would only cost a full handshake.
+/// No code panics while it holds one of these locks, and an incomplete change would only cost a
+/// full handshake.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

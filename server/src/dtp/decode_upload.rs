@@ -1,4 +1,4 @@
-//! STOR, STOU and APPE where the data have to be decoded, and where restart markers may stand between them.
+//! STOR, STOU and APPE of data that has to be decoded and may contain restart markers.
 
 use std::io;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::storage::OpenWrite;
 
 /// Octets received at once.
 const BUFFER: usize = 64 << 10;
-/// Octets of content that have to stand between two markers that are answered, and the share of what is stored already.
+/// The least content between two restart markers that are answered: in octets, and as a fraction of
+/// what is stored already.
 const BETWEEN_MARKS: (u64, u64) = (64 << 10, 16);
 
 /// An upload whose file is open.
@@ -26,7 +27,7 @@ pub(super) struct CodedUpload {
     decoder: Decoder,
     /// Octets of content since the last marker that was answered.
     since_mark: u64,
-    /// What the last marker that was answered said.
+    /// The position of the last marker that was answered.
     last_mark: Option<u64>,
 }
 
@@ -41,8 +42,9 @@ impl CodedUpload {
         }
     }
 
-    /// Takes everything and commits it. The file is whole when its coding says so; where that can be said before the
-    /// connection ends, its end is not waited for: the client may wait for the reply with its own (RFC 959 §3.2).
+    /// Receives everything and commits it. The coding says where the file ends; if that is before
+    /// the end of the connection, it is not waited for: the client may keep the connection open
+    /// until the reply (RFC 959 §3.2).
     pub(super) async fn receive(
         mut self,
         stream: &mut DataStreamWithFaults,
@@ -73,7 +75,8 @@ impl CodedUpload {
         }
         progress.set_committing();
         self.sink.commit().await.map_err(TransferError::Storage)?;
-        // The file is there; a client that does not wait for our end of the connection has lost nothing.
+        // The file is stored; a client that does not wait for the end of the connection has lost
+        // nothing.
         let _ = in_time(stall, stream.shutdown()).await;
         Ok(())
     }
@@ -97,7 +100,7 @@ impl CodedUpload {
                         .write(content)
                         .await
                         .map_err(TransferError::Storage)?;
-                    // A little input may be much content.
+                    // Little input may be much content.
                     tokio::task::yield_now().await;
                 }
                 Piece::Marker(theirs) => {
@@ -111,11 +114,11 @@ impl CodedUpload {
         }
     }
 
-    /// Stores for good what has come so far, since a 110 says so: the client may come back with what we answer, even after
-    /// everything broke off (RFC 959 §3.5). The octets of the file are the marker.
+    /// Commits what has come so far, as a 110 promises: the client may restart at the server's
+    /// marker, even after a failure (RFC 959 §3.5). The marker is the number of octets of the file.
     ///
-    /// A storage may have to copy the file for it. So markers that stand too close together are not answered; what is not
-    /// answered is no place to restart at. There are only some hundred answers for the largest file.
+    /// A storage may have to copy the file for it. So markers that are too close together are not
+    /// answered, and cannot be restarted at. The largest file gets some hundred answers.
     async fn mark(&mut self) -> io::Result<Option<u64>> {
         let (least, share) = BETWEEN_MARKS;
         if let Some(last) = self.last_mark

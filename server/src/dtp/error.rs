@@ -46,7 +46,7 @@ pub(super) enum TransferError {
     FaultInjected,
     /// The storage failed.
     Storage(io::Error),
-    /// What came is not what MODE and STRU prescribe.
+    /// The received data violates MODE or STRU.
     Malformed(Malformed),
 }
 

@@ -13,7 +13,7 @@ use crate::wire::{Lister, ListingFormat, Naming};
 /// Octets of a listing made at once.
 const PIECE: usize = 32 << 10;
 
-/// The lines of STAT with a pathname that fit into one reply. Who wants more asks LIST.
+/// The lines of STAT with a pathname that fit into one reply. Longer listings need LIST.
 pub(crate) const STAT_LINES: usize = 10_000;
 
 type Entries = Box<dyn Iterator<Item = io::Result<(Entry, Naming)>> + Send>;

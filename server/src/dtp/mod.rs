@@ -1,4 +1,5 @@
-//! The data transfer process: how file content becomes octets of the data connection and back (RFC 959 §2.3, §3).
+//! The data transfer process: how file content becomes octets of the data connection and back (RFC
+//! 959 §2.3, §3).
 
 mod codec;
 mod data_port;

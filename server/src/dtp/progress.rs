@@ -1,4 +1,4 @@
-//! A transfer as others see it: how far it is, and what it moved.
+//! The progress of a transfer, shared by the data connection and the control connection.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::Channel;
 use crate::pi::RestartMarker;
 
-/// How far a transfer is, for those who watch it.
+/// The progress of a transfer.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     moved: AtomicU64,
@@ -21,15 +21,15 @@ pub(crate) struct Progress {
     committing: AtomicBool,
     /// Whether the client kept a download open until its completion reply.
     kept_open: AtomicBool,
-    /// Restart markers whose 110 has not been said yet; there are never many.
+    /// Restart markers whose 110 was not sent yet; there are never many.
     marks: Mutex<Vec<RestartMarker>>,
     marked: AtomicBool,
     watch: Option<ProgressWatch>,
-    /// How fast it may be.
+    /// The rate limit.
     rate: Option<Arc<Rate>>,
 }
 
-/// Who watches.
+/// The session, and what is recorded for its journal.
 #[derive(Debug)]
 struct ProgressWatch {
     entry: Arc<SessionRecord>,
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// The same, no faster than this.
+    /// The same with a rate limit.
     pub(crate) fn at(self, rate: Option<Arc<Rate>>) -> Self {
         Self { rate, ..self }
     }
@@ -61,7 +61,7 @@ impl Progress {
         self.rate.as_ref().map_or(usize::MAX, |rate| rate.piece())
     }
 
-    /// Octets were moved: waits until more may be.
+    /// Waits after `octets` were moved, as the rate limit demands.
     pub(super) async fn rest(&self, octets: usize) {
         if let Some(rate) = &self.rate {
             let now = tokio::time::Instant::now();
@@ -95,14 +95,14 @@ impl Progress {
         self.kept_open.load(Ordering::Relaxed)
     }
 
-    /// SHA-256 over what was moved, if that was wished for.
+    /// SHA-256 over what was moved, if the journal wants it.
     pub(crate) fn sha256(&self) -> Option<String> {
         let digest = self.watch.as_ref()?.digest.as_ref()?;
         let digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
         Some(hexadecimal(&digest.clone().finalize()))
     }
 
-    /// The data connection is there.
+    /// The transfer has its data connection.
     pub(super) fn opened(&self, stream: &DataStream) {
         let channel = self.channel.get_or_init(|| Arc::clone(stream.channel()));
         if let Some(watch) = &self.watch {
@@ -135,7 +135,7 @@ impl Progress {
             .is_some_and(|watch| watch.digest.is_some())
     }
 
-    /// So many octets were sent, and nobody has [to see them](Self::sees_octets).
+    /// Counts octets that were sent and need not [be seen](Self::sees_octets).
     pub(super) fn sent_unseen(&self, octets: usize) {
         self.add(octets);
     }
@@ -151,7 +151,7 @@ impl Progress {
         self.marked.load(Ordering::Relaxed)
     }
 
-    /// The restart markers that have come, in their order, each once.
+    /// Takes the restart markers that have come, in order.
     pub(crate) fn take_marks(&self) -> Vec<RestartMarker> {
         if !self.marked.swap(false, Ordering::Relaxed) {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Sending a file without reading it: the host moves its octets from the file to the data connection, sendfile(2).
+//! sendfile(2): the kernel moves the octets of a file to the data connection.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -13,20 +13,21 @@ use super::error::{TransferError, in_time};
 use super::progress::Progress;
 use crate::storage::ReadHandle;
 
-/// Octets one job sends: a thread is not lent to one client for longer.
+/// The most octets that one job sends: a client does not occupy a thread for longer.
 const TURN: usize = 4 << 20;
 
-/// What came of having the host send.
+/// The outcome of sendfile(2).
 pub(super) enum Outcome {
     /// Everything was sent, to the end of the file.
     Sent,
-    /// The host will not, or something broke. Whoever reads and writes instead, from where this one is, finds out which.
+    /// The kernel refused, or an error occurred. Reading and writing from the current position
+    /// finds out which.
     Unable(Box<dyn ReadHandle>),
 }
 
-/// Has the host send what is left of a file.
+/// Sends the rest of a file with sendfile(2).
 ///
-/// Waiting for the client is done here; only the sending, which may wait for a disk, occupies a thread.
+/// Only the sending, which may wait for a disk, occupies a thread; waiting for the client does not.
 pub(super) async fn send(
     stream: &TcpStream,
     mut handle: Box<dyn ReadHandle>,
@@ -57,8 +58,8 @@ pub(super) async fn send(
     }
 }
 
-/// Whether the connection takes octets now. The runtime learns that it does not from an error only, and the job that
-/// would have it runs where the runtime does not see it.
+/// Whether the connection accepts octets now. The runtime learns from an error only that it does
+/// not, and the job that gets the error runs outside it.
 fn room(stream: &TcpStream) -> io::Result<()> {
     let mut ask = [PollFd::new(stream, PollFlags::OUT)];
     match poll(&mut ask, Some(&Timespec::default())) {
@@ -78,7 +79,7 @@ enum End {
     Failure,
 }
 
-/// Sends until the connection is full, the file ends or it is the turn of others.
+/// Sends until the send buffer is full, the file ends or `most` octets were sent.
 fn turn(socket: &OwnedFd, handle: &mut dyn ReadHandle, most: usize) -> Turn {
     let mut sent = 0;
     let end = loop {

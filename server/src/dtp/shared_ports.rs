@@ -1,9 +1,10 @@
-//! Passive ports that sessions of different clients share: one listener a port, and each connection goes to the session
-//! whose client it comes from.
+//! Passive ports that sessions of different clients share: one listener for each port, and each
+//! connection is given to the session of its client.
 //!
-//! A container or a firewall often opens very few ports. A port of its own for each transfer would limit a server to as many
-//! transfers at a time; the address of the client tells the sessions apart as well. Two sessions of one client cannot be
-//! told apart: they never wait at the same port at the same time.
+//! A container or a firewall often opens very few ports. A port for each transfer would limit a
+//! server to as many transfers at a time; but sessions can also be distinguished by the address of
+//! the client. Two sessions of one client cannot be, so they never wait at the same port at the
+//! same time.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,12 +23,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct SharedPorts(Mutex<HashMap<SocketAddr, Waiting>>);
 
-/// Who waits at one port.
+/// The sessions that wait at one port.
 #[derive(Debug)]
 struct Waiting {
     /// By their hosts ([`host_of`]).
     clients: HashMap<SocketAddr, oneshot::Sender<TcpStream>>,
-    /// Wakes the task that accepts connections when nobody waits any more.
+    /// Wakes the task that accepts connections when no session waits any more.
     given_up: Arc<Notify>,
 }
 
@@ -50,7 +51,8 @@ impl SharedPorts {
     /// Takes a place at `on` and one of `ports`, chosen by `order`, for a connection from `client`.
     ///
     /// # Errors
-    /// `AddrInUse` where this client waits at every port already; the error of the last port that cannot be listened at.
+    /// `AddrInUse` if this client waits at every port already; the error of the last port that
+    /// cannot be listened at.
     pub(super) fn wait_at(
         self: &Arc<Self>,
         (mut on, client): (SocketAddr, SocketAddr),
@@ -97,7 +99,7 @@ impl SharedPorts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a connection to the session that waits for its client; gives it back where none does.
+    /// Gives a connection to the session that waits for its client; returns it if there is none.
     fn deliver(
         &self,
         at: SocketAddr,
@@ -115,7 +117,7 @@ impl SharedPorts {
     }
 }
 
-/// Accepts connections at a shared port until nobody waits there, or the server is gone.
+/// Accepts connections at a shared port until no session waits there, or the server ends.
 async fn accept(
     listener: TcpListener,
     at: SocketAddr,
@@ -132,7 +134,8 @@ async fn accept(
         };
         match accepted {
             None => {
-                // The listener goes under the lock: the next to wait finds it, or a port that is free.
+                // The listener is dropped under the lock: the next session finds either it or a
+                // free port.
                 let mut waiting = ports.waiting();
                 if waiting.get(&at).is_some_and(|here| here.clients.is_empty()) {
                     drop(listener);
@@ -173,7 +176,7 @@ impl Drop for Place {
         let Some(ports) = self.ports.upgrade() else {
             return;
         };
-        // Closed first: a place of the same client that was taken since is not ours to remove.
+        // Closed first: a newer place of the same client must not be removed.
         self.connection.close();
         let mut waiting = ports.waiting();
         let Some(here) = waiting.get_mut(&self.at) else {

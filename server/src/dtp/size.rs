@@ -1,4 +1,4 @@
-//! How long a file is on the wire where it has to be read for it.
+//! The size of a file on the wire, where the file has to be read for it.
 
 use std::io;
 

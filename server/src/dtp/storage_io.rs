@@ -1,4 +1,4 @@
-//! The file side of a transfer: a storage that may block, seen from a task that must not.
+//! The file side of a transfer: access to a storage that may block from a task that must not.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +11,7 @@ use super::{AsciiDecoder, AsciiEncoder, Encoder};
 use crate::pi::{Coding, Representation};
 use crate::storage::{ReadHandle, Storage, WriteHandle};
 
-/// Octets asked of a storage at once.
+/// Octets that are requested from a storage at once.
 const PIECE: usize = 256 << 10;
 /// Octets that go through an encoder at once.
 const CODED_PIECE: usize = 64 << 10;
@@ -21,7 +21,7 @@ pub(crate) const PIECES: usize = 4;
 /// Runs a storage call: at once if the storage never blocks, else on a thread for it.
 ///
 /// # Errors
-/// The job's own; or the storage panicked.
+/// The error of the job, or that the storage panicked.
 pub(crate) async fn on_storage<T: Send + 'static>(
     storage: &Arc<dyn Storage>,
     job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
@@ -32,10 +32,11 @@ pub(crate) async fn on_storage<T: Send + 'static>(
     on_a_thread(storage, job).await
 }
 
-/// Runs a storage call on a thread for it, however quick the storage is: for work in proportion to a file's length.
+/// Runs a storage call on a thread for it, even if it never blocks: for work whose time grows with
+/// the size of a file.
 ///
 /// # Errors
-/// The job's own; or the storage panicked.
+/// The error of the job, or that the storage panicked.
 pub(crate) async fn on_a_thread<T: Send + 'static>(
     storage: &Arc<dyn Storage>,
     job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
@@ -46,16 +47,17 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
         .map_err(io::Error::other)?
 }
 
-/// Gives out the octets of a file or a listing.
+/// Reads the octets of a file or a listing.
 ///
-/// A storage that blocks is read one batch ahead, by a job for each batch: a client that does not read occupies no thread.
+/// A storage that blocks is read one batch ahead, by a job for each batch: a client that does not
+/// read occupies no thread.
 pub(crate) struct Source {
     state: Reading,
     encoding: Encoding,
     host_sends: bool,
 }
 
-/// What becomes of the pieces.
+/// How pieces are encoded.
 pub(crate) enum Encoding {
     AsItIs,
     Ascii(AsciiEncoder),
@@ -82,7 +84,7 @@ impl Encoding {
     }
 }
 
-/// What a reading job gives back.
+/// What a reading job returns.
 type ReadBatch = (Box<dyn ReadHandle>, io::Result<Vec<Bytes>>);
 
 enum Reading {
@@ -90,16 +92,17 @@ enum Reading {
     /// The storage blocks, and the first batch was read when the file was opened.
     Opened(Box<dyn ReadHandle>, io::Result<Vec<Bytes>>),
     Ahead(JoinHandle<ReadBatch>),
-    /// The rest is for the host to send.
+    /// The rest is left to sendfile(2).
     Left(Box<dyn ReadHandle>),
     Ended,
 }
 
 impl Source {
-    /// Opens what `open` does. Where the storage blocks, its first batch is read by the same job: a small file needs no other.
+    /// Opens what `open` does. Where the storage blocks, its first batch is read by the same job: a
+    /// small file needs no other.
     ///
     /// # Errors
-    /// Those of `open`.
+    /// The errors of `open`.
     pub(crate) async fn open(
         storage: &Arc<dyn Storage>,
         encoding: Encoding,
@@ -121,13 +124,14 @@ impl Source {
         })
     }
 
-    /// The host shall send what it can, where the octets are what the data connection carries.
+    /// Leaves to sendfile(2) what it can send, where octets are not changed.
     #[cfg(target_os = "linux")]
     pub(super) fn let_host_send(&mut self) {
         self.host_sends = matches!(self.encoding, Encoding::AsItIs);
     }
 
-    /// What the host shall send, once what was read is handed out. Nothing more comes from here until [`read_on_from`](Self::read_on_from).
+    /// The rest of the file for sendfile(2), after what was read was returned. Nothing more is
+    /// returned until [`read_on_from`](Self::read_on_from).
     #[cfg(target_os = "linux")]
     pub(super) fn left_to_host(&mut self) -> Option<Box<dyn ReadHandle>> {
         match std::mem::replace(&mut self.state, Reading::Ended) {
@@ -139,14 +143,14 @@ impl Source {
         }
     }
 
-    /// The host did not send everything.
+    /// Reads on after sendfile(2) has not sent everything.
     #[cfg(target_os = "linux")]
     pub(super) fn read_on_from(&mut self, handle: Box<dyn ReadHandle>) {
         self.host_sends = false;
         self.state = read_ahead(handle);
     }
 
-    /// Nothing more is to come, as far as is known without asking for it.
+    /// Whether it is known, without reading, that nothing more comes.
     pub(super) fn is_at_end(&self) -> bool {
         matches!(
             (&self.state, &self.encoding),
@@ -157,7 +161,7 @@ impl Source {
     /// The next pieces, none of them empty; no pieces at the end.
     ///
     /// # Errors
-    /// The storage's own.
+    /// The error of the storage.
     pub(crate) async fn next(&mut self) -> io::Result<Vec<Bytes>> {
         if matches!(self.encoding, Encoding::Coded(_)) {
             return self.next_coded().await;
@@ -267,7 +271,8 @@ fn read_ahead(mut handle: Box<dyn ReadHandle>) -> Reading {
     }))
 }
 
-/// Takes the octets of a file that is being stored. Dropped without [`commit`](Self::commit) the file stays as it was.
+/// Takes the octets of a file that is being stored. Dropped without [`commit`](Self::commit) the
+/// file stays as it was.
 pub(crate) struct Sink {
     state: Writing,
     /// Octets of content it may still take.
@@ -298,10 +303,10 @@ impl Sink {
         }
     }
 
-    /// Takes the next octets. A blocking storage's failure is told with the piece after it.
+    /// Takes the next octets. The failure of a storage that blocks is reported with the next piece.
     ///
     /// # Errors
-    /// The storage's own; `FileTooLarge` if there is no room.
+    /// The error of the storage; `FileTooLarge` if there is no room.
     pub(crate) async fn write(&mut self, octets: Bytes) -> io::Result<()> {
         let octets = match &mut self.decoder {
             Some(decoder) => decoder.decode(octets),
@@ -364,7 +369,7 @@ impl Sink {
     /// Makes what was written so far the file. Nothing more can be written to this sink.
     ///
     /// # Errors
-    /// The storage's own.
+    /// The error of the storage.
     pub(crate) async fn commit_so_far(&mut self) -> io::Result<()> {
         let ended = Self {
             room: self.room,
@@ -398,7 +403,7 @@ impl Sink {
     /// new state the sink has failed.
     ///
     /// # Errors
-    /// The storage's own; `BrokenPipe` if the sink has failed before.
+    /// The error of the storage; `BrokenPipe` if the sink has failed before.
     async fn idle_handle(&mut self) -> io::Result<Box<dyn WriteHandle>> {
         match std::mem::replace(&mut self.state, Writing::Closed) {
             Writing::Inline(handle) | Writing::Idle(handle) => Ok(handle),

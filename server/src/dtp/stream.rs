@@ -120,7 +120,8 @@ impl DataStream {
         }
     }
 
-    /// Ends a connection whose octets are not wanted any more, in an orderly way, in the background.
+    /// Ends a connection whose octets are not wanted any more, in an orderly way, in the
+    /// background.
     ///
     /// Closing a socket with unread octets sends RST, and clients that receive RST may not read the
     /// reply. So the server ends its side, and reads on for a little while.
@@ -144,8 +145,8 @@ impl DataStream {
         });
     }
 
-    /// As [`refuse`](Self::refuse), but without close_notify. Under TLS its absence says that this is
-    /// not the whole file; in the clear only the reply does.
+    /// As [`refuse`](Self::refuse), but without close_notify. Under TLS its absence says that this
+    /// is not the whole file; in the clear only the reply does.
     pub(super) fn break_off(self) {
         let transport = match self.transport {
             Transport::Clear(stream) => Transport::Clear(stream),

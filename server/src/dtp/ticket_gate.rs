@@ -1,5 +1,5 @@
-//! The TCP connection below the TLS of a data connection: it holds session tickets back until they
-//! can do no harm.
+//! The TCP connection below the TLS of a data connection: it delays session tickets until they do
+//! no harm.
 //!
 //! A TLS 1.3 server sends its tickets right after the handshake (RFC 8446 §4.6.1). On an upload
 //! that loses data: most clients send, close, and never read. When a socket is closed with unread
@@ -7,16 +7,16 @@
 //! end of the upload is lost. Without tickets on data connections a client that uses each ticket
 //! once (RFC 8446 Appendix C.4) runs out of them, and is refused where resumption is required.
 //!
-//! So tickets wait here for the next octets of ours. In a download these are the data, which the
-//! client reads anyway. In an upload they are close_notify, which is sent after everything has
+//! So tickets wait here for the next octets of the server. In a download these are the data, which
+//! the client reads anyway. In an upload they are close_notify, which is sent after everything has
 //! come: a client that reads to the end of the connection has new tickets, and one that has closed
-//! already answers RST when nothing is left to lose. A client that closes without waiting for our
-//! close_notify gets none, though it may read what is there before it closes (curl 7.88):
-//! whether that is so cannot be seen in time, and a refusal (522) is better than lost data.
-//! vsftpd 3.0.3 with `require_ssl_reuse=YES` sends its tickets at once: in 18 of 23 runs of curl
-//! 7.88 with five uploads in one invocation, files were stored empty or cut. TLS 1.3 would allow a
-//! new ticket on the control connection, which every client reads, but rustls 0.23 makes tickets
-//! only at the end of a handshake.
+//! already answers RST when nothing is left to lose. A client that closes without waiting for the
+//! server's close_notify gets none, though it may read what is there before it closes (curl 7.88):
+//! whether that is so cannot be seen in time, and a refusal (522) is better than lost data. vsftpd
+//! 3.0.3 with `require_ssl_reuse=YES` sends its tickets at once: in 18 of 23 runs of curl 7.88 with
+//! five uploads in one invocation, files were stored empty or cut. TLS 1.3 would allow a new ticket
+//! on the control connection, which every client reads, but rustls 0.23 makes tickets only at the
+//! end of a handshake.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! One transfer: open the file, say 1yz, get the data connection, move, commit, close (RFC 959 §5.4).
+//! One transfer: open the file, send 1yz, get the data connection, move octets, commit, close (RFC
+//! 959 §5.4).
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -37,8 +38,8 @@ use crate::wire::Preliminary;
 const BUFFERS: (usize, usize) = (16 << 10, 256 << 10);
 /// How long after the preliminary reply of a download the completion reply may wait for the client
 /// to close. aria2 with five downloads was seen to read its 150 after 75 ms on a busy machine. A
-/// session whose client has once not closed in this time waits no more: such a client closes after
-/// the completion reply, and each wait would be for nothing.
+/// session whose client has once not closed in this time does not wait again: such a client closes
+/// after the completion reply.
 pub(crate) const CLOSING_TIME: Duration = Duration::from_millis(100);
 /// Names STOU tries before it gives up.
 const UNIQUE_NAMES: u32 = 1_000;
@@ -68,7 +69,7 @@ fn incoming(handle: Box<dyn WriteHandle>, at: StoragePath, transfer: &Transfer) 
     Flow::In(Sink::new(handle, inline, ascii, room))
 }
 
-/// How long a client may keep us waiting.
+/// How long a client may keep the server waiting.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
     pub(crate) connection: Duration,
@@ -78,7 +79,7 @@ pub(crate) struct Timeouts {
     pub(crate) closing: Duration,
 }
 
-/// How the data connection comes about.
+/// How the data connection is made.
 pub(crate) enum Route {
     Passive(Box<PassivePort>),
     Active {
@@ -150,8 +151,8 @@ pub(crate) async fn open(transfer: &Transfer) -> io::Result<Opened> {
     })
 }
 
-/// Moves everything. Dropping the future is how a transfer is aborted: what was stored is not committed, the data
-/// connection closes.
+/// Moves everything. Dropping the future is how a transfer is aborted: what was stored is not
+/// committed, the data connection closes.
 pub(crate) async fn carry(
     opened: Opened,
     route: Route,
@@ -237,14 +238,14 @@ pub(crate) async fn carry(
 /// Some clients (aria2, snarf) read the control connection once after they have connected, and wait
 /// for ever if the 150 and the 226 of a small file come in one segment. Clients close when they
 /// have read the file, so this wait is short, and the client has read its 150 by then. A transfer
-/// that took longer than the time limit waits for nothing, and is not said to be kept open.
+/// that took longer than the time limit waits for nothing, and does not count as kept open.
 async fn client_closes(stream: &mut DataStreamWithFaults, until: Instant) -> bool {
     if until <= Instant::now() {
         return true;
     }
     let mut scrap = [0; 512];
     let closing = async { while let Ok(1..) = stream.read(&mut scrap).await {} };
-    // How it has closed makes no difference: everything is sent.
+    // How it closed does not matter: everything is sent.
     timeout_at(until, closing).await.is_ok()
 }
 
@@ -292,7 +293,8 @@ async fn send(
             advance(&mut pieces, octets);
             progress.rest(octets).await;
         }
-        // A client that reads as fast as we write would never let its own control connection have a turn, nor ABOR.
+        // Without this a client that reads as fast as the server writes would keep its control
+        // connection, and ABOR, from being served.
         if !source.is_at_end() {
             tokio::task::yield_now().await;
         }
@@ -340,7 +342,8 @@ async fn receive(
     let (mut size, largest) = BUFFERS;
     let mut buffer = BytesMut::with_capacity(size);
     loop {
-        // A TLS stream that ends without close_notify is an error here: somebody may have cut it short.
+        // A TLS stream that ends without close_notify is an error here: an attacker may have
+        // truncated it.
         let octets = in_time(
             stall,
             stream.read_buf(&mut (&mut buffer).limit(progress.piece())),
@@ -359,7 +362,7 @@ async fn receive(
                 .map_err(TransferError::Storage)?;
         }
     }
-    // What is kept must not keep a buffer that is mostly empty.
+    // What is stored must not hold a buffer that is mostly empty.
     let rest = if buffer.len() < buffer.capacity() / 2 {
         Bytes::copy_from_slice(&buffer)
     } else {
@@ -369,12 +372,14 @@ async fn receive(
     sink.commit_with(rest)
         .await
         .map_err(TransferError::Storage)?;
-    // The file is there; a client that does not wait for our end of the connection has lost nothing.
+    // The file is stored; a client that does not wait for the end of the connection has lost
+    // nothing.
     let _ = in_time(stall, stream.shutdown()).await;
     Ok(())
 }
 
-/// Makes a file with a name nobody has: the wished one, or with `.1`, `.2` … behind it (RFC 1123 §4.1.2.9).
+/// Creates a file with an unused name: the requested one, or with `.1`, `.2` … after it (RFC 1123
+/// §4.1.2.9).
 fn open_unique(
     storage: &dyn Storage,
     wish: &VirtualPath,

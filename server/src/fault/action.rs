@@ -1,4 +1,5 @@
-//! What a fault does: the actions, and the one table that the parser, the suggestions and `--list-faults` read.
+//! What a fault does: the actions, and the one table that the parser, the suggestions and
+//! `--list-faults` read.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -50,7 +51,7 @@ pub enum Action {
     Extra(u64),
     Slow(u64),
     WrongAddress(Ipv4Addr),
-    /// `None` is the port behind the true one.
+    /// `None` is the port after the real one.
     WrongPort(Option<u16>),
     Certificate(BadCertificate),
     NoCloseNotify,
@@ -60,7 +61,7 @@ pub enum Action {
     HandshakeAlert,
     Full {
         at: u64,
-        /// 552 in place of 452: the user's allocation is used up, not the whole storage.
+        /// 552 in place of 452: the user's allocation is exceeded, not the capacity of the storage.
         allocation: bool,
     },
     Denied,
@@ -76,13 +77,13 @@ pub enum Action {
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadCertificate {
-    /// Yesterday was its last day. Its authority is the one clients are told to trust.
+    /// It expired yesterday. It is issued by the CA that clients trust.
     Expired,
-    /// It is made out to `wrong.invalid`. Its authority is the one clients are told to trust.
+    /// It is issued for `wrong.invalid`, by the CA that clients trust.
     WrongName,
-    /// Nobody knows its authority.
+    /// It is issued by an untrusted CA.
     UnknownCa,
-    /// It has no authority.
+    /// It is self-signed.
     SelfSigned,
 }
 
@@ -99,9 +100,9 @@ impl BadCertificate {
 /// A row of [`ACTIONS`].
 #[derive(Debug, Clone, Copy)]
 pub struct ActionRow {
-    /// How it is written: words in lower case as they are, words in capitals stand for values.
+    /// The syntax: words in lower case are literal, words in capitals are values.
     pub syntax: &'static str,
-    /// What it can be done to.
+    /// The events that it applies to.
     pub scope: Scope,
     /// What happens then, in one line.
     pub help: &'static str,
@@ -111,7 +112,7 @@ pub struct ActionRow {
     pub(super) read: fn(&mut Cursor<'_>) -> Result<Action, ParseError>,
 }
 
-/// What an action can be done to.
+/// The events that an action applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// `connect`, `login` and every verb, the transfers among them.
@@ -130,7 +131,7 @@ pub enum Scope {
     Auth,
     /// Transfers and QUIT.
     Closing,
-    /// Every verb behind the login.
+    /// Every verb that needs a login.
     Storage,
     /// FEAT.
     Feat,
@@ -139,7 +140,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether an action of this scope can be done to `what`.
+    /// Whether an action of this scope applies to `what`.
     #[must_use]
     pub fn holds(self, what: Trigger) -> bool {
         let verb = |verbs: &[Verb]| matches!(what, Trigger::Verb(verb) if verbs.contains(&verb));
@@ -161,7 +162,7 @@ impl Scope {
         }
     }
 
-    /// What it needs, for an error.
+    /// The events it applies to, for an error message.
     #[must_use]
     pub fn needs(self) -> &'static str {
         match self {
@@ -333,7 +334,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Text that is read back as it was.
+/// Quoted text that is parsed as the same text.
 pub(super) struct Quoted<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {

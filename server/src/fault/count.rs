@@ -1,4 +1,4 @@
-//! Which faults strike an event: the counters of a running server.
+//! Which faults are injected at an event: the counters of a running server.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,12 +6,12 @@ use super::{Fault, Plan, Trigger};
 use crate::storage::VirtualPath;
 use crate::wire::{CommandLine, Verb, matches};
 
-/// How often a fault was looked at and how often it struck.
+/// How often a fault matched an event, and how often it was injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FaultCount {
-    /// Events that fitted.
+    /// Events that matched.
     pub seen: u64,
-    /// Times it struck.
+    /// How often it was injected.
     pub struck: u64,
 }
 
@@ -22,10 +22,10 @@ pub(crate) struct Faults {
     counts: Mutex<Vec<FaultCount>>,
 }
 
-/// A fault that strikes.
+/// A fault to be injected.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Strike<'a> {
-    /// Which of the plan, counted from 1.
+    /// Its number in the plan, counted from 1.
     pub(crate) number: usize,
     pub(crate) fault: &'a Fault,
 }
@@ -40,20 +40,20 @@ pub(crate) enum Happening<'a> {
 }
 
 impl Faults {
-    /// `None` if nothing is planned: such a server pays nothing.
+    /// `None` for an empty plan, which then costs nothing.
     pub(crate) fn new(plan: Plan) -> Option<Self> {
         let counts = Mutex::new(vec![FaultCount::default(); plan.faults.len()]);
         (!plan.faults.is_empty()).then_some(Self { plan, counts })
     }
 
-    /// How often each fault of the plan was seen and struck, in their order.
+    /// The counts of each fault, in the order of the plan.
     pub(crate) fn counts(&self) -> Vec<FaultCount> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.clone()
     }
 
-    /// Counts the event, and gives what strikes it. `user` is who was last named with USER, and becomes whom this
-    /// line names; `locate` says where a pathname leads.
+    /// Counts the event, and returns the faults to be injected. `user` is the name last given with
+    /// USER, and is updated by this line; `locate` resolves a pathname.
     pub(crate) fn strike(
         &self,
         happening: Happening<'_>,

@@ -33,12 +33,12 @@ impl<'a> Cursor<'a> {
         self.tokens.get(self.next..).unwrap_or_default()
     }
 
-    /// Goes on after `words` more words.
+    /// Skips `words` words.
     pub(super) fn skip(&mut self, words: usize) {
         self.next += words;
     }
 
-    /// Where the next word stands, or the end of the line.
+    /// The place of the next word, or the end of the line.
     pub(super) fn here(&self) -> Range<usize> {
         let end = self.line.trim_end().len();
         self.peek().map_or(end..end, |token| token.at.clone())

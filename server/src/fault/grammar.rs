@@ -149,7 +149,7 @@ fn unknown_action(cursor: &Cursor<'_>) -> ParseError {
     }
 }
 
-/// Each clause stands once.
+/// Each clause occurs once.
 fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
     match place.replace(value) {
         None => Ok(()),

@@ -1,7 +1,8 @@
-//! Planned misbehaviour: a server that does the wrong thing on purpose, at the right moment, every time (a [`Plan`]).
+//! Fault plans: a server that misbehaves on purpose, at a stated moment, reproducibly (a [`Plan`]).
 //!
-//! Clients are tested with it: what does mine do when the 226 never comes? Given to
-//! [`ServerBuilder::faults`](crate::ServerBuilder::faults), to `ftpspec serve --fault` and as TOML, in one syntax.
+//! They test clients: how does a client react when the 226 never comes? A plan is given to
+//! [`ServerBuilder::faults`](crate::ServerBuilder::faults), to `ftpspec serve --fault` or in a TOML
+//! file; the syntax is the same.
 //!
 //! ```text
 //! when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]
@@ -26,27 +27,31 @@
 //! | `upload` | STOR, STOU, APPE |
 //! | `download` | RETR |
 //!
-//! **Which of them**: `user` is the name last given with USER. `path` is held against the argument taken as a pathname: if
-//! the pattern begins with `/`, against the whole path (`*` takes `/` too), else against its last name. `session` is the
-//! number of the control connection, counted from 1 in the order the server accepted them.
+//! **Which of them**: `user` is the name last given with USER. `path` is a pattern for the argument
+//! as a pathname: a pattern that begins with `/` is matched against the whole path (`*` matches `/`
+//! too), any other against its last name. `session` is the number of the control connection,
+//! counted from 1 in the order the server accepted them.
 //!
-//! **Counting.** Each fault of a plan counts by itself, over the whole server and its life, the events that its WHAT, user,
-//! path and session fit. `nth 2` is the second of them, `every 2` the second, fourth …, `from 2`
-//! the second and all after; without one of these, all. `times K` ends the fault after it has
-//! struck K times. Nothing is random and nothing is timed: the same commands in the same order meet
-//! the same faults. Sessions that run at the same time share the counters, so a test that wants to
-//! know which one is struck names the session or the user. A command that is answered during a
-//! transfer (ABOR, STAT, and NOOP if `noop_in_transfer` is `"at_once"`) is counted when it comes,
-//! and one that waits for the end of the transfer when its turn comes.
+//! **Counting.** Each fault of a plan counts, for the whole server and as long as it runs, the
+//! events that match its WHAT, user, path and session. `nth 2` is the second of them, `every 2` the
+//! second, fourth …, `from 2` the second and all after; without one of these, all. `times K`
+//! disables the fault after it was injected K times. Nothing is random and nothing is timed: the
+//! same commands in the same order meet the same faults. Sessions that run at the same time share
+//! the counters, so a test that has to know which one is affected names the session or the user. A
+//! command that is answered during a transfer (ABOR, STAT, and NOOP if `noop_in_transfer` is
+//! `"at_once"`) is counted when it comes, and one that waits for the end of the transfer when its
+//! turn comes.
 //!
-//! **Several faults** may strike one event; each does what it does. Reply faults are done to the completion reply of the
-//! command, or the greeting, not to a 1yz reply before it. Data faults count octets of the data connection, after TLS.
+//! **Several faults** may be injected at one event; all take effect. Reply faults change the
+//! completion reply of the command, or the greeting, but no 1yz reply before it. Data faults count
+//! octets of the data connection, after TLS.
 //!
-//! **Texts** go to the end of the line, or stand in double quotes. In quotes `\n`, `\r`, `\t`,
+//! **Texts** extend to the end of the line, or are in double quotes. In quotes `\n`, `\r`, `\t`,
 //! `\\`, `\"` and `\xNN` (an octet by two hexadecimal digits) are escapes, and no others. A text
 //! with more than one line is sent as a multi-line reply.
 //!
-//! In TOML each part has a key: `when`, `nth`, `every`, `from`, `user`, `path`, `session`, `do`, `times`.
+//! In TOML each part has a key: `when`, `nth`, `every`, `from`, `user`, `path`, `session`, `do`,
+//! `times`.
 //!
 //! ```toml
 //! [[fault]]
@@ -55,8 +60,8 @@
 //! do = "reset at 4096"
 //! ```
 //!
-//! The actions are the table [`ACTIONS`]; `ftpspec serve --list-faults` prints it ([`describe`]). `refuse AUTH` is
-//! `when AUTH do reply 431`.
+//! The actions are the table [`ACTIONS`]; `ftpspec serve --list-faults` prints it ([`describe`]).
+//! `refuse AUTH` is `when AUTH do reply 431`.
 
 mod action;
 mod count;
@@ -88,7 +93,7 @@ use std::fmt;
 use crate::wire::Verb;
 use action::Quoted;
 
-/// Faults, in the order they are looked at.
+/// Faults, in the order in which they are tried.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// The faults.
@@ -109,10 +114,10 @@ impl Plan {
         self
     }
 
-    /// A plan of one fault for each line; empty lines and those that begin with `#` are passed over.
+    /// A plan of one fault for each line; empty lines and those that begin with `#` are skipped.
     ///
     /// # Errors
-    /// [`ParseError`] of the first line that is no fault.
+    /// [`ParseError`] of the first line that is not a fault.
     pub fn of_lines(lines: &str) -> Result<Self, ParseError> {
         let faults = lines
             .lines()
@@ -131,14 +136,14 @@ impl Plan {
         toml::read(text)
     }
 
-    /// Adds the faults of another plan behind these.
+    /// Adds the faults of another plan after these.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.faults.extend(other.faults);
         self
     }
 
-    /// The bad certificates that are needed.
+    /// The bad certificates that the plan needs.
     pub(crate) fn certificates(&self) -> Vec<BadCertificate> {
         let wanted = |kind: &BadCertificate| {
             let action = Action::Certificate(*kind);
@@ -157,12 +162,12 @@ impl FromIterator<Fault> for Plan {
     }
 }
 
-/// When, which, and what is done.
+/// One fault: at which event, at which of its occurrences, and what is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The event.
     pub what: Trigger,
-    /// Which of the events that fit.
+    /// Which of the matching events.
     pub occurrence: Occurrence,
     /// Only this user's.
     pub user: Option<String>,
@@ -202,7 +207,7 @@ const UPLOAD: &[Verb] = &[Verb::Stor, Verb::Stou, Verb::Appe];
 const DOWNLOAD: &[Verb] = &[Verb::Retr];
 
 impl Trigger {
-    /// The events that are no verbs: name, event, what it is.
+    /// The events that are not verbs: name, event, description.
     pub const NAMED: [(&'static str, Self, &'static str); 7] = [
         (
             "connect",
@@ -273,14 +278,14 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// Which of the events that fit.
+/// Which of the matching events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occurrence {
     /// This one, counted from 1.
     Nth(u64),
-    /// Each so-manieth; 1 is all.
+    /// Every n-th occurrence; 1 means all.
     Every(u64),
-    /// This one and all after it.
+    /// This occurrence and all after it.
     From(u64),
 }
 
@@ -294,7 +299,7 @@ impl Occurrence {
     }
 }
 
-/// As it is written; parsed again it is the same fault.
+/// The fault in the syntax of a plan; parsing it returns the same fault.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "when {}", self.what)?;
@@ -321,7 +326,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The grammar, the events and the actions, for people.
+/// The grammar, the events and the actions as a help text.
 #[must_use]
 pub fn describe() -> String {
     let mut text = String::from(

@@ -1,6 +1,6 @@
 //! "Did you mean": which of several words was probably meant.
 
-/// The candidate that `given` is probably meant to be.
+/// The candidate that is most similar to `given`, if any is.
 pub(crate) fn nearest<'b>(
     given: &str,
     candidates: impl IntoIterator<Item = &'b str>,
@@ -12,7 +12,7 @@ pub(crate) fn nearest<'b>(
         .map(|(_, candidate)| candidate)
 }
 
-/// How far two words are from each other, if they can be meant for one another. Long input is not compared.
+/// The edit distance of two words, if they are similar. Long input is not compared.
 pub(super) fn distance(given: &str, candidate: &str) -> Option<usize> {
     if given.len() > 2 * candidate.len() + 2 {
         return None;

@@ -1,4 +1,4 @@
-//! A storage that fails as planned, around one that does not.
+//! A storage with faults, around one without.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::storage::{
     VirtualPath, WriteHandle,
 };
 
-/// The storage of a user, for the one command that faults strike.
+/// The storage of a user, for the one command into which faults are injected.
 #[derive(Debug)]
 pub(crate) struct FaultyStorage {
     inner: Arc<dyn Storage>,
@@ -24,7 +24,7 @@ pub(crate) struct FaultyStorage {
 }
 
 impl FaultyStorage {
-    /// `inner`, spoiled; `None` if none of the actions is about storages.
+    /// `inner` with faults; `None` if none of the actions concerns a storage.
     pub(crate) fn around(inner: &Arc<dyn Storage>, actions: &[Action]) -> Option<Arc<dyn Storage>> {
         let mut faulty = Self {
             inner: Arc::clone(inner),
@@ -56,7 +56,7 @@ impl FaultyStorage {
         does.then(|| Arc::new(faulty) as Arc<dyn Storage>)
     }
 
-    /// What every call goes through.
+    /// What every call does first.
     fn call(&self) -> io::Result<&dyn Storage> {
         if let Some(time) = self.slow {
             // Such a storage says that it blocks, so this is a thread for that.

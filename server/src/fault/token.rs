@@ -1,4 +1,4 @@
-//! The words of a line that says a fault, quoted or not.
+//! The words of a line of a plan, quoted or not.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -9,11 +9,11 @@ use super::error::ParseError;
 /// A word of the line. A quoted one is text, and never a word of the grammar.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    /// Where it stands, in octets of the line.
+    /// Its place, in octets of the line.
     pub(super) at: Range<usize>,
     /// As text; what is not UTF-8 is replaced.
     pub(super) text: String,
-    /// With its escapes carried out.
+    /// With its escapes resolved.
     pub(super) octets: Vec<u8>,
     pub(super) quoted: bool,
 }

@@ -1,4 +1,4 @@
-//! A plan as TOML. Each `[[fault]]` becomes a line and is read by the one parser.
+//! A plan as TOML. Each `[[fault]]` is converted to a line and parsed like one.
 
 use toml::{Table, Value};
 
@@ -12,10 +12,10 @@ pub(crate) const KEYS: [&str; 9] = [
     "when", "nth", "every", "from", "user", "path", "session", "do", "times",
 ];
 
-/// Why a text is no plan.
+/// Why a text is not a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum TomlError {
-    /// It is no TOML.
+    /// It is not TOML.
     #[error("{0}")]
     Syntax(#[from] toml::de::Error),
     /// Something but `[[fault]]` at the top.
@@ -39,7 +39,7 @@ pub enum TomlError {
         /// The key.
         key: String,
     },
-    /// A fault that cannot be read; the line is what its keys come to.
+    /// A fault that cannot be parsed; the line is made from its keys.
     #[error("fault {fault}: {error}")]
     Fault {
         /// Which fault, counted from 1.
@@ -97,7 +97,7 @@ fn line(fault: usize, table: &Table) -> Result<String, TomlError> {
     Ok(self::words(words.iter().map(Option::as_deref)))
 }
 
-/// The line that the values of [`KEYS`] come to.
+/// The line made from the values of [`KEYS`].
 pub(crate) fn words<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let words = KEYS.iter().zip(values).filter_map(|(key, value)| {
         Some(match (*key, value?) {

@@ -1,4 +1,4 @@
-//! What is counted over all control connections: who comes from where, how often, and who is logged in how many times.
+//! Counts over all control connections: connections by address, and logins by user.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::limits::Limits;
 
-/// How long wrong passwords from an address are held against it, counted from the last.
+/// How long wrong passwords from an address are remembered, counted from the last.
 const MEMORY: Duration = Duration::from_mins(10);
 /// Addresses without a session that are remembered. With more, all of those are forgotten.
 const MOST_REMEMBERED: usize = 1 << 16;
@@ -44,7 +44,7 @@ pub(super) struct ClientLimits(Mutex<Counts>);
 struct Counts {
     origins: HashMap<IpAddr, Origin>,
     users: HashMap<Box<str>, usize>,
-    /// With this many origins, those that say nothing any more are looked for.
+    /// With this many addresses, those whose counts have no effect any more are removed.
     sweep_at: usize,
 }
 
@@ -59,7 +59,7 @@ struct Origin {
 }
 
 impl ClientLimits {
-    /// Lets a client in, or does not. If [addresses are counted](Limits::counts_addresses), every
+    /// Admits a client, or refuses it. If [addresses are counted](Limits::counts_addresses), every
     /// `Ok` is to be followed by a [`leave`](Self::leave).
     pub(super) fn admit(&self, from: IpAddr, limits: &Limits, now: Instant) -> Result<(), Refusal> {
         if !limits.counts_addresses() {
@@ -85,7 +85,7 @@ impl ClientLimits {
         Ok(())
     }
 
-    /// A client that was let in is gone.
+    /// A client that was admitted has left.
     pub(super) fn leave(&self, from: IpAddr) {
         let mut counts = self.counts();
         let key = network_of(from);
@@ -97,7 +97,8 @@ impl ClientLimits {
         }
     }
 
-    /// A password was wrong: how long the answer is to wait. It doubles with each wrong password from there.
+    /// Counts a wrong password; returns the delay of the reply. It doubles with each wrong password
+    /// from this address.
     pub(super) fn failed_login(&self, from: IpAddr, limits: &Limits, now: Instant) -> Duration {
         if limits.login_delay.is_zero() {
             return Duration::ZERO;
@@ -116,7 +117,7 @@ impl ClientLimits {
             .min(limits.longest_login_delay)
     }
 
-    /// A user logs in, unless that is one time too many. Every `true` is to be followed by a
+    /// Counts a login, unless the user has too many. Every `true` is to be followed by a
     /// [`log_out`](Self::log_out).
     pub(super) fn log_in(&self, user: &str, most: usize) -> bool {
         let mut counts = self.counts();
@@ -128,7 +129,7 @@ impl ClientLimits {
         true
     }
 
-    /// A user who was let in is gone.
+    /// A user who was logged in has left.
     pub(super) fn log_out(&self, user: &str) {
         let mut counts = self.counts();
         match counts.users.get_mut(user) {
@@ -158,7 +159,7 @@ impl Counts {
 }
 
 impl Origin {
-    /// Whether what is known would change an answer.
+    /// Whether the counts have an effect.
     fn matters(&self, now: Instant) -> bool {
         let since = |then: Instant| now.duration_since(then);
         self.sessions > 0
@@ -169,8 +170,8 @@ impl Origin {
     }
 }
 
-/// Who has one IPv6 address has 2^64 of them; but the link-local addresses of all hosts begin
-/// alike.
+/// A host with one IPv6 address usually has its whole /64; but all link-local addresses have the
+/// same prefix.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

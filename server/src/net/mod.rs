@@ -1,4 +1,5 @@
-//! The shell around the server-PI: listeners, control connections and TLS. Here things wait; nothing here decides.
+//! The shell around the server-PI: listeners, control connections and TLS. Here things wait;
+//! nothing here decides.
 
 mod client_limits;
 mod config;

@@ -1,22 +1,23 @@
-//! The PROXY protocol, versions 1 and 2: a load balancer says whose connection it is (haproxy, `doc/proxy-protocol.txt`).
+//! The PROXY protocol, versions 1 and 2: a load balancer reports the address of the client
+//! (haproxy, `doc/proxy-protocol.txt`).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// What version 2 begins with.
+/// The signature of version 2.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest line of version 1, with its line end.
 const LONGEST_LINE: usize = 107;
-/// The most octets behind the fixed part of version 2 that are taken: addresses, and extensions we pass over.
+/// The most octets after the fixed part of version 2: addresses, and extensions that are skipped.
 const LONGEST_REST: u16 = 4096;
 
-/// Reads the header, and no octet behind it. Gives the address of the client, `None` if the balancer speaks for itself
-/// (health checks) or does not know.
+/// Reads the header, and no octet after it. Returns the address of the client; `None` if the
+/// balancer connects for itself (health checks) or does not know it.
 ///
 /// # Errors
-/// The connection is gone, or what it began with is no header: then nothing it says can be trusted.
+/// The connection is gone, or does not begin with a header and cannot be trusted.
 pub(crate) async fn read_header(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<Option<SocketAddr>> {

@@ -1,13 +1,13 @@
-//! Turns for jobs that take as long as files are: a number of them at a time, and users in turn.
+//! Turns for jobs whose time grows with the size of files: a limited number at a time, users in
+//! rotation.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Hands out a number of turns at a time. Users who wait get them one after the other, however many
-/// jobs each has, and no user gets the last one: who comes next does not have to wait for the jobs
-/// of somebody else.
+/// Gives out a number of turns. Users who wait get them in rotation, however many jobs each has,
+/// and no single user gets the last one: the next user does not wait for the jobs of another.
 #[derive(Debug)]
 pub(crate) struct Turns {
     /// The most of one user.
@@ -23,7 +23,7 @@ struct State {
     waiting: VecDeque<(Box<str>, VecDeque<oneshot::Sender<Turn>>)>,
 }
 
-/// Leave to do one job; given back when dropped.
+/// Permission for one job; returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
     turns: Arc<Turns>,
@@ -31,7 +31,7 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// So many turns at a time; with one only, users share it.
+    /// This many turns at a time; a single one is shared by all users.
     pub(crate) fn new(at_once: usize) -> Self {
         Self {
             of_user: at_once.saturating_sub(1).max(1),
@@ -50,7 +50,7 @@ impl Turns {
             let mut state = self.state();
             match state.waiting.iter_mut().find(|(name, _)| **name == *user) {
                 Some((_, jobs)) => {
-                    // Those that were given up.
+                    // Those that no longer wait.
                     jobs.retain(|job| !job.is_closed());
                     jobs.push_back(sender);
                 }

@@ -1,4 +1,4 @@
-//! What an embedder may have a say in: who connects, what is done, what is announced.
+//! Hooks: what an embedder decides about connections, commands, replies and addresses.
 
 use std::fmt;
 use std::future::ready;
@@ -11,20 +11,22 @@ use crate::wire::{CommandLine, Reply, Verb};
 
 pub use crate::observe::sessions::SessionInfo;
 
-/// A decision that may take its time: other sessions go on meanwhile.
+/// A decision that may wait; other sessions go on meanwhile.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Called when things happen. Every method has a default that changes nothing.
 ///
-/// Where several hooks are given, they are asked in turn, and the first that has something to say wins.
+/// Several hooks are asked in the order in which they were given; the first decision that differs
+/// from the default is used.
 pub trait Hooks: Send + Sync + fmt::Debug + 'static {
-    /// A client has connected (and shaken hands, with implicit TLS). It has not been greeted yet.
+    /// Called after a client has connected (with implicit TLS after the handshake) and before the
+    /// greeting.
     fn connected<'a>(&'a self, session: &'a SessionInfo) -> BoxFuture<'a, Greeting> {
         let _ = session;
         Box::pin(ready(Greeting::Usual))
     }
 
-    /// Decides about a command before anything else is done with it, whoever is logged in. A
+    /// Decides about a command before anything else is done with it, with or without a login. A
     /// transfer goes on while the hook decides about a command that is answered during it: ABOR,
     /// STAT, and NOOP with [`NoopInTransfer::AtOnce`](crate::NoopInTransfer).
     fn before<'a>(
@@ -36,54 +38,57 @@ pub trait Hooks: Send + Sync + fmt::Debug + 'static {
         Box::pin(ready(CommandAction::Proceed))
     }
 
-    /// A command was done and answered; a transfer has ended.
+    /// Called after a command was answered, for a transfer after its end.
     fn after(&self, session: &SessionInfo, command: &Request, reply: &Reply) {
         let _ = (session, command, reply);
     }
 
-    /// A login was decided: the text of the reply, if not the usual one. Its code stays.
+    /// Called after a login was decided; returns the text of the reply if it is not the usual one.
+    /// The code stays.
     fn login(&self, session: &SessionInfo, user: &[u8], granted: bool) -> Option<String> {
         let _ = (session, user, granted);
         None
     }
 
-    /// The address a 227 names, if not that of the control connection: behind NAT, what the client sees from outside.
+    /// The address in a 227, if not that of the control connection: with NAT, the address that
+    /// clients connect to.
     fn public_address<'a>(&'a self, session: &'a SessionInfo) -> BoxFuture<'a, Option<Ipv4Addr>> {
         let _ = session;
         Box::pin(ready(None))
     }
 
-    /// Something happened: the events of the journal as they come, whether there is one or not. Transfers, logins and
-    /// the end of the session are among them.
+    /// Called with each event of the journal as it happens, with or without a journal: transfers,
+    /// logins, the end of the session and others.
     fn event(&self, session: &SessionInfo, what: &EventKind) {
         let _ = (session, what);
     }
 }
 
-/// What a client that has connected is told.
+/// How a client is greeted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Greeting {
     /// The greeting of the server.
     Usual,
     /// 220 with this text, which may have more than one line.
     Greeting(String),
-    /// This reply, 421 or another of 4yz and 5yz, and the end.
+    /// This reply, 421 or another of 4yz and 5yz; then the connection is closed.
     Refuse(Reply),
 }
 
-/// What becomes of a command.
+/// What is done with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandAction {
-    /// It is done as ever.
+    /// It is carried out.
     Proceed,
-    /// It is not done; this is the reply. A code that does not end a command (RFC 959 §4.2) becomes 451.
+    /// It is not carried out; this is the reply. A code that is not a completion (RFC 959 §4.2)
+    /// becomes 451.
     Reply(Reply),
-    /// It is not done; this is the reply, and the end of the session.
+    /// It is not carried out; this is the reply, and the session ends.
     Close(Reply),
 }
 
 impl CommandAction {
-    /// A reply with this code and text, which may have more than one line, instead of doing it.
+    /// A reply with this code and text, which may have several lines, in place of the command.
     #[must_use]
     pub fn reply(code: u16, text: &str) -> Self {
         Self::Reply(Reply::text(code, text))
@@ -105,7 +110,7 @@ impl Request {
         }
     }
 
-    /// The verb; `None` if it is none that any RFC knows.
+    /// The verb; `None` if no RFC defines it.
     #[must_use]
     pub fn verb(&self) -> Option<Verb> {
         self.verb
@@ -117,7 +122,7 @@ impl Request {
         &self.line
     }
 
-    /// What stands behind the one space after the verb.
+    /// The argument: what follows the space after the verb.
     #[must_use]
     pub fn argument(&self) -> &[u8] {
         let space = self.line.iter().position(|octet| *octet == b' ');

@@ -1,4 +1,4 @@
-//! Who is connected: what is known of each session, for those who watch it from outside.
+//! The list of sessions, and what embedders can see of each.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
@@ -24,7 +24,7 @@ use crate::wire::Reply;
 /// The most of a CLNT argument that is kept.
 const MAX_CLIENT: usize = 256;
 
-/// A session as it was when it was asked for. It stays as it is; [`now`](Self::now) asks again.
+/// A snapshot of a session; [`now`](Self::now) takes another.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionInfo {
@@ -32,29 +32,29 @@ pub struct SessionInfo {
     pub id: u64,
     /// The client's address.
     pub peer: SocketAddr,
-    /// The address of ours that it reached.
+    /// The address of the server that it connected to.
     pub local: SocketAddr,
     /// When it connected.
     pub since: SystemTime,
-    /// Who is logged in.
+    /// The user who is logged in.
     pub user: Option<String>,
-    /// The working directory of who is logged in.
+    /// The working directory of that user.
     pub path: Option<VirtualPath>,
-    /// What the client called itself with CLNT, as octets of the wire.
+    /// The name that the client gave itself with CLNT.
     pub client: Option<Vec<u8>>,
     /// TLS of the control connection; `None` while it is in the clear.
     pub tls: Option<TlsFacts>,
     /// Whether data connections are to be protected (PROT P).
     pub protects_data: bool,
-    /// The verb of the last command, in capitals; `None` if it was none that could be one.
+    /// The verb of the last command, in capitals; `None` if it cannot be a verb.
     pub last_command: Option<String>,
-    /// Who made the last data connection.
+    /// Which side made the last data connection.
     pub data_mode: Option<DataMode>,
     entry: Arc<SessionRecord>,
 }
 
 impl SessionInfo {
-    /// Ends the session: a transfer is cut off, and the client is told 421.
+    /// Ends the session: a running transfer is aborted, and the client gets 421.
     pub fn close(&self) {
         let mut facts = self.entry.facts();
         facts.closed_by_operator = true;
@@ -70,13 +70,13 @@ impl SessionInfo {
         self.entry.info()
     }
 
-    /// Keeps a value with the session, one of each type, and returns the one it replaces. It is there
-    /// for every hook of the session, and dropped with it.
+    /// Keeps a value with the session, one of each type, and returns the one it replaces. It is
+    /// there for every hook of the session, and dropped with it.
     pub fn set_extra<T: Any + Clone + Send + Sync>(&self, value: T) -> Option<T> {
         let mut facts = self.entry.facts();
         let extras = facts.extras.get_or_insert_default();
         let before = extras.insert(TypeId::of::<T>(), Box::new(value))?;
-        // Dropped without the lock: dropping is the embedder's code.
+        // Dropped without the lock: dropping runs code of the embedder.
         drop(facts);
         before.downcast().ok().map(|before| *before)
     }
@@ -89,9 +89,9 @@ impl SessionInfo {
         extra.downcast_ref().cloned()
     }
 
-    /// Sends the session to another working directory, from the command on that is decided next: from
-    /// [`Hooks::before`](crate::Hooks::before) that is the command asked about. Whether the directory
-    /// exists is not checked. Without effect where no user is logged in by then.
+    /// Changes the working directory of the session before the next command is carried out; called
+    /// in [`Hooks::before`](crate::Hooks::before), that is the command being decided about. Whether
+    /// the directory exists is not checked. Without a login it has no effect.
     pub fn set_directory(&self, path: VirtualPath) {
         self.entry.facts().sent_to = Some(path);
         self.entry.is_sent.store(true, Ordering::Release);
@@ -125,7 +125,7 @@ impl SessionList {
         self.entries().values().map(SessionRecord::info).collect()
     }
 
-    /// Enters a session; it is struck off when the guard is dropped.
+    /// Adds a session; it is removed when the guard is dropped.
     pub(crate) fn enter(
         self: &Arc<Self>,
         id: u64,
@@ -160,7 +160,7 @@ impl SessionList {
     }
 }
 
-/// A session on the roster.
+/// A session of the list.
 #[derive(Debug)]
 pub(crate) struct SessionGuard {
     roster: Arc<SessionList>,
@@ -183,15 +183,15 @@ impl Drop for SessionGuard {
     }
 }
 
-/// What is known of a session, and who wants to know it.
+/// What is known of a session, and its observers.
 pub(crate) struct SessionRecord {
     id: u64,
-    /// The address of ours that the client reached.
+    /// The address of the server that the client connected to.
     pub(crate) local: SocketAddr,
     /// The client's address.
     pub(crate) peer: SocketAddr,
     since: SystemTime,
-    /// The last verb, one octet a letter: cheap to keep for every command.
+    /// The last verb, one octet for each letter: cheap to update with every command.
     last_verb: AtomicU64,
     /// Events so far.
     order: AtomicU64,
@@ -226,7 +226,7 @@ struct Facts {
     waker: Option<Waker>,
     /// What hooks keep with the session.
     extras: Option<Box<Extras>>,
-    /// Where the session is to go.
+    /// The working directory that an embedder has set.
     sent_to: Option<VirtualPath>,
 }
 
@@ -263,7 +263,7 @@ impl SessionRecord {
 
     /// Notes a line of the client.
     pub(crate) fn note_line(self: &Arc<Self>, line: &[u8]) {
-        // Without a blank a password would be a part of the verb.
+        // Without a space after it a password would be a part of the verb.
         let verb = open_part(line)
             .split(|octet| *octet == b' ')
             .next()
@@ -306,7 +306,7 @@ impl SessionRecord {
         }
     }
 
-    /// What the session says of itself now.
+    /// Publishes the login and the protection of data connections.
     pub(crate) fn update(&self, login: Option<(&User, &VirtualPath)>, protects_data: bool) {
         let mut facts = self.facts();
         facts.protects_data = protects_data;
@@ -366,7 +366,7 @@ impl SessionRecord {
         self.facts().data_mode = Some(mode);
     }
 
-    /// The directory an embedder sends the session to, once.
+    /// Takes the working directory that an embedder has set.
     pub(crate) fn take_directory(&self) -> Option<VirtualPath> {
         if !self.is_sent.load(Ordering::Acquire) {
             return None;
@@ -376,7 +376,7 @@ impl SessionRecord {
         facts.sent_to.take()
     }
 
-    /// Whether somebody wants the session to end; if not yet, `cx` is woken when somebody does.
+    /// Whether the session is to be closed; otherwise `cx` is woken when it is.
     pub(crate) fn poll_kicked(&self, cx: &Context<'_>) -> bool {
         let mut facts = self.facts();
         if !facts.closed_by_operator
@@ -406,7 +406,7 @@ impl SessionRecord {
         &self.observers.hooks
     }
 
-    /// Whether transfers are to be digested.
+    /// Whether the digests of transfers are wanted.
     pub(crate) fn hashes(&self) -> bool {
         let journal = self.observers.journal.as_ref();
         journal.is_some_and(Journal::hashes)

@@ -5,8 +5,8 @@
 //! [journal](super::journal) says what the server decided; both take the facts of a connection from
 //! the same place, and name data connections by the same numbers.
 //!
-//! Passwords are not removed: the lines of PASS and ACCT are octets like all others, and may come in
-//! several pieces. Whoever stores or shows what the tap reports has to mask them.
+//! Passwords are not removed: the lines of PASS and ACCT are octets like all others, and may come
+//! in several pieces. Whoever stores or shows what the tap reports has to mask them.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -100,7 +100,8 @@ pub enum WireFact<'a> {
 /// The tap of a server, if it has one.
 pub(crate) type SharedTap = Option<Arc<dyn Tap>>;
 
-/// A connection of a session: reports its facts to the tap, and keeps its first end for the journal.
+/// A connection of a session: reports its facts to the tap, and keeps its first end for the
+/// journal.
 #[derive(Debug)]
 pub(crate) struct Channel {
     session: u64,
@@ -159,8 +160,8 @@ impl Channel {
         }
     }
 
-    /// Records that a side has ended what it sends. Only the first end of each side counts, and none
-    /// after one that ended both.
+    /// Records that a side has ended what it sends. Only the first end of each side counts, and
+    /// none after one that ended both.
     pub(crate) fn ended(&self, by: Side, how: StreamEnd) {
         let side = match by {
             Side::Server => 1,

@@ -1,4 +1,5 @@
-//! What is known to have been done to FTP servers, and the test or scenario that shows that it does not work here.
+//! What is known to have been done to FTP servers, and the test or scenario that shows that it does
+//! not work here.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::client::{Client, Data, Wire, connector};
 use crate::{builder, logged_in};
 
-/// The attack, and what shows it: names of tests of this crate, or scenarios. Where nothing does, the reason.
+/// The attack, and what shows it: names of tests of this crate, or scenarios. Where nothing does,
+/// the reason.
 #[rustfmt::skip]
 const ATTACKS: &[(&str, &[&str])] = &[
     ("1 bounce to a third host (CVE-1999-0017)", &["a_data_connection_goes_to_nobody_else", "rfc2577/port-to-another-host", "rfc2428/eprt-foreign-address"]),

@@ -1,4 +1,5 @@
-//! What real clients need of a server: 22 points, each of which broke a known server with a known client.
+//! What real clients need of a server: 22 points, each of which broke a known server with a known
+//! client.
 
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use crate::{builder, logged_in, start_with_tls};
 
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// Each point, and the tests that hold it: here, in the other files of this directory, in `dialogue/` and in `src/`.
+/// Each point, and the tests that hold it: here, in the other files of this directory, in
+/// `dialogue/` and in `src/`.
 const POINTS: [(&str, &[&str]); 22] = [
     (
         "TLS 1.3 tickets on data connections come with what is read; a lost tail of an upload is never 226",

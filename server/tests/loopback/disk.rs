@@ -1,5 +1,5 @@
-//! Files of the host: the octets of a large one take another way than those of a small one, and another one in the clear
-//! than under TLS.
+//! Files of the host: the octets of a large one take another way than those of a small one, and
+//! another one in the clear than under TLS.
 #![cfg(unix)]
 
 use ftpspec_server::observe::journal::Journal;

@@ -1,4 +1,5 @@
-//! The fault plan on the wire: each fault does what it says, and the session goes on where it should.
+//! The fault plan on the wire: each fault does what it says, and the session goes on where it
+//! should.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -178,7 +179,8 @@ async fn with_a_file(server: &ServerHandle) -> (Client, Vec<u8>) {
     (client, content)
 }
 
-/// Begins a transfer, reads until the end or failure of the data connection: what came, whether it ended orderly.
+/// Begins a transfer, reads until the end or failure of the data connection: what came, whether it
+/// ended orderly.
 async fn retrieve(client: &mut Client) -> (Vec<u8>, bool) {
     let data = client.passive().await;
     client.expect("RETR file", "150").await;

@@ -107,7 +107,8 @@ async fn carry_everything(mut client: Client, active: bool) {
     assert_eq!(client.reply().await, "");
 }
 
-/// 127.0.0.1 and, where this machine has it, ::1. What is not played without it is told by the suite's own tests.
+/// 127.0.0.1 and, where this machine has it, ::1. What is not played without it is told by the
+/// suite's own tests.
 #[tokio::test]
 async fn files_travel_at_every_address_active_and_passive_in_the_clear() {
     let server = builder().start().await.unwrap();

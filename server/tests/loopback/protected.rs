@@ -85,7 +85,8 @@ async fn data_connections_resume_the_session_of_the_control_connection() {
         let mut client = Client::connect(server.addresses()[0]).await;
         client.protect(connector(&server, version)).await;
         client.login().await;
-        // Two tickets are sent, and rustls presents each once only; others present one again and again.
+        // Two tickets are sent, and rustls presents each once only; others present one again and
+        // again.
         for name in ["a", "b"] {
             let data = client.passive().await;
             client.expect(&format!("STOR {name}"), "150").await;

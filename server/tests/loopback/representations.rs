@@ -72,7 +72,8 @@ async fn deflate_goes_both_ways(mut client: Client) {
     assert_eq!(inflated(&data), content[299_990..]);
     let names = client.download("NLST", false).await;
     assert_eq!(inflated(&names), b"z\r\n");
-    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp breaks off if this is not deflated.
+    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp breaks off if this is not
+    // deflated.
     let facts = inflated(&client.download("MLSD", false).await);
     assert!(facts.ends_with(b"; z\r\n"), "{}", facts.escape_ascii());
     assert_eq!(file(&mut client, "z").await, content);

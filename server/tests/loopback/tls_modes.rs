@@ -89,8 +89,8 @@ async fn connect(server: &ServerHandle) -> Client {
     Client::connect(server.addresses()[0]).await
 }
 
-/// AUTH TLS and the handshake with a server of this name; the error if it fails. In TLS 1.3 the client may learn only
-/// afterwards that the server has refused it, so a command belongs to it.
+/// AUTH TLS and the handshake with a server of this name; the error if it fails. In TLS 1.3 the
+/// client may learn only afterwards that the server has refused it, so a command belongs to it.
 async fn handshake(
     client: &mut Client,
     tls: &TlsConnector,

@@ -1,4 +1,5 @@
-//! Representation type ASCII: lines end with LF in a file and with CRLF on the wire (RFC 959 §3.1.1.1).
+//! Representation type ASCII: lines end with LF in a file and with CRLF on the wire (RFC 959
+//! §3.1.1.1).
 //!
 //! One rule for both ways, and for the size RFC 3659 §4 asks about:
 //!
@@ -10,9 +11,9 @@
 //!                LF                                       LF      <---- LF
 //! ```
 //!
-//! A file with CRLF in it therefore comes back with LF: the representation type is about lines, and whoever wants the octets
-//! asks for TYPE I. Without CRLF in it every file makes the round trip unharmed.
-//! Both converters keep one bit of state, so it does not matter how the octets were cut into pieces.
+//! A file with CRLF in it therefore comes back with LF: the representation type is about lines, and
+//! TYPE I is for octets. Without CRLF in it every file makes the round trip unharmed. Both
+//! converters keep one bit of state, so it does not matter how the octets were cut into pieces.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::{memchr, memchr_iter};
@@ -101,7 +102,8 @@ impl AsciiDecoder {
         Self::default()
     }
 
-    /// The next octets for the file. Without a CR in it the piece goes through uncopied. A CR at the end is kept back:
+    /// The next octets for the file. Without a CR in it the piece goes through uncopied. A CR at
+    /// the end is kept back:
     /// [`finish`](Self::finish) gives it out.
     #[must_use]
     pub fn decode(&mut self, octets: Bytes) -> Bytes {

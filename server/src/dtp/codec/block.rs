@@ -1,4 +1,5 @@
-//! MODE B: a header of three octets before each block: descriptor, and a count of 16 bits (RFC 959 §3.4.2).
+//! MODE B: a header of three octets before each block: descriptor, and a count of 16 bits (RFC 959
+//! §3.4.2).
 
 use bytes::{Buf as _, Bytes};
 
@@ -9,13 +10,13 @@ use crate::pi::Malformed;
 /// The largest block.
 const LARGEST: usize = u16::MAX as usize;
 
-/// Makes blocks. The last block is kept back until it is known what ends with it.
+/// Encodes blocks. The last block is held back until it is known what ends with it.
 #[derive(Debug, Default)]
 pub(super) struct BlockEncoder {
     held: Vec<u8>,
 }
 
-/// Takes blocks apart.
+/// Decodes blocks.
 #[derive(Debug, Default)]
 pub(super) struct BlockDecoder {
     header: [u8; 3],

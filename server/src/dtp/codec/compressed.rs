@@ -1,7 +1,8 @@
-//! MODE C: strings, replicated octets and fillers, and escapes with the descriptors of MODE B (RFC 959 §3.4.3).
+//! MODE C: strings, replicated octets and fillers, and escapes with the descriptors of MODE B (RFC
+//! 959 §3.4.3).
 //!
-//! A descriptor applies to the string behind it. We send an empty filler behind each, so that a reader who thinks that it
-//! applies to what stood before it comes to the same end.
+//! A descriptor applies to the string after it. The encoder sends an empty filler after each, so
+//! that a reader that applies it to the string before gets the same result.
 
 use bytes::{Buf as _, Bytes};
 
@@ -19,13 +20,13 @@ const FILLER: u8 = 0xc0;
 /// Fewer equal octets are cheaper as they are.
 const WORTH_IT: usize = 3;
 
-/// Makes strings.
+/// Encodes strings.
 #[derive(Debug)]
 pub(super) struct CompressedEncoder {
     filler: u8,
 }
 
-/// Takes strings apart.
+/// Decodes strings.
 #[derive(Debug)]
 pub(super) struct CompressedDecoder {
     filler: u8,
@@ -134,7 +135,8 @@ impl CompressedDecoder {
                 Expects::Descriptor => {
                     self.expects = Expects::Count;
                     let code = descriptor(input.get_u8())?;
-                    // A second end of a record before any string: the first was that of an empty record.
+                    // A second end of a record before any string: the first was that of an empty
+                    // record.
                     let empty_record = self.body.descriptor & code & EOR != 0;
                     self.body.descriptor |= code;
                     if empty_record {
@@ -159,8 +161,8 @@ impl CompressedDecoder {
         }
     }
 
-    /// Whether the file is whole if nothing more comes: the last escape said so, and its string was left out. Then also
-    /// whether a record ends with it.
+    /// Whether the file is whole if nothing more comes: the last escape said so, and its string was
+    /// left out. Then also whether a record ends with it.
     pub(super) fn ends_here(&self) -> Option<bool> {
         let ends = matches!(self.expects, Expects::Count) && self.body.descriptor & EOF != 0;
         ends.then_some(self.body.descriptor & EOR != 0)

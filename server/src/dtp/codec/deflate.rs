@@ -16,7 +16,7 @@ pub(super) struct Deflater {
 
 /// Inflates, [`PIECE`] octets at a time.
 ///
-/// There is no limit on the ratio: deflate makes up to 1032 octets of one, and honest files of
+/// There is no limit on the ratio: deflate makes up to 1032 octets of one, and ordinary files of
 /// zeros or of repeated rows do reach that. What a stream may store is limited where octets are
 /// stored: by the upload limit, the quota and the disk.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Deflater {
             match status {
                 Ok(Status::Ok) if !octets.is_empty() || full => {}
                 Ok(Status::Ok) if matches!(flush, FlushCompress::Finish) => {}
-                // `BufError` is no error: there was nothing to do.
+                // `BufError` is not an error: there was nothing to do.
                 Ok(_) | Err(_) => return,
             }
         }

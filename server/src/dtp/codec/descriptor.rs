@@ -1,4 +1,5 @@
-//! Descriptor codes and restart markers: what MODE B and MODE C have in common (RFC 959 §3.4.2, §3.4.3).
+//! Descriptor codes and restart markers: what MODE B and MODE C have in common (RFC 959 §3.4.2,
+//! §3.4.3).
 
 use bytes::Bytes;
 
@@ -9,15 +10,15 @@ use crate::pi::Malformed;
 pub(super) const EOR: u8 = 128;
 /// What ends with it is the file.
 pub(super) const EOF: u8 = 64;
-/// It may have errors: that is for those who know the content, and nothing to us.
+/// Its data may have errors; the server ignores this.
 pub(super) const SUSPECT: u8 = 32;
-/// It is a restart marker, no data.
+/// It is a restart marker, not data.
 pub(super) const MARKER: u8 = 16;
 
 /// The longest restart marker that is taken: it has to fit into the line of a 110, and into a REST.
 pub(super) const LONGEST_MARKER: usize = 200;
 
-/// A descriptor, if it has no bits that nobody defined.
+/// A descriptor, if it has no undefined bits.
 pub(super) fn descriptor(octet: u8) -> Result<u8, Malformed> {
     if octet & !(EOR | EOF | SUSPECT | MARKER) == 0 {
         Ok(octet)
@@ -26,12 +27,12 @@ pub(super) fn descriptor(octet: u8) -> Result<u8, Malformed> {
     }
 }
 
-/// What stands in one block or string, with what its descriptor says comes behind it.
+/// What stands in one block or string, with what ends after it by its descriptor.
 #[derive(Debug, Default)]
 pub(super) struct Body {
     /// The descriptor that applies.
     pub(super) descriptor: u8,
-    /// What of it is still to be told, now that the octets are through.
+    /// What remains to be reported after the octets.
     due: u8,
     marker: Vec<u8>,
 }

@@ -1,8 +1,9 @@
 //! Representation type EBCDIC: code page 037, and NL for the end of a line (RFC 959 §3.1.1.2).
 //!
-//! The code page pairs each of its 256 codes with one of ISO 8859-1, so nothing is lost either way, and a file that is UTF-8
-//! comes back whole. Only one pair is changed for the RFC's sake: the end of a line is LF in a file and NL (0x15) on the wire,
-//! where the code page has NEL for NL; NEL takes the place that LF would have (0x25).
+//! The code page pairs each of its 256 codes with one of ISO 8859-1, so nothing is lost either way,
+//! and a file that is UTF-8 comes back whole. Only one pair is changed, as the RFC demands: the end
+//! of a line is LF in a file and NL (0x15) on the wire, where the code page has NEL for NL; NEL
+//! takes the place that LF would have (0x25).
 
 /// Code page 037 as ISO 8859-1, by code.
 #[rustfmt::skip]

@@ -5,11 +5,12 @@
 //!  file <-- text (TYPE) <-- records (STRU) <-- framing (MODE) <-- data connection      Decoder
 //! ```
 //!
-//! Pure, and indifferent to how octets are cut into pieces. All combinations work. A record is a line of a file: its end is
-//! LF there, whatever the type; a CR before it belongs to it in text, and is content in TYPE I. RFC 959 §3.4.1 wants the end
-//! of the last record said, so a last line without LF comes back with one.
+//! Pure, and indifferent to how octets are cut into pieces. All combinations work. A record is a
+//! line of a file: its end is LF there, whatever the type; a CR before it belongs to it in text,
+//! and is content in TYPE I. RFC 959 §3.4.1 wants the end of the last record said, so a last line
+//! without LF comes back with one.
 //!
-//! Transfers in TYPE A or I, STRU F and MODE S have no use for this and go past it.
+//! Transfers in TYPE A or I, STRU F and MODE S do not use it.
 
 mod ascii;
 mod block;
@@ -33,7 +34,7 @@ use compressed::{CompressedDecoder, CompressedEncoder};
 use deflate::{Deflater, Inflater};
 use records::RecordDecoder;
 
-/// Content handed out at once, more or less.
+/// About how much content is returned at once.
 const PIECE: usize = 64 << 10;
 
 /// What framing carries.
@@ -45,7 +46,7 @@ enum Item {
     Marker(Box<[u8]>),
 }
 
-/// What a [`Decoder`] comes to.
+/// What a [`Decoder`] returns.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     /// Octets of the file.
@@ -84,7 +85,7 @@ enum Line {
     Empty,
     /// Something.
     Begun,
-    /// All of it, but that has not been said: perhaps the file ends too.
+    /// All of it, but its end was not encoded yet: the file may end, too.
     Ended,
 }
 
@@ -117,7 +118,7 @@ pub struct Decoder {
     /// A record has begun.
     in_record: bool,
     framing: FramingDecoder,
-    /// Content that is held until it is worth while.
+    /// Content that is held until there is enough of it.
     content: Vec<u8>,
     marker: Option<Box<[u8]>>,
     ended: bool,
@@ -139,7 +140,7 @@ enum FramingDecoder {
     Deflate(Box<Inflated>),
 }
 
-/// What stands in a zlib stream.
+/// The content of a zlib stream.
 #[derive(Debug)]
 struct Inflated {
     inflater: Inflater,
@@ -196,7 +197,8 @@ impl Encoder {
             let step = distance.unwrap_or(usize::MAX).clamp(1, octets.len());
             self.encode_text(octets.split_to(step), to);
             markers.at += step as u64;
-            // Between CR and LF a restart would begin in a state that no number of octets tells.
+            // Between CR and LF a restart would begin in a state that a number of octets does not
+            // determine.
             if markers.at >= markers.next && self.text.is_at_rest() {
                 self.put_marker(markers.at, to);
                 markers.next = markers.at.saturating_add(markers.every);
@@ -374,7 +376,8 @@ impl Decoder {
                 Some(Item::Octets(octets)) => self.take(octets),
                 Some(Item::EndOfRecord) => self.end_record(),
                 Some(Item::EndOfFile) => self.end_file(),
-                // Between CR and LF a restart would begin in a state that no number of octets tells.
+                // Between CR and LF a restart would begin in a state that a number of octets does
+                // not determine.
                 Some(Item::Marker(marker)) => {
                     self.marker = Some(marker).filter(|_| self.text.is_at_rest());
                 }
@@ -393,7 +396,8 @@ impl Decoder {
         }
     }
 
-    /// The data connection was closed: the last content if the file is whole, `None` if it was cut short.
+    /// The data connection was closed: the last content if the file is whole, `None` if it was cut
+    /// short.
     #[must_use]
     pub fn closed(mut self) -> Option<Bytes> {
         match &self.framing {
@@ -437,7 +441,7 @@ impl Decoder {
             let held = std::mem::take(decoder).finish();
             self.content.extend_from_slice(&held);
         }
-        // The end of the last record should have been said (RFC 959 §3.4.1), and is meant.
+        // The end of the last record should have been sent (RFC 959 §3.4.1); it is assumed.
         if self.in_record {
             self.end_record();
         }
@@ -484,7 +488,8 @@ impl Inflated {
                 return Ok(Some(Item::Octets(std::mem::take(&mut self.octets))));
             }
             if self.inflater.has_ended() {
-                // The end of the zlib stream is the file's; with records that has been said before.
+                // The end of the zlib stream is that of the file; with records it was reported
+                // before.
                 return match self.records {
                     Some(_) if !self.file_ended => Err(Malformed::Form),
                     _ => Ok(Some(Item::EndOfFile)),

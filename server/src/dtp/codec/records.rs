@@ -1,5 +1,5 @@
-//! MODE S with STRU R: the ends of records and of the file are two octets, the first of them all ones
-//! (RFC 959 §3.4.1).
+//! MODE S with STRU R: the ends of records and of the file are two octets, the first of them all
+//! ones (RFC 959 §3.4.1).
 
 use bytes::{Buf as _, Bytes};
 use memchr::{memchr, memchr_iter};
@@ -19,7 +19,7 @@ const EOF: u8 = 2;
 pub(super) struct RecordDecoder {
     /// The first octet of a control code has come.
     escaped: bool,
-    /// The code was for both ends, and the record's has been told.
+    /// The code was for both ends, and that of the record was reported.
     file_ends: bool,
 }
 

@@ -51,8 +51,8 @@ pub(super) struct Abort {
 }
 
 impl Immediate {
-    /// Waits until there is something to do: the hooks have decided, or the next octets of the reply
-    /// are due.
+    /// Waits until there is something to do: the hooks have decided, or the next octets of the
+    /// reply are due.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CommandAction> {
         match self {
             Self::Deciding(_, interception) => match &mut interception.deciding {

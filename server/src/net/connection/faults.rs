@@ -1,4 +1,4 @@
-//! Planned misbehaviour of a control connection: what the fault plan says is done, around the command it strikes.
+//! The faults of a plan on one control connection, injected around a command.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -27,23 +27,23 @@ pub(super) const BETWEEN_OCTETS: Duration = Duration::from_millis(2);
 /// The TLS record of the fatal alert `handshake_failure` (RFC 5246 §7.2).
 const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
-/// The fault plan's eyes on one connection. Without a plan there is none.
+/// The state of the fault plan on one connection; without a plan there is none.
 #[derive(Debug)]
 pub(super) struct FaultState {
     shared: Arc<Shared>,
     entry: Arc<SessionRecord>,
     session: u64,
-    /// Who was last named with USER.
+    /// The name last given with USER.
     user: Vec<u8>,
-    /// What is done to the command at hand.
+    /// The actions for the current command.
     armed: Vec<Action>,
-    /// Its replies that are sent in a special way.
+    /// Replies that are held back, to be sent in the way of a fault.
     held: Vec<u8>,
-    /// Whether its completion was given.
+    /// Whether its completion reply was given.
     completed: bool,
     /// Whether it was given too early.
     early: bool,
-    /// The user's storage, while a faulty one stands in its place.
+    /// The user's storage, while it is replaced by one with faults.
     storage: Option<Arc<dyn Storage>>,
     idle: Option<Duration>,
 }
@@ -70,7 +70,7 @@ impl FaultState {
         self.armed.contains(action)
     }
 
-    /// Puts a reply where it belongs: sent as it is, held back, changed or not at all.
+    /// Encodes a reply: unchanged, held back, changed or not at all.
     pub(super) fn encode(&mut self, reply: &Reply, to: &mut Vec<u8>) {
         if reply.code.0 < 200 {
             if self.does(&Action::Glue) {
@@ -87,7 +87,7 @@ impl FaultState {
         } else if self.held.is_empty() && (self.completed || self.armed.is_empty()) {
             reply.encode(to);
         } else if self.completed {
-            // ABOR's own reply, behind that of what it ended.
+            // ABOR's own reply, after that of the transfer.
             reply.encode(&mut self.held);
         } else {
             self.completed = true;
@@ -97,7 +97,7 @@ impl FaultState {
         }
     }
 
-    /// What the plan does to a handshake: an end, a bad certificate, or nothing.
+    /// Applies the plan to a TLS handshake: ends it, or returns a bad certificate to present.
     pub(super) async fn spoil_handshake(
         &mut self,
         stream: &TcpStream,
@@ -137,7 +137,7 @@ impl FaultState {
     }
 }
 
-/// Writes down what strikes, and gives what is done.
+/// Records the faults that are injected, and returns their actions.
 fn injected(
     entry: &Arc<SessionRecord>,
     strikes: &[Strike<'_>],
@@ -170,7 +170,7 @@ async fn instead_of_tls(stream: &TcpStream, octets: &[u8], channel: &Channel) {
 }
 
 impl Connection {
-    /// A control connection has come. Tells whether its greeting is dealt with.
+    /// Applies the plan to a new control connection. Returns whether its greeting was replaced.
     pub(super) async fn strike_connect(&mut self) -> Result<bool, End> {
         let sessions = self.shared().sessions();
         let Some(watch) = &mut self.faults else {
@@ -203,7 +203,7 @@ impl Connection {
         injected(&watch.entry, &strikes, Some(line))
     }
 
-    /// Gets ready to do `actions` to a command. Returns whether they take its place.
+    /// Applies `actions` to the next command. Returns whether they replace it.
     pub(super) async fn arm(&mut self, actions: Vec<Action>) -> Result<bool, End> {
         if actions.is_empty() {
             return Ok(false);
@@ -236,7 +236,7 @@ impl Connection {
         }
     }
 
-    /// Does what takes the place of the command.
+    /// Applies an action that replaces the command.
     fn instead(&mut self, action: Action) -> Result<(), End> {
         match action {
             Action::HangUp => return Err(End::Lost),
@@ -252,7 +252,8 @@ impl Connection {
         Ok(())
     }
 
-    /// The command is done with: what the plan held back is sent, and everything is as it was.
+    /// Ends the faults of a command: sends the replies that were held back, and restores the
+    /// storage.
     pub(super) async fn settle(&mut self) -> Result<(), End> {
         let Some(watch) = &mut self.faults else {
             return Ok(());
@@ -306,7 +307,7 @@ impl Connection {
         (self.faults.as_ref()).is_some_and(|watch| !watch.held.is_empty())
     }
 
-    /// Sends what was held back, in the way the plan wants it.
+    /// Sends the replies that were held back, as the plan says.
     pub(super) async fn release(&mut self) -> Result<(), End> {
         let Some(watch) = &mut self.faults else {
             return Ok(());
@@ -343,7 +344,7 @@ impl Connection {
         planned.or_else(chosen).unwrap_or(self.shared().limits.idle)
     }
 
-    /// What PASV and EPSV name, if the plan lets it be the truth.
+    /// The address that PASV and EPSV announce, changed if the plan says so.
     pub(super) fn misdirect(&mut self, at: io::Result<SocketAddr>) -> io::Result<SocketAddr> {
         let Some(watch) = &self.faults else {
             return at;
@@ -366,7 +367,7 @@ impl Connection {
         Ok(at)
     }
 
-    /// What the plan does to the data connection of this transfer.
+    /// The faults of this transfer's data connection.
     pub(super) fn data_faults(&self) -> Option<DataFaults> {
         DataFaults::of(&self.faults.as_ref()?.armed)
     }

@@ -1,4 +1,4 @@
-//! What happens on a control connection, told to those who watch, and what the hooks have to say.
+//! What hooks decide about a session, and what is reported to them and the journal.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::storage::VirtualPath;
 use crate::wire::{Completion, Reply, Verb};
 
 impl Connection {
-    /// Greets the client as the hooks want it.
+    /// Greets the client as the hooks decide.
     pub(super) async fn welcome(&mut self) -> Result<(), End> {
         self.publish();
         let session = self.presence.info();
@@ -36,7 +36,7 @@ impl Connection {
         Ok(())
     }
 
-    /// A login was decided: tells it, and puts the hooks' text into the reply.
+    /// Reports a login that was decided, and applies the hooks' text to the reply.
     pub(super) fn login_decided(&mut self, name: Vec<u8>, granted: bool, step: Step) -> Step {
         self.publish();
         self.presence.note(|| match self.session.logged_in() {
@@ -61,7 +61,7 @@ impl Connection {
         }
     }
 
-    /// The address a 227 names, if not the one the client reached.
+    /// The address to announce in a 227, if not the one the client connected to.
     pub(super) async fn public_address(&mut self) -> Result<Option<Ipv4Addr>, End> {
         if !self.presence.hooks().is_empty() {
             self.flush().await?;

@@ -35,7 +35,7 @@ use stream::ControlStream;
 use throttle::Throttle;
 use waiting::Waiting;
 
-/// How long a client may take to close after we have, and what it may still send.
+/// How long a client may take to close after the server, and how many octets it may still send.
 const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 /// The most octets a client may send without a line end.
@@ -51,31 +51,31 @@ pub(crate) struct Connection {
     implicit_tls: bool,
     pub(super) seat: Slot,
     pub(super) stream: ControlStream,
-    /// What the fault plan has to do with this connection; `None` without a plan.
+    /// The state of the fault plan; `None` without a plan.
     faults: Option<Box<FaultState>>,
     pub(super) presence: SessionGuard,
     reader: LineReader,
     /// Replies that are still to be sent.
     pub(super) replies: Vec<u8>,
-    /// What came during a transfer and had to wait for its end.
+    /// Commands that came during a transfer and wait for its end.
     queue: Waiting,
-    /// Until when somebody must have logged in.
+    /// The deadline for the login.
     login_by: Instant,
     /// `None` if the session has none of them.
     bounds: Option<Box<Bounds>>,
     pub(super) tls: Option<Box<ConnectionTls>>,
     /// How long a download waits for the client to close before its completion reply.
     closing_time: Duration,
-    /// A command that faults and hooks had begun with before it came to its turn.
+    /// The first command of the queue, if faults and hooks have seen it during a transfer.
     interception: Option<Box<Interception>>,
-    /// The last reply, for hooks that want to know it.
+    /// The last reply, for [`Hooks::after`](crate::Hooks::after).
     pub(super) answered: Option<Box<Reply>>,
 }
 
-/// What few servers limit.
+/// Optional limits, boxed to keep idle sessions small.
 #[derive(Debug)]
 struct Bounds {
-    /// Until when the session may last ([`Limits::session`]).
+    /// When the session must end ([`Limits::session`]).
     ends_by: Option<Instant>,
     pace: Option<Throttle>,
 }
@@ -96,7 +96,7 @@ pub(super) enum End {
     Quit,
     /// Nothing came for too long.
     Idle,
-    /// Nobody logged in for too long.
+    /// Without a login for too long.
     NotLoggedIn,
     /// The session lasted too long.
     OverTime,
@@ -106,13 +106,13 @@ pub(super) enum End {
     EndlessLine,
     /// The server stops.
     Stopped,
-    /// Somebody closed the session from outside.
+    /// The operator closed the session.
     ClosedByOperator,
-    /// The client is gone, or does not read its replies, or broke TLS.
+    /// The client is gone, does not read its replies, or violates TLS.
     Lost,
 }
 
-/// What happened while we waited.
+/// What ended a wait.
 enum Wakeup {
     Filled(usize),
     Lost,
@@ -214,7 +214,7 @@ impl Connection {
                     self.flush().await?;
                 }
             }
-            // Who has the reply finds it true elsewhere, too.
+            // Publish the state before the reply is sent.
             self.publish();
             self.flush().await?;
             if self.shared().is_stopping() {
@@ -232,7 +232,7 @@ impl Connection {
         }
     }
 
-    /// Ends the session of a client that sends and sends, and never a whole line.
+    /// Ends the session of a client that sends too many octets without a line end.
     fn refuse_endless_line(&self) -> Result<(), End> {
         if self.reader.since_line_end() > LONGEST_WITHOUT_LINE_END {
             return Err(End::EndlessLine);
@@ -240,7 +240,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits until one more command may be done.
+    /// Waits until the rate limit allows one more command.
     async fn keep_pace(&mut self) -> Result<(), End> {
         let until = self.pace().and_then(|pace| pace.wait(Instant::now()));
         if let Some(until) = until {
@@ -252,7 +252,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Lets the client wait, and keeps its seat only if that does not stop us.
+    /// Delays the client; ends the session if the server stops meanwhile.
     pub(super) async fn rest(&mut self, until: Instant) -> Result<(), End> {
         self.flush().await?;
         let stop = Arc::clone(&self.shared().stop).notified_owned();
@@ -262,7 +262,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Until when the client may say nothing. An error, if it is too late whatever it says.
+    /// The deadline for the next command; an error if a deadline has passed already.
     fn deadline(&mut self) -> Result<Instant, End> {
         let now = Instant::now();
         let mut deadline = after(now, self.idle_limit());
@@ -313,7 +313,7 @@ impl Connection {
         }
     }
 
-    /// Goes where an embedder sent the session ([`SessionInfo::set_directory`]).
+    /// Applies a working directory that an embedder has set ([`SessionInfo::set_directory`]).
     ///
     /// [`SessionInfo::set_directory`]: crate::SessionInfo::set_directory
     pub(super) fn follow_embedder(&mut self) {
@@ -322,7 +322,7 @@ impl Connection {
         }
     }
 
-    /// Lets those outside know who is logged in, and where.
+    /// Publishes the login and the working directory.
     pub(super) fn publish(&mut self) {
         self.follow_embedder();
         self.presence
@@ -385,7 +385,7 @@ impl Connection {
         .await
     }
 
-    /// Does what a command leads to.
+    /// Carries out a step of the server-PI.
     pub(super) async fn follow(&mut self, mut step: Step) -> Result<(), End> {
         loop {
             step = match step {
@@ -408,7 +408,7 @@ impl Connection {
             Control::StartTls => {
                 self.drop_data_port();
                 self.flush().await?;
-                // What came behind AUTH came in the clear, from whomever.
+                // Octets after AUTH came in the clear and may be injected.
                 self.reader.discard();
                 self.queue.clear();
                 self.handshake().await?;
@@ -436,7 +436,8 @@ impl Connection {
         }
     }
 
-    /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets would be a reset.
+    /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets
+    /// would be a reset.
     async fn part(mut self, end: End) {
         self.drop_data_port();
         self.settle_last(end).await;
@@ -460,7 +461,8 @@ impl Connection {
             }
             let mut stream = self.stream.finish(channel).await?;
             if end == End::Stopped {
-                // Idle clients have nothing underway, and whoever stops the server should not wait for them.
+                // Idle clients have no work in progress; stopping the server does not wait for
+                // them.
                 return Ok(());
             }
             let mut scrap = vec![0; 4096];
@@ -480,12 +482,12 @@ impl Connection {
             }
             std::io::Result::Ok(())
         };
-        // Whatever fails here, there is nobody left to tell.
+        // An error here cannot be reported to anybody.
         let _ = timeout(PARTING.0, parting).await;
     }
 }
 
-/// Writes down what came over the control connection.
+/// Records a line of the client.
 fn note_event(presence: &SessionGuard, event: &ControlEvent) {
     match event {
         ControlEvent::Line(line) => presence.note_line(line),
@@ -494,7 +496,7 @@ fn note_event(presence: &SessionGuard, event: &ControlEvent) {
     }
 }
 
-/// A time that is far off if the limit is.
+/// The time after `limit`; far in the future if the limit is too large.
 fn after(now: Instant, limit: Duration) -> Instant {
     let far = Duration::from_secs(60 * 60 * 24 * 365);
     now + limit.min(far)

@@ -16,7 +16,7 @@ use crate::storage::{
 };
 
 impl Connection {
-    /// Does the work and gives what follows from it. Transfers are done elsewhere: they do not fit into an answer.
+    /// Does the work and returns the next step.
     pub(super) async fn perform(&mut self, work: Work) -> Result<Step, End> {
         Ok(match work {
             Work::Authenticate(question) => {
@@ -25,7 +25,8 @@ impl Connection {
                 let credentials = question.about.clone();
                 let user = credentials.user.escape_ascii().to_string();
                 let mut deciding = authenticator.authenticate(credentials);
-                // Replies wait for the end of a batch, but not for somebody else.
+                // Replies may wait for the end of a batch of commands, but not for an
+                // authenticator.
                 let at_once =
                     std::future::poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await;
                 let outcome = match at_once {
@@ -64,7 +65,7 @@ impl Connection {
                 self.count_login(outcome.as_ref().ok())?;
                 let name = question.about.user.to_vec();
                 let step = question.answer(&mut self.session, outcome);
-                // Without a certificate that will do, the password is asked for.
+                // Without a sufficient certificate the password is required.
                 if granted {
                     self.login_decided(name, granted, step)
                 } else {
@@ -258,7 +259,7 @@ impl Connection {
         })
     }
 
-    /// Who logs in takes one of the places that [`Limits::sessions_per_user`](crate::Limits) and
+    /// A login uses one of the sessions that [`Limits::sessions_per_user`](crate::Limits) and
     /// [`UserLimits::sessions`](crate::auth::UserLimits) give the user.
     fn count_login(&mut self, user: Option<&User>) -> Result<(), End> {
         match user {
@@ -269,7 +270,7 @@ impl Connection {
         }
     }
 
-    /// Lets the client of a wrong password wait, and nobody else (RFC 2577 §5). It keeps its seat if it does not wait.
+    /// Delays the reply to a wrong password, without delaying other clients (RFC 2577 §5).
     async fn hold_up(&mut self) -> Result<(), End> {
         let (shared, peer) = (Arc::clone(self.shared()), self.presence.peer.ip());
         let now = Instant::now();
@@ -280,8 +281,8 @@ impl Connection {
         self.rest(now + delay).await
     }
 
-    /// Does what takes as long as files are, on a thread, when it is this session's turn ([`Limits::long_jobs`]). A turn
-    /// ends with the job, even if the client is gone by then.
+    /// Runs a job whose time grows with the size of files, on a thread, when it is this session's
+    /// turn ([`Limits::long_jobs`]). A turn ends with the job, even if the client is gone by then.
     ///
     /// [`Limits::long_jobs`]: crate::Limits::long_jobs
     async fn in_turn<T: Send + 'static>(
@@ -304,7 +305,7 @@ impl Connection {
         Ok(outcome.await)
     }
 
-    /// Tells that something was done, if it was.
+    /// Reports a change if it was made.
     fn note_if(&self, outcome: &io::Result<()>, what: impl FnOnce() -> EventKind) {
         if outcome.is_ok() {
             self.presence.note(what);

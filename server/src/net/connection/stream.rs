@@ -17,14 +17,14 @@ use crate::wire::LineReader;
 const SCRATCH: usize = 16 << 10;
 
 thread_local! {
-    /// Ten thousand idle connections hold no buffer: all that are served by a thread read through its one.
+    /// The buffer for reading, one for each thread: ten thousand idle connections hold none.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
 }
 
 /// An open control connection (RFC 959 §2.3; RFC 4217).
 #[derive(Debug)]
 pub(crate) enum ControlStream {
-    /// In the clear.
+    /// Without TLS.
     Clear(TcpStream),
     /// Protected.
     Tls(Box<TlsStream<RecordGate<TcpStream>>>),
@@ -123,8 +123,8 @@ impl ControlStream {
     }
 }
 
-/// Whether urgent data is to come. A read ends before an urgent octet: one after which there is none
-/// any more began with it.
+/// Whether urgent data is to come. A read ends before an urgent octet: one after which there is
+/// none any more began with it.
 #[cfg(target_os = "linux")]
 fn has_urgent_data(stream: &TcpStream) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -1,4 +1,5 @@
-//! How many commands a session gives in a second ([`Limits::commands_per_second`](crate::Limits::commands_per_second)).
+//! How many commands a session gives in a second
+//! ([`Limits::commands_per_second`](crate::Limits::commands_per_second)).
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// A pace of at most so many commands, but at least one; `None` without a limit.
+    /// A limit of `most` commands a second, at least one; `None` without a limit.
     pub(super) fn limited_to(most: usize, now: Instant) -> Option<Self> {
         (most != usize::MAX).then(|| Self {
             most: most.max(1),
@@ -24,7 +25,7 @@ impl Throttle {
         })
     }
 
-    /// Until when the next command has to wait, if it has to.
+    /// The time until which the next command has to wait, if it has to.
     pub(super) fn wait(&self, now: Instant) -> Option<Instant> {
         let end = self.began + SECOND;
         (self.commands >= self.most && now < end).then_some(end)

@@ -1,4 +1,4 @@
-//! Protection comes to a control connection (RFC 4217 §4), and goes again (§5).
+//! TLS of the control connection: it starts (RFC 4217 §4) and ends (§5).
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{Connection, End, note_event};
 use crate::observe::tap::{Side, StreamEnd, TlsFacts};
 
 impl Connection {
-    /// Gets ready for a handshake; whether there is a certificate to show.
+    /// Prepares a handshake; returns whether there is a certificate.
     pub(in crate::net) fn prepare_tls(&mut self) -> bool {
         let server = self.seat.shared.tls.as_ref();
         let tls = server.and_then(|server| server.for_connection(self.session.host()));
@@ -70,15 +70,15 @@ impl Connection {
         }
     }
 
-    /// Takes the protection away: both sides say close_notify, and what follows is in the clear (RFC 4217 §5).
+    /// Ends TLS: both sides send close_notify, and what follows is in the clear (RFC 4217 §5).
     pub(super) async fn end_tls(&mut self) -> Result<(), End> {
         let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
         let ControlStream::Tls(mut stream) = stream else {
             self.stream = stream;
             return Ok(());
         };
-        // What was sent behind the command, before the end of TLS, came protected and stays. But a line must not begin
-        // protected and end in the clear.
+        // Lines after the command and before the end of TLS came protected and are kept. But a line
+        // must not begin protected and end in the clear.
         let reader = &mut self.reader;
         let channel = &self.presence.control;
         let ending = async {

@@ -1,4 +1,4 @@
-//! A transfer, and what the control connection hears meanwhile (RFC 959 §4.1.3).
+//! A transfer, and the commands that come meanwhile (RFC 959 §4.1.3).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ impl Connection {
             .map(|tls| Arc::clone(tls.data()))
     }
 
-    /// Takes commands while a transfer runs. Gives how it ended, and what ended it, if it did not end by itself.
+    /// Takes commands while a transfer runs. Returns how it ended, and what ended it early.
     async fn listen_during(
         &mut self,
         mut carrying: Pin<Box<impl Future<Output = TransferEnd>>>,
@@ -139,7 +139,8 @@ impl Connection {
                 () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => End::OverTime,
             }
         });
-        // Both sides are fed in turn: neither a fast data connection nor a flood of commands may starve the other.
+        // Both sides are fed in turn: neither a fast data connection nor a flood of commands may
+        // starve the other.
         let mut commands_first = false;
         let mut rest: Option<Pin<Box<Sleep>>>;
         loop {
@@ -199,7 +200,8 @@ impl Connection {
                 let channel = &self.presence.control;
                 match self.stream.poll_send(cx, &mut self.replies, channel) {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
-                    // Commands that were held back for the replies' sake may be here already: no octet will wake us.
+                    // Commands that were held back for the replies' sake may be here already: no
+                    // octet will wake us.
                     Poll::Ready(Ok(())) if held_back => {
                         return Poll::Ready(Ok(Happened::Something));
                     }
@@ -234,7 +236,7 @@ impl Connection {
                 {
                     return Poll::Ready(Ok(Happened::Something));
                 }
-                // A file must not appear after 426 was said: what is being committed may end.
+                // A file must not appear after a 426: a commit in progress is completed.
                 if !progress.is_committing()
                     && let Poll::Ready(end) = cut_off.as_mut().poll(cx)
                 {

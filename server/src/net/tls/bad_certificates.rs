@@ -1,4 +1,4 @@
-//! Certificates no client should take, for fault plans.
+//! Certificates that no client should accept, for fault plans.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,8 +11,9 @@ const DAY: Duration = Duration::from_hours(24);
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-/// Makes a bad certificate. Only one thing is wrong with it, as far as `authority`, which clients trust, is there to
-/// sign it: a server with a certificate of its own has none, and then nobody knows who signed.
+/// Makes a bad certificate. Only one thing is wrong with it, as far as `authority`, which clients
+/// trust, is there to sign it: a server with a certificate of its own has none, and then the CA is
+/// unknown.
 pub(super) fn bad_certificate(
     kind: BadCertificate,
     authority: Option<&Issuer<'static, KeyPair>>,
@@ -56,7 +57,7 @@ pub(super) fn bad_certificate(
     Ok((vec![certificate.der().clone()], key))
 }
 
-/// An authority nobody has heard of.
+/// An untrusted authority.
 fn stranger() -> Result<Issuer<'static, KeyPair>, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = rcgen::DistinguishedName::new();

@@ -1,5 +1,5 @@
-//! Certificates: PEM, an ephemeral certificate authority for a server that lives as long as a test, and which one is
-//! shown to whom.
+//! Certificates: PEM, an ephemeral certificate authority for a server that lives as long as a test,
+//! and which one is shown to whom.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,11 +20,11 @@ use sha2::{Digest, Sha256};
 
 use crate::error::CertificateError;
 
-/// Names and addresses every ephemeral server certificate is valid for: whatever a test on this host, or in a container
-/// on it, connects to.
+/// Names and addresses every ephemeral server certificate is valid for: whatever a test on this
+/// host, or in a container on it, connects to.
 const ALWAYS_NAMED: [&str; 4] = ["localhost", "127.0.0.1", "::1", "host.docker.internal"];
 
-/// A certificate and its key, or that one is to be made.
+/// A certificate and its key, or the request to create one.
 #[derive(Debug, Clone)]
 pub(super) enum Identity {
     /// For this host, and these names beside it.
@@ -63,7 +63,7 @@ impl Pem {
     }
 }
 
-/// What clients are told to trust.
+/// The certificate authority that clients trust.
 #[derive(Debug, Clone)]
 pub(crate) struct Authority {
     pub(crate) pem: String,
@@ -80,7 +80,7 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// Reads or makes them.
+    /// Reads or creates them.
     pub(super) fn prepare(
         identity: &Identity,
         hosts: &[(String, Identity)],
@@ -120,7 +120,8 @@ impl Certificates {
         Ok((certificates, authority))
     }
 
-    /// The same, but for the certificate that is shown to those who ask for `host`, or to all others.
+    /// The same, but for the certificate that is shown to those who ask for `host`, or to all
+    /// others.
     pub(super) fn replaced(&self, host: Option<&str>, key: CertifiedKey) -> Self {
         let mut certificates = self.clone();
         match host {
@@ -141,8 +142,9 @@ impl Certificates {
     }
 }
 
-/// Chooses the certificate in a handshake. It keeps the certificates of the moment its control connection began: data
-/// connections show the same as their control connection, whatever was rotated since.
+/// Chooses the certificate in a handshake. It keeps the certificates of the moment its control
+/// connection began: data connections show the same as their control connection, whatever was
+/// rotated since.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) certificates: Arc<Certificates>,
@@ -178,8 +180,8 @@ pub(super) fn certified(
     Ok(CertifiedKey::from_der(chain, key, provider)?)
 }
 
-/// A certificate authority that signs what a server needs when it starts. OpenSSL, Python's strict mode, Java and webpki
-/// each want some of these extensions.
+/// A certificate authority that signs what a server needs when it starts. OpenSSL, Python's strict
+/// mode, Java and webpki each want some of these extensions.
 pub(super) struct EphemeralAuthority {
     issuer: Issuer<'static, KeyPair>,
     told: Authority,
@@ -190,7 +192,7 @@ impl EphemeralAuthority {
         &self.issuer
     }
 
-    /// What clients are told. The private key is forgotten.
+    /// The certificate, for clients. The private key is dropped.
     pub(super) fn into_told(self) -> Authority {
         self.told
     }

@@ -1,4 +1,5 @@
-//! How the server speaks TLS (RFC 4217): when, with which certificates, and what it asks of clients.
+//! How the server speaks TLS (RFC 4217): when, with which certificates, and what it asks of
+//! clients.
 
 use std::path::PathBuf;
 
@@ -8,8 +9,9 @@ use crate::pi::TlsRequirement;
 
 /// How the server speaks TLS: when, and with which certificate.
 ///
-/// Without a certificate of its own the server makes a certificate authority when it starts, and the private key of that
-/// authority is forgotten at once; [`ServerHandle::ca_pem`](crate::ServerHandle::ca_pem) is what clients are told to trust.
+/// Without a certificate of its own the server makes a certificate authority when it starts, and
+/// the private key of that authority is forgotten at once;
+/// [`ServerHandle::ca_pem`](crate::ServerHandle::ca_pem) is what clients are told to trust.
 ///
 /// ```
 /// use ftpspec_server::{SessionReuse, Tls, TlsRequirement, TlsVersion};
@@ -35,7 +37,7 @@ pub struct Tls {
     pub(super) key_log: Option<PathBuf>,
 }
 
-/// A version of TLS. Older ones are not spoken here, by anybody.
+/// A version of TLS. Older ones are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
@@ -44,23 +46,25 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// Whether a client that is asked for a certificate must have one. One that no authority vouches for is never accepted.
+/// Whether a client that is asked for a certificate must have one. One that was not issued by a
+/// trusted authority is never accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// A client may come without.
+    /// Optional.
     Optional,
-    /// A handshake without fails, on data connections too.
+    /// Required, on data connections too: a handshake without one fails.
     Required,
 }
 
-/// What is asked of the protocol name a client gives in the handshake (ALPN, RFC 7301). The control connection is `ftp`.
+/// What is required of the protocol name that a client offers in the handshake (ALPN, RFC 7301).
+/// That of the control connection is `ftp`.
 ///
 /// A browser that was lured to this port names `http/1.1` or `h2`, and is refused (ALPACA).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Alpn {
-    /// Names are not looked at.
+    /// Names are ignored.
     Ignored,
-    /// Another name is refused; none will do, as most FTP clients give none.
+    /// Another name is refused; no name is accepted, as most FTP clients offer none.
     #[default]
     Optional,
     /// `ftp` must be named on the control connection.
@@ -70,10 +74,11 @@ pub enum Alpn {
 /// How the TLS of an upload must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CloseNotify {
-    /// With close_notify: an upload that just breaks off is 426, and the old file stays. Anybody could have cut it.
+    /// With close_notify: without it the upload is 426, and the old file stays. An attacker may
+    /// have truncated it.
     #[default]
     Strict,
-    /// An end of the connection will do, as most servers have it.
+    /// The end of the connection is sufficient, as with most servers.
     Lenient,
 }
 
@@ -95,7 +100,7 @@ impl Tls {
         }
     }
 
-    /// TLS from the first octet, as port 990 does it. No RFC describes it, every client offers it.
+    /// TLS from the first octet, as on port 990. No RFC describes it, but most clients offer it.
     #[must_use]
     pub fn implicit() -> Self {
         Self {
@@ -120,14 +125,16 @@ impl Tls {
         self
     }
 
-    /// Uses the certificate chain and the private key in these PEM files. They are read when the server starts.
+    /// Uses the certificate chain and the private key in these PEM files. They are read when the
+    /// server starts.
     #[must_use]
     pub fn certificate_files(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.identity = Identity::Pem(Pem::File(chain.into()), Pem::File(key.into()));
         self
     }
 
-    /// Shows clients that ask for `name` (SNI, RFC 6066 §3) an ephemeral certificate for that name alone.
+    /// Shows clients that ask for `name` (SNI, RFC 6066 §3) an ephemeral certificate for that name
+    /// alone.
     #[must_use]
     pub fn host(self, name: &str) -> Self {
         self.host_identity(name, Identity::EphemeralOnly(name.to_owned()))
@@ -145,8 +152,8 @@ impl Tls {
         self.host_identity(name, identity)
     }
 
-    /// Shows clients that ask for `name` (SNI, RFC 6066 §3) the certificate in these PEM files. They are read when the
-    /// server starts.
+    /// Shows clients that ask for `name` (SNI, RFC 6066 §3) the certificate in these PEM files.
+    /// They are read when the server starts.
     #[must_use]
     pub fn host_certificate_files(
         self,
@@ -177,8 +184,9 @@ impl Tls {
         self
     }
 
-    /// Asks clients for a certificate of these authorities, PEM text. A data connection must not show another one than its
-    /// control connection (RFC 4217 §15.1.2). Who may log in by it: [`ServerBuilder::user_certificate`](crate::ServerBuilder::user_certificate).
+    /// Asks clients for a certificate of these authorities, PEM text. A data connection must not
+    /// show another one than its control connection (RFC 4217 §15.1.2). Who may log in by it:
+    /// [`ServerBuilder::user_certificate`](crate::ServerBuilder::user_certificate).
     #[must_use]
     pub fn client_certificates(
         mut self,
@@ -207,7 +215,8 @@ impl Tls {
         self
     }
 
-    /// Whether data connections have to resume the session of their control connection. Without a call: no.
+    /// Whether data connections have to resume the session of their control connection. Without a
+    /// call: no.
     #[must_use]
     pub fn session_reuse(mut self, reuse: SessionReuse) -> Self {
         self.reuse = reuse;
@@ -221,8 +230,8 @@ impl Tls {
         self
     }
 
-    /// Writes the secrets of every session to this file, for Wireshark (NSS key log format): whoever has it can read
-    /// everything. Only for tests.
+    /// Writes the secrets of every session to this file, for Wireshark (NSS key log format). With
+    /// it everything can be decrypted: only for tests.
     #[must_use]
     pub fn key_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_log = Some(path.into());

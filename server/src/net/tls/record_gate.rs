@@ -1,4 +1,5 @@
-//! Gives the TLS stack one record at a time, so that what follows the last one is not lost (RFC 4217 §5, CCC).
+//! Gives the TLS stack one record at a time, so that what follows the last one is not lost (RFC
+//! 4217 §5, CCC).
 
 use std::io;
 use std::pin::Pin;
@@ -6,21 +7,24 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Content types of TLS records: `change_cipher_spec` to `heartbeat`. Nothing on a clear control connection begins so.
+/// Content types of TLS records: `change_cipher_spec` to `heartbeat`. Nothing on a clear control
+/// connection begins so.
 const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=24;
 
-/// A stream that never reads past the end of a TLS record for its reader.
+/// A stream that returns at most one TLS record from each read.
 ///
-/// A TLS stack takes whatever the socket has. When close_notify and clear text arrive together the clear text would end
-/// up in its buffer, where nobody gets at it. So the octets behind a record wait here; the socket is read as greedily
-/// as ever, without an extra system call for each record.
+/// A TLS stack takes whatever the socket has. When close_notify and clear text arrive together the
+/// clear text would end up in its buffer, where it cannot be taken from. So the octets after a
+/// record wait here; reads from the socket stay large, without an extra system call for each
+/// record.
 #[derive(Debug)]
 pub(crate) struct RecordGate<S> {
     inner: S,
     record: Record,
-    /// Read from the socket, behind the record that is being given out.
+    /// Octets read from the socket after the current record.
     behind: Vec<u8>,
-    /// After CCC: what does not begin like a record is clear text, even without a close_notify before it.
+    /// After CCC: what does not begin like a record is clear text, even without a close_notify
+    /// before it.
     ending: bool,
 }
 
@@ -65,12 +69,12 @@ impl<S> RecordGate<S> {
         self.ending = true;
     }
 
-    /// The stream, and what was read behind the last record.
+    /// The stream, and the octets that were read after the last record.
     pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
         (self.inner, self.behind)
     }
 
-    /// Whether what comes next is no record.
+    /// Whether the next octets are not a record.
     pub(crate) fn clear_text_is_next(&self) -> bool {
         self.ending
             && self.record.have == 0

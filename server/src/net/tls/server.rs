@@ -1,5 +1,5 @@
-//! TLS as the control connections of a running server have it (RFC 4217): settings for each of them, and certificates
-//! that change while it runs.
+//! TLS as the control connections of a running server have it (RFC 4217): settings for each of
+//! them, and certificates that change while it runs.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -30,12 +30,12 @@ pub(crate) struct ServerTls {
     /// What every connection's settings are made from.
     config: ServerConfig,
     provider: Arc<CryptoProvider>,
-    /// `None`: they were withdrawn.
+    /// `None` after they were withdrawn.
     certificates: RwLock<Option<Arc<Certificates>>>,
     sessions: Arc<SessionMap>,
     terms: Terms,
     alpn_required: bool,
-    /// What a fault plan shows in place of a certificate.
+    /// The bad certificates of a fault plan.
     bad: Vec<(BadCertificate, Arc<Certificates>)>,
     /// The ephemeral certificate authority.
     pub(crate) ca: Option<Authority>,
@@ -43,8 +43,8 @@ pub(crate) struct ServerTls {
 
 /// The TLS of one control connection and its data connections.
 ///
-/// They share their sessions with each other and with nobody else: a data connection that resumes one shows that it comes
-/// from the client on the control connection.
+/// They share their TLS sessions with each other only: a data connection that resumes one comes
+/// from the client of the control connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionTls {
     pub(crate) control: Arc<ServerConfig>,
@@ -118,8 +118,9 @@ impl ServerTls {
         })
     }
 
-    /// The settings of a control connection whose TLS begins now; `None` if there is no certificate. To a client that names
-    /// no host in the handshake, HOST may have named one before (RFC 7151 §4).
+    /// The settings of a control connection whose TLS begins now; `None` if there is no
+    /// certificate. To a client that names no host in the handshake, HOST may have named one before
+    /// (RFC 7151 §4).
     pub(crate) fn for_connection(&self, host: Option<&HostName>) -> Option<ConnectionTls> {
         let certificates = self
             .certificates
@@ -155,7 +156,8 @@ impl ServerTls {
         }
     }
 
-    /// Shows another certificate from the next handshake on: to those who ask for `host`, or to all others.
+    /// Shows another certificate from the next handshake on: to those who ask for `host`, or to all
+    /// others.
     pub(crate) fn rotate(
         &self,
         host: Option<&str>,
@@ -175,7 +177,7 @@ impl ServerTls {
         Ok(())
     }
 
-    /// Has no certificate from now on.
+    /// Withdraws all certificates.
     pub(crate) fn withdraw(&self) {
         *self
             .certificates
@@ -185,8 +187,8 @@ impl ServerTls {
 }
 
 impl ConnectionTls {
-    /// The certificate the client has shown in the handshake of the control connection; data connections may show no
-    /// other.
+    /// The certificate the client has shown in the handshake of the control connection; data
+    /// connections may show no other.
     pub(crate) fn meet(&mut self, connection: &ServerConnection) -> Option<Arc<ClientCertificate>> {
         let certificate = connection
             .peer_certificates()

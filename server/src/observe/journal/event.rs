@@ -1,4 +1,4 @@
-//! What can happen in a session, as data.
+//! The events of a session.
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::observe::wire_facts::{DataMode, Side, StreamEnd, TlsFacts, escaped, optional_octets};
 use crate::storage::VirtualPath;
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -28,8 +28,8 @@ pub struct Event {
 
 /// What happened.
 ///
-/// Octets of the client (lines, names) stay octets. As JSON they are text in which everything but printable ASCII is
-/// written `\xNN`, a backslash `\\`: the same form as in transcripts.
+/// Octets of the client (lines, names) stay octets. As JSON they are text in which everything but
+/// printable ASCII is written `\xNN`, a backslash `\\`: the same form as in transcripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub enum EventKind {
     Connected {
         /// The client's address.
         peer: SocketAddr,
-        /// The address of ours that it reached.
+        /// The address of the server that it connected to.
         local: SocketAddr,
     },
     /// The control connection is protected from here on.
@@ -56,16 +56,16 @@ pub enum EventKind {
         #[serde(serialize_with = "as_text")]
         line: Vec<u8>,
     },
-    /// A line of the client that is none: too long, or with NUL or a bare CR.
+    /// A line of the client that is not a command: too long, or with NUL or a bare CR.
     NoCommand {
         /// Whether it was too long.
         overlong: bool,
     },
-    /// A reply of ours.
+    /// A reply of the server.
     Reply {
         /// The three digits.
         code: u16,
-        /// The lines, without codes, joined by LF; cut after [`MAX_TEXT`] octets.
+        /// The lines without codes, joined by LF, truncated to [`MAX_TEXT`] octets.
         #[serde(serialize_with = "as_text")]
         text: Vec<u8>,
     },
@@ -100,29 +100,29 @@ pub enum EventKind {
         /// How it ended it.
         how: StreamEnd,
     },
-    /// A transfer was asked for, and may begin.
+    /// A transfer was requested and starts.
     TransferStarted {
         /// The command that did.
         verb: String,
-        /// The file or directory; for STOU the directory or the wished name.
+        /// The file or directory; for STOU the directory or the requested name.
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
     /// A transfer ended.
     TransferEnded(Box<TransferFacts>),
-    /// A file is there with new content.
+    /// A file was stored.
     Stored {
         /// Which.
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
-    /// A file is gone.
+    /// A file was removed.
     Removed {
         /// Which.
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
-    /// A file or directory has another name.
+    /// A file or directory was renamed.
     Renamed {
         /// The old one.
         #[serde(serialize_with = "pathname")]
@@ -137,13 +137,13 @@ pub enum EventKind {
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
-    /// A directory is gone.
+    /// A directory was removed.
     DirectoryRemoved {
         /// Which.
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
-    /// A directory is gone, with all that was in it (RMDA, SITE RMDIR).
+    /// A directory was removed with its content (RMDA, SITE RMDIR).
     SubtreeRemoved {
         /// Which.
         #[serde(serialize_with = "pathname")]
@@ -154,7 +154,7 @@ pub enum EventKind {
         /// Which.
         #[serde(serialize_with = "pathname")]
         path: VirtualPath,
-        /// Where it says it leads.
+        /// Its target.
         #[serde(serialize_with = "as_text")]
         target: Vec<u8>,
     },
@@ -182,13 +182,14 @@ pub enum EventKind {
         )]
         mode: Option<u32>,
     },
-    /// A fault of the plan strikes (see [`fault`](crate::fault)).
+    /// A fault of the plan was injected (see [`fault`](crate::fault)).
     FaultInjected {
         /// Which, counted from 1 in the order of the plan.
         number: usize,
         /// The fault as it is written.
         fault: String,
-        /// The line that it strikes, as in [`Command`](Self::Command); none at connecting and in a TLS handshake.
+        /// The line of the command, as in [`Command`](Self::Command); `None` at connecting and in a
+        /// TLS handshake.
         #[serde(serialize_with = "optional_octets")]
         line: Option<Vec<u8>>,
     },
@@ -206,7 +207,7 @@ pub const MAX_TEXT: usize = 16 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloseReason {
-    /// We said the last word: QUIT, too many wrong passwords, or a hook closed the connection.
+    /// The server closed it after its reply: QUIT, too many wrong passwords, or a hook.
     Quit,
     /// Nothing came for too long.
     Idle,
@@ -216,9 +217,9 @@ pub enum CloseReason {
     Stopped,
     /// [`SessionInfo::close`](crate::observe::hooks::SessionInfo::close).
     ClosedByOperator,
-    /// The client closed or broke off, did not read its replies, or broke TLS.
+    /// The client closed the connection, did not read its replies, or violated TLS.
     Lost,
-    /// The server was dropped in the middle of it.
+    /// The server was dropped during the session.
     Cut,
 }
 
@@ -233,8 +234,9 @@ pub struct TransferFacts {
     pub path: VirtualPath,
     /// Octets over the data connection.
     pub octets: u64,
-    /// SHA-256 of these octets, in the order of the data connection, as hexadecimal digits: of the file's content where
-    /// it travels as it is (TYPE I, MODE S, from the beginning). Only with [`Journal::hashing`](super::Journal::hashing).
+    /// SHA-256 of these octets, in the order of the data connection, as hexadecimal digits: of the
+    /// file's content where it travels as it is (TYPE I, MODE S, from the beginning). Only with
+    /// [`Journal::hashing`](super::Journal::hashing).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// How it ended.
@@ -254,7 +256,7 @@ pub enum Outcome {
         /// Why.
         error: String,
     },
-    /// No data connection came about.
+    /// There was no data connection.
     NoConnection,
     /// The data connection could not be protected.
     NoProtection,
@@ -262,7 +264,7 @@ pub enum Outcome {
     NotResumed,
     /// The data connection showed another certificate than the control connection.
     OtherClient,
-    /// The data connection broke off or stalled.
+    /// The data connection ended before its time or stalled.
     ConnectionLost,
     /// ABOR.
     Aborted,
@@ -273,7 +275,7 @@ pub enum Outcome {
         /// Why.
         error: String,
     },
-    /// What came is not what MODE and STRU prescribe.
+    /// The received data violates MODE or STRU.
     Malformed {
         /// Why.
         error: String,
@@ -281,7 +283,7 @@ pub enum Outcome {
 }
 
 impl EventKind {
-    /// Whether the storage is another one by it.
+    /// Whether it changes the storage.
     #[must_use]
     pub fn changes_storage(&self) -> bool {
         matches!(

@@ -1,4 +1,5 @@
-//! The journal: everything that happened, as ordered events, for tests to question and programs to follow.
+//! The journal: what the server decided and did, as ordered events that tests query and programs
+//! follow.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -15,8 +16,9 @@
 //! # }
 //! ```
 //!
-//! A server without a journal makes no events. With one, it keeps the newest: both their number and their octets are
-//! limited, and whoever reads too slowly is told how many are gone. Passwords are never in it.
+//! A server without a journal creates no events. A journal keeps the newest: their number and their
+//! octets are limited, and a reader that is too slow learns how many it has missed. Passwords are
+//! never in it.
 
 mod event;
 mod ndjson;
@@ -35,9 +37,9 @@ use std::time::SystemTime;
 
 use tokio::sync::Notify;
 
-/// Events that are kept without another wish.
+/// Events that are kept by default.
 const EVENTS: usize = 100_000;
-/// Octets of events that are kept.
+/// The most octets of events that are kept.
 const OCTETS: usize = 64 << 20;
 
 /// What happened on one server. A handle: clones see the same events.
@@ -57,7 +59,7 @@ struct Inner {
 struct Store {
     events: VecDeque<Arc<Event>>,
     octets: usize,
-    /// Events that ever were.
+    /// Events so far.
     last: u64,
     closed: bool,
 }
@@ -89,8 +91,8 @@ impl Journal {
         }))
     }
 
-    /// An empty journal like this one that also takes the SHA-256 of everything that is transferred. That costs time in
-    /// proportion to what is moved.
+    /// An empty journal like this one that also takes the SHA-256 of everything that is
+    /// transferred. That costs time in proportion to what is moved.
     #[must_use]
     pub fn hashing(self) -> Self {
         Self(Arc::new(Inner {
@@ -109,7 +111,7 @@ impl Journal {
         }
     }
 
-    /// Whether transfers are to be digested.
+    /// Whether the digests of transfers are wanted.
     pub(crate) fn hashes(&self) -> bool {
         self.0.hashes
     }
@@ -139,7 +141,7 @@ impl Journal {
         self.0.changed.notify_waiters();
     }
 
-    /// No server writes to it any more: those who follow it come to an end.
+    /// The server has ended: subscriptions end after the last event.
     pub(crate) fn close(&self) {
         self.store().closed = true;
         self.0.changed.notify_waiters();
@@ -150,7 +152,7 @@ impl Journal {
     }
 }
 
-/// Follows a [`Journal`]. Reads at its own pace; what it is too slow for it is told of.
+/// Follows a [`Journal`] at its own pace. What it has missed is reported as [`Notice::Lagged`].
 #[derive(Debug)]
 pub struct Subscription {
     journal: Journal,
@@ -158,12 +160,12 @@ pub struct Subscription {
     read: u64,
 }
 
-/// What a [`Subscription`] has to tell.
+/// What a [`Subscription`] returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// This happened.
     Event(Arc<Event>),
-    /// So many events were forgotten before they were read.
+    /// This many events were dropped before they were read.
     Lagged(u64),
 }
 
@@ -173,7 +175,7 @@ impl Subscription {
         loop {
             let journal = self.journal.clone();
             let mut changed = std::pin::pin!(journal.0.changed.notified());
-            // From here on no change is missed.
+            // After this no change is missed.
             changed.as_mut().enable();
             if let Some(notice) = self.try_next() {
                 return Some(notice);

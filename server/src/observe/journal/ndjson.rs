@@ -16,7 +16,7 @@ struct Head {
     journal: u32,
 }
 
-/// In place of events that were forgotten before they were written.
+/// In place of events that were dropped before they were written.
 #[derive(Serialize)]
 struct Lagged {
     event: &'static str,
@@ -33,8 +33,9 @@ impl Event {
 }
 
 impl Journal {
-    /// Writes everything that is kept, and then what happens, as lines of JSON (NDJSON) until the server has ended. The
-    /// first line is `{"journal":1}`, the version. Writing happens on a thread for it; `to` may block.
+    /// Writes everything that is kept, and then what happens, as lines of JSON (NDJSON) until the
+    /// server has ended. The first line is `{"journal":1}`, the version. Writing happens on a
+    /// thread for it; `to` may block.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -47,7 +48,7 @@ impl Journal {
                 let next = match subscription.try_next() {
                     Some(notice) => Some(notice),
                     None => {
-                        // Who reads along sees everything up to here.
+                        // A reader of the file sees everything up to here.
                         to.flush()?;
                         runtime.block_on(subscription.next())
                     }

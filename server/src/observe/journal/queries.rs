@@ -1,4 +1,4 @@
-//! What a test wants to know of a journal.
+//! Queries for tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl Journal {
         store.events.iter().filter(of_session).cloned().collect()
     }
 
-    /// What the clients sent, line by line, as text with `\xNN` for what is not printable ASCII.
+    /// The lines of the clients, as text with `\xNN` for what is not printable ASCII.
     #[must_use]
     pub fn commands(&self) -> Vec<String> {
         self.pick(|what| match what {
@@ -31,7 +31,7 @@ impl Journal {
         })
     }
 
-    /// What was answered: the codes, preliminary replies and greetings included.
+    /// The codes of the replies, preliminary replies and greetings included.
     #[must_use]
     pub fn codes(&self) -> Vec<u16> {
         self.pick(|what| match what {
@@ -49,7 +49,7 @@ impl Journal {
         })
     }
 
-    /// The files that were uploaded to their end: STOR, APPE, STOU.
+    /// The uploads that completed: STOR, APPE, STOU.
     #[must_use]
     pub fn uploads(&self) -> Vec<TransferFacts> {
         let mut transfers = self.transfers();
@@ -57,13 +57,13 @@ impl Journal {
         transfers
     }
 
-    /// What changed the storage, in order: the events of which [`EventKind::changes_storage`] says so.
+    /// The changes to the storage, in order: events with [`EventKind::changes_storage`].
     #[must_use]
     pub fn changes(&self) -> Vec<EventKind> {
         self.pick(|what| what.changes_storage().then(|| what.clone()))
     }
 
-    /// The faults that struck, in order, as they are written in the plan.
+    /// The faults that were injected, in order, as they are written in the plan.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         self.pick(|what| match what {
@@ -72,8 +72,8 @@ impl Journal {
         })
     }
 
-    /// Waits for an event that `wanted` is content with: one that was, or one to come. `None` if none comes in time, or
-    /// the server ends without it. Nothing is polled.
+    /// Waits for an event that satisfies `wanted`, past or future. `None` if there is none in
+    /// `time`, or the server ends without one. It waits without polling.
     pub async fn wait_for(
         &self,
         wanted: impl Fn(&Event) -> bool,
@@ -102,7 +102,7 @@ impl Journal {
 }
 
 impl TransferFacts {
-    /// Whether the client sent and we stored.
+    /// Whether it is an upload.
     #[must_use]
     pub fn stores(&self) -> bool {
         matches!(self.verb.as_str(), "STOR" | "APPE" | "STOU")
