@@ -84,14 +84,14 @@ impl DataProtection {
     /// §7).
     pub(crate) fn begin(self: &Arc<Self>, connection: Accepted) -> Handshake {
         let Accepted { stream, channel } = connection;
-        let witness = Arc::new(Witness::of(Arc::clone(&self.sessions)));
+        let offered_sessions = Arc::new(OfferedSessions::of(Arc::clone(&self.sessions)));
         let mut config = self.config.clone();
-        config.session_storage = Arc::clone(&witness) as _;
-        let gate = TicketGate::new(stream, Arc::clone(&witness.issuing));
+        config.session_storage = Arc::clone(&offered_sessions) as _;
+        let gate = TicketGate::new(stream, Arc::clone(&offered_sessions.issuing));
         Handshake {
             accept: TlsAcceptor::from(Arc::new(config)).accept(gate),
             protection: Arc::clone(self),
-            witness,
+            offered_sessions,
             channel: Some(channel),
         }
     }
@@ -99,7 +99,7 @@ impl DataProtection {
     fn judge(
         &self,
         connection: &ServerConnection,
-        witness: &Witness,
+        offered_sessions: &OfferedSessions,
     ) -> Result<(), DataConnectionError> {
         let shown = connection.peer_certificates().and_then(<[_]>::first);
         if let (Some(client), Some(shown)) = (self.terms.client, shown)
@@ -113,7 +113,7 @@ impl DataProtection {
         if self.terms.reuse == SessionReuse::Off || kind == Some(HandshakeKind::Resumed) {
             return Ok(());
         }
-        let offered = witness.offered();
+        let offered = offered_sessions.offered();
         tracing::warn!(
             ?offered,
             "a data connection did not resume the session of its control connection"
@@ -129,7 +129,7 @@ impl DataProtection {
 pub(crate) struct Handshake {
     accept: Accept<TicketGate>,
     protection: Arc<DataProtection>,
-    witness: Arc<Witness>,
+    offered_sessions: Arc<OfferedSessions>,
     /// Given to the data connection at the end.
     channel: Option<OpenChannel>,
 }
@@ -165,8 +165,12 @@ impl Future for Handshake {
                 }));
             }
         };
-        self.witness.issuing.store(false, Ordering::Relaxed);
-        let judged = self.protection.judge(stream.get_ref().1, &self.witness);
+        self.offered_sessions
+            .issuing
+            .store(false, Ordering::Relaxed);
+        let judged = self
+            .protection
+            .judge(stream.get_ref().1, &self.offered_sessions);
         let Some(channel) = self.channel.take() else {
             return Poll::Ready(Err(DataConnectionError::Protection));
         };
@@ -284,7 +288,7 @@ impl StoresServerSessions for Sessions {
 
 /// The sessions as the handshake of one data connection uses them.
 #[derive(Debug)]
-struct Witness {
+struct OfferedSessions {
     sessions: Arc<Sessions>,
     /// What the client has offered: a [`SessionOffered`].
     offered: AtomicU8,
@@ -292,7 +296,7 @@ struct Witness {
     issuing: Arc<AtomicBool>,
 }
 
-impl Witness {
+impl OfferedSessions {
     fn of(sessions: Arc<Sessions>) -> Self {
         Self {
             sessions,
@@ -314,7 +318,7 @@ impl Witness {
     }
 }
 
-impl StoresServerSessions for Witness {
+impl StoresServerSessions for OfferedSessions {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
         self.issuing.store(true, Ordering::Relaxed);
         self.sessions.put_of_data(key, value);
@@ -352,7 +356,7 @@ mod tests {
         let map = Arc::default();
         let control = Arc::new(Sessions::of_a_new_owner(&map));
         assert!(control.put(b"control".to_vec(), b"first".to_vec()));
-        let data = Witness::of(Arc::clone(&control));
+        let data = OfferedSessions::of(Arc::clone(&control));
         for number in 0..=DATA_SESSIONS {
             assert!(data.put(number.to_be_bytes().to_vec(), b"secret".to_vec()));
         }
@@ -373,16 +377,16 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_session_is_seen_and_not_given_out() {
+    fn a_session_of_another_client_is_recognized_and_not_given_out() {
         let map = Arc::default();
         let [mine, yours] = [0, 1].map(|_| Arc::new(Sessions::of_a_new_owner(&map)));
         yours.put(b"key".to_vec(), b"secret".to_vec());
-        let witness = Witness::of(mine);
-        assert_eq!(witness.offered(), SessionOffered::None);
-        assert_eq!(witness.take(b"nonsense"), None);
-        assert_eq!(witness.offered(), SessionOffered::Unknown);
-        assert_eq!(witness.take(b"key"), None);
-        assert_eq!(witness.offered(), SessionOffered::Foreign);
+        let offered_sessions = OfferedSessions::of(mine);
+        assert_eq!(offered_sessions.offered(), SessionOffered::None);
+        assert_eq!(offered_sessions.take(b"nonsense"), None);
+        assert_eq!(offered_sessions.offered(), SessionOffered::Unknown);
+        assert_eq!(offered_sessions.take(b"key"), None);
+        assert_eq!(offered_sessions.offered(), SessionOffered::Foreign);
         drop(yours);
         assert!(locked(&map.sessions).is_empty());
     }

@@ -120,7 +120,7 @@ mod tests {
 
     impl ReadHandle for OfHost {
         fn read_chunk(&mut self, _: usize) -> io::Result<Bytes> {
-            Err(io::Error::other("nobody reads what the host sends"))
+            Err(io::Error::other("the file is sent by sendfile(2)"))
         }
 
         fn host_file(&mut self) -> Option<&File> {

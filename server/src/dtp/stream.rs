@@ -132,9 +132,9 @@ impl DataStream {
                 if self.shutdown().await.is_err() {
                     return;
                 }
-                let mut scrap = vec![0; 16 << 10];
+                let mut discarded = vec![0; 16 << 10];
                 let mut drained = 0;
-                while let Ok(octets @ 1..) = self.read(&mut scrap).await {
+                while let Ok(octets @ 1..) = self.read(&mut discarded).await {
                     drained += octets;
                     if drained > REFUSED_OCTETS {
                         return;

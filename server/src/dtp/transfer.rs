@@ -158,14 +158,14 @@ pub(crate) async fn carry(
     route: Route,
     faults: Option<DataFaults>,
     tls: Option<Arc<DataProtection>>,
-    patience: Timeouts,
+    timeouts: Timeouts,
     session: Arc<SessionRecord>,
     progress: Arc<Progress>,
 ) -> TransferEnd {
     let began = Instant::now();
     if let Some(faults) = &faults {
         if faults.never_accept {
-            tokio::time::sleep(patience.connection).await;
+            tokio::time::sleep(timeouts.connection).await;
         }
         if faults.never_accept || faults.refuse {
             return TransferEnd::NoConnection;
@@ -173,7 +173,7 @@ pub(crate) async fn carry(
     }
     let connected = match route {
         Route::Passive(port) => {
-            port.into_stream(tls, patience.connection, patience.handshake)
+            port.into_stream(tls, timeouts.connection, timeouts.handshake)
                 .await
         }
         Route::Active { from, to } => {
@@ -181,7 +181,7 @@ pub(crate) async fn carry(
                 connection,
                 handshake,
                 ..
-            } = patience;
+            } = timeouts;
             connect(from, to, tls, &session, connection, handshake).await
         }
         Route::Nowhere => Err(DataConnectionError::Connection),
@@ -199,18 +199,18 @@ pub(crate) async fn carry(
     let mut stream = FaultStream::new(stream, faults.and_then(|faults| faults.stream));
     let outcome = match opened.flow {
         Flow::Out(source) => {
-            let sent = send(&mut stream, source, patience.stall, &progress).await;
+            let sent = send(&mut stream, source, timeouts.stall, &progress).await;
             if sent.is_ok() {
                 // Everything is sent: ABOR ends nothing any more.
                 progress.set_committing();
-                if !client_closes(&mut stream, began + patience.closing).await {
+                if !client_closes(&mut stream, began + timeouts.closing).await {
                     progress.set_kept_open();
                 }
             }
             sent
         }
-        Flow::In(sink) => receive(&mut stream, sink, patience.stall, &progress).await,
-        Flow::Coded(upload) => upload.receive(&mut stream, patience.stall, &progress).await,
+        Flow::In(sink) => receive(&mut stream, sink, timeouts.stall, &progress).await,
+        Flow::Coded(upload) => upload.receive(&mut stream, timeouts.stall, &progress).await,
     };
     match outcome {
         Ok(()) => TransferEnd::Complete {
@@ -243,8 +243,8 @@ async fn client_closes(stream: &mut DataStreamWithFaults, until: Instant) -> boo
     if until <= Instant::now() {
         return true;
     }
-    let mut scrap = [0; 512];
-    let closing = async { while let Ok(1..) = stream.read(&mut scrap).await {} };
+    let mut discarded = [0; 512];
+    let closing = async { while let Ok(1..) = stream.read(&mut discarded).await {} };
     // How it closed does not matter: everything is sent.
     timeout_at(until, closing).await.is_ok()
 }

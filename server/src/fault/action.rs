@@ -203,9 +203,9 @@ const fn row(
 #[rustfmt::skip]
 pub const ACTIONS: &[ActionRow] = &[
     // Replies: the completion reply of the command, or the greeting.
-    row(Scope::Replies, "reply CODE [TEXT]", &["reply"], "The command is not carried out; this is said in its place. `\\n` in a quoted text begins a line. After 421 the connection is closed.", |c| {
+    row(Scope::Replies, "reply CODE [TEXT]", &["reply"], "The command is not carried out; this reply is sent in its place. `\\n` in a quoted text begins a line. After 421 the connection is closed.", |c| {
         let code = c.number("a reply code from 200 to 599", 200, 599)? as u16;
-        let text = c.text_or("Planned by the fault plan.")?;
+        let text = c.text_or("Injected by the fault plan.")?;
         Ok(Action::Reply { code, text })
     }),
     row(Scope::Replies, "lines TEXT", &["lines"], "The reply has these lines before its own text; `\\n` in a quoted text begins another.", |c| Ok(Action::Lines(c.text("a text")?))),
@@ -219,26 +219,26 @@ pub const ACTIONS: &[ActionRow] = &[
     row(Scope::Replies, "long line N", &["long", "line"], "The last line is N octets long.", |c| {
         Ok(Action::LongLine(c.number("a length up to 1048576", 5, LONGEST_LINE)? as usize))
     }),
-    row(Scope::Replies, "hyphen on last line", &["hyphen", "on", "last", "line"], "A hyphen behind the code of the last line: the reply never ends.", |_| Ok(Action::HyphenOnLastLine)),
+    row(Scope::Replies, "hyphen on last line", &["hyphen", "on", "last", "line"], "A hyphen after the code of the last line: the reply never ends.", |_| Ok(Action::HyphenOnLastLine)),
     row(Scope::Replies, "lowercase", &["lowercase"], "The whole reply in lower case.", |_| Ok(Action::Lowercase)),
     row(Scope::Replies, "no text", &["no", "text"], "The last line is the code and nothing more, not even the space.", |_| Ok(Action::NoText)),
-    row(Scope::Replies, "unsolicited 421 [TEXT]", &["unsolicited", "421"], "Behind the reply 421, which nobody asked for; then the connection is closed.", |c| {
+    row(Scope::Replies, "unsolicited 421 [TEXT]", &["unsolicited", "421"], "After the reply an unrequested 421; then the connection is closed.", |c| {
         Ok(Action::Unsolicited421(c.text_or("The service is not available.")?))
     }),
-    row(Scope::Replies, "hang up", &["hang", "up"], "The command is not carried out; the control connection is closed without a word.", |_| Ok(Action::HangUp)),
+    row(Scope::Replies, "hang up", &["hang", "up"], "The command is not carried out; the control connection is closed without a reply.", |_| Ok(Action::HangUp)),
     row(Scope::Transfers, "glue", &["glue"], "The 150 waits, and leaves in one segment with the completion.", |_| Ok(Action::Glue)),
-    row(Scope::Transfers, "early 226", &["early", "226"], "226 comes right behind 150, before the data; none comes after it.", |_| Ok(Action::EarlyCompletion)),
-    row(Scope::Transfers, "missing 226", &["missing", "226"], "The transfer is complete, and nobody says so.", |_| Ok(Action::MissingCompletion)),
-    row(Scope::Transfers, "missing 150", &["missing", "150"], "The transfer begins unannounced.", |_| Ok(Action::MissingPreliminary)),
+    row(Scope::Transfers, "early 226", &["early", "226"], "226 comes right after 150, before the data; none comes after it.", |_| Ok(Action::EarlyCompletion)),
+    row(Scope::Transfers, "missing 226", &["missing", "226"], "The transfer completes without a 226.", |_| Ok(Action::MissingCompletion)),
+    row(Scope::Transfers, "missing 150", &["missing", "150"], "The transfer starts without a 150.", |_| Ok(Action::MissingPreliminary)),
     // Data connections.
-    row(Scope::Transfers, "never accept", &["never", "accept"], "The data connection is not taken; 425 after Limits::data_connection.", |_| Ok(Action::NeverAccept)),
+    row(Scope::Transfers, "never accept", &["never", "accept"], "The data connection is not accepted; 425 after Limits::data_connection.", |_| Ok(Action::NeverAccept)),
     row(Scope::Transfers, "stall [at N]", &["stall"], "After N octets (0) nothing moves; 426 after Limits::data_stall.", |c| Ok(Action::StallAt(c.at()?.unwrap_or(0)))),
-    row(Scope::DataPorts, "refuse", &["refuse"], "Nobody listens at the port PASV or EPSV names; a transfer gets no data connection, 425.", |_| Ok(Action::Refuse)),
+    row(Scope::DataPorts, "refuse", &["refuse"], "Nothing listens at the port that PASV or EPSV announces; a transfer gets no data connection, 425.", |_| Ok(Action::Refuse)),
     row(Scope::Transfers, "reset at N", &["reset"], "After N octets the data connection is reset; 426.", |c| Ok(Action::ResetAt(c.needs_at()?))),
     row(Scope::Transfers, "close at N", &["close"], "After N octets the data connection is closed; 426.", |c| Ok(Action::CloseAt(c.needs_at()?))),
-    row(Scope::Transfers, "truncate to N", &["truncate", "to"], "Only the first N octets are moved; 226 all the same.", |c| Ok(Action::TruncateTo(c.octets()?))),
-    row(Scope::Transfers, "corrupt octet N", &["corrupt", "octet"], "Octet N, the first is 0, has its lowest bit turned over.", |c| Ok(Action::CorruptOctet(c.octets()?))),
-    row(Scope::Transfers, "extra N octets", &["extra"], "N times `X` behind the end.", |c| {
+    row(Scope::Transfers, "truncate to N", &["truncate", "to"], "Only the first N octets are moved; still 226.", |c| Ok(Action::TruncateTo(c.octets()?))),
+    row(Scope::Transfers, "corrupt octet N", &["corrupt", "octet"], "Octet N, the first is 0, has its lowest bit inverted.", |c| Ok(Action::CorruptOctet(c.octets()?))),
+    row(Scope::Transfers, "extra N octets", &["extra"], "N times `X` after the end.", |c| {
         let octets = c.octets()?;
         c.word("octets")?;
         Ok(Action::Extra(octets))
@@ -248,13 +248,13 @@ pub const ACTIONS: &[ActionRow] = &[
         c.word("octets/s")?;
         Ok(Action::Slow(octets))
     }),
-    row(Scope::Pasv, "wrong address [ADDRESS]", &["wrong", "address"], "227 names this address (192.0.2.1).", |c| Ok(Action::WrongAddress(c.address_or(Ipv4Addr::new(192, 0, 2, 1))?))),
-    row(Scope::Passive, "wrong port [N]", &["wrong", "port"], "227 or 229 names this port (the one behind the true one).", |c| Ok(Action::WrongPort(c.port()?))),
+    row(Scope::Pasv, "wrong address [ADDRESS]", &["wrong", "address"], "227 announces this address (192.0.2.1).", |c| Ok(Action::WrongAddress(c.address_or(Ipv4Addr::new(192, 0, 2, 1))?))),
+    row(Scope::Passive, "wrong port [N]", &["wrong", "port"], "227 or 229 announces this port (the one after the real one).", |c| Ok(Action::WrongPort(c.port()?))),
     // TLS.
     row(Scope::Handshake, "certificate KIND", &["certificate"], "The certificate is `expired`, `wrong-name`, `unknown-CA` or `self-signed`.", |c| Ok(Action::Certificate(c.one_of("certificate", &BadCertificate::ALL)?))),
     row(Scope::Closing, "no close_notify", &["no", "close_notify"], "TLS ends with the end of the TCP connection alone.", |_| Ok(Action::NoCloseNotify)),
-    row(Scope::Transfers, "require session reuse", &["require", "session", "reuse"], "522 if a protected data connection resumes no TLS session.", |_| Ok(Action::RequireSessionReuse)),
-    row(Scope::Auth, "plaintext", &["plaintext"], "AUTH: a reply in the clear behind the 234, in its segment. Handshake: a reply in the clear in its place.", |_| Ok(Action::Plaintext)),
+    row(Scope::Transfers, "require session reuse", &["require", "session", "reuse"], "522 if a protected data connection does not resume a TLS session.", |_| Ok(Action::RequireSessionReuse)),
+    row(Scope::Auth, "plaintext", &["plaintext"], "AUTH: a reply in the clear after the 234, in its segment. Handshake: a reply in the clear in its place.", |_| Ok(Action::Plaintext)),
     row(Scope::Handshake, "handshake stall", &["handshake", "stall"], "The ClientHello is never answered; closed after Limits::handshake.", |_| Ok(Action::HandshakeStall)),
     row(Scope::Handshake, "handshake alert", &["handshake", "alert"], "The ClientHello is answered by the alert handshake_failure.", |_| Ok(Action::HandshakeAlert)),
     // Storage.
@@ -263,17 +263,17 @@ pub const ACTIONS: &[ActionRow] = &[
         let allocation = c.one_of_or(&[(false, "452"), (true, "552")], false);
         Ok(Action::Full { at, allocation })
     }),
-    row(Scope::Storage, "denied", &["denied"], "The storage permits nothing: 550.", |_| Ok(Action::Denied)),
-    row(Scope::Storage, "vanish [at N]", &["vanish"], "The file is seen, and gone when it is opened, or when octet N is read.", |c| Ok(Action::Vanish(c.at()?))),
+    row(Scope::Storage, "denied", &["denied"], "The storage denies every operation: 550.", |_| Ok(Action::Denied)),
+    row(Scope::Storage, "vanish [at N]", &["vanish"], "The file exists, but is gone when it is opened, or when octet N is read.", |c| Ok(Action::Vanish(c.at()?))),
     row(Scope::Storage, "slow storage TIME", &["slow", "storage"], "Each call of the storage takes this long.", |c| Ok(Action::SlowStorage(c.time(LONGEST_TIME)?))),
     // FEAT.
-    row(Scope::Feat, "hide LABEL", &["hide"], "The lines of this feature are left out; the feature is there.", |c| Ok(Action::Hide(c.text_line("a feature label")?))),
-    row(Scope::Feat, "advertise LINE", &["advertise"], "A feature more; it is not there.", |c| Ok(Action::Advertise(c.text_line("a feature line")?))),
+    row(Scope::Feat, "hide LABEL", &["hide"], "The lines of this feature are left out; the feature is supported.", |c| Ok(Action::Hide(c.text_line("a feature label")?))),
+    row(Scope::Feat, "advertise LINE", &["advertise"], "An additional feature that is not supported.", |c| Ok(Action::Advertise(c.text_line("a feature line")?))),
     // Limits.
     row(Scope::Connect, "max sessions N", &["max", "sessions"], "With more than N control connections open: 421 and closed.", |c| {
         Ok(Action::MaxSessions(c.number("how many sessions", 0, 1_000_000)? as usize))
     }),
-    row(Scope::Replies, "idle TIME", &["idle"], "From here on the session may be idle this long; then 421.", |c| Ok(Action::Idle(c.time(LONGEST_TIME)?))),
+    row(Scope::Replies, "idle TIME", &["idle"], "From now on the session may be idle this long; then 421.", |c| Ok(Action::Idle(c.time(LONGEST_TIME)?))),
 ];
 
 impl fmt::Display for Action {

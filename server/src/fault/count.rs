@@ -12,7 +12,7 @@ pub struct FaultCount {
     /// Events that matched.
     pub seen: u64,
     /// How often it was injected.
-    pub struck: u64,
+    pub injected: u64,
 }
 
 /// The plan of a running server, with its counters.
@@ -24,7 +24,7 @@ pub(crate) struct Faults {
 
 /// A fault to be injected.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Strike<'a> {
+pub(crate) struct Injection<'a> {
     /// Its number in the plan, counted from 1.
     pub(crate) number: usize,
     pub(crate) fault: &'a Fault,
@@ -32,7 +32,7 @@ pub(crate) struct Strike<'a> {
 
 /// What happens now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Happening<'a> {
+pub(crate) enum FaultEvent<'a> {
     Connect,
     Handshake,
     /// A line of the control connection.
@@ -54,28 +54,28 @@ impl Faults {
 
     /// Counts the event, and returns the faults to be injected. `user` is the name last given with
     /// USER, and is updated by this line; `locate` resolves a pathname.
-    pub(crate) fn strike(
+    pub(crate) fn injections(
         &self,
-        happening: Happening<'_>,
+        event: FaultEvent<'_>,
         session: u64,
         user: &mut Vec<u8>,
         locate: impl FnOnce(&[u8]) -> Option<VirtualPath>,
-    ) -> Vec<Strike<'_>> {
-        let command = match happening {
-            Happening::Line(line) => match CommandLine::split(line) {
+    ) -> Vec<Injection<'_>> {
+        let command = match event {
+            FaultEvent::Line(line) => match CommandLine::split(line) {
                 Ok(command) => Some(command),
                 Err(_) => return Vec::new(),
             },
-            Happening::Connect | Happening::Handshake => None,
+            FaultEvent::Connect | FaultEvent::Handshake => None,
         };
         if let Some(command) = command.filter(|command| command.verb == Verb::User) {
             *user = command.argument.unwrap_or_default().to_vec();
         }
         let candidates = self.plan.faults.iter().enumerate().filter(|(_, fault)| {
-            let what = match (happening, command) {
-                (Happening::Connect, _) => fault.what == Trigger::Connect,
-                (Happening::Handshake, _) => fault.what == Trigger::Handshake,
-                (Happening::Line(_), command) => {
+            let what = match (event, command) {
+                (FaultEvent::Connect, _) => fault.what == Trigger::Connect,
+                (FaultEvent::Handshake, _) => fault.what == Trigger::Handshake,
+                (FaultEvent::Line(_), command) => {
                     command.is_some_and(|command| fault.what.is_of(command.verb))
                 }
             };
@@ -89,7 +89,7 @@ impl Faults {
             None
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut strikes = Vec::new();
+        let mut injections = Vec::new();
         for (index, fault) in candidates {
             if !fault
                 .path
@@ -101,15 +101,15 @@ impl Faults {
             let count = &mut counts[index];
             count.seen += 1;
             if fault.occurrence.holds(count.seen)
-                && fault.times.is_none_or(|times| count.struck < times)
+                && fault.times.is_none_or(|times| count.injected < times)
             {
-                count.struck += 1;
-                tracing::debug!(session, %fault, "a fault strikes");
+                count.injected += 1;
+                tracing::debug!(session, %fault, "a fault injections");
                 let number = index + 1;
-                strikes.push(Strike { number, fault });
+                injections.push(Injection { number, fault });
             }
         }
-        strikes
+        injections
     }
 }
 

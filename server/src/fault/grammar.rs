@@ -34,7 +34,7 @@ impl FromStr for Fault {
             fault.times = Some(cursor.number("how often", 1, u64::MAX)?);
         }
         if !cursor.words().is_empty() {
-            return Err(cursor.error("that is one word too many", ["times"]));
+            return Err(cursor.error("there is a word too many", ["times"]));
         }
         if !row.scope.holds(fault.what) {
             let message = format!(
@@ -142,10 +142,7 @@ fn unknown_action(cursor: &Cursor<'_>) -> ParseError {
         .min();
     ParseError {
         suggestion: meant.map(|(_, syntax)| syntax.to_owned()),
-        ..cursor.error(
-            "there is no such action; `serve --list-faults` names them",
-            [],
-        )
+        ..cursor.error("unknown action; `serve --list-faults` lists them", [])
     }
 }
 
@@ -153,6 +150,6 @@ fn unknown_action(cursor: &Cursor<'_>) -> ParseError {
 fn once<T>(place: &mut Option<T>, value: T) -> Result<(), &'static str> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err("this was said already"),
+        Some(_) => Err("this was given already"),
     }
 }

@@ -83,7 +83,7 @@ pub(crate) use similar::nearest;
 pub use toml::TomlError;
 pub(crate) use toml::{KEYS, words as line};
 
-pub(crate) use count::{Faults, Happening, Strike};
+pub(crate) use count::{FaultEvent, Faults, Injection};
 pub use reply::apply_to_reply;
 pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS};
 pub(crate) use storage::FaultyStorage;

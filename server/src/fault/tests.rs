@@ -206,20 +206,20 @@ fn wrong_toml_is_told(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(Plan::from_toml(text).unwrap_err().to_string(), expected);
 }
 
-/// Which of these lines are struck, as a word of `x` and `.`.
-fn struck(fault: &str, events: &[(u64, &str)]) -> String {
+/// Which of these lines are injected, as a word of `x` and `.`.
+fn injected(fault: &str, events: &[(u64, &str)]) -> String {
     let faults = Faults::new(Plan::of_lines(fault).unwrap()).unwrap();
     let mut users = std::collections::HashMap::<u64, Vec<u8>>::new();
     let locate = |pathname: &[u8]| VirtualPath::root().join(b"d").unwrap().join(pathname).ok();
     let strike = |(session, line): &(u64, &str)| {
         let user = users.entry(*session).or_default();
-        let happening = match *line {
-            "connect" => Happening::Connect,
-            "handshake" => Happening::Handshake,
-            line => Happening::Line(line.as_bytes()),
+        let event = match *line {
+            "connect" => FaultEvent::Connect,
+            "handshake" => FaultEvent::Handshake,
+            line => FaultEvent::Line(line.as_bytes()),
         };
-        let struck = !faults.strike(happening, *session, user, locate).is_empty();
-        if struck { 'x' } else { '.' }
+        let injected = !faults.injections(event, *session, user, locate).is_empty();
+        if injected { 'x' } else { '.' }
     };
     events.iter().map(strike).collect()
 }
@@ -234,7 +234,7 @@ fn struck(fault: &str, events: &[(u64, &str)]) -> String {
 #[case("when login do drop", "......")]
 fn events_are_counted_over_the_server(#[case] fault: &str, #[case] expected: &str) {
     let events: Vec<_> = (0..6).map(|number| (1 + number / 3, "noop")).collect();
-    assert_eq!(struck(fault, &events), expected);
+    assert_eq!(injected(fault, &events), expected);
 }
 
 #[rstest]
@@ -265,7 +265,7 @@ fn events_are_told_apart(#[case] fault: &str, #[case] expected: &str) {
         "LIST -la",
     ]
     .map(|line| (1, line));
-    assert_eq!(struck(fault, &events), expected);
+    assert_eq!(injected(fault, &events), expected);
 }
 
 #[test]

@@ -50,13 +50,13 @@ pub struct SessionInfo {
     pub last_command: Option<String>,
     /// Which side made the last data connection.
     pub data_mode: Option<DataMode>,
-    entry: Arc<SessionRecord>,
+    record: Arc<SessionRecord>,
 }
 
 impl SessionInfo {
     /// Ends the session: a running transfer is aborted, and the client gets 421.
     pub fn close(&self) {
-        let mut facts = self.entry.facts();
+        let mut facts = self.record.facts();
         facts.closed_by_operator = true;
         if let Some(waker) = facts.waker.take() {
             drop(facts);
@@ -67,13 +67,13 @@ impl SessionInfo {
     /// The same session as it is now.
     #[must_use]
     pub fn now(&self) -> Self {
-        self.entry.info()
+        self.record.info()
     }
 
     /// Keeps a value with the session, one of each type, and returns the one it replaces. It is
     /// there for every hook of the session, and dropped with it.
     pub fn set_extra<T: Any + Clone + Send + Sync>(&self, value: T) -> Option<T> {
-        let mut facts = self.entry.facts();
+        let mut facts = self.record.facts();
         let extras = facts.extras.get_or_insert_default();
         let before = extras.insert(TypeId::of::<T>(), Box::new(value))?;
         // Dropped without the lock: dropping runs code of the embedder.
@@ -84,7 +84,7 @@ impl SessionInfo {
     /// A copy of the value of this type that was [kept](Self::set_extra) with the session.
     #[must_use]
     pub fn extra<T: Any + Clone + Send + Sync>(&self) -> Option<T> {
-        let facts = self.entry.facts();
+        let facts = self.record.facts();
         let extra = facts.extras.as_ref()?.get(&TypeId::of::<T>())?;
         extra.downcast_ref().cloned()
     }
@@ -93,14 +93,14 @@ impl SessionInfo {
     /// in [`Hooks::before`](crate::Hooks::before), that is the command being decided about. Whether
     /// the directory exists is not checked. Without a login it has no effect.
     pub fn set_directory(&self, path: VirtualPath) {
-        self.entry.facts().sent_to = Some(path);
-        self.entry.is_sent.store(true, Ordering::Release);
+        self.record.facts().new_directory = Some(path);
+        self.record.has_new_directory.store(true, Ordering::Release);
     }
 
     /// Whether it is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.entry.over.load(Ordering::Acquire)
+        self.record.over.load(Ordering::Acquire)
     }
 }
 
@@ -122,7 +122,7 @@ pub(crate) struct SessionList(Mutex<BTreeMap<u64, Arc<SessionRecord>>>);
 impl SessionList {
     /// The sessions, the oldest first.
     pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
-        self.entries().values().map(SessionRecord::info).collect()
+        self.records().values().map(SessionRecord::info).collect()
     }
 
     /// Adds a session; it is removed when the guard is dropped.
@@ -132,7 +132,7 @@ impl SessionList {
         (local, peer): (SocketAddr, SocketAddr),
         observers: &Observers,
     ) -> SessionGuard {
-        let entry = Arc::new(SessionRecord {
+        let record = Arc::new(SessionRecord {
             id,
             local,
             peer,
@@ -140,22 +140,22 @@ impl SessionList {
             last_verb: AtomicU64::new(0),
             order: AtomicU64::new(0),
             over: AtomicBool::new(false),
-            is_sent: AtomicBool::new(false),
+            has_new_directory: AtomicBool::new(false),
             facts: Mutex::default(),
             control: Channel::new(id, ChannelId::Control, observers.tap.clone()),
             data_connections: AtomicU64::new(0),
             observers: observers.clone(),
         });
-        self.entries().insert(id, Arc::clone(&entry));
-        entry.control.opened(Side::Client, peer, local);
-        entry.note(|| EventKind::Connected { peer, local });
+        self.records().insert(id, Arc::clone(&record));
+        record.control.opened(Side::Client, peer, local);
+        record.note(|| EventKind::Connected { peer, local });
         SessionGuard {
-            roster: Arc::clone(self),
-            entry,
+            list: Arc::clone(self),
+            record,
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionRecord>>> {
+    fn records(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<SessionRecord>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -163,23 +163,23 @@ impl SessionList {
 /// A session of the list.
 #[derive(Debug)]
 pub(crate) struct SessionGuard {
-    roster: Arc<SessionList>,
-    pub(crate) entry: Arc<SessionRecord>,
+    list: Arc<SessionList>,
+    pub(crate) record: Arc<SessionRecord>,
 }
 
 impl std::ops::Deref for SessionGuard {
     type Target = Arc<SessionRecord>;
 
     fn deref(&self) -> &Arc<SessionRecord> {
-        &self.entry
+        &self.record
     }
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        self.entry.control.ended(Side::Server, StreamEnd::Closed);
-        self.entry.end(CloseReason::Cut);
-        self.roster.entries().remove(&self.entry.id);
+        self.record.control.ended(Side::Server, StreamEnd::Closed);
+        self.record.end(CloseReason::Cut);
+        self.list.records().remove(&self.record.id);
     }
 }
 
@@ -196,8 +196,8 @@ pub(crate) struct SessionRecord {
     /// Events so far.
     order: AtomicU64,
     over: AtomicBool,
-    /// Whether [`Facts::sent_to`] holds a directory.
-    is_sent: AtomicBool,
+    /// Whether [`Facts::new_directory`] holds a directory.
+    has_new_directory: AtomicBool,
     facts: Mutex<Facts>,
     /// The control connection, for the tap.
     pub(crate) control: Channel,
@@ -227,7 +227,7 @@ struct Facts {
     /// What hooks keep with the session.
     extras: Option<Box<Extras>>,
     /// The working directory that an embedder has set.
-    sent_to: Option<VirtualPath>,
+    new_directory: Option<VirtualPath>,
 }
 
 /// One value of each type.
@@ -235,7 +235,7 @@ type Extras = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
 impl fmt::Debug for SessionRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry")
+        f.debug_struct("SessionRecord")
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
@@ -368,16 +368,16 @@ impl SessionRecord {
 
     /// Takes the working directory that an embedder has set.
     pub(crate) fn take_directory(&self) -> Option<VirtualPath> {
-        if !self.is_sent.load(Ordering::Acquire) {
+        if !self.has_new_directory.load(Ordering::Acquire) {
             return None;
         }
         let mut facts = self.facts();
-        self.is_sent.store(false, Ordering::Release);
-        facts.sent_to.take()
+        self.has_new_directory.store(false, Ordering::Release);
+        facts.new_directory.take()
     }
 
     /// Whether the session is to be closed; otherwise `cx` is woken when it is.
-    pub(crate) fn poll_kicked(&self, cx: &Context<'_>) -> bool {
+    pub(crate) fn poll_closed_by_operator(&self, cx: &Context<'_>) -> bool {
         let mut facts = self.facts();
         if !facts.closed_by_operator
             && !facts
@@ -426,7 +426,7 @@ impl SessionRecord {
             protects_data: facts.protects_data,
             last_command: self.last_verb(),
             data_mode: facts.data_mode,
-            entry: Arc::clone(self),
+            record: Arc::clone(self),
         }
     }
 

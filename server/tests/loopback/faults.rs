@@ -86,7 +86,7 @@ async fn a_reply_is_spoiled_once_and_the_next_is_whole(
     client.expect("NOOP", "200 Command okay.").await;
     goes_on(&mut client).await;
     let counts = server.fault_counts();
-    assert_eq!((counts[0].seen, counts[0].struck), (3, 1));
+    assert_eq!((counts[0].seen, counts[0].injected), (3, 1));
 }
 
 #[tokio::test]

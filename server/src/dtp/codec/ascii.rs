@@ -232,9 +232,9 @@ pub(super) mod tests {
         let mut rest = octets;
         let mut pieces = Vec::new();
         for length in lengths {
-            let (piece, behind) = rest.split_at((*length).min(rest.len()));
+            let (piece, after) = rest.split_at((*length).min(rest.len()));
             pieces.push(piece.to_vec());
-            rest = behind;
+            rest = after;
         }
         pieces.push(rest.to_vec());
         pieces

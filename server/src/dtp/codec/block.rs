@@ -33,9 +33,9 @@ impl BlockEncoder {
             if self.held.len() == LARGEST {
                 self.release(0, to);
             }
-            let (fits, behind) = octets.split_at(octets.len().min(LARGEST - self.held.len()));
+            let (fits, after) = octets.split_at(octets.len().min(LARGEST - self.held.len()));
             self.held.extend_from_slice(fits);
-            octets = behind;
+            octets = after;
         }
     }
 

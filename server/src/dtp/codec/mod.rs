@@ -248,11 +248,11 @@ impl Encoder {
                 self.framing.end(true, false, to);
             }
             let end = memchr(line_end, rest);
-            let (content, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            let (content, after) = rest.split_at(end.unwrap_or(rest.len()));
             self.framing.octets(content, to);
-            (*line, rest) = match behind.split_first() {
-                Some((_, behind)) => (Line::Ended, behind),
-                None => (Line::Begun, behind),
+            (*line, rest) = match after.split_first() {
+                Some((_, after)) => (Line::Ended, after),
+                None => (Line::Begun, after),
             };
         }
         self.framing.flush(to);

@@ -137,9 +137,9 @@ fn vectors_of_rfc_959(
 #[case::ends_of_records_in_a_file_mean_nothing(I, F, B, b"\x80\0\x01a\xc0\0\x01b", b"ab")]
 #[case::the_end_of_the_last_record_is_meant(I, R, B, b"\x80\0\x01a\x40\0\x01b", b"a\nb\n")]
 #[case::the_same_in_a_stream(I, R, S, b"a\xff\x01b\xff\x02", b"a\nb\n")]
-#[case::the_string_behind_the_escape_is_the_last(I, F, C, b"\x01a\0\x40\x01b", b"ab")]
-#[case::a_filler_behind_the_escape(I, F, C, b"\x01a\0\x40\xc3", b"a\0\0\0")]
-#[case::no_string_behind_the_escape(I, F, C, b"\x02hi\x8aA\xc5\0\x40", b"hiAAAAAAAAAA\0\0\0\0\0")]
+#[case::the_string_after_the_escape_is_the_last(I, F, C, b"\x01a\0\x40\x01b", b"ab")]
+#[case::a_filler_after_the_escape(I, F, C, b"\x01a\0\x40\xc3", b"a\0\0\0")]
+#[case::no_string_after_the_escape(I, F, C, b"\x02hi\x8aA\xc5\0\x40", b"hiAAAAAAAAAA\0\0\0\0\0")]
 #[case::escapes_of_empty_records(I, R, C, b"\0\x80\0\x80\x01a\0\x40", b"\na\n")]
 #[case::record_and_file_end_without_string(I, R, C, b"\x01a\0\xc0", b"a\n")]
 #[case::crlf_is_the_line_end_over_blocks(A, F, B, b"\0\0\x02a\r\x40\0\x02\nb", b"a\nb")]
@@ -160,19 +160,19 @@ fn what_others_may_send(
 #[case::no_end(I, F, B, b"\0\0\x01a", Failed::CutShort)]
 #[case::within_a_header(I, F, B, b"\x40\0", Failed::CutShort)]
 #[case::within_the_last_block(I, F, B, b"\x40\0\x02a", Failed::CutShort)]
-#[case::a_bit_nobody_defined(I, F, B, b"\x41\0\0", Failed::Form)]
-#[case::behind_the_end(I, F, B, b"\x40\0\0a", Failed::BehindTheEnd)]
+#[case::an_undefined_bit(I, F, B, b"\x41\0\0", Failed::Form)]
+#[case::after_the_end(I, F, B, b"\x40\0\0a", Failed::BehindTheEnd)]
 #[case::an_empty_marker(I, F, B, b"\x10\0\0\x40\0\0", Failed::Form)]
 #[case::a_marker_with_a_space(I, F, B, b"\x10\0\x031 2\x40\0\0", Failed::Form)]
 #[case::a_long_marker(I, F, B, &[&b"\x10\xff\xff"[..], &[b'1'; 300]].concat(), Failed::Form)]
 #[case::no_end_in_compressed(I, F, C, b"\x01a", Failed::CutShort)]
 #[case::within_a_string(I, F, C, b"\0\x40\x05a", Failed::CutShort)]
-#[case::a_descriptor_nobody_defined(I, F, C, b"\0\x01", Failed::Form)]
-#[case::strings_behind_the_end(I, F, C, b"\0\x40\x01a\x01b", Failed::BehindTheEnd)]
+#[case::an_undefined_descriptor(I, F, C, b"\0\x01", Failed::Form)]
+#[case::strings_after_the_end(I, F, C, b"\0\x40\x01a\x01b", Failed::BehindTheEnd)]
 #[case::no_end_of_records(I, R, S, b"a\xff\x01", Failed::CutShort)]
 #[case::within_a_code(I, R, S, b"a\xff", Failed::CutShort)]
-#[case::a_code_nobody_defined(I, R, S, b"\xff\x04", Failed::Form)]
-#[case::behind_the_code(I, R, S, b"\xff\x02a", Failed::BehindTheEnd)]
+#[case::an_undefined_code(I, R, S, b"\xff\x04", Failed::Form)]
+#[case::after_the_code(I, R, S, b"\xff\x02a", Failed::BehindTheEnd)]
 #[case::no_zlib_stream(I, F, Z, b"no zlib stream", Failed::Form)]
 #[case::nothing_at_all(I, F, Z, b"", Failed::CutShort)]
 fn what_is_not_whole_is_no_file(
@@ -288,7 +288,7 @@ fn any_coding() -> impl Strategy<Value = Coding> {
     (representation, structure, mode).prop_map(|(a, b, c)| coding(a, b, c))
 }
 
-/// Mostly what means something to somebody, and runs.
+/// Mostly octets with a meaning in some coding, and runs.
 fn octets() -> impl Strategy<Value = Vec<u8>> {
     let octet = prop_oneof![
         2 => Just(b'\r'), 3 => Just(b'\n'), 2 => Just(0xff), 1 => Just(0), 1 => Just(b' '), 3 => any::<u8>()

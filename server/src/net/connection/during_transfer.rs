@@ -95,7 +95,7 @@ impl Connection {
     }
 
     /// Goes on with a command that [is ready](Immediate::poll).
-    pub(super) fn go_on(
+    pub(super) fn continue_answer(
         &mut self,
         slot: &mut Option<Immediate>,
         decision: CommandAction,
@@ -115,7 +115,7 @@ impl Connection {
             CommandAction::Reply(reply) => final_reply(reply),
             CommandAction::Close(reply) => {
                 let reply = final_reply(reply);
-                self.say_beside(&reply);
+                self.reply_directly(&reply);
                 self.call_after(&request, &reply);
                 return Err(End::Quit);
             }
@@ -142,16 +142,16 @@ impl Connection {
     }
 
     /// Says a reply that has nothing to do with the transfer or its faults.
-    pub(super) fn say_beside(&mut self, reply: &Reply) {
+    pub(super) fn reply_directly(&mut self, reply: &Reply) {
         let reply = &*self.session.translated(reply);
         reply.encode(&mut self.replies);
-        self.presence.note_reply(reply);
+        self.record.note_reply(reply);
     }
 
     /// Gives a reply as the faults want it; what is left if that takes its time.
     fn answer_immediately(&mut self, reply: &Reply, actions: Vec<Action>) -> Option<Immediate> {
         let reply = &*self.session.translated(reply);
-        self.presence.note_reply(reply);
+        self.record.note_reply(reply);
         let mut octets = Vec::new();
         reply.encode(&mut octets);
         let octets = apply_to_reply(&octets, &actions);
@@ -193,7 +193,7 @@ impl Connection {
         }
         for action in answering.actions {
             if let Action::Unsolicited421(text) = action {
-                self.say_beside(&Reply::text(421, text));
+                self.reply_directly(&Reply::text(421, text));
                 return Err(End::Quit);
             }
         }

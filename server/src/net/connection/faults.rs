@@ -13,7 +13,7 @@ use super::stream::ControlStream;
 use super::{Connection, End};
 use crate::dtp::DataFaults;
 use crate::fault::{
-    Action, BadCertificate, EARLY, FaultyStorage, Happening, IN_PLACE_OF_TLS, Strike,
+    Action, BadCertificate, EARLY, FaultEvent, FaultyStorage, IN_PLACE_OF_TLS, Injection,
     apply_to_reply,
 };
 use crate::observe::journal::{EventKind, without_secrets};
@@ -31,7 +31,7 @@ const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 #[derive(Debug)]
 pub(super) struct FaultState {
     shared: Arc<Shared>,
-    entry: Arc<SessionRecord>,
+    record: Arc<SessionRecord>,
     session: u64,
     /// The name last given with USER.
     user: Vec<u8>,
@@ -49,12 +49,12 @@ pub(super) struct FaultState {
 }
 
 impl FaultState {
-    pub(super) fn over(seat: &Slot, entry: &Arc<SessionRecord>) -> Option<Box<Self>> {
-        seat.shared.faults.is_some().then(|| {
+    pub(super) fn over(slot: &Slot, record: &Arc<SessionRecord>) -> Option<Box<Self>> {
+        slot.shared.faults.is_some().then(|| {
             Box::new(Self {
-                shared: Arc::clone(&seat.shared),
-                entry: Arc::clone(entry),
-                session: seat.number,
+                shared: Arc::clone(&slot.shared),
+                record: Arc::clone(record),
+                session: slot.number,
                 user: Vec::new(),
                 armed: Vec::new(),
                 held: Vec::new(),
@@ -98,12 +98,12 @@ impl FaultState {
     }
 
     /// Applies the plan to a TLS handshake: ends it, or returns a bad certificate to present.
-    pub(super) async fn spoil_handshake(
+    pub(super) async fn fault_handshake(
         &mut self,
         stream: &TcpStream,
         shared: &Shared,
     ) -> Result<Option<BadCertificate>, End> {
-        let actions = self.look(Happening::Handshake);
+        let actions = self.faults_at(FaultEvent::Handshake);
         let mut certificate = None;
         for action in actions {
             let answer: &[u8] = match action {
@@ -116,41 +116,43 @@ impl FaultState {
                 }
                 _ => continue,
             };
-            let patience = shared.limits.handshake;
+            let timeouts = shared.limits.handshake;
             // A client that sends nothing is not waited for any longer than one that does.
-            let channel = &self.entry.control;
-            let _ = timeout(patience, instead_of_tls(stream, answer, channel)).await;
+            let channel = &self.record.control;
+            let _ = timeout(timeouts, instead_of_tls(stream, answer, channel)).await;
             if answer.is_empty() {
-                sleep(patience).await;
+                sleep(timeouts).await;
             }
             return Err(End::Lost);
         }
         Ok(certificate)
     }
 
-    fn look(&mut self, happening: Happening<'_>) -> Vec<Action> {
+    fn faults_at(&mut self, event: FaultEvent<'_>) -> Vec<Action> {
         let Some(faults) = &self.shared.faults else {
             return Vec::new();
         };
-        let strikes = faults.strike(happening, self.session, &mut self.user, |_| None);
-        injected(&self.entry, &strikes, None)
+        let injections = faults.injections(event, self.session, &mut self.user, |_| None);
+        injected(&self.record, &injections, None)
     }
 }
 
 /// Records the faults that are injected, and returns their actions.
 fn injected(
-    entry: &Arc<SessionRecord>,
-    strikes: &[Strike<'_>],
+    record: &Arc<SessionRecord>,
+    injections: &[Injection<'_>],
     line: Option<&[u8]>,
 ) -> Vec<Action> {
-    for strike in strikes {
-        entry.note(|| EventKind::FaultInjected {
-            number: strike.number,
-            fault: strike.fault.to_string(),
+    for injection in injections {
+        record.note(|| EventKind::FaultInjected {
+            number: injection.number,
+            fault: injection.fault.to_string(),
             line: line.map(without_secrets),
         });
     }
-    let actions = strikes.iter().map(|strike| strike.fault.action.clone());
+    let actions = injections
+        .iter()
+        .map(|injection| injection.fault.action.clone());
     actions.collect()
 }
 
@@ -171,36 +173,36 @@ async fn instead_of_tls(stream: &TcpStream, octets: &[u8], channel: &Channel) {
 
 impl Connection {
     /// Applies the plan to a new control connection. Returns whether its greeting was replaced.
-    pub(super) async fn strike_connect(&mut self) -> Result<bool, End> {
+    pub(super) async fn faults_at_connect(&mut self) -> Result<bool, End> {
         let sessions = self.shared().sessions();
-        let Some(watch) = &mut self.faults else {
+        let Some(state) = &mut self.faults else {
             return Ok(false);
         };
-        watch.armed = watch.look(Happening::Connect);
-        for action in watch.armed.clone() {
+        state.armed = state.faults_at(FaultEvent::Connect);
+        for action in state.armed.clone() {
             match action {
                 Action::MaxSessions(most) if sessions > most => {
-                    self.say(&Reply::line(421, "Too many sessions."));
+                    self.reply(&Reply::line(421, "Too many sessions."));
                     return Err(End::Quit);
                 }
-                action => self.instead(action)?,
+                action => self.replace_command(action)?,
             }
         }
-        Ok(self.faults.as_ref().is_some_and(|watch| watch.completed))
+        Ok(self.faults.as_ref().is_some_and(|state| state.completed))
     }
 
     /// Counts a command for the plan, and returns what is done to it.
-    pub(super) fn strike(&mut self, line: &[u8]) -> Vec<Action> {
-        let (session, Some(watch)) = (&self.session, &mut self.faults) else {
+    pub(super) fn faults_of(&mut self, line: &[u8]) -> Vec<Action> {
+        let (session, Some(state)) = (&self.session, &mut self.faults) else {
             return Vec::new();
         };
-        let Some(faults) = &watch.shared.faults else {
+        let Some(faults) = &state.shared.faults else {
             return Vec::new();
         };
-        let happening = Happening::Line(line);
-        let user = &mut watch.user;
-        let strikes = faults.strike(happening, watch.session, user, |path| session.locate(path));
-        injected(&watch.entry, &strikes, Some(line))
+        let event = FaultEvent::Line(line);
+        let user = &mut state.user;
+        let injections = faults.injections(event, state.session, user, |path| session.locate(path));
+        injected(&state.record, &injections, Some(line))
     }
 
     /// Applies `actions` to the next command. Returns whether they replace it.
@@ -213,36 +215,36 @@ impl Connection {
             .exchange_storage(|storage| FaultyStorage::around(storage, &actions));
         // The replies to earlier commands are not this one's.
         self.send().await?;
-        if let Some(watch) = &mut self.faults {
-            watch.storage = storage;
-            watch.armed.clone_from(&actions);
-            watch.completed = false;
-            watch.early = false;
+        if let Some(state) = &mut self.faults {
+            state.storage = storage;
+            state.armed.clone_from(&actions);
+            state.completed = false;
+            state.early = false;
         }
         for action in actions {
-            self.instead(action)?;
+            self.replace_command(action)?;
         }
-        let replaced = self.faults.as_ref().is_some_and(|watch| watch.completed);
+        let replaced = self.faults.as_ref().is_some_and(|state| state.completed);
         if replaced {
-            self.settle().await?;
+            self.end_faults().await?;
         }
         Ok(replaced)
     }
 
     /// From now on the session may be idle for this long.
     pub(super) fn set_idle_limit(&mut self, time: Duration) {
-        if let Some(watch) = &mut self.faults {
-            watch.idle = Some(time);
+        if let Some(state) = &mut self.faults {
+            state.idle = Some(time);
         }
     }
 
     /// Applies an action that replaces the command.
-    fn instead(&mut self, action: Action) -> Result<(), End> {
+    fn replace_command(&mut self, action: Action) -> Result<(), End> {
         match action {
             Action::HangUp => return Err(End::Lost),
             Action::Idle(time) => self.set_idle_limit(time),
             Action::Reply { code, text } => {
-                self.say(&Reply::text(code, text));
+                self.reply(&Reply::text(code, text));
                 if code == 421 {
                     return Err(End::Quit);
                 }
@@ -254,24 +256,24 @@ impl Connection {
 
     /// Ends the faults of a command: sends the replies that were held back, and restores the
     /// storage.
-    pub(super) async fn settle(&mut self) -> Result<(), End> {
-        let Some(watch) = &mut self.faults else {
+    pub(super) async fn end_faults(&mut self) -> Result<(), End> {
+        let Some(state) = &mut self.faults else {
             return Ok(());
         };
-        if watch.armed.is_empty() {
+        if state.armed.is_empty() {
             return Ok(());
         }
-        if let Some(own) = watch.storage.take() {
+        if let Some(own) = state.storage.take() {
             self.session.exchange_storage(|_| Some(own));
         }
         self.flush().await?;
         let armed = match &mut self.faults {
-            Some(watch) => std::mem::take(&mut watch.armed),
+            Some(state) => std::mem::take(&mut state.armed),
             None => Vec::new(),
         };
         for action in armed {
             if let Action::Unsolicited421(text) = action {
-                self.say(&Reply::text(421, text));
+                self.reply(&Reply::text(421, text));
                 return Err(End::Quit);
             }
         }
@@ -279,21 +281,21 @@ impl Connection {
     }
 
     /// The same when the connection ends.
-    pub(super) async fn settle_last(&mut self, end: End) {
-        let Some(watch) = &mut self.faults else {
+    pub(super) async fn end_faults_at_close(&mut self, end: End) {
+        let Some(state) = &mut self.faults else {
             return;
         };
-        let bare = watch.does(&Action::NoCloseNotify);
+        let bare = state.does(&Action::NoCloseNotify);
         if end == End::Lost || self.flush().await.is_err() {
             return;
         }
-        if let Some(watch) = &mut self.faults {
-            watch.armed.clear();
+        if let Some(state) = &mut self.faults {
+            state.armed.clear();
         }
         if bare {
             self.stream = match std::mem::replace(&mut self.stream, ControlStream::Gone) {
                 ControlStream::Tls(stream) => {
-                    let channel = &self.presence.control;
+                    let channel = &self.record.control;
                     channel.ended(Side::Server, StreamEnd::MissingCloseNotify);
                     ControlStream::Clear(stream.into_inner().0.into_parts().0)
                 }
@@ -304,20 +306,20 @@ impl Connection {
 
     /// Whether a reply was held back.
     pub(super) fn holds_replies(&self) -> bool {
-        (self.faults.as_ref()).is_some_and(|watch| !watch.held.is_empty())
+        (self.faults.as_ref()).is_some_and(|state| !state.held.is_empty())
     }
 
     /// Sends the replies that were held back, as the plan says.
-    pub(super) async fn release(&mut self) -> Result<(), End> {
-        let Some(watch) = &mut self.faults else {
+    pub(super) async fn send_held_replies(&mut self) -> Result<(), End> {
+        let Some(state) = &mut self.faults else {
             return Ok(());
         };
-        if watch.held.is_empty() {
+        if state.held.is_empty() {
             return Ok(());
         }
-        let held = std::mem::take(&mut watch.held);
-        let bytewise = watch.does(&Action::SplitBytewise);
-        let delay = watch.armed.iter().find_map(|action| match action {
+        let held = std::mem::take(&mut state.held);
+        let bytewise = state.does(&Action::SplitBytewise);
+        let delay = state.armed.iter().find_map(|action| match action {
             Action::Delay(time) => Some(*time),
             _ => None,
         });
@@ -339,19 +341,22 @@ impl Connection {
 
     /// How long the session may be idle.
     pub(super) fn idle_limit(&self) -> Duration {
-        let planned = self.faults.as_ref().and_then(|watch| watch.idle);
+        let planned = self.faults.as_ref().and_then(|state| state.idle);
         let chosen = || self.session.idle_limit();
         planned.or_else(chosen).unwrap_or(self.shared().limits.idle)
     }
 
     /// The address that PASV and EPSV announce, changed if the plan says so.
-    pub(super) fn misdirect(&mut self, at: io::Result<SocketAddr>) -> io::Result<SocketAddr> {
-        let Some(watch) = &self.faults else {
+    pub(super) fn announced_address(
+        &mut self,
+        at: io::Result<SocketAddr>,
+    ) -> io::Result<SocketAddr> {
+        let Some(state) = &self.faults else {
             return at;
         };
         let mut at = at?;
         let mut refuse = false;
-        for action in &watch.armed {
+        for action in &state.armed {
             match action {
                 Action::WrongAddress(address) => at.set_ip(IpAddr::V4(*address)),
                 Action::WrongPort(port) => {

@@ -15,41 +15,41 @@ use crate::wire::{Completion, Reply, Verb};
 
 impl Connection {
     /// Greets the client as the hooks decide.
-    pub(super) async fn welcome(&mut self) -> Result<(), End> {
+    pub(super) async fn greet(&mut self) -> Result<(), End> {
         self.publish();
-        let session = self.presence.info();
-        for hook in self.presence.hooks().clone().iter() {
+        let session = self.record.info();
+        for hook in self.record.hooks().clone().iter() {
             match hook.connected(&session).await {
                 Greeting::Usual => {}
                 Greeting::Greeting(text) => {
-                    self.say(&Reply::text(220, &text));
+                    self.reply(&Reply::text(220, &text));
                     return Ok(());
                 }
                 Greeting::Refuse(reply) => {
-                    self.say(&final_reply(reply));
+                    self.reply(&final_reply(reply));
                     return Err(End::Quit);
                 }
             }
         }
         let greeting = self.session.greeting();
-        self.say(&greeting);
+        self.reply(&greeting);
         Ok(())
     }
 
     /// Reports a login that was decided, and applies the hooks' text to the reply.
     pub(super) fn login_decided(&mut self, name: Vec<u8>, granted: bool, step: Step) -> Step {
         self.publish();
-        self.presence.note(|| match self.session.logged_in() {
+        self.record.note(|| match self.session.logged_in() {
             Some((user, _)) if granted => EventKind::LoggedIn {
                 user: user.name.clone(),
             },
             _ => EventKind::LoginRefused { user: name.clone() },
         });
-        if self.presence.hooks().is_empty() {
+        if self.record.hooks().is_empty() {
             return step;
         }
-        let session = self.presence.info();
-        let mut hooks = self.presence.hooks().iter();
+        let session = self.record.info();
+        let mut hooks = self.record.hooks().iter();
         let Some(text) = hooks.find_map(|hook| hook.login(&session, &name, granted)) else {
             return step;
         };
@@ -63,10 +63,10 @@ impl Connection {
 
     /// The address to announce in a 227, if not the one the client connected to.
     pub(super) async fn public_address(&mut self) -> Result<Option<Ipv4Addr>, End> {
-        if !self.presence.hooks().is_empty() {
+        if !self.record.hooks().is_empty() {
             self.flush().await?;
-            let session = self.presence.info();
-            for hook in self.presence.hooks().clone().iter() {
+            let session = self.record.info();
+            for hook in self.record.hooks().clone().iter() {
                 if let Some(address) = hook.public_address(&session).await {
                     return Ok(Some(address));
                 }
@@ -82,7 +82,7 @@ impl Connection {
             path: transfer.content.path().clone(),
             stores: transfer.content.is_upload(),
         };
-        self.presence.note(|| EventKind::TransferStarted {
+        self.record.note(|| EventKind::TransferStarted {
             verb: observed.verb.row().name.to_owned(),
             path: observed.path.clone(),
         });
@@ -109,20 +109,20 @@ impl ObservedTransfer {
     /// Reports that the transfer has ended; `None` if the session has.
     pub(super) fn ended(
         &self,
-        entry: &Arc<SessionRecord>,
+        record: &Arc<SessionRecord>,
         end: Option<&TransferEnd>,
         progress: &Progress,
     ) {
         if let Some(channel) = progress.channel()
             && let Some((by, how)) = channel.first_end()
         {
-            entry.note(|| EventKind::DataClosed {
+            record.note(|| EventKind::DataClosed {
                 connection: channel.number(),
                 by,
                 how,
             });
         }
-        entry.note(|| {
+        record.note(|| {
             EventKind::TransferEnded(Box::new(TransferFacts {
                 verb: self.verb.row().name.to_owned(),
                 path: self.path.clone(),
@@ -133,7 +133,7 @@ impl ObservedTransfer {
         });
         if self.stores && matches!(end, Some(TransferEnd::Complete { .. })) {
             let path = self.path.clone();
-            entry.note(|| EventKind::Stored { path });
+            record.note(|| EventKind::Stored { path });
         }
     }
 }

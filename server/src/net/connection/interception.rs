@@ -25,26 +25,26 @@ pub(super) struct Interception {
 impl Connection {
     /// Whether there are faults or hooks.
     pub(super) fn is_intercepted(&self) -> bool {
-        self.faults.is_some() || !self.presence.hooks().is_empty()
+        self.faults.is_some() || !self.record.hooks().is_empty()
     }
 
     /// Greets the client, with what faults and hooks do to it.
     pub(super) async fn greet_intercepted(&mut self) -> Result<(), End> {
-        if !self.strike_connect().await? {
-            self.welcome().await?;
+        if !self.faults_at_connect().await? {
+            self.greet().await?;
         }
-        self.settle().await
+        self.end_faults().await
     }
 
     /// Counts a command for the fault plan, and asks the hooks about it; they begin to decide when
     /// they are polled.
     pub(super) fn interception(&mut self, line: &[u8]) -> Interception {
-        let actions = self.strike(line);
+        let actions = self.faults_of(line);
         self.publish();
         let request = Request::new(line);
-        let hooks = self.presence.hooks().clone();
+        let hooks = self.record.hooks().clone();
         let deciding = (!hooks.is_empty()).then(|| {
-            let (session, request) = (self.presence.info(), request.clone());
+            let (session, request) = (self.record.info(), request.clone());
             Box::pin(async move {
                 for hook in hooks.iter() {
                     let action = hook.before(&session, &request).await;
@@ -66,7 +66,7 @@ impl Connection {
     pub(super) async fn intercept(&mut self, event: ControlEvent) -> Result<(), End> {
         let ControlEvent::Line(line) = &event else {
             let step = self.session.receive(event);
-            return self.follow(step).await;
+            return self.carry_out(step).await;
         };
         let begun = self.interception.take();
         let Interception {
@@ -82,17 +82,17 @@ impl Connection {
         }
         let outcome = match self.decided(deciding).await? {
             CommandAction::Proceed => {
-                self.follow_embedder();
+                self.apply_directory();
                 let step = self.session.receive(event);
-                self.follow(step).await
+                self.carry_out(step).await
             }
             CommandAction::Reply(reply) => {
                 self.session.passed_over();
-                self.say(&final_reply(reply));
+                self.reply(&final_reply(reply));
                 Ok(())
             }
             CommandAction::Close(reply) => {
-                self.say(&final_reply(reply));
+                self.reply(&final_reply(reply));
                 Err(End::Quit)
             }
         };
@@ -101,7 +101,7 @@ impl Connection {
             self.call_after(&request, &reply);
         }
         outcome?;
-        self.settle().await
+        self.end_faults().await
     }
 
     /// Waits for the decision of the hooks. Replies before it wait for the end of a batch of
@@ -124,8 +124,8 @@ impl Connection {
 
     /// Calls the hooks after a command.
     pub(super) fn call_after(&self, request: &Request, reply: &Reply) {
-        let session = self.presence.info();
-        for hook in self.presence.hooks().iter() {
+        let session = self.record.info();
+        for hook in self.record.hooks().iter() {
             hook.after(&session, request, reply);
         }
     }

@@ -36,7 +36,7 @@ use throttle::Throttle;
 use waiting::Waiting;
 
 /// How long a client may take to close after the server, and how many octets it may still send.
-const PARTING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+const CLOSING: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 
 /// The most octets a client may send without a line end.
 const LONGEST_WITHOUT_LINE_END: u32 = 1 << 20;
@@ -49,11 +49,11 @@ pub(crate) struct Connection {
     pub(super) passive: Option<Box<PassivePort>>,
     /// Whether TLS begins with the first octet.
     implicit_tls: bool,
-    pub(super) seat: Slot,
+    pub(super) slot: Slot,
     pub(super) stream: ControlStream,
     /// The state of the fault plan; `None` without a plan.
     faults: Option<Box<FaultState>>,
-    pub(super) presence: SessionGuard,
+    pub(super) record: SessionGuard,
     reader: LineReader,
     /// Replies that are still to be sent.
     pub(super) replies: Vec<u8>,
@@ -77,15 +77,15 @@ pub(crate) struct Connection {
 struct Bounds {
     /// When the session must end ([`Limits::session`]).
     ends_by: Option<Instant>,
-    pace: Option<Throttle>,
+    throttle: Option<Throttle>,
 }
 
 impl Bounds {
     fn of(limits: &Limits, now: Instant) -> Option<Box<Self>> {
         let ends_by = limits.session.map(|limit| after(now, limit));
-        let pace = Throttle::limited_to(limits.commands_per_second, now);
-        let limited = ends_by.is_some() || pace.is_some();
-        limited.then(|| Box::new(Self { ends_by, pace }))
+        let throttle = Throttle::limited_to(limits.commands_per_second, now);
+        let limited = ends_by.is_some() || throttle.is_some();
+        limited.then(|| Box::new(Self { ends_by, throttle }))
     }
 }
 
@@ -141,22 +141,22 @@ impl Connection {
         stream: tokio::net::TcpStream,
         link: Link,
         setup: Arc<Setup>,
-        seat: Slot,
+        slot: Slot,
     ) -> Self {
-        let (now, limits) = (Instant::now(), &seat.shared.limits);
-        let shared = &seat.shared;
-        let presence = shared
+        let (now, limits) = (Instant::now(), &slot.shared.limits);
+        let shared = &slot.shared;
+        let record = shared
             .roster
-            .enter(seat.number, (link.local, link.peer), &shared.observers);
+            .enter(slot.number, (link.local, link.peer), &shared.observers);
         Self {
             login_by: after(now, limits.login),
             bounds: Bounds::of(limits, now),
             session: Session::new(setup, link),
             passive: None,
             implicit_tls: link.protected,
-            faults: FaultState::over(&seat, &presence),
-            seat,
-            presence,
+            faults: FaultState::over(&slot, &record),
+            slot,
+            record,
             stream: ControlStream::Clear(stream),
             reader: LineReader::new(),
             replies: Vec::new(),
@@ -170,18 +170,18 @@ impl Connection {
 
     /// Serves the connection to its end.
     pub(crate) async fn run(mut self) {
-        let number = self.seat.number;
-        tracing::info!(connection = number, peer = %self.presence.peer, "connected");
-        let Err(end) = self.converse().await;
+        let number = self.slot.number;
+        tracing::info!(connection = number, peer = %self.record.peer, "connected");
+        let Err(end) = self.serve().await;
         tracing::info!(connection = number, ?end, "disconnected");
-        Box::pin(self.part(end)).await;
+        Box::pin(self.close(end)).await;
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.seat.shared
+        &self.slot.shared
     }
 
-    async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         let stop = Arc::clone(&self.shared().stop).notified_owned();
         let mut stop = std::pin::pin!(stop);
         let idle_limit = self.idle_limit();
@@ -194,20 +194,20 @@ impl Connection {
             Box::pin(self.greet_intercepted()).await?;
         } else {
             let greeting = self.session.greeting();
-            self.say(&greeting);
+            self.reply(&greeting);
         }
         loop {
             while let Some(event) = self.next_event() {
                 if self.bounds.is_some() {
-                    Box::pin(self.keep_pace()).await?;
+                    Box::pin(self.wait_for_throttle()).await?;
                 }
-                self.follow_embedder();
+                self.apply_directory();
                 if self.is_intercepted() {
                     Box::pin(self.intercept(event)).await?;
                 } else {
                     match self.session.receive(event) {
-                        Step::Reply(completion) => self.say(&completion.0),
-                        step => Box::pin(self.follow(step)).await?,
+                        Step::Reply(completion) => self.reply(&completion.0),
+                        step => Box::pin(self.carry_out(step)).await?,
                     }
                 }
                 if self.replies.len() >= self.shared().limits.queued_replies {
@@ -241,13 +241,15 @@ impl Connection {
     }
 
     /// Waits until the rate limit allows one more command.
-    async fn keep_pace(&mut self) -> Result<(), End> {
-        let until = self.pace().and_then(|pace| pace.wait(Instant::now()));
+    async fn wait_for_throttle(&mut self) -> Result<(), End> {
+        let until = self
+            .throttle()
+            .and_then(|throttle| throttle.wait(Instant::now()));
         if let Some(until) = until {
             self.rest(until).await?;
         }
-        if let Some(pace) = self.pace() {
-            pace.count(Instant::now());
+        if let Some(throttle) = self.throttle() {
+            throttle.count(Instant::now());
         }
         Ok(())
     }
@@ -269,7 +271,7 @@ impl Connection {
         if self.session.is_logged_in() {
             self.login_by = after(now, self.shared().limits.login);
         } else {
-            self.seat.log_out();
+            self.slot.log_out();
             if self.login_by <= now {
                 return Err(End::NotLoggedIn);
             }
@@ -286,8 +288,8 @@ impl Connection {
         self.bounds.as_ref()?.ends_by
     }
 
-    fn pace(&mut self) -> Option<&mut Throttle> {
-        self.bounds.as_mut()?.pace.as_mut()
+    fn throttle(&mut self) -> Option<&mut Throttle> {
+        self.bounds.as_mut()?.throttle.as_mut()
     }
 
     fn next_event(&mut self) -> Option<ControlEvent> {
@@ -297,18 +299,18 @@ impl Connection {
         // A Telnet option is answered before the line it came with.
         self.replies.append(&mut self.reader.take_answers());
         let event = self.reader.next_event()?;
-        note_event(&self.presence, &event);
+        note_event(&self.record, &event);
         Some(event)
     }
 
-    pub(super) fn say(&mut self, reply: &Reply) {
+    pub(super) fn reply(&mut self, reply: &Reply) {
         let reply = &*self.session.translated(reply);
         match &mut self.faults {
             None => reply.encode(&mut self.replies),
             Some(watch) => watch.encode(reply, &mut self.replies),
         }
-        self.presence.note_reply(reply);
-        if !self.presence.hooks().is_empty() {
+        self.record.note_reply(reply);
+        if !self.record.hooks().is_empty() {
             self.answered = Some(Box::new(reply.clone()));
         }
     }
@@ -316,27 +318,27 @@ impl Connection {
     /// Applies a working directory that an embedder has set ([`SessionInfo::set_directory`]).
     ///
     /// [`SessionInfo::set_directory`]: crate::SessionInfo::set_directory
-    pub(super) fn follow_embedder(&mut self) {
-        if let Some(directory) = self.presence.take_directory() {
+    pub(super) fn apply_directory(&mut self) {
+        if let Some(directory) = self.record.take_directory() {
             self.session.go_to(directory);
         }
     }
 
     /// Publishes the login and the working directory.
     pub(super) fn publish(&mut self) {
-        self.follow_embedder();
-        self.presence
+        self.apply_directory();
+        self.record
             .update(self.session.logged_in(), self.session.protects_data());
     }
 
-    fn say_last(&mut self, text: &'static str) {
-        self.say(&Reply::line(421, text));
+    fn reply_last(&mut self, text: &'static str) {
+        self.reply(&Reply::line(421, text));
     }
 
     /// Sends the replies. A client that does not read them is not read either, and then given up.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         if self.holds_replies() {
-            Box::pin(self.release()).await?;
+            Box::pin(self.send_held_replies()).await?;
         }
         self.send().await
     }
@@ -346,7 +348,7 @@ impl Connection {
             return Ok(());
         }
         let stall = self.shared().limits.reply_stall;
-        let channel = &self.presence.control;
+        let channel = &self.record.control;
         let sending =
             std::future::poll_fn(|cx| self.stream.poll_send(cx, &mut self.replies, channel));
         match timeout(stall, sending).await {
@@ -362,7 +364,7 @@ impl Connection {
         mut stop: Pin<&mut OwnedNotified>,
     ) -> Wakeup {
         std::future::poll_fn(|cx| {
-            let channel = &self.presence.control;
+            let channel = &self.record.control;
             if let Poll::Ready(read) = self.stream.poll_fill(cx, &mut self.reader, channel) {
                 return Poll::Ready(read.map_or(Wakeup::Lost, Wakeup::Filled));
             }
@@ -377,7 +379,7 @@ impl Connection {
             if stop.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Wakeup::Stopped);
             }
-            if self.presence.poll_kicked(cx) {
+            if self.record.poll_closed_by_operator(cx) {
                 return Poll::Ready(Wakeup::ClosedByOperator);
             }
             idle.as_mut().poll(cx).map(|()| Wakeup::Idle)
@@ -386,15 +388,15 @@ impl Connection {
     }
 
     /// Carries out a step of the server-PI.
-    pub(super) async fn follow(&mut self, mut step: Step) -> Result<(), End> {
+    pub(super) async fn carry_out(&mut self, mut step: Step) -> Result<(), End> {
         loop {
             step = match step {
                 Step::Reply(completion) => {
-                    self.say(&completion.0);
+                    self.reply(&completion.0);
                     return Ok(());
                 }
                 Step::ReplyThen(completion, control) => {
-                    self.say(&completion.0);
+                    self.reply(&completion.0);
                     return self.change(control).await;
                 }
                 Step::Ask(work) => self.perform(*work).await?,
@@ -438,23 +440,23 @@ impl Connection {
 
     /// Closes in an orderly way, so that the client gets the last reply: a close with unread octets
     /// would be a reset.
-    async fn part(mut self, end: End) {
+    async fn close(mut self, end: End) {
         self.drop_data_port();
-        self.settle_last(end).await;
+        self.end_faults_at_close(end).await;
         match end {
             End::Quit | End::Lost => {}
-            End::Idle => self.say_last("Idle for too long, closing."),
-            End::NotLoggedIn => self.say_last("The login took too long, closing."),
-            End::OverTime => self.say_last("The session lasted too long, closing."),
-            End::EndlessLine => self.say_last("The line is too long, closing."),
-            End::SessionsOfUser => self.say_last("Too many sessions of this user, closing."),
-            End::Stopped => self.say_last("The server is stopping."),
-            End::ClosedByOperator => self.say_last("The session was closed from outside."),
+            End::Idle => self.reply_last("Idle for too long, closing."),
+            End::NotLoggedIn => self.reply_last("The login took too long, closing."),
+            End::OverTime => self.reply_last("The session lasted too long, closing."),
+            End::EndlessLine => self.reply_last("The line is too long, closing."),
+            End::SessionsOfUser => self.reply_last("Too many sessions of this user, closing."),
+            End::Stopped => self.reply_last("The server is stopping."),
+            End::ClosedByOperator => self.reply_last("The session was closed from outside."),
         }
         self.publish();
-        self.presence.end(end.into());
-        let channel = &self.presence.control;
-        let parting = async {
+        self.record.end(end.into());
+        let channel = &self.record.control;
+        let closing = async {
             if end != End::Lost {
                 let replies = &mut self.replies;
                 std::future::poll_fn(|cx| self.stream.poll_send(cx, replies, channel)).await?;
@@ -465,10 +467,10 @@ impl Connection {
                 // them.
                 return Ok(());
             }
-            let mut scrap = vec![0; 4096];
+            let mut discarded = vec![0; 4096];
             let mut drained = 0;
-            while drained < PARTING.1 {
-                match stream.read(&mut scrap).await {
+            while drained < CLOSING.1 {
+                match stream.read(&mut discarded).await {
                     Ok(octets @ 1..) => drained += octets,
                     Ok(0) => {
                         channel.finished(Side::Client, false);
@@ -483,16 +485,16 @@ impl Connection {
             std::io::Result::Ok(())
         };
         // An error here cannot be reported to anybody.
-        let _ = timeout(PARTING.0, parting).await;
+        let _ = timeout(CLOSING.0, closing).await;
     }
 }
 
 /// Records a line of the client.
-fn note_event(presence: &SessionGuard, event: &ControlEvent) {
+fn note_event(record: &SessionGuard, event: &ControlEvent) {
     match event {
-        ControlEvent::Line(line) => presence.note_line(line),
-        ControlEvent::Overlong => presence.note(|| EventKind::NoCommand { overlong: true }),
-        ControlEvent::Malformed => presence.note(|| EventKind::NoCommand { overlong: false }),
+        ControlEvent::Line(line) => record.note_line(line),
+        ControlEvent::Overlong => record.note(|| EventKind::NoCommand { overlong: true }),
+        ControlEvent::Malformed => record.note(|| EventKind::NoCommand { overlong: false }),
     }
 }
 
@@ -521,8 +523,8 @@ mod tests {
             peer: address,
             protected: false,
         };
-        let seat = a_seat();
-        let serving = Connection::new(stream, link, Arc::default(), seat).run();
+        let slot = a_seat();
+        let serving = Connection::new(stream, link, Arc::default(), slot).run();
         let size = size_of_val(&serving);
         assert!(size <= 1536, "{size}");
     }

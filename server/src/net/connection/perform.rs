@@ -40,10 +40,10 @@ impl Connection {
                     .as_ref()
                     .is_ok_and(|user| self.session.needs_tls(user));
                 let granted = outcome.is_ok() && !needs_tls;
-                tracing::info!(connection = self.seat.number, user, granted, "login");
+                tracing::info!(connection = self.slot.number, user, granted, "login");
                 self.count_login(outcome.as_ref().ok().filter(|_| granted))?;
                 if outcome.is_err() {
-                    Box::pin(self.hold_up()).await?;
+                    Box::pin(self.delay_failed_login()).await?;
                 }
                 let name = question.about.user.clone();
                 let step = question.answer(&mut self.session, outcome);
@@ -57,7 +57,7 @@ impl Connection {
                 let outcome = authenticator.recognize(question.about.clone()).await;
                 let granted = outcome.is_ok();
                 tracing::info!(
-                    connection = self.seat.number,
+                    connection = self.slot.number,
                     user,
                     granted,
                     "login by certificate"
@@ -81,7 +81,7 @@ impl Connection {
                 let ports = self.shared().passive_ports();
                 let (on, from) = (question.about.on, question.about.from);
                 let shared_ports = &self.shared().shared_ports;
-                let listening = PassivePort::listen(on, from, &ports, shared_ports, &self.presence);
+                let listening = PassivePort::listen(on, from, &ports, shared_ports, &self.record);
                 let address = match listening {
                     Ok((port, mut address)) => {
                         self.passive = Some(Box::new(port));
@@ -96,7 +96,7 @@ impl Connection {
                         Err(error)
                     }
                 };
-                let address = self.misdirect(address);
+                let address = self.announced_address(address);
                 question.answer(&mut self.session, address)
             }
             Work::Stat(question) => {
@@ -121,7 +121,7 @@ impl Connection {
                 let made =
                     on_storage(&storage, move |storage| make_directories(storage, &path)).await;
                 for path in made.iter().flatten() {
-                    self.presence
+                    self.record
                         .note(|| EventKind::DirectoryMade { path: path.clone() });
                 }
                 question.answer(&mut self.session, made.map(drop))
@@ -245,11 +245,11 @@ impl Connection {
                     .await?;
                 if combined.is_ok() {
                     let asked = &question.about;
-                    self.presence.note(|| EventKind::Stored {
+                    self.record.note(|| EventKind::Stored {
                         path: asked.target.path.clone(),
                     });
                     for source in &asked.sources {
-                        self.presence.note(|| EventKind::Removed {
+                        self.record.note(|| EventKind::Removed {
                             path: source.clone(),
                         });
                     }
@@ -263,7 +263,7 @@ impl Connection {
     /// [`UserLimits::sessions`](crate::auth::UserLimits) give the user.
     fn count_login(&mut self, user: Option<&User>) -> Result<(), End> {
         match user {
-            Some(user) if !self.seat.log_in(&user.name, user.limits.sessions) => {
+            Some(user) if !self.slot.log_in(&user.name, user.limits.sessions) => {
                 Err(End::SessionsOfUser)
             }
             _ => Ok(()),
@@ -271,8 +271,8 @@ impl Connection {
     }
 
     /// Delays the reply to a wrong password, without delaying other clients (RFC 2577 §5).
-    async fn hold_up(&mut self) -> Result<(), End> {
-        let (shared, peer) = (Arc::clone(self.shared()), self.presence.peer.ip());
+    async fn delay_failed_login(&mut self) -> Result<(), End> {
+        let (shared, peer) = (Arc::clone(self.shared()), self.record.peer.ip());
         let now = Instant::now();
         let delay = shared.guard.failed_login(peer, &shared.limits, now);
         if delay.is_zero() {
@@ -308,7 +308,7 @@ impl Connection {
     /// Reports a change if it was made.
     fn note_if(&self, outcome: &io::Result<()>, what: impl FnOnce() -> EventKind) {
         if outcome.is_ok() {
-            self.presence.note(what);
+            self.record.note(what);
         }
     }
 }

@@ -50,23 +50,23 @@ mod tests {
     #[test]
     fn a_second_has_so_many_commands_and_the_next_one_as_many() {
         let now = Instant::now();
-        let mut pace = Throttle::limited_to(2, now).unwrap();
+        let mut throttle = Throttle::limited_to(2, now).unwrap();
         for now in [now, now + SECOND] {
             for _ in 0..2 {
-                assert_eq!(pace.wait(now), None);
-                pace.count(now);
+                assert_eq!(throttle.wait(now), None);
+                throttle.count(now);
             }
-            assert_eq!(pace.wait(now), Some(now + SECOND));
-            assert_eq!(pace.wait(now + SECOND), None);
+            assert_eq!(throttle.wait(now), Some(now + SECOND));
+            assert_eq!(throttle.wait(now + SECOND), None);
         }
     }
 
     #[test]
     fn a_pace_of_nothing_still_goes_on() {
         let now = Instant::now();
-        let mut pace = Throttle::limited_to(0, now).unwrap();
-        assert_eq!(pace.wait(now), None);
-        pace.count(now);
-        assert_eq!(pace.wait(now), Some(now + SECOND));
+        let mut throttle = Throttle::limited_to(0, now).unwrap();
+        assert_eq!(throttle.wait(now), None);
+        throttle.count(now);
+        assert_eq!(throttle.wait(now), Some(now + SECOND));
     }
 }

@@ -15,7 +15,7 @@ use crate::observe::tap::{Side, StreamEnd, TlsFacts};
 impl Connection {
     /// Prepares a handshake; returns whether there is a certificate.
     pub(in crate::net) fn prepare_tls(&mut self) -> bool {
-        let server = self.seat.shared.tls.as_ref();
+        let server = self.slot.shared.tls.as_ref();
         let tls = server.and_then(|server| server.for_connection(self.session.host()));
         let ready = tls.is_some();
         self.tls = tls.map(Box::new);
@@ -24,7 +24,7 @@ impl Connection {
 
     /// Protects the control connection (RFC 4217 §4).
     pub(super) async fn handshake(&mut self) -> Result<(), End> {
-        let number = self.seat.number;
+        let number = self.slot.number;
         let shared = Arc::clone(self.shared());
         let stream = std::mem::replace(&mut self.stream, ControlStream::Gone);
         let (Some(tls), ControlStream::Clear(stream)) = (&mut self.tls, stream) else {
@@ -32,7 +32,7 @@ impl Connection {
             return Err(End::Lost);
         };
         if let Some(watch) = &mut self.faults {
-            let bad = Box::pin(watch.spoil_handshake(&stream, &shared)).await?;
+            let bad = Box::pin(watch.fault_handshake(&stream, &shared)).await?;
             let server = shared.tls.as_ref();
             let spoiled = bad.and_then(|bad| server?.with_bad_certificate(bad));
             if let Some(spoiled) = spoiled {
@@ -51,20 +51,20 @@ impl Connection {
                 self.session
                     .client_certificate(tls.meet(stream.get_ref().1));
                 let facts = TlsFacts::of(stream.get_ref().1);
-                self.presence.tls_started(facts);
+                self.record.tls_started(facts);
                 self.stream = ControlStream::Tls(Box::new(stream));
                 Ok(())
             }
             Ok(Err(error)) => {
                 tracing::info!(connection = number, %error, "the TLS handshake failed");
-                self.presence.tls_failed(&error);
+                self.record.tls_failed(&error);
                 Err(End::Lost)
             }
             Err(_) => {
-                self.presence
+                self.record
                     .tls_failed(&io::Error::other("it took too long"));
                 let timed_out = StreamEnd::TimedOut;
-                self.presence.control.ended(Side::Server, timed_out);
+                self.record.control.ended(Side::Server, timed_out);
                 Err(End::Lost)
             }
         }
@@ -80,17 +80,17 @@ impl Connection {
         // Lines after the command and before the end of TLS came protected and are kept. But a line
         // must not begin protected and end in the clear.
         let reader = &mut self.reader;
-        let channel = &self.presence.control;
+        let channel = &self.record.control;
         let ending = async {
             tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
             stream.get_mut().0.end_at_clear_text();
-            let mut scrap = [0; 1024];
+            let mut discarded = [0; 1024];
             loop {
-                match stream.read(&mut scrap).await {
+                match stream.read(&mut discarded).await {
                     Ok(0) => return Ok(()),
                     Ok(octets) => {
-                        channel.octets(Side::Client, &scrap[..octets]);
-                        reader.feed(&scrap[..octets]);
+                        channel.octets(Side::Client, &discarded[..octets]);
+                        reader.feed(&discarded[..octets]);
                     }
                     Err(error) if stream.get_ref().0.clear_text_is_next() => {
                         tracing::debug!(%error, "clear text without close_notify");
@@ -100,22 +100,22 @@ impl Connection {
                 }
             }
         };
-        match timeout(self.seat.shared.limits.handshake, ending).await {
+        match timeout(self.slot.shared.limits.handshake, ending).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(End::Lost),
         }
-        self.presence.tls_ended();
+        self.record.tls_ended();
         while let Some(event) = self.reader.next_event() {
-            note_event(&self.presence, &event);
+            note_event(&self.record, &event);
             self.queue.push(event);
-            if self.queue.len() > self.seat.shared.limits.queued_commands {
+            if self.queue.len() > self.slot.shared.limits.queued_commands {
                 return Err(End::Lost);
             }
         }
         self.reader.discard();
-        let (stream, behind) = stream.into_inner().0.into_parts();
-        self.presence.control.octets(Side::Client, &behind);
-        self.reader.feed(&behind);
+        let (stream, after_tls) = stream.into_inner().0.into_parts();
+        self.record.control.octets(Side::Client, &after_tls);
+        self.reader.feed(&after_tls);
         self.stream = ControlStream::Clear(stream);
         // The TLS settings stay: data connections may still be protected (RFC 4217 §5).
         Ok(())

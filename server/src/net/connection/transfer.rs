@@ -35,7 +35,7 @@ enum Interruption {
 impl Connection {
     /// Opens, moves and closes, while the control connection is listened to (RFC 959 §4.1.3).
     pub(in crate::net) async fn transfer(&mut self, question: TransferQuestion) -> Result<(), End> {
-        let number = self.seat.number;
+        let number = self.slot.number;
         let wanted = &question.about;
         let (verb, path) = (wanted.verb.row().name, wanted.content.path());
         tracing::debug!(connection = number, verb, ?path, "transfer started");
@@ -47,32 +47,32 @@ impl Connection {
                 (TransferEnd::NotOpened(error), None)
             }
             Ok(opened) => {
-                self.say(&opened.preliminary.0);
+                self.reply(&opened.preliminary.0);
                 let (route, mode) = match (wanted.port, self.passive.take()) {
                     (DataPort::Passive, Some(port)) => (Route::Passive(port), DataMode::Passive),
                     (DataPort::Active(to), _) => {
                         let source = self.shared().active_source;
-                        let from = source.beside(self.presence.local);
+                        let from = source.beside(self.record.local);
                         (Route::Active { from, to }, DataMode::Active)
                     }
                     (DataPort::Passive | DataPort::None, _) => (Route::Nowhere, DataMode::Passive),
                 };
                 let faults = self.data_faults();
                 let limits = &self.shared().limits;
-                let patience = Timeouts {
+                let timeouts = Timeouts {
                     connection: limits.data_connection,
                     handshake: limits.handshake,
                     stall: limits.data_stall,
                     closing: self.closing_time,
                 };
                 let rate = self.session.rate(wanted.content.is_upload());
-                let progress = Arc::new(Progress::of(&self.presence, mode).at(rate));
-                self.presence.set_data_mode(mode);
+                let progress = Arc::new(Progress::of(&self.record, mode).at(rate));
+                self.record.set_data_mode(mode);
                 observed.set_name(opened.name.as_ref());
                 let tls = self.data_tls(wanted.protected);
-                let session = Arc::clone(&self.presence);
+                let session = Arc::clone(&self.record);
                 let following = Arc::clone(&progress);
-                let carrying = carry(opened, route, faults, tls, patience, session, following);
+                let carrying = carry(opened, route, faults, tls, timeouts, session, following);
                 let carrying = Box::pin(carrying);
                 let ended = self
                     .listen_during(carrying, &progress, &mut immediate)
@@ -81,19 +81,19 @@ impl Connection {
                     self.closing_time = Duration::ZERO;
                 }
                 let how = ended.as_ref().ok().map(|(end, _)| end);
-                observed.ended(&self.presence, how, &progress);
+                observed.ended(&self.record, how, &progress);
                 ended?
             }
         };
         if let TransferEnd::NotOpened(_) = end {
-            observed.ended(&self.presence, Some(&end), &Progress::default());
+            observed.ended(&self.record, Some(&end), &Progress::default());
         }
         tracing::info!(connection = number, ?end, "a transfer ended");
         if let Some(immediate) = immediate {
             self.after_the_transfer(immediate).await?;
         }
         let completion = question.answer(&mut self.session, end);
-        self.say(&completion.0);
+        self.reply(&completion.0);
         match interruption {
             None => Ok(()),
             Some(Interruption::Abort(abort)) => self.answer_abort(*abort).await,
@@ -104,13 +104,13 @@ impl Connection {
     /// Answers an ABOR, after the completion reply of the transfer that it has ended.
     async fn answer_abort(&mut self, abort: Abort) -> Result<(), End> {
         let Some((request, actions)) = abort.intercepted else {
-            self.say(&abort.completion.0);
+            self.reply(&abort.completion.0);
             return Ok(());
         };
         let of_the_transfer = self.answered.take();
-        Box::pin(self.settle()).await?;
+        Box::pin(self.end_faults()).await?;
         Box::pin(self.arm(actions)).await?;
-        self.say(&abort.completion.0);
+        self.reply(&abort.completion.0);
         self.answered = of_the_transfer;
         self.call_after(&request, &abort.completion.0);
         Ok(())
@@ -150,8 +150,8 @@ impl Connection {
                 && self.replies.len() < limits.queued_replies
             {
                 rest = self
-                    .pace()
-                    .and_then(|pace| pace.wait(Instant::now()))
+                    .throttle()
+                    .and_then(|throttle| throttle.wait(Instant::now()))
                     .map(|until| Box::pin(sleep_until(until)));
                 if rest.is_some() {
                     break;
@@ -159,7 +159,7 @@ impl Connection {
                 let Some(event) = self.reader.next_event() else {
                     break;
                 };
-                note_event(&self.presence, &event);
+                note_event(&self.record, &event);
                 self.session.transfer_progress(progress.moved());
                 let queued = !self.queue.is_empty();
                 let answer = match self.session.during_transfer(&event, queued) {
@@ -172,7 +172,7 @@ impl Connection {
                         Answer::Given
                     }
                     DuringTransfer::Reply(completion) => {
-                        self.say_beside(&completion.0);
+                        self.reply_directly(&completion.0);
                         Answer::Given
                     }
                     DuringTransfer::Abort(completion) => Answer::Abort(Box::new(Abort {
@@ -180,8 +180,8 @@ impl Connection {
                         intercepted: None,
                     })),
                 };
-                if let Some(pace) = self.pace() {
-                    pace.count(Instant::now());
+                if let Some(throttle) = self.throttle() {
+                    throttle.count(Instant::now());
                 }
                 if let Answer::Abort(abort) = answer {
                     return Ok(aborted(carrying, progress, abort).await);
@@ -194,10 +194,10 @@ impl Connection {
                 && immediate.is_none();
             commands_first = !commands_first;
             let happened = std::future::poll_fn(|cx| {
-                if self.presence.poll_kicked(cx) {
+                if self.record.poll_closed_by_operator(cx) {
                     return Poll::Ready(Err(End::ClosedByOperator));
                 }
-                let channel = &self.presence.control;
+                let channel = &self.record.control;
                 match self.stream.poll_send(cx, &mut self.replies, channel) {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Lost)),
                     // Commands that were held back for the replies' sake may be here already: no
@@ -248,13 +248,13 @@ impl Connection {
             });
             let happened = happened.await?;
             for mark in progress.take_marks() {
-                self.say(&restart_marker(&mark).0);
+                self.reply(&restart_marker(&mark).0);
             }
             match happened {
                 Happened::Something => self.refuse_endless_line()?,
                 Happened::Ended(end, interruption) => return Ok((end, interruption)),
                 Happened::Decided(decision) => {
-                    if let Answer::Abort(abort) = self.go_on(immediate, decision)? {
+                    if let Answer::Abort(abort) = self.continue_answer(immediate, decision)? {
                         return Ok(aborted(carrying, progress, abort).await);
                     }
                 }

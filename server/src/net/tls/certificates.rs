@@ -184,7 +184,7 @@ pub(super) fn certified(
 /// mode, Java and webpki each want some of these extensions.
 pub(super) struct EphemeralAuthority {
     issuer: Issuer<'static, KeyPair>,
-    told: Authority,
+    authority: Authority,
 }
 
 impl EphemeralAuthority {
@@ -193,8 +193,8 @@ impl EphemeralAuthority {
     }
 
     /// The certificate, for clients. The private key is dropped.
-    pub(super) fn into_told(self) -> Authority {
-        self.told
+    pub(super) fn into_authority(self) -> Authority {
+        self.authority
     }
 
     fn new() -> Result<Self, CertificateError> {
@@ -208,7 +208,7 @@ impl EphemeralAuthority {
         valid_now(&mut authority);
         let key = KeyPair::generate()?;
         let certificate = authority.self_signed(&key)?;
-        let told = Authority {
+        let public = Authority {
             pem: certificate.pem(),
             fingerprint: Sha256::digest(certificate.der())
                 .iter()
@@ -216,7 +216,10 @@ impl EphemeralAuthority {
                 .collect(),
         };
         let issuer = Issuer::new(authority, key);
-        Ok(Self { issuer, told })
+        Ok(Self {
+            issuer,
+            authority: public,
+        })
     }
 
     fn certified(

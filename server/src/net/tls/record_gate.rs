@@ -22,7 +22,7 @@ pub(crate) struct RecordGate<S> {
     inner: S,
     record: Record,
     /// Octets read from the socket after the current record.
-    behind: Vec<u8>,
+    buffered: Vec<u8>,
     /// After CCC: what does not begin like a record is clear text, even without a close_notify
     /// before it.
     ending: bool,
@@ -59,7 +59,7 @@ impl<S> RecordGate<S> {
         Self {
             inner,
             record: Record::default(),
-            behind: Vec::new(),
+            buffered: Vec::new(),
             ending: false,
         }
     }
@@ -71,7 +71,7 @@ impl<S> RecordGate<S> {
 
     /// The stream, and the octets that were read after the last record.
     pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
-        (self.inner, self.behind)
+        (self.inner, self.buffered)
     }
 
     /// Whether the next octets are not a record.
@@ -79,7 +79,7 @@ impl<S> RecordGate<S> {
         self.ending
             && self.record.have == 0
             && self
-                .behind
+                .buffered
                 .first()
                 .is_some_and(|first| !RECORD_TYPES.contains(first))
     }
@@ -92,18 +92,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordGate<S> {
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let gate = &mut *self;
-        if !gate.behind.is_empty() {
+        if !gate.buffered.is_empty() {
             if gate.clear_text_is_next() {
                 return Poll::Ready(Ok(()));
             }
-            let room = gate.behind.len().min(to.remaining());
-            let taken = gate.record.take(&gate.behind[..room]);
-            to.put_slice(&gate.behind[..taken]);
-            if taken == gate.behind.len() {
+            let room = gate.buffered.len().min(to.remaining());
+            let taken = gate.record.take(&gate.buffered[..room]);
+            to.put_slice(&gate.buffered[..taken]);
+            if taken == gate.buffered.len() {
                 // Nothing is kept while a connection is idle.
-                gate.behind = Vec::new();
+                gate.buffered = Vec::new();
             } else {
-                gate.behind.drain(..taken);
+                gate.buffered.drain(..taken);
             }
             return Poll::Ready(Ok(()));
         }
@@ -112,19 +112,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordGate<S> {
         let fresh = &to.filled()[before..];
         if gate.ending && gate.record.have == 0 && !fresh.is_empty() {
             // Look at it before it counts as a record.
-            gate.behind = fresh.to_vec();
+            gate.buffered = fresh.to_vec();
             to.set_filled(before);
             if gate.clear_text_is_next() {
                 return Poll::Ready(Ok(()));
             }
-            let taken = gate.record.take(&gate.behind);
-            to.put_slice(&gate.behind[..taken]);
-            gate.behind.drain(..taken);
+            let taken = gate.record.take(&gate.buffered);
+            to.put_slice(&gate.buffered[..taken]);
+            gate.buffered.drain(..taken);
             return Poll::Ready(Ok(()));
         }
         let taken = gate.record.take(fresh);
         if taken < fresh.len() {
-            gate.behind = fresh[taken..].to_vec();
+            gate.buffered = fresh[taken..].to_vec();
             to.set_filled(before + taken);
         }
         Poll::Ready(Ok(()))

@@ -114,7 +114,7 @@ impl ServerTls {
             },
             alpn_required,
             bad,
-            ca: authority.map(EphemeralAuthority::into_told),
+            ca: authority.map(EphemeralAuthority::into_authority),
         })
     }
 
