@@ -34,7 +34,7 @@ const BACKLOG: u32 = 16;
 /// ```text
 /// Listening --owner connects--> Connected --first octets, PROT P--> Handshaking --> Protected
 ///     ^ |
-///     +-+ a stranger connects: closed
+///     +-+ a third party connects: closed
 /// ```
 ///
 /// From PASV on it is polled by [`poll_ahead`](Self::poll_ahead), before the transfer command
@@ -175,7 +175,7 @@ impl PassivePort {
                         break Some(State::Connected(accepted));
                     }
                     Ok((_, from)) => {
-                        tracing::warn!(%from, "a stranger on the data port was turned away");
+                        tracing::warn!(%from, "a third party on the data port was refused");
                     }
                     // The connection was gone before we took it.
                     Err(error) if is_gone(&error) => {}

@@ -16,7 +16,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 
-/// A pause after a connection could not be accepted, most likely for want of file descriptors.
+/// The pause after a connection could not be accepted, most likely because there are no file
+/// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The listeners of a server whose passive ports are shared.
@@ -145,7 +146,7 @@ async fn accept(
             }
             Some(Ok((stream, from))) => {
                 if ports.deliver(at, stream, host_of(from)).is_err() {
-                    tracing::warn!(%from, "a stranger on a shared data port was turned away");
+                    tracing::warn!(%from, "a third party on a shared data port was refused");
                 }
             }
             Some(Err(error)) if is_gone(&error) => {}

@@ -1,4 +1,4 @@
-//! The handle by which a running server is asked and stopped, and how one is started.
+//! The handle of a running server, and how a server starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -28,21 +28,25 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Where the server listens, in the order of [`ServerBuilder::bind`](crate::ServerBuilder::bind) and then of [`ServerBuilder::listener`](crate::ServerBuilder::listener);
-    /// without either, 127.0.0.1 and then ::1.
+    /// Where the server listens, in the order of
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) and then of
+    /// [`ServerBuilder::listener`](crate::ServerBuilder::listener); without either, 127.0.0.1 and
+    /// then ::1.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// Where it listens for connections that are protected from the first octet, in the order of
-    /// [`ServerBuilder::bind_implicit`](crate::ServerBuilder::bind_implicit) and then of [`ServerBuilder::implicit_listener`](crate::ServerBuilder::implicit_listener).
+    /// [`ServerBuilder::bind_implicit`](crate::ServerBuilder::bind_implicit) and then of
+    /// [`ServerBuilder::implicit_listener`](crate::ServerBuilder::implicit_listener).
     #[must_use]
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
         &self.implicit_addresses
     }
 
-    /// The ephemeral certificate authority, as PEM text; `None` without TLS or with a certificate of your own.
+    /// The ephemeral certificate authority, as PEM text; `None` without TLS or with a certificate
+    /// of your own.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.authority().map(|ca| ca.pem.as_str())
@@ -54,8 +58,9 @@ impl ServerHandle {
         self.authority().map(|ca| ca.fingerprint.as_str())
     }
 
-    /// Shows another certificate from the next TLS handshake of a control connection on: a chain and its private key, both
-    /// PEM text. Connections that are protected already live on, and their data connections show the old one.
+    /// Presents another certificate from the next TLS handshake of a control connection on: a chain
+    /// and its private key, both PEM text. Connections that are protected already stay open, and
+    /// their data connections present the old one.
     ///
     /// # Errors
     /// [`CertificateError`]; then the old one stays.
@@ -76,8 +81,8 @@ impl ServerHandle {
         self.tls()?.rotate(Some(host), chain, key)
     }
 
-    /// Has no certificate from now on: AUTH TLS is 431, and connections with implicit TLS are closed. Until a certificate
-    /// is [rotated](Self::rotate_certificate) in.
+    /// Withdraws all certificates: AUTH TLS is answered 431, and connections with implicit TLS are
+    /// closed, until a certificate is [set](Self::rotate_certificate).
     ///
     /// # Errors
     /// [`CertificateError::NoTls`].
@@ -95,7 +100,7 @@ impl ServerHandle {
         self.shared.sessions()
     }
 
-    /// How often each fault of the plan was seen and struck, in the order of the plan.
+    /// How often each fault of the plan matched and was injected, in the order of the plan.
     #[must_use]
     pub fn fault_counts(&self) -> Vec<FaultCount> {
         let faults = self.shared.faults.as_ref();
@@ -114,19 +119,21 @@ impl ServerHandle {
         self.shared.observers.journal.as_ref()
     }
 
-    /// Changes where PASV and EPSV listen, and what they announce, from the next one on: a container learns its published
-    /// ports after it has started.
+    /// Changes where PASV and EPSV listen, and what they announce, from the next one on, for
+    /// example after a container has learned its published ports.
     pub fn set_passive_ports(&self, ports: impl Into<PassivePorts>) {
         self.shared.announcing().ports = Arc::new(ports.into());
     }
 
-    /// Changes the address that 227 names, from the next PASV on; `None` is the one the client reached.
+    /// Changes the address in 227, from the next PASV on; `None` is the one the client connected
+    /// to.
     pub fn set_public_address(&self, address: Option<Ipv4Addr>) {
         self.shared.announcing().public = address;
     }
 
-    /// Stops: no new connections, 421 to those that are idle, and [`Limits::stop`](crate::Limits::stop) for transfers to end. Those that have
-    /// not ended by then are 426, and their sessions are told 421.
+    /// Stops: no new connections, 421 to those that are idle, and
+    /// [`Limits::stop`](crate::Limits::stop) for transfers to end. Transfers that have not ended by
+    /// then are answered 426, and their sessions 421.
     pub async fn stop(mut self) {
         self.shared.begin_to_stop();
         for listener in std::mem::take(&mut self.listeners) {

@@ -1,4 +1,4 @@
-//! The listeners: who may connect, and the control connection of who may.
+//! The listeners: they admit clients, and start their control connections.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,10 +22,10 @@ use crate::wire::Reply;
 const BACKLOG: i32 = 1024;
 /// Ports tried until one is free on both loopback addresses.
 const LOOPBACK_TRIES: u32 = 32;
-/// A rest after accepting failed, most likely for want of file descriptors.
+/// The pause after accepting failed, most likely because there are no file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-/// How long those who were cut off by a stop have to hear of it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the sessions that a stop cuts off have to send their last replies.
+const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 /// Serves a listener. The connections belong to this task: they end when it is aborted.
 pub(super) async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc<Shared>) {
@@ -36,16 +36,16 @@ pub(super) async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    let seat = match Slot::take(&shared) {
-                        Ok(seat) => seat,
+                    let slot = match Slot::take(&shared) {
+                        Ok(slot) => slot,
                         Err(refusal) => {
-                            turn_away(&stream, &setup, peer, refusal);
+                            refuse(&stream, &setup, peer, refusal);
                             continue;
                         }
                     };
                     if shared.proxy_protocol_from.iter().any(|network| network.contains(peer.ip())) {
-                        connections.spawn(serve_proxied(stream, peer, Arc::clone(&setup), seat));
-                    } else if let Some(connection) = settle(stream, peer, &setup, seat) {
+                        connections.spawn(serve_proxied(stream, peer, Arc::clone(&setup), slot));
+                    } else if let Some(connection) = settle(stream, peer, &setup, slot) {
                         connections.spawn(connection.run());
                     }
                 }
@@ -68,15 +68,16 @@ pub(super) async fn accept(listener: TcpListener, setup: Arc<Setup>, shared: Arc
     if timeout(shared.limits.stop, &mut drained).await.is_err() {
         tracing::warn!("transfers are cut off by the stop");
         shared.cut();
-        // Who is still there then hangs in the storage, or reads nothing: there is nobody to tell.
-        let _ = timeout(LAST_WORDS, drained).await;
+        // Sessions that remain wait for the storage, or their clients do not read: they are
+        // dropped.
+        let _ = timeout(LAST_REPLIES, drained).await;
     }
 }
 
-/// Finds out who is behind a load balancer, and serves that client.
-async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup>, seat: Slot) {
-    let patience = seat.shared.limits.handshake;
-    let client = match timeout(patience, read_header(&mut stream)).await {
+/// Reads the address of the client from a load balancer, and serves the client.
+async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup>, slot: Slot) {
+    let limit = slot.shared.limits.handshake;
+    let client = match timeout(limit, read_header(&mut stream)).await {
         Ok(Ok(client)) => client.unwrap_or(peer),
         Ok(Err(error)) => {
             tracing::warn!(%peer, %error, "a load balancer did not say whose connection it is");
@@ -87,24 +88,24 @@ async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup
             return;
         }
     };
-    if let Some(connection) = settle(stream, client, &setup, seat) {
+    if let Some(connection) = settle(stream, client, &setup, slot) {
         Box::pin(connection.run()).await;
     }
 }
 
-/// Makes a control connection of what has connected, if the client may come from there.
+/// Starts the control connection of a client, if the client is admitted.
 fn settle(
     stream: TcpStream,
     peer: SocketAddr,
     setup: &Arc<Setup>,
-    mut seat: Slot,
+    mut slot: Slot,
 ) -> Option<Connection> {
-    if let Err(refusal) = seat.admit(peer.ip()) {
-        turn_away(&stream, setup, peer, refusal);
+    if let Err(refusal) = slot.admit(peer.ip()) {
+        refuse(&stream, setup, peer, refusal);
         return None;
     }
     match prepare(&stream, peer, setup) {
-        Ok(link) => Some(Connection::new(stream, link, Arc::clone(setup), seat)),
+        Ok(link) => Some(Connection::new(stream, link, Arc::clone(setup), slot)),
         Err(error) => {
             tracing::debug!(%peer, %error, "a connection was gone at once");
             None
@@ -112,7 +113,7 @@ fn settle(
     }
 }
 
-/// A connection that panicked is our fault and takes nobody else down.
+/// Logs a connection that panicked, a defect of the server that does not affect others.
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
@@ -123,7 +124,8 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 fn prepare(stream: &TcpStream, peer: SocketAddr, setup: &Setup) -> io::Result<Link> {
     stream.set_nodelay(true)?;
-    // The last octet of an ABOR that is sent as urgent data is its LF (RFC 959 §4.1.3, RFC 854 Synch).
+    // The last octet of an ABOR that is sent as urgent data is its LF (RFC 959 §4.1.3, RFC 854
+    // Synch).
     SockRef::from(stream).set_out_of_band_inline(true)?;
     Ok(Link {
         local: canonical(stream.local_addr()?),
@@ -132,13 +134,13 @@ fn prepare(stream: &TcpStream, peer: SocketAddr, setup: &Setup) -> io::Result<Li
     })
 }
 
-/// Tells one client too many that it is (RFC 959 §5.4: 421 may answer the connection itself).
-fn turn_away(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refusal) {
+/// Refuses a client with 421, which may answer the connection itself (RFC 959 §5.4).
+fn refuse(stream: &TcpStream, setup: &Setup, peer: SocketAddr, refusal: Refusal) {
     tracing::warn!(%peer, "{}", refusal.text());
     if setup.tls != TlsPolicy::Implicit {
         let mut reply = Vec::new();
         Reply::line(421, refusal.text()).encode(&mut reply);
-        // It fits into the empty buffer of a new connection, or it does not matter.
+        // It fits into the empty send buffer of a new connection; otherwise it is lost.
         let _ = stream.try_write(&reply);
     }
 }
@@ -167,7 +169,8 @@ pub(super) fn listen_at_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>
         .collect()
 }
 
-/// The listeners of the embedder. The descriptors are duplicated: a builder may start several times.
+/// The listeners of the embedder. The descriptors are duplicated: a builder may start several
+/// times.
 pub(super) fn handed_in(
     listeners: &[Arc<std::net::TcpListener>],
 ) -> Result<Vec<TcpListener>, StartError> {
@@ -182,7 +185,7 @@ pub(super) fn handed_in(
         .map_err(StartError::Listener)
 }
 
-/// 127.0.0.1 and ::1 at the same port, so that "localhost" works whichever a client takes.
+/// 127.0.0.1 and ::1 at the same port, so that "localhost" works with either address.
 pub(super) fn listen_on_loopback(port: u16) -> Result<Vec<TcpListener>, StartError> {
     let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     for _ in 0..LOOPBACK_TRIES {

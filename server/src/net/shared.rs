@@ -1,4 +1,4 @@
-//! What all control connections of a server share, and the seat each of them takes.
+//! What all control connections of a server share, and the slot that each of them takes.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) active_source: ActiveSource,
     pub(crate) stop: Arc<Notify>,
     stopping: AtomicBool,
-    /// Told when transfers may go on no longer.
+    /// Notified when transfers are to be aborted.
     cut: Notify,
     cutting: AtomicBool,
     pub(super) guard: ClientLimits,
@@ -86,12 +86,12 @@ impl Shared {
         })
     }
 
-    /// Where PASV and EPSV listen now.
+    /// The ports at which PASV and EPSV listen now.
     pub(crate) fn passive_ports(&self) -> Arc<PassivePorts> {
         Arc::clone(&self.announcing().ports)
     }
 
-    /// What a 227 names now.
+    /// The address in a 227 now.
     pub(crate) fn public_address(&self) -> Option<Ipv4Addr> {
         self.announcing().public
     }
@@ -117,11 +117,11 @@ impl Shared {
         self.stop.notify_waiters();
     }
 
-    /// Waits until transfers may go on no longer.
+    /// Waits until transfers are to be aborted.
     pub(super) async fn cut_off(&self) {
-        let told = self.cut.notified();
+        let notified = self.cut.notified();
         if !self.cutting.load(Ordering::Acquire) {
-            told.await;
+            notified.await;
         }
     }
 
@@ -131,21 +131,21 @@ impl Shared {
     }
 }
 
-/// One of the [`Limits::sessions`]; given back when dropped.
+/// One of the [`Limits::sessions`]; returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) shared: Arc<Shared>,
-    /// Which connection of this server, counted from 1.
+    /// The number of the connection, counted from 1.
     pub(crate) number: u64,
-    /// Whom the guard let in from where.
+    /// The address that is counted in the client limits.
     from: Option<Box<IpAddr>>,
-    /// Whom the guard let log in.
+    /// The user who is counted in the client limits.
     user: Option<Box<str>>,
 }
 
 impl Slot {
     pub(super) fn take(shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        let seat = Self {
+        let slot = Self {
             shared: Arc::clone(shared),
             number: shared.accepted.fetch_add(1, Ordering::Relaxed) + 1,
             from: None,
@@ -153,13 +153,13 @@ impl Slot {
         };
         let taken = shared.sessions.fetch_add(1, Ordering::Relaxed);
         if taken < shared.limits.sessions {
-            Ok(seat)
+            Ok(slot)
         } else {
             Err(Refusal::Sessions)
         }
     }
 
-    /// Asks whether a client may come from there.
+    /// Admits a client from this address, or refuses it.
     pub(super) fn admit(&mut self, from: IpAddr) -> Result<(), Refusal> {
         let shared = &self.shared;
         shared.guard.admit(from, &shared.limits, Instant::now())?;
@@ -168,7 +168,8 @@ impl Slot {
         Ok(())
     }
 
-    /// Asks whether a user may log in once more, in place of who was logged in here.
+    /// Logs a user in, in place of the user who was logged in here. Returns false if the user has
+    /// too many sessions.
     pub(super) fn log_in(&mut self, user: &str, most: Option<usize>) -> bool {
         self.log_out();
         let all = self.shared.limits.sessions_per_user;
@@ -181,7 +182,7 @@ impl Slot {
         may
     }
 
-    /// Nobody is logged in here any more.
+    /// Logs the user out.
     pub(super) fn log_out(&mut self) {
         if let Some(user) = self.user.take() {
             self.shared.guard.log_out(&user);
@@ -199,9 +200,9 @@ impl Drop for Slot {
     }
 }
 
-/// A place in a server that listens nowhere.
+/// A slot of a server without a listener.
 #[cfg(test)]
-pub(super) fn a_seat() -> Slot {
+pub(super) fn test_slot() -> Slot {
     #![expect(clippy::unwrap_used, reason = "tests")]
     Slot::take(&Arc::new(Shared::new(Config::default()).unwrap())).unwrap()
 }

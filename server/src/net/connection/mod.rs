@@ -508,7 +508,7 @@ fn after(now: Instant, limit: Duration) -> Instant {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use super::super::shared::a_seat;
+    use super::super::shared::test_slot;
     use super::*;
 
     use tokio::net::{TcpListener, TcpStream};
@@ -523,7 +523,7 @@ mod tests {
             peer: address,
             protected: false,
         };
-        let slot = a_seat();
+        let slot = test_slot();
         let serving = Connection::new(stream, link, Arc::default(), slot).run();
         let size = size_of_val(&serving);
         assert!(size <= 1536, "{size}");
