@@ -143,7 +143,7 @@ async fn files_are_those_of_the_directories_that_were_named() {
 #[tokio::test]
 async fn permissions_and_what_is_switched_off_hold() {
     let server = start(
-        "without = [\"FEAT\", \"SITE IDLE\"]\n
+        "disable = [\"FEAT\", \"SITE IDLE\"]\n
          [[user]]\nname = \"box\"\nany_password = true\npermissions = \"drop-box\"\n
          [[user]]\nname = \"two\"\nany_password = true\npermissions = [\"list\", \"create\"]\n
          [anonymous]\nnames = [\"guest\"]\n",
