@@ -1,4 +1,4 @@
-//! The suite travels inside the binary; a changed scenario has to build it anew.
+//! Rebuilds the crate when a scenario changes: the suite is embedded in the binary.
 
 fn main() {
     println!("cargo::rerun-if-changed=../scenarios");

@@ -1,4 +1,8 @@
-//! What is written alike wherever it is written.
+//! Helpers for text: pluralisation, hexadecimal digits and text files.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 /// `1 scenario`, `2 scenarios`.
 pub(crate) fn counted(count: usize, what: &str) -> String {
@@ -8,7 +12,22 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     }
 }
 
-/// Octets in hexadecimal digits, small letters.
+/// Octets in lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The first `limit` octets of a UTF-8 file.
+///
+/// # Errors
+/// The file cannot be read or is not UTF-8. The message names the file.
+pub(crate) fn read_limited(path: &Path, limit: u64) -> io::Result<String> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?.take(limit).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    read().map_err(|error: io::Error| {
+        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    })
 }

@@ -24,7 +24,7 @@ fn ftpspec(arguments: &[&str]) -> Output {
 #[case::pattern(&["check", "--select", "noop-say-200"], 4, &["`noop-say-200`", "did you mean `rfc959/noop-says-200`?"])]
 #[case::broken_glob(&["check", "--select", "rfc959/[z"], 4, &["`rfc959/[z`", "ftpspec list"])]
 #[case::one_of_two(&["check", "--select", "rfc959/noop*", "--select", "nosuch"], 4, &["`nosuch`"])]
-#[case::profile(&["check", "--profile", "nosuch"], 2, &["`nosuch`", "there is security"])]
+#[case::profile(&["check", "--profile", "nosuch"], 2, &["`nosuch`", "available: security"])]
 #[case::variant(&["check", "--variant", "pasw"], 2, &["`pasw`", "pasv"])]
 #[case::set(&["check", "--set", "core-9"], 2, &["`core-9`", "core-1"])]
 #[case::baseline(&["check", "--baseline", "nosuch.toml"], 2, &["nosuch.toml", "ftpspec baseline update nosuch.toml"])]

@@ -25,7 +25,7 @@ const PURE: [&str; 11] = [
 /// Where the reference server may be named: what starts it, the target that is it, and what writes
 /// down what it sees on the wire.
 const HOSTS: [&str; 3] = [
-    "command/serve",
+    "cli/serve",
     "subject/embedded.rs",
     "subject/server_tap.rs",
 ];
@@ -37,7 +37,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
         "judges see transcripts, never sockets: a recorded transcript must be judged as one just played",
     ),
     (
-        r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|subject|scripted|command|suite)\b",
+        r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|subject|scripted|campaign|cli|suite)\b",
         "what was played must not depend on who plays it; the player imports these rooms and not the other way round",
     ),
     (

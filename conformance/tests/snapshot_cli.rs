@@ -183,7 +183,7 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
     for (arguments, told) in [
         (
             &["snapshot", "check", "--dir", "empty"][..],
-            "`ftpspec snapshot record --dir empty` makes them",
+            "`ftpspec snapshot record --dir empty` creates them",
         ),
         (&["snapshot", "check", "--dir", "nowhere"], "nowhere: "),
         (

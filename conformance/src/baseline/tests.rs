@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::testing::{judge, row};
-use crate::report::{FaultKind, Filters, Report, Row, SkippedRow};
+use crate::report::{FaultKind, Filters, Report, Row, RunStatus, SkippedRow};
 use rstest::rstest;
 
 const SCENARIOS: [&str; 3] = ["rfc959/abor-idle", "rfc959/noop-says-200", "rfc3659/size"];
@@ -56,10 +56,10 @@ fn a_known_deviation_does_not_fail_the_run_and_is_told_with_its_reason() {
         "rfc959/abor-idle [pasv] FAIL",
         "rfc959/noop-says-200 [pasv] PASS",
     ]);
-    assert_eq!(report.exit_code(true), 1);
+    assert_eq!(report.status(true), RunStatus::NotAsExpected);
     let with_issue = format!("{ABOR}issue = \"https://example.org/7\"\nsince = 2026-01-02\n");
     assert_eq!(applied(&with_issue, &mut report, true), []);
-    assert_eq!(report.exit_code(true), 0);
+    assert_eq!(report.status(true), RunStatus::AsExpected);
     let known = report.scenarios[0].known.as_ref().unwrap();
     assert_eq!(known.reason, "ticket 7 (https://example.org/7)");
     assert_eq!(report.scenarios[1].known, None);
@@ -83,10 +83,10 @@ fn what_is_worse_than_known_is_not_excused(
     #[case] excused: bool,
 ) {
     let mut report = report(&[&format!("rfc959/abor-idle [pasv] {observed}")]);
-    assert_ne!(report.exit_code(true), 0);
+    assert_ne!(report.status(true), RunStatus::AsExpected);
     let baseline = ABOR.replace("FAIL", known);
     assert_eq!(applied(&baseline, &mut report, true), []);
-    assert_eq!(report.exit_code(true) == 0, excused);
+    assert_eq!(report.status(true) == RunStatus::AsExpected, excused);
     assert_eq!(report.scenarios[0].known.is_some(), excused);
 }
 
@@ -99,7 +99,7 @@ fn only_the_variants_that_are_named_are_known() {
     let baseline = format!("{ABOR}variant = \"*tls\"\n");
     assert_eq!(applied(&baseline, &mut report, false), []);
     assert!(report.scenarios[0].known.is_none() && report.scenarios[1].known.is_some());
-    assert_eq!(report.exit_code(false), 1);
+    assert_eq!(report.status(false), RunStatus::NotAsExpected);
 }
 
 #[test]
@@ -107,10 +107,10 @@ fn what_shows_sometimes_is_known_when_it_does_and_not_stale_when_it_does_not() {
     let sometimes = format!("{ABOR}sometimes = true\n");
     let mut shows = report(&["rfc959/abor-idle [pasv] FAIL"]);
     assert_eq!(applied(&sometimes, &mut shows, false), []);
-    assert_eq!(shows.exit_code(false), 0);
+    assert_eq!(shows.status(false), RunStatus::AsExpected);
     let mut holds = report(&["rfc959/abor-idle [pasv] PASS"]);
     assert_eq!(applied(&sometimes, &mut holds, false), []);
-    assert_eq!(holds.exit_code(false), 0);
+    assert_eq!(holds.status(false), RunStatus::AsExpected);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn what_holds_in_every_variant_is_stale_and_fails() {
         "rfc959/abor-idle [epsv] PASS",
     ]);
     assert_eq!(applied(ABOR, &mut stale, false), [(FaultKind::Stale, 1)]);
-    assert_eq!(stale.exit_code(false), 1);
+    assert_eq!(stale.status(false), RunStatus::NotAsExpected);
     assert!(stale.scenarios.iter().all(Row::is_stale));
 
     let mut still = report(&[
@@ -128,7 +128,7 @@ fn what_holds_in_every_variant_is_stale_and_fails() {
         "rfc959/abor-idle [epsv] FAIL",
     ]);
     assert_eq!(applied(ABOR, &mut still, false), []);
-    assert_eq!(still.exit_code(false), 0);
+    assert_eq!(still.status(false), RunStatus::AsExpected);
 }
 
 #[rstest]
@@ -139,7 +139,7 @@ fn what_holds_in_every_variant_is_stale_and_fails() {
 fn what_was_not_seen_to_hold_is_not_stale(#[case] rows: &[&str]) {
     let mut report = report(rows);
     assert_eq!(applied(ABOR, &mut report, false), []);
-    assert_eq!(report.exit_code(false), 0);
+    assert_eq!(report.status(false), RunStatus::AsExpected);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn an_entry_about_nothing_fails_the_run_and_says_what_could_be_meant(
         "{:?}",
         report.baseline_errors
     );
-    assert_eq!(report.exit_code(false), 1);
+    assert_eq!(report.status(false), RunStatus::NotAsExpected);
 }
 
 const SYNTAX: &str = "[[known]]\njudge = \"reply-syntax\"\nrequirement = \"CR LF\"\noutcome = \"FAIL\"\nreason = \"old\"\n";
@@ -234,26 +234,29 @@ fn a_judge_is_known_when_everything_it_finds_is() {
         report
     };
     let mut known = judged(&[("CR LF", Outcome::Fail), ("length", Outcome::Note)]);
-    assert_eq!(known.exit_code(false), 1);
+    assert_eq!(known.status(false), RunStatus::NotAsExpected);
     assert_eq!(applied(SYNTAX, &mut known, false), []);
-    assert_eq!(known.exit_code(false), 0);
+    assert_eq!(known.status(false), RunStatus::AsExpected);
     assert_eq!(known.judges[0].known.as_ref().unwrap().reason, "old");
 
     let mut more = judged(&[("CR LF", Outcome::Fail), ("NUL", Outcome::Fail)]);
     assert_eq!(applied(SYNTAX, &mut more, false), []);
-    assert_eq!((more.exit_code(false), &more.judges[0].known), (1, &None));
+    assert_eq!(
+        (more.status(false), &more.judges[0].known),
+        (RunStatus::NotAsExpected, &None)
+    );
 
     let warned = [("CR LF", Outcome::Fail), ("digit", Outcome::Warn)];
     let mut lenient = judged(&warned);
     applied(SYNTAX, &mut lenient, false);
-    assert_eq!(lenient.exit_code(false), 0);
+    assert_eq!(lenient.status(false), RunStatus::AsExpected);
     let mut strict = judged(&warned);
     applied(SYNTAX, &mut strict, true);
-    assert_eq!(strict.exit_code(true), 1);
+    assert_eq!(strict.status(true), RunStatus::NotAsExpected);
 
     let mut stale = judged(&[]);
     assert_eq!(applied(SYNTAX, &mut stale, false), [(FaultKind::Stale, 1)]);
-    assert_eq!(stale.exit_code(false), 1);
+    assert_eq!(stale.status(false), RunStatus::NotAsExpected);
     let mut other = judged(&[("NUL", Outcome::Fail)]);
     assert_eq!(applied(SYNTAX, &mut other, false), [(FaultKind::Stale, 1)]);
 }
@@ -401,8 +404,8 @@ fn an_update_adds_what_is_new_removes_what_is_stale_and_keeps_the_rest_as_it_is_
         .retain(|row| row.verdict.outcome != Outcome::Error);
     apply(&[baseline], &mut report, names, false);
     assert_eq!(
-        (report.exit_code(false), &report.baseline_errors[..]),
-        (0, &[][..])
+        (report.status(false), &report.baseline_errors[..]),
+        (RunStatus::AsExpected, &[][..])
     );
 }
 

@@ -89,7 +89,7 @@ impl Came {
 
 /// The control connection could not be made; the transcript says so too.
 #[derive(Debug, thiserror::Error)]
-#[error("target: no connection to {address}: {error}")]
+#[error("no connection to {address}: {error}")]
 pub struct ConnectError {
     /// Where to.
     pub address: SocketAddr,

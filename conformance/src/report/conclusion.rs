@@ -1,6 +1,6 @@
 //! What a run comes to, in one line.
 
-use super::{FaultKind, Report};
+use super::{FaultKind, Report, RunStatus};
 use crate::text::counted;
 use crate::verdict::{Known, Outcome};
 use std::collections::BTreeSet;
@@ -9,13 +9,13 @@ impl Report {
     /// What the run comes to, in words, with what makes it fail.
     #[must_use]
     pub fn conclusion(&self, strict: bool) -> String {
-        let said = match self.exit_code(strict) {
-            0 => "As expected",
-            1 => "Not as expected",
-            2 => "A scenario file cannot be read",
-            4 => "Nothing was played",
-            130 => "Interrupted",
-            _ => "The tester had trouble, or the server vanished",
+        let said = match self.status(strict) {
+            RunStatus::AsExpected => "As expected",
+            RunStatus::NotAsExpected => "Not as expected",
+            RunStatus::InvalidScenarios => "A scenario file cannot be read",
+            RunStatus::NothingPlayed => "Nothing was played",
+            RunStatus::Interrupted => "Interrupted",
+            RunStatus::Error => "The tester had trouble, or the server vanished",
         };
         let counts = self.failing(strict);
         let told = counts.iter().map(|(count, word)| format!("{count} {word}"));

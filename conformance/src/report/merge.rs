@@ -189,7 +189,7 @@ mod tests {
         let merged = merge(vec![one.clone(), two.clone()]).unwrap();
         assert_eq!(json(&merged), json(&merge(vec![two, one]).unwrap()));
         assert_eq!(merged.scenarios.len(), 2);
-        assert_eq!((merged.duration_ms, merged.exit_code(false)), (3000, 1));
+        assert_eq!((merged.duration_ms, merged.fails(false)), (3000, true));
         assert_eq!(merged.target.not_implemented, ["SMNT"]);
         assert_eq!(merged.missing_parts(), [Part { number: 3, of: 3 }]);
     }

@@ -228,22 +228,39 @@ impl Report {
         all.filter(|part| !self.parts.contains(part)).collect()
     }
 
-    /// 0 as expected, 1 nonconformance or a stale baseline, 2 a scenario file is broken, 3 trouble, 4 nothing was played, 130 interrupted.
+    /// How the run ended; with `strict` a WARN fails it.
     #[must_use]
-    pub fn exit_code(&self, strict: bool) -> i32 {
+    pub fn status(&self, strict: bool) -> RunStatus {
         if self.interrupted {
-            130
+            RunStatus::Interrupted
         } else if self.outcomes().any(|outcome| outcome == Outcome::Error) {
-            3
+            RunStatus::Error
         } else if self.fails(strict) {
-            1
+            RunStatus::NotAsExpected
         } else if !self.invalid_scenarios.is_empty() {
-            2
+            RunStatus::InvalidScenarios
         } else if self.scenarios.is_empty() && self.missing_parts().is_empty() {
             // One part of many may be empty.
-            4
+            RunStatus::NothingPlayed
         } else {
-            0
+            RunStatus::AsExpected
         }
     }
+}
+
+/// How a run ended. The worst that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunStatus {
+    /// Nothing fails the run.
+    AsExpected,
+    /// A nonconformance, or a stale or unknown entry of a baseline.
+    NotAsExpected,
+    /// A scenario file has errors.
+    InvalidScenarios,
+    /// An outcome is ERROR.
+    Error,
+    /// No scenario was played.
+    NothingPlayed,
+    /// The run was interrupted.
+    Interrupted,
 }

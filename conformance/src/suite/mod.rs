@@ -1,6 +1,7 @@
 //! The scenarios, as they travel inside the binary or lie in a directory.
 
 pub mod sets;
+pub(crate) mod suggest;
 
 use std::collections::BTreeSet;
 use std::fs;

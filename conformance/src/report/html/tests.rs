@@ -348,7 +348,10 @@ fn the_verdict_is_said_in_words(
         (verdict.words.as_str(), verdict.more.join(", ").as_str()),
         (words, more)
     );
-    assert_eq!(verdict.tone == "bad", report.exit_code(strict) != 0);
+    assert_eq!(
+        verdict.tone == "bad",
+        report.status(strict) != crate::report::RunStatus::AsExpected
+    );
 }
 
 #[test]

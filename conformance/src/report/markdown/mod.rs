@@ -9,7 +9,7 @@ use super::tables::{
     requirements_summary, slowest, summary_counts,
 };
 use super::terminal::{entry_told, judge_told, obstacle_told};
-use super::{Report, Row};
+use super::{Report, Row, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use std::borrow::Cow;
@@ -50,8 +50,8 @@ impl Writer {
     }
 
     fn head(&mut self, report: &Report) {
-        let mark = match report.exit_code(self.strict) {
-            0 => "✅",
+        let mark = match report.status(self.strict) {
+            RunStatus::AsExpected => "✅",
             _ => "❌",
         };
         let conclusion = report.conclusion(self.strict);

@@ -4,12 +4,12 @@ mod findings;
 
 pub(super) use findings::{entry_told, judge_told, obstacle_told, row_told};
 
-use super::Report;
 use super::sanitize::{cut, sanitize, tamed};
 use super::tables::{
     Answer, absent, documents, entries, misleading_features, obstacles, requirements_summary,
     slowest, summary_counts,
 };
+use super::{Report, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::verdict::{Known, Outcome};
 use anstyle::{AnsiColor, Style};
@@ -352,8 +352,8 @@ impl Writer {
         if self.look.strict && report.count(Outcome::Warn) > 0 {
             self.line("  --strict: a WARN fails the run");
         }
-        let colour = match report.exit_code(self.look.strict) {
-            0 => AnsiColor::Green,
+        let colour = match report.status(self.look.strict) {
+            RunStatus::AsExpected => AnsiColor::Green,
             _ => AnsiColor::Red,
         };
         let conclusion = report.conclusion(self.look.strict);

@@ -144,39 +144,39 @@ pub(super) fn of_every_outcome() -> Report {
 }
 
 #[rstest]
-#[case(&[Outcome::Pass, Outcome::Note, Outcome::Unsupported], false, 0)]
-#[case(&[Outcome::Pass, Outcome::Warn], false, 0)]
-#[case(&[Outcome::Pass, Outcome::Warn], true, 1)]
-#[case(&[Outcome::Pass, Outcome::Fail], false, 1)]
-#[case(&[Outcome::Misadvertised], false, 1)]
-#[case(&[Outcome::Blocked], false, 1)]
-#[case(&[Outcome::Fail, Outcome::Error], false, 3)]
-#[case(&[], false, 4)]
-fn the_worst_outcome_decides_the_exit_code(
+#[case(&[Outcome::Pass, Outcome::Note, Outcome::Unsupported], false, RunStatus::AsExpected)]
+#[case(&[Outcome::Pass, Outcome::Warn], false, RunStatus::AsExpected)]
+#[case(&[Outcome::Pass, Outcome::Warn], true, RunStatus::NotAsExpected)]
+#[case(&[Outcome::Pass, Outcome::Fail], false, RunStatus::NotAsExpected)]
+#[case(&[Outcome::Misadvertised], false, RunStatus::NotAsExpected)]
+#[case(&[Outcome::Blocked], false, RunStatus::NotAsExpected)]
+#[case(&[Outcome::Fail, Outcome::Error], false, RunStatus::Error)]
+#[case(&[], false, RunStatus::NothingPlayed)]
+fn the_worst_outcome_decides_the_status(
     #[case] outcomes: &[Outcome],
     #[case] strict: bool,
-    #[case] code: i32,
+    #[case] status: RunStatus,
 ) {
-    assert_eq!(report(outcomes).exit_code(strict), code);
+    assert_eq!(report(outcomes).status(strict), status);
 }
 
 #[rstest]
-#[case::excused(Outcome::Fail, false, 0)]
-#[case::excused_when_strict(Outcome::Warn, true, 0)]
-#[case::not_testable(Outcome::Blocked, false, 0)]
-#[case::stale(Outcome::Pass, false, 1)]
-#[case::nothing_was_tested(Outcome::Unsupported, false, 0)]
-#[case::never_excused(Outcome::Error, false, 3)]
+#[case::excused(Outcome::Fail, false, RunStatus::AsExpected)]
+#[case::excused_when_strict(Outcome::Warn, true, RunStatus::AsExpected)]
+#[case::not_testable(Outcome::Blocked, false, RunStatus::AsExpected)]
+#[case::stale(Outcome::Pass, false, RunStatus::NotAsExpected)]
+#[case::nothing_was_tested(Outcome::Unsupported, false, RunStatus::AsExpected)]
+#[case::never_excused(Outcome::Error, false, RunStatus::Error)]
 fn what_a_baseline_knows_does_not_fail_the_run_until_it_is_stale(
     #[case] outcome: Outcome,
     #[case] strict: bool,
-    #[case] code: i32,
+    #[case] status: RunStatus,
 ) {
     let mut report = report(&[Outcome::Pass, outcome]);
     report.scenarios[1].known = Some(Known {
         reason: "ticket 7".into(),
     });
-    assert_eq!(report.exit_code(strict), code);
+    assert_eq!(report.status(strict), status);
     assert_eq!(report.scenarios[1].is_stale(), outcome == Outcome::Pass);
 }
 
@@ -185,9 +185,9 @@ fn one_part_of_a_run_may_be_empty_and_the_whole_may_not() {
     let part = |number| Part { number, of: 2 };
     let mut report = report(&[]);
     report.parts = vec![part(1)];
-    assert_eq!(report.exit_code(false), 0);
+    assert_eq!(report.status(false), RunStatus::AsExpected);
     report.parts.push(part(2));
-    assert_eq!(report.exit_code(false), 4);
+    assert_eq!(report.status(false), RunStatus::NothingPlayed);
 }
 
 #[test]
@@ -196,5 +196,5 @@ fn an_interrupted_run_says_so() {
         interrupted: true,
         ..report(&[Outcome::Fail])
     };
-    assert_eq!(interrupted.exit_code(false), 130);
+    assert_eq!(interrupted.status(false), RunStatus::Interrupted);
 }
