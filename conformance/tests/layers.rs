@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+#[path = "../../server/tests/module_graph/mod.rs"]
+mod module_graph;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -123,6 +126,13 @@ fn rooms_that_decide_import_nothing_that_waits() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn modules_use_each_other_in_one_direction() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let cycles = module_graph::cycles(&src);
+    assert!(cycles.is_empty(), "\n{}", cycles.join("\n"));
 }
 
 #[test]

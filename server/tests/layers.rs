@@ -2,6 +2,8 @@
 //! tells why.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod module_graph;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -118,6 +120,12 @@ fn no_room_names_what_it_must_not_know() {
         }
     }
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn modules_use_each_other_in_one_direction() {
+    let cycles = module_graph::cycles(&root().join("src"));
+    assert!(cycles.is_empty(), "\n{}", cycles.join("\n"));
 }
 
 #[test]
