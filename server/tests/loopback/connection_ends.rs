@@ -18,11 +18,14 @@ use crate::{builder, content};
 /// Far longer than anything here takes.
 const SOON: Duration = Duration::from_secs(20);
 
-const ORDINARY: Option<(Side, StreamEnd)> = Some((Side::Server, StreamEnd::Fin));
-const ORDINARY_TLS: Option<(Side, StreamEnd)> = Some((Side::Server, StreamEnd::CloseNotify));
-const STALLED: Option<(Side, StreamEnd)> = Some((Side::Server, StreamEnd::TimedOut));
-const RESET: Option<(Side, StreamEnd)> = Some((Side::Server, StreamEnd::Reset));
-const UNANNOUNCED: Option<(Side, StreamEnd)> = Some((Side::Server, StreamEnd::MissingCloseNotify));
+/// The side that ended a connection, and how.
+type End = (Side, StreamEnd);
+
+const ORDINARY: Option<End> = Some((Side::Server, StreamEnd::Fin));
+const ORDINARY_TLS: Option<End> = Some((Side::Server, StreamEnd::CloseNotify));
+const STALLED: Option<End> = Some((Side::Server, StreamEnd::TimedOut));
+const RESET: Option<End> = Some((Side::Server, StreamEnd::Reset));
+const UNANNOUNCED: Option<End> = Some((Side::Server, StreamEnd::MissingCloseNotify));
 
 /// What the tap has seen of one server.
 #[derive(Debug, Default)]
@@ -103,7 +106,7 @@ impl Setup {
 
     /// The end of the data connection of the only transfer, as the journal has it; the tap has the
     /// same. `None` if the transfer had no data connection.
-    async fn end(&self) -> Option<(Side, StreamEnd)> {
+    async fn end(&self) -> Option<End> {
         let closed = |event: &Event| matches!(event.what, EventKind::Closed { .. });
         self.journal.wait_for(closed, SOON).await.unwrap();
         let events = self.journal.events();
@@ -125,7 +128,7 @@ impl Setup {
 
 /// Actions that can be done to RETR, and the end of its data connection in the clear and under TLS.
 #[rustfmt::skip]
-const FAULTS: &[(&str, Option<(Side, StreamEnd)>, Option<(Side, StreamEnd)>)] = &[
+const FAULTS: &[(&str, Option<End>, Option<End>)] = &[
     ("reply 450", None, None),
     ("lines \"a\"", ORDINARY, ORDINARY_TLS),
     ("delay 1ms", ORDINARY, ORDINARY_TLS),
@@ -212,7 +215,7 @@ enum Way {
     ClosedByOperator,
 }
 
-async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<(Side, StreamEnd)>, Outcome) {
+async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) {
     let mut setup = Setup::start(tls, "", settings).await;
     let data = setup.client.passive().await;
     setup.client.expect("STOR upload", "150").await;
