@@ -68,7 +68,7 @@ async fn goes_on(client: &mut Client) {
 #[case("split bytewise", "200 Command okay.\r\n")]
 #[case("bare LF", "200 Command okay.\n")]
 #[case("wrong last line", "200-Command okay.\r\n201 End\r\n")]
-#[case("NUL in text", "200 Command\0 okay.\r\n")]
+#[case("NUL in text", "200 Comman\0d okay.\r\n")]
 #[case("long line 30", "200 Command okay.xxxxxxxxxxxxx\r\n")]
 #[case("hyphen on last line", "200-Command okay.\r\n")]
 #[case("lowercase", "200 nothing was done.\r\n")]
