@@ -71,7 +71,7 @@ async fn goes_on(client: &mut Client) {
 #[case("NUL in text", "200 Comman\0d okay.\r\n")]
 #[case("long line 30", "200 Command okay.xxxxxxxxxxxxx\r\n")]
 #[case("hyphen on last line", "200-Command okay.\r\n")]
-#[case("lowercase", "200 nothing was done.\r\n")]
+#[case("lowercase", "200 command okay.\r\n")]
 #[case("no text", "200\r\n")]
 #[tokio::test]
 async fn a_reply_is_spoiled_once_and_the_next_is_whole(
