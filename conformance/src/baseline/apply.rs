@@ -1,25 +1,26 @@
-//! What a baseline excuses of a report, and what of it is not true any more.
+//! Marks known deviations in a report and finds stale entries.
 
 use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
 use crate::verdict::{Known, Outcome};
 
-/// What there is that an entry can be about.
+/// The names an entry may refer to.
 #[derive(Clone, Copy)]
 pub struct Names<'a> {
     /// Ids of scenarios.
     pub scenarios: &'a [&'a str],
     /// Names of judges.
     pub judges: &'a [&'a str],
-    /// The variant a text means, as it is shown; `None` if it means none.
+    /// The canonical text of a variant; `None` for an invalid one.
     pub variant: fn(&str) -> Option<String>,
 }
 
-/// Marks what is known in the report, and tells what is wrong with the baselines.
+/// Marks the known deviations of a report and adds the errors of the baselines to it.
 ///
-/// An entry is stale when everything it is about was played, something of it holds and nothing of it deviates. Of a run
-/// that played only a part ([`Report::filters`]) that can be said of entries that name one thing only. An entry about
-/// nothing that was played is neither known nor stale. With `strict` a WARN has to be known, too.
+/// An entry is stale if everything it refers to was played, something of that passed and nothing
+/// deviated. In a filtered run ([`Report::filters`]) only entries without wildcards can be stale.
+/// An entry about something that was not played is neither known nor stale. With `strict` a WARN
+/// has to be known too.
 pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
     let mut faults = Vec::new();
     for baseline in baselines {
@@ -49,7 +50,7 @@ pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, stri
     report.baseline_errors.extend(faults);
 }
 
-/// Why there is nothing an entry could be about.
+/// Why an entry refers to nothing; `None` if it refers to something.
 fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
     let closest = |text: &str, all: &[&str]| {
         let scored = all
@@ -89,7 +90,7 @@ fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
     }
 }
 
-/// Whether the entry is about that row.
+/// Whether the entry refers to the row.
 fn fits(entry: &KnownDeviation, scenario: &str, variant: &str) -> bool {
     match &entry.about {
         About::Scenario {
@@ -100,7 +101,7 @@ fn fits(entry: &KnownDeviation, scenario: &str, variant: &str) -> bool {
     }
 }
 
-/// Marks the rows an entry excuses; whether there are any.
+/// Marks the rows an entry excuses and returns whether there are any.
 fn excuse_rows(entry: &KnownDeviation, report: &mut Report) -> bool {
     let mut excused = false;
     for row in &mut report.scenarios {
@@ -123,7 +124,7 @@ fn known(entry: &KnownDeviation) -> Known {
     Known { reason }
 }
 
-/// Whether what an entry is about deviates nowhere any more. Nothing of it is excused.
+/// Whether nothing an entry refers to deviates any more. Assumes that the entry excuses no row.
 pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
     if entry.sometimes || report.interrupted || !report.missing_parts().is_empty() {
         return false;
@@ -158,12 +159,12 @@ pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
     }
 }
 
-/// Whether an outcome is no deviation a baseline is about.
+/// Whether an outcome is not a deviation.
 fn is_good(outcome: Outcome) -> bool {
     !outcome.fails(true)
 }
 
-/// Rows that hold, and are known not to, so that they show where people look.
+/// Marks the passed rows of a stale entry, so that reports show them.
 fn mark_stale(entry: &KnownDeviation, report: &mut Report) {
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
@@ -173,7 +174,7 @@ fn mark_stale(entry: &KnownDeviation, report: &mut Report) {
     }
 }
 
-/// A judge is excused when everything it finds is.
+/// Marks the judges whose findings are all excused.
 fn excuse_judges(baselines: &[Baseline], report: &mut Report, strict: bool) {
     let entries = || baselines.iter().flat_map(|baseline| &baseline.entries);
     for row in &mut report.judges {

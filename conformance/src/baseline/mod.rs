@@ -1,7 +1,7 @@
-//! Known deviations, each with a reason: what they excuse of a report, and what of them is not true any more. Pure.
+//! Known deviations of a server, each with a reason. Pure.
 //!
 //! ```text
-//!  baseline.toml --read--> Baseline --apply--> Report: rows that are known, and what is wrong with the baseline itself
+//!  baseline.toml --read--> Baseline --apply--> Report with known deviations and baseline errors
 //!                             ^-----update----- Report
 //! ```
 
@@ -19,50 +19,49 @@ use crate::verdict::Outcome;
 use globset::{Glob, GlobMatcher};
 use std::fmt;
 
-/// What one file knows.
+/// The entries of one file.
 #[derive(Debug, Clone)]
 pub struct Baseline {
-    /// The file, as it was named.
+    /// The path of the file, for messages.
     pub file: String,
     /// In the order of the file.
     pub entries: Vec<KnownDeviation>,
 }
 
-/// One deviation that is known, or several of a kind.
+/// A known deviation, or several described by a glob.
 #[derive(Debug, Clone)]
 pub struct KnownDeviation {
-    /// Where it is.
+    /// What it refers to.
     pub about: About,
-    /// What it comes to there. Anything worse is not known.
+    /// The worst outcome it excuses.
     pub outcome: Outcome,
     /// Why it is accepted.
     pub reason: String,
-    /// Since when, in any form.
+    /// Since when, as free text.
     pub since: Option<String>,
-    /// Where it is being worked on.
+    /// The URL of an issue.
     pub issue: Option<String>,
-    /// Whether it shows in some runs only, for a reason that no scenario can do anything about: then it is not stale when
-    /// it does not.
+    /// Whether the deviation occurs in some runs only; then the entry is never stale.
     pub sometimes: bool,
-    /// The line of the file it begins on, from 1.
+    /// The line of the entry in the file, from 1.
     pub line: usize,
 }
 
-/// Where a deviation is.
+/// What an entry refers to.
 #[derive(Debug, Clone)]
 pub enum About {
-    /// In scenarios.
+    /// Scenarios.
     Scenario {
         /// Their ids.
         scenario: Pattern,
         /// Their variants.
         variant: Pattern,
     },
-    /// In any transcript.
+    /// A judge of all transcripts.
     Judge {
-        /// The always-on judge that finds it.
+        /// The name of the always-on judge.
         judge: String,
-        /// The requirement it finds broken; `None` for any.
+        /// The broken requirement; `None` for any.
         requirement: Option<String>,
     },
 }
@@ -85,7 +84,7 @@ impl fmt::Display for About {
     }
 }
 
-/// A text, or a glob for the whole of it: `*` crosses slashes.
+/// A text or a glob; `*` matches slashes too.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
@@ -106,7 +105,7 @@ impl Pattern {
         })
     }
 
-    /// Whether it fits.
+    /// Whether it matches the whole text.
     #[must_use]
     pub fn fits(&self, text: &str) -> bool {
         match &self.glob {
@@ -115,13 +114,13 @@ impl Pattern {
         }
     }
 
-    /// Whether it fits one text only.
+    /// Whether it matches one text only.
     fn is_literal(&self) -> bool {
         self.glob.is_none()
     }
 }
 
-/// Whether a deviation that is known to come to the first excuses one that comes to the second.
+/// Whether an entry with the first outcome excuses a deviation with the second one.
 fn excuses(known: Outcome, observed: Outcome) -> bool {
     match observed {
         Outcome::Warn => matches!(

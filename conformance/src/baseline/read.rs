@@ -1,11 +1,11 @@
-//! The file: TOML, `[[known]]` tables.
+//! Reads the file: TOML with `[[known]]` tables.
 
 use super::{About, Baseline, KnownDeviation, Pattern};
 use crate::verdict::Outcome;
 use serde::Deserialize;
 use toml::Spanned;
 
-/// Entries of one file; nobody accepts as many deviations by hand.
+/// The maximum number of entries in a file.
 const MOST: usize = 10_000;
 
 #[derive(Deserialize)]
@@ -15,7 +15,7 @@ struct File {
     known: Vec<Spanned<Written>>,
 }
 
-/// An entry as it is written.
+/// An entry as written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -31,10 +31,10 @@ struct Written {
     sometimes: bool,
 }
 
-/// Why a file is no baseline; says where.
+/// Why a file is not a baseline. The message names file and line.
 #[derive(Debug, thiserror::Error)]
 pub enum BadBaseline {
-    /// It is not TOML, or has keys nobody knows.
+    /// It is not TOML, or has unknown keys.
     #[error("{file}: {error}")]
     Toml {
         /// The file.
@@ -42,7 +42,7 @@ pub enum BadBaseline {
         /// With line and column.
         error: Box<toml::de::Error>,
     },
-    /// An entry that cannot be meant.
+    /// An entry is invalid.
     #[error("{file}:{line}: {what}")]
     KnownDeviation {
         /// The file.
@@ -58,7 +58,8 @@ impl Baseline {
     /// Reads a file.
     ///
     /// # Errors
-    /// Not TOML, unknown keys, an entry about nothing or without a reason, an outcome that is never known.
+    /// Invalid TOML, unknown keys, an entry without subject or reason, an outcome that cannot be
+    /// excused.
     pub fn read(file: &str, text: &str) -> Result<Self, BadBaseline> {
         let read: File = toml::from_str(text).map_err(|error| BadBaseline::Toml {
             file: file.into(),

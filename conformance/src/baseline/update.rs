@@ -1,4 +1,4 @@
-//! A baseline brought up to what a report says: comments, order and reasons of what stays are kept.
+//! Updates a baseline from a report. Comments, order and reasons of remaining entries are kept.
 
 use super::apply::{excuses_row, excuses_rule, is_stale};
 use super::{BadBaseline, Baseline, KnownDeviation};
@@ -7,28 +7,28 @@ use crate::verdict::Outcome;
 use std::collections::BTreeMap;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-/// What an update did.
+/// The result of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// The file as it is to be.
+    /// The new text of the file.
     pub text: String,
-    /// What came in, as it is told to a person.
+    /// Descriptions of the added entries.
     pub added: Vec<String>,
-    /// What went out.
+    /// Descriptions of the removed entries.
     pub removed: Vec<String>,
 }
 
-/// A deviation no entry knows.
+/// A deviation without an entry.
 struct New {
     table: Table,
     shown: String,
 }
 
-/// Brings a baseline up to a report: what fails and is not known comes in with this reason, what is stale goes out. An
-/// ERROR never comes in. With `strict` a WARN comes in, too.
+/// Adds entries with `reason` for unknown failures of a report and removes stale entries. An ERROR
+/// is never added; a WARN only with `strict`.
 ///
 /// # Errors
-/// A file that is no baseline.
+/// The text is not a baseline.
 pub fn update(
     file: &str,
     text: &str,
@@ -96,8 +96,8 @@ pub fn update(
     })
 }
 
-/// Takes an entry out, and the comment right above it. What stands above that, parted by a blank line, is about more than
-/// this entry and stays: with the next one, or `left` where there is none.
+/// Removes an entry and the comment directly above it. Comments above that, after a blank line, are
+/// kept: with the next entry, or in `left` if there is none.
 fn remove(tables: &mut ArrayOfTables, index: usize, left: &mut Option<String>) {
     let prefix = |table: Option<&Table>| {
         let prefix = table.and_then(|table| table.decor().prefix()?.as_str());
@@ -121,7 +121,7 @@ fn remove(tables: &mut ArrayOfTables, index: usize, left: &mut Option<String>) {
     }
 }
 
-/// Scenarios that fail and are not known: one entry for all variants if all that were played come to the same.
+/// Unknown failures of scenarios: one entry for all variants if all of them have the same outcome.
 fn new_rows(baseline: &Baseline, report: &Report, reason: &str, strict: bool) -> Vec<New> {
     let mut by_scenario = BTreeMap::<&str, Vec<&Row>>::new();
     for row in &report.scenarios {
@@ -178,7 +178,7 @@ fn entry_of(scenario: &str, variant: Option<&str>, outcome: Outcome, reason: &st
     }
 }
 
-/// Rules of always-on judges that are broken and not known.
+/// Unknown broken rules of the always-on judges.
 fn new_rules(baseline: &Baseline, report: &Report, reason: &str, strict: bool) -> Vec<New> {
     let mut new = Vec::new();
     for row in &report.judges {

@@ -1,4 +1,4 @@
-//! Compares two runs, and a run with what was kept of an earlier one.
+//! Compares two runs, and a run with saved snapshots.
 
 pub mod difference;
 pub mod snapshot;

@@ -1,4 +1,4 @@
-//! Two servers, or one server on two days, side by side: what differs in verdicts, features and replies. Pure.
+//! Differences between two runs or servers: verdicts, features and replies. Pure.
 
 mod replies;
 mod terminal;
@@ -20,23 +20,23 @@ pub const VERSION: u32 = 1;
 /// A scenario and a variant of it.
 pub type Key = (String, String);
 
-/// What is known of one side.
+/// The results of one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Side {
-    /// What it is called: a URL without password, a path, `embedded`.
+    /// Its name: a URL without password, a path or `embedded`.
     pub name: String,
-    /// What each scenario came to in each variant.
+    /// The outcome of each scenario and variant.
     pub outcomes: BTreeMap<Key, Outcome>,
-    /// What each always-on judge came to; empty if none looked.
+    /// The outcome of each always-on judge; empty if unknown.
     pub judges: BTreeMap<String, Outcome>,
-    /// The redacted dialogues; `None` for a report, which holds none.
+    /// The redacted dialogues; `None` for a report, which contains none.
     pub dialogues: Option<BTreeMap<Key, String>>,
-    /// The lines of FEAT; `None` if that is not known, or the server has no FEAT.
+    /// The lines of FEAT; `None` if unknown, or if the server does not support FEAT.
     pub features: Option<BTreeSet<String>>,
 }
 
 impl Side {
-    /// A side of which there is a report.
+    /// A side from a report.
     #[must_use]
     pub fn of_report(name: impl Into<String>, report: &Report) -> Self {
         let key = |row: &crate::report::Row| {
@@ -55,7 +55,7 @@ impl Side {
         }
     }
 
-    /// A side of which there are snapshots.
+    /// A side from snapshots.
     #[must_use]
     pub fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
         let mut side = Self {
@@ -71,14 +71,14 @@ impl Side {
         side
     }
 
-    /// Adds the dialogues to what a report tells.
+    /// Adds dialogues to the results of a report.
     #[must_use]
     pub fn with(mut self, snapshots: &[Snapshot]) -> Self {
         self.hear(snapshots);
         self
     }
 
-    /// Leaves only these scenarios and variants.
+    /// Removes all other scenarios and variants.
     pub fn retain(&mut self, wanted: impl Fn(&Key) -> bool) {
         self.outcomes.retain(|key, _| wanted(key));
         if let Some(dialogues) = &mut self.dialogues {
@@ -103,47 +103,47 @@ pub struct Difference {
     pub schema: &'static str,
     /// [`VERSION`].
     pub version: u32,
-    /// What the first side is called.
+    /// The name of the first side.
     pub a: String,
-    /// What the second side is called.
+    /// The name of the second side.
     pub b: String,
-    /// Scenarios and variants both sides have.
+    /// The number of scenarios and variants both sides have.
     pub compared: usize,
-    /// Those with another verdict.
+    /// Those with different verdicts.
     pub verdicts: Vec<OtherVerdict>,
-    /// Always-on judges with another verdict.
+    /// Always-on judges with different verdicts.
     pub judges: Vec<OtherJudge>,
     /// Scenarios and variants only the first side has.
     pub only_a: Vec<Only>,
     /// Scenarios and variants only the second side has.
     pub only_b: Vec<Only>,
-    /// Feature lines; `None` if FEAT is not known of a side.
+    /// Feature lines; `None` if FEAT is unknown for a side.
     pub features: Option<Features>,
-    /// Replies; `None` if a side is a report, which holds none.
+    /// Replies; `None` if a side is a report, which contains none.
     pub replies: Option<Replies>,
 }
 
-/// A scenario that comes to something else.
+/// A scenario with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherVerdict {
     /// Which scenario.
     pub scenario: String,
     /// In which variant.
     pub variant: String,
-    /// What it comes to on the first side.
+    /// The outcome of the first side.
     pub a: Outcome,
-    /// And on the second.
+    /// The outcome of the second side.
     pub b: Outcome,
 }
 
-/// An always-on judge that comes to something else.
+/// An always-on judge with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherJudge {
     /// Which judge.
     pub judge: String,
-    /// What it says of the first side.
+    /// The outcome of the first side.
     pub a: Outcome,
-    /// And of the second.
+    /// The outcome of the second side.
     pub b: Outcome,
 }
 
@@ -154,7 +154,7 @@ pub struct Only {
     pub scenario: String,
     /// In which variant.
     pub variant: String,
-    /// What it comes to there.
+    /// Its outcome there.
     pub outcome: Outcome,
 }
 
@@ -227,7 +227,7 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
 }
 
 impl Difference {
-    /// Whether nothing differs in what could be compared.
+    /// Whether nothing that could be compared differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.verdicts.is_empty()

@@ -1,7 +1,7 @@
-//! Two dialogues of one scenario, command by command.
+//! Compares two dialogues of a scenario, command by command.
 //!
-//! Every reply of two servers may have other words; told scenario by scenario that would hide what matters. So other
-//! codes are told where they are, and other words once for each sort.
+//! The texts of two servers usually differ in every reply, which would hide differences that matter.
+//! So different codes are listed per scenario, and different texts once per pair of texts.
 
 use super::Key;
 use serde::Serialize;
@@ -11,21 +11,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What differs in the replies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Replies {
-    /// Dialogues that are alike to the last octet.
+    /// The number of identical dialogues.
     pub same: usize,
-    /// Dialogues that are not.
+    /// The number of differing dialogues.
     pub other: usize,
-    /// Commands that were answered with other codes.
+    /// Commands with different reply codes.
     pub codes: Vec<Code>,
-    /// Replies with the same codes and other words; each pair once, by verb.
+    /// Replies with the same codes and different texts; each pair once, by verb.
     pub words: Vec<Words>,
-    /// What happened on data connections and to connections besides replies.
+    /// Differences on data connections, and of connections opened or closed.
     pub around: Vec<Around>,
-    /// Dialogues that went another way, because a side answered so or left.
+    /// Dialogues in which the sides received different commands.
     pub ways: Vec<Way>,
 }
 
-/// A command that was answered with other codes.
+/// A command with different reply codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Code {
     /// The scenario.
@@ -40,7 +40,7 @@ pub struct Code {
     pub b: Vec<String>,
 }
 
-/// A pair of replies with the same codes and other words.
+/// A pair of replies with the same codes and different texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Words {
     /// The verb; empty for the greeting.
@@ -57,7 +57,7 @@ pub struct Words {
     pub variant: String,
 }
 
-/// Something besides replies that differs behind a command.
+/// A difference other than replies after a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Around {
     /// The scenario.
@@ -72,7 +72,7 @@ pub struct Around {
     pub b: Vec<String>,
 }
 
-/// A dialogue that went another way.
+/// A dialogue in which the sides received different commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
     /// The scenario.
@@ -113,7 +113,7 @@ pub(super) fn compare(a: &BTreeMap<Key, String>, b: &BTreeMap<Key, String>) -> R
     replies
 }
 
-/// A command and what came of it on its control connection, up to the next command there.
+/// A command and its replies, up to the next command on the same control connection.
 #[derive(Debug, Default)]
 struct Turn<'a> {
     /// The connection's name; empty for the main one.

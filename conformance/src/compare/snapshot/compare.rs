@@ -1,4 +1,4 @@
-//! What was kept against what was played now.
+//! Compares saved snapshots with those of a run.
 
 use super::Snapshot;
 use anstyle::{AnsiColor, Style};
@@ -7,46 +7,46 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// One thing that is not as it was kept.
+/// A difference from the saved snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Played, and never kept.
+    /// Played, but not saved.
     New(Snapshot),
-    /// Played, and not alike.
+    /// Played with another dialogue.
     Changed {
-        /// As it was kept.
+        /// The saved snapshot.
         kept: Snapshot,
-        /// As it is now.
+        /// The new snapshot.
         now: Snapshot,
     },
-    /// Kept, and not to be had any more.
+    /// Saved, but not playable any more.
     Vanished {
-        /// As it was kept.
+        /// The saved snapshot.
         kept: Snapshot,
-        /// Why it could not be played.
+        /// Why it was not played.
         why: String,
     },
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Alike, in the order they were played.
+    /// Equal snapshots, in the order of the run.
     pub same: Vec<Snapshot>,
-    /// Not alike: those played, in that order, and then those that vanished.
+    /// Differences: first those of the run, in its order, then the missing ones.
     pub changes: Vec<Change>,
 }
 
-/// What became of a scenario and variant that was kept and was not played.
+/// Why a saved scenario and variant was not played.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lost {
-    /// Nobody asked for it in this run, or nothing can be said of it: no difference.
+    /// It is not selected, or was not completed: not a difference.
     NotAsked,
-    /// It was asked for and there is no such thing (any more); why.
+    /// It is selected, but cannot be played; the reason.
     Gone(String),
 }
 
-/// Compares. `lost` is asked about everything that was kept and was not played, by scenario and variant.
+/// Compares. `lost` classifies a saved scenario and variant that was not played.
 #[must_use]
 pub fn compare(
     kept: impl IntoIterator<Item = Snapshot>,
@@ -76,12 +76,12 @@ pub fn compare(
     compared
 }
 
-/// Lines around a change that are shown.
+/// The number of context lines.
 const AROUND: usize = 3;
-/// After that long a diff may be longer than it has to be: replies can have any number of lines.
+/// The time limit for finding a minimal diff: replies may have any number of lines.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Two texts as a unified diff: what is only in the first with `-`, what is only in the second with `+`.
+/// A unified diff: `-` marks lines of the first text only, `+` those of the second.
 #[must_use]
 pub fn unified(old: &str, new: &str, colour: bool) -> String {
     // Lines without their ends: the last one has none, and is like any other.

@@ -1,4 +1,4 @@
-//! The `.snap` file format of the crate insta, read and written: so `cargo insta review` works on what we keep.
+//! Reads and writes the `.snap` format of the crate insta, so that `cargo insta review` works.
 //!
 //! ```text
 //! ---
@@ -10,33 +10,33 @@
 
 use std::fmt;
 
-/// A file in insta's format: two fields of its front matter, and the text that is compared.
+/// A file in the format of insta: two fields of its front matter and the compared text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snap {
     /// The file it was made from.
     pub source: String,
-    /// What it is, in one line.
+    /// One line that identifies it.
     pub description: String,
-    /// The text, without a line end at its end.
+    /// The text, without a final line end.
     pub contents: String,
 }
 
-/// Why a text is no snapshot of ours.
+/// Why a text is not a snapshot of ftpspec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SnapError {
-    /// It does not begin with front matter, or that has no end.
+    /// It has no complete front matter.
     #[error("it has no front matter between two lines `---`")]
     NoFrontMatter,
-    /// A value in quotes that do not end, or with an escape that is none.
+    /// A quoted value is not terminated or has an invalid escape.
     #[error("its `{0}` is no string")]
     BrokenValue(&'static str),
-    /// The description does not say which scenario and variant it is about.
+    /// The description does not name a scenario and variant.
     #[error("its description is not `OUTCOME: scenario [variant]`")]
     NotOurs,
 }
 
 impl Snap {
-    /// Reads a file. Fields insta may add (`expression`, `assertion_line`, `info` …) are passed over.
+    /// Reads a file. Other fields of insta (`expression`, `assertion_line`, `info` …) are ignored.
     ///
     /// # Errors
     /// [`SnapError::NoFrontMatter`] and [`SnapError::BrokenValue`].
@@ -48,7 +48,7 @@ impl Snap {
             None => rest.split_once("\n---\n").ok_or(SnapError::NoFrontMatter)?,
         };
         let value = |field: &'static str| {
-            // What is indented belongs to another field.
+            // Indented lines belong to another field.
             let written = front.lines().find_map(|line| {
                 let value = line.strip_prefix(field)?.strip_prefix(':')?;
                 Some(value.trim())
@@ -76,7 +76,7 @@ impl fmt::Display for Snap {
 /// The value of a YAML scalar on one line: plain, in single quotes or in double quotes.
 fn scalar(text: &str) -> Option<String> {
     if text.starts_with('"') {
-        // What insta escapes within double quotes is what JSON escapes.
+        // insta uses the escapes of JSON within double quotes.
         return serde_json::from_str(text).ok();
     }
     if let Some(rest) = text.strip_prefix('\'') {
@@ -85,7 +85,7 @@ fn scalar(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// A YAML scalar: plain where nothing in it can be mistaken, else in double quotes.
+/// A YAML scalar: plain where that is unambiguous, otherwise in double quotes.
 fn written(text: &str) -> String {
     let plain = text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.contains(['/', '.'])

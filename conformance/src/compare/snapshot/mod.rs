@@ -1,4 +1,4 @@
-//! A server's literal replies, kept as text and compared. Pure: files are read and written by the command.
+//! Redacted dialogues as snapshots. Pure: the command reads and writes the files.
 
 mod compare;
 mod format;
@@ -9,9 +9,9 @@ pub use format::{Snap, SnapError};
 use crate::verdict::Outcome;
 use std::fmt;
 
-/// The ending of a file that is the truth.
+/// The extension of a saved snapshot.
 pub const ENDING: &str = "snap";
-/// The ending of what differs from it and waits for a review.
+/// The extension of a differing snapshot that waits for review.
 pub const PENDING: &str = "snap.new";
 
 /// The redacted dialogue of one scenario in one variant.
@@ -21,17 +21,17 @@ pub struct Snapshot {
     pub scenario: String,
     /// The variant, as it is shown.
     pub variant: String,
-    /// What it came to when it was played.
+    /// Its outcome when it was played.
     pub outcome: Outcome,
-    /// What [`crate::transcript::redact`] makes of the transcript, without a line end at its end.
+    /// The output of [`crate::transcript::redact`], without a final line end.
     pub dialogue: String,
 }
 
 impl Snapshot {
-    /// Reads a file [`Display`](fmt::Display) wrote, or insta from that.
+    /// Reads a file written by [`Display`](fmt::Display) or by insta.
     ///
     /// # Errors
-    /// A text that is no snapshot, or none of ours.
+    /// The text is not a snapshot, or was not written by ftpspec.
     pub fn read(text: &str) -> Result<Self, SnapError> {
         let snap = Snap::read(text)?;
         let told = || {
@@ -49,7 +49,7 @@ impl Snapshot {
         })
     }
 
-    /// What its file is called, as insta would: `rfc959__noop-says-200@epsv-tls.snap`.
+    /// Its file name, in the style of insta: `rfc959__noop-says-200@epsv-tls.snap`.
     #[must_use]
     pub fn file_name(&self) -> String {
         let safe = |letter: char| match letter {
