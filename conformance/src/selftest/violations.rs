@@ -41,8 +41,7 @@ enum Spoil {
 }
 
 use Spoil::{
-    DataCut, Certificate, ControlCut, Data, LoneIac, More, NoPreliminary, NoTelnet, Reply,
-    Twice,
+    Certificate, ControlCut, Data, DataCut, LoneIac, More, NoPreliminary, NoTelnet, Reply, Twice,
 };
 
 const fn violation(
