@@ -42,6 +42,7 @@ pub mod data;
 pub mod driver;
 #[doc(hidden)]
 pub mod judge;
+mod proxy;
 #[doc(hidden)]
 pub mod recording;
 #[doc(hidden)]

@@ -7,11 +7,13 @@ mod diff;
 mod exit_code;
 mod explain;
 mod fmt;
+mod judge;
 mod lint;
 mod list;
 mod output;
 mod play;
 mod progress;
+mod record;
 mod report;
 mod selftest;
 mod serve;
@@ -62,6 +64,11 @@ enum Command {
     Check(Box<check::Check>),
     /// Plays your own scenario files.
     Run(Box<check::Run>),
+    /// Records sessions between any client and a server, on both channels.
+    #[command(after_help = record::HELP)]
+    Record(Box<record::Record>),
+    /// Judges recorded sessions without any network.
+    Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
     #[command(subcommand)]
     Snapshot(snapshot::Snapshot),
@@ -106,6 +113,8 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
             Self::Run(run) => run.run().await,
+            Self::Record(record) => record.run().await,
+            Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,
             Self::Baseline(baseline) => baseline.run(),

@@ -26,7 +26,9 @@ pub(crate) use data::Expected;
 pub(crate) use listen::{draw, listen};
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
+pub(crate) use tls::{facts, in_words as handshake_error};
 pub(crate) use user::{Told, Wish};
+pub(crate) use wire::RecordGate;
 
 use std::time::Duration;
 

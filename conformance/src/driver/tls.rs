@@ -88,11 +88,11 @@ impl TlsClient {
         matches!(self.trust, Trust::Anything)
     }
 
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
         self.config.clone()
     }
 
-    pub(super) fn name(&self) -> ServerName<'static> {
+    pub(crate) fn name(&self) -> ServerName<'static> {
         self.name.clone()
     }
 }
@@ -107,7 +107,7 @@ impl fmt::Debug for TlsClient {
 
 /// Why a handshake failed. What is wrong with the certificate is said in full: with `--ca` it is
 /// for the tester to decide whose fault that is.
-pub(super) fn in_words(error: &io::Error) -> String {
+pub(crate) fn in_words(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
         return error.to_string();
@@ -145,7 +145,7 @@ pub(super) fn in_words(error: &io::Error) -> String {
 }
 
 /// What a finished handshake settled.
-pub(super) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
+pub(crate) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
     TlsFacts {
         data,
         version: match session.protocol_version() {

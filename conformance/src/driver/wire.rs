@@ -188,7 +188,7 @@ pub(super) enum Handshake {
 /// Never lets the TLS stack read beyond the current record. Without it, clear text that follows close_notify in the
 /// same segment would be swallowed (RFC 4217 §12.3).
 #[derive(Debug)]
-pub(super) struct RecordGate {
+pub(crate) struct RecordGate {
     tcp: TcpStream,
     header: [u8; HEADER],
     have: usize,
@@ -199,13 +199,28 @@ pub(super) struct RecordGate {
 const HEADER: usize = 5;
 
 impl RecordGate {
-    fn new(tcp: TcpStream) -> Self {
+    pub(crate) fn new(tcp: TcpStream) -> Self {
         Self {
             tcp,
             header: [0; HEADER],
             have: 0,
             left: 0,
         }
+    }
+
+    /// The connection below.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    /// The connection below.
+    pub(crate) fn tcp_mut(&mut self) -> &mut TcpStream {
+        &mut self.tcp
+    }
+
+    /// The connection below, to go on in clear.
+    pub(crate) fn into_tcp(self) -> TcpStream {
+        self.tcp
     }
 
     /// Why a handshake failed. Most often a server that speaks no TLS goes on in clear, and what TLS calls that tells nobody.

@@ -45,7 +45,37 @@ pub enum Channel {
     LegData(Leg, u32),
 }
 
+impl Leg {
+    /// The other of the two.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
 impl Channel {
+    /// The leg of a proxy that it belongs to; `None` where a client or a server recorded it.
+    #[must_use]
+    pub fn leg(self) -> Option<Leg> {
+        match self {
+            Self::LegControl(leg) | Self::LegData(leg, _) => Some(leg),
+            Self::Control | Self::Data(_) => None,
+        }
+    }
+
+    /// The same channel as a client or a server has it.
+    #[must_use]
+    pub fn without_leg(self) -> Self {
+        match self {
+            Self::LegControl(_) => Self::Control,
+            Self::LegData(_, number) => Self::Data(number),
+            other => other,
+        }
+    }
+
     /// Whether it is the control connection of a client or a server.
     #[must_use]
     pub fn is_control(&self) -> bool {

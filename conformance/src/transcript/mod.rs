@@ -49,6 +49,42 @@ pub struct Transcript {
     pub events: Vec<Event>,
 }
 
+impl Transcript {
+    /// What a proxy observed on one leg, as a transcript of the proxy's own seat there: of a client
+    /// towards the server, of a server towards the client. Octets of data connections are those of
+    /// the leg on which they were received: the proxy passes them on unchanged.
+    ///
+    /// A transcript that no proxy recorded is returned as it is.
+    #[must_use]
+    pub fn leg(&self, leg: Leg) -> Self {
+        if self.seat != Seat::Proxy {
+            return self.clone();
+        }
+        let is_data = |what: &EventKind| {
+            matches!(
+                what,
+                EventKind::DataFromClient { .. } | EventKind::DataFromServer { .. }
+            )
+        };
+        let belongs = |event: &&Event| event.channel.leg() == Some(leg) || is_data(&event.what);
+        let events = self.events.iter().filter(belongs).map(|event| Event {
+            channel: event.channel.without_leg(),
+            ..event.clone()
+        });
+        Self {
+            seat: match leg {
+                Leg::Server => Seat::Client,
+                Leg::Client => Seat::Server,
+            },
+            events: events.collect(),
+            name: self.name.clone(),
+            variant: self.variant.clone(),
+            variables: self.variables.clone(),
+            started: self.started,
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -251,7 +287,7 @@ pub struct End {
 }
 
 /// Who.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The client.

@@ -1,0 +1,224 @@
+//! A proxy between any client and any server: it follows the data connections, ends TLS on both
+//! sides, and lets an observer see every octet of both channels.
+//!
+//! ```text
+//!  client  --control-->  Session  --control-->  server
+//!          <==data====>  Carrier  <==data====>
+//! ```
+//!
+//! Only addresses are changed in what flows: the 227 and 229 that go to the client, and the PORT
+//! and EPRT that go to the server, name ports of the proxy.
+
+mod address;
+mod data;
+mod lines;
+mod observer;
+mod recorder;
+mod session;
+mod stream;
+mod tls;
+
+pub(crate) use recorder::Recorder;
+pub(crate) use session::UpstreamTls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::driver::listen;
+use crate::subject::{Target, TlsMode};
+use observer::{Channel, Leg, Observer, Sighting};
+use session::Session;
+use stream::Stream;
+use tls::{Authority, SessionTls};
+
+/// How long connecting to the server may take.
+const CONNECT: Duration = Duration::from_secs(60);
+/// Sessions at a time; one more is answered 421.
+const SESSIONS: usize = 1000;
+
+/// Makes the observer of a session: its number, from 1, and the client's address. A session that
+/// cannot be observed is refused, with the error in the reply.
+pub(crate) type Observers =
+    Box<dyn Fn(u64, SocketAddr) -> Result<Arc<dyn Observer>, String> + Send + Sync>;
+
+/// A proxy that is running; it stops when dropped.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    authority: Authority,
+    tasks: JoinSet<()>,
+}
+
+struct Shared {
+    upstream: Arc<Target>,
+    upstream_tls: UpstreamTls,
+    authority: Authority,
+    observers: Observers,
+}
+
+impl Proxy {
+    /// Serves at `listen`, port 0 for any, in front of `upstream`.
+    ///
+    /// # Errors
+    /// When it cannot listen, or no certificate can be made.
+    pub(crate) fn start(
+        listen_at: SocketAddr,
+        upstream: Arc<Target>,
+        upstream_tls: UpstreamTls,
+        observers: Observers,
+    ) -> io::Result<Self> {
+        let listener = if listen_at.port() == 0 {
+            listen(listen_at)?
+        } else {
+            let listener = std::net::TcpListener::bind(listen_at)?;
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)?
+        };
+        let address = listener.local_addr()?;
+        let names = vec![
+            upstream.host.clone(),
+            "localhost".into(),
+            address.ip().to_string(),
+        ];
+        let authority = Authority::new(names)?;
+        let shared = Arc::new(Shared {
+            upstream,
+            upstream_tls,
+            authority: authority.clone(),
+            observers,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, shared));
+        Ok(Self {
+            address,
+            authority,
+            tasks,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificate clients have to trust, in PEM.
+    pub(crate) fn ca_pem(&self) -> &str {
+        self.authority.pem()
+    }
+
+    /// Stops it and ends all sessions.
+    pub(crate) fn stop(mut self) {
+        self.tasks.abort_all();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut sessions = JoinSet::new();
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, address)) = accepted else { continue };
+                number += 1;
+                if sessions.len() < SESSIONS {
+                    sessions.spawn(serve(client, address, number, Arc::clone(&shared)));
+                }
+            }
+            Some(_) = sessions.join_next() => {}
+        }
+    }
+}
+
+async fn serve(client: TcpStream, address: SocketAddr, number: u64, shared: Arc<Shared>) {
+    let mut client = Stream::Clear(client);
+    let observer = match (shared.observers)(number, address) {
+        Ok(observer) => observer,
+        Err(problem) => return refuse(client, &problem).await,
+    };
+    if let Err(problem) = begin(&mut client, &shared, &observer).await {
+        observer.see(Leg::Server, Channel::Control, &Sighting::Failed(&problem));
+        refuse(client, &problem).await;
+    }
+    observer.ended();
+}
+
+/// Ends the connection with a client that cannot be served.
+async fn refuse(client: Stream, problem: &str) {
+    let reply = format!("421 {problem}.\r\n");
+    if let Stream::Clear(mut tcp) = client {
+        let farewell = tokio::io::AsyncWriteExt::write_all(&mut tcp, reply.as_bytes());
+        let _gone = timeout(CONNECT, farewell).await;
+    }
+}
+
+/// Connects to the server and serves the session; an error is for the 421 that the client gets.
+async fn begin(
+    client: &mut Stream,
+    shared: &Shared,
+    observer: &Arc<dyn Observer>,
+) -> Result<(), String> {
+    let local = prepared(client).map_err(|error| error.to_string())?;
+    observer.see(Leg::Client, Channel::Control, &local);
+    let tcp = connect(&shared.upstream.addresses).await?;
+    let mut server = Stream::Clear(tcp);
+    let opened = prepared(&mut server).map_err(|error| error.to_string())?;
+    observer.see(Leg::Server, Channel::Control, &opened);
+    let peer = server.peer().map_err(|error| error.to_string())?.ip();
+    let upstream = &shared.upstream;
+    let tls = SessionTls::new(
+        shared.authority.clone(),
+        &upstream.trust,
+        &upstream.host,
+        peer,
+    )?;
+    let implicit = upstream.tls == TlsMode::Implicit;
+    let mode = shared.upstream_tls;
+    let taken = std::mem::replace(client, Stream::Closed);
+    let mut session = Session::new(taken, server, mode, tls, Arc::clone(observer));
+    let begun = match mode {
+        UpstreamTls::Explicit => session.begin_explicit().await,
+        UpstreamTls::Same | UpstreamTls::Off if implicit => {
+            session
+                .begin_implicit(mode == UpstreamTls::Same, true)
+                .await
+        }
+        _ => Ok(()),
+    };
+    match begun {
+        Ok(()) => session.run().await,
+        Err(problem) => session.refuse(&problem).await,
+    }
+    Ok(())
+}
+
+fn prepared(stream: &mut Stream) -> io::Result<Sighting<'static>> {
+    let tcp = stream.tcp()?;
+    tcp.set_nodelay(true)?;
+    // Urgent octets stay in their place among the others.
+    socket2::SockRef::from(tcp).set_out_of_band_inline(true)?;
+    Ok(Sighting::Opened {
+        ours: stream.local()?,
+        theirs: stream.peer()?,
+        mode: None,
+    })
+}
+
+/// Connects to the first of these addresses that answers.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
+    let mut problem = "the server has no address".to_owned();
+    for address in addresses {
+        match timeout(CONNECT, TcpStream::connect(address)).await {
+            Ok(Ok(tcp)) => return Ok(tcp),
+            Ok(Err(error)) => {
+                problem = format!("the server at {address} cannot be reached: {error}")
+            }
+            Err(_) => problem = format!("the server at {address} does not answer"),
+        }
+    }
+    Err(problem)
+}

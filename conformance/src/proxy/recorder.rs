@@ -1,0 +1,246 @@
+//! Records a session of the proxy as a transcript, while it happens.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use regex::bytes::Regex;
+use tokio::sync::mpsc;
+
+use super::observer::{Channel, Leg, Observer, Sighting};
+use crate::data::Data;
+use crate::recording::{self, BlobFolder};
+use crate::transcript::{
+    self, Connection, DataMode, End, Event, EventKind, Header, Seat, Side, Writer,
+};
+
+/// Octets of a data connection that become one event.
+const PIECE: usize = 1 << 20;
+/// A line of the control connection that grows longer is written in pieces.
+const LONGEST_LINE: usize = 64 << 10;
+/// What stands in place of text that is not to be recorded.
+const SCRUBBED: &[u8] = b"<scrubbed>";
+
+/// Writes what is observed to a file, each event as soon as it is complete. The arguments of PASS,
+/// ACCT and ADAT are never written, nor what matches one of the patterns on a control connection.
+pub(crate) struct Recorder {
+    start: Instant,
+    scrub: Vec<Regex>,
+    /// Hears of the end of the session.
+    ended: mpsc::UnboundedSender<()>,
+    state: Mutex<State>,
+}
+
+struct State {
+    writer: Writer<File, BlobFolder>,
+    /// Octets of data connections that wait for more.
+    data: BTreeMap<(Leg, u32), Vec<u8>>,
+    /// Lines that are not complete, where patterns have to be found in whole lines.
+    lines: BTreeMap<(Leg, Side), Vec<u8>>,
+    error: Option<io::Error>,
+}
+
+impl Recorder {
+    /// Records to this file, which is replaced.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn create(
+        path: &Path,
+        name: String,
+        scrub: Vec<Regex>,
+        ended: mpsc::UnboundedSender<()>,
+    ) -> io::Result<Self> {
+        let header = Header {
+            seat: Seat::Proxy,
+            started: Some(jiff::Timestamp::now()),
+            name,
+            ..Header::default()
+        };
+        Ok(Self {
+            start: Instant::now(),
+            scrub,
+            ended,
+            state: Mutex::new(State {
+                writer: recording::create(path, header)?,
+                data: BTreeMap::new(),
+                lines: BTreeMap::new(),
+                error: None,
+            }),
+        })
+    }
+
+    /// Writes what waited for more, and reports the first error there was.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        let mut state = self.state();
+        self.write_waiting(&mut state);
+        state.error.take().map_or(Ok(()), Err)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, state: &mut State, channel: transcript::Channel, what: EventKind) {
+        let at = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let event = Event {
+            at,
+            connection: Connection::main(),
+            channel,
+            line: 0,
+            what,
+        };
+        if state.error.is_none()
+            && let Err(error) = state.writer.event(&event)
+        {
+            state.error = Some(error);
+        }
+    }
+
+    fn write_waiting(&self, state: &mut State) {
+        self.write_data(state);
+        for ((leg, from), octets) in std::mem::take(&mut state.lines) {
+            self.write_control(state, leg, from, octets);
+        }
+    }
+
+    fn write_data(&self, state: &mut State) {
+        for ((leg, number), octets) in std::mem::take(&mut state.data) {
+            let octets = Data::from(octets);
+            let what = match leg {
+                Leg::Client => EventKind::DataFromClient { octets },
+                Leg::Server => EventKind::DataFromServer { octets },
+            };
+            self.write(state, transcript::Channel::LegData(leg, number), what);
+        }
+    }
+
+    fn write_control(&self, state: &mut State, leg: Leg, from: Side, mut octets: Vec<u8>) {
+        for pattern in &self.scrub {
+            octets = pattern.replace_all(&octets, SCRUBBED).into_owned();
+        }
+        let what = match from {
+            Side::Client => EventKind::FromClient { octets },
+            Side::Server => EventKind::FromServer { octets },
+        };
+        self.write(state, transcript::Channel::LegControl(leg), what);
+    }
+
+    fn control(&self, state: &mut State, leg: Leg, from: Side, octets: &[u8]) {
+        if self.scrub.is_empty() {
+            return self.write_control(state, leg, from, octets.to_vec());
+        }
+        let held = state.lines.entry((leg, from)).or_default();
+        held.extend_from_slice(octets);
+        let end = memchr::memrchr(b'\n', held).map_or(0, |end| end + 1);
+        let end = if held.len() > LONGEST_LINE {
+            held.len()
+        } else {
+            end
+        };
+        let whole: Vec<u8> = held.drain(..end).collect();
+        if !whole.is_empty() {
+            self.write_control(state, leg, from, whole);
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn ended(&self) {
+        self.write_waiting(&mut self.state());
+        let _nobody_waits = self.ended.send(());
+    }
+
+    fn see(&self, leg: Leg, channel: Channel, sighting: &Sighting<'_>) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let theirs = match leg {
+            Leg::Client => Side::Client,
+            Leg::Server => Side::Server,
+        };
+        let ours = match leg {
+            Leg::Client => Side::Server,
+            Leg::Server => Side::Client,
+        };
+        match (channel, sighting) {
+            (Channel::Control, Sighting::Received(octets)) => {
+                self.write_data(state);
+                return self.control(state, leg, theirs, octets);
+            }
+            (Channel::Control, Sighting::Sent(octets)) => {
+                self.write_data(state);
+                return self.control(state, leg, ours, octets);
+            }
+            (Channel::Data(number), Sighting::Received(octets)) => {
+                let held = state.data.entry((leg, number)).or_default();
+                held.extend_from_slice(octets);
+                if held.len() >= PIECE {
+                    self.write_data(state);
+                }
+                return;
+            }
+            _ => {}
+        }
+        self.write_waiting(state);
+        let (to, what) = match channel {
+            Channel::Control => (
+                transcript::Channel::LegControl(leg),
+                control_event(leg, theirs, sighting),
+            ),
+            Channel::Data(number) => (
+                transcript::Channel::LegData(leg, number),
+                data_event(leg, theirs, sighting),
+            ),
+        };
+        if let Some(what) = what {
+            self.write(state, to, what);
+        }
+    }
+}
+
+/// The addresses of client and server on a leg, as text.
+fn ends(leg: Leg, ours: SocketAddr, theirs: SocketAddr) -> (String, String) {
+    match leg {
+        Leg::Client => (theirs.to_string(), ours.to_string()),
+        Leg::Server => (ours.to_string(), theirs.to_string()),
+    }
+}
+
+fn control_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKind> {
+    Some(match sighting {
+        Sighting::Opened { ours, theirs, .. } => {
+            let (local, peer) = ends(leg, *ours, *theirs);
+            EventKind::Connected { local, peer }
+        }
+        Sighting::Failed(error) => EventKind::ConnectFailed {
+            error: (*error).to_owned(),
+        },
+        Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
+        Sighting::TlsEnded => EventKind::TlsEnded { clean: true },
+        Sighting::Ended(how) => EventKind::Closed(End { by, how: *how }),
+        Sighting::Received(_) | Sighting::Sent(_) => return None,
+    })
+}
+
+fn data_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKind> {
+    Some(match sighting {
+        Sighting::Opened { ours, theirs, mode } => {
+            let (local, peer) = ends(leg, *ours, *theirs);
+            let mode = mode.unwrap_or(DataMode::Pasv);
+            EventKind::DataOpened { mode, local, peer }
+        }
+        Sighting::Failed(error) => EventKind::DataFailed {
+            error: (*error).to_owned(),
+        },
+        Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
+        Sighting::Ended(how) => EventKind::DataClosed(End { by, how: *how }),
+        Sighting::TlsEnded | Sighting::Received(_) | Sighting::Sent(_) => return None,
+    })
+}

@@ -1,0 +1,232 @@
+//! One connection of the proxy, in clear or under TLS, as client or as server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::driver::{RecordGate, TlsClient, facts};
+use crate::transcript::{CloseKind, TlsFacts};
+
+/// How long a handshake may take. Longer than clients and servers themselves wait.
+const HANDSHAKE: Duration = Duration::from_secs(120);
+
+/// How long a peer may take to end TLS.
+const PARTING: Duration = Duration::from_secs(10);
+
+/// One connection, in clear or under TLS.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    /// Octets as they are.
+    Clear(TcpStream),
+    /// Octets under TLS.
+    Tls(Box<TlsStream<RecordGate>>),
+    /// No connection any more.
+    Closed,
+}
+
+impl Stream {
+    /// The address of the other end.
+    pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
+        self.tcp()?.peer_addr()
+    }
+
+    /// The address of this end.
+    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
+        self.tcp()?.local_addr()
+    }
+
+    /// The TCP connection below.
+    pub(crate) fn tcp(&self) -> io::Result<&TcpStream> {
+        match self {
+            Self::Clear(tcp) => Ok(tcp),
+            Self::Tls(tls) => Ok(tls.get_ref().0.tcp()),
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Whether TLS is on.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Shakes hands as a client.
+    ///
+    /// # Errors
+    /// In words. The connection is closed then.
+    pub(crate) async fn connect_tls(&mut self, client: &TlsClient) -> Result<TlsFacts, String> {
+        let gate = self.gate()?;
+        let connector = TlsConnector::from(client.config());
+        let shaken = timeout(HANDSHAKE, connector.connect(client.name(), gate)).await;
+        let tls = shaken
+            .map_err(|_| "the TLS handshake took too long".to_owned())?
+            .map_err(|error| crate::driver::handshake_error(&error))?;
+        let facts = facts(tls.get_ref().1, false);
+        *self = Self::Tls(Box::new(tls.into()));
+        Ok(facts)
+    }
+
+    /// Shakes hands as a server. Returns whether a session was resumed.
+    ///
+    /// # Errors
+    /// In words. The connection is closed then.
+    pub(crate) async fn accept_tls(
+        &mut self,
+        config: &Arc<ServerConfig>,
+    ) -> Result<TlsFacts, String> {
+        let gate = self.gate()?;
+        let shaken = timeout(
+            HANDSHAKE,
+            TlsAcceptor::from(Arc::clone(config)).accept(gate),
+        )
+        .await;
+        let tls = shaken
+            .map_err(|_| "the TLS handshake took too long".to_owned())?
+            .map_err(|error| error.to_string())?;
+        let session = tls.get_ref().1;
+        let facts = TlsFacts {
+            data: false,
+            version: match session.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2".into(),
+                _ => "TLS 1.3".into(),
+            },
+            suite: session
+                .negotiated_cipher_suite()
+                .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
+            resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            certificate: None,
+        };
+        *self = Self::Tls(Box::new(tls.into()));
+        Ok(facts)
+    }
+
+    fn gate(&mut self) -> Result<RecordGate, String> {
+        match std::mem::replace(self, Self::Closed) {
+            Self::Clear(tcp) => Ok(RecordGate::new(tcp)),
+            _ => Err("the connection is not in clear".into()),
+        }
+    }
+
+    /// Goes on in clear after TLS has ended (CCC, RFC 4217 §12.3): sends close_notify.
+    pub(crate) async fn end_tls(&mut self) {
+        if let Self::Tls(mut tls) = std::mem::replace(self, Self::Closed) {
+            // The gate keeps TCP open: this is close_notify alone, and then that of the peer.
+            let ending = async {
+                tls.shutdown().await?;
+                let mut unread = [0; 1024];
+                while tls.read(&mut unread).await? > 0 {}
+                io::Result::Ok(())
+            };
+            let _too_slow = timeout(PARTING, ending).await;
+            let gate = match *tls {
+                TlsStream::Client(tls) => tls.into_inner().0,
+                TlsStream::Server(tls) => tls.into_inner().0,
+            };
+            *self = Self::Clear(gate.into_tcp());
+        }
+    }
+
+    /// Reads some octets, at least one.
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<Result<usize, CloseKind>> {
+        let mut buffer = ReadBuf::new(into);
+        let read = match self {
+            Self::Clear(tcp) => Pin::new(tcp).poll_read(context, &mut buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(context, &mut buffer),
+            Self::Closed => return Poll::Ready(Err(CloseKind::Reset)),
+        };
+        Poll::Ready(match ready!(read) {
+            Ok(()) if buffer.filled().is_empty() => Err(CloseKind::Clean),
+            Ok(()) => Ok(buffer.filled().len()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(CloseKind::NoCloseNotify)
+            }
+            Err(_) => Err(CloseKind::Reset),
+        })
+    }
+
+    /// Writes some of the octets.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Clear(tcp) => Pin::new(tcp).poll_write(context, octets),
+            Self::Tls(tls) => Pin::new(tls).poll_write(context, octets),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Hands everything written to TCP.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(tls) => Pin::new(tls).poll_flush(context),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Ends our direction in the way the other side ended its own.
+    pub(crate) fn poll_end(
+        &mut self,
+        context: &mut Context<'_>,
+        how: CloseKind,
+    ) -> Poll<io::Result<()>> {
+        match (how, &mut *self) {
+            (CloseKind::Reset, _) => {
+                self.reset();
+                Poll::Ready(Ok(()))
+            }
+            (_, Self::Clear(tcp)) => Pin::new(tcp).poll_shutdown(context),
+            (CloseKind::Clean, Self::Tls(tls)) => {
+                // close_notify, and then FIN: the gate keeps TCP open by itself.
+                ready!(Pin::new(&mut *tls).poll_shutdown(context))?;
+                Pin::new(tls.get_mut().0.tcp_mut()).poll_shutdown(context)
+            }
+            (CloseKind::NoCloseNotify, Self::Tls(tls)) => {
+                Pin::new(tls.get_mut().0.tcp_mut()).poll_shutdown(context)
+            }
+            (_, Self::Closed) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Ends the connection with a TCP reset.
+    pub(crate) fn reset(&mut self) {
+        if let Ok(tcp) = self.tcp() {
+            let _refused = tcp.set_zero_linger();
+        }
+        *self = Self::Closed;
+    }
+
+    /// Sends the last octet as urgent data (RFC 854 Synch), those before it as they are.
+    pub(crate) async fn send_urgent(&mut self, octets: &[u8]) -> io::Result<()> {
+        match (self, octets.split_last()) {
+            (Self::Clear(tcp), Some((last, before))) => {
+                tcp.write_all(before).await?;
+                let last = [*last];
+                tcp.async_io(tokio::io::Interest::WRITABLE, || {
+                    socket2::SockRef::from(&*tcp).send_out_of_band(&last)
+                })
+                .await
+                .map(drop)
+            }
+            // Under TLS there is no urgent data: the octets go like any other.
+            (Self::Tls(tls), _) => {
+                tls.write_all(octets).await?;
+                tls.flush().await
+            }
+            _ => Ok(()),
+        }
+    }
+}
