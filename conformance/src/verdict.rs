@@ -1,4 +1,4 @@
-//! What a played scenario or an always-on judge comes to.
+//! Verdicts on played scenarios, and of always-on judges.
 //!
 //! Requirement level and outcome are two facts; [`Outcome`] is what is shown.
 
@@ -8,23 +8,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// One thing that does not hold, with its evidence. No renderer ever parses a message.
+/// One failure with its evidence. No renderer ever parses a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The judge that found it: `expectation`, `reply-syntax`, `reply-code` …
     pub judge: String,
-    /// What it is worth.
+    /// The level.
     pub level: Level,
     /// The requirement in our words.
     pub requirement: String,
     /// The clause.
     pub clause: String,
-    /// Ids of the requirements it is about, where the scenario says so; empty if it is about all that the scenario covers.
+    /// Ids of the requirements it is about, where the scenario says so; empty if it is about all
+    /// that the scenario covers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<String>,
-    /// What had to be.
+    /// The expectation.
     pub expected: String,
-    /// What was.
+    /// The observation.
     pub observed: String,
     /// The control connection.
     pub connection: Connection,
@@ -37,7 +38,7 @@ pub struct Finding {
     pub shows_impact: bool,
 }
 
-/// What is shown for one scenario in one variant, or for one judge.
+/// The outcome of one scenario in one variant, or of one judge.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -45,7 +46,7 @@ pub struct Finding {
 pub enum Outcome {
     /// Holds.
     Pass,
-    /// The server answered in another legal way, which left nothing to test.
+    /// The server answered in another legal way, so the rest could not be tested.
     Inconclusive,
     /// MAY or practice not followed.
     Note,
@@ -59,7 +60,7 @@ pub enum Outcome {
     Fail,
     /// Advertised in FEAT, then refused.
     Misadvertised,
-    /// The tester's own trouble, or the target vanished.
+    /// An internal error, or the target is not reachable any more.
     Error,
 }
 
@@ -103,8 +104,9 @@ impl Outcome {
         }
     }
 
-    /// What outcomes of the same thing come to: the worst of those that are bad; otherwise a NOTE, a PASS, and only
-    /// where there is neither that it is absent or that nothing was left to test. `None` without any.
+    /// What outcomes of the same thing come to: the worst of those that are bad; otherwise a NOTE,
+    /// a PASS, and only where there is neither that it is absent or that nothing was left to test.
+    /// `None` without any.
     #[must_use]
     pub fn together(outcomes: impl IntoIterator<Item = Self>) -> Option<Self> {
         let weight = |outcome: &Self| match outcome {
@@ -121,7 +123,7 @@ impl Outcome {
         outcomes.into_iter().max_by_key(weight)
     }
 
-    /// What a broken expectation of this level is worth.
+    /// The outcome of a broken expectation of this level.
     #[must_use]
     pub fn of_broken(level: Level) -> Self {
         match level {
@@ -167,16 +169,17 @@ impl FromStr for Outcome {
     }
 }
 
-/// Why a dialogue was not played to its end. The player says it, [`Outcome`] follows from it.
+/// Why a dialogue was not played to its end, reported by the player.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// What came cannot be gone on with: a reply of another class, no address in a 227, a refused user step.
+    /// The dialogue cannot continue: a reply of another class, no address in a 227, a refused user
+    /// step.
     Mismatch {
         /// The statement that did not hold.
         line: u32,
     },
-    /// What a statement waited for did not come.
+    /// The awaited event did not happen in time.
     TimedOut {
         /// The statement that waited.
         line: u32,
@@ -197,14 +200,15 @@ pub enum Stop {
     Prerequisite(String),
     /// The server has no room for one more control connection (421), however long one waits.
     Busy(String),
-    /// The tester's own trouble.
+    /// An internal error.
     Trouble(String),
-    /// No connection can be made to the target any more.
+    /// The target does not accept connections any more.
     TargetGone(String),
 }
 
 impl Stop {
-    /// The line of the statement at which it ended; 0 for the barrier at the end. `None` where it is about none.
+    /// The line of the statement at which it ended; 0 for the barrier at the end. `None` where it
+    /// is about none.
     #[must_use]
     pub fn line(&self) -> Option<u32> {
         match self {
@@ -224,29 +228,30 @@ pub struct Verdict {
     pub scenario: ScenarioIdText,
     /// In which variant, as shown.
     pub variant: String,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why, where that needs words (a prerequisite that failed, the tester's trouble); else empty.
+    /// The reason where one is needed (a failed prerequisite, an internal error); else empty.
     pub reason: String,
     /// The need the server does not have, where that decided: a FEAT label or a verb.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
-    /// What does not hold.
+    /// The findings.
     pub findings: Vec<Finding>,
-    /// Ids of the requirements that no finding is about, and that were not looked at to the end because of one.
+    /// Ids of the requirements that no finding is about, and that were not looked at to the end
+    /// because of one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unjudged: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether the scenario's `impact` is true of what was found.
+    /// Whether a finding has the impact that the scenario describes.
     #[must_use]
     pub fn has_impact(&self) -> bool {
         let judged = self.outcome != Outcome::Misadvertised;
         judged && self.findings.iter().any(|finding| finding.shows_impact)
     }
 
-    /// What it says of one of the requirements that its scenario covers; `None` if it was not looked at to the end.
+    /// The outcome for one of the covered requirements; `None` if it was not judged to the end.
     #[must_use]
     pub fn of_requirement(&self, id: &str) -> Option<Outcome> {
         let by_findings = matches!(self.outcome, Outcome::Fail | Outcome::Warn | Outcome::Note);
@@ -263,9 +268,10 @@ impl Verdict {
     }
 }
 
-/// A deviation somebody knows of and accepts, for a reason.
+/// A known deviation that is accepted for a reason.
 ///
-/// It no longer fails the run. An ERROR is never excused, and what is known but holds is stale, and fails.
+/// It does not fail the run. An ERROR is never excused; an entry that no longer fails is stale and
+/// fails the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Known {
     /// Why it is accepted, in the words of the baseline.
@@ -282,7 +288,7 @@ impl Known {
         }
     }
 
-    /// Whether a deviation is known that is not there any more.
+    /// Whether a known deviation no longer fails.
     #[must_use]
     pub fn is_stale(known: Option<&Self>, outcome: Outcome) -> bool {
         known.is_some() && outcome == Outcome::Pass
@@ -298,19 +304,20 @@ impl From<ScenarioId> for ScenarioIdText {
     }
 }
 
-/// What one always-on judge says of all transcripts of a run.
+/// The verdict of one always-on judge on all transcripts of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgeVerdict {
     /// Its name.
     pub judge: String,
-    /// What it wants, in one sentence.
+    /// Its rule, in one sentence.
     pub statement: String,
-    /// What it means for somebody who uses the server when that does not hold; empty in reports of versions without it.
+    /// The consequence for users of the server when the rule is broken; empty in reports of older
+    /// versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub impact: String,
-    /// Where that stands.
+    /// The clause.
     pub clause: String,
-    /// What it comes to: its worst finding.
+    /// The outcome: that of its worst finding.
     pub outcome: Outcome,
     /// How many findings there were.
     pub count: usize,
@@ -319,7 +326,7 @@ pub struct JudgeVerdict {
     /// Every rule that is broken, however many there are; empty in reports of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<BrokenRule>,
-    /// Set where a baseline knows that the server deviates here.
+    /// Set if a baseline lists the deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
 }
@@ -329,7 +336,7 @@ pub struct JudgeVerdict {
 pub struct BrokenRule {
     /// The requirement, in the words of its findings.
     pub requirement: String,
-    /// What its worst finding comes to.
+    /// The outcome of its worst finding.
     pub outcome: Outcome,
     /// How many findings there were.
     pub count: usize,
@@ -381,7 +388,7 @@ pub struct Located {
     pub scenario: String,
     /// In which variant, as shown.
     pub variant: String,
-    /// What does not hold.
+    /// The findings.
     #[serde(flatten)]
     pub finding: Finding,
     /// The dialogue before it, as a person reads it; what the report shows as evidence.

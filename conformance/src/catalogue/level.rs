@@ -1,6 +1,6 @@
 //! How binding a requirement is.
 
-/// RFC 2119 levels, and what the field merely does.
+/// RFC 2119 levels, and common practice.
 #[derive(
     Debug,
     Clone,

@@ -1,7 +1,7 @@
 //! What the RFCs say, as data: the requirement catalogue and the registry of commands.
 //!
-//! Both are TOML files under `scenarios/`, so that a person can check them against the RFC without reading any
-//! Rust, and both travel inside the binary.
+//! Both are TOML files under `scenarios/`, so that a person can check them against the RFC without
+//! reading any Rust, and both travel inside the binary.
 
 mod level;
 mod registry;

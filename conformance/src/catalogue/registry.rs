@@ -5,13 +5,13 @@ use super::Level;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// Every command the RFCs know, and what holds for all.
+/// Every command of the RFCs, and the rules for all commands.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registry {
     /// Codes any command may be answered with.
     pub general: Vec<General>,
-    /// What a new control connection is answered with.
+    /// The replies to a new control connection.
     pub greeting: Greeting,
     /// The commands, in the order of their documents.
     #[serde(rename = "command")]
@@ -28,7 +28,7 @@ pub struct General {
     pub source: String,
 }
 
-/// What a new control connection is answered with.
+/// The replies to a new control connection.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Greeting {
@@ -85,7 +85,7 @@ pub enum Kind {
     Service,
 }
 
-/// How a code stands to a command.
+/// How a code relates to a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// In the command's row.
@@ -98,13 +98,13 @@ pub enum Standing {
     WrongClass,
 }
 
-/// What may answer a command or a new control connection.
+/// The replies to a command or a new control connection.
 #[derive(Debug, Clone)]
 pub struct CodeRule<'a> {
     row: Vec<u16>,
     secondary: Vec<u16>,
     any: &'a [u16],
-    /// Where the row stands.
+    /// The clause of the row.
     pub source: &'a str,
 }
 
@@ -154,7 +154,7 @@ impl Registry {
         self.commands.iter().map(|entry| entry.verb.as_str())
     }
 
-    /// What may answer this command; `None` where no document knows it.
+    /// The replies to this command; `None` if no document defines it.
     #[must_use]
     pub fn rule(&self, verb: &str) -> Option<CodeRule<'_>> {
         let entry = self.get(verb)?;
@@ -177,7 +177,7 @@ impl Registry {
         })
     }
 
-    /// What may answer a new control connection.
+    /// The replies to a new control connection.
     #[must_use]
     pub fn greeting_rule(&self) -> CodeRule<'_> {
         let lists = [
@@ -195,7 +195,7 @@ impl Registry {
 }
 
 impl CodeRule<'_> {
-    /// How a code stands to it.
+    /// How a code relates to it.
     #[must_use]
     pub fn standing(&self, code: u16) -> Standing {
         let class = code / 100;

@@ -11,15 +11,15 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios/requireme
 /// One rule, in our words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
-    /// Its id, as scenarios say it in `covers`.
+    /// Its id, as in the `covers` of scenarios.
     pub id: String,
-    /// Where it stands, as in `RFC 959 §5.4`.
+    /// The clause, as in `RFC 959 §5.4`.
     pub clause: String,
     /// The document alone, as in `RFC 959`.
     pub document: String,
     /// How binding it is.
     pub level: Level,
-    /// What must be there before it applies.
+    /// The condition under which it applies.
     pub gate: Gate,
     /// The verbs it is about; `(connect)`, `(all)` and the like where it is about no verb.
     pub commands: Vec<String>,
@@ -27,13 +27,14 @@ pub struct Requirement {
     pub statement: String,
     /// Whom it binds.
     pub side: RequirementSide,
-    /// Why no test from outside can tell whether it holds, for those where none can.
+    /// Why no external test can decide it; only for untestable requirements.
     pub untestable: Option<String>,
-    /// Why every scenario that covers it reports a failure at a lower level, for those where that is so.
+    /// Why every scenario that covers it reports a failure at a lower level, for those where that
+    /// is so.
     pub weaker: Option<String>,
 }
 
-/// What must be there before a requirement applies.
+/// The condition under which a requirement applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gate {
     /// It always applies.
@@ -103,7 +104,7 @@ impl Catalogue {
     /// Reads files, given as name and text; others than `.toml` are passed over.
     ///
     /// # Errors
-    /// The first file that is no catalogue, an id that is there twice, or an `untestable` without a reason.
+    /// The first file that is not a catalogue, a duplicate id, or an `untestable` without a reason.
     pub fn read<'a>(
         files: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<Self, CatalogueError> {
@@ -146,12 +147,13 @@ impl Catalogue {
         self.by_id.get(id).map(|at| &self.requirements[*at])
     }
 
-    /// The verbs these requirements are about, sorted, each once. Ids that are not here are passed over.
+    /// The verbs these requirements are about, sorted, each once. Ids that are not here are passed
+    /// over.
     #[must_use]
     pub fn commands(&self, ids: &[String]) -> Vec<String> {
         let about = ids.iter().filter_map(|id| self.get(id));
         let verbs = about.flat_map(|requirement| &requirement.commands);
-        // `(connect)`, `(all)` and the like are no verbs.
+        // `(connect)`, `(all)` and similar words are not verbs.
         let verbs = verbs.filter(|verb| !verb.starts_with('('));
         verbs
             .cloned()

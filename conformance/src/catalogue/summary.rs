@@ -17,7 +17,7 @@ pub struct RequirementsSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SummaryGroup {
-    /// What the rows have in common.
+    /// The common fields of the rows.
     pub heading: String,
     /// In the order of the table.
     pub rows: Vec<SummaryRow>,
@@ -102,7 +102,7 @@ impl RequirementsSummary {
 }
 
 impl SummaryRow {
-    /// Where it stands, with its document.
+    /// The section with its document.
     #[must_use]
     pub fn clause(&self) -> String {
         if self.section.starts_with(|c: char| c.is_ascii_digit()) {

@@ -42,7 +42,7 @@ impl Shown<'_> {
     }
 }
 
-/// What both directions compare: MAY and PRACTICE are reported alike, as a NOTE.
+/// Both MAY and PRACTICE are reported as a NOTE.
 #[must_use]
 pub fn rank(level: Level) -> u8 {
     match level {

@@ -1,7 +1,8 @@
-//! What the suite covers of the catalogue: requirement by requirement, and counted by document and level.
+//! What the suite covers of the catalogue: requirement by requirement, and counted by document and
+//! level.
 //!
-//! A requirement is covered where a scenario names it, or an always-on judge claims it. One that no test from outside
-//! can decide says why in the catalogue, and is counted apart.
+//! A requirement is covered where a scenario names it, or an always-on judge claims it. One that no
+//! test from outside can decide says why in the catalogue, and is counted apart.
 
 mod levels;
 mod text;
@@ -19,7 +20,7 @@ use std::str::FromStr;
 /// The levels requirements have, from the most binding.
 pub const LEVELS: [Level; 3] = [Level::Must, Level::Should, Level::May];
 
-/// How a requirement stands.
+/// The status of a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -40,14 +41,14 @@ pub struct Row<'a> {
     pub requirement: &'a Requirement,
     /// Ids of the scenarios that name it, sorted.
     pub scenarios: Vec<&'a str>,
-    /// The lines of those scenarios that say they are about it (`!about`); whose are not here show it as a whole.
+    /// For scenarios with `!about`, the lines about it; other scenarios show it as a whole.
     pub lines: BTreeMap<&'a str, Vec<u32>>,
     /// Names of the judges that claim it, in their order.
     pub judges: Vec<&'a str>,
 }
 
 impl Row<'_> {
-    /// How it stands. What is covered can be tested, whatever the catalogue says.
+    /// Its status. A covered requirement is testable, whatever the catalogue says.
     #[must_use]
     pub fn standing(&self) -> Standing {
         if !self.scenarios.is_empty() {
@@ -62,7 +63,7 @@ impl Row<'_> {
     }
 }
 
-/// How many requirements stand how.
+/// The number of requirements by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Count {
     /// All of them.
@@ -100,14 +101,14 @@ impl Count {
         self.all - self.untestable
     }
 
-    /// Whether so many per cent of what can be tested are covered. Of nothing everything is covered.
+    /// Whether this percentage of the testable requirements is covered; true if there are none.
     #[must_use]
     pub fn reaches(&self, percent: u8) -> bool {
         self.covered() * 100 >= usize::from(percent) * self.testable()
     }
 }
 
-/// What has to be covered at least: `must=95`.
+/// Minimum coverage: `must=95`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold {
     /// Of the requirements of this level
@@ -134,14 +135,14 @@ impl FromStr for Threshold {
 /// Every requirement and what covers it, in the order of the catalogue.
 #[derive(Debug, Clone)]
 pub struct Coverage<'a> {
-    /// What binds servers: the suite is about these.
+    /// Requirements on servers: the suite tests these.
     pub server: Vec<Row<'a>>,
-    /// What binds clients, apart: no scenario against a server can cover it.
+    /// Requirements on clients, separately: no scenario against a server can cover them.
     pub client: Vec<Row<'a>>,
 }
 
 impl<'a> Coverage<'a> {
-    /// What these scenarios and judges cover of the requirements that are wanted.
+    /// The coverage of the selected requirements by these scenarios and judges.
     #[must_use]
     pub fn of(
         catalogue: &'a Catalogue,
@@ -178,7 +179,7 @@ impl<'a> Coverage<'a> {
         Self { server, client }
     }
 
-    /// Whether nothing is wanted.
+    /// Whether no threshold is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.server.is_empty() && self.client.is_empty()
@@ -190,7 +191,7 @@ impl<'a> Coverage<'a> {
         count(&self.server, level)
     }
 
-    /// What binds servers, counted by document and level: RFCs by number, then the others by name.
+    /// Requirements on servers, counted by document and level: RFCs by number, then others by name.
     #[must_use]
     pub fn by_document(&self) -> Vec<(&'a str, [(Level, Count); 3])> {
         let mut documents: Vec<&str> = Vec::new();

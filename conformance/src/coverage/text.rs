@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 /// The version of the JSON form. Fields are only ever added within one.
 const VERSION: u32 = 1;
 
-/// The table, what is untestable and why; with `rows` every requirement with what covers it, with `open` those that
-/// nothing covers.
+/// The table, what is untestable and why; with `rows` every requirement with what covers it, with
+/// `open` those that nothing covers.
 #[must_use]
 pub fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
     let mut text = String::new();
@@ -224,7 +224,7 @@ struct Listed<'a> {
     statement: &'a str,
     standing: Standing,
     scenarios: &'a [&'a str],
-    /// By scenario, where it says which.
+    /// By scenario, where the scenario names them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     lines: &'a BTreeMap<&'a str, Vec<u32>>,
     judges: &'a [&'a str],
@@ -292,7 +292,7 @@ fn of_all(count: &Count) -> String {
     percent(count.covered(), count.all)
 }
 
-/// Rounded down, so that nothing looks reached that is not.
+/// Rounded down, so that no threshold looks reached that is not.
 fn tenths(part: usize, whole: usize) -> Option<usize> {
     (part * 1000).checked_div(whole)
 }

@@ -18,16 +18,16 @@ pub struct Evidence<'a> {
     pub stop: Option<&'a Stop>,
     /// Commands and replies of the transcript.
     pub conversations: &'a [Conversation],
-    /// What the server says it has, learned from this and other transcripts.
+    /// What the server advertises, learned from this and other transcripts.
     pub features: &'a Features,
-    /// What the RFCs say of each command.
+    /// The registry of commands.
     pub registry: &'a Registry,
 }
 
 /// The verdict on one scenario in one variant.
 ///
-/// A finding is the scenario's own fault no longer when the server does not have what the scenario needs: then it is
-/// UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
+/// A finding is the scenario's own fault no longer when the server does not have what the scenario
+/// needs: then it is UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
 #[must_use]
 pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
@@ -56,7 +56,7 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
                 None => verdict(Outcome::Blocked, reason.clone(), Vec::new()),
             };
         }
-        // Who is to blame for that is said once, by the judge of it.
+        // The judge of that rule reports it once.
         Some(Stop::LimitExceeded { excess, .. }) if judgement.findings.is_empty() => {
             return verdict(Outcome::Blocked, excess.to_string(), Vec::new());
         }
@@ -72,7 +72,8 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
         } else if judgement.ended == Some(Ending::Closed) {
             verdict(Outcome::Pass, String::new(), Vec::new())
         } else if evidence.stop.is_some() {
-            // The player could not go on, and no step shows why: what happened before the first one.
+            // The player could not go on, and no step shows why: what happened before the first
+            // one.
             let reason = "it ended before the first step".to_owned();
             verdict(Outcome::Blocked, reason, Vec::new())
         } else {
@@ -93,7 +94,8 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     }
 }
 
-/// FEAT labels and verbs a scenario needs: its own, and those of the variant (as shown) it is played in.
+/// FEAT labels and verbs a scenario needs: its own, and those of the variant (as shown) it is
+/// played in.
 pub fn needs<'a>(scenario: &'a Scenario, variant: &'a str) -> impl Iterator<Item = &'a str> {
     let own = scenario.about.needs.iter().map(String::as_str);
     let variant = variant.split(' ').filter_map(|word| match word {
@@ -105,7 +107,7 @@ pub fn needs<'a>(scenario: &'a Scenario, variant: &'a str) -> impl Iterator<Item
     own.chain(variant)
 }
 
-/// What the findings are worth together.
+/// The outcome of all findings together.
 pub(super) fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Outcome {
     let outcomes = findings
         .into_iter()
@@ -121,7 +123,7 @@ struct Missing {
 }
 
 impl Evidence<'_> {
-    /// The requirements that what was found is not about, and that were not looked at to the end.
+    /// The requirements without a finding that were not judged to the end.
     fn unjudged(&self, findings: &[Finding]) -> Vec<String> {
         let last = self.stop.and_then(Stop::line).filter(|line| *line > 0);
         let (Some(last), false) = (last, findings.iter().any(|it| it.about.is_empty())) else {
@@ -132,7 +134,7 @@ impl Evidence<'_> {
         left
     }
 
-    /// A need that is no verb and is not in the FEAT listing.
+    /// A need that is not a verb and is not in the FEAT listing.
     fn not_listed(&self) -> Option<Missing> {
         let mut needs = self.scenario.about.needs.iter().filter(|need| {
             let verb = need.split(' ').next().unwrap_or(need);
@@ -142,11 +144,11 @@ impl Evidence<'_> {
             ) && self.registry.get(verb).is_none()
         });
         let need = needs.find(|need| self.features.advertised(need).is_none())?;
-        // Who has no FEAT advertises nothing.
+        // A server without FEAT advertises nothing.
         let reason = if self.features.asked() {
             format!("FEAT does not list {need}")
         } else if self.features.lacks("FEAT") {
-            format!("there is no FEAT that lists {need}")
+            format!("FEAT does not list {need}")
         } else {
             return None;
         };
@@ -157,8 +159,8 @@ impl Evidence<'_> {
         })
     }
 
-    /// A need that is taken by a server that takes anything: nothing of it was tested. That it does is for the scenarios
-    /// about what there is not; who advertises the need is held to that.
+    /// A need that is taken by a server that takes anything: nothing of it was tested. That it does
+    /// is for the scenarios about what there is not; who advertises the need is held to that.
     fn feigned(&self) -> Option<Missing> {
         needs(self.scenario, self.variant).find_map(|need| {
             let (verb, parameter) = split(need);
@@ -203,8 +205,8 @@ impl Evidence<'_> {
         })
     }
 
-    /// A need of which other dialogues showed that it is not there. This one may not show it: other drivers write down no
-    /// commands, and a command without a reply says nothing.
+    /// A need of which other dialogues showed that it is not there. This one may not show it: other
+    /// drivers write down no commands, and a command without a reply says nothing.
     fn lacking_elsewhere(&self, need: &str) -> Option<Missing> {
         let (verb, parameter) = split(need);
         let lacks = match (verb, parameter) {
@@ -247,18 +249,19 @@ impl Evidence<'_> {
                 let command = exchange.command.as_ref()?;
                 let argument = command.argument.as_deref().unwrap_or_default();
                 let about = parameter.is_none_or(|wanted| {
-                    // The whole first words: `TLS` is not `TLS-C`.
+                    // Compares whole words: `TLS` is not `TLS-C`.
                     let (head, rest) = argument.split_at(argument.len().min(wanted.len()));
                     head.eq_ignore_ascii_case(wanted.as_bytes()) && matches!(rest, [] | [b' ', ..])
                 });
                 let unknown = match reply.code {
                     code if self.registry.says_not_implemented(verb, code) => true,
-                    // 501 for a parameter that is well-formed but not there: the wrong code (RFC 959 §4.2.1), and that is
-                    // for the scenarios about parameters there are not.
+                    // 501 for a parameter that is well-formed but not there: the wrong code (RFC
+                    // 959 §4.2.1), and that is for the scenarios about parameters there are not.
                     501 | 504 => !verb_alone,
                     // A server may be unwilling for reasons of its own (RFC 2228 §3, AUTH).
                     431 | 534 => verb == "AUTH",
-                    // HOST comes before the login, and what a server does not know it may ask a login for.
+                    // HOST comes before the login, and a server may require a login for unknown
+                    // commands.
                     530 => matches!(verb, "AUTH" | "HOST"),
                     _ => false,
                 };
@@ -268,13 +271,13 @@ impl Evidence<'_> {
     }
 }
 
-/// A need as a verb, and the parameter the verb has to take.
+/// A need as a verb and its parameter.
 fn split(need: &str) -> (&str, Option<&str>) {
     let need = if need == "TLS" { "AUTH TLS" } else { need };
     let (verb, parameter) = need
         .split_once(' ')
         .map_or((need, None), |(verb, rest)| (verb, Some(rest)));
-    // `REST STREAM` and the like name a feature, and not what stands behind the verb.
+    // `REST STREAM` and similar needs name a feature, not the argument of a command.
     let takes = matches!(verb, "MODE" | "TYPE" | "STRU" | "AUTH" | "PROT" | "OPTS");
     (verb, parameter.filter(|_| takes))
 }

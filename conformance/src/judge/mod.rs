@@ -5,8 +5,9 @@
 //!                                                +--> expectation(scenario) --> Findings of that scenario
 //! ```
 //!
-//! A judge is a pure function. It finds fault only where an RFC is normative, and it looks only at exchanges that are
-//! whole: what was cut short by a time-out or by the end of a scenario proves nothing about the server.
+//! A judge is a pure function. It finds fault only where an RFC is normative, and it looks only at
+//! exchanges that are whole: what was cut short by a time-out or by the end of a scenario proves
+//! nothing about the server.
 
 mod conclude;
 mod expectation;

@@ -8,7 +8,7 @@ use crate::transcript::Features;
 use crate::transcript::{Conversation, Transcript};
 use crate::verdict::{JudgeVerdict, Stop, Verdict};
 
-/// Judges every transcript of a run, and remembers what one says about the others.
+/// Judges every transcript of a run, and remembers facts that concern other transcripts.
 #[derive(Debug, Clone)]
 pub struct RunJudge {
     registry: &'static Registry,
@@ -17,7 +17,8 @@ pub struct RunJudge {
 }
 
 impl RunJudge {
-    /// Begins with what is known before anything is played: the transcript of a first look at the server.
+    /// Begins with what is known before anything is played: the transcript of a first look at the
+    /// server.
     #[must_use]
     pub fn knowing(first_look: &Transcript) -> Self {
         Self {
@@ -27,7 +28,8 @@ impl RunJudge {
         }
     }
 
-    /// The verdict on one scenario as it was played in one variant; the always-on judges look at it too.
+    /// The verdict on one scenario as it was played in one variant; the always-on judges look at it
+    /// too.
     pub fn judge(
         &mut self,
         scenario: &Scenario,
@@ -55,13 +57,13 @@ impl RunJudge {
         conclude(&evidence, judgement)
     }
 
-    /// What the server says it has, as far as it is known by now.
+    /// What the server advertises, as far as it is known so far.
     #[must_use]
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// What the always-on judges say of everything they saw.
+    /// The verdicts of the always-on judges on all transcripts.
     #[must_use]
     pub fn judges(self) -> Vec<JudgeVerdict> {
         self.judges.verdicts()

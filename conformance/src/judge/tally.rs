@@ -1,10 +1,10 @@
-//! Verdicts of the always-on judges: one for the whole run, whatever was played.
+//! Verdicts of the always-on judges: one per judge for the whole run.
 
 use super::conclude::worst;
 use super::{Context, JUDGES, Judge};
 use crate::verdict::{JudgeVerdict, Located, Outcome};
 
-/// So many findings of a judge are kept; all are counted.
+/// The number of findings kept per judge; all are counted.
 const KEPT: usize = 20;
 
 /// The always-on judges of a run, transcript by transcript.
@@ -56,7 +56,7 @@ impl JudgeTally {
         }
     }
 
-    /// What they say of the run, in their order.
+    /// Their verdicts on the run, in their order.
     #[must_use]
     pub fn verdicts(self) -> Vec<JudgeVerdict> {
         self.0

@@ -10,11 +10,15 @@ use crate::transcript::{
 use crate::verdict::Finding;
 use proptest::prelude::*;
 
-/// A transcript whose control connection stands, from lines of a dialogue. Escapes as in transcripts.
+/// A transcript with an open control connection, from lines of a dialogue. Escapes as in
+/// transcripts.
 ///
-/// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets, `D< ` octets from the server's data
-/// connection, `D.` its clean end, `D. cut` one without close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a reply that did not come, `closed` the server's end of the control
-/// connection (`closed cut` without close_notify, `closed reset` by RST); `turn` begins a turn of a `@repeat`. A number
+/// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets,
+/// `D< ` octets from the server's data connection, `D.` its clean end, `D. cut` one without
+/// close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate
+/// `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a
+/// reply that did not come, `closed` the server's end of the control connection (`closed cut`
+/// without close_notify, `closed reset` by RST); `turn` begins a turn of a `@repeat`. A number
 /// before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.
 pub(crate) fn transcript(dialogue: &[&str]) -> Transcript {
     let mut transcript = Transcript::default();
@@ -124,7 +128,7 @@ fn what(statement: &str) -> EventKind {
     }
 }
 
-/// What one judge finds in a dialogue.
+/// The findings of one judge in a dialogue.
 pub(super) fn findings(judge: &Judge, dialogue: &[&str]) -> Vec<Finding> {
     let transcript = transcript(dialogue);
     let conversations = Conversation::all(&transcript);

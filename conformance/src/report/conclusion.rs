@@ -1,4 +1,4 @@
-//! What a run comes to, in one line.
+//! The result of a run in one line.
 
 use super::{FaultKind, Report, RunStatus};
 use crate::text::counted;
@@ -6,7 +6,7 @@ use crate::verdict::{Known, Outcome};
 use std::collections::BTreeSet;
 
 impl Report {
-    /// What the run comes to, in words, with what makes it fail.
+    /// The result of the run, in words, with the reasons why it fails.
     #[must_use]
     pub fn conclusion(&self, strict: bool) -> String {
         let said = match self.status(strict) {
@@ -31,7 +31,7 @@ impl Report {
         let ids = self.scenarios.iter().map(|row| &row.verdict.scenario);
         let scenarios = ids.collect::<BTreeSet<_>>().len();
         let variants = match self.scenarios.len() {
-            // A judge that saw no transcript says nothing.
+            // A judge without a transcript has no verdict.
             0 => return "0 scenarios".into(),
             rows if rows == scenarios => String::new(),
             rows => format!(" in {}", counted(rows, "variant")),

@@ -10,8 +10,8 @@ const MOST: usize = 12;
 /// Characters shown of one line.
 const WIDTH: usize = 160;
 
-/// The dialogue up to `event` on the same control connection, or up to its end if there is no such event; passwords are
-/// left out.
+/// The dialogue up to `event` on the same control connection, or up to its end if there is no such
+/// event; passwords are left out.
 #[must_use]
 pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     let events = &transcript.events;
@@ -21,7 +21,7 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     let own = events[..last]
         .iter()
         .filter(|other| other.connection == events[last].connection);
-    // From the end backwards, so that a long dialogue costs nothing.
+    // From the end backwards, so that a long dialogue is cheap.
     let mut before: Vec<String> = Vec::new();
     for event in own.rev() {
         before.extend(lines(event).into_iter().rev());

@@ -4,7 +4,7 @@ use super::{Report, Row};
 use crate::verdict::JudgeVerdict;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many findings of a judge are kept of a merged report; all are counted.
+/// The number of findings kept per judge in a merged report; all are counted.
 const KEPT: usize = 20;
 
 /// Why reports cannot be merged.
@@ -27,14 +27,15 @@ pub enum MergeError {
 
 /// Merges reports about one server, in any order: the result is the same.
 ///
-/// Rows are those of all, in the order of scenario and variant; of one that is there twice the worse is kept. Times are
-/// added, the beginning is the earliest. What was played somewhere is not skipped.
+/// Rows are those of all, in the order of scenario and variant; of one that is there twice the
+/// worse is kept. Times are added, the beginning is the earliest. What was played somewhere is not
+/// skipped.
 ///
 /// # Errors
 /// There is none, or they are about different servers or parts of differently split runs.
 pub fn merge(reports: Vec<Report>) -> Result<Report, MergeError> {
     let mut reports = reports;
-    // The facts that can only be told once are those of the earliest report, whatever the order they are given in.
+    // Facts that occur once are those of the earliest report, whatever the order of the arguments.
     reports.sort_by(|one, other| {
         let key = |report: &Report| (report.started, report.parts.clone(), report.duration_ms);
         key(one).cmp(&key(other))

@@ -1,7 +1,8 @@
 //! Reports: they see verdicts and findings, and never parse a message.
 //!
-//! [`Report`] holds facts only. Everything that follows from them (sums, tables) is worked out by [`tables`], so that a
-//! report that is read again or merged says the same; how it looks is decided by the renderers.
+//! [`Report`] holds facts only. Everything that follows from them (sums, tables) is worked out by
+//! [`tables`], so that a report that is read again or merged says the same; how it looks is decided
+//! by the renderers.
 
 mod conclusion;
 mod evidence;
@@ -62,25 +63,25 @@ pub struct Report {
     pub scenarios: Vec<Row>,
     /// One row for each always-on judge.
     pub judges: Vec<JudgeVerdict>,
-    /// What was not played, and why.
+    /// Scenarios that were not played, and the reasons.
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
     pub invalid_scenarios: Vec<String>,
-    /// What happened to the run or the target as a whole, in words: 421, a server that died, what is left behind.
+    /// Notices about the run or the target as a whole: 421, a crashed server, files left behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
-    /// Which parts of a run over several machines are in it; empty if it is a whole run.
+    /// The parts of a run over several machines that it contains; empty for a complete run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
     /// Whether only a part of the suite was asked for.
     #[serde(default)]
     pub filters: Filters,
-    /// What is wrong with the baselines of the run.
+    /// Errors in the baselines of the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub baseline_errors: Vec<BaselineFault>,
 }
 
-/// What was left out because nobody asked for it: of that nothing can be said.
+/// Which parts of the suite were not selected, so that the report cannot judge them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filters {
     /// Only some scenarios.
@@ -96,7 +97,7 @@ pub struct BaselineFault {
     pub file: String,
     /// Its line, from 1.
     pub line: usize,
-    /// What the entry is about.
+    /// The scenario or judge of the entry.
     pub entry: String,
     /// What is wrong with it.
     pub fault: FaultKind,
@@ -134,12 +135,12 @@ pub struct Tested {
 /// One scenario in one variant.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
-    /// What it comes to.
+    /// The outcome.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// The claim.
     pub title: String,
-    /// What a broken expectation is worth.
+    /// The level of a broken expectation.
     pub level: Level,
     /// Clauses.
     pub cites: Vec<String>,
@@ -157,10 +158,11 @@ pub struct Row {
     pub excerpt: Vec<String>,
     /// The command that plays it alone.
     pub reproduce: String,
-    /// What a broken scenario means for somebody who uses the server, in plain words; empty if nobody wrote it down.
+    /// The consequence of a failure for users of the server; empty if the scenario does not state
+    /// it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub impact: String,
-    /// Set where a baseline knows that the server deviates here.
+    /// Set if a baseline lists the deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Known>,
 }
@@ -172,7 +174,7 @@ impl Row {
         Known::fails(self.known.as_ref(), self.verdict.outcome, strict)
     }
 
-    /// The requirements it is against, or says nothing of, among those it covers; all of them where nothing is broken.
+    /// The covered requirements that are broken or undecided; all of them if nothing is broken.
     pub fn concerns(&self) -> impl Iterator<Item = &str> {
         let kept = |id: &str| self.verdict.of_requirement(id) == Some(Outcome::Pass);
         let holds = self.verdict.outcome == Outcome::Pass;
@@ -180,7 +182,7 @@ impl Row {
         ids.filter(move |id| holds || !kept(id))
     }
 
-    /// Whether a baseline knows a deviation here that is not there any more.
+    /// Whether a known deviation of this row no longer fails.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         Known::is_stale(self.known.as_ref(), self.verdict.outcome)

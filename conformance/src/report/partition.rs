@@ -6,13 +6,14 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
 
-/// So many parts at most.
+/// The largest number of parts.
 const MOST: u32 = 1000;
 
 /// One part of a run over several machines, as in `hash:1/4`.
 ///
-/// A scenario, in all its variants, is in part `h mod of + 1`, where `h` is the first eight octets of the SHA-256 of its
-/// id, the most significant first. So a scenario stays in its part when others come and go.
+/// A scenario, in all its variants, is in part `h mod of + 1`, where `h` is the first eight octets
+/// of the SHA-256 of its id, the most significant first. So a scenario stays in its part when
+/// others come and go.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -42,7 +43,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// A text that is no part.
+/// A text that is not a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected hash:K/N with K from 1 to N and N up to {MOST}, for example hash:1/4")]
 pub struct PartitionError;

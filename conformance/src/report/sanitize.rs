@@ -1,14 +1,14 @@
-//! What a server said cannot harm whoever reads the report.
+//! Makes untrusted text in a report harmless.
 //!
-//! A report holds what came over the wire, and a report that is read from a file holds whatever somebody wrote into it.
-//! Every renderer begins with a tamed report; what its own language needs (XML, HTML) comes on top of that.
+//! A report contains text from servers, and a report read from a file may contain anything.
+//! Every renderer starts from a sanitized report and adds the escaping of its format (XML, HTML).
 
 use super::Report;
 use serde_json::Value;
 use std::borrow::Cow;
 
 /// The report with every text in it [`sanitize`].
-pub(super) fn tamed(report: &Report) -> Report {
+pub(super) fn sanitized(report: &Report) -> Report {
     let mut value =
         serde_json::to_value(report).expect("a report holds only strings, numbers and lists");
     walk(&mut value);
@@ -19,8 +19,8 @@ pub(super) fn tamed(report: &Report) -> Report {
 fn walk(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Cow::Owned(tamed) = sanitize(text) {
-                *text = tamed;
+            if let Cow::Owned(sanitized) = sanitize(text) {
+                *text = sanitized;
             }
         }
         Value::Array(values) => values.iter_mut().for_each(walk),
@@ -29,24 +29,25 @@ fn walk(value: &mut Value) {
     }
 }
 
-/// The text on one line and without characters that do something: control characters (terminal escape sequences, and what
-/// XML 1.0 forbids) and those that change the direction of what follows are shown as escapes.
+/// The text on one line and without characters that do something: control characters (terminal
+/// escape sequences, and what XML 1.0 forbids) and those that change the direction of what follows
+/// are shown as escapes.
 pub(super) fn sanitize(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
-    let mut tamed = String::with_capacity(text.len() + 16);
+    let mut sanitized = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         if acts(character) {
-            tamed.extend(character.escape_default());
+            sanitized.extend(character.escape_default());
         } else {
-            tamed.push(character);
+            sanitized.push(character);
         }
     }
-    Cow::Owned(tamed)
+    Cow::Owned(sanitized)
 }
 
-/// The text, without what nobody reads to its end: so many characters of it.
+/// The text, truncated to this number of characters.
 pub(super) fn cut(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         Some((end, _)) => Cow::Owned(format!("{} …", &text[..end])),
@@ -58,7 +59,8 @@ fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            // Line and paragraph separators, directions (Unicode TR 9), and what XML 1.0 §2.2 has no place for.
+            // Line and paragraph separators, directions (Unicode TR 9), and what XML 1.0 §2.2 has
+            // no place for.
             '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
         )
@@ -97,8 +99,8 @@ mod tests {
         report.scenarios[0].excerpt = vec!["S: \u{1b}[0m".into()];
         report.scenarios[0].verdict.reason = "\u{1b}".into();
         report.invalid_scenarios = vec!["\u{1b}".into()];
-        let text = format!("{:?}", tamed(&report));
-        // Debug would show an escape character as `\u{1b}`, and one that was tamed as `\\u{1b}`.
+        let text = format!("{:?}", sanitized(&report));
+        // Debug would show an escape character as `\u{1b}`, and one that was sanitized as `\\u{1b}`.
         assert_eq!(text.matches("\\\\u{1b}").count(), 5, "{text}");
         assert_eq!(text.matches("\\u{1b}").count(), 5);
     }

@@ -3,8 +3,8 @@
 use super::Scenario;
 
 impl Scenario {
-    /// What a finding is about whose statement says `said`: that, or else what no `!about` claims for its statement. Empty
-    /// means every requirement of the scenario.
+    /// The requirements of a finding whose statement has `said`: these, or else those without any
+    /// `!about`. Empty means every requirement of the scenario.
     #[must_use]
     pub fn is_about(&self, said: &[String]) -> Vec<String> {
         if !said.is_empty() {
@@ -23,7 +23,7 @@ impl Scenario {
     pub fn unjudged_behind(&self, last: u32) -> Vec<String> {
         let ids = self.about.covers.iter();
         let left = ids.filter(|id| {
-            // What no statement claims for itself shows in the whole dialogue.
+            // Requirements without `!about` belong to the whole dialogue.
             !self.claims(id) || self.bound_to(id).any(|line| line >= last)
         });
         left.cloned().collect()
@@ -88,16 +88,19 @@ mod tests {
     }
 
     #[rstest]
-    #[case("> NOOP\n!about a\n< 200", "`!about` stands right after a statement")]
+    #[case(
+        "> NOOP\n!about a\n< 200",
+        "`!about` must come right after a statement"
+    )]
     #[case(
         "> NOOP\n< 200\n!ends 500\n!about a",
-        "`!about` stands right after a statement"
+        "`!about` must come right after a statement"
     )]
-    #[case("> NOOP\n< 200\n!about", "`!about` names no requirement")]
-    #[case("> NOOP\n< 200\n!about a\n!about b", "`!about` was said already")]
+    #[case("> NOOP\n< 200\n!about", "`!about` does not name a requirement")]
+    #[case("> NOOP\n< 200\n!about a\n!about b", "`!about` is a duplicate")]
     #[case(
         "B@login\nB> NOOP\nB< 200\nC!about a",
-        "`!about` stands right after a statement"
+        "`!about` must come right after a statement"
     )]
     fn an_about_that_is_about_nothing_is_an_error(#[case] dialogue: &str, #[case] message: &str) {
         let text = format!(

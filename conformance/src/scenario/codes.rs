@@ -22,7 +22,8 @@ impl Codes {
         self.0.is_empty()
     }
 
-    /// Whether only preliminary replies fit (1yz, RFC 959 §4.2.1), so that another reply has to follow.
+    /// Whether only preliminary replies fit (1yz, RFC 959 §4.2.1), so that another reply has to
+    /// follow.
     #[must_use]
     pub fn preliminary(&self) -> bool {
         self.0.iter().all(|pattern| pattern.0[0] == Some(1))

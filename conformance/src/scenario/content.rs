@@ -25,7 +25,7 @@ pub struct Piece {
 pub struct Slice {
     /// First octet.
     pub from: Option<u64>,
-    /// Behind the last octet.
+    /// After the last octet.
     pub to: Option<u64>,
 }
 
@@ -152,8 +152,8 @@ impl Piece {
         Ok(whole.slice(from..to))
     }
 
-    /// The part of `length` octets that counts. What is sliced away beyond the end is not missed: a variable may be
-    /// shorter than thought; for everything else the grammar has looked.
+    /// The part of `length` octets that counts. What is sliced away beyond the end is not missed: a
+    /// variable may be shorter than thought; for everything else the grammar has looked.
     fn bounds(&self, length: u64) -> (u64, u64) {
         let slice = self.slice.unwrap_or(Slice {
             from: None,

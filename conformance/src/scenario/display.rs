@@ -1,4 +1,4 @@
-//! Statements as text, in the canonical layout: what the formatter writes, what reports quote and recordings are made of.
+//! Statements as text in the canonical layout, for the formatter, reports and recordings.
 
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -10,13 +10,14 @@ use super::{
 };
 
 impl Display for Step {
-    /// The statement; a block and a `!` wish have lines of their own. What a failure is about is no part of it.
+    /// The statement; a block and a `!` wish have lines of their own. What a failure is about is no
+    /// part of it.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write_step(f, self, |_, _| Ok(()))
     }
 }
 
-/// A step as it stands in a file: with its `!about` and `!impact` lines.
+/// A step as in a file, with its `!about` and `!impact` lines.
 pub(super) struct Written<'a>(pub(super) &'a Step);
 
 impl Display for Written<'_> {
@@ -42,7 +43,7 @@ fn label(step: &Step) -> &str {
     }
 }
 
-/// `after` writes what stands behind the statement, and behind its `!should`, given the line of each.
+/// `after` writes what follows the statement and its `!should`, given the line of each.
 fn write_step(
     f: &mut Formatter<'_>,
     step: &Step,

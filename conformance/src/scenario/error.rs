@@ -1,4 +1,4 @@
-//! What is wrong with a scenario file, where, and what was probably meant.
+//! Diagnostics of a scenario file: message, place and suggestion.
 
 use std::ops::Range;
 
@@ -28,7 +28,8 @@ pub enum Severity {
     Warning,
 }
 
-/// The diagnostics as a person reads them: the file, the line, a caret below the place, and what was probably meant.
+/// The diagnostics as a person reads them: the file, the line, a caret below the place, and what
+/// was probably meant.
 #[must_use]
 pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) -> String {
     let renderer = if colour {
@@ -58,19 +59,20 @@ pub fn render(path: &str, text: &str, diagnostics: &[Diagnostic], colour: bool) 
     out
 }
 
-/// How many octets of a long line are shown before and behind the place.
+/// How many octets of a long line are shown before and after the place.
 const AROUND: usize = 300;
 
-/// The line a span begins in, and the span within it. A span may come from anywhere; it is bent to fit the text.
+/// The line a span begins in, and the span within it. A span may come from anywhere; it is bent to
+/// fit the text.
 fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
     let from = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    // Of something long, the first line says enough.
+    // The first line of a long message is enough.
     let to = text[start..]
         .find('\n')
         .map_or(text.len(), |newline| start + newline);
-    // Nobody reads a line that long; what stands around the place is enough.
+    // Of such a long line only the part around the place is shown.
     let from = text.floor_char_boundary(from.max(start.saturating_sub(AROUND)));
     let to = text.ceil_char_boundary(to.min(start + AROUND));
     (&text[from..to], start - from..end.min(to) - from)
@@ -81,7 +83,7 @@ pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // Nothing anybody mistypes is longer, and the comparison takes time by the square.
+    // Typing errors are not longer, and the comparison takes quadratic time.
     if word.len() > 80 {
         return None;
     }

@@ -4,7 +4,7 @@ use super::pattern::Matcher;
 use super::{Expect, ReplyPattern, TextPattern, Variables};
 use crate::transcript::Reply;
 
-/// How a reply stands to what was expected.
+/// How a reply relates to the expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
     /// It is what was expected.
@@ -79,10 +79,10 @@ fn matches_block(
     Some(())
 }
 
-/// Which pattern stands for which line, where `None` stands for any number of lines.
+/// Which pattern matches which line, where `None` matches any number of lines.
 ///
-/// As in a glob, the earliest place for what follows a `None` is always good enough: only the latest `None` ever
-/// has to take one line more. That bounds the work to patterns × lines.
+/// As in a glob, the earliest place for what follows a `None` is always good enough: only the
+/// latest `None` ever has to take one line more. That bounds the work to patterns × lines.
 fn pair_lines(patterns: &[Option<Matcher>], lines: &[String]) -> Option<Vec<(usize, usize)>> {
     let mut pairs = Vec::new();
     let (mut pattern, mut line) = (0, 0);

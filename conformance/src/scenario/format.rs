@@ -11,10 +11,12 @@ use super::{ScenarioId, parse};
 /// The widest a list of the front matter gets on one line.
 const WIDTH: usize = 120;
 
-/// The text in canonical layout: same meaning, comments kept. Text that is no scenario is left as it is.
+/// The text in canonical layout: same meaning, comments kept. Text that is no scenario is left as
+/// it is.
 ///
-/// Front matter has its keys in the order of `scenarios/README.md` and its equals signs below each other; every
-/// statement is written as [`Step`](super::Step) shows itself; one blank line parts paragraphs.
+/// Front matter has its keys in the order of `scenarios/README.md` and its equals signs below each
+/// other; every statement is written as [`Step`](super::Step) shows itself; one blank line parts
+/// paragraphs.
 #[must_use]
 pub fn format(text: &str) -> String {
     let Ok(scenario) = parse(ScenarioId(String::new()), text) else {
@@ -28,7 +30,8 @@ pub fn format(text: &str) -> String {
     out.push_str(&front_matter(&text[front]));
     out.push_str("+++\n");
 
-    // Each statement line of the file is one line of the canonical text of its step, in the same order.
+    // Each statement line of the file is one line of the canonical text of its step, in the same
+    // order.
     let statements: Vec<String> = scenario
         .steps
         .iter()
@@ -80,7 +83,7 @@ struct FrontMatterKey<'a> {
     value: String,
     /// Comment lines above it.
     above: Vec<&'a str>,
-    /// The comment behind it.
+    /// The comment after it.
     behind: &'a str,
 }
 
@@ -354,7 +357,7 @@ B@open
                 let blank = if blank.ends_with('\n') { blank.as_str() } else { "\n" };
                 file.push_str(&format!("{blank}{statement}\n"));
             }
-            // What the pattern happens to say may close the block or hide a `#`; only what parses has a meaning.
+            // The pattern may end the block or contain a `#`; only what parses has a meaning.
             if parse(ScenarioId("x".into()), &file).is_ok() {
                 keeps_meaning(&file);
             }

@@ -1,7 +1,7 @@
 //! Scenarios: scripted transcripts a person can read beside the RFC.
 //!
-//! The language is described in `scenarios/README.md`; [`parse()`] is its grammar, the types here are its meaning.
-//! Nothing in this room touches a socket or the file system.
+//! The language is described in `scenarios/README.md`; [`parse()`] is its grammar, the types here
+//! are its meaning. Nothing in this module uses a socket or the file system.
 
 mod bound;
 mod codes;
@@ -48,8 +48,8 @@ use std::time::Duration;
 pub struct ScenarioId(pub String);
 
 impl ScenarioId {
-    /// The id of the scenario in this file: what stands below the last directory `scenarios`, without ending. A file
-    /// that lies elsewhere is called by its whole path.
+    /// The id of the scenario in this file: what stands below the last directory `scenarios`,
+    /// without ending. A file that lies elsewhere is called by its whole path.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
         let mut parts: Vec<String> = Vec::new();
@@ -90,14 +90,14 @@ pub struct Scenario {
 pub struct About {
     /// The claim, as a sentence without a full stop.
     pub title: String,
-    /// What it means for somebody who uses the server when this does not hold: a sentence; empty if nobody wrote it down.
+    /// The consequence of a failure for users of the server, in one sentence; empty if not stated.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub impact: String,
     /// Clauses, as in `RFC 959 §5.4`.
     pub cites: Vec<String>,
     /// Requirement ids of `scenarios/requirements/`.
     pub covers: Vec<String>,
-    /// What a broken expectation is worth.
+    /// The level of a broken expectation.
     pub level: Level,
     /// FEAT labels or verbs the scenario depends on.
     pub needs: Vec<String>,
@@ -123,19 +123,19 @@ pub struct Axes {
     pub tls: bool,
 }
 
-/// Who speaks to the server.
+/// The client that plays a scenario.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum DriverKind {
-    /// Our own bytes; can say anything.
+    /// Our own driver; can send any octets.
     Raw,
     /// The suppaftp crate; user steps only.
     Suppaftp,
 }
 
-/// One statement and where it stands.
+/// One statement and its place.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// 1-based line in the file.
@@ -154,8 +154,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// The requirements a failure at this line of the step is about, where it says so. What is said of the statement goes
-    /// for its `!should`, too, if that has no `!about` of its own.
+    /// The requirements a failure at this line of the step is about, where it says so. What is said
+    /// of the statement goes for its `!should`, too, if that has no `!about` of its own.
     #[must_use]
     pub fn is_about(&self, line: u32) -> &[String] {
         let said = |line: u32| self.about.iter().find(|bound| bound.line == line);
@@ -213,7 +213,8 @@ pub enum Action {
     Drop,
     /// `@tls`
     Tls(Option<TlsVersion>),
-    /// `@tls` with `!ends`: a handshake that fails is just as legal; the player stops there, as for [`Expect::ends`].
+    /// `@tls` with `!ends`: a handshake that fails is just as legal; the player stops there, as for
+    /// [`Expect::ends`].
     TlsOrEnd(Option<TlsVersion>),
     /// `@clear`
     Clear,
@@ -282,7 +283,7 @@ pub struct Expect {
         skip_serializing_if = "Option::is_none"
     )]
     pub after: Option<(u32, Codes)>,
-    /// `!ends`: what is just as legal, but leaves the rest of the scenario nothing to test.
+    /// `!ends`: also legal, but the rest of the scenario cannot be tested then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends: Option<Ends>,
 }
@@ -292,7 +293,8 @@ pub struct Expect {
 pub struct Ends {
     /// The line of the `!ends`.
     pub line: u32,
-    /// Replies with these codes end the scenario; the outcome is INCONCLUSIVE if everything before held.
+    /// Replies with these codes end the scenario; the outcome is INCONCLUSIVE if everything before
+    /// held.
     #[serde(skip_serializing_if = "Codes::is_empty")]
     pub codes: Codes,
     /// The server may close the control connection instead of replying; the scenario holds if
@@ -372,7 +374,7 @@ pub enum Receive {
     Dated(Vec<Dated>),
     /// Whatever comes.
     Anything,
-    /// Coded by a transmission mode, and what it stands for; never within another.
+    /// Coded by a transmission mode, with the expected decoded data; never nested.
     Coded(Coding, Box<Self>),
 }
 
@@ -385,7 +387,7 @@ pub struct Dated {
     pub time: String,
 }
 
-/// What is made before the dialogue.
+/// What is created before the dialogue.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Given {
@@ -395,7 +397,7 @@ pub enum Given {
     Directory(String),
 }
 
-/// What a user wants, whatever the wire looks like.
+/// What a user does, whatever commands it takes.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserStep {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::Variables;
 use super::variables::variable_at;
 
-/// What a compiled pattern may weigh, so that no file and no captured value makes us build a monster.
+/// What a compiled pattern may weigh, so that no file and no captured value makes us build a
+/// monster.
 const COMPILED_LIMIT: usize = 4 << 20;
 
 /// A glob for the whole text, or between slashes a regular expression that is searched for.
@@ -24,7 +25,8 @@ pub struct TextPattern {
 }
 
 impl TextPattern {
-    /// A pattern as it stands in a file. Only its syntax is looked at; [`TextPattern::matcher`] finds the rest.
+    /// A pattern as it stands in a file. Only its syntax is looked at; [`TextPattern::matcher`]
+    /// finds the rest.
     ///
     /// # Errors
     /// What is wrong with it, as a sentence.
@@ -45,7 +47,8 @@ impl TextPattern {
         let mut source = String::with_capacity(text.len());
         for (index, character) in text.chars().enumerate() {
             let special = matches!(character, '*' | '?' | '\\' | '$');
-            // A slash matters only where it could open a regular expression, a blank only where it would be cut off.
+            // A slash matters only where it could open a regular expression, a blank only where it
+            // would be cut off.
             if special || (index == 0 && matches!(character, '/' | ' ')) {
                 source.push('\\');
             }
@@ -89,7 +92,7 @@ impl TextPattern {
         Ok(Matcher { regex, captures })
     }
 
-    /// What stands between the slashes, if it is a regular expression.
+    /// The text between the slashes, if it is a regular expression.
     #[must_use]
     pub fn regex(&self) -> Option<&str> {
         self.source.strip_prefix('/')?.strip_suffix('/')
@@ -376,7 +379,7 @@ mod tests {
         assert!(!pattern("*a*a*a*a*a*a*b").matches(&text, &mut Variables::default()));
     }
 
-    /// What a glob is, without a thought for speed.
+    /// A simple reference implementation of globs.
     fn naive(glob: &[char], text: &[char]) -> bool {
         match glob {
             [] => text.is_empty(),

@@ -31,7 +31,7 @@ pub(crate) fn names_in_range(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// How many names a name stands for: 1 without a range.
+/// The number of names that a name expands to: 1 without a range.
 pub(super) fn count(name: &str) -> usize {
     range(name).map_or(1, |range| (range.to - range.from) as usize + 1)
 }

@@ -1,4 +1,4 @@
-//! `${name}`: values that a dialogue learns on its way and says again.
+//! `${name}`: values that a dialogue captures and uses again.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,15 @@ impl Variables {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Text with each `${name}` replaced and `$${` made `${`; the name of the first unknown variable otherwise.
+    /// Text with each `${name}` replaced and `$${` made `${`; the name of the first unknown
+    /// variable otherwise.
     ///
     /// # Errors
     /// The name of the first variable without a value.
     pub fn expand(&self, text: &str) -> Result<String, String> {
         let octets = self.expand_octets(text.as_bytes())?;
-        // Text is only ever cut at ASCII characters and values are text, so nothing is replaced here.
+        // Text is only ever cut at ASCII characters and values are text, so nothing is replaced
+        // here.
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
@@ -56,7 +58,8 @@ pub(super) enum Part<'a> {
     Variable(&'a str),
 }
 
-/// The parts of a text with variables. A `${` without name or `}` is itself; the grammar refuses it beforehand.
+/// The parts of a text with variables. A `${` without name or `}` is itself; the grammar refuses it
+/// beforehand.
 pub(super) fn parts(mut rest: &[u8]) -> impl Iterator<Item = Part<'_>> {
     std::iter::from_fn(move || {
         let (part, used) = first_part(rest)?;

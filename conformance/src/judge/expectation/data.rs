@@ -1,4 +1,4 @@
-//! What steps want of the data connection.
+//! Steps that concern the data connection.
 
 use super::{Here, Walk};
 use crate::data::Data;
@@ -96,7 +96,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What is wrong with what came, in words.
+    /// Describes what is wrong with the received data.
     fn otherwise(&mut self, receive: &Receive, octets: &[u8]) -> Option<String> {
         match receive {
             Receive::Anything => None,
@@ -129,7 +129,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Where what came is not the content, in words.
+    /// Describes where the received data differs from the content.
     fn otherwise_than(&self, content: &Content, came: &Data) -> Option<String> {
         match content.data(&self.variables) {
             Ok(wanted) => difference(&wanted, came),
@@ -137,7 +137,7 @@ impl Walk<'_> {
         }
     }
 
-    /// `@read`: so many octets.
+    /// `@read`: a number of octets.
     pub(super) fn read(&mut self, here: &Here<'_>, count: u64) {
         let came = self.data(here).len();
         if came != count {
@@ -145,7 +145,8 @@ impl Walk<'_> {
         }
     }
 
-    /// `@eof`: the server ends the data connection, in whatever manner; in the middle of our handshake, too.
+    /// `@eof`: the server ends the data connection, in whatever manner; in the middle of our
+    /// handshake, too.
     pub(super) fn data_ends(&mut self, here: &Here<'_>) {
         let by_server = |what: &EventKind| match what {
             EventKind::DataClosed(end) => end.by == Side::Server,

@@ -1,8 +1,9 @@
-//! `@receive dated`: whether the dates of a listing are those that MDTM or MLST say.
+//! `@receive dated`: whether the dates of a listing are those that MDTM or MLST report.
 //!
-//! No RFC says how LIST writes a time, nor in which zone. Only what a line shows is compared: a
-//! date without a year is right in every year, one without a time of day is right all day. Any zone
-//! is right if it is the same for every entry, but summer time may be in force for some of them.
+//! No RFC defines how LIST shows a time, or in which time zone. Only what a line shows is compared:
+//! a date without a year is right in every year, one without a time of day is right all day. Any
+//! zone is right if it is the same for every entry, but summer time may be in force for some of
+//! them.
 
 use super::Walk;
 use super::data::listing_shown;
@@ -23,7 +24,7 @@ const ZONES: std::ops::RangeInclusive<i64> = -12 * 60..=14 * 60;
 const SUMMER: i64 = 60;
 
 impl Walk<'_> {
-    /// What is wrong with the dates of a listing, in words.
+    /// Describes what is wrong with the dates of a listing.
     pub(super) fn dated(&self, entries: &[Dated], octets: &[u8]) -> Option<String> {
         let text = String::from_utf8_lossy(octets);
         let mut common: Option<BTreeSet<i64>> = None;
@@ -51,8 +52,8 @@ impl Walk<'_> {
     }
 }
 
-/// The zones in which the one line of a name shows this time, in minutes east of UTC; with each, the
-/// zone of which it is the summer time.
+/// The zones in which the one line of a name shows this time, in minutes east of UTC; with each,
+/// the zone of which it is the summer time.
 fn zones_of(listing: &str, name: &str, time: &str) -> Result<BTreeSet<i64>, String> {
     let time = time_val(time).ok_or_else(|| format!("`{time}` is not a time-val"))?;
     let lines = listing.lines().filter_map(|line| {
@@ -87,7 +88,7 @@ fn time_val(text: &str) -> Option<DateTime> {
     DateTime::strptime("%Y%m%d%H%M%S", whole).ok()
 }
 
-/// The date of a line, as far as it says it.
+/// The date of a line, as far as the line shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shown {
     year: Option<i16>,
@@ -98,7 +99,7 @@ struct Shown {
 }
 
 impl Shown {
-    /// The date at the end of what stands before a name, or at the beginning of a line of MS-DOS.
+    /// The date just before a name, or at the beginning of an MS-DOS line.
     fn read(before: &str) -> Option<Self> {
         static FORMS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
             const CLOCK: &str = r"(?<hour>\d{1,2}):(?<minute>\d\d)(?::(?<second>\d\d)(?:\.\d+)?)?";
@@ -166,7 +167,7 @@ fn month(name: &str) -> Option<i8> {
         .flatten()
 }
 
-/// The hour of the day; MS-DOS counts twelve of them twice.
+/// The hour of the day; MS-DOS uses a 12-hour clock.
 fn hour(found: &Captures<'_>) -> Option<i8> {
     let hour: i8 = found.name("hour")?.as_str().parse().ok()?;
     match found.name("half").map(|half| half.as_str()) {

@@ -5,7 +5,7 @@ use crate::judge::quoted;
 use crate::scenario::{Action, Connection, Expect, Step};
 use crate::transcript::{EventKind, Side};
 
-/// Why the rest of a scenario has nothing to test.
+/// Why the rest of a scenario cannot be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// The server replied in another legal way: the outcome is INCONCLUSIVE.
@@ -71,7 +71,7 @@ impl Walk<'_> {
                 |(_, event)| matches!(&event.what, EventKind::FromClient { octets } if octets == command),
             )
         };
-        // Whoever had no connection any more was not asked.
+        // A command without a connection was not sent.
         let Some(noop) = sent(b"NOOP\r\n") else {
             return;
         };
@@ -92,7 +92,7 @@ impl Walk<'_> {
                 };
                 Some((asked, observed.to_owned()))
             }
-            // A session that is not logged in may be told so.
+            // A session that is not logged in may get 530.
             [(_, reply)] if self.answers_noop(reply) || reply.code == 530 => {
                 match to_quit.as_slice() {
                     [_, (event, reply), ..] if reply.code != 421 => {

@@ -1,7 +1,8 @@
-//! `expectation`: what a scenario asks for itself, held against what happened while it was played.
+//! `expectation`: compares what a scenario expects with what happened while it was played.
 //!
-//! The player only decides whether a dialogue can go on. Here every step is looked at again, by the line its events
-//! carry, so that a transcript that was recorded, replayed or written by hand is judged like one that was just played.
+//! The player only decides whether a dialogue can go on. Here every step is looked at again, by the
+//! line its events carry, so that a transcript that was recorded, replayed or written by hand is
+//! judged like one that was just played.
 
 mod data;
 mod dated;
@@ -30,10 +31,10 @@ use std::ops::RangeInclusive;
 
 const NAME: &str = "expectation";
 
-/// What a scenario's own expectations come to.
+/// The result of a scenario's own expectations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assessment {
-    /// What does not hold.
+    /// The findings.
     pub findings: Vec<Finding>,
     /// How the dialogue ended early, where something just as legal left the rest nothing to test
     /// (`!ends`).
@@ -42,8 +43,9 @@ pub struct Assessment {
 
 /// Holds a scenario's steps against the transcript, as far as they were played.
 ///
-/// `@alive` and the barrier ask for one reply to one command. A server that does not implement NOOP is asked no more than
-/// that: its one refusal will do, and what NOOP itself has to be is for the scenarios about it.
+/// `@alive` and the barrier ask for one reply to one command. A server that does not implement NOOP
+/// is asked no more than that: its one refusal will do, and what NOOP itself has to be is for the
+/// scenarios about it.
 #[must_use]
 pub fn expectation(
     scenario: &Scenario,
@@ -53,7 +55,7 @@ pub fn expectation(
 ) -> Assessment {
     let last = match stop {
         None => u32::MAX,
-        // That statement shows nothing but the excess.
+        // That statement only shows the excess.
         Some(Stop::LimitExceeded { line, .. }) if *line > 0 => line - 1,
         Some(Stop::Prerequisite(_) | Stop::Trouble(_) | Stop::TargetGone(_)) => {
             return Assessment::default();
@@ -270,7 +272,7 @@ impl<'a> Walk<'a> {
         self.find(here.step, here.step.line, event, observed, true);
     }
 
-    /// Whether that is what this server says to every NOOP.
+    /// Whether this server answers every NOOP like that.
     fn answers_noop(&self, reply: &Reply) -> bool {
         reply.code == 200 || (self.lacks_noop && matches!(reply.code, 500 | 502))
     }
@@ -298,7 +300,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// That the server says close_notify is TLS's own rule; the session goes on without it all the same.
+    /// That the server says close_notify is TLS's own rule; the session goes on without it all the
+    /// same.
     fn plain(&mut self, here: &Here<'_>) {
         let ended = here
             .events
@@ -320,7 +323,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a driver or the runner's own connection found out.
+    /// An observation of a driver or of the runner's own connection.
     fn observed(&mut self, step: &Step, about: ObservationKind, content: Option<&Content>) {
         let found = [&step.connection, &Connection::runner()]
             .into_iter()
@@ -343,7 +346,7 @@ impl<'a> Walk<'a> {
             return self.broken(&Here { step, events }, "");
         };
         if !ok {
-            // Of a step that was refused nobody knows what would have come of it.
+            // The result of a refused step is not known.
             let contradicts = match step.action {
                 Action::User { fails: false, .. } => !octets.is_empty(),
                 _ => true,
@@ -356,7 +359,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    // What the steps above and in the other files are made of.
+    // Building blocks of the steps above and in the other files.
 
     fn at(&self, connection: &Connection, line: u32) -> Vec<usize> {
         self.events
@@ -390,7 +393,7 @@ impl<'a> Walk<'a> {
         self.all_replies(here).into_iter().next()
     }
 
-    /// The step does not hold, and what the events of its line show is why.
+    /// The step failed, and the events of its line show why.
     fn broken(&mut self, here: &Here<'_>, otherwise: &str) {
         let shown = here
             .events
@@ -398,7 +401,7 @@ impl<'a> Walk<'a> {
             .rev()
             .find_map(|index| Some((*index, self.shows(*index)?)));
         let (event, observed) = shown.unwrap_or_else(|| self.before(here, otherwise));
-        // That nothing came shows the impact only where nothing had to come.
+        // The absence of data shows the impact only if no data was expected.
         let contradicts = matches!(
             here.step.action,
             Action::Closed
@@ -457,7 +460,7 @@ impl<'a> Walk<'a> {
                         }
                     },
                     Awaited::Nothing => return None,
-                    Awaited::Data => "no more octets and no end of the data connection",
+                    Awaited::Data => "neither more octets nor the end of the data connection",
                     Awaited::DataConnection => "no data connection",
                     Awaited::Close => "the control connection stays open",
                     Awaited::Handshake => "no TLS handshake",

@@ -65,7 +65,7 @@ mod tests {
     const REPEATED: &str =
         "@repeat 3\n> MKD a${turn}\n< 257 \"${made}\"*\n> CWD ${made}\n< 250\n@end\n> PWD\n< 257";
 
-    /// The dialogue of [`REPEATED`], with what the server says to the second CWD and to PWD.
+    /// The dialogue of [`REPEATED`] with these replies to the second CWD and to PWD.
     fn dialogue<'a>(second: &'a str, last: &'a str) -> Vec<&'a str> {
         let mut dialogue = Vec::new();
         for answer in ["5:S: 250 x", second, "5:S: 250 x"] {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use std::sync::LazyLock;
 
-/// Lines before the dialogue; steps count from 1 behind them.
+/// Lines before the dialogue; steps count from 1 after them.
 const FRONT: &str = "+++\ntitle = \"t\"\ncites = [\"RFC 959 §5.4\"]\ncovers = [\"959-5.4-noop-reply\"]\n\
                      level = \"must\"\nlogin = false\n+++\n";
 const OFFSET: u32 = 7;
@@ -166,7 +166,7 @@ fn a_server_without_noop_is_asked_for_one_reply_to_it_and_no_more(
     assert_eq!(judgement.findings.is_empty(), holds, "{judgement:?}");
     // Without that knowledge it is a server that does not answer NOOP.
     assert!(!judged("@alive", None, &transcript).findings.is_empty());
-    // What a scenario says itself of NOOP stays.
+    // What a scenario itself requires of NOOP stays.
     let about = judged_knowing(&scenario("> NOOP\n< 200"), None, &transcript, &features);
     assert!(!about.findings.is_empty());
 }
@@ -452,8 +452,8 @@ proptest! {
     }
 }
 
-/// The reference server makes no thumbnails: these scenarios are proven on dialogues written by hand. Each line belongs to
-/// the step of that number, if any.
+/// The reference server makes no thumbnails: these scenarios are proven on dialogues written by
+/// hand. Each line belongs to the step of that number, if any.
 fn thumbnails_hold(id: &str, text: &str, dialogue: &[(Option<usize>, String)]) -> bool {
     let scenario = parse(ScenarioId(id.into()), text).expect("the suite is sound");
     let dialogue = dialogue.iter().map(|(step, line)| match step {

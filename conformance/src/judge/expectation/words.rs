@@ -1,11 +1,11 @@
-//! What a statement asks for, in words: most who read a report have never seen a scenario.
+//! What a statement requires, in words: most readers of a report have never seen a scenario.
 
 use crate::scenario::{
     Action, Codes, Dated, Expect, Receive, ReplyPattern, Step, TextPattern, TlsVersion, quoted,
 };
 use std::fmt::Display;
 
-/// What has to be at this line of the step: its own, or that of its `!should`.
+/// The expectation at this line of the step: its own, or that of its `!should`.
 pub(super) fn expected(step: &Step, line: u32) -> String {
     match &step.action {
         Action::Expect(expect) => match expect.should.as_deref() {
@@ -38,7 +38,7 @@ pub(super) fn expected(step: &Step, line: u32) -> String {
         Action::Missing(name) => format!("{} is not there", name_of(name)),
         Action::User { step, fails: false } => format!("it works to {step}"),
         Action::User { step, fails: true } => format!("it is refused to {step}"),
-        // These ask for nothing but that they can be done.
+        // These only have to succeed.
         action => format!("the session goes on: {action}"),
     }
 }

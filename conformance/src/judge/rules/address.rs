@@ -1,5 +1,5 @@
-//! `address`: a 227 or 229 reply says where to connect, in the one form its document knows, and data connections come
-//! from where the control connection leads.
+//! `address`: a 227 or 229 reply says where to connect, in the one form its document knows, and
+//! data connections come from where the control connection leads.
 
 use super::{Context, Judge, Location, Rule, quoted};
 use crate::scenario::{Connection, DataMode, Level};
@@ -11,8 +11,8 @@ const NAME: &str = "address";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "227 has six numbers, 229 has a port between delimiters, both can be connected to, and active data connections come from the same host",
-    impact: "Downloads, uploads and listings hang until a time-out or fail, because client and server do not meet at the same port.",
+    statement: "227 has six numbers, 229 has a port between delimiters, both accept connections, and active data connections come from the same host",
+    impact: "Downloads, uploads and listings hang until a time-out or fail, because client and server use different ports.",
     clause: "RFC 959 §4.1.2 and RFC 2428 §3",
     covers: &[
         "959-4.2.1-pasv-text",
@@ -36,10 +36,11 @@ const DELIMITED_PORT: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 2428 §3",
-    requirement: "229 gives the port in parentheses between three delimiters before it and one behind it",
+    requirement: "229 gives the port in parentheses, after three delimiters and before one",
 };
 
-/// Behind an address translator a server cannot know better, and clients take the address they reached.
+/// Behind an address translator a server cannot know its address, and clients use the one they
+/// connected to.
 const SAME_ADDRESS: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -47,12 +48,12 @@ const SAME_ADDRESS: Rule = Rule {
     requirement: "The address in 227 is one at which the server can be reached",
 };
 
-/// Behind a translator the port that was reached need not be L.
+/// Behind an address translator the port that the client connected to need not be L.
 const NOT_DEFAULT_PORT: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §4.1.2",
-    requirement: "PASV asks for a port that is not the server's default data port, the one below that of the control connection",
+    requirement: "PASV gives a port other than the server's default data port, which is one below the control port",
 };
 
 const SAME_HOST: Rule = Rule {
@@ -66,13 +67,14 @@ const NOT_IN_ORDER: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 2577 §8",
-    requirement: "Passive ports are chosen at random, so that the next one cannot be foretold",
+    requirement: "Passive ports are chosen at random, so that the next one cannot be predicted",
 };
 
-/// Hosts draw ports from here on at random: chance names the default data port once, and seldom twice.
+/// Hosts draw ports from here on at random: chance names the default data port once, and seldom
+/// twice.
 const DRAWN: u16 = 32768;
 
-/// Chance gives so many ports in a row about once in 10^15 times, out of a range of a thousand.
+/// Random ports of a range of a thousand are in order this often about once in 10^15 times.
 const IN_ORDER: usize = 6;
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
@@ -198,7 +200,7 @@ fn ports_in_order(context: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The server's IPv4 address this control connection reached.
+/// The server's IPv4 address that this control connection is connected to.
 fn reached(context: &Context<'_>, connection: &Connection, before: usize) -> Option<Ipv4Addr> {
     match peer(context, connection, before)?.ip().to_canonical() {
         IpAddr::V4(address) => Some(address),
@@ -206,7 +208,7 @@ fn reached(context: &Context<'_>, connection: &Connection, before: usize) -> Opt
     }
 }
 
-/// What this control connection reached.
+/// The address that this control connection is connected to.
 fn peer(context: &Context<'_>, connection: &Connection, before: usize) -> Option<SocketAddr> {
     let events = &context.transcript.events[..before];
     let peer = events.iter().rev().find_map(|event| match &event.what {
@@ -216,7 +218,7 @@ fn peer(context: &Context<'_>, connection: &Connection, before: usize) -> Option
     peer.parse().ok()
 }
 
-/// RFC 1123 §4.1.2.6: the numbers are looked for, because nothing says what stands around them.
+/// RFC 1123 §4.1.2.6: searches for the numbers, because the text around them is not defined.
 fn six_numbers(text: &str) -> Option<(Ipv4Addr, u16)> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
     let mut numbers = text[start..].splitn(6, ',');

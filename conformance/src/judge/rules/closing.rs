@@ -10,8 +10,8 @@ const NAME: &str = "closing";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "The server says 221 or 421 before it closes the control connection, and ends it with FIN, under TLS with close_notify",
-    impact: "A client cannot tell a session that was ended on purpose from a network that failed, and tries again at once or not at all.",
+    statement: "The server sends 221 or 421 before it closes the control connection, and ends it with FIN, under TLS with close_notify",
+    impact: "A client cannot distinguish a closed session from a network failure, and retries at once or not at all.",
     clause: "RFC 959 §2.3 and §4.2.1",
     covers: &["2577-5-421-before-close"],
     judge,
@@ -23,7 +23,7 @@ const AFTER_PASSWORD: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 2577 §5",
-    requirement: "A server that closes because of a wrong password says 421 first",
+    requirement: "A server that closes because of a wrong password sends 421 first",
 };
 
 /// §2.3 has the user request the end; 421 is the reply of a server that ends a session for reasons
@@ -32,7 +32,7 @@ const SAYS_WHY: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §2.3 and §4.2.1",
-    requirement: "A server that closes the control connection unasked says 421 first",
+    requirement: "A server that closes the control connection on its own sends 421 first",
 };
 
 /// A reset may overtake the reply before it.
@@ -43,12 +43,12 @@ const NOT_RESET: Rule = Rule {
     requirement: "The control connection ends with FIN after 221 or 421, so that the reply is not lost",
 };
 
-/// RFC 8446 §6.1 has it as a MUST of TLS; RFC 4217 does not say it again.
+/// It is a MUST of TLS (RFC 8446 §6.1); RFC 4217 does not repeat it.
 const CLOSE_NOTIFY: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 8446 §6.1",
-    requirement: "Who ends a protected control connection says close_notify before FIN",
+    requirement: "The side that ends a protected control connection sends close_notify before FIN",
 };
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
@@ -58,7 +58,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// What is wrong with each end of a control connection; one name may be connected more than once.
+/// The findings at each end of a control connection; one name may connect more than once.
 fn ends(context: &Context<'_>, conversation: &Conversation) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut begin = 0;

@@ -9,8 +9,8 @@ const NAME: &str = "feat";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "FEAT is answered with `211-`, one feature a line behind one space, and `211 End`",
-    impact: "Clients read FEAT to choose how they work: they miss what is there (exact times, TLS, resuming) or try what is not.",
+    statement: "FEAT is answered with `211-`, one feature per line after one space, and `211 End`",
+    impact: "Clients choose features by FEAT: they miss some (exact times, TLS, resuming) or try missing ones.",
     clause: "RFC 2389 §3.2",
     covers: &[
         "5797-2.2-no-pseudo-feat",
@@ -55,12 +55,12 @@ const ONE_A_LINE: Rule = Rule {
     requirement: "Each feature is listed on a line of its own",
 };
 
-/// No client minds, so it is no more than a warning.
+/// It affects no client, so it is a WARN only.
 const NOT_ITSELF: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2",
-    requirement: "FEAT and OPTS are not listed: that FEAT was answered tells of both",
+    requirement: "FEAT and OPTS are not listed: the reply to FEAT implies both",
 };
 
 const UPPER_CASE: Rule = Rule {
@@ -74,7 +74,7 @@ const NO_MLSD: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 3659 §7.8",
-    requirement: "MLST in the list tells of MLSD too, which has no line of its own",
+    requirement: "MLST in the list implies MLSD, which has no line of its own",
 };
 
 const EXTENSIONS: Rule = Rule {
@@ -84,7 +84,7 @@ const EXTENSIONS: Rule = Rule {
     requirement: "Commands of RFC 959 are not extensions and need not be listed",
 };
 
-/// A value without the name it belongs to is read as the name of a feature nobody knows.
+/// A value without its name would be read as an unknown feature.
 const LABEL_FIRST: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -116,7 +116,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
 
 fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Vec<Finding> {
     let reply = whole.reply;
-    // One line is how a server says that it has no features.
+    // A single line means that the server has no features.
     let [_, between @ .., last] = reply.lines.as_slice() else {
         return Vec::new();
     };
@@ -193,7 +193,8 @@ const NAMES: &[(&Rule, &str, Breaks)] = &[
         }
         [] => false,
     }),
-    // Where the registry has no code for a command it has one of these, or `feat`, in small letters.
+    // Where the registry has no code for a command it has one of these, or `feat`, in small
+    // letters.
     (&NO_PSEUDO_CODE, "codes of features", |_, words| {
         matches!(words, ["base" | "hist" | "secu" | "nat6"])
     }),

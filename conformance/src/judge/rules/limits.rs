@@ -1,4 +1,4 @@
-//! `limits`: what a server sends has an end.
+//! `limits`: replies, listings and files end.
 
 use super::{Context, Judge, Location, Rule};
 use crate::scenario::Level;
@@ -21,7 +21,7 @@ const DATA: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §3.2",
-    requirement: "The server closes the data connection when it has sent what was asked for",
+    requirement: "The server closes the data connection when it has sent the requested data",
 };
 
 const REPLY: Rule = Rule {
@@ -35,10 +35,10 @@ const REPLIES: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4",
-    requirement: "Replies are answers to commands",
+    requirement: "Replies are sent only to commands",
 };
 
-/// Each limit once in one transcript: what follows the first is of the same cause.
+/// Reports each limit once per transcript: later events have the same cause.
 fn judge(context: &Context<'_>) -> Vec<Finding> {
     let mut found = BTreeSet::new();
     let mut findings = Vec::new();

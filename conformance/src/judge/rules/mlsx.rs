@@ -42,7 +42,7 @@ const LEADING_SPACE: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.2",
-    requirement: "250 to MLST has the entry on a line of its own between `250-` and `250`, behind one space",
+    requirement: "250 to MLST has the entry on a line of its own between `250-` and `250`, after one space",
 };
 
 const NO_PARENT: Rule = Rule {
@@ -56,7 +56,7 @@ const VALUE: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.5",
-    requirement: "Facts have a value they can have, and a name that is theirs to have",
+    requirement: "Facts have valid values, and names that are registered or have a prefix",
 };
 
 fn judge(context: &Context<'_>) -> Vec<Finding> {
@@ -106,7 +106,7 @@ fn in_data(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
         return Some(context.broken(
             &ENTRY,
             &whole.place,
-            "CRLF behind the last entry",
+            "CRLF after the last entry",
             shown(last),
         ));
     };
@@ -121,7 +121,7 @@ fn in_data(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     }
 }
 
-/// What came over the data connection, if it came to a clean end.
+/// The data of the data connection, if it ended cleanly.
 fn listing(context: &Context<'_>, whole: &Whole<'_>) -> Option<Vec<u8>> {
     let from = whole.exchange.sent;
     let events = context.transcript.events.iter().skip(from + 1);
@@ -160,7 +160,8 @@ enum EntryError {
 }
 
 fn examine(entry: &[u8]) -> Result<(), EntryError> {
-    // The set of facts has no spaces, so the first one ends it. A bare LF or CR would be part of the pathname.
+    // The set of facts has no spaces, so the first one ends it. A bare LF or CR would be part of
+    // the pathname.
     let space = memchr::memchr(b' ', entry).ok_or(EntryError::Form)?;
     let (facts, pathname) = (&entry[..space], &entry[space + 1..]);
     if pathname.is_empty() || pathname.contains(&b'\n') {

@@ -21,14 +21,14 @@ use crate::scenario::{Connection, Level};
 use crate::transcript::{Conversation, Exchange, Reply, Transcript};
 use crate::verdict::Finding;
 
-/// What a judge sees.
+/// The input of a judge.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// What happened.
     pub transcript: &'a Transcript,
     /// The same, as commands and replies: [`Conversation::all`] of it.
     pub conversations: &'a [Conversation],
-    /// What the RFCs say of each command.
+    /// The registry of commands.
     pub registry: &'a Registry,
 }
 
@@ -37,13 +37,14 @@ pub struct Context<'a> {
 pub struct Judge {
     /// Its name in reports.
     pub name: &'static str,
-    /// What it wants, in one sentence.
+    /// Its rule, in one sentence.
     pub statement: &'static str,
-    /// What it means for somebody who uses the server when that does not hold.
+    /// The consequence for users of the server when the rule is broken.
     pub impact: &'static str,
-    /// Where that stands.
+    /// The clause.
     pub clause: &'static str,
-    /// The requirements that cannot be broken in any transcript without a finding of its; ids of the catalogue.
+    /// The requirements that cannot be broken in any transcript without a finding of its; ids of
+    /// the catalogue.
     pub covers: &'static [&'static str],
     /// The judge.
     pub judge: fn(&Context<'_>) -> Vec<Finding>,
@@ -65,7 +66,7 @@ pub const JUDGES: &[Judge] = &[
     limits::JUDGE,
 ];
 
-/// What every always-on judge finds in one transcript.
+/// The findings of all always-on judges in one transcript.
 #[must_use]
 pub fn always_on(context: &Context<'_>) -> Vec<Finding> {
     JUDGES
@@ -74,7 +75,7 @@ pub fn always_on(context: &Context<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// A rule that can be broken: what a finding repeats of it.
+/// A rule of a judge; findings repeat its fields.
 struct Rule {
     judge: &'static str,
     level: Level,
@@ -89,7 +90,7 @@ struct Location<'a> {
 }
 
 impl Context<'_> {
-    /// A finding: the rule that is broken, where, what had to be and what was.
+    /// A finding: the broken rule, the place, the expectation and the observation.
     fn broken(
         &self,
         rule: &Rule,

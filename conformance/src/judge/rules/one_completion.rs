@@ -1,4 +1,5 @@
-//! `one-completion`: every command gets exactly one completion, after at most one preliminary reply.
+//! `one-completion`: every command gets exactly one completion, after at most one preliminary
+//! reply.
 
 use super::{Context, Judge, Location, Rule, quoted};
 use crate::scenario::Level;
@@ -9,8 +10,8 @@ const NAME: &str = "one-completion";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "Every command gets exactly one completion, after at most one preliminary reply, and nothing comes unasked",
-    impact: "From that command on the client reads each reply as that to another command: it hangs, or takes a failure for a success.",
+    statement: "Every command gets exactly one completion, after at most one preliminary reply, and there are no unsolicited replies",
+    impact: "From that command on the client reads each reply as that to another command: it hangs, or takes a failure as a success.",
     clause: "RFC 959 §4.2 and §5.4",
     covers: &[
         "959-4.2-one-preliminary-only",
@@ -52,7 +53,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
         {
             findings.extend(preliminaries(context, conversation, exchange));
         }
-        // Nobody can say how many replies half a line or an over-long one gets.
+        // The number of replies to an incomplete or over-long line is not defined.
         if conversation
             .exchanges
             .iter()
@@ -61,8 +62,8 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             continue;
         }
         for (event, reply) in &conversation.unasked {
-            // 421 is how a server says that it goes (RFC 959 §4.2.1, RFC 1123 §4.1.3.2); what has no code is
-            // `reply-syntax`'s affair.
+            // 421 announces that the server closes (RFC 959 §4.2.1, RFC 1123 §4.1.3.2); a reply
+            // without code is for the judge `reply-syntax`.
             if reply.code == 421 || reply.class() == 0 {
                 continue;
             }
@@ -99,7 +100,7 @@ fn preliminaries(
         return Some(context.broken(&ONE_PRELIMINARY, &place, expected, quoted(reply)));
     }
     let (event, reply) = exchange.completion()?;
-    // An empty LIST or NLST without data connection is common, and nothing is lost by it.
+    // An empty LIST or NLST without a data connection is common and harmless.
     let announced = matches!(exchange.name(), "RETR" | "STOR" | "STOU" | "APPE" | "MLSD");
     if announced && first.is_none() && matches!(reply.code, 226 | 250) {
         let place = Location {

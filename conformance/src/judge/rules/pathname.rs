@@ -9,7 +9,7 @@ const NAME: &str = "pathname-257";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "257 begins with the pathname in double quotes, quotes within it doubled",
-    impact: "Clients learn from 257 where they are: in a directory with such a name they work in the wrong place or give up.",
+    impact: "Clients read their directory from 257: in a directory with such a name they use a wrong path or give up.",
     clause: "RFC 959 §4.2.1 and Appendix II",
     covers: &["959-a2-257-quoted-path", "959-a2-257-quote-doubling"],
     judge,
@@ -37,7 +37,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
             Quotation::Missing => (&FIRST, "257 \"pathname\" and then anything"),
             Quotation::GoesOn => (
                 &DOUBLED,
-                "the end of the text or a space behind the closing quote",
+                "the end of the text or a space after the closing quote",
             ),
         };
         Some(context.broken(rule, &whole.place, expected, quoted(whole.reply)))

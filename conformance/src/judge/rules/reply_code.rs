@@ -9,8 +9,8 @@ const NAME: &str = "reply-code";
 
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
-    statement: "Every reply code is one that its command can be answered with",
-    impact: "Clients decide by the code alone: with another one they give up where they could go on, or go on where they should stop.",
+    statement: "Every reply code is a valid reply to its command",
+    impact: "Clients decide by the code alone: with a wrong code they give up or continue by mistake.",
     clause: "RFC 959 §5.4 and RFC 1123 §4.1.2.11",
     covers: &[
         "959-5.4-greeting-code",
@@ -54,12 +54,12 @@ pub(super) const JUDGE: Judge = Judge {
     judge,
 };
 
-/// RFC 1123 §4.1.2.11 lets servers use other codes, as long as the first digit tells the truth.
+/// RFC 1123 §4.1.2.11 lets servers use other codes as long as the first digit is right.
 const CLASS: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4",
-    requirement: "The first digit of a reply is one the command can be answered with",
+    requirement: "The first digit of a reply is valid for the command",
 };
 
 const CODE: Rule = Rule {

@@ -10,7 +10,7 @@ const NAME: &str = "reply-syntax";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Every reply has the form of RFC 959: three digits, a space or hyphen, text, CRLF",
-    impact: "Clients that read replies as they are specified stop understanding the server there: they hang or close the connection.",
+    impact: "Clients that parse replies strictly hang or close the connection.",
     clause: "RFC 959 §4.2",
     covers: &[
         "959-4.2-three-digit-code",
@@ -86,7 +86,7 @@ fn was_given_up(context: &Context<'_>, place: &Location<'_>) -> bool {
         })
 }
 
-/// The rule a fault breaks; `None` where another document allows it, or none says anything.
+/// The rule a defect breaks; `None` if a document allows it, or none forbids it.
 fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
     let must = |clause, requirement| Rule {
         judge: NAME,
@@ -107,7 +107,7 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
         ),
         ReplyFault::BareCr { .. } => must(
             "RFC 854 and RFC 2640 §3.1",
-            "On the control connection a CR is followed by LF, or by NUL where it stands for itself",
+            "On the control connection a CR is followed by LF, or by NUL if it is not a line end",
         ),
         ReplyFault::Nul { .. } => must(
             "RFC 959 §4.2",
@@ -115,7 +115,7 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
         ),
         ReplyFault::LoneIac { .. } => must(
             "RFC 854 and RFC 3659 §2.2",
-            "On the control connection the octet 255 is doubled where it stands for itself",
+            "On the control connection the octet 255 is doubled if it is data",
         ),
         ReplyFault::NoCode | ReplyFault::ImpossibleCode => must(
             "RFC 959 §4.2",
@@ -132,7 +132,8 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
         ),
         // Every line of a protected reply has the code (RFC 2228 §5.2).
         ReplyFault::RepeatedCode { .. } if (631..=633).contains(&reply.code) => return None,
-        // With a hyphen behind it the reply's own code cannot be taken for the end, and many greetings have it.
+        // With a hyphen after it the reply's own code is not mistaken for the end, and many
+        // greetings have it.
         ReplyFault::RepeatedCode { .. } => style(
             "RFC 959 §4.2",
             "A line between the first and the last of a reply does not begin with a reply code",
@@ -147,7 +148,7 @@ fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
         ),
         ReplyFault::TooLong | ReplyFault::LongLine { .. } => style(
             "RFC 959 §4.2",
-            "Replies and their lines have a length clients can hold",
+            "Replies and their lines are not too long for clients",
         ),
         ReplyFault::NotUtf8 { .. } => return None,
     })
@@ -160,7 +161,7 @@ fn expected(fault: &ReplyFault) -> &'static str {
         ReplyFault::LoneIac { .. } => "255 255",
         ReplyFault::NoCode => "three digits at the beginning",
         ReplyFault::ImpossibleCode => "a first digit of 1 to 5",
-        ReplyFault::NoSeparator { .. } => "a space or a hyphen behind the code",
+        ReplyFault::NoSeparator { .. } => "a space or a hyphen after the code",
         ReplyFault::BareLastLine => "the code and a space at the beginning of the last line",
         ReplyFault::RepeatedCode { .. } | ReplyFault::InteriorNumber { .. } => {
             "lines between that begin with something else, or with a space"

@@ -1,4 +1,4 @@
-//! `telnet`: who asks for a Telnet option is answered, and nothing else is.
+//! `telnet`: requests for a Telnet option are answered, and only those.
 
 use super::{Context, Judge, Location, Rule};
 use crate::scenario::{Connection, Level};
@@ -11,7 +11,7 @@ const NAME: &str = "telnet";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Telnet negotiations on the control connection are answered, by DONT or WONT if nothing else, and only once",
-    impact: "A client behind a Telnet library waits for an answer that does not come.",
+    impact: "A client that uses a Telnet library waits for an answer that does not come.",
     clause: "RFC 1123 §4.1.2.12",
     covers: &["1123-4.1.2.12-telnet-refuse", "854-no-answer-to-what-is-so"],
     judge,
@@ -21,7 +21,7 @@ const ANSWERED: Rule = Rule {
     judge: NAME,
     level: Level::Must,
     clause: "RFC 1123 §4.1.2.12",
-    requirement: "WILL and DO are answered: refused with DONT and WONT, or agreed to",
+    requirement: "WILL and DO are answered: refused with DONT and WONT, or accepted",
 };
 
 /// Two programs that acknowledge each other's refusals do so for ever.
@@ -29,10 +29,10 @@ const NO_LOOP: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 854 page 2",
-    requirement: "A refusal is sent in answer to WILL or DO, or to end what was agreed, and not otherwise",
+    requirement: "A refusal is sent only in answer to WILL or DO, or to end an accepted option",
 };
 
-/// A negotiation nobody has answered yet.
+/// A negotiation without an answer so far.
 struct Open {
     asked: Negotiation,
     event: usize,
@@ -45,7 +45,7 @@ struct Open {
 /// One control connection.
 #[derive(Default)]
 struct Dialogue {
-    /// What was sent and does not end yet: a negotiation may come in pieces.
+    /// Sent octets that are not complete: a negotiation may come in several segments.
     sent: Vec<u8>,
     open: Vec<Open>,
     /// Options the server has agreed to: a refusal may end them.
@@ -102,7 +102,7 @@ impl Dialogue {
                 heard: false,
                 spoke: false,
             }));
-        // A negotiation never reaches behind the end of a line that is over.
+        // A negotiation never extends beyond the end of a complete line.
         let whole = Negotiation::all(&self.sent)
             .last()
             .map_or(0, |(at, _)| at + 1);
@@ -130,7 +130,7 @@ impl Dialogue {
         unasked
     }
 
-    /// The negotiations that stay without an answer: the server has replied to what came after them.
+    /// The negotiations that stay unanswered although the server has replied to later commands.
     fn receives(&mut self, octets: &[u8]) -> Vec<Open> {
         for (_, answer) in Negotiation::all(octets) {
             let answered = self.open.iter().position(|open| answer.answers(open.asked));

@@ -1,5 +1,5 @@
-//! What judges claim to cover, proven: every requirement they name is in the catalogue, and a dialogue that breaks it is
-//! found.
+//! What judges claim to cover, proven: every requirement they name is in the catalogue, and a
+//! dialogue that breaks it is found.
 
 use super::{JUDGES, Judge};
 use crate::catalogue::{Catalogue, RequirementSide};

@@ -1,4 +1,5 @@
-//! `tls`: a protected data connection ends in a way nobody on the path can imitate, and is the same server's.
+//! `tls`: a protected data connection ends in a way nobody on the path can imitate, and is the same
+//! server's.
 
 use super::{Context, Judge, Location, Rule, Whole};
 use crate::scenario::{Connection, Level};
@@ -11,22 +12,22 @@ const NAME: &str = "tls";
 pub(super) const JUDGE: Judge = Judge {
     name: NAME,
     statement: "Protected data connections end with close_notify and show the certificate of the control connection",
-    impact: "Somebody on the line can cut a download short and the client cannot tell, or can offer a data connection of their own.",
+    impact: "An attacker on the network can truncate a download unnoticed, or provide a data connection of their own.",
     clause: "RFC 4217 §12.7 and §15.1.1",
     covers: &["4217-12.7-tls-shutdown-before-226", "4217-15.1.1-same-cert"],
     judge,
 };
 
-/// RFC 4217 draws it (§12.6, §12.7) and says no word about it; that TLS itself has it as a MUST (RFC 8446 §6.1) is not
-/// what FTP is judged by.
+/// RFC 4217 draws it (§12.6, §12.7) and says no word about it; that TLS itself has it as a MUST
+/// (RFC 8446 §6.1) is not what FTP is judged by.
 const SHUTDOWN: Rule = Rule {
     judge: NAME,
     level: Level::Should,
     clause: "RFC 4217 §12.7",
-    requirement: "Who ends a protected data connection says close_notify before FIN",
+    requirement: "The side that ends a protected data connection sends close_notify before FIN",
 };
 
-/// "Strongly recommended"; other ways to know the server again are allowed.
+/// "Strongly recommended"; other ways to recognize the server are allowed.
 const SAME_CERTIFICATE: Rule = Rule {
     judge: NAME,
     level: Level::Should,
@@ -43,8 +44,8 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A transfer that is said to be complete, over a data connection anybody could have ended. One that was broken off
-/// says so in its reply.
+/// A transfer that is said to be complete, over a data connection anybody could have ended. One
+/// that was broken off says so in its reply.
 fn cut(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     const VERBS: &[&str] = &["RETR", "LIST", "NLST", "MLSD"];
     if !whole.is(VERBS, 226) && !whole.is(VERBS, 250) {
@@ -53,7 +54,8 @@ fn cut(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     let from = whole.exchange.sent + 1;
     let events = context.transcript.events.iter().enumerate().skip(from);
     let own = events.filter(|(_, event)| event.connection == *whole.place.connection);
-    // The end may be read after the reply. What is behind the next command may be another transfer's.
+    // The end may be read after the reply. Events after the next command may belong to another
+    // transfer.
     let until_next =
         own.take_while(|(_, event)| !matches!(event.what, EventKind::FromClient { .. }));
     let mut ends = until_next.filter_map(|(index, event)| match &event.what {

@@ -6,12 +6,12 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// The places that are taken.
+/// The anchors in use.
 #[derive(Debug, Default)]
 pub(super) struct Anchors(RefCell<BTreeSet<String>>);
 
 impl Anchors {
-    /// The id for the first that asks for it; whoever comes later is another sight of the same thing, and has none.
+    /// The id for the first element that asks for it; `None` for later elements about the same thing.
     pub(super) fn take(&self, id: String) -> Option<String> {
         self.0.borrow_mut().insert(id.clone()).then_some(id)
     }
@@ -37,10 +37,10 @@ pub(super) fn to(id: &str) -> String {
     format!("#{id}")
 }
 
-/// Octets of a name that is told whole.
+/// The longest name, in octets, that is shown completely.
 const WHOLE: usize = 200;
 
-/// With only what can stand in an id and in a link alike. Different texts stay different.
+/// Only characters that are valid in an id and in a link. Different texts stay different.
 fn plain(text: &str) -> String {
     if text.len() > WHOLE {
         let digest = Sha256::digest(text.as_bytes());

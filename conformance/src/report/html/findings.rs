@@ -1,16 +1,16 @@
-//! What is wrong, the worst first: one card for each requirement, its variants folded.
+//! The failures, the worst first: one card per requirement, with its variants grouped.
 
 use super::format::{badge, cut, level};
 use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
 use crate::report::Row;
-use crate::report::tables::{Group, Obstacle, entries, obstacles};
+use crate::report::tables::{Group, ReasonGroup, entries, reason_groups};
 use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 use maud::{Markup, html as markup};
 use std::cmp::Reverse;
 
-/// Sights told of one scenario or judge.
-const SIGHTS: usize = 5;
+/// How many findings are shown per scenario or judge.
+const MOST_FINDINGS: usize = 5;
 /// Lines of the wire.
 const LINES: usize = 40;
 /// Scenarios named where one reason stopped many.
@@ -18,7 +18,7 @@ const NAMED: usize = 200;
 
 /// Scenarios about the same requirement, at least one of which is not as it should be.
 pub(super) struct Card<'a> {
-    /// What they are about; `None` where a scenario names no requirement we know.
+    /// The requirements; `None` if a scenario names no known requirement.
     rule: Option<&'a Requirement>,
     /// The worst of them.
     pub(super) outcome: Outcome,
@@ -31,7 +31,7 @@ pub(super) fn cards<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Card<'a>
     let mut cards: Vec<Card<'a>> = Vec::new();
     for entry in entries(rows) {
         let rule = rules(entry.rows[0]).next();
-        // What is refused though advertised says nothing of the requirement itself.
+        // A refusal of an advertised feature does not decide the requirement itself.
         let refused = |outcome| outcome == Outcome::Misadvertised;
         let known = cards.iter_mut().find(|card| {
             rule.is_some()
@@ -57,7 +57,7 @@ pub(super) fn cards<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Card<'a>
     cards
 }
 
-/// The requirements a scenario is about, as far as we know them; those that hold are left out.
+/// The known requirements a scenario is about, without those that hold.
 fn rules(row: &Row) -> impl Iterator<Item = &'static Requirement> {
     let known = row
         .concerns()
@@ -77,14 +77,14 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Judges that found something a baseline does not know.
-    pub(super) fn sighted(&self) -> impl Iterator<Item = &'a JudgeVerdict> {
+    /// Judges with findings that no baseline lists.
+    pub(super) fn judges_with_findings(&self) -> impl Iterator<Item = &'a JudgeVerdict> {
         let judges = self.report.judges.iter();
         judges.filter(|judge| judge.known.is_none() && judge.outcome != Outcome::Pass)
     }
 
-    /// An ERROR is told even where a baseline knows the scenario.
-    pub(super) fn stopped(&self) -> impl Iterator<Item = &'a Row> {
+    /// An ERROR is shown even if a baseline lists the scenario.
+    pub(super) fn unjudged(&self) -> impl Iterator<Item = &'a Row> {
         self.report
             .scenarios
             .iter()
@@ -96,9 +96,9 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn findings(&self) -> Option<Section> {
-        let obstacles = obstacles(self.stopped());
+        let reason_groups = reason_groups(self.unjudged());
         let cards = cards(self.found());
-        let judges: Vec<&JudgeVerdict> = self.sighted().collect();
+        let judges: Vec<&JudgeVerdict> = self.judges_with_findings().collect();
         if self.report.scenarios.is_empty() {
             return None;
         }
@@ -114,18 +114,18 @@ impl<'a> Page<'a> {
             headings[..4].rotate_right(1);
         }
         let body = markup! {
-            @if obstacles.is_empty() && cards.is_empty() && judges.is_empty() {
-                p.calm { "Nothing: everything that was tested holds." }
+            @if reason_groups.is_empty() && cards.is_empty() && judges.is_empty() {
+                p.calm { "No failures: everything that was tested passed." }
             }
             @for (outcome, heading) in headings {
                 @let of_outcome = cards.iter().filter(|card| card.outcome == outcome);
                 @let judges: Vec<&&JudgeVerdict> = judges.iter().filter(|judge| judge.outcome == outcome).collect();
-                @let stopped: Vec<&Obstacle<'_>> = obstacles.iter().filter(|it| it.outcome == outcome).collect();
-                @let count = of_outcome.clone().count() + judges.len() + stopped.len();
+                @let unjudged: Vec<&ReasonGroup<'_>> = reason_groups.iter().filter(|it| it.outcome == outcome).collect();
+                @let count = of_outcome.clone().count() + judges.len() + unjudged.len();
                 @if count > 0 {
                     h3 { (heading) " " span.count { (count) } }
                     @for judge in judges { (self.judge(judge)) }
-                    @for obstacle in stopped { (self.obstacle(obstacle)) }
+                    @for reason_group in unjudged { (self.reason_group(reason_group)) }
                     @for card in of_outcome { (self.card(card)) }
                 }
             }
@@ -153,14 +153,16 @@ impl<'a> Page<'a> {
     /// One scenario; with `reason`, why a baseline accepts it.
     pub(super) fn entry(&self, entry: &Group<'_>, reason: Option<&str>) -> Markup {
         let first = entry.rows[0];
-        let sights = entry.sights();
-        let worst = sights.first().map(|sight| sight.finding);
+        let grouped_findings = entry.grouped_findings();
+        let worst = grouped_findings
+            .first()
+            .map(|grouped_finding| grouped_finding.finding);
         let clause = worst.map_or_else(|| first.cites.join(", "), |finding| finding.clause.clone());
         let worth = worst.map_or(first.level, |finding| finding.level);
         let claim = worst.map_or(&first.title, |finding| &finding.requirement);
         let variants = entry.variants();
         // The wire is kept around the worst finding of a variant; one variant speaks for all.
-        let told = entry.witness();
+        let told = entry.representative();
         let id = self.anchors.take(anchor::scenario(&first.verdict.scenario));
         markup! {
             div.entry id=[id] {
@@ -168,12 +170,12 @@ impl<'a> Page<'a> {
                 h4 { (badge(entry.outcome)) " " (cut(claim)) }
                 @if let Some(reason) = reason { p.means { b { "Accepted: " } (cut(reason)) } }
                 @if !first.verdict.reason.is_empty() { p { (cut(&first.verdict.reason)) } }
-                @for sight in sights.iter().take(SIGHTS) {
-                    @if sight.finding.requirement != *claim { p.also { (cut(&sight.finding.requirement)) } }
-                    (compared(sight.finding))
-                    @if sight.variants.len() < variants.len() { p.where { "In " (list(&sight.variants)) } }
+                @for grouped_finding in grouped_findings.iter().take(MOST_FINDINGS) {
+                    @if grouped_finding.finding.requirement != *claim { p.also { (cut(&grouped_finding.finding.requirement)) } }
+                    (compared(grouped_finding.finding))
+                    @if grouped_finding.variants.len() < variants.len() { p.where { "In " (list(&grouped_finding.variants)) } }
                 }
-                @if sights.len() > SIGHTS { p.where { "and " (sights.len() - SIGHTS) " more" } }
+                @if grouped_findings.len() > MOST_FINDINGS { p.where { "and " (grouped_findings.len() - MOST_FINDINGS) " more" } }
                 @if !first.impact.is_empty() { p.means { b { "What it means: " } (cut(&first.impact)) } }
                 details {
                     summary { "Evidence, and how to repeat it" (self.where_played(first, &variants)) }
@@ -221,13 +223,13 @@ impl<'a> Page<'a> {
     fn judge(&self, judge: &JudgeVerdict) -> Markup {
         let mut worst_first: Vec<&Located> = judge.findings.iter().collect();
         worst_first.sort_by_key(|located| located.finding.level);
-        let told = worst_first.len().min(SIGHTS);
+        let told = worst_first.len().min(MOST_FINDINGS);
         markup! {
             article.card id=[self.anchors.take(anchor::judge(&judge.judge))] {
                 div.entry {
                     p.eyebrow { (cut(&judge.clause)) " · in every transcript" }
                     h4 { (badge(judge.outcome)) " " (cut(&judge.statement)) }
-                    p.meta { code { (cut(&judge.judge)) } " saw it " (times(judge.count)) }
+                    p.meta { code { (cut(&judge.judge)) } " found it " (times(judge.count)) }
                     @for located in worst_first.into_iter().take(told) {
                         p.also { (cut(&located.finding.requirement)) }
                         (compared(&located.finding))
@@ -237,33 +239,33 @@ impl<'a> Page<'a> {
                         }
                     }
                     @if !judge.impact.is_empty() { p.means { b { "What it means: " } (cut(&judge.impact)) } }
-                    @if judge.count > told { p.where { "and " (judge.count - told) " more; report.json tells more" } }
+                    @if judge.count > told { p.where { "and " (judge.count - told) " more; see report.json" } }
                 }
             }
         }
     }
 
-    fn obstacle(&self, obstacle: &Obstacle<'_>) -> Markup {
-        let witness = obstacle.witness();
-        let reason = match obstacle.reason {
-            "" => "no reason was told",
+    fn reason_group(&self, reason_group: &ReasonGroup<'_>) -> Markup {
+        let representative = reason_group.representative();
+        let reason = match reason_group.reason {
+            "" => "no reason given",
             reason => reason,
         };
         markup! {
             article.card {
                 div.entry {
-                    p.eyebrow { (obstacle.scale()) }
-                    h4 { (badge(obstacle.outcome)) " " (cut(reason)) }
+                    p.eyebrow { (reason_group.scale()) }
+                    h4 { (badge(reason_group.outcome)) " " (cut(reason)) }
                     details {
                         summary { "Which, and how to repeat it" }
                         ul.rules {
-                            @for row in obstacle.rows.iter().take(NAMED) {
+                            @for row in reason_group.rows.iter().take(NAMED) {
                                 li { (self.scenario_link(&row.verdict.scenario)) " " (cut(&row.verdict.variant)) }
                             }
-                            @if obstacle.rows.len() > NAMED { li { "and " (obstacle.rows.len() - NAMED) " more" } }
+                            @if reason_group.rows.len() > NAMED { li { "and " (reason_group.rows.len() - NAMED) " more" } }
                         }
-                        (excerpt(&witness.excerpt))
-                        (repeat(&witness.reproduce))
+                        (excerpt(&representative.excerpt))
+                        (repeat(&representative.reproduce))
                     }
                 }
             }

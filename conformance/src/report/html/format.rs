@@ -1,4 +1,4 @@
-//! How things are said: numbers, times, levels; and long texts without their end.
+//! Formats numbers, times and levels, and truncates long texts.
 
 use crate::report::sanitize;
 use crate::scenario::Level;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// Characters shown of a text.
 const WIDTH: usize = 600;
 
-/// The text, without what nobody reads to its end.
+/// The text, truncated.
 pub(super) fn cut(text: &str) -> Cow<'_, str> {
     sanitize::cut(text, WIDTH)
 }
@@ -29,7 +29,7 @@ pub(super) fn level(level: Level) -> &'static str {
     }
 }
 
-/// What an outcome looks like: the class that gives it its colour. Its word always stands beside.
+/// The CSS class that colours an outcome. Its word is always shown beside.
 pub(super) fn tone(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "good",
@@ -44,7 +44,7 @@ pub(super) fn tone(outcome: Outcome) -> &'static str {
     }
 }
 
-/// What an outcome means, in words.
+/// The meaning of an outcome, in words.
 pub(super) fn meaning(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "holds",

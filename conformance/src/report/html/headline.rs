@@ -18,11 +18,11 @@ pub(super) struct Headline {
     pub(super) tone: &'static str,
     /// The worst of it.
     pub(super) words: String,
-    /// What else there is.
+    /// Other facts.
     pub(super) more: Vec<String>,
 }
 
-/// In which order outcomes are shown, from the good to the bad.
+/// The order in which outcomes are shown, from good to bad.
 const ORDER: [Outcome; 9] = [
     Outcome::Pass,
     Outcome::Inconclusive,
@@ -36,14 +36,14 @@ const ORDER: [Outcome; 9] = [
 ];
 
 impl Page<'_> {
-    /// What the run comes to. Requirements are counted as they are told: one for each card.
+    /// The result of the run. Requirements are counted as shown: one per card.
     pub(super) fn verdict(&self) -> Headline {
         let report = self.report;
         let found = cards(self.found());
         let of = |outcome| {
             found.iter().filter(|card| card.outcome == outcome).count()
                 + self
-                    .sighted()
+                    .judges_with_findings()
                     .filter(|judge| judge.outcome == outcome)
                     .count()
         };
@@ -58,8 +58,8 @@ impl Page<'_> {
                     .unwrap_or(&row.verdict.scenario)
             })
             .collect();
-        let stopped = |outcome| {
-            let rows = self.stopped().map(|row| &row.verdict);
+        let unjudged = |outcome| {
+            let rows = self.unjudged().map(|row| &row.verdict);
             let rows = rows.filter(|verdict| verdict.outcome == outcome);
             rows.map(|verdict| &verdict.scenario)
                 .collect::<BTreeSet<_>>()
@@ -74,7 +74,7 @@ impl Page<'_> {
                 bad.push(plural(count, one, many));
             }
         };
-        let untested = stopped(Outcome::Blocked);
+        let untested = unjudged(Outcome::Blocked);
         let mostly_untested = self.mostly_untested();
         let not_tested = [
             "scenario could not be tested",
@@ -94,7 +94,7 @@ impl Page<'_> {
             "advertised features are refused",
         );
         tell(
-            stopped(Outcome::Error),
+            unjudged(Outcome::Error),
             "scenario could not be played to the end",
             "scenarios could not be played to the end",
         );
@@ -103,8 +103,8 @@ impl Page<'_> {
         }
         tell(
             stale,
-            "known deviation is gone",
-            "known deviations are gone",
+            "known deviation no longer fails",
+            "known deviations no longer fail",
         );
         tell(
             report.invalid_scenarios.len(),
@@ -155,8 +155,8 @@ impl Page<'_> {
 
     /// Where most was never tried, the little that was seen comes second.
     pub(super) fn mostly_untested(&self) -> bool {
-        let stopped = self.stopped();
-        let untested = stopped.filter(|row| row.verdict.outcome == Outcome::Blocked);
+        let unjudged = self.unjudged();
+        let untested = unjudged.filter(|row| row.verdict.outcome == Outcome::Blocked);
         untested.count() * 2 > self.report.scenarios.len()
     }
 

@@ -1,4 +1,4 @@
-//! Deviations somebody knows of and accepts, with the reasons.
+//! Known deviations, with the reasons to accept them.
 
 use super::findings::times;
 use super::format::{badge, cut, plural};
@@ -34,7 +34,7 @@ impl Page<'_> {
         let count = accepted.len() + judges().filter(|judge| !is_stale(judge)).count();
         let body = markup! {
             p.lead {
-                "A baseline accepts " (plural(count, "deviation", "deviations")) ". They are played all the same, and do not fail the run."
+                "A baseline accepts " (plural(count, "deviation", "deviations")) ". They are played, but do not fail the run."
             }
             @if count > 0 { h3 { "Accepted" } }
             @for entry in entries(accepted) {
@@ -42,8 +42,8 @@ impl Page<'_> {
             }
             @for judge in judges().filter(|judge| !is_stale(judge)) { (self.known_judge(judge)) }
             @if !stale.is_empty() || judges().any(is_stale) {
-                h3 { "Gone, and still in the baseline" }
-                p { "These deviations are not there any more. Take them out of the baseline: until then the run fails." }
+                h3 { "Stale entries of the baseline" }
+                p { "These deviations no longer fail. Remove them from the baseline: until then the run fails." }
                 ul.plain {
                     @for row in &stale {
                         li {
@@ -74,7 +74,7 @@ impl Page<'_> {
                 p.eyebrow { (cut(&judge.clause)) " · in every transcript" }
                 h4 { (badge(judge.outcome)) " " (cut(&judge.statement)) }
                 @if let Some(known) = &judge.known { p.means { b { "Accepted: " } (cut(&known.reason)) } }
-                p.meta { a href=(anchor::to(&anchor::judge(&judge.judge))) { code { (cut(&judge.judge)) } } " saw it " (times(judge.count)) }
+                p.meta { a href=(anchor::to(&anchor::judge(&judge.judge))) { code { (cut(&judge.judge)) } } " found it " (times(judge.count)) }
             } }
         }
     }

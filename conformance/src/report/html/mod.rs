@@ -1,7 +1,9 @@
-//! `report.html`: one file for people. No scripts, nothing from elsewhere; it reads well on a phone, in the dark and on paper.
+//! `report.html`: one file for people. No scripts, nothing from elsewhere; it reads well on a
+//! phone, in the dark and on paper.
 //!
-//! The page is HTML and well-formed XML at the same time: a strict parser holds the tests against all of it. Texts are
-//! escaped by the type of what is written (maud), were tamed before, and are cut where nobody would read on.
+//! The page is HTML and well-formed XML at the same time: a strict parser holds the tests against
+//! all of it. Texts are escaped by the type of what is written (maud), were sanitized before, and are
+//! cut where nobody would read on.
 
 mod anchor;
 mod findings;
@@ -17,13 +19,14 @@ mod tests;
 mod untested;
 
 use super::Report;
-use super::sanitize::tamed;
+use super::sanitize::sanitized;
 use anchor::Anchors;
 use maud::{Markup, PreEscaped, html as markup};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Up to the title. The policy lets nothing be loaded and nothing be run, should a text ever escape its place.
+/// Up to the title. The policy lets nothing be loaded and nothing be run, should a text ever escape
+/// its place.
 const HEAD: &str = concat!(
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n",
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; ",
@@ -33,10 +36,10 @@ const HEAD: &str = concat!(
     "<meta name=\"referrer\" content=\"no-referrer\"/>\n",
 );
 
-/// The report as one HTML file. With `strict` a WARN is told as a failure, too.
+/// The report as one HTML file. With `strict` a WARN is a failure, too.
 #[must_use]
 pub fn html(report: &Report, strict: bool) -> String {
-    let report = &tamed(report);
+    let report = &sanitized(report);
     let page = Page {
         report,
         strict,
@@ -85,7 +88,7 @@ pub fn html(report: &Report, strict: bool) -> String {
     )
 }
 
-/// What every part of the page needs.
+/// Data that every part of the page needs.
 struct Page<'a> {
     report: &'a Report,
     strict: bool,

@@ -1,4 +1,5 @@
-//! Everything that was played: each scenario and each judge, so that a link to it always leads somewhere.
+//! Everything that was played: each scenario and each judge, so that a link to it always leads
+//! somewhere.
 
 use super::format::{badge, cut};
 use super::headline::{small_bar, told};
@@ -87,7 +88,7 @@ impl Page<'_> {
     }
 }
 
-/// What the table of documents calls the judges.
+/// The label of the judges in the table of documents.
 const JUDGES: &str = "every transcript";
 
 /// Rows of the same scenario together, in the order of the plan.

@@ -74,7 +74,7 @@ impl Page<'_> {
     }
 }
 
-/// Where it is told what an answer rests on: the worst scenario or judge, or else the requirement.
+/// The link to the evidence: the worst scenario or judge, or else the requirement.
 fn evidence(filled: &FilledRow<'_>) -> Option<String> {
     let scenario = filled.scenarios.iter().map(|row| {
         let id = anchor::scenario(&row.verdict.scenario);

@@ -1,4 +1,4 @@
-//! How it stands: document by document, command by command, and whether FEAT is true.
+//! Results by document and by command, and whether FEAT is correct.
 
 use super::format::{badge, cut, level, plural};
 use super::headline::{small_bar, told};
@@ -79,7 +79,7 @@ impl Page<'_> {
             li id=[self.anchors.take(anchor::requirement(&rule.id))] {
                 @match line.outcome {
                     Some(outcome) => (badge(outcome)),
-                    None if rule.untestable.is_some() => span.state { "not seen from outside" },
+                    None if rule.untestable.is_some() => span.state { "not testable" },
                     None => span.state { "not tested" },
                 }
                 div {
@@ -210,7 +210,7 @@ fn seen(seen: Seen) -> &'static str {
     match seen {
         Seen::Served => "served",
         Seen::Refused => "refused",
-        Seen::Partly => "served in part, and refused in part",
+        Seen::Partly => "partly implemented",
         Seen::Untested => "not tested",
     }
 }

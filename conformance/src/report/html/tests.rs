@@ -28,11 +28,12 @@ fn text_of(node: Node<'_, '_>) -> String {
         .collect()
 }
 
-/// What tries to get out of its place.
+/// Texts that try to break out of their element.
 const HOSTILE: &str = "</code></details><script>alert(1)</script><img src=x onerror=1>\" onload='1' &amp; ]]> \
      \u{202e}\u{0}\u{1b}[2J\r\n http://evil.example/ @import url(x)";
 
-/// The report with a text of our choice wherever it holds one of others, and words of its own where only those can be.
+/// The report with a text of our choice wherever it holds one of others, and words of its own where
+/// only those can be.
 fn saying(report: &Report, said: &str) -> Report {
     fn walk(value: &mut Value, said: &str) {
         match value {
@@ -150,7 +151,8 @@ const ATTRIBUTES: [&str; 17] = [
 
 #[test]
 fn nothing_stands_where_html_would_move_it() {
-    // What a parser of XML takes and one of HTML rearranges: blocks in paragraphs, strangers in lists and tables.
+    // What a parser of XML takes and one of HTML rearranges: blocks in paragraphs, strangers in
+    // lists and tables.
     let phrasing = ["a", "span", "code", "b", "q"];
     for text in PAGES.iter() {
         for element in elements(&parsed(text)) {
@@ -254,7 +256,7 @@ fn the_page_can_be_heard_too() {
 /// The colours of the style, of one theme: light, dark or paper.
 fn colours(theme: usize) -> BTreeMap<String, [f64; 3]> {
     let mut colours = BTreeMap::new();
-    // Later blocks change what the first one says.
+    // Later blocks override the first one.
     for block in [
         STYLE.split(":root {").nth(1),
         STYLE.split(":root {").nth(theme),
@@ -377,7 +379,7 @@ fn a_known_deviation_fails_nothing_and_one_that_is_gone_does() {
         strict: false,
         anchors: Anchors::default(),
     };
-    assert_eq!(page.verdict().words, "1 known deviation is gone");
+    assert_eq!(page.verdict().words, "1 known deviation no longer fails");
 }
 
 #[test]

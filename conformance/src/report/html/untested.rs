@@ -1,4 +1,4 @@
-//! What was not tested, and why.
+//! Scenarios that were not tested, and the reasons.
 
 use super::format::{cut, plural};
 use super::{Page, Section};
@@ -7,7 +7,7 @@ use crate::verdict::Outcome;
 use maud::html as markup;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names told of one reason.
+/// How many names are shown per reason.
 const NAMED: usize = 500;
 /// Reasons told.
 const REASONS: usize = 200;

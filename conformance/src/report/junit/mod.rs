@@ -1,9 +1,11 @@
-//! `junit.xml`, for CI systems; valid against the schema of Jenkins' xUnit plug-in (`junit-10.xsd`).
+//! `junit.xml`, for CI systems; valid against the schema of Jenkins' xUnit plug-in
+//! (`junit-10.xsd`).
 //!
-//! A suite is a document, or the always-on judges. A broken MUST is a `failure`; the tester's own trouble, a prerequisite that failed and a
-//! stale baseline are told apart by `type`. What was not played, is absent or is excused by a baseline is `skipped`, with its reason.
+//! A suite is a document, or the always-on judges. A broken MUST is a `failure`; the tester's own
+//! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was not
+//! played, is absent or is excused by a baseline is `skipped`, with its reason.
 
-use super::sanitize::{cut, tamed};
+use super::sanitize::{cut, sanitized};
 use super::tables::{document_name, documents};
 use super::terminal::{judge_told, row_told};
 use super::{Report, Row};
@@ -15,7 +17,7 @@ use std::io;
 /// The report as JUnit XML. With `strict` a WARN is a failure, too.
 #[must_use]
 pub fn junit(report: &Report, strict: bool) -> String {
-    let report = tamed(report);
+    let report = sanitized(report);
     let suites = suites(&report, strict);
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
     write(&mut writer, &report, &suites).expect("writing into memory cannot fail");
@@ -38,18 +40,18 @@ struct Case {
     name: String,
     classname: String,
     duration_ms: u64,
-    end: End,
+    end: CaseResult,
 }
 
-/// What is in a `testcase`.
-enum End {
+/// The content of a `testcase`.
+enum CaseResult {
     Passed,
-    Failure(Told),
-    Error(Told),
+    Failure(Details),
+    Error(Details),
     Skipped(String),
 }
 
-struct Told {
+struct Details {
     kind: &'static str,
     message: String,
     body: String,
@@ -85,7 +87,7 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
             name: shown(&skipped.scenario, &skipped.variant),
             classname: classname(&skipped.scenario),
             duration_ms: 0,
-            end: End::Skipped(format!("not played: {}", skipped.reason)),
+            end: CaseResult::Skipped(format!("not played: {}", skipped.reason)),
         });
     }
     if !report.scenarios.is_empty() {
@@ -99,10 +101,10 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
             name: path.clone(),
             classname: "scenario".into(),
             duration_ms: 0,
-            end: End::Error(Told {
+            end: CaseResult::Error(Details {
                 kind: "SCENARIO",
                 message: "this scenario file cannot be read".into(),
-                body: format!("`ftpspec lint {path}` tells why"),
+                body: format!("run `ftpspec lint {path}` for the reason"),
             }),
         };
         suites.push(Suite {
@@ -178,9 +180,9 @@ fn end(
     known: Option<&Known>,
     strict: bool,
     tell: impl FnOnce() -> (String, String),
-) -> End {
+) -> CaseResult {
     if Known::is_stale(known, outcome) {
-        return End::Failure(Told {
+        return CaseResult::Failure(Details {
             kind: "STALE",
             message: "the baseline knows a deviation here that is not there any more: remove it"
                 .into(),
@@ -190,28 +192,28 @@ fn end(
     let fails = Known::fails(known, outcome, strict);
     let shortened = |text: &str| cut(text, WIDTH).into_owned();
     match outcome {
-        Outcome::Pass | Outcome::Note => End::Passed,
-        Outcome::Warn if !fails && known.is_none() => End::Passed,
+        Outcome::Pass | Outcome::Note => CaseResult::Passed,
+        Outcome::Warn if !fails && known.is_none() => CaseResult::Passed,
         Outcome::Unsupported | Outcome::Inconclusive => {
-            End::Skipped(shortened(&format!("{}: {}", outcome.word(), tell().0)))
+            CaseResult::Skipped(shortened(&format!("{}: {}", outcome.word(), tell().0)))
         }
         _ => {
             let (message, body) = tell();
             if let (false, Some(known)) = (fails, known) {
-                return End::Skipped(format!(
+                return CaseResult::Skipped(format!(
                     "{} that is known: {}",
                     outcome.word(),
                     known.reason
                 ));
             }
-            let told = Told {
+            let details = Details {
                 kind: outcome.word(),
                 message: shortened(&message),
                 body,
             };
             match outcome {
-                Outcome::Error => End::Error(told),
-                _ => End::Failure(told),
+                Outcome::Error => CaseResult::Error(details),
+                _ => CaseResult::Failure(details),
             }
         }
     }
@@ -234,10 +236,10 @@ impl Counts {
             counts.tests += 1;
             counts.duration_ms += case.duration_ms;
             match &case.end {
-                End::Passed => {}
-                End::Failure(_) => counts.failures += 1,
-                End::Error(_) => counts.errors += 1,
-                End::Skipped(_) => counts.skipped += 1,
+                CaseResult::Passed => {}
+                CaseResult::Failure(_) => counts.failures += 1,
+                CaseResult::Error(_) => counts.errors += 1,
+                CaseResult::Skipped(_) => counts.skipped += 1,
             }
         }
         counts
@@ -288,23 +290,23 @@ fn write_case(writer: &mut Writer<Vec<u8>>, case: &Case) -> io::Result<()> {
     start.push_attribute(("name", case.name.as_str()));
     start.push_attribute(("classname", case.classname.as_str()));
     start.push_attribute(("time", seconds(case.duration_ms).as_str()));
-    let (element, told) = match &case.end {
-        End::Passed => return writer.write_event(Event::Empty(start)),
-        End::Skipped(reason) => {
+    let (element, details) = match &case.end {
+        CaseResult::Passed => return writer.write_event(Event::Empty(start)),
+        CaseResult::Skipped(reason) => {
             writer.write_event(Event::Start(start))?;
             let skipped =
                 BytesStart::new("skipped").with_attributes([("message", reason.as_str())]);
             writer.write_event(Event::Empty(skipped))?;
             return writer.write_event(Event::End(BytesEnd::new("testcase")));
         }
-        End::Failure(told) => ("failure", told),
-        End::Error(told) => ("error", told),
+        CaseResult::Failure(details) => ("failure", details),
+        CaseResult::Error(details) => ("error", details),
     };
     writer.write_event(Event::Start(start))?;
-    let inner =
-        BytesStart::new(element).with_attributes([("type", told.kind), ("message", &told.message)]);
+    let inner = BytesStart::new(element)
+        .with_attributes([("type", details.kind), ("message", &details.message)]);
     writer.write_event(Event::Start(inner))?;
-    writer.write_event(Event::Text(BytesText::new(&told.body)))?;
+    writer.write_event(Event::Text(BytesText::new(&details.body)))?;
     writer.write_event(Event::End(BytesEnd::new(element)))?;
     writer.write_event(Event::End(BytesEnd::new("testcase")))
 }

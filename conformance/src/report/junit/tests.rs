@@ -16,7 +16,8 @@ fn a_suite_is_a_document_and_a_case_a_scenario_in_a_variant() {
     insta::assert_snapshot!("every_outcome", junit(&of_every_outcome(), false));
 }
 
-/// What `junit-10.xsd` of Jenkins' xUnit plug-in allows: elements, the order they come in, and their attributes.
+/// What `junit-10.xsd` of Jenkins' xUnit plug-in allows: elements, the order they come in, and
+/// their attributes.
 #[test]
 fn it_holds_only_what_the_schema_of_jenkins_allows() {
     let seconds = regex::Regex::new(r"^[0-9]+\.[0-9]{3}$").unwrap();

@@ -1,29 +1,30 @@
-//! `report.md`, and the job summary of GitHub Actions: numbers first, then what is wrong, then the table of RFC 1123 §4.1.5.
+//! `report.md`, and the job summary of GitHub Actions: numbers first, then what is wrong, then the
+//! table of RFC 1123 §4.1.5.
 //!
-//! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is Markdown: it cannot make
-//! tables, links or mentions.
+//! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is
+//! Markdown: it cannot make tables, links or mentions.
 
-use super::sanitize::{cut, tamed};
+use super::sanitize::{cut, sanitized};
 use super::tables::{
-    Answer, FilledRow, Group, Obstacle, documents, entries, misleading_features, obstacles,
+    Answer, FilledRow, Group, ReasonGroup, documents, entries, misleading_features, reason_groups,
     requirements_summary, slowest, summary_counts,
 };
-use super::terminal::{entry_told, judge_told, obstacle_told};
+use super::terminal::{entry_told, judge_told, reason_group_text};
 use super::{Report, Row, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// So many of what failed are told; a job summary has to stay below one megabyte.
+/// How many failures are shown; a job summary has to stay below 1 MiB.
 const MOST: usize = 100;
 /// Characters of a cell.
 const WIDTH: usize = 200;
 
-/// The report as Markdown for GitHub and GitLab. With `strict` a WARN is told as a failure, too.
+/// The report as Markdown for GitHub and GitLab. With `strict` a WARN is a failure, too.
 #[must_use]
 pub fn markdown(report: &Report, strict: bool) -> String {
-    let report = tamed(report);
+    let report = sanitized(report);
     let mut writer = Writer {
         text: String::new(),
         strict,
@@ -100,23 +101,24 @@ impl Writer {
             let rows = report.scenarios.iter();
             rows.filter(|row| row.fails(self.strict))
         };
-        let stopped = |row: &&Row| matches!(row.verdict.outcome, Outcome::Error | Outcome::Blocked);
-        let obstacles = obstacles(failing().filter(stopped));
-        let mut entries = entries(failing().filter(|row| !stopped(row)));
+        let unjudged =
+            |row: &&Row| matches!(row.verdict.outcome, Outcome::Error | Outcome::Blocked);
+        let reason_groups = reason_groups(failing().filter(unjudged));
+        let mut entries = entries(failing().filter(|row| !unjudged(row)));
         // The worst first; those of one outcome in the order of the plan.
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.outcome));
         let strict = self.strict;
         let fails = |row: &&JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
         let judges: Vec<&JudgeVerdict> = report.judges.iter().filter(fails).collect();
-        if obstacles.is_empty() && entries.is_empty() && judges.is_empty() {
+        if reason_groups.is_empty() && entries.is_empty() && judges.is_empty() {
             return;
         }
         self.line("### What is wrong\n");
         self.line(
             "<table>\n<tr><th></th><th>Requirement</th><th>Expected</th><th>Observed</th></tr>",
         );
-        for obstacle in obstacles.iter().take(MOST) {
-            self.obstacle(obstacle);
+        for reason_group in reason_groups.iter().take(MOST) {
+            self.reason_group(reason_group);
         }
         for entry in entries.iter().take(MOST) {
             self.entry(entry);
@@ -136,19 +138,24 @@ impl Writer {
             self.failure(row.outcome.word(), &about, finding, "");
         }
         self.line("</table>\n");
-        let left_out = obstacles.len().saturating_sub(MOST) + entries.len().saturating_sub(MOST);
+        let left_out =
+            reason_groups.len().saturating_sub(MOST) + entries.len().saturating_sub(MOST);
         if left_out > 0 {
             self.line(format!(
                 "… and {left_out} more; report.json has them all.\n"
             ));
         }
-        for obstacle in obstacles.iter().take(MOST) {
-            let verdict = &obstacle.rows[0].verdict;
-            let name = match obstacle.rows.len() {
+        for reason_group in reason_groups.iter().take(MOST) {
+            let verdict = &reason_group.rows[0].verdict;
+            let name = match reason_group.rows.len() {
                 1 => format!("{} [{}]", verdict.scenario, verdict.variant),
-                _ => format!("{}: {}", obstacle.scale(), shortened(obstacle.reason)),
+                _ => format!(
+                    "{}: {}",
+                    reason_group.scale(),
+                    shortened(reason_group.reason)
+                ),
             };
-            self.details(&name, &obstacle_told(obstacle));
+            self.details(&name, &reason_group_text(reason_group));
         }
         for entry in entries.iter().take(MOST).filter(|entry| !is_stale(entry)) {
             let id = &entry.rows[0].verdict.scenario;
@@ -161,9 +168,11 @@ impl Writer {
     }
 
     fn entry(&mut self, entry: &Group<'_>) {
-        let row = entry.witness();
-        let sights = entry.sights();
-        let finding = sights.first().map(|sight| sight.finding);
+        let row = entry.representative();
+        let grouped_findings = entry.grouped_findings();
+        let finding = grouped_findings
+            .first()
+            .map(|grouped_finding| grouped_finding.finding);
         let clause = finding.map_or_else(|| row.cites.join(", "), |finding| finding.clause.clone());
         let about = format!(
             "{}<br><code>{}</code> [{}]<br>{}",
@@ -179,9 +188,9 @@ impl Writer {
         self.failure(shown, &about, finding, &row.verdict.reason);
     }
 
-    fn obstacle(&mut self, obstacle: &Obstacle<'_>) {
-        let row = obstacle.witness();
-        let about = match obstacle.rows.len() {
+    fn reason_group(&mut self, reason_group: &ReasonGroup<'_>) {
+        let row = reason_group.representative();
+        let about = match reason_group.rows.len() {
             1 => format!(
                 "{}<br><code>{}</code> [{}]<br>{}",
                 html(&row.title),
@@ -189,9 +198,14 @@ impl Writer {
                 html(&row.verdict.variant),
                 html(&row.cites.join(", "))
             ),
-            _ => obstacle.scale(),
+            _ => reason_group.scale(),
         };
-        self.failure(obstacle.outcome.word(), &about, None, obstacle.reason);
+        self.failure(
+            reason_group.outcome.word(),
+            &about,
+            None,
+            reason_group.reason,
+        );
     }
 
     fn failure(&mut self, outcome: &str, about: &str, finding: Option<&Finding>, reason: &str) {

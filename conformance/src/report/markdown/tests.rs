@@ -26,7 +26,7 @@ fn what_a_server_sends_is_no_markdown_and_no_html() {
     let text = markdown(&report, false);
     assert!(!text.lines().any(|line| line.starts_with("# x")), "{text}");
     assert!(text.contains("SIZE &lt;b&gt;"), "{text}");
-    // Outside fenced code there is no markup of theirs.
+    // Outside fenced code there is no markup from the server.
     let mut fence: Option<&str> = None;
     let mut html_block = false;
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! How it stands clause by clause: document, section, requirement, scenarios.
+//! Results clause by clause: document, section, requirement, scenarios.
 
 use super::{Said, by_requirement};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
@@ -23,19 +23,19 @@ pub struct Section<'a> {
     pub requirements: Vec<RequirementLine<'a>>,
 }
 
-/// One requirement, and what the run says of it.
+/// One requirement and its result.
 #[derive(Debug, Clone)]
 pub struct RequirementLine<'a> {
     /// The rule.
     pub requirement: &'a Requirement,
-    /// What the scenarios that cover it come to together; `None` if none was played.
+    /// The combined outcome of the scenarios that cover it; `None` if none was played.
     pub outcome: Option<Outcome>,
     /// What those scenarios say of it.
     pub said: Vec<Said<'a>>,
 }
 
-/// Every requirement on servers, by document and section. A scenario that covers several requirements speaks
-/// for each, but for those its findings are not about (`!about`).
+/// Every requirement on servers, by document and section. A scenario that covers several
+/// requirements speaks for each, but for those its findings are not about (`!about`).
 #[must_use]
 pub fn clauses<'a>(report: &'a Report, catalogue: &'a Catalogue) -> Vec<DocumentClauses<'a>> {
     let mut by_id = by_requirement(&report.scenarios);
@@ -76,7 +76,7 @@ pub fn clauses<'a>(report: &'a Report, catalogue: &'a Catalogue) -> Vec<Document
     documents
 }
 
-/// RFCs by their number, other documents behind them.
+/// RFCs by number, then other documents.
 fn number(document: &str) -> u32 {
     let number = document
         .strip_prefix("RFC ")
@@ -121,7 +121,8 @@ mod tests {
         assert_eq!(lines().count(), on_servers.count());
     }
 
-    /// What a failing scenario says of three of its requirements, given what its findings are about.
+    /// What a failing scenario says of three of its requirements, given what its findings are
+    /// about.
     fn of_three(about: &[&str], unjudged: &[&str]) -> [Option<Outcome>; 3] {
         const IDS: [&str; 3] = [
             "959-5.4-noop-replies",

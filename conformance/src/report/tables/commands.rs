@@ -1,4 +1,4 @@
-//! How it stands command by command.
+//! Results by command.
 
 use super::{Said, Tally};
 use crate::catalogue::{Catalogue, Registry};
@@ -12,16 +12,17 @@ pub struct CommandLine<'a> {
     pub verb: &'a str,
     /// Whether the server has it; `None` if it was never sent.
     pub implemented: Option<bool>,
-    /// What the scenarios about it come to together; `None` if none was played.
+    /// The combined outcome of its scenarios; `None` if none was played.
     pub outcome: Option<Outcome>,
     /// How often each outcome is there.
     pub tally: Tally,
-    /// Those scenarios, and what each says of the command.
+    /// Those scenarios and the outcome of each for the command.
     pub said: Vec<Said<'a>>,
 }
 
-/// Every command of which the run says something, in the order of the registry; those it does not know come last. A
-/// scenario about several commands speaks for each, but for those its findings are not about (`!about`).
+/// Every command with a result, in the order of the registry; unknown commands come last. A
+/// scenario about several commands speaks for each, but for those its findings are not about
+/// (`!about`).
 #[must_use]
 pub fn commands<'a>(
     report: &'a Report,
@@ -65,7 +66,7 @@ pub fn commands<'a>(
         .collect()
 }
 
-/// What a row comes to where it is about this command; `None` if it was not played as far.
+/// The outcome of a row for this command; `None` if it was not judged that far.
 fn of_command(row: &Row, verb: &str, catalogue: &Catalogue) -> Option<Outcome> {
     let is_of_verb = |id: &&String| {
         let requirement = catalogue.get(id);

@@ -1,4 +1,4 @@
-//! How it stands by document.
+//! Results by document.
 
 use crate::report::Report;
 use crate::verdict::{Known, Outcome};
@@ -61,7 +61,7 @@ pub fn documents(report: &Report, strict: bool) -> Vec<DocumentSummary> {
         count(summary, row.verdict.outcome, row.known.as_ref(), strict);
     }
     found.sort_by_cached_key(|summary| order(&summary.directory));
-    // A judge that saw no transcript says nothing.
+    // A judge without a transcript has no verdict.
     let judges = match report.scenarios.is_empty() {
         true => [].iter(),
         false => report.judges.iter(),
@@ -99,7 +99,8 @@ fn count(summary: &mut DocumentSummary, outcome: Outcome, known: Option<&Known>,
     summary.known += usize::from(known.is_some() && !fails);
 }
 
-/// How the scenarios in a directory are called: `rfc959` is `RFC 959`; any other directory is called as it is.
+/// How the scenarios in a directory are called: `rfc959` is `RFC 959`; any other directory is
+/// called as it is.
 pub(in crate::report) fn name(directory: &str) -> String {
     match rfc(directory) {
         Some(number) => format!("RFC {number}"),

@@ -1,4 +1,5 @@
-//! Is FEAT true? What is advertised and refused, and what is served and hidden (RFC 2389 §3.2).
+//! Whether FEAT is correct: features advertised but refused, and implemented but not listed (RFC
+//! 2389 §3.2).
 
 use crate::catalogue::Registry;
 use crate::report::{Report, Row};
@@ -6,7 +7,7 @@ use crate::transcript::Features;
 use crate::verdict::Outcome;
 use serde::Serialize;
 
-/// What a feature turned out to be, whatever FEAT says of it.
+/// Whether a feature is implemented, whatever FEAT lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
@@ -16,7 +17,7 @@ pub enum Seen {
     Refused,
     /// Some of it is there, and some is refused as unknown.
     Partly,
-    /// Nothing that was played says anything of it.
+    /// No played scenario decides it.
     Untested,
 }
 
@@ -34,7 +35,7 @@ pub enum Truth {
     Absent,
     /// Advertised, and not tested.
     Untested,
-    /// The server has no FEAT, so it says nothing of what it serves.
+    /// The server has no FEAT, so it advertises nothing.
     NoFeat,
 }
 
@@ -48,7 +49,7 @@ impl Truth {
             Self::ServedAndHidden => "served and hidden",
             Self::Absent => "absent",
             Self::Untested => "advertised, not tested",
-            Self::NoFeat => "served; there is no FEAT",
+            Self::NoFeat => "implemented; there is no FEAT",
         }
     }
 
@@ -74,10 +75,11 @@ pub struct FeatureTruth<'a> {
     pub refused_in: Vec<&'a str>,
 }
 
-/// Features that have a line in FEAT and no verb of their own (RFC 2640 §2.2, RFC 3659 §6, deflate draft §2).
+/// Features that have a line in FEAT and no verb of their own (RFC 2640 §2.2, RFC 3659 §6, deflate
+/// draft §2).
 const WITHOUT_VERB: [&str; 3] = ["UTF8", "TVFS", "MODE Z"];
 
-/// Every feature that is advertised or of which the run says something, the known ones first.
+/// Every feature that is advertised or has a result, the known ones first.
 #[must_use]
 pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
     let features = Features::listed(report.target.features.as_deref());
@@ -111,7 +113,7 @@ pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<Feature
             truths.push(truth);
         }
     }
-    // What we know nothing of is told as it stands.
+    // Unknown features are shown as they are.
     truths.extend(
         lines
             .into_iter()
@@ -127,7 +129,7 @@ pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<Feature
     truths
 }
 
-/// The features of which FEAT says what is not so.
+/// The features for which FEAT is wrong.
 #[must_use]
 pub fn misleading_features<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
     let mut truths = feature_truth(report, registry);
@@ -152,7 +154,7 @@ fn truth<'a>(
         .map(|row| row.verdict.scenario.as_str())
         .collect();
     refused_in.dedup();
-    // A scenario may hold where there is nothing: what it asks for was refused, as it has to be.
+    // A scenario may pass without the feature: its command was refused, as required.
     let verb = label.split(' ').next().unwrap_or(label);
     let implemented = &report.target.implemented;
     let unknown = registry.get(verb).is_some()
@@ -160,7 +162,7 @@ fn truth<'a>(
         && !implemented.iter().any(|it| it == verb);
     let served = !unknown
         && needing().any(|row| {
-            // Where nothing was left to test, nothing was seen of it.
+            // INCONCLUSIVE decides nothing.
             let tested = !matches!(
                 row.verdict.outcome,
                 Outcome::Error | Outcome::Blocked | Outcome::Inconclusive

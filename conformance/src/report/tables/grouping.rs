@@ -1,4 +1,5 @@
-//! Rows that say the same, told once: the variants of a scenario, what one reason stopped, what one feature would be for.
+//! Groups equal rows: variants of a scenario, and scenarios with the same reason or missing
+//! feature.
 
 use crate::report::{Report, Row};
 use crate::verdict::{Finding, Outcome};
@@ -14,18 +15,18 @@ pub struct Group<'a> {
     pub rows: Vec<&'a Row>,
 }
 
-/// What does not hold, and in which variants it does not.
+/// A finding, and the variants that have it.
 #[derive(Debug, Clone)]
-pub struct Sight<'a> {
+pub struct GroupedFinding<'a> {
     /// As it was found in the first of them.
     pub finding: &'a Finding,
     /// In the order of the plan.
     pub variants: Vec<&'a str>,
 }
 
-/// What kept scenarios from being judged, and which ones.
+/// Why scenarios were not judged, and which ones.
 #[derive(Debug, Clone)]
-pub struct Obstacle<'a> {
+pub struct ReasonGroup<'a> {
     /// What that made of them.
     pub outcome: Outcome,
     /// In words.
@@ -53,29 +54,31 @@ pub fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
     entries
 }
 
-/// The rows, those of the same outcome and reason together: the worst first, and what stopped the most.
+/// The rows grouped by outcome and reason: the worst first, then the largest group.
 #[must_use]
-pub fn obstacles<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Obstacle<'a>> {
-    let mut obstacles: Vec<Obstacle<'a>> = Vec::new();
+pub fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
+    let mut reason_groups: Vec<ReasonGroup<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
     for row in rows {
         let verdict = &row.verdict;
         let key = (verdict.reason.as_str(), verdict.outcome);
-        let place = *places.entry(key).or_insert(obstacles.len());
-        match obstacles.get_mut(place) {
-            Some(obstacle) => obstacle.rows.push(row),
-            None => obstacles.push(Obstacle {
+        let place = *places.entry(key).or_insert(reason_groups.len());
+        match reason_groups.get_mut(place) {
+            Some(reason_group) => reason_group.rows.push(row),
+            None => reason_groups.push(ReasonGroup {
                 outcome: verdict.outcome,
                 reason: &verdict.reason,
                 rows: vec![row],
             }),
         }
     }
-    obstacles.sort_by_key(|obstacle| Reverse((obstacle.outcome, obstacle.rows.len())));
-    obstacles
+    reason_groups
+        .sort_by_key(|reason_group| Reverse((reason_group.outcome, reason_group.rows.len())));
+    reason_groups
 }
 
-/// The optional features that are absent and not advertised, each with the scenarios that would have been about it.
+/// The optional features that are absent and not advertised, each with the scenarios that would
+/// have been about it.
 #[must_use]
 pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -117,41 +120,44 @@ impl<'a> Group<'a> {
 
     /// The row that speaks for all: the first with a wire to show.
     #[must_use]
-    pub fn witness(&self) -> &'a Row {
-        witness(&self.rows)
+    pub fn representative(&self) -> &'a Row {
+        representative(&self.rows)
     }
 
     /// Its findings, each once, those of the highest level first.
     #[must_use]
-    pub fn sights(&self) -> Vec<Sight<'a>> {
-        let mut sights: Vec<Sight<'a>> = Vec::new();
+    pub fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
+        let mut grouped_findings: Vec<GroupedFinding<'a>> = Vec::new();
         for row in &self.rows {
             for finding in &row.verdict.findings {
-                // What was observed may hold a port or a directory of its own.
-                let same = |sight: &&mut Sight<'a>| {
-                    let known = sight.finding;
+                // An observation may contain a port or a directory of its run.
+                let same = |grouped_finding: &&mut GroupedFinding<'a>| {
+                    let known = grouped_finding.finding;
                     (known.line, &known.expected, &known.requirement)
                         == (finding.line, &finding.expected, &finding.requirement)
                 };
-                match sights.iter_mut().find(same) {
-                    Some(sight) => {
-                        if !sight.variants.contains(&row.verdict.variant.as_str()) {
-                            sight.variants.push(&row.verdict.variant);
+                match grouped_findings.iter_mut().find(same) {
+                    Some(grouped_finding) => {
+                        if !grouped_finding
+                            .variants
+                            .contains(&row.verdict.variant.as_str())
+                        {
+                            grouped_finding.variants.push(&row.verdict.variant);
                         }
                     }
-                    None => sights.push(Sight {
+                    None => grouped_findings.push(GroupedFinding {
                         finding,
                         variants: vec![&row.verdict.variant],
                     }),
                 }
             }
         }
-        sights.sort_by_key(|sight| sight.finding.level);
-        sights
+        grouped_findings.sort_by_key(|grouped_finding| grouped_finding.finding.level);
+        grouped_findings
     }
 }
 
-impl<'a> Obstacle<'a> {
+impl<'a> ReasonGroup<'a> {
     /// How much it stopped: `1 scenario`, `3 scenarios in 8 variants`.
     #[must_use]
     pub fn scale(&self) -> String {
@@ -167,12 +173,12 @@ impl<'a> Obstacle<'a> {
 
     /// The row that speaks for all: the first with a wire to show.
     #[must_use]
-    pub fn witness(&self) -> &'a Row {
-        witness(&self.rows)
+    pub fn representative(&self) -> &'a Row {
+        representative(&self.rows)
     }
 }
 
-fn witness<'a>(rows: &[&'a Row]) -> &'a Row {
+fn representative<'a>(rows: &[&'a Row]) -> &'a Row {
     let with_wire = rows.iter().find(|row| !row.excerpt.is_empty());
     with_wire.unwrap_or(&rows[0])
 }
@@ -201,14 +207,14 @@ mod tests {
         let variants: Vec<_> = entries.iter().map(Group::variants).collect();
         assert_eq!(variants, [vec!["pasv", "port", "eprt"], vec!["epsv"]]);
         // Another line is another finding, another text is not.
-        let sights: Vec<_> = entries[0]
-            .sights()
+        let grouped_findings: Vec<_> = entries[0]
+            .grouped_findings()
             .into_iter()
             .map(|it| it.variants)
             .collect();
-        assert_eq!(sights, [vec!["pasv", "port"], vec!["eprt"]]);
-        assert_eq!(entries[0].witness().verdict.variant, "port");
-        assert_eq!(entries[1].witness().verdict.variant, "epsv");
+        assert_eq!(grouped_findings, [vec!["pasv", "port"], vec!["eprt"]]);
+        assert_eq!(entries[0].representative().verdict.variant, "port");
+        assert_eq!(entries[1].representative().verdict.variant, "epsv");
     }
 
     #[test]
@@ -226,8 +232,11 @@ mod tests {
             row.verdict.reason = reason.into();
         }
         report.scenarios[4].verdict.outcome = Outcome::Error;
-        let obstacles = obstacles(&report.scenarios);
-        let told: Vec<_> = obstacles.iter().map(|it| (it.reason, it.scale())).collect();
+        let reason_groups = reason_groups(&report.scenarios);
+        let told: Vec<_> = reason_groups
+            .iter()
+            .map(|it| (it.reason, it.scale()))
+            .collect();
         let expected = [
             ("x", "2 scenarios in 3 variants"),
             ("no login", "1 scenario"),
@@ -237,7 +246,7 @@ mod tests {
             expected.map(|(reason, scale)| (reason, scale.to_owned()))
         );
         assert_eq!(
-            (obstacles[0].outcome, obstacles[0].reason),
+            (reason_groups[0].outcome, reason_groups[0].reason),
             (Outcome::Error, "y")
         );
     }

@@ -1,6 +1,8 @@
-//! What follows from the rows of a report: pure functions of the report and the catalogue inside the binary.
+//! What follows from the rows of a report: pure functions of the report and the catalogue inside
+//! the binary.
 //!
-//! Nothing here is stored. A report that is read again, or merged of parts, has the tables of its rows.
+//! Nothing here is stored. A report that is read again, or merged of parts, has the tables of its
+//! rows.
 
 mod clauses;
 mod commands;
@@ -15,7 +17,7 @@ pub use commands::{CommandLine, commands};
 pub(super) use documents::name as document_name;
 pub use documents::{DocumentSummary, Tally, documents};
 pub use features::{FeatureTruth, Seen, Truth, feature_truth, misleading_features};
-pub use grouping::{Group, Obstacle, Sight, absent, entries, obstacles};
+pub use grouping::{Group, GroupedFinding, ReasonGroup, absent, entries, reason_groups};
 pub use slowest::slowest;
 pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary, summary_counts};
 
@@ -23,16 +25,16 @@ use super::Row;
 use crate::verdict::Outcome;
 use std::collections::BTreeMap;
 
-/// What a row says of one requirement, or of one command.
+/// The outcome of a row for one requirement or one command.
 #[derive(Debug, Clone, Copy)]
 pub struct Said<'a> {
     /// The row.
     pub row: &'a Row,
-    /// Of this one: where the scenario says what its findings are about, others of the row may come to worse.
+    /// Of this requirement: with `!about`, other requirements of the row may have a worse outcome.
     pub outcome: Outcome,
 }
 
-/// What is said of each requirement id, in the order of the rows.
+/// The outcomes for each requirement id, in the order of the rows.
 fn by_requirement(rows: &[Row]) -> BTreeMap<&str, Vec<Said<'_>>> {
     let mut by_id: BTreeMap<&str, Vec<Said<'_>>> = BTreeMap::new();
     for row in rows {

@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 
 /// A row that took less is not slow, in milliseconds.
 const SLOW: u64 = 1000;
-/// So many are told.
+/// How many are shown.
 const MOST: usize = 5;
 
-/// The slowest rows, the slowest first; none where nothing took long. Of a scenario the slowest variant stands for all.
+/// The slowest rows, the slowest first; none in a short run. Of a scenario only the slowest
+/// variant.
 #[must_use]
 pub fn slowest(report: &Report) -> Vec<&Row> {
     let mut rows: Vec<&Row> = report.scenarios.iter().collect();

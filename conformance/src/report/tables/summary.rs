@@ -7,23 +7,23 @@ use crate::verdict::{JudgeVerdict, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a run says of a row of the table.
+/// The result of a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// The server does what the row says, or keeps from what it says not to.
+    /// The server conforms to the row.
     Kept,
     /// It does not.
     Broken,
     /// The feature is not there.
     NotImplemented,
-    /// Nothing that was played says anything of it.
+    /// No played scenario decides it.
     NotTested,
     /// It cannot be seen from outside.
     Unseen,
 }
 
-/// In the order they are told.
+/// In the order they are shown.
 const ANSWERS: [Answer; 5] = [
     Answer::Kept,
     Answer::Broken,
@@ -41,7 +41,7 @@ impl Answer {
             Self::Broken => "broken",
             Self::NotImplemented => "not implemented",
             Self::NotTested => "not tested",
-            Self::Unseen => "not seen from outside",
+            Self::Unseen => "not testable",
         }
     }
 }
@@ -60,9 +60,10 @@ pub struct FilledGroup<'a> {
 pub struct FilledRow<'a> {
     /// What it asks.
     pub row: &'a SummaryRow,
-    /// What the run says.
+    /// The result.
     pub answer: Answer,
-    /// Whether that is against the row: a MUST or SHOULD that is broken, or not implemented where it binds.
+    /// Whether that is against the row: a MUST or SHOULD that is broken, or not implemented where
+    /// it binds.
     pub against: bool,
     /// The scenarios it rests on.
     pub scenarios: Vec<&'a Row>,
@@ -117,7 +118,7 @@ fn fill<'a>(
         }
     }
     let judges: Vec<&JudgeVerdict> = match report.scenarios.is_empty() {
-        // A judge that saw no transcript says nothing.
+        // A judge without a transcript has no verdict.
         true => Vec::new(),
         false => report
             .judges

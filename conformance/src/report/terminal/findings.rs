@@ -1,13 +1,13 @@
-//! What is wrong, each thing told once and with its evidence.
+//! The failures, each reported once and with its evidence.
 
 use super::{Writer, shortened};
 use crate::catalogue::Catalogue;
 use crate::report::Row;
-use crate::report::tables::{Group, Obstacle, Sight, entries};
+use crate::report::tables::{Group, GroupedFinding, ReasonGroup, entries};
 use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::Style;
 
-/// Findings told of one scenario, sightings of one judge.
+/// How many findings are shown per scenario, and per judge.
 const MOST: usize = 5;
 /// Scenarios named that one reason stopped.
 const NAMED: usize = 5;
@@ -25,10 +25,10 @@ pub(in crate::report) fn entry_told(entry: &Group<'_>) -> String {
     writer.text
 }
 
-/// What one reason stopped, without colours.
-pub(in crate::report) fn obstacle_told(obstacle: &Obstacle<'_>) -> String {
+/// The scenarios with one reason, without colours.
+pub(in crate::report) fn reason_group_text(reason_group: &ReasonGroup<'_>) -> String {
     let mut writer = Writer::plain();
-    writer.obstacle(obstacle);
+    writer.reason_group(reason_group);
     writer.text
 }
 
@@ -40,9 +40,9 @@ pub(in crate::report) fn judge_told(row: &JudgeVerdict) -> String {
 }
 
 impl Writer {
-    /// A scenario, and what it came to in these variants.
+    /// A scenario and its outcome in these variants.
     pub(super) fn entry(&mut self, entry: &Group<'_>) {
-        let row = entry.witness();
+        let row = entry.representative();
         let variants = entry.variants();
         self.heading(entry.outcome, &row.verdict.scenario, &variants);
         self.line(format!("  {}", row.title));
@@ -59,11 +59,11 @@ impl Writer {
         if !row.verdict.reason.is_empty() {
             self.line(format!("  because   {}", shortened(&row.verdict.reason)));
         }
-        let sights = entry.sights();
-        for sight in sights.iter().take(MOST) {
-            self.sight(sight, &row.title, variants.len());
+        let grouped_findings = entry.grouped_findings();
+        for grouped_finding in grouped_findings.iter().take(MOST) {
+            self.grouped_finding(grouped_finding, &row.title, variants.len());
         }
-        self.more(sights.len(), MOST);
+        self.more(grouped_findings.len(), MOST);
         if !row.impact.is_empty() {
             self.line(format!("  means     {}", row.impact));
         }
@@ -72,25 +72,25 @@ impl Writer {
         self.line("");
     }
 
-    /// What one reason stopped: once, however much that is.
-    pub(super) fn obstacle(&mut self, obstacle: &Obstacle<'_>) {
-        let row = obstacle.witness();
-        if obstacle.rows.len() == 1 {
+    /// The scenarios with one reason, as one group.
+    pub(super) fn reason_group(&mut self, reason_group: &ReasonGroup<'_>) {
+        let row = reason_group.representative();
+        if reason_group.rows.len() == 1 {
             self.heading(
-                obstacle.outcome,
+                reason_group.outcome,
                 &row.verdict.scenario,
                 &[&row.verdict.variant],
             );
             self.line(format!("  {}", row.title));
         } else {
-            let outcome = self.outcome(obstacle.outcome);
-            self.line(format!("{outcome} {}", obstacle.scale()));
+            let outcome = self.outcome(reason_group.outcome);
+            self.line(format!("{outcome} {}", reason_group.scale()));
         }
-        if !obstacle.reason.is_empty() {
-            self.line(format!("  because   {}", shortened(obstacle.reason)));
+        if !reason_group.reason.is_empty() {
+            self.line(format!("  because   {}", shortened(reason_group.reason)));
         }
-        if obstacle.rows.len() > 1 {
-            let named = entries(obstacle.rows.iter().copied());
+        if reason_group.rows.len() > 1 {
+            let named = entries(reason_group.rows.iter().copied());
             for (index, entry) in named.iter().take(NAMED).enumerate() {
                 let label = if index == 0 { "of these" } else { "" };
                 let id = &entry.rows[0].verdict.scenario;
@@ -135,14 +135,22 @@ impl Writer {
     }
 
     /// A finding, and in which variants it was made if that is not all of them.
-    fn sight(&mut self, sight: &Sight<'_>, title: &str, variants: usize) {
-        self.finding(sight.finding, title);
-        if sight.variants.len() < variants {
-            self.line(format!("  in        {}", sight.variants.join(", ")));
+    fn grouped_finding(
+        &mut self,
+        grouped_finding: &GroupedFinding<'_>,
+        title: &str,
+        variants: usize,
+    ) {
+        self.finding(grouped_finding.finding, title);
+        if grouped_finding.variants.len() < variants {
+            self.line(format!(
+                "  in        {}",
+                grouped_finding.variants.join(", ")
+            ));
         }
     }
 
-    /// A finding below a title: what that said is not said again.
+    /// A finding below a title, which is not repeated.
     fn finding(&mut self, finding: &Finding, title: &str) {
         let level = finding.level.word();
         if finding.requirement == title {
@@ -163,7 +171,7 @@ impl Writer {
     fn more(&mut self, found: usize, told: usize) -> bool {
         if found > told {
             self.line(format!(
-                "  … and {} more; the other forms of the report (--html, --report-json) tell them",
+                "  … and {} more; see them in the other report formats (--html, --report-json)",
                 found - told
             ));
         }

@@ -1,12 +1,12 @@
-//! The report a person reads: what matters first, and then how it stands by RFC.
+//! The report for the terminal: failures first, then the results by RFC.
 
 mod findings;
 
-pub(super) use findings::{entry_told, judge_told, obstacle_told, row_told};
+pub(super) use findings::{entry_told, judge_told, reason_group_text, row_told};
 
-use super::sanitize::{cut, sanitize, tamed};
+use super::sanitize::{cut, sanitize, sanitized};
 use super::tables::{
-    Answer, absent, documents, entries, misleading_features, obstacles, requirements_summary,
+    Answer, absent, documents, entries, misleading_features, reason_groups, requirements_summary,
     slowest, summary_counts,
 };
 use super::{Report, RunStatus};
@@ -31,7 +31,7 @@ pub struct Look {
 pub fn terminal(report: &Report, look: Look) -> String {
     // Of a greeting of several lines the first is shown.
     let greeting = sanitize(report.target.greeting.lines().next().unwrap_or_default()).into_owned();
-    let report = &tamed(report);
+    let report = &sanitized(report);
     let mut writer = Writer {
         text: String::new(),
         look,
@@ -43,8 +43,8 @@ pub fn terminal(report: &Report, look: Look) -> String {
         let rows = report.scenarios.iter();
         let rows = rows.filter(|row| told(&row.known, row.verdict.outcome));
         if matches!(outcome, Outcome::Blocked | Outcome::Error) {
-            for obstacle in obstacles(rows) {
-                writer.obstacle(&obstacle);
+            for reason_group in reason_groups(rows) {
+                writer.reason_group(&reason_group);
             }
         } else {
             for entry in entries(rows) {
@@ -72,7 +72,8 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.text
 }
 
-/// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the summary.
+/// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the
+/// summary.
 const DETAILED: [Outcome; 5] = [
     Outcome::Warn,
     Outcome::Blocked,
@@ -80,7 +81,7 @@ const DETAILED: [Outcome; 5] = [
     Outcome::Fail,
     Outcome::Error,
 ];
-/// A run that took less is not worth asking where its time went, in milliseconds.
+/// Shorter runs, in milliseconds, have no table of slow scenarios.
 const LONG: u64 = 10_000;
 
 /// Characters of a text; the JSON has all of them.
@@ -141,7 +142,7 @@ impl Writer {
         for path in &report.invalid_scenarios {
             let word = self.outcome(Outcome::Error);
             self.line(format!(
-                "{word} {path} cannot be played; `ftpspec lint {path}` tells why"
+                "{word} {path} cannot be played; run `ftpspec lint {path}` for the reason"
             ));
         }
         self.line("");
@@ -187,7 +188,7 @@ impl Writer {
         self.line("");
     }
 
-    /// What a baseline knows, one line each; the stale ones say so.
+    /// The entries of the baseline, one line each; stale ones are marked.
     fn known(&mut self, report: &Report) {
         let rows = report.scenarios.iter().filter_map(|row| {
             let known = row.known.as_ref()?;
@@ -202,7 +203,7 @@ impl Writer {
             .chain(judges)
             .partition(|(_, outcome, known)| Known::is_stale(Some(known), *outcome));
         if !known.is_empty() {
-            self.line("KNOWN to the baseline, and excused unless it is an ERROR");
+            self.line("KNOWN: listed in the baseline and excused unless it is an ERROR");
         }
         for (name, outcome, known) in known {
             let outcome = self.outcome(outcome);
@@ -261,7 +262,7 @@ impl Writer {
         self.line("");
     }
 
-    /// The table of RFC 1123 §4.1.5 in numbers, and what is against it.
+    /// The table of RFC 1123 §4.1.5 in numbers, and its violations.
     fn requirements(&mut self, report: &Report) {
         let groups = requirements_summary(report, RequirementsSummary::built_in());
         let rows = || groups.iter().flat_map(|group| &group.rows);
@@ -269,7 +270,7 @@ impl Writer {
         let not_tested = counts
             .iter()
             .find(|(answer, _)| *answer == Answer::NotTested);
-        // A few scenarios say little of the whole table.
+        // A few scenarios cover little of the whole table.
         if not_tested.is_some_and(|(_, count)| count * 2 > rows().count()) {
             return;
         }

@@ -82,7 +82,7 @@ fn what_one_reason_stopped_is_told_once_however_much_it_is() {
                 rfc959/02 [pasv, epsv]
                 rfc959/03 [pasv, epsv]
                 rfc959/04 [pasv, epsv]
-      … and 15 more; the other forms of the report (--html, --report-json) tell them
+      … and 15 more; see them in the other report formats (--html, --report-json)
       wire      S: 530 No.
       again     ftpspec check --select rfc959/noop-200
     ");

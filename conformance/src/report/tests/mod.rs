@@ -1,4 +1,4 @@
-//! What reports hold, and what untrusted text can do to them.
+//! Tests of the content of reports and of untrusted text in them.
 
 mod untrusted_text;
 
@@ -49,7 +49,7 @@ pub(super) fn report(outcomes: &[Outcome]) -> Report {
     }
 }
 
-/// A broken MUST, as a judge tells it.
+/// A broken MUST, as a judge reports it.
 pub(super) fn finding(observed: &str) -> Finding {
     Finding {
         judge: "expectation".into(),
@@ -66,7 +66,7 @@ pub(super) fn finding(observed: &str) -> Finding {
     }
 }
 
-/// A small report in which everything a renderer tells is there once.
+/// A small report that contains everything a renderer shows, once.
 pub(super) fn of_every_outcome() -> Report {
     let mut outcomes = Outcome::ALL.to_vec();
     // One that is known, one that is stale, one of a scenario of somebody's own.

@@ -1,4 +1,4 @@
-//! Whatever octets a server sends: no form of the report breaks, and nothing in it acts.
+//! Whatever a server sends, every report format stays valid and contains nothing active.
 
 use super::tests::of_every_outcome;
 use super::{Look, Report, excerpt, html, json, junit, markdown, read, terminal};
@@ -7,7 +7,7 @@ use crate::transcript::{Event, EventKind, Transcript};
 use proptest::prelude::*;
 use roxmltree::{Document, ParsingOptions};
 
-/// What ends something in one of the forms.
+/// Characters that end an element in one of the formats.
 const ENDS: [&[u8]; 16] = [
     b"]]>",
     b"</failure>",
@@ -36,7 +36,7 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-/// The report of a server that says this wherever a server has a say.
+/// A report with this text in every field that a server controls.
 fn saying(said: &[u8]) -> Report {
     let mut report = of_every_outcome();
     let event = Event {
@@ -102,11 +102,12 @@ proptest! {
         let look = Look::default();
         for text in [terminal(&report, look), markdown(&report, false), junit(&report, false), html(&report, false)] {
             prop_assert!(!acts(&text));
-            // Nothing scrolls for ever; the longest lines are tables of ours.
+            // Bounds the lines; the longest ones are our own tables.
             prop_assert!(text.len() < 500_000, "{}", text.len());
         }
         prop_assert_eq!(shape(&junit(&report, false)), shape(&junit(&calm, false)));
-        // What is long is cut, and a table of features may be sorted otherwise: the page is whole all the same.
+        // What is long is cut, and a table of features may be sorted otherwise: the page is whole
+        // all the same.
         let page = shape(&html(&report, false));
         prop_assert!(!page.iter().any(|name| name == "script" || name == "img"));
         for line in terminal(&report, look).lines() {

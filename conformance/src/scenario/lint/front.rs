@@ -5,7 +5,7 @@ use super::{Action, DriverKind, Knowledge, Linter};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Needs that are no verbs: looked up in FEAT, or found out by the runner.
+/// Needs that are not verbs: looked up in FEAT, or determined by the runner.
 const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name", "own-password"];
 
 /// The longest `impact`, in characters.
@@ -61,7 +61,7 @@ impl Linter<'_> {
                 let help = did_you_mean(verb, names.chain(OTHER_NEEDS.iter().copied()));
                 self.warning(
                     self.in_front(need),
-                    format!("nobody knows the need `{need}`"),
+                    format!("the need `{need}` is unknown"),
                     help,
                 );
             }
@@ -84,7 +84,7 @@ impl Linter<'_> {
         }
     }
 
-    /// What a scenario says of a server weighs no more than what the RFCs ask of it.
+    /// The level of a scenario is not above that of its requirements.
     fn level(&mut self, knowledge: &Knowledge) {
         let about = &self.scenario.about;
         let known = about.covers.iter().map(|id| knowledge.requirements.get(id));
@@ -100,7 +100,8 @@ impl Linter<'_> {
                 about.level.word(),
                 strictest.word()
             );
-            let help = "a scenario is worth no more than what it covers".to_owned();
+            let help = "the level of a scenario is not above that of the requirements it covers"
+                .to_owned();
             self.error(self.in_front(about.level.word()), message, Some(help));
         }
     }
@@ -124,7 +125,7 @@ impl Linter<'_> {
         }
     }
 
-    /// Where a text of the front matter stands.
+    /// The place of a text of the front matter.
     pub(super) fn in_front(&self, text: &str) -> Range<usize> {
         // A text with escapes is not found as it is meant; the first line will do then.
         self.quoted
@@ -133,7 +134,8 @@ impl Linter<'_> {
     }
 }
 
-/// `RFC 959 §5.4`, `RFC 959 App. II`, `draft-bryan-ftpext-hash-02 §3`, or a vendor's document and a place in it.
+/// `RFC 959 §5.4`, `RFC 959 App. II`, `draft-bryan-ftpext-hash-02 §3`, or a vendor's document and a
+/// place in it.
 fn is_clause(cite: &str) -> bool {
     let (document, clause) = match cite.strip_prefix("RFC ") {
         Some(rest) => match rest.split_once(' ') {

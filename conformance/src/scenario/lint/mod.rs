@@ -1,4 +1,4 @@
-//! What the grammar cannot see: whether a scenario hangs together, and what it says about the catalogue.
+//! Checks beyond the grammar: whether a scenario is consistent in itself and with the catalogue.
 
 mod about;
 mod front;
@@ -15,7 +15,7 @@ use super::{
 use super::{Content, variables};
 use front::quoted_texts;
 
-/// What a scenario is checked against. What is empty is not checked.
+/// The knowledge a scenario is checked against. Empty parts are not checked.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     /// Every requirement: its id, and how binding it is.
@@ -40,13 +40,14 @@ const LISTEN_VARIABLES: &[&str] = &[
 /// The variable that `@repeat` gives a value.
 const TURN: &str = "turn";
 
-/// How many diagnostics are told. Who has more has the wrong file.
+/// The largest number of diagnostics; a file with more is probably not a scenario.
 const DIAGNOSTICS_LIMIT: usize = 100;
 
-/// How many patterns are compiled to see whether they can be: no scenario has more, and it takes a while.
+/// How many patterns are compiled to see whether they can be: no scenario has more, and it takes a
+/// while.
 const COMPILED_PATTERNS: usize = 200;
 
-/// What is wrong beyond the grammar.
+/// Errors and warnings beyond the grammar.
 #[must_use]
 pub fn lint(scenario: &Scenario, knowledge: &Knowledge) -> Vec<Diagnostic> {
     let mut linter = Linter::new(scenario);
@@ -240,7 +241,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// A glob captures what it does not know; a regular expression captures its named groups only.
+    /// A glob captures unknown variables; a regular expression captures its named groups only.
     fn pattern(&mut self, line: u32, pattern: &'a TextPattern) {
         self.compiled += 1;
         if self.compiled <= COMPILED_PATTERNS
@@ -345,7 +346,7 @@ impl<'a> Linter<'a> {
         }
     }
 
-    /// Whether enough has been told. What is found after that is not even thought about.
+    /// Whether the limit of diagnostics is reached, so that checking can stop.
     fn is_full(&self) -> bool {
         self.found.len() >= DIAGNOSTICS_LIMIT
     }

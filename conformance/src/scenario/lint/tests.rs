@@ -136,7 +136,7 @@ fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected:
 #[case(
     "level",
     "needs = [\"RSET STREAM\"]\nlevel",
-    "nobody knows the need `RSET STREAM` at `RSET STREAM`"
+    "the need `RSET STREAM` is unknown at `RSET STREAM`"
 )]
 #[case(
     "level",

@@ -10,14 +10,14 @@ const IMPACT: &str = "impact";
 /// The name of `!impact` in earlier versions.
 const MATTERS: &str = "matters";
 
-/// What the line before an `!about` or `!impact` is.
+/// The statement that an `!about` or `!impact` applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A statement that can fail, or a `!should`.
     Line(u32),
     /// Something that cannot be broken by a server.
     Nothing,
-    /// It has been told.
+    /// It has been reported.
     Broken,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn is_remark(cursor: &Cursor<'_>) -> bool {
     matches!(word, Some(ABOUT | IMPACT | MATTERS))
 }
 
-/// `!about ID …` and `!impact`: says it of the step just before.
+/// `!about ID …` and `!impact`: applies it to the previous step.
 pub(super) fn remark(
     step: Option<&mut Step>,
     subject: Subject,
@@ -48,16 +48,16 @@ pub(super) fn remark(
     let word = if impact { IMPACT } else { ABOUT };
     let (Some(number), Some(step)) = (number, step) else {
         let message =
-            format!("`!{word}` stands right after a statement that can fail, or its `!should`");
+            format!("`!{word}` must come right after a statement that can fail, or its `!should`");
         let help = match impact {
-            true => "it says that a failure there has the impact that `impact` describes",
-            false => "it says which requirement a failure there is about",
+            true => "it marks a failure that has the impact that `impact` describes",
+            false => "it names the requirements that a failure there is about",
         };
         return Err(Problem::new(line.span(), message).help(help));
     };
     if impact {
         if step.impact.iter().any(|impact| impact.line == number) {
-            return Err(Problem::new(line.span(), "`!impact` was said already"));
+            return Err(Problem::new(line.span(), "`!impact` is a duplicate"));
         }
         cursor.skip_blanks();
         let always = cursor.take("always");
@@ -68,8 +68,8 @@ pub(super) fn remark(
         return cursor.end();
     }
     if step.about.iter().any(|bound| bound.line == number) {
-        return Err(Problem::new(line.span(), "`!about` was said already")
-            .help("several requirements stand in one line"));
+        return Err(Problem::new(line.span(), "`!about` is a duplicate")
+            .help("put several requirements in one line"));
     }
     cursor.take(ABOUT);
     let mut requirements = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn remark(
         requirements.push(id.to_owned());
     }
     if requirements.is_empty() {
-        let problem = Problem::new(line.span(), "`!about` names no requirement");
+        let problem = Problem::new(line.span(), "`!about` does not name a requirement");
         return Err(problem.help("as in `!about 3659-5.3-rest-350`"));
     }
     step.about.push(Bound {
@@ -87,7 +87,7 @@ pub(super) fn remark(
     Ok(())
 }
 
-/// Whether a server can break it: what only says or prepares something of ours cannot.
+/// Whether a server can make it fail; statements that only send or prepare something cannot fail.
 pub(in crate::scenario) fn can_fail(action: &Action) -> bool {
     !matches!(
         action,

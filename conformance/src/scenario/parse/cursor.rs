@@ -86,7 +86,7 @@ impl<'a> Cursor<'a> {
         (!word.is_empty()).then(|| (word, self.since(position)))
     }
 
-    /// Nothing but blanks may be left.
+    /// Only blanks may be left.
     pub(super) fn end(mut self) -> Result<(), Problem> {
         let (rest, position) = self.take_rest();
         if rest.is_empty() {
@@ -174,7 +174,7 @@ impl<'a> Cursor<'a> {
         Some(character)
     }
 
-    /// The octet behind a `\` that was just read.
+    /// The octet after a `\` that was just read.
     fn escape(&mut self, backslash: usize) -> Result<u8, Problem> {
         Ok(match self.next_character() {
             Some('r') => b'\r',
@@ -197,13 +197,14 @@ impl<'a> Cursor<'a> {
                 octet
             }
             _ => {
-                let problem = Problem::new(self.since(backslash), "this is no escape");
+                let problem = Problem::new(self.since(backslash), "this is not a valid escape");
                 return Err(problem.help(r#"the escapes are `\r \n \t \0 \\ \" \xNN`"#));
             }
         })
     }
 
-    /// A glob between quotes. It has the escapes of globs only, so `\"` is a quote and `\\` a backslash.
+    /// A glob between quotes. It has the escapes of globs only, so `\"` is a quote and `\\` a
+    /// backslash.
     pub(super) fn quoted_glob(&mut self) -> Result<TextPattern, Problem> {
         let opening = self.here();
         if !self.take("\"") {
@@ -223,7 +224,7 @@ impl<'a> Cursor<'a> {
         self.pattern(&self.text[inside..self.at - 1], self.start + inside)
     }
 
-    /// A glob or regular expression that stands here.
+    /// A glob or regular expression.
     pub(super) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Problem> {
         let whole = start..start + source.len();
         let pattern = TextPattern::parse(source).map_err(|message| Problem::new(whole, message))?;
@@ -405,8 +406,10 @@ fn check_glob_variables(source: &str, start: usize) -> Result<(), Problem> {
             at += 3;
         } else if octets[at..].starts_with(b"${") {
             let Some(name) = super::variable_at(&octets[at..]) else {
-                let problem =
-                    Problem::new(start + at..start + at + 2, "`${` opens no variable here");
+                let problem = Problem::new(
+                    start + at..start + at + 2,
+                    "`${` does not begin a variable here",
+                );
                 return Err(problem.help("a variable is `${name}`, a literal `${` is `$${`"));
             };
             at += name.len() + 3;

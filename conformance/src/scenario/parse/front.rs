@@ -1,4 +1,4 @@
-//! The front matter: what a scenario claims, and how it is played.
+//! The front matter: the claim of a scenario, and how it is played.
 
 use std::ops::Range;
 
@@ -25,7 +25,8 @@ pub(in crate::scenario) const LEVELS: &[(&str, Level)] = &[
 const DRIVERS: &[(&str, DriverKind)] =
     &[("raw", DriverKind::Raw), ("suppaftp", DriverKind::Suppaftp)];
 
-/// Reads the front matter, which starts at this octet of the file. `None` if something required is missing.
+/// Reads the front matter, which starts at this octet of the file. `None` if something required is
+/// missing.
 pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option<About> {
     let (table, broken) = DeTable::parse_recoverable(text);
     // After a syntax error keys may be missing that are there.
@@ -64,7 +65,7 @@ struct Front<'t, 'a> {
     complete: bool,
 }
 
-/// A value and where it stands in the file.
+/// A value and its place in the file.
 type Placed<T> = (T, Range<usize>);
 
 impl<'a> Front<'_, 'a> {
@@ -122,7 +123,7 @@ impl<'a> Front<'_, 'a> {
         if names.is_empty() {
             problems.push(Problem::new(
                 self.value_span("drivers"),
-                "somebody has to play it",
+                "name at least one driver",
             ));
         }
         let mut drivers = Vec::new();
@@ -145,7 +146,7 @@ impl<'a> Front<'_, 'a> {
         read: impl FnOnce(&DeValue<'a>) -> Result<T, Complaint>,
     ) -> Option<T> {
         if self.complete && !self.table.contains_key(key) {
-            // There is no place where a missing key stands; the end of the front matter is where it could.
+            // A missing key has no place; the error points to the end of the front matter.
             let end = self.start + self.length.saturating_sub(1);
             problems.push(Problem::new(
                 end..end,
@@ -182,7 +183,7 @@ impl<'a> Front<'_, 'a> {
         Some(without_places(texts))
     }
 
-    /// A list of texts; broken elements are told and left out.
+    /// A list of texts; invalid elements are reported and left out.
     fn texts(&self, key: &str, problems: &mut Problems) -> Option<Vec<Placed<String>>> {
         let value = self.table.get(key)?;
         let Some(elements) = value.get_ref().as_array() else {
@@ -222,7 +223,7 @@ fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
     }
 }
 
-/// A text of one line; `what` it is, for a complaint.
+/// A text of one line; `what` names it in messages.
 fn sentence(value: &DeValue<'_>, what: &str) -> Result<String, Complaint> {
     match text(value)?.trim() {
         "" => Err((format!("{what} is empty"), None)),

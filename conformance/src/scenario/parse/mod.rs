@@ -1,7 +1,9 @@
 //! The grammar.
 //!
-//! A file is cut into lines once; each line is one statement, and each statement that is wrong gives one
-//! [`Diagnostic`], so that all errors are seen at once. Work is in proportion to the length of the file.
+//! A file is cut into lines once; each line is one statement, and each statement that is wrong
+//! gives one
+//! [`Diagnostic`], so that all errors are seen at once. Work is in proportion to the length of the
+//! file.
 
 mod about;
 mod cursor;
@@ -32,7 +34,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How long they may take in the profile `slow`.
 const SLOW_SILENCE: Duration = Duration::from_secs(30 * 60);
 
-/// How many diagnostics are told. Who has more has the wrong file.
+/// The largest number of diagnostics; a file with more is probably not a scenario.
 const DIAGNOSTICS_LIMIT: usize = 100;
 
 /// Reads one scenario file.
@@ -78,7 +80,7 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     Err(problems.into_diagnostics())
 }
 
-/// Where the front matter stands, and the lines of the dialogue.
+/// The range of the front matter, and the lines of the dialogue.
 pub(super) fn file_parts(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
     let lines = lines_of(text);
     let (front, body) = front_matter(&lines, &mut Problems::new(""))?;
@@ -92,7 +94,7 @@ pub(super) struct Line<'a> {
     pub(super) number: u32,
     /// Where it starts in the file.
     pub(super) start: usize,
-    /// What stands in it.
+    /// Its text.
     pub(super) text: &'a str,
 }
 
@@ -137,7 +139,7 @@ fn lines_of(text: &str) -> Vec<Line<'_>> {
         .collect()
 }
 
-/// Where the front matter stands, and the index of the first line behind it.
+/// The range of the front matter, and the index of the first line after it.
 fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<usize>, usize)> {
     let fence = |line: &Line<'_>| line.text.trim_end() == "+++";
     let Some(opening) = lines.first().filter(|line| fence(line)) else {
@@ -167,7 +169,7 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
     Some((front, closing + 1))
 }
 
-/// What is wrong with one statement.
+/// An error in one statement.
 #[derive(Debug)]
 struct Problem {
     span: Range<usize>,
@@ -237,12 +239,12 @@ impl Problems {
     }
 }
 
-/// What the statement before was, for the `!` lines that may follow it.
+/// The kind of the previous statement, for the `!` lines that may follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// `<` or `@tls`.
     Wishable,
-    /// It has been told; what hangs on it is not told again.
+    /// It has been reported; lines that depend on it are not reported.
     BrokenReply,
     Other,
 }
@@ -345,7 +347,7 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// The name of the control connection, the sigil, and what stands behind it.
+/// The name of the control connection, the sigil, and the rest of the line.
 fn split_connection<'a>(line: Line<'a>) -> Result<(Option<&'a str>, char, Cursor<'a>), Problem> {
     let indent = line.text.len() - line.text.trim_start().len();
     let statement = &line.text[indent..];
@@ -401,7 +403,7 @@ fn send(cursor: Cursor<'_>) -> Result<Action, Problem> {
         .or_else(|| rest.is_empty().then_some(""))
     else {
         return Err(
-            Problem::new(cursor.here(), "a blank stands between `>` and the line")
+            Problem::new(cursor.here(), "put a blank between `>` and the line")
                 .help(format!("`> {}`", shown(rest.trim_start()))),
         );
     };
@@ -409,7 +411,7 @@ fn send(cursor: Cursor<'_>) -> Result<Action, Problem> {
     if let Some(at) = command.find(|character: char| character.is_control() && character != '\t') {
         let problem = Problem::new(
             start + at..start + at + 1,
-            "a control character cannot be seen",
+            "control characters are not allowed here",
         );
         return Err(problem.help("exact octets are sent with `@raw \"…\"`"));
     }
@@ -422,7 +424,10 @@ fn check_variables(text: &str, start: usize) -> Result<(), Problem> {
     for at in memchr::memmem::find_iter(text.as_bytes(), b"${") {
         let escaped = at > 0 && text.as_bytes()[at - 1] == b'$';
         if !escaped && variable_at(&text.as_bytes()[at..]).is_none() {
-            let problem = Problem::new(start + at..start + at + 2, "`${` opens no variable here");
+            let problem = Problem::new(
+                start + at..start + at + 2,
+                "`${` does not begin a variable here",
+            );
             return Err(problem.help("a variable is `${name}`, a literal `${` is `$${`"));
         }
     }

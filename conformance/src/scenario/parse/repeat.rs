@@ -1,4 +1,4 @@
-//! `@repeat` … `@end`: what stands inside what, and how much is played in the end.
+//! `@repeat` … `@end`: nesting, and the number of statements that are played.
 
 use super::super::turns::PLAYED_LIMIT;
 use super::super::{Action, Scenario};
@@ -17,7 +17,7 @@ impl Nesting {
     pub(super) fn statement(&mut self, action: &Action, line: Line<'_>) -> Result<(), Problem> {
         match action {
             Action::Repeat(_) if self.open.is_some() => {
-                let problem = Problem::new(line.span(), "a `@repeat` stands inside another");
+                let problem = Problem::new(line.span(), "a `@repeat` must not be inside another");
                 Err(problem.help("`@end` ends the first one"))
             }
             Action::Repeat(_) => {
@@ -29,7 +29,7 @@ impl Nesting {
                 None => Err(Problem::new(line.span(), "`@end` ends no `@repeat`")),
                 Some(span) if self.is_empty => Err(Problem::new(
                     span,
-                    "nothing stands between `@repeat` and `@end`",
+                    "there is nothing between `@repeat` and `@end`",
                 )),
                 Some(_) => Ok(()),
             },
@@ -113,13 +113,13 @@ mod tests {
     )]
     #[case::nested(
         "@repeat 2\n@alive\n@repeat 2\n@end",
-        "a `@repeat` stands inside another at `@repeat 2`"
+        "a `@repeat` must not be inside another at `@repeat 2`"
     )]
     #[case::no_end("@repeat 2\n@alive", "this `@repeat` has no `@end` at `@repeat 2`")]
     #[case::nothing_to_end("@alive\n@end", "`@end` ends no `@repeat` at `@end`")]
     #[case::nothing_repeated(
         "@repeat 2\n@end",
-        "nothing stands between `@repeat` and `@end` at `@repeat 2`"
+        "there is nothing between `@repeat` and `@end` at `@repeat 2`"
     )]
     #[case::named_repeat(
         "B@repeat 2\n@alive\n@end",

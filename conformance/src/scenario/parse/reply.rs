@@ -48,7 +48,7 @@ impl Reader<'_, '_> {
                     .map(|(_, _, cursor)| cursor)
             });
             let Some(mut cursor) = inside else {
-                // The line belongs to somebody else.
+                // The line belongs to another statement.
                 self.next = before;
                 let problem =
                     Problem::new(opening.span(), "this reply of several lines has no end");
@@ -95,7 +95,7 @@ pub(super) fn wish(
 ) -> Result<(), Problem> {
     let word = cursor.take_while(|character| !character.is_whitespace());
     if !matches!(word, "should" | "after" | "ends") {
-        let problem = Problem::new(line.span(), "this is no wish about a reply");
+        let problem = Problem::new(line.span(), "this is not a line about a reply");
         return Err(problem.help("`!should CODES [TEXT]`, `!after CODES` or `!ends CODES`"));
     }
     let expected = expected
@@ -110,14 +110,17 @@ pub(super) fn wish(
             return Ok(());
         }
         _ => {
-            let problem = Problem::new(line.span(), format!("`!{word}` stands right after a `<`"));
+            let problem = Problem::new(
+                line.span(),
+                format!("`!{word}` must come right after a `<`"),
+            );
             return Err(problem.help("it says more about that reply"));
         }
     };
     let (codes, closed) = alternatives(&mut cursor, word == "ends")?;
     if word == "ends" {
         if expected.ends.is_some() {
-            return Err(Problem::new(line.span(), "`!ends` was said already"));
+            return Err(Problem::new(line.span(), "`!ends` is a duplicate"));
         }
         expected.ends = Some(Ends {
             line: line.number,
@@ -128,14 +131,14 @@ pub(super) fn wish(
     }
     if word == "after" {
         if expected.after.is_some() || expected.ends.is_some() {
-            let problem = Problem::new(line.span(), "`!after` stands once, and before `!ends`");
+            let problem = Problem::new(line.span(), "`!after` may appear once, before `!ends`");
             return Err(problem);
         }
         expected.after = Some((line.number, codes));
         return cursor.end();
     }
     if expected.should.is_some() || expected.after.is_some() || expected.ends.is_some() {
-        let message = "`!should` stands once, and before `!after` and `!ends`";
+        let message = "`!should` may appear once, before `!after` and `!ends`";
         let problem = Problem::new(line.span(), message);
         return Err(problem);
     }

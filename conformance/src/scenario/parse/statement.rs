@@ -75,7 +75,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().copied()
 }
 
-/// What stands behind `@`.
+/// The statement after `@`.
 pub(super) fn statement(
     connection: Option<&str>,
     mut cursor: Cursor<'_>,
@@ -86,7 +86,7 @@ pub(super) fn statement(
     let action = match word {
         "repeat" | "end" if connection.is_some() => {
             let message = format!("`@{word}` is about statements of any connection");
-            return Err(Problem::new(span, message).help("it stands without a name"));
+            return Err(Problem::new(span, message).help("write it without a connection name"));
         }
         "repeat" => Action::Repeat(turns(&mut cursor)?),
         "end" => Action::End,
@@ -121,8 +121,8 @@ pub(super) fn statement(
         "eof" => Action::DataEnds,
         "nodata" => Action::NoData,
         "given" | "stored" | "missing" if connection.is_some() => {
-            let message = format!("`@{word}` goes through the runner's own connection");
-            return Err(Problem::new(span, message).help("it stands without a name"));
+            let message = format!("`@{word}` uses the runner's own connection");
+            return Err(Problem::new(span, message).help("write it without a connection name"));
         }
         "given" => Action::Given(given(&mut cursor)?),
         "stored" => Action::Stored(cursor.name()?, cursor.content()?),
@@ -215,7 +215,7 @@ fn received(cursor: &mut Cursor<'_>) -> Result<Receive, Problem> {
                 start..start + source.len(),
                 "the regular expression is not closed",
             );
-            return Err(problem.help("it stands between slashes, `/…/`"));
+            return Err(problem.help("write it between slashes, `/…/`"));
         }
         return cursor.pattern(source, start).map(Receive::Matching);
     }
@@ -283,7 +283,7 @@ fn read(cursor: &mut Cursor<'_>) -> Result<u64, Problem> {
     match octets > CONTENT_LIMIT {
         true => Err(Problem::new(
             cursor.since(start),
-            "nobody reads more than 64 MiB at once",
+            "`@read` reads 64 MiB at most",
         )),
         false => Ok(octets),
     }
@@ -320,7 +320,7 @@ fn failing_step(cursor: &mut Cursor<'_>) -> Result<UserStep, Problem> {
         return Err(problem.help("as in `@fails delete name`"));
     };
     user_step(word, cursor, true)?.ok_or_else(|| {
-        let problem = Problem::new(span, format!("`{}` is no user step", super::shown(word)));
+        let problem = Problem::new(span, format!("`{}` is not a user step", super::shown(word)));
         problem.maybe_help(did_you_mean(word, names()))
     })
 }

@@ -30,7 +30,7 @@ fn canonical(dialogue: &str) -> String {
         .join("\n")
 }
 
-/// What is wrong, each with the place it is found at.
+/// The errors, each with its place.
 pub(super) fn problems_in(dialogue: &str) -> Vec<String> {
     let text = format!("{FRONT}{dialogue}");
     let found = parse(ScenarioId("test".into()), &text).unwrap_err();
@@ -129,9 +129,9 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
     "b> NOOP",
     "the name of a control connection begins with a capital letter at `b`"
 )]
-#[case::no_blank(">NOOP", "a blank stands between `>` and the line at `N`")]
-#[case::control("> a\u{7}b", "a control character cannot be seen at `\u{7}`")]
-#[case::variable("> a ${1}", "`${` opens no variable here at `${`")]
+#[case::no_blank(">NOOP", "put a blank between `>` and the line at `N`")]
+#[case::control("> a\u{7}b", "control characters are not allowed here at `\u{7}`")]
+#[case::variable("> a ${1}", "`${` does not begin a variable here at `${`")]
 #[case::no_code("<", "a reply code is missing here at ``")]
 #[case::bad_code(
     "< 20 ok",
@@ -156,34 +156,37 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
 )]
 #[case::lonely_wish(
     "> A\n!should 200",
-    "`!should` stands right after a `<` at `!should 200`"
+    "`!should` must come right after a `<` at `!should 200`"
 )]
 #[case::others_wish(
     "< 200\nB!should 200",
-    "`!should` stands right after a `<` at `B!should 200`"
+    "`!should` must come right after a `<` at `B!should 200`"
 )]
 #[case::two_wishes(
     "< 200\n!should 200\n!should 201",
-    "`!should` stands once, and before `!after` and `!ends` at `!should 201`"
+    "`!should` may appear once, before `!after` and `!ends` at `!should 201`"
 )]
 #[case::late_wish(
     "< 200\n!ends 500\n!should 201",
-    "`!should` stands once, and before `!after` and `!ends` at `!should 201`"
+    "`!should` may appear once, before `!after` and `!ends` at `!should 201`"
 )]
 #[case::two_befores(
     "< 200\n!after 120\n!after 120",
-    "`!after` stands once, and before `!ends` at `!after 120`"
+    "`!after` may appear once, before `!ends` at `!after 120`"
 )]
 #[case::late_before(
     "< 200\n!ends 500\n!after 120",
-    "`!after` stands once, and before `!ends` at `!after 120`"
+    "`!after` may appear once, before `!ends` at `!after 120`"
 )]
 #[case::tls_wish(
     "@tls\n!should 200",
-    "`!should` stands right after a `<` at `!should 200`"
+    "`!should` must come right after a `<` at `!should 200`"
 )]
-#[case::late_end("@tls\n!ends 200", "`!ends` stands right after a `<` at `!ends 200`")]
-#[case::no_wish("< 200\n!must 200", "this is no wish about a reply at `!must 200`")]
+#[case::late_end(
+    "@tls\n!ends 200",
+    "`!ends` must come right after a `<` at `!ends 200`"
+)]
+#[case::no_wish("< 200\n!must 200", "this is not a line about a reply at `!must 200`")]
 #[case::unknown("@recieve *", "there is no statement `@recieve` at `@recieve`")]
 #[case::plain("@plain", "`@plain` was renamed to `@clear` at `@plain`")]
 #[case::earlier("@earlier", "`@earlier` was renamed to `@stale-port` at `@earlier`")]
@@ -202,13 +205,13 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
     "@names a${1..9999} b c",
     "a statement names at most 10000 names at `a${1..9999} b c`"
 )]
-#[case::range_in_quotes("@names \"${1..2}\"", "`${` opens no variable here at `${`")]
-#[case::range_elsewhere("@mkdir ${1..2}", "`${` opens no variable here at `${`")]
+#[case::range_in_quotes("@names \"${1..2}\"", "`${` does not begin a variable here at `${`")]
+#[case::range_elsewhere("@mkdir ${1..2}", "`${` does not begin a variable here at `${`")]
 #[case::no_time("@receive dated a.txt", "the time of this entry is missing at ``")]
 #[case::no_content("@send", "octets are missing here at ``")]
 #[case::word("@send patern(3)", "octets are missing here at `patern`")]
 #[case::open_quote("@send \"abc", "the quote is not closed at `\"`")]
-#[case::escape(r#"@send "a\q""#, r"this is no escape at `\q`")]
+#[case::escape(r#"@send "a\q""#, r"this is not a valid escape at `\q`")]
 #[case::hex(r#"@send "a\xf""#, r"two hexadecimal digits follow `\x` at `\x`")]
 #[case::joined("@send \"a\"\"b\"", "`\"b\"` does not belong here at `\"a\"\"b\"`")]
 #[case::dangling("@send \"a\" +", "octets are missing here at ``")]
@@ -229,21 +232,15 @@ fn spelling_has_one_canonical_form(#[case] dialogue: &str, #[case] expected: &st
     "@read 99999999999999999999",
     "the number is too large at `99999999999999999999`"
 )]
-#[case::much(
-    "@read 99999999999",
-    "nobody reads more than 64 MiB at once at `99999999999`"
-)]
+#[case::much("@read 99999999999", "`@read` reads 64 MiB at most at `99999999999`")]
 #[case::open_regex("@receive /abc", "the regular expression is not closed at `/abc`")]
 #[case::no_glob("@receive has name", "a glob in quotes is missing at `n`")]
 #[case::given("@given name", "the octets of the file are missing at ``")]
 #[case::given_both("@given name/ \"x\"", "a directory has no octets at `name/`")]
-#[case::given_named(
-    "B@given a/",
-    "`@given` goes through the runner's own connection at `@given`"
-)]
+#[case::given_named("B@given a/", "`@given` uses the runner's own connection at `@given`")]
 #[case::no_name("@delete", "a name is missing at ``")]
 #[case::name(r#"@delete "\xff""#, r#"a name has to be UTF-8 at `"\xff"`"#)]
-#[case::failing("@fails alive", "`alive` is no user step at `alive`")]
+#[case::failing("@fails alive", "`alive` is not a user step at `alive`")]
 fn a_broken_statement_says_what_and_where(#[case] dialogue: &str, #[case] expected: &str) {
     assert_eq!(problems_in(dialogue), [expected]);
 }
