@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ struct Inner {
     events: Mutex<Events>,
     variables: Mutex<BTreeMap<String, String>>,
     share: Share,
+    /// Octets that were uploaded over data connections.
+    uploaded: AtomicU64,
 }
 
 /// The events so far.
@@ -55,6 +57,7 @@ impl Recorder {
             events: Mutex::default(),
             variables: Mutex::default(),
             share,
+            uploaded: AtomicU64::new(0),
         }))
     }
 
@@ -75,6 +78,16 @@ impl Recorder {
     /// How many octets of the server are stored.
     pub(crate) fn held(&self) -> u64 {
         self.0.share.held()
+    }
+
+    /// Counts octets that a client which records no octets of its own uploaded.
+    pub(super) fn add_upload(&self, octets: u64) {
+        self.0.uploaded.fetch_add(octets, Ordering::Relaxed);
+    }
+
+    /// How many octets were uploaded so far: a file on the server may have as many.
+    pub(super) fn uploaded(&self) -> u64 {
+        self.0.uploaded.load(Ordering::Relaxed)
     }
 
     /// A time-out that does not count waiting for room in the budget.
@@ -118,6 +131,9 @@ impl Recorder {
     /// Records what happened on this connection, now.
     pub fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if let EventKind::DataFromClient { octets } = &what {
+            self.add_upload(octets.len());
+        }
         let line = self.line();
         let mut events = self.events();
         let channel = events.numbers.channel(connection, &what);

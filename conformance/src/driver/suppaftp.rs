@@ -243,6 +243,7 @@ async fn play(
                 let written = transfer.write_all(&piece).await;
                 written.map_err(FtpError::ConnectionError)?;
             }
+            recorder.add_upload(wish.octets.len());
             transfer.finish().await?;
         }
         S::Get(name, _) | S::Resume(name, _, _) => {
@@ -293,7 +294,8 @@ async fn whole(
     recorder: &Recorder,
 ) -> Result<Data, Failed> {
     let expected = wish.expected();
-    let (content, most) = (expected.content(), expected.most());
+    let content = expected.content();
+    let most = expected.limit(recorder.uploaded());
     let mut gathered = Gatherer::new(&content);
     let mut buffer = vec![0; 64 << 10];
     loop {

@@ -36,12 +36,18 @@ impl Expected {
         }
     }
 
-    /// How many octets are taken.
-    pub(in crate::driver) fn most(&self) -> u64 {
+    /// How many octets are accepted, where the scenario uploaded this many: a server that keeps an
+    /// old file sends all of that, and the transfer ends all the same.
+    pub(in crate::driver) fn limit(&self, uploaded: u64) -> u64 {
+        let content = match self {
+            Self::Listing => uploaded,
+            Self::Content(data) => data.len().max(uploaded),
+            Self::Coded(length) => length.max(&uploaded).saturating_mul(2),
+        };
+        let limit = content.saturating_add(BEYOND);
         match self {
-            Self::Listing => LISTING,
-            Self::Content(data) => data.len().saturating_add(BEYOND),
-            Self::Coded(length) => length.saturating_mul(2).saturating_add(BEYOND),
+            Self::Listing => limit.max(LISTING),
+            Self::Content(_) | Self::Coded(_) => limit,
         }
     }
 }
@@ -157,7 +163,8 @@ impl DataPort {
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.nothing_stands());
         };
-        let (content, most) = (expected.content(), expected.most());
+        let content = expected.content();
+        let most = expected.limit(self.recorder.uploaded());
         let mut gathered = Gatherer::new(&content);
         let mut buffer = vec![0; 64 << 10];
         let fate = loop {
@@ -211,5 +218,25 @@ impl DataPort {
         self.record(EventKind::LimitExceeded(excess));
         self.reset();
         DriverError::LimitExceeded(excess)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::as_expected(Expected::Content(Data::of_pattern(0..10)), 10, BEYOND + 10)]
+    #[case::an_old_file(Expected::Content(Data::of_pattern(0..10)), 5_000_000, BEYOND + 5_000_000)]
+    #[case::coded(Expected::Coded(10), 30, BEYOND + 60)]
+    #[case::a_listing(Expected::Listing, 10, LISTING)]
+    #[case::a_file_as_a_listing(Expected::Listing, LISTING, LISTING + BEYOND)]
+    fn a_transfer_may_bring_all_that_was_uploaded(
+        #[case] expected: Expected,
+        #[case] uploaded: u64,
+        #[case] limit: u64,
+    ) {
+        assert_eq!(expected.limit(uploaded), limit);
     }
 }
