@@ -329,8 +329,9 @@ impl<'a> Linter<'a> {
             }
             Action::Expect(expect) if !expect.codes.preliminary() => {
                 let answered = state.unanswered.pop_front();
+                let has_data_connection = state.data;
                 if let Some((_, verb)) = answered.filter(|_| !state.uncounted) {
-                    self.refusal(step.line, verb, expect);
+                    self.refusal(step.line, verb, expect, has_data_connection);
                 }
             }
             // What follows is about the transfer that has begun.

@@ -44,6 +44,8 @@ fn found(text: &str) -> Vec<String> {
 #[case::data_outlives_the_control_connection("@data\n> RETR x\n< 150\n@drop\n@eof")]
 #[case::refused_with_or_without_a_preliminary_reply("@data\n> RETR x\n< 4yz\n!after 125 | 150")]
 #[case::fails_after_its_preliminary_reply("@data\n> STOR x\n< 150\n@send \"a\"\n< 426 | 451")]
+#[case::refused_without_waiting_for_data("@data\n> STOR x\n@close\n< 4yz\n!after 125 | 150")]
+#[case::refused_without_a_data_connection("> STOR x\n< 4yz\n!after 125 | 150")]
 #[case::refused_or_not("@data\n> RETR x\n< 125 | 150 | 5yz")]
 #[case::kept_open("@data\n@write \"a\"\n@write \"b\"\n@send \"c\"")]
 fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
@@ -99,8 +101,12 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     "RETR may be refused after a preliminary reply as well at `< 4yz | 550`"
 )]
 #[case(
-    "@data\n> STOR x\n< 553\n!after 125",
+    "@data\n> STOR x\n@close\n< 553\n!after 125",
     "STOR may be refused after a preliminary reply as well at `< 553`"
+)]
+#[case(
+    "@data\n> APPE x\n< 4yz | 5yz\n!after 125 | 150",
+    "after a preliminary reply the server waits for the data of APPE at `< 4yz | 5yz`"
 )]
 #[case(
     "> NOOP\n< 200\n!impact",
