@@ -1,5 +1,5 @@
 //! `ftpspec serve` and its settings file.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::io::Write as _;
@@ -15,18 +15,18 @@ fn serve(arguments: &[&str], stdin: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may end without having read anything.
+    // The process may end without reading stdin.
     let _unread = process.stdin.take().unwrap().write_all(stdin.as_bytes());
     process.wait_with_output().unwrap()
 }
 
-fn printed(arguments: &[&str]) -> String {
+fn print_config(arguments: &[&str]) -> String {
     let output = serve(&[arguments, &["--print-config"]].concat(), "");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn complaint(arguments: &[&str], code: i32) -> String {
+fn error_message(arguments: &[&str], code: i32) -> String {
     let output = serve(arguments, "");
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -39,27 +39,27 @@ fn file(directory: &Path, text: &str) -> PathBuf {
 }
 
 #[test]
-fn what_is_printed_of_the_example_is_read_as_the_same() {
+fn the_printed_settings_of_the_example_are_read_back_unchanged() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/examples/ftpspec.toml");
-    let first = printed(&["--config", example.to_str().unwrap()]);
+    let first = print_config(&["--config", example.to_str().unwrap()]);
     assert!(
         first.contains("name = \"alice\"") && first.contains("[limits]"),
         "{first}"
     );
     let directory = tempfile::tempdir().unwrap();
-    let reproduce = file(directory.path(), &first);
-    assert_eq!(printed(&["--config", reproduce.to_str().unwrap()]), first);
+    let copy = file(directory.path(), &first);
+    assert_eq!(print_config(&["--config", copy.to_str().unwrap()]), first);
 }
 
 #[test]
-fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
+fn options_override_the_settings_file_and_lists_are_extended() {
     let directory = tempfile::tempdir().unwrap();
     let text = "listen = [\"127.0.0.1:1\"]\ndisable = [\"PORT\"]\nproxy_protocol_from = [\"10.0.0.0/8\"]\n
                 [limits]\nidle = \"7m\"\nsessions = 5\n[tls]\nmode = \"off\"\nalpn = \"ignored\"\n
                 [storage]\nseed = \"seed\"\nquota = 5\n[[user]]\nname = \"file\"\npassword = \"x\"\n";
     let config = file(directory.path(), text);
     let config = ["--config", config.to_str().unwrap()];
-    let alone = printed(&config);
+    let alone = print_config(&config);
     for line in [
         "listen = [\"127.0.0.1:1\"]",
         "idle = \"7m\"",
@@ -100,7 +100,7 @@ fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
         "--fault",
         "when LIST do missing 226",
     ];
-    let both = printed(&[&config[..], &flags].concat());
+    let both = print_config(&[&config[..], &flags].concat());
     for line in [
         "listen = [\"127.0.0.2:2\"]",
         "idle = \"30s\"",
@@ -126,8 +126,8 @@ fn flags_win_over_the_file_and_what_may_be_repeated_is_added() {
 }
 
 #[test]
-fn no_password_is_printed_and_a_hash_is_made_without_an_argument() {
-    let printed = printed(&["--user", "bob:s3cret"]);
+fn passwords_are_not_printed_and_are_hashed_from_stdin() {
+    let printed = print_config(&["--user", "bob:s3cret"]);
     assert!(
         !printed.contains("s3cret") && printed.contains("# password: "),
         "{printed}"
@@ -138,29 +138,36 @@ fn no_password_is_printed_and_a_hash_is_made_without_an_argument() {
         output.status.success() && hash.starts_with("$argon2id$v=19$"),
         "{hash}"
     );
-    assert!(complaint(&["--hash-password"], 2).contains("no password"));
+    assert!(error_message(&["--hash-password"], 2).contains("no password"));
 }
 
 #[test]
-fn mistakes_are_shown_in_the_file() {
+fn errors_in_the_settings_file_are_reported_with_their_place() {
     let directory = tempfile::tempdir().unwrap();
     let config = file(
         directory.path(),
         "port = 2121\npassive_prots = 1\n[limits]\nidel = \"5m\"\n",
     );
     let config = config.to_str().unwrap();
-    let complaint_of_file = complaint(&["--config", config], 2);
+    let message = error_message(&["--config", config], 2);
     assert!(
-        complaint_of_file.contains("4 | idel = \"5m\"\n  | ^^^^")
-            && complaint_of_file.contains("did you mean `idle`?"),
-        "{complaint_of_file}"
+        message.contains("4 | idel = \"5m\"\n  | ^^^^") && message.contains("did you mean `idle`?"),
+        "{message}"
     );
+    assert!(message.contains(&format!("{config}:2:1: ")), "{message}");
     assert!(
-        complaint_of_file.contains(&format!("{config}:2:1: ")),
-        "{complaint_of_file}"
+        error_message(&["--config", "/no/such.toml"], 2).contains("failed to read /no/such.toml")
     );
-    assert!(complaint(&["--config", "/no/such.toml"], 2).contains("failed to read /no/such.toml"));
-    assert!(complaint(&["--tls", "off", "--tls-required", "data"], 2).contains("tls.required"));
+    assert!(error_message(&["--tls", "off", "--tls-required", "data"], 2).contains("tls.required"));
+}
+
+#[test]
+fn options_with_keywords_list_them() {
+    let message = error_message(&["--tls-reuse", "always"], 2);
+    assert!(
+        message.contains("possible values: off, warn, require"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -169,18 +176,15 @@ fn old_names_of_options_are_refused_with_the_new_ones() {
         ("--without", "--disable"),
         ("--proxy-from", "--proxy-protocol-from"),
     ] {
-        let complaint = complaint(&[old, "x"], 2);
-        assert!(
-            complaint.contains(&format!("now called {new}")),
-            "{complaint}"
-        );
+        let message = error_message(&[old, "x"], 2);
+        assert!(message.contains(&format!("now called {new}")), "{message}");
     }
 }
 
 #[test]
-fn who_writes_a_file_says_who_may_log_in() {
+fn a_settings_file_without_users_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let config = file(directory.path(), "port = 0\n");
-    let complaint = complaint(&["--config", config.to_str().unwrap()], 2);
-    assert!(complaint.contains("nobody can log in"), "{complaint}");
+    let message = error_message(&["--config", config.to_str().unwrap()], 2);
+    assert!(message.contains("nobody can log in"), "{message}");
 }

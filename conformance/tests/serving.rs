@@ -1,6 +1,6 @@
-//! `ftpspec serve` as a process: signals, what it leaves behind, passwords and the journal file.
+//! `ftpspec serve` as a process: stdout, signals, temporary files, passwords and the journal file.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
-/// A server that runs, with a directory for temporary files of its own.
+/// A running server with its own directory for temporary files.
 struct Serving {
     process: Child,
     stdout: BufReader<ChildStdout>,
@@ -55,7 +55,7 @@ impl Serving {
         kill_process(pid, signal).unwrap();
     }
 
-    /// The exit code, and what is left of the temporary files.
+    /// Waits for the end; the exit code and the number of temporary files left.
     fn ended(&mut self) -> (Option<i32>, usize) {
         let code = self.process.wait().unwrap().code();
         (code, fs::read_dir(self.temporary.path()).unwrap().count())
@@ -76,7 +76,7 @@ impl Drop for Serving {
 }
 
 #[test]
-fn a_signal_upon_the_ready_line_stops_the_server_cleanly() {
+fn a_signal_after_the_ready_line_stops_the_server_cleanly() {
     for round in 0..50 {
         let signal = [Signal::TERM, Signal::INT, Signal::HUP][round % 3];
         let mut server = Serving::start(&[]);
@@ -93,7 +93,7 @@ fn a_signal_before_the_ready_line_stops_the_server_cleanly() {
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     for (signal, bit) in [(Signal::TERM, 14), (Signal::INT, 1), (Signal::HUP, 0)] {
-        // It gets no further than to the pipe, which nobody reads.
+        // It blocks while it opens the pipe, which has no reader.
         let mut server = Serving::start(&["--journal", pipe.to_str().unwrap()]);
         let status = format!("/proc/{}/status", server.process.id());
         loop {
@@ -111,7 +111,7 @@ fn a_signal_before_the_ready_line_stops_the_server_cleanly() {
 }
 
 #[test]
-fn a_server_started_by_nohup_lives_on_when_the_terminal_is_closed() {
+fn a_server_started_by_nohup_ignores_sighup() {
     let mut command = Command::new("nohup");
     command.args([env!("CARGO_BIN_EXE_ftpspec"), "serve", "--tls", "off"]);
     let mut server = Serving::of(command);
@@ -127,11 +127,11 @@ fn a_server_started_by_nohup_lives_on_when_the_terminal_is_closed() {
 }
 
 #[test]
-fn what_a_killed_server_of_the_same_pid_and_port_left_behind_is_in_nobodys_way() {
+fn a_temporary_directory_left_by_a_killed_server_does_not_matter() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
-    // In a container the number of the process is the same after every restart.
+    // In a container the process id is the same after every restart.
     let script = format!(
         "mkdir \"$TMPDIR/ftpspec-$$-{port}\" && exec '{}' serve --port {port}",
         env!("CARGO_BIN_EXE_ftpspec")
@@ -151,11 +151,11 @@ fn what_a_killed_server_of_the_same_pid_and_port_left_behind_is_in_nobodys_way()
             .contains("BEGIN CERTIFICATE")
     );
     server.signal(Signal::TERM);
-    let only_the_old_one = 1;
-    assert_eq!(server.ended(), (Some(0), only_the_old_one));
+    let left_by_the_killed_server = 1;
+    assert_eq!(server.ended(), (Some(0), left_by_the_killed_server));
 }
 
-/// The user, the password and what is said on stderr.
+/// The user, the password and stderr.
 fn login(arguments: &[&str]) -> (String, String, String) {
     let mut server = Serving::start(&[arguments, &["--tls", "off"]].concat());
     let ready = server.ready();
@@ -167,7 +167,7 @@ fn login(arguments: &[&str]) -> (String, String, String) {
 }
 
 #[test]
-fn the_password_everybody_knows_is_given_on_loopback_only() {
+fn the_default_password_is_used_on_loopback_addresses_only() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().to_str().unwrap();
     for reachable in [
@@ -185,15 +185,15 @@ fn the_password_everybody_knows_is_given_on_loopback_only() {
             "test",
         ],
     ] {
-        let (user, password, said) = login(reachable);
-        let (_, reproduce, _) = login(reachable);
+        let (user, password, stderr) = login(reachable);
+        let (_, second_password, _) = login(reachable);
         assert!(
-            said.contains("the password of test is random"),
-            "{reachable:?}: {said}"
+            stderr.contains("the password of test is random"),
+            "{reachable:?}: {stderr}"
         );
         if user == "test" {
             assert_eq!(password.len(), 20, "{reachable:?}");
-            assert_ne!(password, reproduce, "{reachable:?}");
+            assert_ne!(password, second_password, "{reachable:?}");
         } else {
             assert_eq!(password, "secret");
         }
@@ -204,9 +204,9 @@ fn the_password_everybody_knows_is_given_on_loopback_only() {
         (&["--bind", "0.0.0.0", "--password", "chosen"], "chosen"),
         (&["--bind", "0.0.0.0", "--user", "test:chosen"], "chosen"),
     ] {
-        let (_, password, said) = login(known);
+        let (_, password, stderr) = login(known);
         assert_eq!(
-            (password.as_str(), said.as_str()),
+            (password.as_str(), stderr.as_str()),
             (expected, ""),
             "{known:?}"
         );
@@ -214,7 +214,7 @@ fn the_password_everybody_knows_is_given_on_loopback_only() {
 }
 
 #[test]
-fn a_journal_is_continued_and_never_written_through_a_link() {
+fn a_journal_is_appended_to_and_a_symbolic_link_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let journal = directory.path().join("journal");
     let path = journal.to_str().unwrap();
@@ -241,8 +241,11 @@ fn a_journal_is_continued_and_never_written_through_a_link() {
     symlink(&journal, &link).unwrap();
     let mut server = Serving::start(&["--journal", link.to_str().unwrap()]);
     assert_eq!(server.ended().0, Some(2));
-    let said = server.rest_of_stderr();
-    assert!(said.contains("does not follow a symbolic link"), "{said}");
+    let stderr = server.rest_of_stderr();
+    assert!(
+        stderr.contains("does not follow a symbolic link"),
+        "{stderr}"
+    );
     assert_eq!(fs::read_to_string(&journal).unwrap(), continued);
 }
 
@@ -250,21 +253,86 @@ fn a_journal_is_continued_and_never_written_through_a_link() {
 fn a_journal_that_cannot_be_written_is_reported_at_once_and_ends_with_3() {
     let mut server = Serving::start(&["--journal", "/dev/full"]);
     server.ready();
-    let mut said = String::new();
-    server.stderr.read_line(&mut said).unwrap();
+    let mut message = String::new();
+    server.stderr.read_line(&mut message).unwrap();
     assert!(
-        said.contains("the journal is incomplete") && said.contains("/dev/full: "),
-        "{said}"
+        message.contains("the journal is incomplete") && message.contains("/dev/full: "),
+        "{message}"
     );
     assert!(
         server.process.try_wait().unwrap().is_none(),
-        "it goes on serving"
+        "it continues to serve"
     );
     server.signal(Signal::TERM);
     assert_eq!(server.ended(), (Some(3), 0));
 }
 
-/// Octets of a process that are in memory.
+/// A control connection.
+struct Control(BufReader<TcpStream>);
+
+impl Control {
+    fn log_in(address: &str) -> Self {
+        let mut control = Self(BufReader::new(TcpStream::connect(address).unwrap()));
+        control.expect("", "220");
+        control.expect("USER test", "331");
+        control.expect("PASS test", "230");
+        control
+    }
+
+    /// Sends a command, unless it is empty, and reads a reply of one line.
+    fn expect(&mut self, command: &str, code: &str) -> String {
+        if !command.is_empty() {
+            let line = format!("{command}\r\n");
+            self.0.get_mut().write_all(line.as_bytes()).unwrap();
+        }
+        let mut reply = String::new();
+        self.0.read_line(&mut reply).unwrap();
+        assert!(reply.starts_with(code), "{command}: {reply}");
+        reply
+    }
+
+    fn passive(&mut self) -> TcpStream {
+        let reply = self.expect("EPSV", "229");
+        let port: u16 = reply.split('|').nth(3).unwrap().parse().unwrap();
+        TcpStream::connect(("127.0.0.1", port)).unwrap()
+    }
+}
+
+#[test]
+fn the_human_format_shows_a_line_per_session_login_and_transfer() {
+    let mut server = Serving::start(&["--format", "human", "--tls", "off"]);
+    let mut greeting = String::new();
+    while !greeting.contains("Ctrl-C") {
+        let length = server.stdout.read_line(&mut greeting).unwrap();
+        assert_ne!(length, 0, "{greeting}");
+    }
+    let url = greeting
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("ftp://test:test@"));
+    let mut control = Control::log_in(url.unwrap().trim_end_matches('/'));
+    let mut data = control.passive();
+    control.expect("STOR a", "150");
+    data.write_all(b"12345").unwrap();
+    drop(data);
+    control.expect("", "226");
+    control.expect("QUIT", "221");
+    // The session has ended.
+    control.expect("", "");
+    server.signal(Signal::TERM);
+    let mut log = String::new();
+    server.stdout.read_to_string(&mut log).unwrap();
+    assert_eq!(server.ended(), (Some(0), 0));
+    for text in [
+        ": connected from 127.0.0.1:",
+        ": logged in as test\n",
+        ": STOR /a: 5 octets\n",
+        ": closed\n",
+    ] {
+        assert_eq!(log.matches(text).count(), 1, "{text:?}: {log}");
+    }
+}
+
+/// Resident memory of a process, in octets.
 fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -273,37 +341,21 @@ fn resident(pid: u32) -> u64 {
 }
 
 #[test]
-fn the_memory_of_deleted_files_goes_back_to_the_system() {
+fn the_memory_of_deleted_files_is_returned_to_the_system() {
     const MIB: usize = 1 << 20;
     let mut server = Serving::start(&["--tls", "off"]);
     let ready = server.ready();
-    let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
-    let mut control = BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
-    let mut expect = |command: &str, code: &str| {
-        if !command.is_empty() {
-            let line = format!("{command}\r\n");
-            control.get_mut().write_all(line.as_bytes()).unwrap();
-        }
-        let mut reply = String::new();
-        control.read_line(&mut reply).unwrap();
-        assert!(reply.starts_with(code), "{command}: {reply}");
-        reply
-    };
-    expect("", "220");
-    expect("USER test", "331");
-    expect("PASS test", "230");
-    // Lines are decoded in pieces of any size.
-    expect("TYPE A", "200");
+    let mut control = Control::log_in(ready["addresses"][0].as_str().unwrap());
+    // In TYPE A lines are decoded in chunks of any size.
+    control.expect("TYPE A", "200");
     // Large files and small ones, in turn.
     let large = [200 * MIB, MIB, 200 * MIB, 300 << 10, 280 * MIB, 10];
     let sizes = [&large[..], &[MIB, 700 << 10].repeat(10)].concat();
     let line = [&b"x".repeat((64 << 10) - 2)[..], b"\r\n"].concat();
     let pattern = line.repeat(MIB / line.len());
     for (number, size) in sizes.iter().enumerate() {
-        let reply = expect("EPSV", "229");
-        let port: u16 = reply.split('|').nth(3).unwrap().parse().unwrap();
-        let mut data = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        expect(&format!("STOR {number}"), "150");
+        let mut data = control.passive();
+        control.expect(&format!("STOR {number}"), "150");
         let mut left = *size;
         while left > 0 {
             let piece = left.min(MIB);
@@ -311,13 +363,13 @@ fn the_memory_of_deleted_files_goes_back_to_the_system() {
             left -= piece;
         }
         drop(data);
-        expect("", "226");
+        control.expect("", "226");
     }
     let pid = server.process.id();
     let full = resident(pid);
     assert!(full > 680 * (1 << 20), "{full}");
     for number in 0..sizes.len() {
-        expect(&format!("DELE {number}"), "250");
+        control.expect(&format!("DELE {number}"), "250");
     }
     let left = resident(pid) >> 20;
     assert!(left < 100, "{left} MiB are left");
@@ -344,7 +396,7 @@ fn a_refused_certificate_is_reported_with_the_reason() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(reason), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(reason), "{stderr}");
     }
 }

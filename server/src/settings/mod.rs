@@ -35,7 +35,7 @@ mod value;
 pub use crate::disabled::{DisabledCommand, UnknownCommandError};
 pub use prepare::{PrepareError, Prepared};
 pub use read::Problem;
-pub use value::{Ports, Size, TlsMode};
+pub use value::{Keyword, KeywordError, Ports, Size, TlsMode};
 
 use std::fmt;
 use std::fs::File;

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -63,7 +64,7 @@ const UNITS: [(&str, u64); 9] = [
 /// No limit, as a word.
 const UNLIMITED: &str = "unlimited";
 
-impl std::str::FromStr for Size {
+impl FromStr for Size {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -201,44 +202,67 @@ fn duration(text: &str) -> Result<Duration, String> {
     duration.ok_or_else(|| "expected a duration, such as \"30s\", \"5m\" or \"1h 30m\"".to_owned())
 }
 
-/// Words for the variants of a type.
-macro_rules! words {
+/// A setting with a fixed set of values, each of them a word.
+pub trait Keyword: FromStr<Err = KeywordError> {
+    /// Every word.
+    const KEYWORDS: &'static [&'static str];
+
+    /// The word for this value.
+    fn keyword(&self) -> &'static str;
+}
+
+/// The text is not one of the words of a [`Keyword`] setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {}{}", alternatives(.keywords), did_you_mean(.given, .keywords.iter().copied()))]
+pub struct KeywordError {
+    given: String,
+    keywords: &'static [&'static str],
+}
+
+/// Implements [`Keyword`], and reading and writing by it.
+macro_rules! keywords {
     ($($type:ty { $($word:literal => $variant:ident),* })*) => {$(
+        impl Keyword for $type {
+            const KEYWORDS: &'static [&'static str] = &[$($word),*];
+
+            fn keyword(&self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = KeywordError;
+
+            fn from_str(text: &str) -> Result<Self, KeywordError> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(KeywordError { given: text.to_owned(), keywords: Self::KEYWORDS }),
+                }
+            }
+        }
+
         impl Value for $type {
             fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
-                const WORDS: &[&str] = &[$($word),*];
-                let expected = WORDS.map_words();
-                match text(value, &expected)? {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err((
-                        value.span(),
-                        format!("expected {expected}{}", did_you_mean(other, WORDS.iter().copied())),
-                    )),
-                }
+                let text = text(value, &alternatives(Self::KEYWORDS))?;
+                text.parse().map_err(|error: KeywordError| (value.span(), error.to_string()))
             }
 
             fn write(&self) -> Written {
-                Written::Value(quoted(match self {
-                    $(Self::$variant => $word,)*
-                }))
+                Written::Value(quoted(self.keyword()))
             }
         }
     )*};
 }
 
-trait MapWords {
-    fn map_words(&self) -> String;
-}
-
-impl MapWords for [&str] {
-    /// `"a", "b" or "c"`.
-    fn map_words(&self) -> String {
-        let words: Vec<String> = self.iter().map(|word| quoted(word)).collect();
-        match words.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, others)) => format!("{} or {last}", others.join(", ")),
-            None => String::new(),
-        }
+/// `"a", "b" or "c"`.
+fn alternatives(keywords: &[&str]) -> String {
+    let quoted: Vec<String> = keywords.iter().map(|word| quoted(word)).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -254,7 +278,7 @@ pub enum TlsMode {
     Implicit,
 }
 
-words! {
+keywords! {
     TlsMode { "off" => Off, "explicit" => Explicit, "implicit" => Implicit }
     TlsRequirement { "none" => None, "control" => Control, "data" => ControlAndData }
     TlsVersion { "1.2" => V1_2, "1.3" => V1_3 }
@@ -483,31 +507,36 @@ pub struct Ports {
 }
 
 texts! {
-    Ports: "ports", |text, _| ports(text).ok_or_else(|| {
-        "expected ports, such as \"50000-50009\", \"50000\" or \"50000-50009 as 31000\"".to_owned()
-    }), |ports| {
+    Ports: "ports", |text, _| text.parse().map_err(str::to_owned), |ports| {
         let (first, last) = (ports.listened.start(), ports.listened.end());
         let range = if first == last { first.to_string() } else { format!("{first}-{last}") };
         if ports.announced == *first { range } else { format!("{range} as {}", ports.announced) }
     };
 }
 
-fn ports(text: &str) -> Option<Ports> {
-    let (range, announced) = match text.split_once(" as ") {
-        Some((range, announced)) => (range, Some(announced)),
-        None => (text, None),
-    };
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    let announced = match announced {
-        Some(announced) => announced.trim().parse().ok()?,
-        None => first,
-    };
-    let fits = u32::from(announced) + u32::from(last.checked_sub(first)?) <= 65_535;
-    (first > 0 && announced > 0 && fits).then_some(Ports {
-        listened: first..=last,
-        announced,
-    })
+impl FromStr for Ports {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str =
+            "expected ports, such as \"50000-50009\", \"50000\" or \"50000-50009 as 31000\"";
+        let number = |text: &str| text.trim().parse::<u16>().map_err(|_| EXPECTED);
+        let (range, announced) = match text.split_once(" as ") {
+            Some((range, announced)) => (range, Some(number(announced)?)),
+            None => (text, None),
+        };
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (number(first)?, number(last)?);
+        let announced = announced.unwrap_or(first);
+        let count = last.checked_sub(first).ok_or(EXPECTED)?;
+        if first == 0 || announced == 0 || announced.checked_add(count).is_none() {
+            return Err(EXPECTED);
+        }
+        Ok(Self {
+            listened: first..=last,
+            announced,
+        })
+    }
 }
 
 /// A text or a number, as a word.

@@ -7,12 +7,12 @@ use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use tokio::task::JoinHandle;
 
-/// The events of a server on their way into a file.
+/// Writes the events of a server to a file.
 pub(super) struct JournalFile {
     journal: Journal,
     path: PathBuf,
     writing: JoinHandle<io::Result<()>>,
-    /// How the writing ended.
+    /// The result of writing, once it has ended.
     ended: Option<Result<(), ()>>,
 }
 
@@ -37,16 +37,15 @@ impl JournalFile {
         })
     }
 
-    /// What the server writes to.
+    /// The journal for the server.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Waits until the writing has ended, which it does with the server, or says at once why it
-    /// failed.
+    /// Waits until everything is written, after the server has ended, or until writing fails.
     ///
     /// # Errors
-    /// Something is missing from the file; it has been reported on stderr.
+    /// The file is incomplete. This has been reported on stderr.
     pub(super) async fn written(&mut self) -> Result<(), ()> {
         if let Some(ended) = self.ended {
             return ended;
@@ -66,9 +65,8 @@ impl JournalFile {
     }
 }
 
-/// Opens a journal to be continued: what is there stays, and the new part begins with a line of its
-/// own. Only we may read a new file. A symbolic link is refused: somebody else may have put it
-/// there.
+/// Opens a file to append to it, starting with a new line. A new file is readable by its owner only.
+/// A symbolic link is refused, since another user may have created it.
 fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
@@ -88,7 +86,7 @@ fn append_to(path: &Path) -> io::Result<File> {
         error
     })?;
     if file.metadata()?.is_file() && ends_within_a_line(path)? {
-        // The server before this one was killed.
+        // The previous server was killed while it wrote a line.
         file.write_all(b"\n")?;
     }
     Ok(file)
@@ -97,7 +95,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
-/// Links by which the system names our own descriptors, also for the shell's `>(command)`.
+/// Whether this is a link to a descriptor of this process, as from the shell's `>(command)`.
 #[cfg(unix)]
 fn is_own_descriptor(path: &Path) -> bool {
     path.starts_with("/dev/fd")

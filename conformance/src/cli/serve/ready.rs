@@ -1,93 +1,125 @@
-//! The ready line, and the file with the certificate authority that it names.
+//! What `serve` reports when the server is ready, and the file of its ephemeral CA.
 
-use super::{Settings, TlsMode, about};
+use super::about;
 use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::Secret;
+use ftpspec_server::settings::{Keyword as _, Settings, TlsMode};
 use serde::Serialize;
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// The line on stdout that says the server is ready. Version 1; fields are only ever added.
-#[derive(Debug, Serialize)]
-struct Ready<'a> {
+/// How to connect to the server. As JSON it is version 1 of the ready line: fields are only added.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Ready {
     event: &'static str,
     version: u32,
-    addresses: Vec<String>,
+    addresses: Vec<SocketAddr>,
     host: String,
     port: u16,
     url: String,
-    user: &'a str,
-    password: &'a str,
+    user: String,
+    /// Empty if it is unknown or any password is accepted.
+    password: String,
     tls: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ca: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ca_sha256: Option<&'a str>,
+    ca_sha256: Option<String>,
     pid: u32,
+    /// One URL for each address, those of implicit TLS last.
+    #[serde(skip)]
+    urls: Vec<String>,
 }
 
-/// Prints the ready line.
-///
-/// # Errors
-/// stdout cannot be written to.
-pub(super) fn announce(
-    settings: &Settings,
-    running: &ServerHandle,
-    ca: Option<&CaFile>,
-) -> io::Result<()> {
-    let addresses = running.addresses();
-    let first = addresses
-        .first()
-        .copied()
-        .ok_or(io::ErrorKind::AddrNotAvailable)?;
-    let anonymous = settings.anonymous.as_ref();
-    let anonymous = anonymous.and_then(|anonymous| anonymous.names.first());
-    let (user, password) = match settings.users.first() {
-        // A password that is only known by its hash is left empty.
+impl Ready {
+    /// # Errors
+    /// The server has no address.
+    pub(super) fn new(
+        settings: &Settings,
+        server: &ServerHandle,
+        ca: Option<&CaFile>,
+    ) -> io::Result<Self> {
+        let addresses = server.addresses();
+        let first = *addresses.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let (user, password) = login(settings);
+        let scheme = match settings.tls.mode {
+            TlsMode::Implicit => "ftps",
+            TlsMode::Off | TlsMode::Explicit => "ftp",
+        };
+        let url = |scheme, address: SocketAddr| {
+            url(scheme, &host(address), address.port(), &user, &password)
+        };
+        let explicit = addresses.iter().map(|address| url(scheme, *address));
+        let implicit = server.implicit_addresses().iter();
+        let urls = explicit.chain(implicit.map(|address| url("ftps", *address)));
+        Ok(Self {
+            event: "ready",
+            version: 1,
+            addresses: addresses.to_vec(),
+            host: host(first),
+            port: first.port(),
+            url: url(scheme, first)?,
+            urls: urls.collect::<io::Result<_>>()?,
+            tls: settings.tls.mode.keyword(),
+            ca: ca.map(|file| file.path.display().to_string()),
+            ca_sha256: server.ca_fingerprint().map(str::to_owned),
+            pid: std::process::id(),
+            user,
+            password,
+        })
+    }
+
+    /// The ready line.
+    pub(super) fn json(&self) -> String {
+        let line = serde_json::to_string(self).expect("all keys are text");
+        line + "\n"
+    }
+
+    /// The text for a terminal.
+    pub(super) fn greeting(&self) -> String {
+        let mut text = String::from("The server is ready.\n\n");
+        let mut row = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<9}{value}");
+        };
+        for (index, url) in self.urls.iter().enumerate() {
+            row(if index == 0 { "URL" } else { "" }, url);
+        }
+        row("User", &self.user);
+        if !self.password.is_empty() {
+            row("Password", &self.password);
+        }
+        row("TLS", self.tls);
+        if let Some(ca) = &self.ca {
+            row("CA", ca);
+        }
+        text + "\nPress Ctrl-C to stop it.\n\n"
+    }
+}
+
+/// The name and password of the first user; the password is empty if only its hash is known.
+fn login(settings: &Settings) -> (String, String) {
+    match settings.users.first() {
         Some(user) => {
             let password = user.password.as_ref().map(Secret::expose);
             let password = password.map(String::from_utf8_lossy).unwrap_or_default();
-            (user.name.as_str(), password)
+            (user.name.clone(), password.into_owned())
         }
-        None => (anonymous.map_or("anonymous", String::as_str), "".into()),
-    };
-    let password = &*password;
-    let scheme = if settings.tls.mode == TlsMode::Implicit {
-        "ftps"
-    } else {
-        "ftp"
-    };
-    let host = host(first);
-    let ready = Ready {
-        event: "ready",
-        version: 1,
-        addresses: addresses.iter().map(ToString::to_string).collect(),
-        url: url(scheme, &host, first.port(), user, password)?,
-        host,
-        port: first.port(),
-        user,
-        password,
-        tls: match settings.tls.mode {
-            TlsMode::Off => "off",
-            TlsMode::Explicit => "explicit",
-            TlsMode::Implicit => "implicit",
-        },
-        ca: ca.map(|file| file.path.display().to_string()),
-        ca_sha256: running.ca_fingerprint(),
-        pid: std::process::id(),
-    };
-    let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &ready)?;
-    out.write_all(b"\n")?;
-    out.flush()
+        None => {
+            let anonymous = settings.anonymous.as_ref();
+            let name = anonymous.and_then(|anonymous| anonymous.names.first());
+            let name = name.map_or("anonymous", String::as_str);
+            (name.to_owned(), String::new())
+        }
+    }
 }
 
-/// Where clients on this machine connect to, with the zone of a link-local address.
+/// The address to which clients on this machine connect, with the zone of a link-local address.
 fn host(address: SocketAddr) -> String {
     match address {
-        // An address that means "any" is not one to connect to.
+        // Nobody can connect to the unspecified address.
         SocketAddr::V4(address) if address.ip().is_unspecified() => "127.0.0.1".to_owned(),
         SocketAddr::V6(address) if address.ip().is_unspecified() => "::1".to_owned(),
         SocketAddr::V6(address) if address.scope_id() != 0 => {
@@ -113,8 +145,8 @@ fn url(scheme: &str, host: &str, port: u16, user: &str, password: &str) -> io::R
     })
 }
 
-/// The certificate of the ephemeral authority as a file, in a directory of its own with a name
-/// nobody can foresee and that only we may enter; both are removed when this is dropped.
+/// The certificate of the ephemeral CA as a file, in a private directory with an unpredictable name.
+/// Both are removed on drop.
 #[derive(Debug)]
 pub(super) struct CaFile {
     path: PathBuf,
@@ -123,12 +155,12 @@ pub(super) struct CaFile {
 }
 
 impl CaFile {
-    /// Writes the file; `None` where there is no ephemeral authority.
+    /// Writes the file; `None` if there is no ephemeral CA.
     ///
     /// # Errors
     /// The directory for temporary files cannot be written to.
-    pub(super) fn write(running: &ServerHandle) -> io::Result<Option<Self>> {
-        let Some(pem) = running.ca_pem() else {
+    pub(super) fn write(server: &ServerHandle) -> io::Result<Option<Self>> {
+        let Some(pem) = server.ca_pem() else {
             return Ok(None);
         };
         let mut builder = tempfile::Builder::new();
@@ -147,7 +179,7 @@ impl CaFile {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
@@ -163,5 +195,48 @@ mod tests {
             let url = url("ftp", &host(address), address.port(), "b]b", "s]");
             assert_eq!(url.unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn the_greeting_shows_how_to_connect_and_how_to_stop() {
+        let ready = Ready {
+            event: "ready",
+            version: 1,
+            addresses: Vec::new(),
+            host: "127.0.0.1".into(),
+            port: 2121,
+            url: "ftp://test:secret@127.0.0.1:2121/".into(),
+            user: "test".into(),
+            password: "secret".into(),
+            tls: "explicit",
+            ca: Some("/tmp/ftpspec-x/ca.pem".into()),
+            ca_sha256: None,
+            pid: 1,
+            urls: vec![
+                "ftp://test:secret@127.0.0.1:2121/".into(),
+                "ftp://test:secret@[::1]:2121/".into(),
+            ],
+        };
+        let expected = "\
+The server is ready.
+
+  URL      ftp://test:secret@127.0.0.1:2121/
+           ftp://test:secret@[::1]:2121/
+  User     test
+  Password secret
+  TLS      explicit
+  CA       /tmp/ftpspec-x/ca.pem
+
+Press Ctrl-C to stop it.
+
+";
+        assert_eq!(ready.greeting(), expected);
+        let unknown = Ready {
+            password: String::new(),
+            ca: None,
+            ..ready
+        };
+        let greeting = unknown.greeting();
+        assert!(!greeting.contains("Password") && !greeting.contains("CA"));
     }
 }
