@@ -73,8 +73,9 @@ pub(in crate::cli) struct Serve {
     /// Port to listen on; 0 is any free port. [default: 0]
     #[arg(long)]
     pub(super) port: Option<u16>,
-    /// A user with all permissions; may be repeated. Without a password it is --password, or `test`,
-    /// or random if a --bind address is not a loopback address. [default, without --config: test]
+    /// A user with all permissions; may be repeated. Without PASSWORD it is that of --password, or
+    /// `test`, or random if a --bind address is not a loopback address. [default, without --config:
+    /// test]
     #[arg(long, value_name = "NAME[:PASSWORD]", value_parser = login)]
     pub(super) user: Vec<(String, Option<String>)>,
     /// The password of every --user without one.
@@ -83,8 +84,6 @@ pub(in crate::cli) struct Serve {
     /// Also allows anonymous logins, which can read but change nothing.
     #[arg(long)]
     pub(super) anonymous: bool,
-    #[command(flatten)]
-    pub(super) tls: TlsOptions,
     /// Copies the files of this directory into memory at the start. The directory is never written.
     #[arg(long, value_name = "DIR", conflicts_with = "root")]
     pub(super) seed: Option<PathBuf>,
@@ -147,6 +146,9 @@ pub(in crate::cli) struct Serve {
     /// refused.
     #[arg(long, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
+    // Last, because its heading applies to all options after it.
+    #[command(flatten)]
+    pub(super) tls: TlsOptions,
 }
 
 /// TLS options.

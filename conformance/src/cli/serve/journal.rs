@@ -65,8 +65,8 @@ impl JournalFile {
     }
 }
 
-/// Opens a file to append to it, starting with a new line. A new file is readable by its owner only.
-/// A symbolic link is refused, since another user may have created it.
+/// Opens a file to append to it, starting with a new line. Only its owner can read a new file. A
+/// symbolic link is refused, since another user may have created it.
 fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

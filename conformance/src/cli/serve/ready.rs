@@ -145,8 +145,8 @@ fn url(scheme: &str, host: &str, port: u16, user: &str, password: &str) -> io::R
     })
 }
 
-/// The certificate of the ephemeral CA as a file, in a private directory with an unpredictable name.
-/// Both are removed on drop.
+/// The certificate of the ephemeral CA as a file, in a private directory with a random name. Both
+/// are removed on drop.
 #[derive(Debug)]
 pub(super) struct CaFile {
     path: PathBuf,
