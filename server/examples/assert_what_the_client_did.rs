@@ -1,4 +1,4 @@
-//! A test of an FTP client that asks the server what the client did, in place of guessing from what is left on disk.
+//! A test of an FTP client that asserts what the client did, not only which files are left.
 //!
 //! `cargo run -p ftpspec-server --example assert_what_the_client_did`
 
@@ -7,28 +7,25 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use ftpspec_server::Server;
-use ftpspec_server::observe::journal::{CloseReason, EventKind, Journal};
-use ftpspec_server::storage::{MemFs, VirtualPath, read_file};
+use ftpspec_server::observe::journal::{CloseReason, Event, EventKind};
+use ftpspec_server::{Journal, Server};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let files = MemFs::new();
     let journal = Journal::new().hashing();
     let server = Server::builder()
-        .storage(files.clone())
         .user("test", "secret")
         .journal(&journal)
         .start()
         .await?;
 
     let address = server.addresses()[0];
-    tokio::task::spawn_blocking(move || the_client_under_test(address)).await??;
+    tokio::task::spawn_blocking(move || client_under_test(address)).await??;
 
-    // It said goodbye; no sleep is needed to know it.
-    let closed = |event: &_| matches!(what(event), EventKind::Closed { .. });
+    // The client ended its session with QUIT. The journal is awaited; the test does not sleep.
+    let closed = |event: &Event| matches!(event.what, EventKind::Closed { .. });
     let closed = journal.wait_for(closed, Duration::from_secs(10)).await;
-    let closed = closed.ok_or("the client never closed its session")?;
+    let closed = closed.ok_or("the client did not close its session")?;
     assert_eq!(
         closed.what,
         EventKind::Closed {
@@ -36,18 +33,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     );
 
-    // It logged in once, switched to TYPE I before it sent anything, and nothing was refused.
+    // It logged in once and set TYPE I before the upload, and no command was refused.
     let commands = journal.commands();
     assert_eq!(commands[..3], ["USER test", "PASS ***", "TYPE I"]);
     assert!(journal.codes().iter().all(|code| *code < 400));
 
-    // One file came, whole.
+    // It uploaded one complete file.
     let [upload] = &journal.uploads()[..] else {
-        return Err("one upload was expected".into());
+        return Err("expected one upload".into());
     };
-    let path = VirtualPath::root().join(b"report.txt")?;
-    assert_eq!((&upload.path, upload.octets), (&path, 6));
-    assert_eq!(read_file(&files, &path, 1 << 20)?, b"hello\n");
+    assert_eq!(upload.path.as_bytes(), b"/report.txt");
+    assert_eq!(upload.octets, 6);
+    assert_eq!(server.files().read("/report.txt")?, b"hello\n");
     println!(
         "{} octets, SHA-256 {}",
         upload.octets,
@@ -58,31 +55,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn what(event: &ftpspec_server::observe::journal::Event) -> &EventKind {
-    &event.what
-}
-
-/// Stands for the program that is tested.
-fn the_client_under_test(server: SocketAddr) -> io::Result<()> {
+/// A stand-in for the program under test.
+fn client_under_test(server: SocketAddr) -> io::Result<()> {
     let mut control = BufReader::new(TcpStream::connect(server)?);
-    let mut ask = |command: &str| -> io::Result<String> {
+    let mut exchange = |command: &str| -> io::Result<String> {
         control.get_mut().write_all(command.as_bytes())?;
         let mut reply = String::new();
         control.read_line(&mut reply)?;
         Ok(reply)
     };
-    ask("")?;
+    exchange("")?;
     for command in ["USER test\r\n", "PASS secret\r\n", "TYPE I\r\n"] {
-        ask(command)?;
+        exchange(command)?;
     }
-    let reply = ask("EPSV\r\n")?;
+    let reply = exchange("EPSV\r\n")?;
     let port = reply.split('|').nth(3).and_then(|port| port.parse().ok());
     let port = port.ok_or(io::ErrorKind::InvalidData)?;
     let mut data = TcpStream::connect(SocketAddr::new(server.ip(), port))?;
-    ask("STOR report.txt\r\n")?;
+    exchange("STOR report.txt\r\n")?;
     data.write_all(b"hello\n")?;
     drop(data);
-    ask("")?;
-    ask("QUIT\r\n")?;
+    exchange("")?;
+    exchange("QUIT\r\n")?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The server on a storage of your choice, for `ci/backends.sh`: user `test`, password `secret`, TLS on request.
+//! The server with each kind of storage, for `ci/backends.sh`: user `test`, password `secret`,
+//! explicit TLS.
 //!
 //! `cargo run -p ftpspec-server --example backends -- mem|disk|overlay|quota|vfs-memory|vfs-physical [DIRECTORY]`
 
@@ -12,8 +13,10 @@ use vfs::{MemoryFS, PhysicalFS};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().ok_or("name a storage")?;
-    let directory = arguments.next().ok_or("name a directory");
+    let name = arguments
+        .next()
+        .ok_or("the first argument is the kind of storage")?;
+    let directory = arguments.next().ok_or("the second argument is a directory");
     let storage: Arc<dyn Storage> = match name.as_str() {
         "mem" => Arc::new(MemFs::new()),
         "disk" => Arc::new(DiskStorage::open(directory?)?),
@@ -27,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         "vfs-memory" => Arc::new(VfsStorage::new(MemoryFS::new().into())),
         "vfs-physical" => Arc::new(VfsStorage::new(PhysicalFS::new(directory?).into())),
-        other => return Err(format!("there is no storage {other}").into()),
+        other => return Err(format!("unknown kind of storage: {other}").into()),
     };
     let server = Server::builder()
         .shared_storage(storage)
@@ -36,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .allow_ccc()
         .start()
         .await?;
-    println!("ftp://test:secret@{}/", server.addresses()[0]);
+    println!("{}", server.url());
     tokio::signal::ctrl_c().await?;
     server.stop().await;
     Ok(())

@@ -1,11 +1,11 @@
-//! How much memory an idle session takes, that of its server divided by the sessions:
+//! Measures the memory of one idle session: the memory of the server divided by its sessions.
 //!
 //! ```text
 //! cargo run --release -p ftpspec-server --example idle_sessions -- 5000 tls
 //! ```
 //!
-//! The sessions come from a process of their own. Each takes a file descriptor in both (`ulimit -n`). Linux only: what the
-//! server holds is what /proc says.
+//! The clients run in a second process. Each session takes a file descriptor in both processes
+//! (`ulimit -n`). Linux only: memory is read from /proc.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -22,9 +22,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _}
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Sessions that are there before the first measurement: what all of them share is there then, too.
+/// Sessions opened before the first measurement, so that it includes all shared memory.
 const BEFORE: usize = 200;
-/// The first argument of the process the sessions come from.
+/// The first argument of the process with the clients.
 const CLIENTS: &str = "clients";
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -54,42 +54,41 @@ async fn measure(sessions: usize, protected: bool) -> Outcome<()> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
-    let (Some(mut asks), Some(answers)) = (clients.stdin.take(), clients.stdout.take()) else {
-        return Err("the process with the clients cannot be spoken to".into());
+    let (Some(mut requests), Some(answers)) = (clients.stdin.take(), clients.stdout.take()) else {
+        return Err("the pipes to the process with the clients are missing".into());
     };
     let mut answers = BufReader::new(answers);
     let mut open = |more: usize| -> Outcome<u64> {
-        writeln!(asks, "{more}")?;
+        writeln!(requests, "{more}")?;
         let mut answer = String::new();
         if answers.read_line(&mut answer)? == 0 {
             return Err("the clients failed".into());
         }
-        held()
+        resident_memory()
     };
     let before = open(BEFORE)?;
     let after = open(sessions)?;
     println!(
-        "{} idle sessions: {} KiB before the last {sessions}, {after} KiB after, {:.2} KiB for each of them",
+        "{} idle sessions: {} KiB before the last {sessions}, {after} KiB after, {:.2} KiB each",
         server.session_count(),
         before,
         (after.saturating_sub(before)) as f64 / sessions as f64,
     );
-    drop(asks);
+    drop(requests);
     clients.wait()?;
     Ok(())
 }
 
-/// KiB of memory that this process occupies.
-fn held() -> Outcome<u64> {
+/// The resident memory of this process in KiB.
+fn resident_memory() -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number
-        .ok_or("there is no VmRSS in /proc/self/status")?
-        .parse()?)
+    Ok(number.ok_or("/proc/self/status has no VmRSS")?.parse()?)
 }
 
-/// Opens as many sessions as each line of the input says, and answers when they are logged in.
+/// Reads numbers of sessions from standard input, one per line, opens them, and prints the total
+/// after each line when they are logged in.
 async fn clients(server: SocketAddr, ca: &str) -> Outcome<()> {
     let tls = (!ca.is_empty()).then(|| connector(ca)).transpose()?;
     let mut clear = Vec::new();
@@ -136,7 +135,7 @@ async fn log_in(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Outcome<(
     expect(stream, "PASS secret\r\n", "230").await
 }
 
-/// Sends a command, if there is one, and reads the line that answers it.
+/// Sends a command, unless it is empty, and reads a reply of one line.
 async fn expect(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     command: &str,

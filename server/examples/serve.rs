@@ -1,4 +1,5 @@
-//! A server on files in memory: user `test`, password `secret`, TLS on request, and implicit TLS on a port of its own.
+//! A server with files in memory: user `test`, password `secret`, explicit TLS, and implicit TLS on
+//! another port.
 //!
 //! `cargo run -p ftpspec-server --example serve -- [ADDRESS [IMPLICIT-ADDRESS [CA-FILE]]]`
 

@@ -10,7 +10,7 @@ use crate::disabled::DisabledCommand;
 use crate::error::{ConfigError, StartError};
 use crate::fault::Plan;
 use crate::limits::Limits;
-use crate::net::{ActiveSource, Config, ServerHandle, Tls, start};
+use crate::net::{ActiveSource, Config, ServerHandle, Tls, UrlUser, start};
 use crate::observe::hooks::{
     After, Before, CommandAction, Hooks, PublicAddressBy, Request, SessionInfo,
 };
@@ -18,7 +18,7 @@ use crate::observe::journal::Journal;
 use crate::observe::tap::Tap;
 use crate::passive_ports::PassivePorts;
 use crate::pi::{NoopInTransfer, VirtualHost};
-use crate::storage::{MemFs, Storage};
+use crate::storage::Storage;
 use crate::wire::{DotNames, HostName, LanguageTag, Links, Reply, Verb, is_media_type};
 
 /// Collects the configuration of a server and starts it. Made by
@@ -28,7 +28,6 @@ use crate::wire::{DotNames, HostName, LanguageTag, Links, Reply, Verb, is_media_
 #[derive(Debug, Clone, Default)]
 pub struct ServerBuilder {
     config: Config,
-    storage: Option<Arc<dyn Storage>>,
     users: Vec<UserRule>,
     authenticator: Option<Arc<dyn Authenticator>>,
     errors: Vec<ConfigError>,
@@ -108,7 +107,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The files of the named users. The default is an empty [`MemFs`]. AVBL is disabled if the
+    /// The files of the named users. The default is an empty [`MemFs`](crate::MemFs). AVBL is disabled if the
     /// storage does not know how much space is left.
     #[must_use]
     pub fn storage(self, storage: impl Storage) -> Self {
@@ -118,7 +117,7 @@ impl ServerBuilder {
     /// As [`storage`](Self::storage), for files that the caller shares.
     #[must_use]
     pub fn shared_storage(mut self, storage: Arc<dyn Storage>) -> Self {
-        self.storage = Some(storage);
+        self.config.files = storage;
         self
     }
 
@@ -177,6 +176,13 @@ impl ServerBuilder {
     #[must_use]
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
         self.authenticator = Some(authenticator);
+        self
+    }
+
+    /// The user in [`ServerHandle::url`], where an authenticator takes the place of named users.
+    pub(crate) fn url_user(mut self, name: &str, password: Option<Secret>) -> Self {
+        let name = name.to_owned();
+        self.config.url_user = Some(UrlUser { name, password });
         self
     }
 
@@ -299,7 +305,7 @@ impl ServerBuilder {
     /// Limits what clients can make the server hold or wait for.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.config.limits = limits;
+        self.config.setup.limits = Arc::new(limits);
         self
     }
 
@@ -382,7 +388,7 @@ impl ServerBuilder {
     /// [`Hooks::before`].
     ///
     /// ```
-    /// # use ftpspec_server::{Server, observe::hooks::CommandAction, wire::Verb};
+    /// # use ftpspec_server::{Server, Verb, observe::hooks::CommandAction};
     /// let builder = Server::builder().before([Verb::Dele, Verb::Rmd], |session, _| {
     ///     match session.path.as_ref().map(|path| path.as_bytes()) {
     ///         Some(b"/archive") => CommandAction::reply(550, "The archive is read-only."),
@@ -443,18 +449,35 @@ impl ServerBuilder {
             return Err(StartError::Config(self.errors));
         }
         let mut config = self.config;
+        if let (None, Some(first)) = (&self.authenticator, self.users.first()) {
+            config.url_user = Some(UrlUser {
+                name: first.name.clone(),
+                password: last_password(&self.users, &first.name),
+            });
+        }
         config.authenticator = match self.authenticator {
             Some(authenticator) => authenticator,
             None => {
-                let storage = self.storage.unwrap_or_else(|| Arc::new(MemFs::new()));
                 // FEAT comes before the login and must hold after it.
-                if !storage.abilities().available {
+                if !config.files.abilities().available {
                     config.setup.disabled = config.setup.disabled.with(Verb::Avbl);
                 }
-                Arc::new(accounts(self.users, &storage))
+                Arc::new(accounts(self.users, &config.files))
             }
         };
         Ok(config)
+    }
+}
+
+/// The password that counts for this user, if it is one.
+fn last_password(rules: &[UserRule], name: &str) -> Option<Secret> {
+    let of_user = rules.iter().filter(|rule| rule.name == name);
+    match of_user
+        .filter_map(|rule| rule.password.as_ref())
+        .next_back()?
+    {
+        Password::Plain(password) => Some(password.clone()),
+        _ => None,
     }
 }
 
@@ -491,6 +514,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::storage::MemFs;
     use crate::wire::Service;
 
     #[test]

@@ -1,5 +1,4 @@
-//! What the fuzz targets reach of the shell, without sockets. It is not an interface for anybody
-//! else.
+//! Entry points of fuzz targets into `net`, without sockets.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,22 +9,22 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 use crate::net::{RecordGate, read_header};
 
-/// Reads a PROXY header from the beginning of `octets`: the client it names, if it names one, and
-/// the octets behind it.
+/// Reads a PROXY header from the beginning of `octets`. Returns the client that the header names, if
+/// any, and the octets after the header.
 ///
 /// # Errors
-/// What the header is refused for.
+/// The header is invalid or incomplete.
 pub fn proxy_header(mut octets: &[u8]) -> io::Result<(Option<SocketAddr>, &[u8])> {
-    let client = at_once(read_header(&mut octets))?;
+    let client = poll_once(read_header(&mut octets))?;
     Ok((client, octets))
 }
 
-/// Puts `octets`, which come in pieces of `arriving`, through the gate that gives out one TLS
-/// record at a time, and reads with a buffer of `buffer` octets. With `ending`, clear text ends it.
-/// Gives what each read returned, and what is left.
+/// Reads `octets`, which arrive in pieces of `arriving` octets, through a [`RecordGate`] with a
+/// buffer of `buffer` octets. With `ending`, the gate ends at clear text. Returns the result of each
+/// read, and the octets that are left.
 ///
 /// # Errors
-/// None are known.
+/// Those of the gate.
 pub fn gated(
     octets: &[u8],
     arriving: usize,
@@ -39,16 +38,16 @@ pub fn gated(
     let mut reads = Vec::new();
     let mut buffer = vec![0; buffer.max(1)];
     loop {
-        match at_once(gate.read(&mut buffer))? {
+        match poll_once(gate.read(&mut buffer))? {
             0 => break,
             count => reads.push(buffer[..count].to_vec()),
         }
     }
-    let (inner, behind) = gate.into_parts();
-    Ok((reads, [behind, inner.0.to_vec()].concat()))
+    let (inner, buffered) = gate.into_parts();
+    Ok((reads, [buffered, inner.0.to_vec()].concat()))
 }
 
-/// A stream that gives no more than so many octets at once.
+/// A stream that returns at most the given number of octets per read.
 struct Arriving<'a>(&'a [u8], usize);
 
 impl AsyncRead for Arriving<'_> {
@@ -65,8 +64,11 @@ impl AsyncRead for Arriving<'_> {
     }
 }
 
-/// The outcome of what never waits, as memory never does.
-fn at_once<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+/// The output of a future that is ready at its first poll, as reading from memory is.
+///
+/// # Errors
+/// `WouldBlock` if it is not ready.
+fn poll_once<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let mut work = std::pin::pin!(work);
     match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,

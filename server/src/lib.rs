@@ -1,68 +1,86 @@
-//! The reference FTP server: complete, strict, and made to be embedded in tests.
+//! A complete and strict FTP server, made to be embedded in tests.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), ftpspec_server::StartError> {
-//! use ftpspec_server::storage::MemFs;
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use ftpspec_server::{Server, Tls};
 //!
 //! let server = Server::builder()
-//!     .storage(MemFs::new())
 //!     .user("test", "secret")
 //!     .tls(Tls::explicit())
 //!     .start()
 //!     .await?;
-//! let address = server.addresses()[0]; // a free port of 127.0.0.1, and of ::1 where there is one
-//! let trust = server.ca_pem(); // the certificate authority that clients are told to trust
-//! # assert!(address.port() != 0 && trust.is_some());
+//! let url = server.url(); // ftp://test:secret@127.0.0.1:PORT/, PORT is a free port
+//! let ca = server.ca_pem(); // the certificate authority that the client under test must trust
+//! // … run the client under test …
+//! assert!(server.files().list("/")?.is_empty());
+//! # assert!(url.starts_with("ftp://test:secret@127.0.0.1:") && ca.is_some());
 //! server.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Everything that decides ([`wire`], [`pi`]) is pure; everything that waits does not decide. [`storage`] is where files
-//! live, [`auth`] says who may log in, [`dtp`] is what happens to octets on their way over a data connection.
+//! | to | use |
+//! |---|---|
+//! | configure and start a server | [`ServerBuilder`], [`Limits`], [`Tls`] and [`tls`], or a file: [`settings`] |
+//! | decide who may log in | [`Accounts`], or [`auth::Authenticator`] |
+//! | choose where files live | [`MemFs`] and the rest of [`storage`] |
+//! | assert what a client did | [`Journal`], [`ServerHandle::files`] |
+//! | observe and change what the server does | [`Hooks`], [`observe`] |
+//! | make the server misbehave as planned | [`Plan`] and [`fault`] |
 
 pub mod auth;
 mod builder;
 mod disabled;
-pub mod dtp;
+mod dtp;
 mod error;
 pub mod fault;
-pub mod fault_stream;
+mod fault_stream;
+mod fuzzing;
 #[doc(hidden)]
-pub mod fuzzing;
+pub mod internals;
 mod limits;
 mod net;
 pub mod observe;
 mod passive_ports;
-pub mod pi;
+mod pi;
 pub mod settings;
 pub mod storage;
-pub mod wire;
+mod wire;
+
+/// Options of [`Tls`], and the error of certificates.
+pub mod tls {
+    pub use crate::auth::TlsRequirement;
+    pub use crate::dtp::SessionReuse;
+    pub use crate::error::CertificateError;
+    pub use crate::net::{Alpn, ClientCertificates, CloseNotify, TlsVersion};
+}
 
 /// The examples of the README compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use auth::{Network, NetworkParseError};
+pub use auth::accounts::Accounts;
+pub use auth::{Permissions, User};
 pub use builder::ServerBuilder;
-pub use dtp::SessionReuse;
-pub use error::{CertificateError, ConfigError, StartError};
+pub use error::{ConfigError, StartError};
+pub use fault::Plan;
 pub use limits::Limits;
-pub use net::{ActiveSource, Alpn, ClientCertificates, CloseNotify, ServerHandle, Tls, TlsVersion};
+pub use net::{ActiveSource, ServerHandle, Tls};
 pub use observe::hooks::{Hooks, SessionInfo};
+pub use observe::journal::Journal;
 pub use passive_ports::PassivePorts;
-pub use pi::{NoopInTransfer, TlsRequirement, VirtualHost};
-pub use wire::{DotNames, Links};
+pub use pi::{NoopInTransfer, VirtualHost};
+pub use storage::MemFs;
+pub use wire::{DotNames, Links, Reply, Verb};
 
-/// The server. Running, it is a [`ServerHandle`].
+/// The entry to the library: [`Server::builder`]. A running server is a [`ServerHandle`].
 #[derive(Debug)]
 pub struct Server;
 
 impl Server {
-    /// Collects what a server needs to start.
+    /// A builder with the default configuration.
     #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()

@@ -1,10 +1,10 @@
 //! Commands: any line is a command or an error, and what was understood means the same when it is written again.
 
-use ftpspec_server::storage::HashAlgorithm;
-use ftpspec_server::wire::{
+use ftpspec_server::internals::wire::{
     Command, CommandLine, DigestArgument, ExtendedAddress, MffArgument, SiteCommand, SiteLine,
     SyntaxError, Verb, parse_time_val, write_time_val,
 };
+use ftpspec_server::storage::HashAlgorithm;
 use std::time::SystemTime;
 
 /// The octets are a command line, without its end.

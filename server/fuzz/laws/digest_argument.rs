@@ -1,6 +1,6 @@
 //! What digests are asked of: names that may be quoted, and ranges.
 
-use ftpspec_server::wire::{Command, CommandLine};
+use ftpspec_server::internals::wire::{Command, CommandLine};
 
 /// The octets are the argument of XCRC and its like, of MD5 and of MMD5.
 pub fn digest_argument(argument: &[u8]) {

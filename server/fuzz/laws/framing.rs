@@ -2,8 +2,8 @@
 //! may, and what is encoded comes back.
 
 use bytes::Bytes;
-use ftpspec_server::dtp::{Decoder, Encoder, Piece};
-use ftpspec_server::pi::{Coding, Malformed, Mode, Representation, Structure};
+use ftpspec_server::internals::dtp::{Decoder, Encoder, Piece};
+use ftpspec_server::internals::pi::{Coding, Malformed, Mode, Representation, Structure};
 use std::num::NonZeroU64;
 
 /// Content handed out at once, more or less.

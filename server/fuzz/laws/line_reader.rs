@@ -1,6 +1,6 @@
 //! The line reader: where a stream is cut makes no difference, and it reads what a simpler reader reads.
 
-use ftpspec_server::wire::{ControlEvent, LineReader, MAX_LINE};
+use ftpspec_server::internals::wire::{ControlEvent, LineReader, MAX_LINE};
 
 /// The first octet says how long the pieces are in one of the ways the others are cut.
 pub fn line_reader(data: &[u8]) {

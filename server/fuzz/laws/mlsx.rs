@@ -1,11 +1,11 @@
 //! MLSx and the other listings: what OPTS MLST asks for is what comes, and a name never makes another line.
 
 use ftpspec_server::auth::Permissions;
-use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
-use ftpspec_server::wire::{
+use ftpspec_server::internals::wire::{
     Command, CommandLine, Facts, Links, Lister, ListingFormat, Naming, OperatorFacts, Options,
     parse_time_val,
 };
+use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
 //! Pathnames and patterns: no pathname leaves the root, and a pattern matches what its definition says.
 
+use ftpspec_server::internals::wire::{is_pattern, matches};
 use ftpspec_server::storage::{MAX_NAME, MAX_PATH, VirtualPath};
-use ftpspec_server::wire::{is_pattern, matches};
 
 /// The lines are pathnames, each taken from where the one before it led; each is also a pattern for the one before it.
 pub fn pathname(data: &[u8]) {

@@ -5,10 +5,13 @@
 #[path = "../../tests/dialogue/world.rs"]
 mod world;
 
+use ftpspec_server::Limits;
 use ftpspec_server::auth::Permissions;
-use ftpspec_server::pi::{Link, Malformed, Setup, TlsPolicy, TlsRequirement, TransferEnd};
+use ftpspec_server::internals::pi::{
+    Link, Malformed, Setup, TlsPolicy, TlsRequirement, TransferEnd,
+};
+use ftpspec_server::internals::wire::{ControlEvent, Reply};
 use ftpspec_server::storage::{FileKind, Storage, VirtualPath, read_file};
-use ftpspec_server::wire::{ControlEvent, Reply};
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
@@ -184,7 +187,11 @@ fn setup(how: u8) -> Setup {
         } else {
             TlsRequirement::ControlAndData
         },
-        failed_logins: how >> 2 & 1,
+        limits: Limits {
+            failed_logins: how >> 2 & 1,
+            ..Limits::default()
+        }
+        .into(),
         allow_ccc: how & 8 == 0,
         restart_markers: NonZeroU64::new(u64::from(how >> 7)),
         ..Setup::default()

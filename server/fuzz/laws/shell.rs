@@ -2,8 +2,8 @@
 //! HOST.
 
 use ftpspec_server::auth::{CertificateRule, ClientCertificate};
-use ftpspec_server::fuzzing::{gated, proxy_header};
-use ftpspec_server::wire::HostName;
+use ftpspec_server::internals::fuzzing::{gated, proxy_header};
+use ftpspec_server::internals::wire::HostName;
 use std::net::IpAddr;
 
 /// The most octets of a PROXY header: the fixed part of version 2, and what may follow.

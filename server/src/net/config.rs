@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::tls::Tls;
 use crate::auth::accounts::Accounts;
-use crate::auth::{Authenticator, Network};
+use crate::auth::{Authenticator, Network, Secret};
 use crate::fault::Plan;
-use crate::limits::Limits;
 use crate::observe::sessions::Observers;
 use crate::passive_ports::PassivePorts;
 use crate::pi::Setup;
+use crate::storage::{MemFs, Storage};
 
 /// Everything a server needs to start: what [`ServerBuilder`](crate::ServerBuilder) has collected,
 /// with no contradiction in it. The default has no users and nothing but loopback addresses.
@@ -27,7 +27,6 @@ pub(crate) struct Config {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) tls: Option<Tls>,
     pub(crate) setup: Setup,
-    pub(crate) limits: Limits,
     /// Networks whose connections begin with a PROXY protocol header.
     pub(crate) proxy_protocol_from: Vec<Network>,
     pub(crate) faults: Plan,
@@ -35,6 +34,18 @@ pub(crate) struct Config {
     /// The address in a 227 reply; `None` is the one the client connected to.
     pub(crate) public_address: Option<Ipv4Addr>,
     pub(crate) observers: Observers,
+    /// The name and password in [`ServerHandle::url`](crate::ServerHandle::url).
+    pub(crate) url_user: Option<UrlUser>,
+    /// The files of [`ServerHandle::files`](crate::ServerHandle::files).
+    pub(crate) files: Arc<dyn Storage>,
+}
+
+/// The user whom a URL of the server names.
+#[derive(Debug, Clone)]
+pub(crate) struct UrlUser {
+    pub(crate) name: String,
+    /// The password; `None` if it is unknown, or if any is accepted.
+    pub(crate) password: Option<Secret>,
 }
 
 impl Config {
@@ -61,12 +72,13 @@ impl Default for Config {
             authenticator: Arc::new(Accounts::new()),
             tls: None,
             setup: Setup::default(),
-            limits: Limits::default(),
             proxy_protocol_from: Vec::new(),
             faults: Plan::default(),
             passive_ports: PassivePorts::default(),
             public_address: None,
             observers: Observers::default(),
+            url_user: None,
+            files: Arc::new(MemFs::new()),
         }
     }
 }

@@ -6,23 +6,29 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::config::Config;
+use super::config::{Config, UrlUser};
 use super::listener::{accept, any, handed_in, listen_at_all, listen_error, listen_on_loopback};
 use super::shared::Shared;
 use super::tls::Authority;
 use super::tls::ServerTls;
+use super::url::url;
 use crate::error::{CertificateError, StartError};
 use crate::fault::{FaultCount, Faults};
 use crate::observe::hooks::SessionInfo;
 use crate::observe::journal::Journal;
 use crate::passive_ports::PassivePorts;
 use crate::pi::TlsPolicy;
+use crate::storage::Files;
 
 /// A running server. Dropped, it stops at once; [`stop`](Self::stop) lets transfers end.
 #[derive(Debug)]
 pub struct ServerHandle {
     addresses: Vec<SocketAddr>,
     implicit_addresses: Vec<SocketAddr>,
+    /// The scheme of the URL of [`Self::addresses`].
+    scheme: &'static str,
+    url_user: Option<UrlUser>,
+    files: Files,
     shared: Arc<Shared>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -43,6 +49,32 @@ impl ServerHandle {
     #[must_use]
     pub fn implicit_addresses(&self) -> &[SocketAddr] {
         &self.implicit_addresses
+    }
+
+    /// The URL of the first address, `ftp://user:password@host:port/`, with the first user that was
+    /// named in the builder or the settings; special characters are percent-encoded. The password is
+    /// left out if it is known only as a hash, or if any is accepted; the user is left out with an
+    /// [`Authenticator`](crate::auth::Authenticator) of your own. The scheme is `ftps` if TLS starts
+    /// with the first octet. The host of an unspecified address (0.0.0.0) is the loopback address.
+    ///
+    /// It contains a password: do not log it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let explicit = self.addresses.first().map(|address| (self.scheme, address));
+        let implicit = self.implicit_addresses.first();
+        match explicit.or(implicit.map(|address| ("ftps", address))) {
+            Some((scheme, address)) => url(scheme, *address, self.url_user.as_ref()),
+            None => String::new(),
+        }
+    }
+
+    /// The files of the named users, to read and to assert what clients have stored. They are those
+    /// given to [`ServerBuilder::storage`](crate::ServerBuilder::storage), or an empty
+    /// [`MemFs`](crate::MemFs). Users of an [`Authenticator`](crate::auth::Authenticator) can have
+    /// other files.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The ephemeral certificate authority, as PEM text; `None` without TLS or with a certificate
@@ -175,12 +207,6 @@ pub(crate) async fn start(config: Config) -> Result<ServerHandle, StartError> {
         .as_ref()
         .map(|tls| tls.requirement)
         .unwrap_or_default();
-    setup.failed_logins = config.limits.failed_logins;
-    setup.ascii_size = config.limits.ascii_size;
-    setup.upload = config.limits.upload;
-    setup.listing = config.limits.listing;
-    setup.idle = config.limits.idle;
-    setup.longest_idle = config.limits.longest_idle;
 
     let mut listeners = if config.names_no_address() {
         listen_on_loopback(config.port)?
@@ -194,6 +220,12 @@ pub(crate) async fn start(config: Config) -> Result<ServerHandle, StartError> {
     let mut running = ServerHandle {
         addresses: listeners.iter().map(address).collect::<Result<_, _>>()?,
         implicit_addresses: implicit.iter().map(address).collect::<Result<_, _>>()?,
+        scheme: match policy {
+            TlsPolicy::Implicit => "ftps",
+            TlsPolicy::Off | TlsPolicy::Explicit => "ftp",
+        },
+        url_user: config.url_user.clone(),
+        files: Files::new(Arc::clone(&config.files)),
         shared: Arc::new(Shared::new(config)?),
         listeners: Vec::new(),
     };

@@ -10,12 +10,13 @@ mod proxy_protocol;
 mod shared;
 mod tls;
 mod turns;
+mod url;
 
 pub use config::ActiveSource;
 pub use handle::ServerHandle;
 pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 
-pub(crate) use config::Config;
+pub(crate) use config::{Config, UrlUser};
 pub(crate) use handle::start;
 pub(crate) use proxy_protocol::read_header;
 pub(crate) use tls::RecordGate;

@@ -23,7 +23,7 @@ use crate::passive_ports::PassivePorts;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) authenticator: Arc<dyn Authenticator>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) tls: Option<ServerTls>,
     /// Turns for [`Limits::long_jobs`].
     pub(crate) long_jobs: Arc<Turns>,
@@ -64,8 +64,8 @@ impl Shared {
                 .map(|tls| ServerTls::prepare(tls, &certificates))
                 .transpose()?,
             authenticator: config.authenticator,
-            long_jobs: Arc::new(Turns::new(config.limits.long_jobs)),
-            limits: config.limits,
+            long_jobs: Arc::new(Turns::new(config.setup.limits.long_jobs)),
+            limits: config.setup.limits,
             faults: Faults::new(config.faults),
             roster: Arc::default(),
             observers: config.observers,

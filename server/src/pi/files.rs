@@ -182,7 +182,7 @@ impl Session {
             // The file has to be read for it, which is too expensive for a large one.
             return look(at, move |session, at, found| {
                 let metadata = found.map_err(|error| Act::Find.refused(&error))?;
-                if metadata.len > session.setup.ascii_size {
+                if metadata.len > session.setup.limits.ascii_size {
                     return Err(done(550, "The file is too large for SIZE in TYPE A."));
                 }
                 ask(Work::CodedSize(Question::new(
@@ -305,7 +305,7 @@ impl Session {
     /// or the storage does not know. A file that is too large is refused at once, as STOR would
     /// refuse it later.
     pub(super) fn allocate(&self, octets: u64) -> Decision {
-        if octets > self.setup.upload {
+        if octets > self.setup.limits.upload {
             return Err(Act::Name.failed(ErrorKind::FileTooLarge));
         }
         let at = self.resolve(Act::Find, b"")?;

@@ -218,7 +218,9 @@ impl Session {
     /// A wrong password: 530, or 421 and the end of the session after too many (RFC 2577 §5).
     fn denied(&mut self) -> Step {
         self.failed_logins = self.failed_logins.saturating_add(1);
-        if self.setup.failed_logins != 0 && self.failed_logins >= self.setup.failed_logins {
+        if self.setup.limits.failed_logins != 0
+            && self.failed_logins >= self.setup.limits.failed_logins
+        {
             return Step::ReplyThen(done(421, "Too many failed logins."), Control::Close);
         }
         Step::Reply(done(530, "Login incorrect."))

@@ -1,11 +1,11 @@
 //! The configuration that all sessions of a server share, and the facts of one connection.
 
 use crate::auth::{Authenticator, TlsRequirement};
+use crate::limits::Limits;
 use crate::wire::{DotNames, HostName, Links, OperatorFacts, ServiceSet, VerbSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Whether and how the control connection can be protected (RFC 4217).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,16 +44,10 @@ pub struct Setup {
     pub tls_required: TlsRequirement,
     /// Verbs that are answered 502 and are not listed by FEAT and HELP.
     pub disabled: VerbSet,
-    /// Wrong passwords before the session is ended with 421 (RFC 2577 §5); 0 is no limit.
-    pub failed_logins: u8,
     /// SITE commands that are answered as unknown ones and are not listed by SITE HELP.
     pub disabled_services: ServiceSet,
-    /// The idle timeout of a session that does not set one.
-    pub idle: Duration,
-    /// The longest idle timeout that SITE IDLE can set.
-    pub longest_idle: Duration,
-    /// The length in octets of the largest file whose size SIZE counts in TYPE A.
-    pub ascii_size: u64,
+    /// The limits of the server, which enforces those that concern connections and times itself.
+    pub limits: Arc<Limits>,
     /// When a NOOP that arrives during a transfer is answered.
     pub noop_in_transfer: NoopInTransfer,
     /// Whether CCC is allowed (RFC 4217 §15.3).
@@ -61,10 +55,6 @@ pub struct Setup {
     /// The number of octets of a file between two restart markers of a RETR in MODE B or C (RFC 959
     /// §3.5); `None` sends no markers.
     pub restart_markers: Option<NonZeroU64>,
-    /// The largest upload in octets.
-    pub upload: u64,
-    /// The most entries of one listing.
-    pub listing: usize,
     /// Whether leading words of LIST, NLST and STAT that begin with `-` are options. If not, they
     /// are part of the pathname.
     pub list_options: bool,
@@ -119,18 +109,13 @@ impl Default for Setup {
             tls: TlsPolicy::Off,
             tls_required: TlsRequirement::None,
             disabled: VerbSet::EMPTY,
-            failed_logins: 5,
             disabled_services: ServiceSet::EMPTY,
-            idle: Duration::from_mins(10),
-            longest_idle: Duration::from_hours(2),
-            ascii_size: 1 << 30,
+            limits: Arc::default(),
             noop_in_transfer: NoopInTransfer::default(),
             allow_ccc: false,
             hosts: Vec::new(),
             told: None,
             restart_markers: None,
-            upload: u64::MAX,
-            listing: usize::MAX,
             list_options: true,
             ascii_conversion: true,
             dot_names: DotNames::default(),

@@ -130,8 +130,8 @@ impl Session {
 
     fn idle(&mut self, time: Option<Duration>) -> Decision {
         let (usual, longest) = (
-            self.setup.idle,
-            self.setup.longest_idle.max(self.setup.idle),
+            self.setup.limits.idle,
+            self.setup.limits.longest_idle.max(self.setup.limits.idle),
         );
         if let Some(time) = time {
             let shortest = SHORTEST_IDLE.min(usual);

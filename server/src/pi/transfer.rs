@@ -261,7 +261,7 @@ impl Session {
         Ok(Listing {
             links: self.setup.links,
             told: self.setup.told.clone(),
-            most: self.setup.listing,
+            most: self.setup.limits.listing,
             at,
             pattern: None,
             prefix: Vec::new(),
@@ -344,7 +344,7 @@ impl Session {
         let transfer = Transfer {
             verb,
             content,
-            largest: self.setup.upload,
+            largest: self.setup.limits.upload,
             port: std::mem::take(&mut self.parameters.port),
             protected,
             coding,

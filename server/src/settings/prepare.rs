@@ -130,7 +130,15 @@ impl Settings {
         // Without anybody the builder says best what is missing.
         if !self.users.is_empty() || self.anonymous.is_some() {
             let accounts = files.accounts(&own, &self.users, self.anonymous.as_ref())?;
-            builder = builder.authenticator(Arc::new(accounts));
+            let first = self.users.first();
+            let first = first.map(|user| (&user.name, user.password.clone()));
+            let anonymous = self.anonymous.as_ref().and_then(|it| it.names.first());
+            if let Some((name, password)) = first.or(anonymous.map(|name| (name, None))) {
+                builder = builder.url_user(name, password);
+            }
+            builder = builder
+                .shared_storage(Arc::clone(&own.storage))
+                .authenticator(Arc::new(accounts));
         }
         // FEAT comes before a login and has to be true after it.
         if files.room_unknown {

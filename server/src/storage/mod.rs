@@ -9,6 +9,7 @@ mod describe;
 mod digest;
 #[cfg(unix)]
 mod disk;
+mod files;
 mod hash_algorithm;
 mod memory;
 mod overlay;
@@ -32,6 +33,7 @@ pub use describe::{Described, describe};
 pub use digest::{Digest, digest};
 #[cfg(unix)]
 pub use disk::{AbortedUpload, DiskStorage, Durability};
+pub use files::Files;
 pub use hash_algorithm::HashAlgorithm;
 pub use memory::MemFs;
 pub use overlay::Overlay;

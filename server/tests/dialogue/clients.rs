@@ -3,7 +3,7 @@
 use super::world::World;
 use super::{LOGIN, link, logged_in, setup};
 use ftpspec_server::DotNames;
-use ftpspec_server::pi::Setup;
+use ftpspec_server::internals::pi::Setup;
 
 #[test]
 fn leading_options_of_listings_are_taken() {

@@ -3,7 +3,8 @@
 
 use super::world::World;
 use super::{NOBODY, link, logged_in, setup};
-use ftpspec_server::pi::Setup;
+use ftpspec_server::Limits;
+use ftpspec_server::internals::pi::Setup;
 
 #[test]
 fn each_tells_its_digest_and_nothing_else() {
@@ -80,7 +81,11 @@ fn a_digest_is_for_those_who_may_read() {
 fn sizes_in_type_a_are_counted_up_to_a_limit() {
     let mut world = World::new(
         Setup {
-            ascii_size: 9,
+            limits: Limits {
+                ascii_size: 9,
+                ..Limits::default()
+            }
+            .into(),
             ..setup()
         },
         link(),

@@ -3,7 +3,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, setup};
-use ftpspec_server::wire::{Arity, ControlEvent, LoginRule, VERBS, Verb};
+use ftpspec_server::internals::wire::{Arity, ControlEvent, LoginRule, VERBS, Verb};
 
 fn arguments() -> Vec<Option<Vec<u8>>> {
     vec![

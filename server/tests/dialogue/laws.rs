@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, setup};
-use ftpspec_server::wire::{ControlEvent, LineReader, MAX_LINE, VERBS};
+use ftpspec_server::internals::wire::{ControlEvent, LineReader, MAX_LINE, VERBS};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -22,7 +22,8 @@ mod site;
 mod switched_off;
 mod world;
 
-use ftpspec_server::pi::{Link, Setup, TlsPolicy};
+use ftpspec_server::Limits;
+use ftpspec_server::internals::pi::{Link, Setup, TlsPolicy};
 use world::World;
 
 /// Plays a script on a session in the clear, with TLS at hand; see [`World::play`].
@@ -49,7 +50,11 @@ fn setup() -> Setup {
         greeting: "Hello.".into(),
         host: "test.example".into(),
         tls: TlsPolicy::Explicit,
-        failed_logins: 3,
+        limits: Limits {
+            failed_logins: 3,
+            ..Limits::default()
+        }
+        .into(),
         allow_ccc: true,
         ..Setup::default()
     }

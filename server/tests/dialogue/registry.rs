@@ -3,7 +3,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, setup};
-use ftpspec_server::wire::{ControlEvent, VERBS, VerbRow};
+use ftpspec_server::internals::wire::{ControlEvent, VERBS, VerbRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::{Table, Value};

@@ -2,7 +2,8 @@
 
 use super::world::World;
 use super::{link, logged_in, setup};
-use ftpspec_server::pi::{Control, Setup};
+use ftpspec_server::Limits;
+use ftpspec_server::internals::pi::{Control, Setup};
 
 #[test]
 fn stou_tells_the_name_and_nothing_else_in_its_150() {
@@ -80,7 +81,11 @@ fn a_login_forgives_and_no_limit_is_no_limit() {
         "{wrong} / {wrong} / C: USER test / S: 331 / C: PASS secret / S: 230 / {wrong} / {wrong}"
     ));
     let unlimited = Setup {
-        failed_logins: 0,
+        limits: Limits {
+            failed_logins: 0,
+            ..Limits::default()
+        }
+        .into(),
         ..setup()
     };
     let mut world = World::new(unlimited, link());

@@ -2,8 +2,8 @@
 
 use super::world::World;
 use super::{dialogue, link, logged_in, setup};
-use ftpspec_server::pi::{Setup, TlsPolicy};
-use ftpspec_server::wire::ControlEvent;
+use ftpspec_server::internals::pi::{Setup, TlsPolicy};
+use ftpspec_server::internals::wire::ControlEvent;
 
 fn features(setup: Setup) -> Vec<String> {
     let mut world = World::new(setup, link());

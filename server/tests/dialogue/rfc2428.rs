@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, link_v6, logged_in, setup};
-use ftpspec_server::pi::Link;
+use ftpspec_server::internals::pi::Link;
 
 #[track_caller]
 fn over_ipv6(script: &str) {

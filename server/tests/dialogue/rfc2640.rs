@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{LOGIN, dialogue, link, logged_in, setup};
-use ftpspec_server::wire::ControlEvent;
+use ftpspec_server::internals::wire::ControlEvent;
 use std::fs;
 use std::path::Path;
 

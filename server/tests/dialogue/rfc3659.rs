@@ -2,8 +2,8 @@
 
 use super::logged_in;
 use super::world::World;
-use ftpspec_server::pi::Setup;
-use ftpspec_server::wire::OperatorFacts;
+use ftpspec_server::internals::pi::Setup;
+use ftpspec_server::internals::wire::OperatorFacts;
 use std::sync::Arc;
 
 #[test]

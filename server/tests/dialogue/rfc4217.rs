@@ -5,7 +5,7 @@ use super::{LOGIN, dialogue, link, setup};
 use std::sync::Arc;
 
 use ftpspec_server::auth::ClientCertificate;
-use ftpspec_server::pi::{
+use ftpspec_server::internals::pi::{
     Control, Link, SessionOffered, Setup, TlsPolicy, TlsRequirement, TransferEnd,
 };
 
@@ -160,8 +160,8 @@ fn implicit_tls_is_protected_throughout_and_stays_so() {
 
 #[test]
 fn the_login_knows_whether_it_came_protected() {
-    use ftpspec_server::pi::{Session, Step, Work};
-    use ftpspec_server::wire::ControlEvent;
+    use ftpspec_server::internals::pi::{Session, Step, Work};
+    use ftpspec_server::internals::wire::ControlEvent;
     for (begin, expected) in [(None, false), (Some("AUTH TLS"), true)] {
         let mut session = Session::new(setup().into(), link());
         let line = |text: &str| ControlEvent::Line(text.into());

@@ -5,9 +5,9 @@ use super::{LOGIN, link, link_v6, logged_in, setup};
 use ftpspec_server::VirtualHost;
 use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{Secret, User};
-use ftpspec_server::pi::Setup;
+use ftpspec_server::internals::pi::Setup;
+use ftpspec_server::internals::wire::HostName;
 use ftpspec_server::storage::MemFs;
-use ftpspec_server::wire::HostName;
 use std::sync::Arc;
 
 /// `one.example` has users and a greeting of its own, `two.example` only a name.

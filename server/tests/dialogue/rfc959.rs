@@ -2,8 +2,9 @@
 
 use super::world::World;
 use super::{LOGIN, READER, dialogue, link, logged_in, setup};
-use ftpspec_server::pi::{Control, Setup, TlsPolicy};
-use ftpspec_server::wire::{ControlEvent, Verb, VerbSet};
+use ftpspec_server::Limits;
+use ftpspec_server::internals::pi::{Control, Setup, TlsPolicy};
+use ftpspec_server::internals::wire::{ControlEvent, Verb, VerbSet};
 
 fn greeting(text: &str) -> String {
     let setup = Setup {
@@ -294,7 +295,11 @@ fn help_lists_verbs_and_explains_one() {
 fn allo_is_refused_where_stor_would_be() {
     let too_large = "S: 552 File too large.\\r\\n";
     let setup = Setup {
-        upload: 1000,
+        limits: Limits {
+            upload: 1000,
+            ..Limits::default()
+        }
+        .into(),
         ..setup()
     };
     let mut world = World::new(setup, link());

@@ -2,7 +2,7 @@
 
 use super::world::World;
 use super::{LOGIN, link, logged_in, setup};
-use ftpspec_server::pi::{
+use ftpspec_server::internals::pi::{
     Control, DataPort, Mode, NoopInTransfer, Representation, Setup, Structure,
 };
 

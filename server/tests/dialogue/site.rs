@@ -2,8 +2,9 @@
 
 use super::world::World;
 use super::{LOGIN, READER, dialogue, link, logged_in, setup};
-use ftpspec_server::pi::Setup;
-use ftpspec_server::wire::{SERVICES, Service, ServiceSet};
+use ftpspec_server::Limits;
+use ftpspec_server::internals::pi::Setup;
+use ftpspec_server::internals::wire::{SERVICES, Service, ServiceSet};
 use std::time::Duration;
 
 fn as_user(login: &str, script: &str) {
@@ -114,8 +115,11 @@ fn who_may_only_look_changes_nothing_by_site() {
 fn a_session_may_choose_how_long_it_is_idle_within_limits() {
     let mut world = World::new(
         Setup {
-            idle: Duration::from_mins(10),
-            longest_idle: Duration::from_hours(1),
+            limits: Limits {
+                longest_idle: Duration::from_hours(1),
+                ..Limits::default()
+            }
+            .into(),
             ..setup()
         },
         link(),

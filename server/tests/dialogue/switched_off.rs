@@ -2,8 +2,8 @@
 
 use super::world::World;
 use super::{LOGIN, dialogue, link, setup};
-use ftpspec_server::pi::Setup;
-use ftpspec_server::wire::{ControlEvent, Feature, VERBS, Verb, VerbSet};
+use ftpspec_server::internals::pi::Setup;
+use ftpspec_server::internals::wire::{ControlEvent, Feature, VERBS, Verb, VerbSet};
 
 fn without(verbs: &[Verb]) -> World {
     let disabled: VerbSet = verbs.iter().copied().collect();

@@ -6,17 +6,17 @@ use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{
     Authenticator, CertificateRule, ClientCertificate, Permissions, Secret, User,
 };
-use ftpspec_server::dtp::coded_size;
-use ftpspec_server::pi::{
+use ftpspec_server::internals::dtp::coded_size;
+use ftpspec_server::internals::pi::{
     Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
     Session, Setup, Step, TransferEnd, TransferQuestion, Work,
 };
+use ftpspec_server::internals::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
     combine, describe, digest, make_directories, open_read_range, open_write_range, read_file,
     remove_subtree, set_facts, subtree_size, write_file,
 };
-use ftpspec_server::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;

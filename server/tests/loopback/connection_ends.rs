@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ftpspec_server::fault::{ACTIONS, Plan, Trigger};
+use ftpspec_server::internals::wire::Verb;
 use ftpspec_server::observe::journal::{Event, EventKind, Journal, Outcome};
 use ftpspec_server::observe::tap::{ChannelId, Observation, Side, StreamEnd, Tap, WireFact};
 use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
-use ftpspec_server::wire::Verb;
-use ftpspec_server::{CloseNotify, Limits, ServerHandle, Tls};
+use ftpspec_server::tls::CloseNotify;
+use ftpspec_server::{Limits, ServerHandle, Tls};
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
 

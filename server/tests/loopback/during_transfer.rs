@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use ftpspec_server::fault::Plan;
+use ftpspec_server::internals::wire::{Reply, Verb};
 use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Request};
-use ftpspec_server::wire::{Reply, Verb};
 use ftpspec_server::{Hooks, NoopInTransfer, ServerHandle, SessionInfo};
 use tokio::sync::Notify;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{Secret, TlsRequirement, User};
+use ftpspec_server::internals::wire::Verb;
 use ftpspec_server::observe::hooks::{CommandAction, Request};
 use ftpspec_server::storage::{MemFs, VirtualPath};
-use ftpspec_server::wire::Verb;
 use ftpspec_server::{
     ActiveSource, Hooks, PassivePorts, ServerBuilder, ServerHandle, SessionInfo, Tls,
 };

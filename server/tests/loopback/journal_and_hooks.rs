@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use ftpspec_server::fault::Plan;
+use ftpspec_server::internals::wire::{Reply, Verb};
 use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Greeting, Request};
 use ftpspec_server::observe::journal::{
     CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side, StreamEnd,
 };
 use ftpspec_server::storage::VirtualPath;
-use ftpspec_server::wire::{Reply, Verb};
 use ftpspec_server::{Hooks, PassivePorts, ServerHandle, SessionInfo, Tls};
 use rustls::version::TLS13;
 use sha2::{Digest as _, Sha256};

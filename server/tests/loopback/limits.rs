@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use ftpspec_server::{Limits, Network};
+use ftpspec_server::Limits;
+use ftpspec_server::auth::Network;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 

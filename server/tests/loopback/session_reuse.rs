@@ -3,7 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use ftpspec_server::{ServerHandle, SessionReuse, Tls};
+use ftpspec_server::tls::SessionReuse;
+use ftpspec_server::{ServerHandle, Tls};
 use rustls::client::{ClientSessionStore, Resumption, TicketRequest, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use ftpspec_server::auth::CertificateRule;
-use ftpspec_server::{
-    Alpn, ClientCertificates, CloseNotify, ServerHandle, SessionReuse, Tls, TlsRequirement,
-    TlsVersion,
+use ftpspec_server::tls::{
+    Alpn, ClientCertificates, CloseNotify, SessionReuse, TlsRequirement, TlsVersion,
 };
+use ftpspec_server::{ServerHandle, Tls};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };

@@ -14,7 +14,8 @@ use crate::pi::TlsRequirement;
 /// [`ServerHandle::ca_pem`](crate::ServerHandle::ca_pem) is what clients are told to trust.
 ///
 /// ```
-/// use ftpspec_server::{SessionReuse, Tls, TlsRequirement, TlsVersion};
+/// use ftpspec_server::Tls;
+/// use ftpspec_server::tls::{SessionReuse, TlsRequirement, TlsVersion};
 ///
 /// let tls = Tls::explicit()
 ///     .require(TlsRequirement::ControlAndData)
