@@ -176,6 +176,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
         self.authenticator = Some(authenticator);
+        self.config.url_user = None;
         self
     }
 
@@ -449,12 +450,6 @@ impl ServerBuilder {
             return Err(StartError::Config(self.errors));
         }
         let mut config = self.config;
-        if let (None, Some(first)) = (&self.authenticator, self.users.first()) {
-            config.url_user = Some(UrlUser {
-                name: first.name.clone(),
-                password: last_password(&self.users, &first.name),
-            });
-        }
         config.authenticator = match self.authenticator {
             Some(authenticator) => authenticator,
             None => {
@@ -462,27 +457,25 @@ impl ServerBuilder {
                 if !config.files.abilities().available {
                     config.setup.disabled = config.setup.disabled.with(Verb::Avbl);
                 }
-                Arc::new(accounts(self.users, &config.files))
+                let accounts = accounts(self.users, &config.files);
+                config.url_user = accounts.first().map(|first| UrlUser {
+                    name: first.user.name.clone(),
+                    password: match &first.password {
+                        Password::Plain(password) => Some(password.clone()),
+                        _ => None,
+                    },
+                });
+                Arc::new(accounts.into_iter().fold(Accounts::new(), |all, it| {
+                    all.with(it.user.name.clone(), it)
+                }))
             }
         };
         Ok(config)
     }
 }
 
-/// The password that counts for this user, if it is one.
-fn last_password(rules: &[UserRule], name: &str) -> Option<Secret> {
-    let of_user = rules.iter().filter(|rule| rule.name == name);
-    match of_user
-        .filter_map(|rule| rule.password.as_ref())
-        .next_back()?
-    {
-        Password::Plain(password) => Some(password.clone()),
-        _ => None,
-    }
-}
-
-/// The accounts of the named users, all with the same files.
-fn accounts(rules: Vec<UserRule>, storage: &Arc<dyn Storage>) -> Accounts {
+/// The accounts of the named users in the order of the calls, all with the same files.
+fn accounts(rules: Vec<UserRule>, storage: &Arc<dyn Storage>) -> Vec<Account> {
     let mut accounts: Vec<Account> = Vec::new();
     for rule in rules {
         let known = accounts
@@ -504,9 +497,7 @@ fn accounts(rules: Vec<UserRule>, storage: &Arc<dyn Storage>) -> Accounts {
             account.password = password;
         }
     }
-    accounts.into_iter().fold(Accounts::new(), |all, account| {
-        all.with(account.user.name.clone(), account)
-    })
+    accounts
 }
 
 #[cfg(test)]
@@ -529,6 +520,32 @@ mod tests {
             let config = builder.user("test", "secret").into_config().unwrap();
             assert_eq!(!config.setup.disabled.contains(Verb::Avbl), known);
         }
+    }
+
+    #[test]
+    fn the_url_has_the_first_named_user_and_its_last_password() {
+        let builder = ServerBuilder::default();
+        for (builder, expected) in [
+            (
+                builder.clone().user("a", "1").user("b", "2").user("a", "3"),
+                ("a", Some("3")),
+            ),
+            (
+                builder.clone().anonymous().user("b", "2"),
+                ("anonymous", None),
+            ),
+        ] {
+            let user = builder.into_config().unwrap().url_user.unwrap();
+            let (name, password) = expected;
+            assert_eq!(
+                (user.name.as_str(), user.password),
+                (name, password.map(Secret::new))
+            );
+        }
+        let own = builder
+            .url_user("a", None)
+            .authenticator(Arc::new(Accounts::new()));
+        assert!(own.into_config().unwrap().url_user.is_none());
     }
 
     #[tokio::test]

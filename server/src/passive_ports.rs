@@ -1,8 +1,9 @@
-//! Ports for passive data connections, and what they are called outside.
+//! Ports for passive data connections, and how they are announced.
 
 use std::ops::RangeInclusive;
 
-/// Where PASV and EPSV listen, and which port they announce for it: behind NAT or in a container the two differ.
+/// The ports on which PASV and EPSV listen, and the ports they announce, which differ behind NAT or
+/// in a container.
 ///
 /// ```
 /// use ftpspec_server::PassivePorts;
@@ -16,14 +17,15 @@ use std::ops::RangeInclusive;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PassivePorts {
-    /// Ranges of ports that are listened at, and what the first port of each is announced as. None: any free port.
+    /// Ranges of ports to listen on, and the announced port of the first of each. None: any free
+    /// port.
     ranges: Vec<(RangeInclusive<u16>, u16)>,
-    /// Whether sessions of different clients may wait at one port.
+    /// Whether sessions of different clients may use the same port.
     shared: bool,
 }
 
 impl PassivePorts {
-    /// Any free port, one of the dynamic ports (49152 to 65535) where one of them can be had.
+    /// Any free port, a dynamic port (49152 to 65535) if possible.
     #[must_use]
     pub fn any() -> Self {
         Self::default()
@@ -38,9 +40,9 @@ impl PassivePorts {
         }
     }
 
-    /// The same ports, shared: sessions of clients with different addresses may wait at one port at
-    /// the same time, and a connection goes to the session whose client it comes from. Sessions of
-    /// one client still need a port each: where all are taken, PASV and EPSV are 425.
+    /// The same ports, shared: sessions of clients with different addresses may use one port at the
+    /// same time; the address of a connection decides to which session it belongs. Sessions of one
+    /// client still need one port each: if all are in use, PASV and EPSV are answered 425.
     ///
     /// For containers and firewalls that open few ports. Without effect on [`any`](Self::any).
     #[must_use]
@@ -53,7 +55,7 @@ impl PassivePorts {
         self.shared
     }
 
-    /// What a port that is listened at is announced as.
+    /// The announced port of a port to listen on.
     #[must_use]
     pub fn announced(&self, listened: u16) -> u16 {
         let range = self
@@ -65,12 +67,12 @@ impl PassivePorts {
         })
     }
 
-    /// How many ports there are to choose from; `None` is any.
+    /// The number of ports; `None` if any port is allowed.
     pub(crate) fn count(&self) -> Option<u64> {
         (!self.ranges.is_empty()).then(|| self.ranges.iter().map(|(range, _)| length(range)).sum())
     }
 
-    /// One of them.
+    /// One of the ports, by its index.
     pub(crate) fn nth(&self, mut index: u64) -> Option<u16> {
         for (range, _) in &self.ranges {
             if index < length(range) {
@@ -82,7 +84,7 @@ impl PassivePorts {
     }
 }
 
-/// Ports of `listened`, announced as they are.
+/// The ports to listen on, announced unchanged.
 impl From<RangeInclusive<u16>> for PassivePorts {
     fn from(listened: RangeInclusive<u16>) -> Self {
         let first = *listened.start();
@@ -90,7 +92,7 @@ impl From<RangeInclusive<u16>> for PassivePorts {
     }
 }
 
-/// Pairs of a port that is listened at and what it is announced as.
+/// Pairs of a port to listen on and its announced port.
 impl FromIterator<(u16, u16)> for PassivePorts {
     fn from_iter<T: IntoIterator<Item = (u16, u16)>>(pairs: T) -> Self {
         let pairs = pairs.into_iter();

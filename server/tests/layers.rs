@@ -1,5 +1,4 @@
-//! Which room of the server may know which. The rooms are those of RFC 959 §2.3; ARCHITECTURE.md
-//! tells why.
+//! Which module of the server may use what. ARCHITECTURE.md has the reasons.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod module_graph;
@@ -7,31 +6,31 @@ mod module_graph;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a room must not name, and the sentence that says why.
+/// Names that modules must not contain, and the reason.
 struct Rule {
-    rooms: &'static [&'static str],
+    modules: &'static [&'static str],
     never: &'static [&'static str],
     because: &'static str,
 }
 
 const RULES: &[Rule] = &[
     Rule {
-        rooms: &["wire", "pi"],
+        modules: &["wire", "pi"],
         never: &["tokio", "async fn", ".await", "Future"],
-        because: "what decides does not wait: grammar and decisions are tested without a runtime",
+        because: "decisions do not wait: grammar and decisions are tested without a runtime",
     },
     Rule {
-        rooms: &["wire", "pi"],
+        modules: &["wire", "pi"],
         never: &["TcpStream", "TcpListener", "UdpSocket", "socket2", "rustls"],
-        because: "the server-PI is told of connections, it never holds one; addresses are fine",
+        because: "the server-PI learns of connections but never holds one; addresses are allowed",
     },
     Rule {
-        rooms: &["wire", "pi"],
+        modules: &["wire", "pi"],
         never: &["std::fs", "std::env", "std::process", "std::thread"],
-        because: "grammar and decisions touch nothing of the host",
+        because: "grammar and decisions do not access the host",
     },
     Rule {
-        rooms: &["wire", "pi"],
+        modules: &["wire", "pi"],
         never: &[
             "Instant",
             "SystemTime::now",
@@ -39,10 +38,10 @@ const RULES: &[Rule] = &[
             "Zoned::now",
             ".elapsed()",
         ],
-        because: "a decision that reads a clock cannot be replayed: times are handed in",
+        because: "a decision that reads a clock cannot be replayed: times are parameters",
     },
     Rule {
-        rooms: &["wire", "pi"],
+        modules: &["wire", "pi"],
         never: &[
             "crate::net",
             "crate::dtp",
@@ -50,20 +49,20 @@ const RULES: &[Rule] = &[
             "crate::builder",
             "crate::ServerBuilder",
         ],
-        because: "what decides does not know who carries it out",
+        because: "decisions do not depend on the code that carries them out",
     },
     Rule {
-        rooms: &["wire"],
+        modules: &["wire"],
         never: &["crate::pi"],
-        because: "the grammar of lines and replies does not depend on what is decided",
+        because: "the grammar of lines and replies does not depend on decisions",
     },
     Rule {
-        rooms: &["pi"],
+        modules: &["pi"],
         never: &["MemFs", "VfsStorage", "DiskStorage", "Accounts"],
-        because: "the server-PI knows storages and authenticators by their traits only",
+        because: "the server-PI uses storages and authenticators through their traits only",
     },
     Rule {
-        rooms: &["storage", "auth"],
+        modules: &["storage", "auth"],
         never: &[
             "crate::pi",
             "crate::net",
@@ -72,20 +71,20 @@ const RULES: &[Rule] = &[
             "crate::observe",
             "crate::config",
         ],
-        because: "storages and authenticators say what is so, and the server-PI what is replied",
+        because: "storages and authenticators report results; the server-PI decides the replies",
     },
     Rule {
-        rooms: &["storage"],
+        modules: &["storage"],
         never: &["tokio"],
-        because: "storages block and are embedded anywhere; the shell gives them threads",
+        because: "storages block and do not depend on a runtime; `net` and `dtp` call them on threads",
     },
     Rule {
-        rooms: &["fault"],
+        modules: &["fault"],
         never: &["tokio", "rustls", "crate::net", "crate::dtp", "crate::pi"],
-        because: "a fault plan says what is to go wrong and when; those who wait make it so",
+        because: "a fault plan decides what fails and when; `net` and `dtp` carry it out",
     },
     Rule {
-        rooms: &["observe/journal"],
+        modules: &["observe/journal"],
         never: &[
             "crate::pi",
             "crate::net",
@@ -93,58 +92,58 @@ const RULES: &[Rule] = &[
             "crate::observe::hooks",
             "crate::observe::sessions",
         ],
-        because: "the journal is told what happened; it depends on nobody who tells it",
+        because: "the journal does not depend on the modules that report to it",
     },
     Rule {
-        rooms: &["dtp"],
+        modules: &["dtp"],
         never: &["crate::net", "Session", "Step", "Meanwhile", "Question"],
-        because: "the server-DTP gets plain requests (Transfer, Listing) and decides nothing",
+        because: "the server-DTP gets plain requests (Transfer, Listing) and makes no decisions",
     },
     Rule {
-        rooms: &["dtp", "net"],
+        modules: &["dtp", "net"],
         never: &["done(", "CommandLine", "Verb::"],
-        because: "replies to commands are decided in pi, in one place",
+        because: "only pi decides replies to commands",
     },
 ];
 
 #[test]
-fn no_room_names_what_it_must_not_know() {
-    let mut broken = Vec::new();
+fn no_module_uses_what_it_must_not() {
+    let mut violated = Vec::new();
     for rule in RULES {
-        for room in rule.rooms {
-            let sources = sources(room);
-            assert!(!sources.is_empty(), "there is no room {room}");
+        for module in rule.modules {
+            let sources = sources(module);
+            assert!(!sources.is_empty(), "there is no module {module}");
             for source in sources {
-                broken.extend(offences(&source, rule));
+                violated.extend(violations(&source, rule));
             }
         }
     }
-    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+    assert!(violated.is_empty(), "\n{}", violated.join("\n"));
 }
 
 #[test]
-fn modules_use_each_other_in_one_direction() {
+fn the_module_graph_is_acyclic() {
     let cycles = module_graph::cycles(&root().join("src"));
     assert!(cycles.is_empty(), "\n{}", cycles.join("\n"));
 }
 
 #[test]
-fn nothing_of_the_server_names_the_conformance_runner() {
+fn the_server_does_not_depend_on_the_conformance_runner() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
     let dependencies = dependencies.split("\n[").next().unwrap();
     assert!(
         !dependencies.contains("ftpspec"),
-        "the judge and the judged share data, not code"
+        "the server under test and the conformance runner must not share code"
     );
 }
 
 #[test]
-fn a_room_that_breaks_a_rule_is_found() {
+fn a_violation_is_found_outside_comments_and_tests() {
     let rule = Rule {
-        rooms: &[],
+        modules: &[],
         never: &["tokio"],
-        because: "it is so",
+        because: "test",
     };
     let found = |text: &str| lines_with(text, &rule).count();
     assert_eq!(found("use tokio::net::TcpStream;"), 1);
@@ -156,7 +155,7 @@ fn a_room_that_breaks_a_rule_is_found() {
     assert_eq!(found("let my_tokio_like = 1;"), 0);
 }
 
-fn offences(path: &Path, rule: &Rule) -> Vec<String> {
+fn violations(path: &Path, rule: &Rule) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();
     let name = path.strip_prefix(root()).unwrap().display().to_string();
     lines_with(&text, rule)
@@ -178,23 +177,23 @@ fn lines_with<'a>(text: &'a str, rule: &'a Rule) -> impl Iterator<Item = (usize,
         })
 }
 
-/// Whether `word` stands in `line` by itself, not as a part of another name.
+/// Whether `line` contains `word` as a whole name, not as a part of another name.
 fn names(line: &str, word: &str) -> bool {
     let part_of_a_name = |found: char| found.is_alphanumeric() || found == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
-        let behind = line[at + word.len()..].chars().next();
+        let after = line[at + word.len()..].chars().next();
         let open = !word.starts_with(part_of_a_name) || !before.is_some_and(part_of_a_name);
-        let closed = !word.ends_with(part_of_a_name) || !behind.is_some_and(part_of_a_name);
+        let closed = !word.ends_with(part_of_a_name) || !after.is_some_and(part_of_a_name);
         open && closed
     })
 }
 
-/// `src/ROOM.rs` and all below `src/ROOM/`, but for files of tests.
-fn sources(room: &str) -> Vec<PathBuf> {
+/// `src/MODULE.rs` and all files below `src/MODULE/`, except those of tests.
+fn sources(module: &str) -> Vec<PathBuf> {
     let src = root().join("src");
     let mut found = Vec::new();
-    let mut rest = vec![src.join(format!("{room}.rs")), src.join(room)];
+    let mut rest = vec![src.join(format!("{module}.rs")), src.join(module)];
     while let Some(path) = rest.pop() {
         if path.is_dir() {
             rest.extend(

@@ -24,9 +24,9 @@ use crate::storage::{
 /// A server that can be started.
 #[derive(Debug)]
 pub struct Prepared {
-    /// To start it, or to be told more.
+    /// The builder, to start the server or to configure it further.
     pub builder: ServerBuilder,
-    /// What was in a `seed` and could not be copied.
+    /// The entries of a `seed` that could not be copied.
     pub skipped: Vec<Skipped>,
 }
 
@@ -34,9 +34,9 @@ pub struct Prepared {
 #[derive(Debug, thiserror::Error)]
 #[error("failed to use the files of {}: {source}", .path.display())]
 pub struct PrepareError {
-    /// Which, on the host or in the storage.
+    /// The directory, on the host or in the storage.
     pub path: PathBuf,
-    /// Why.
+    /// The cause.
     pub source: io::Error,
 }
 
@@ -48,7 +48,7 @@ fn about(path: &Path) -> impl Fn(io::Error) -> PrepareError + '_ {
 }
 
 impl Settings {
-    /// Opens the directories, makes those that are the roots of users, and tells a [`ServerBuilder`] everything else.
+    /// Opens the directories, creates the roots of users, and configures a [`ServerBuilder`].
     ///
     /// # Errors
     /// [`PrepareError`].
@@ -127,21 +127,21 @@ impl Settings {
             }
             builder = builder.host(&host.name, virtual_host);
         }
-        // Without anybody the builder says best what is missing.
+        // Without users the builder reports what is missing.
         if !self.users.is_empty() || self.anonymous.is_some() {
             let accounts = files.accounts(&own, &self.users, self.anonymous.as_ref())?;
+            builder = builder
+                .shared_storage(Arc::clone(&own.storage))
+                .authenticator(Arc::new(accounts));
             let first = self.users.first();
             let first = first.map(|user| (&user.name, user.password.clone()));
             let anonymous = self.anonymous.as_ref().and_then(|it| it.names.first());
             if let Some((name, password)) = first.or(anonymous.map(|name| (name, None))) {
                 builder = builder.url_user(name, password);
             }
-            builder = builder
-                .shared_storage(Arc::clone(&own.storage))
-                .authenticator(Arc::new(accounts));
         }
-        // FEAT comes before a login and has to be true after it.
-        if files.room_unknown {
+        // FEAT comes before the login and must hold after it.
+        if files.free_space_unknown {
             builder = builder.disable("AVBL");
         }
         Ok(Prepared {
@@ -190,24 +190,24 @@ impl TlsSettings {
 #[derive(Clone)]
 struct Place {
     storage: Arc<dyn Storage>,
-    /// The same for those who have a root in it: they share one lock.
+    /// The same for users with a root in it: they share one lock.
     without_links: Subdirectory,
 }
 
-/// Opens files, and keeps what came of it.
+/// Opens the files of all users, and collects what could not be copied.
 #[derive(Default)]
 struct Files {
     skipped: Vec<Skipped>,
-    /// Some storage cannot tell how much room there is.
-    room_unknown: bool,
-    /// Directories of users: who shares one shares its locks.
+    /// Some storage does not know its free space.
+    free_space_unknown: bool,
+    /// Directories of users by path: users of the same directory share its locks.
     directories: HashMap<PathBuf, Arc<dyn Storage>>,
 }
 
 impl Files {
     fn open(&mut self, settings: &StorageSettings) -> Result<Place, PrepareError> {
         let storage = self.storage(settings)?;
-        self.room_unknown |= !storage.abilities().available;
+        self.free_space_unknown |= !storage.abilities().available;
         Ok(Place {
             without_links: Subdirectory::new(Arc::clone(&storage)),
             storage,
@@ -274,7 +274,7 @@ impl Files {
         settings: &AccountSettings,
     ) -> Result<Account, PrepareError> {
         let storage = self.of_user(place, settings)?;
-        self.room_unknown |= !storage.abilities().available;
+        self.free_space_unknown |= !storage.abilities().available;
         let rate = |size: Option<Size>| {
             let octets = NonZeroU64::new(size?.0)?;
             Some(Arc::new(Rate::per_second(octets)))
@@ -333,7 +333,7 @@ fn limited(storage: Arc<dyn Storage>, quota: Option<Size>) -> io::Result<Arc<dyn
     })
 }
 
-/// A directory of the host; without settings it is only read.
+/// A directory of the host, read-only without settings.
 #[cfg(unix)]
 fn on_disk(path: &Path, settings: Option<&StorageSettings>) -> io::Result<Arc<dyn Storage>> {
     use crate::storage::{AbortedUpload, DiskStorage, Durability};

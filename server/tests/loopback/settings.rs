@@ -79,6 +79,8 @@ async fn a_root_is_all_its_user_sees_and_a_quota_all_it_holds() {
     .await;
     let mut all = login(&server, "all").await;
     all.upload("STOR above", b"secret", false).await;
+    assert_eq!(server.files().read("above").unwrap(), b"secret");
+    assert!(server.url().starts_with("ftp://all@127.0.0.1:"));
     all.expect("CWD /home/alice", "250").await;
     all.expect("MKD in", "257").await;
 
