@@ -5,12 +5,11 @@ use crate::cli::Format;
 use crate::subject::HostAddress;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use ftpspec_server::auth::{CertificateRule, CertificateRuleError};
+use ftpspec_server::Links;
+use ftpspec_server::auth::{CertificateRule, CertificateRuleError, Network};
 use ftpspec_server::fault::Fault;
 use ftpspec_server::settings::{DisabledCommand, Keyword, Ports, Size, TlsMode, TlsSettings};
-use ftpspec_server::{
-    Alpn, ClientCertificates, Links, Network, SessionReuse, TlsRequirement, TlsVersion,
-};
+use ftpspec_server::tls::{Alpn, ClientCertificates, SessionReuse, TlsRequirement, TlsVersion};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
