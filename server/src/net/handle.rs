@@ -62,7 +62,7 @@ impl ServerHandle {
     pub fn url(&self) -> String {
         let explicit = self.addresses.first().map(|address| (self.scheme, address));
         let implicit = self.implicit_addresses.first();
-        match explicit.or(implicit.map(|address| ("ftps", address))) {
+        match explicit.or_else(|| implicit.map(|address| ("ftps", address))) {
             Some((scheme, address)) => url(scheme, *address, self.url_user.as_ref()),
             None => String::new(),
         }

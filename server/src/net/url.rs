@@ -82,7 +82,7 @@ mod tests {
         ] {
             let address = address
                 .parse()
-                .unwrap_or(SocketAddr::from(([9, 9, 9, 9], 9)));
+                .unwrap_or_else(|_| SocketAddr::from(([9, 9, 9, 9], 9)));
             assert_eq!(url("ftps", address, None), expected);
         }
     }

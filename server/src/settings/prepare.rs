@@ -136,7 +136,7 @@ impl Settings {
             let first = self.users.first();
             let first = first.map(|user| (&user.name, user.password.clone()));
             let anonymous = self.anonymous.as_ref().and_then(|it| it.names.first());
-            if let Some((name, password)) = first.or(anonymous.map(|name| (name, None))) {
+            if let Some((name, password)) = first.or_else(|| anonymous.map(|name| (name, None))) {
                 builder = builder.url_user(name, password);
             }
         }
