@@ -186,7 +186,7 @@ fn a_server_that_is_started_and_dies_costs_one_row_and_not_the_report() {
     assert!(why.contains("exit status: 9"), "{why}");
     assert!(why.contains("out of cheese"), "{why}");
     let facts = facts(&report);
-    assert!(facts.contains("started again"), "{facts}");
+    assert!(facts.contains("restarted"), "{facts}");
     assert!(facts.contains("the output of the server is in "), "{facts}");
     assert_eq!(code, 3);
     let kept = facts
@@ -342,7 +342,7 @@ fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {
         (prerequisite, "pasv")
     );
     let reason =
-        format!("{prerequisite} [pasv] held when the run began, and does not any more: {why}");
+        format!("{prerequisite} [pasv] held when the run began, and no longer holds: {why}");
     let untested = of("blocked");
     assert!(untested.len() > 5, "{rows:#?}");
     for row in untested {

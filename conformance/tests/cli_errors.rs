@@ -29,7 +29,7 @@ fn ftpspec(arguments: &[&str]) -> Output {
 #[case::set(&["check", "--set", "core-9"], 2, &["`core-9`", "core-1"])]
 #[case::baseline(&["check", "--baseline", "nosuch.toml"], 2, &["nosuch.toml", "ftpspec baseline update nosuch.toml"])]
 #[case::pointless(&["check", "--user", "anna"], 2, &["--user", "bundled reference server"])]
-#[case::no_port_in_the_command(&["check", "--exec", "srv -p 21"], 2, &["where its port goes", "{port}"])]
+#[case::no_port_in_the_command(&["check", "--exec", "srv -p 21"], 2, &["no placeholder for the port", "{port}"])]
 #[case::no_ca(&["check", "ftp://127.0.0.1:1", "--ca", "nosuch.pem"], 2, &["--ca: nosuch.pem"])]
 #[case::a_directory(&["check", "--html", "/"], 2, &["/: "])]
 #[case::nothing_to_run(&["run", env!("CARGO_TARGET_TMPDIR")], 4, &["no scenario (*.ftpt)"])]

@@ -16,7 +16,7 @@ use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use support::House;
+use support::Fixture;
 
 /// What RFC 1123 §4.1.2.13 does not ask of every server.
 const OPTIONAL: &[&str] = &[
@@ -50,27 +50,27 @@ fn main() {
     support::run(trials);
 }
 
-/// Every scenario against the server in this house: those named fail, and nothing else is wrong.
-fn trials(name: &str, house: &Arc<House>, failing: &'static [&'static str]) -> Vec<Trial> {
+/// Every scenario against the server in this fixture: those named fail, and nothing else is wrong.
+fn trials(name: &str, fixture: &Arc<Fixture>, failing: &'static [&'static str]) -> Vec<Trial> {
     let mut seen = BTreeSet::new();
-    let first = house
+    let first = fixture
         .jobs
         .iter()
         .filter(|job| seen.insert(job.scenario.id.clone()));
     first
         .map(|job| {
-            let (house, job) = (Arc::clone(house), job.clone());
+            let (fixture, job) = (Arc::clone(fixture), job.clone());
             let id = job.scenario.id.0.clone();
             Trial::test(format!("{name} {id}"), move || {
-                weighed(&house, job, failing.contains(&id.as_str()))
+                weighed(&fixture, job, failing.contains(&id.as_str()))
             })
         })
-        .chain(house.ignored(false))
+        .chain(fixture.ignored(false))
         .collect()
 }
 
-fn without(verbs: &[&str]) -> Arc<House> {
-    House::around(async {
+fn without(verbs: &[&str]) -> Arc<Fixture> {
+    Fixture::start(async {
         let mut server = Server::builder().user("ftpspec", "in the open");
         if !verbs.contains(&"AUTH") {
             server = server.tls(Tls::explicit());
@@ -84,8 +84,8 @@ fn without(verbs: &[&str]) -> Arc<House> {
 }
 
 /// Where nobody logs in in clear, whether TLS comes on request or at once.
-fn under_tls(mode: TlsMode) -> Arc<House> {
-    House::around(async {
+fn under_tls(mode: TlsMode) -> Arc<Fixture> {
+    Fixture::start(async {
         let tls = match mode {
             TlsMode::Implicit => Tls::implicit(),
             TlsMode::Off | TlsMode::Explicit => {
@@ -109,11 +109,11 @@ fn target(addresses: &[SocketAddr], tls: TlsMode) -> Arc<Target> {
 }
 
 /// Plays the job; whether it fails must be as expected, and nothing else may be found.
-fn weighed(house: &House, job: Job, fails: bool) -> Result<(), Failed> {
-    let harness = &house.harness;
-    let manner = Harness::manner();
-    let played = play(job, &harness.target, &manner);
-    let played = house.runtime.block_on(played);
+fn weighed(fixture: &Fixture, job: Job, fails: bool) -> Result<(), Failed> {
+    let harness = &fixture.harness;
+    let options = Harness::play_options();
+    let played = play(job, &harness.target, &options);
+    let played = fixture.runtime.block_on(played);
     let (verdict, judges) = harness.verdict(&played);
     let alarmed = judges.iter().any(|judge| judge.outcome > Outcome::Note);
     let as_expected = match fails {

@@ -9,17 +9,17 @@ use ftpspec::subject::Embedded;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use support::House;
+use support::Fixture;
 
 fn main() {
-    let house = House::around(async {
+    let fixture = Fixture::start(async {
         let embedded = Embedded::start()
             .await
             .expect("the reference server starts");
         (Arc::clone(embedded.target()), embedded)
     });
     let mut seen = BTreeSet::new();
-    let raw = house
+    let raw = fixture
         .jobs
         .iter()
         .filter(|job| job.variant.driver == DriverKind::Raw);
@@ -28,23 +28,27 @@ fn main() {
     let mut trials: Vec<_> = jobs
         .iter()
         .map(|job| {
-            let (house, job) = (Arc::clone(&house), job.clone());
+            let (fixture, job) = (Arc::clone(&fixture), job.clone());
             Trial::test(job.scenario.id.0.clone(), move || {
-                told(house.runtime.block_on(house.harness.prove(&job)))
+                told(fixture.runtime.block_on(fixture.harness.prove(&job)))
             })
         })
         .collect();
-    trials.extend(house.ignored(false));
+    trials.extend(fixture.ignored(false));
     trials.push(Trial::test("the always-on judges", move || {
-        told(house.runtime.block_on(house.harness.prove_judges(&jobs)))
+        told(
+            fixture
+                .runtime
+                .block_on(fixture.harness.prove_judges(&jobs)),
+        )
     }));
     support::run(trials);
 }
 
 fn told(proof: Proof) -> Result<(), Failed> {
-    if proof.troubles.is_empty() {
+    if proof.problems.is_empty() {
         Ok(())
     } else {
-        Err(proof.troubles.join("\n").into())
+        Err(proof.problems.join("\n").into())
     }
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use endless::{Liar, Lie};
+use endless::{Endless, EndlessServer};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -100,95 +100,95 @@ fn limits(report: &Value) -> (u64, String) {
 
 #[rstest]
 #[case::file(
-    Lie::data("RETR", b"x\r\ny"),
+    Endless::data("RETR", b"x\r\ny"),
     &["retr-whole-file", "sizes-around", "user/big-file"],
     "octets of data in one transfer"
 )]
 #[case::listing(
-    Lie::data("NLST", b"a\r\nb\r\n"),
+    Endless::data("NLST", b"a\r\nb\r\n"),
     &["nlst-is-names-only", "user/*list*"],
     "octets of data in one transfer"
 )]
 #[case::listing_of_the_runner_itself(
-    Lie::data("MLSD", b"type=file; a\r\n"),
+    Endless::data("MLSD", b"type=file; a\r\n"),
     &["rfc959/mkd-*"],
     "octets of data in one transfer"
 )]
 #[case::replies(
-    Lie::control("SYST", b"", b"215 x\r\n"),
+    Endless::control("SYST", b"", b"215 x\r\n"),
     &["syst"],
     "replies on one control connection"
 )]
 #[case::long_replies(
-    Lie::control("QUIT", b"", &LONG_REPLY),
+    Endless::control("QUIT", b"", &LONG_REPLY),
     &["rfc959/noop*"],
     "octets of replies on one control connection"
 )]
 #[case::replies_nobody_asked_for(
-    Lie::control("NOOP", b"200 x\r\n", b"200 x\r\n"),
+    Endless::control("NOOP", b"200 x\r\n", b"200 x\r\n"),
     &["rfc959/noop*", "syst"],
     "replies on one control connection"
 )]
 #[case::lines(
-    Lie::control("STAT", b"211-x\r\n", b"a\r\n"),
+    Endless::control("STAT", b"211-x\r\n", b"a\r\n"),
     &["rfc959/stat-status"],
     "octets in one reply"
 )]
 #[case::line(
-    Lie::control("STAT", b"211 ", b"xxxx"),
+    Endless::control("STAT", b"211 ", b"xxxx"),
     &["rfc959/stat-status"],
     "octets in one reply"
 )]
 #[case::features(
-    Lie::control("FEAT", b"211-Features\r\n", b" MDTM\r\n"),
+    Endless::control("FEAT", b"211-Features\r\n", b" MDTM\r\n"),
     &["rfc2389/feat*"],
     "octets in one reply"
 )]
 #[case::greeting(
-    Lie::control("", b"220-x\r\n", b" welcome\r\n"),
+    Endless::control("", b"220-x\r\n", b" welcome\r\n"),
     &["rfc959/noop*"],
     "octets in one reply"
 )]
 #[case::greetings(
-    Lie::control("", b"", b"120 wait\r\n"),
+    Endless::control("", b"", b"120 wait\r\n"),
     &["rfc959/noop*"],
     "replies on one control connection"
 )]
 fn a_server_that_sends_without_end(
-    #[case] lie: Lie,
+    #[case] endless: Endless,
     #[case] select: &[&str],
     #[case] excess: &str,
 ) {
-    sends_without_end(lie, false, select, excess);
+    sends_without_end(endless, false, select, excess);
 }
 
 #[rstest]
 #[case::file(
-    Lie::data("RETR", b"x\r\ny"),
+    Endless::data("RETR", b"x\r\ny"),
     &["retr-whole-file"],
     "octets of data in one transfer"
 )]
 #[case::replies(
-    Lie::control("SYST", b"", b"215 x\r\n"),
+    Endless::control("SYST", b"", b"215 x\r\n"),
     &["syst"],
     "replies on one control connection"
 )]
 #[case::line(
-    Lie::control("STAT", b"211 ", b"xxxx"),
+    Endless::control("STAT", b"211 ", b"xxxx"),
     &["rfc959/stat-status"],
     "octets in one reply"
 )]
 fn a_server_that_sends_without_end_under_tls(
-    #[case] lie: Lie,
+    #[case] endless: Endless,
     #[case] select: &[&str],
     #[case] excess: &str,
 ) {
-    sends_without_end(lie, true, select, excess);
+    sends_without_end(endless, true, select, excess);
 }
 
-fn sends_without_end(lie: Lie, tls: bool, select: &[&str], excess: &str) {
-    let liar = Liar::start(lie, tls);
-    let url = liar.url();
+fn sends_without_end(endless: Endless, tls: bool, select: &[&str], excess: &str) {
+    let server = EndlessServer::start(endless, tls);
+    let url = server.url();
     let mut arguments = vec![url.as_str(), "--jobs", "8", "--timeout", "2"];
     for pattern in select {
         arguments.extend(["--select", pattern]);
@@ -225,8 +225,8 @@ static LONG_REPLY: [u8; 512 << 10] = {
 /// One cause is one finding, and no scenario accuses the server of what it is about.
 #[test]
 fn a_listing_without_end_is_one_finding() {
-    let liar = Liar::start(Lie::data("NLST", b"a\r\n"), false);
-    let url = liar.url();
+    let server = EndlessServer::start(Endless::data("NLST", b"a\r\n"), false);
+    let url = server.url();
     let run = check(&[&url, "--select", "rfc959/nlst*", "--timeout", "2"]);
     let rows = run.report["scenarios"].as_array().unwrap();
     let hit: Vec<_> = rows

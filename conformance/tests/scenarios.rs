@@ -16,7 +16,7 @@ use ftpspec::verdict::Outcome;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use support::House;
+use support::Fixture;
 
 /// Scenarios without a snapshot, because two events happen at once and may come in either order.
 const RACES: &[&str] = &["rfc959/abor-after-the-data-connection-closed"];
@@ -30,30 +30,31 @@ const COMPLETE: &[&str] = &[
 ];
 
 fn main() {
-    let house = House::around(async {
+    let fixture = Fixture::start(async {
         let embedded = Embedded::start()
             .await
             .expect("the reference server starts");
         (Arc::clone(embedded.target()), embedded)
     });
     let mut seen = BTreeSet::new();
-    let played = house.jobs.iter().map(|job| {
+    let played = fixture.jobs.iter().map(|job| {
         // The first variant of a scenario has a snapshot; the others only have to pass.
         let first = job.variant.driver == DriverKind::Raw && seen.insert(job.scenario.id.clone());
         let kept = first && !RACES.contains(&job.scenario.id.0.as_str());
-        let (house, job) = (Arc::clone(&house), job.clone());
+        let (fixture, job) = (Arc::clone(&fixture), job.clone());
         let name = format!("{} [{}]", job.scenario.id, job.variant);
-        Trial::test(name, move || passes(&house, job, kept))
+        Trial::test(name, move || passes(&fixture, job, kept))
     });
-    support::run(played.chain(house.ignored(true)).collect());
+    support::run(played.chain(fixture.ignored(true)).collect());
 }
 
-fn passes(house: &House, job: Job, kept: bool) -> Result<(), Failed> {
+fn passes(fixture: &Fixture, job: Job, kept: bool) -> Result<(), Failed> {
     let id = job.scenario.id.0.clone();
-    let played = house
-        .runtime
-        .block_on(play(job, &house.harness.target, &Harness::manner()));
-    let (verdict, judges) = house.harness.verdict(&played);
+    let played =
+        fixture
+            .runtime
+            .block_on(play(job, &fixture.harness.target, &Harness::play_options()));
+    let (verdict, judges) = fixture.harness.verdict(&played);
     let worst = judges.iter().map(|judge| judge.outcome).max();
     let judges = worst.unwrap_or(Outcome::Pass);
     let dialogue = redact(&played.transcript);

@@ -203,7 +203,7 @@ fn mark_as_lost(row: &mut Row, scenarios: usize) {
         });
     }
     let since =
-        format!("; it held when the run began, and does not any more after {scenarios} scenarios");
+        format!("; it held when the run began, and no longer holds after {scenarios} scenarios");
     for finding in &mut verdict.findings {
         finding.observed.push_str(&since);
     }

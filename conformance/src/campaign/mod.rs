@@ -166,7 +166,7 @@ pub async fn run(
         .await;
     }
     let mut report = collector.finish(server.name.clone(), &started);
-    report.interrupted = cancel.is_made();
+    report.interrupted = cancel.is_cancelled();
     report.skipped = plan.skipped.into_iter().map(Into::into).collect();
     report.invalid_scenarios = suite.broken.iter().map(|it| it.path.clone()).collect();
     if let ServerSupervisor::Exec(exec) = supervisor {

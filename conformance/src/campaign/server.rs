@@ -5,7 +5,8 @@ use super::options::{DEFAULT_TIMEOUT, Options, URL_SYNTAX, with_scheme};
 use super::reproduce::without_password;
 use crate::driver::Trust;
 use crate::subject::{
-    Embedded, Exec, ExecCommand, ExecWish, Supervisor, Target, TargetError, Unmanaged, unguessable,
+    Embedded, Exec, ExecCommand, ExecOptions, Supervisor, Target, TargetError, Unmanaged,
+    unguessable,
 };
 use std::net::SocketAddr;
 use std::path::Path;
@@ -83,7 +84,7 @@ impl ServerUnderTest {
             Some(ca) => trust(ca)?,
             None => Trust::Anything,
         };
-        let exec = Exec::start(ExecWish {
+        let exec = Exec::start(ExecOptions {
             command: command
                 .parse::<ExecCommand>()
                 .map_err(CampaignError::usage)?,

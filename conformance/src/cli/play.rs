@@ -16,7 +16,7 @@ pub(super) async fn play(
     options: &Options,
     observer: &mut OnEvent<'_>,
 ) -> Result<Report, CommandError> {
-    let (canceller, cancel) = CancelToken::some_time();
+    let (canceller, cancel) = CancelToken::cancellable();
     let mut canceller = Some(canceller);
     let mut progress = Progress::default();
     let report = campaign::run(options, cancel, &mut |event| {
@@ -55,7 +55,7 @@ fn cancel_on_signal(canceller: Canceller) {
     tokio::spawn(async move {
         loop {
             signals.next().await;
-            canceller.cut();
+            canceller.cancel();
             eprintln!("check: interrupted; cleaning up (interrupt again to skip the clean-up)");
         }
     });

@@ -50,7 +50,7 @@ impl Selftest {
                 let judges = harness.prove_judges(&jobs).await;
                 proof.mutants += judges.mutants;
                 proof.survived += judges.survived;
-                proof.troubles.extend(judges.troubles);
+                proof.problems.extend(judges.problems);
             }
             proof
         };
@@ -59,7 +59,7 @@ impl Selftest {
             () = stop.next() => return Ok(ExitCode::Interrupted),
         };
         embedded.stop().await;
-        let code = match proof.troubles.is_empty() {
+        let code = match proof.problems.is_empty() {
             true => ExitCode::Success,
             false => ExitCode::NotAsExpected,
         };
@@ -117,18 +117,18 @@ async fn prove_all(harness: &Harness, jobs: &[Job], at_once: usize) -> Proof {
                 all.mutants += proof.mutants;
                 all.survived += proof.survived;
                 all.variants += proof.variants;
-                let named = |trouble| format!("{}: {trouble}", job.scenario.id);
-                all.troubles.extend(proof.troubles.into_iter().map(named));
+                let named = |problem| format!("{}: {problem}", job.scenario.id);
+                all.problems.extend(proof.problems.into_iter().map(named));
             }
-            Some(Err(error)) => all.troubles.push(format!("a task failed: {error}")),
+            Some(Err(error)) => all.problems.push(format!("a task failed: {error}")),
         }
     }
 }
 
 fn summary(proof: &Proof, scenarios: usize) -> String {
     let noticed = proof.mutants - proof.survived;
-    let troubles = proof.troubles.iter();
-    let mut text: String = troubles.map(|trouble| format!("{trouble}\n\n")).collect();
+    let problems = proof.problems.iter();
+    let mut text: String = problems.map(|problem| format!("{problem}\n\n")).collect();
     text += &format!(
         "{}, {} mutants, {noticed} detected: mutation score {}\n\
          {} conforming variants accepted\n",

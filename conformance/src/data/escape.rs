@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-/// Octets, escaped as they are shown.
+/// Displays octets escaped.
 pub(crate) struct Escaped<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
@@ -13,7 +13,7 @@ impl fmt::Display for Escaped<'_> {
             let end = rest.iter().position(|octet| !plain(octet));
             let (text, behind) = rest.split_at(end.unwrap_or(rest.len()));
             if !text.is_empty() {
-                // It is ASCII.
+                // Printable ASCII only.
                 f.write_str(std::str::from_utf8(text).unwrap_or_default())?;
                 rest = behind;
                 continue;
@@ -39,7 +39,7 @@ pub fn escape(octets: &[u8]) -> String {
     text
 }
 
-/// The octets [`escape`] wrote; `None` where an escape is broken.
+/// The inverse of [`escape`]; `None` if an escape is invalid.
 #[must_use]
 pub fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(text.len());

@@ -1,9 +1,9 @@
-//! Octets of a transfer, held without storing what can be computed again.
+//! The octets of a transfer, without storing what can be computed again.
 //!
-//! Some scenarios move contents of many megabytes, and one job needs the same content at several
-//! places: what is sent, what is expected, what the transcript says. Nearly all of it is part of
-//! the test pattern or a repetition, so it is held as a range of these. Only octets that are
-//! neither take memory, and clones share it.
+//! Some scenarios transfer contents of many megabytes, and one job needs the same content in
+//! several places: what is sent, what is expected, and the transcript. Nearly all of it is part of
+//! the test pattern or a repetition, so it is stored as a range of these. Only other octets take
+//! memory, and clones share it.
 
 mod escape;
 
@@ -16,22 +16,22 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// The most octets that a transfer of a scenario may have.
+/// The maximum length of a transfer in a scenario.
 pub const CONTENT_LIMIT: u64 = 64 << 20;
-/// At most this many octets are handed out, or stored in one allocation, at once.
+/// The maximum size of a piece, and of a single allocation.
 const PIECE: usize = 64 << 10;
 
-/// A sequence of octets. Two are equal if their octets are, however they are held.
+/// A sequence of octets. Two are equal if their octets are, however they are stored.
 #[derive(Clone, Default)]
 pub struct Data {
     parts: Vec<Part>,
     length: u64,
 }
 
-/// A stretch of octets.
+/// A part of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// As they are.
+    /// Stored octets.
     Octets(Bytes),
     /// These positions of the test pattern, see [`pattern`].
     Pattern(Range<u64>),
@@ -47,7 +47,7 @@ impl Part {
         }
     }
 
-    /// The part of it between two offsets, which are within its length.
+    /// The part between two offsets, which are within its length.
     fn slice(&self, from: u64, to: u64) -> Self {
         let moved = |range: &Range<u64>| range.start + from..range.start + to;
         match self {
@@ -78,7 +78,7 @@ impl Data {
         Self::of([Part::Pattern(positions)])
     }
 
-    /// A unit so many times, which takes the memory of one; nothing if the unit is empty.
+    /// A repeated unit, stored once; empty if the unit is empty.
     #[must_use]
     pub fn repeated(unit: Vec<u8>, times: u64) -> Self {
         let length = (unit.len() as u64).saturating_mul(times);
@@ -94,7 +94,7 @@ impl Data {
         data
     }
 
-    /// How they are held, for files.
+    /// The parts, for writing to a file.
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -126,13 +126,13 @@ impl Data {
         self.length
     }
 
-    /// Whether there is none.
+    /// Whether there are no octets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// The octets of a range, as far as there are some; it shares their memory.
+    /// The octets of a range, limited to the length; shares their memory.
     #[must_use]
     pub fn slice(&self, range: Range<u64>) -> Self {
         let mut slice = Self::default();
@@ -154,7 +154,7 @@ impl Data {
         std::iter::from_fn(move || cursor.next(PIECE))
     }
 
-    /// All octets in one piece. Only for what is known to be of a reasonable size.
+    /// All octets in one piece. Only for data of a known, reasonable size.
     #[must_use]
     pub fn joined(&self) -> Cow<'_, [u8]> {
         match &self.parts[..] {
@@ -174,7 +174,7 @@ impl Data {
         octets
     }
 
-    /// How many octets are the same at the beginning of both.
+    /// The length of the common beginning.
     #[must_use]
     pub fn common_beginning(&self, other: &Self) -> u64 {
         let mut same = 0;
@@ -199,14 +199,14 @@ impl Data {
 
 /// A position in the octets.
 struct Cursor<'a> {
-    /// The part it is in, and those after it.
+    /// The current part and the following ones.
     parts: &'a [Part],
-    /// The offset in the first of them.
+    /// The offset in the current part.
     at: u64,
 }
 
 impl<'a> Cursor<'a> {
-    /// The next octets, at most so many.
+    /// The next octets, at most `most`.
     fn next(&mut self, most: usize) -> Option<Cow<'a, [u8]>> {
         loop {
             let (part, rest) = self.parts.split_first()?;
@@ -221,7 +221,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many of these octets are the next ones, and whether all are.
+    /// How many of these octets match the next ones, and whether all do.
     fn agrees(&mut self, octets: &[u8]) -> (usize, bool) {
         let mut rest = octets;
         while !rest.is_empty() {
@@ -239,19 +239,19 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Collects octets as they arrive. As long as they are the expected ones, none is stored.
+/// Collects octets as they arrive. Nothing is stored as long as they are the expected ones.
 pub(crate) struct Gatherer<'a> {
     expected: &'a Data,
-    /// Where the expected octets go on, as long as all that came were expected.
+    /// The position in the expected octets, as long as all received ones were expected.
     cursor: Option<Cursor<'a>>,
     matched: u64,
     stored: Data,
-    /// The end of what is stored.
+    /// The stored octets that are not yet part of `data`.
     open: Vec<u8>,
 }
 
 impl<'a> Gatherer<'a> {
-    /// Nothing has arrived yet.
+    /// A gatherer without octets.
     pub(crate) fn new(expected: &'a Data) -> Self {
         Self {
             expected,
@@ -262,7 +262,7 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Takes octets; the result is how many of them had to be stored.
+    /// Takes octets; returns how many of them had to be stored.
     pub(crate) fn take(&mut self, octets: &[u8]) -> u64 {
         let mut rest = octets;
         if let Some(cursor) = &mut self.cursor {
@@ -280,12 +280,12 @@ impl<'a> Gatherer<'a> {
         rest.len() as u64
     }
 
-    /// How many octets arrived.
+    /// The number of octets that arrived.
     pub(crate) fn len(&self) -> u64 {
         self.matched + self.stored.len() + self.open.len() as u64
     }
 
-    /// All that arrived.
+    /// All octets that arrived.
     pub(crate) fn finish(mut self) -> Data {
         self.store();
         let mut data = self.expected.slice(0..self.matched);
@@ -346,9 +346,9 @@ impl fmt::Debug for Data {
 
 /// The octets at these positions of the endless test pattern.
 ///
-/// Every eight octets are a number no other eight have (the finaliser of SplitMix64 maps counters
-/// one to one), so octets that are lost, doubled, shifted or converted are seen wherever it happens,
-/// every octet value occurs (CR, LF, NUL and the Telnet IAC among them), and nothing compresses.
+/// Every eight octets are a unique number (the finaliser of SplitMix64 maps counters one to one),
+/// so lost, doubled, shifted or converted octets are detected at any position. Every octet value
+/// occurs (including CR, LF, NUL and the Telnet IAC), and the pattern does not compress.
 #[must_use]
 pub fn pattern(positions: Range<u64>) -> Vec<u8> {
     let Some(length) = positions.end.checked_sub(positions.start) else {
@@ -379,7 +379,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_window_of_the_pattern_stands_at_one_position_only() {
+    fn every_window_of_the_pattern_occurs_once() {
         let octets = pattern(0..70_000);
         let mut windows: Vec<&[u8]> = octets.windows(8).collect();
         windows.sort_unstable();
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn from_the_first_other_octet_on_all_are_stored() {
+    fn all_octets_after_the_first_unexpected_one_are_stored() {
         let expected = Data::of_pattern(0..200_000);
         let mut octets = expected.to_vec();
         octets[150_000] ^= 1;
@@ -430,14 +430,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_part_of_the_pattern_is_that_part(from in 0u64..200, length in 0u64..200) {
+        fn a_slice_of_the_pattern_has_its_octets(from in 0u64..200, length in 0u64..200) {
             let whole = pattern(0..400);
             let part = pattern(from..from + length);
             prop_assert_eq!(&part[..], &whole[from as usize..(from + length) as usize]);
         }
 
         #[test]
-        fn data_is_its_octets(one in data(), other in data(), from in 0..60_u64, to in 0..60_u64) {
+        fn data_behaves_like_its_octets(one in data(), other in data(), from in 0..60_u64, to in 0..60_u64) {
             let (octets, others) = (one.to_vec(), other.to_vec());
             prop_assert_eq!(one.len(), octets.len() as u64);
             prop_assert_eq!(&one, &Data::from(octets.clone()));

@@ -1,10 +1,11 @@
-//! Addresses as they travel in PORT, EPRT and the replies 227 and 229.
+//! Addresses in PORT, EPRT and the replies 227 and 229.
 //!
-//! Reading is lenient, to be able to go on; whether the form was right is for a judge to say.
+//! Parsing is lenient so that the dialogue can go on; the judge checks the form.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The argument of PORT, `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2); `None` for an IPv6 address, which it cannot say.
+/// The argument of PORT, `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2); `None` for an IPv6 address, which it
+/// cannot express.
 #[must_use]
 pub fn port_argument(address: SocketAddr) -> Option<String> {
     let IpAddr::V4(ip) = address.ip().to_canonical() else {
@@ -33,8 +34,8 @@ pub fn eprt_argument(address: SocketAddr) -> String {
 }
 
 /// The address in the text of a 227: its first six numbers with commas between them; `None` for
-/// port 0, at which nobody listens. RFC 1123 §4.1.2.6 has clients look for the digits because the
-/// text around them was never settled.
+/// port 0, which is not usable. RFC 1123 §4.1.2.6 requires clients to search for the digits because
+/// the text around them was never specified.
 #[must_use]
 pub fn passive_address(text: &str) -> Option<(Ipv4Addr, u16)> {
     let is_part = |c: char| c.is_ascii_digit() || c == ',';
@@ -59,13 +60,13 @@ pub fn extended_passive_port(text: &str) -> Option<u16> {
     let inside = text.split_once('(')?.1.split_once(')')?.0;
     let delimiter = inside.chars().next()?;
     let digits = inside.strip_prefix(delimiter)?.trim_matches(delimiter);
-    // Some servers fill in family and address, which RFC 2428 §3 wants empty.
+    // Some servers fill in family and address, which RFC 2428 §3 requires to be empty.
     let port = digits.rsplit(delimiter).next()?.parse().ok()?;
     (port != 0).then_some(port)
 }
 
 /// The pathname in the text of a 257: between quotes, a doubled quote is one (RFC 959 Appendix II).
-/// `None` also where it could not be sent again as it is, because it is empty or holds a control
+/// `None` also if it cannot be sent in a command, because it is empty or contains a control
 /// character.
 #[must_use]
 pub fn quoted_pathname(text: &str) -> Option<String> {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn port_says_an_ipv4_address_and_no_other() {
+    fn port_contains_an_ipv4_address_only() {
         assert_eq!(
             port_argument(SocketAddr::from(([127, 0, 0, 1], 258))).as_deref(),
             Some("127,0,0,1,1,2")
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn eprt_says_the_family() {
+    fn eprt_contains_the_family() {
         assert_eq!(
             eprt_argument(SocketAddr::from(([127, 0, 0, 1], 258))),
             "|1|127.0.0.1|258|"
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_227_that_names_no_address_is_none() {
+    fn a_227_without_an_address_is_none() {
         for text in [
             "",
             "(1,2,3,4,5)",
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_pathname_may_hold_quotes_and_can_be_sent_again() {
+    fn a_quoted_pathname_may_contain_quotes_and_can_be_sent() {
         assert_eq!(
             quoted_pathname("\"/a \"\"b\"\"\" is here").as_deref(),
             Some("/a \"b\"")

@@ -1,11 +1,10 @@
-//! How much of what a server sends a run holds at once.
+//! Limits the memory that a run uses for what servers send.
 //!
-//! What is sent is kept until it is judged. An honest server needs next to nothing: contents that a
-//! scenario calls for are not stored ([`Data`](crate::data::Data)), and replies and listings are
+//! Received octets are kept until they are judged. A correct server needs little: contents that a
+//! scenario expects are not stored ([`Data`](crate::data::Data)), and replies and listings are
 //! short. So every job may hold a little, one at a time may hold much, and no job more than
-//! [`OF_ONE`]. A job that needs more waits before it reads on; the oldest of those that are played
-//! never waits, so that the others, which may wait for it to be judged, wait for nothing that waits
-//! for them.
+//! [`OF_ONE`]. A job that needs more waits before it reads on. The oldest running job never waits,
+//! so that the others, whose results may wait for it, cannot block it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::transcript::{Excess, Limit};
 
-/// Octets that every job may hold.
+/// The octets that every job may hold.
 const OF_EACH: u64 = 1 << 20;
-/// Octets that one job may hold, beyond what its scenario calls for.
+/// The octets that one job may hold, beyond what its scenario expects.
 const OF_ONE: u64 = 24 << 20;
-/// Jobs that may hold so much besides the oldest.
+/// The number of jobs, besides the oldest, that may hold that much.
 const LARGE: usize = 1;
 
-/// What the jobs of one run hold together.
+/// The budget of all jobs of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget {
     large: Arc<Semaphore>,
@@ -30,7 +29,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Of a run that says which of its jobs is the oldest.
+    /// The budget of a run that publishes its oldest job.
     pub(crate) fn new(oldest: watch::Receiver<usize>) -> Self {
         Self {
             large: Arc::new(Semaphore::new(LARGE)),
@@ -39,17 +38,17 @@ impl Budget {
     }
 }
 
-/// Permission to hold much; it is given back when dropped.
+/// Permission to hold much; returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Large(#[expect(dead_code, reason = "it is only held")] OwnedSemaphorePermit);
 
-/// What one job holds.
+/// The share of one job.
 #[derive(Debug, Default)]
 pub(super) struct Share {
-    /// The budget of the run, and the place of the job in it.
+    /// The budget of the run, and the index of the job in the run.
     of: Option<(Budget, usize)>,
     held: AtomicU64,
-    /// Beyond [`OF_ONE`], because the scenario calls for it.
+    /// Octets allowed beyond [`OF_ONE`] because the scenario expects them.
     allowed: AtomicU64,
     large: Mutex<Option<Large>>,
     waits: Mutex<Waits>,
@@ -61,7 +60,7 @@ struct Waits {
     since: Option<Instant>,
 }
 
-/// A wait that is over when this is dropped.
+/// A wait that ends when this is dropped.
 struct Waiting<'a>(&'a Share);
 
 impl Drop for Waiting<'_> {
@@ -81,12 +80,12 @@ impl Share {
         }
     }
 
-    /// The scenario calls for so many octets more.
+    /// Allows further octets that the scenario expects.
     pub(super) fn allow(&self, octets: u64) {
         self.allowed.fetch_add(octets, Ordering::Relaxed);
     }
 
-    /// Counts octets, and waits until they may be held; says how long that took.
+    /// Counts octets, and waits until they may be held; returns the duration of the wait.
     pub(super) async fn hold(&self, octets: u64) -> Result<Duration, Excess> {
         let held = self.held.fetch_add(octets, Ordering::Relaxed) + octets;
         let most = OF_ONE + self.allowed.load(Ordering::Relaxed);
@@ -118,18 +117,18 @@ impl Share {
         Ok(self.waited().saturating_sub(before))
     }
 
-    /// Octets that are held.
+    /// The octets held.
     pub(super) fn held(&self) -> u64 {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// How long the job has waited altogether, up to now.
+    /// The total time the job has waited so far.
     pub(super) fn waited(&self) -> Duration {
         let waits = self.waits();
         waits.over + waits.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// The permission, if it was needed: it has to be held as long as the octets.
+    /// The permission, if it was needed; it must be kept as long as the octets.
     pub(super) fn take_large(&self) -> Option<Large> {
         self.large().take()
     }
@@ -150,7 +149,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_job_holds_much_and_the_others_wait_but_for_the_oldest() {
+    async fn only_one_job_and_the_oldest_may_hold_much() {
         let (says, oldest) = watch::channel(0);
         let budget = Budget::new(oldest);
         let share = |place| Share::of(budget.clone(), place);
@@ -161,7 +160,7 @@ mod tests {
         fourth.hold(OF_EACH).await.unwrap();
         let mut waiting = std::pin::pin!(third.hold(OF_EACH + 1));
         assert!(!is_done(waiting.as_mut()).await);
-        // Held until it is judged, whoever has it then.
+        // Held until the result is judged.
         let kept = second.take_large();
         drop(second);
         assert!(!is_done(waiting.as_mut()).await);
@@ -171,7 +170,7 @@ mod tests {
         fourth.hold(1).await.unwrap();
     }
 
-    /// Whether it is done after one poll.
+    /// Whether the future is ready after one poll.
     async fn is_done<F: Future + Unpin>(mut future: F) -> bool {
         std::future::poll_fn(|context| {
             let polled = std::pin::Pin::new(&mut future).poll(context);
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_job_holds_more_than_its_scenario_calls_for() {
+    async fn no_job_holds_more_than_its_scenario_expects() {
         let share = Share::default();
         share.hold(OF_ONE).await.unwrap();
         let excess = Excess {

@@ -1,4 +1,4 @@
-//! The control connection (RFC 959 §2.3): octets out, whole replies in, both written down.
+//! The control connection (RFC 959 §2.3): sends octets, receives whole replies, and records both.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,26 +18,26 @@ use crate::transcript::{
     ReplyFault, ReplyReader, Side,
 };
 
-/// So many replies may come on one control connection.
+/// The maximum number of replies on one control connection.
 const REPLIES: u64 = 10_000;
-/// So many octets of replies may come on one control connection.
+/// The maximum number of octets of replies on one control connection.
 const REPLY_OCTETS: u64 = 8 << 20;
-/// What a reply takes besides its octets, as an event and when it is read.
+/// The memory of a reply besides its octets, as an event and when parsed.
 const REPLY_COST: u64 = 256;
-/// So many lines of replies may come on one control connection.
+/// The maximum number of reply lines on one control connection.
 const REPLY_LINES: u64 = 100_000;
-/// How much longer a reply to PASS may take: RFC 2577 §5 asks servers to wait before they refuse a password, and some
-/// wait longer each time.
+/// The additional time for a reply to PASS: RFC 2577 §5 asks servers to wait before they refuse a
+/// password, and some wait longer each time.
 const AFTER_PASS: Duration = Duration::from_secs(10);
-/// So many commands may wait for their completion before the oldest is forgotten.
+/// The maximum number of commands without completion reply; older ones are forgotten.
 const PENDING_LIMIT: usize = 256;
-/// Long enough between two segments that the peer's TCP hands them up one by one.
+/// The pause between two segments, so that the peer's TCP delivers them separately.
 const BETWEEN_SEGMENTS: Duration = Duration::from_millis(2);
 
 /// One control connection.
 ///
-/// It follows the dialogue just far enough to know whether data connections are private (RFC 4217 §9: after PROT P was
-/// accepted), whoever sent the command and in whatever form.
+/// Follows the dialogue only to know whether data connections are private (RFC 4217 §9: after PROT
+/// P was accepted).
 #[derive(Debug)]
 pub struct Control {
     name: Connection,
@@ -45,7 +45,7 @@ pub struct Control {
     timeouts: Timeouts,
     wire: Wire,
     reader: ReplyReader,
-    came: Came,
+    came: Received,
     ended: bool,
     local: SocketAddr,
     peer: SocketAddr,
@@ -58,20 +58,20 @@ pub struct Control {
     tls_failure: Option<String>,
 }
 
-/// What came on a control connection since it stands.
+/// Counts what was received on a control connection.
 #[derive(Debug, Default)]
-struct Came {
+struct Received {
     replies: u64,
     octets: u64,
     lines: u64,
-    /// What is stored of it and not counted as that yet.
+    /// Stored octets that are not yet counted in the budget.
     fresh: u64,
     /// A reply was too long.
     cut_off: bool,
 }
 
-impl Came {
-    /// The limit that is exceeded, if one is.
+impl Received {
+    /// The exceeded limit, if any.
     fn excess(&self, rest: usize) -> Option<Excess> {
         let reply = LONG_REPLY as u64;
         let rest = if self.cut_off { u64::MAX } else { rest as u64 };
@@ -87,13 +87,13 @@ impl Came {
     }
 }
 
-/// The control connection could not be made; the transcript says so too.
+/// The control connection could not be opened; also recorded in the transcript.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to {address}: {error}")]
 pub struct ConnectError {
-    /// Where to.
+    /// The address.
     pub address: SocketAddr,
-    /// What the system said.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
@@ -101,7 +101,7 @@ impl Control {
     /// Connects and leaves the greeting unread.
     ///
     /// # Errors
-    /// When TCP does not stand in time.
+    /// If the TCP connection is not established in time.
     pub async fn connect(
         name: Connection,
         address: SocketAddr,
@@ -139,7 +139,7 @@ impl Control {
             timeouts,
             wire: Wire::Clear(tcp),
             reader: ReplyReader::default(),
-            came: Came::default(),
+            came: Received::default(),
             ended: false,
             local,
             peer,
@@ -152,25 +152,25 @@ impl Control {
         })
     }
 
-    /// Our end.
+    /// Our address.
     #[must_use]
     pub fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The server's end.
+    /// The server's address.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Whether it has not ended.
+    /// Whether the connection is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.ended
     }
 
-    /// Whether a reply was read, which the first time is the greeting.
+    /// Whether the greeting was read.
     #[must_use]
     pub fn is_greeted(&self) -> bool {
         self.greeted
@@ -182,7 +182,8 @@ impl Control {
         self.wire.is_tls()
     }
 
-    /// The TLS client to shake hands with on a data connection, if data connections are private now.
+    /// The TLS client to shake hands with on a data connection, if data connections are private
+    /// now.
     #[must_use]
     pub fn data_protection(&self) -> Option<&TlsClient> {
         self.private.then_some(&self.tls)
@@ -191,7 +192,8 @@ impl Control {
     /// Sends one line and its CRLF.
     ///
     /// # Errors
-    /// [`DriverError::TimedOut`] when the server takes nothing; that it is gone shows where a reply is expected.
+    /// [`DriverError::TimedOut`] if the server does not read. A closed connection is reported when
+    /// a reply is expected.
     pub async fn send_line(&mut self, line: &str) -> Result<(), DriverError> {
         let mut octets = line.as_bytes().to_vec();
         octets.extend_from_slice(b"\r\n");
@@ -205,7 +207,7 @@ impl Control {
     pub async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), DriverError> {
         let octets = segments.concat();
         self.follow(&octets);
-        // First written down, then sent: what the server says to it comes later in the transcript.
+        // Recorded before it is sent, so that the reply comes later in the transcript.
         self.record(EventKind::FromClient { octets });
         let wire = &mut self.wire;
         let sending = async {
@@ -220,17 +222,17 @@ impl Control {
         let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
         let patience = self.timeouts.reply + BETWEEN_SEGMENTS.saturating_mul(count);
         match timeout(patience, sending).await {
-            // A failed write is no end yet: the server may have said why before it closed.
+            // A failed write does not end the connection yet: the server may have sent a reason.
             Ok(_) => Ok(()),
-            Err(_) => Err(self.silence(patience, Awaited::Reply)),
+            Err(_) => Err(self.timed_out(patience, Awaited::Reply)),
         }
     }
 
     /// The next reply.
     ///
     /// # Errors
-    /// When none comes in time, the connection ends first, or the reply has no end.
-    pub async fn hear(&mut self) -> Result<Reply, DriverError> {
+    /// If none arrives in time, the connection ends first, or the reply exceeds a limit.
+    pub async fn read_reply(&mut self) -> Result<Reply, DriverError> {
         let mut patience = self.timeouts.reply;
         if self
             .pending
@@ -255,15 +257,15 @@ impl Control {
                     self.server_ended(end);
                     return Err(DriverError::Ended);
                 }
-                Err(_) => return Err(self.silence(patience, Awaited::Reply)),
+                Err(_) => return Err(self.timed_out(patience, Awaited::Reply)),
             }
         }
     }
 
-    /// Waits this long for nothing.
+    /// Checks that nothing arrives for this long.
     ///
     /// # Errors
-    /// When something comes, or the connection ends.
+    /// If something arrives, or the connection ends.
     pub async fn silent(&mut self, duration: Duration) -> Result<(), DriverError> {
         let deadline = Instant::now() + duration;
         loop {
@@ -281,7 +283,7 @@ impl Control {
                     return Err(DriverError::Ended);
                 }
                 Err(_) if self.reader.rest().is_empty() => {
-                    self.silence(duration, Awaited::Nothing);
+                    self.timed_out(duration, Awaited::Nothing);
                     return Ok(());
                 }
                 Err(_) => {
@@ -292,41 +294,41 @@ impl Control {
         }
     }
 
-    /// Waits for the server to end the connection; replies that still come are written down.
+    /// Waits for the server to end the connection; replies that still arrive are recorded.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not end in time.
     pub async fn until_closed(&mut self) -> Result<(), DriverError> {
         self.until_closed_within(self.timeouts.reply).await
     }
 
-    /// [`Self::until_closed`] with a patience of its own.
+    /// Like [`Self::until_closed`], with another time-out.
     ///
     /// # Errors
-    /// When the connection does not end in time.
+    /// If the connection does not end in time.
     pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), DriverError> {
         let mut deadline = Instant::now() + patience;
         while !self.ended {
-            self.write_down_left_over();
+            self.record_unread_replies();
             deadline += self.within_limits().await?;
             match timeout_at(deadline, self.read()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(end)) => self.server_ended(end),
-                Err(_) => return Err(self.silence(patience, Awaited::Close)),
+                Err(_) => return Err(self.timed_out(patience, Awaited::Close)),
             }
         }
         Ok(())
     }
 
-    /// Writes down whole replies that were read but not asked for.
-    pub fn write_down_left_over(&mut self) {
+    /// Records whole replies that were received but not read.
+    pub fn record_unread_replies(&mut self) {
         while self.came.excess(0).is_none() && self.take_reply().is_some() {}
     }
 
-    /// Shakes hands, held to a version if one is named.
+    /// Performs the TLS handshake, restricted to a version if one is given.
     ///
     /// # Errors
-    /// When the handshake fails; the connection has ended then.
+    /// If the handshake fails, which ends the connection.
     pub async fn handshake(&mut self, version: Option<TlsVersion>) -> Result<(), DriverError> {
         if version.is_some() {
             self.tls.held_to(version).map_err(DriverError::Trouble)?;
@@ -348,7 +350,7 @@ impl Control {
             }
             Err(Handshake::TimedOut) => {
                 self.ended = true;
-                Err(self.silence(patience, Awaited::Handshake))
+                Err(self.timed_out(patience, Awaited::Handshake))
             }
             Err(Handshake::Failed(error)) => {
                 self.ended = true;
@@ -365,10 +367,10 @@ impl Control {
         self.tls_failure.as_deref()
     }
 
-    /// Goes back to clear text after CCC (RFC 4217 §12.3).
+    /// Returns to clear text after CCC (RFC 4217 §12.3).
     ///
     /// # Errors
-    /// When the connection is not under TLS.
+    /// If the connection is not under TLS.
     pub async fn back_to_clear(&mut self) -> Result<(), DriverError> {
         if !self.wire.is_tls() {
             return Err(DriverError::Broken);
@@ -383,7 +385,7 @@ impl Control {
         if self.ended {
             return;
         }
-        // A peer that is gone already cannot be told.
+        // Errors are ignored: the peer may have closed already.
         let _ = self.wire.finish(self.timeouts.handshake).await;
         self.wire.linger(self.timeouts.quiet);
         self.ended = true;
@@ -402,8 +404,8 @@ impl Control {
         Ok(())
     }
 
-    /// Waits until the run has room for what came; says how long that took. Where it is too much
-    /// the connection ends.
+    /// Waits until the budget of the run permits what was received; returns the duration of the
+    /// wait. Ends the connection if a limit is exceeded.
     async fn within_limits(&mut self) -> Result<Duration, DriverError> {
         if self.ended {
             return Ok(Duration::ZERO);
@@ -416,7 +418,7 @@ impl Control {
         };
         self.give_up_on_rest();
         self.record(EventKind::LimitExceeded(excess));
-        // A connection that is gone already needs no reset.
+        // Errors are ignored: the connection may have ended already.
         let _ = self.wire.reset();
         self.ended = true;
         self.record(EventKind::Closed(End {
@@ -439,7 +441,7 @@ impl Control {
         Some(reply)
     }
 
-    fn silence(&mut self, waited: Duration, awaited: Awaited) -> DriverError {
+    fn timed_out(&mut self, waited: Duration, awaited: Awaited) -> DriverError {
         self.give_up_on_rest();
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.record(EventKind::Silence { waited_ms, awaited });
@@ -453,7 +455,7 @@ impl Control {
         self.record(EventKind::Closed(end));
     }
 
-    /// Octets that became no whole reply are written down once, as they are.
+    /// Records octets that do not form a whole reply.
     fn give_up_on_rest(&mut self) {
         let octets = self.reader.rest().to_vec();
         if !octets.is_empty() {
@@ -478,7 +480,7 @@ impl Control {
                     }
                     self.pending.push_back(line);
                 }
-                // Enough of an over-long line to see that it is none of ours.
+                // Enough of an over-long line to recognise that it is not one of these commands.
                 _ if self.line.len() < 64 => self.line.push(*octet),
                 _ => {}
             }
@@ -501,7 +503,8 @@ impl Control {
         }
         match command.split_whitespace().collect::<Vec<_>>()[..] {
             ["PROT", level] => self.private = level == "P",
-            // A new security exchange or login starts without protection (RFC 4217 §9, RFC 2228 §3).
+            // A new security exchange or login starts without protection (RFC 4217 §9, RFC 2228
+            // §3).
             ["AUTH", _] | ["REIN"] => self.private = false,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Listeners of our own.
+//! Listening sockets on random ports.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
@@ -8,18 +8,18 @@ use tokio::net::{TcpListener, TcpSocket};
 
 /// The dynamic ports (RFC 6335 §6), without the last.
 const DYNAMIC: Range<u16> = 49152..65535;
-/// So many ports are tried.
+/// The number of ports that are tried.
 const TRIES: u64 = 32;
-/// Connections that wait to be accepted.
+/// The backlog.
 const BACKLOG: u32 = 16;
 
-/// Listens at this address, at a port that nobody listens at.
+/// Listens on this address, on a free port.
 ///
-/// Asked for any port, a host looks for one on which no closed connection lingers. A run leaves ten thousand of them: it
-/// would take milliseconds, and in the end there would be none.
+/// For port 0 a host searches for a port without connections in TIME_WAIT. A run leaves ten
+/// thousand of them: the search would take milliseconds, and finally fail.
 ///
 /// # Errors
-/// When the host lets us not.
+/// If the operating system refuses.
 pub(crate) fn listen(mut on: SocketAddr) -> io::Result<TcpListener> {
     let drawn = draw(DYNAMIC).filter_map(|port| {
         on.set_port(port);
@@ -32,7 +32,7 @@ pub(crate) fn listen(mut on: SocketAddr) -> io::Result<TcpListener> {
     listen_at(on)
 }
 
-/// Some of these ports, one after the other from one that nobody can foretell.
+/// Some of these ports, consecutive from a random one.
 pub(crate) fn draw(ports: Range<u16>) -> impl Iterator<Item = u16> {
     let start = RandomState::new().build_hasher().finish();
     let count = u64::from(ports.end - ports.start);
@@ -46,7 +46,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // Elsewhere it would let two listen at one port.
+    // On other systems this option would let two sockets listen on one port.
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
@@ -63,7 +63,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[tokio::test]
-    async fn nobody_else_listens_at_a_port_that_is_drawn() {
+    async fn a_drawn_port_is_free() {
         let on = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listeners = (0..200).map(|_| listen(on).unwrap());
         let listeners: Vec<_> = listeners.collect();

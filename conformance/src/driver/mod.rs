@@ -27,7 +27,7 @@ pub(crate) use listen::{draw, listen};
 pub use recorder::Recorder;
 pub use tls::{TlsClient, Trust};
 pub(crate) use tls::{facts, in_words as handshake_error};
-pub(crate) use user::{Told, Wish};
+pub(crate) use user::{ResolvedStep, StepResult};
 pub(crate) use wire::RecordGate;
 
 use std::time::Duration;
@@ -38,22 +38,21 @@ use crate::transcript::Excess;
 /// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a control or passive data connection stands.
+    /// Until a control or passive data connection is established.
     pub connect: Duration,
-    /// Until a whole reply is there, counted anew for each reply.
+    /// Until a whole reply is received, for each reply.
     pub reply: Duration,
     /// Until the server opens its data connection, and between octets on it.
     pub data: Duration,
     /// Until a TLS handshake or a close_notify is done.
     pub handshake: Duration,
-    /// How long nothing must come where nothing is expected and no time is given.
+    /// How long to check that nothing arrives, if the scenario gives no time.
     pub quiet: Duration,
-    /// How much longer than a scenario says nothing must come: what a server says takes a while to get here.
+    /// The addition to the silence in a scenario, for the latency of the network.
     pub way: Duration,
-    /// The longest that a scenario may ask for silence; where it asks for more, this is enough.
+    /// The maximum silence; longer ones in scenarios are shortened to this.
     pub longest_silence: Duration,
-    /// How much longer a dialogue, and the clean-up after it, may take for each statement: many
-    /// statements take long, although none of them does.
+    /// The additional time for each statement of a dialogue, and of the clean-up after it.
     pub statement: Duration,
 }
 
@@ -74,14 +73,14 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// How much longer a dialogue may take because of the number of its statements.
+    /// The additional time for all statements of a dialogue.
     #[must_use]
     pub(crate) fn for_statements(self, scenario: &Scenario) -> Duration {
         let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
         self.statement.saturating_mul(count)
     }
 
-    /// The same patience for a target this far away: a step may need some round trips, a local one costs none.
+    /// The time-outs for a target with this round-trip time: a step may need several round trips.
     #[must_use]
     pub fn for_round_trip(self, round_trip: Duration) -> Self {
         let more = round_trip.min(Duration::from_secs(2)).saturating_mul(8);
@@ -98,41 +97,41 @@ impl Timeouts {
     }
 }
 
-/// Why a step could not be done. What happened is in the transcript already.
+/// Why a step could not be done. The event is recorded in the transcript already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DriverError {
-    /// What was waited for did not come.
+    /// The awaited event did not happen in time.
     TimedOut,
     /// The control connection has ended.
     Ended,
-    /// What came, or did not, cannot be gone on with.
+    /// The dialogue cannot go on after what was received.
     Broken,
-    /// The server sent more than is taken from it.
+    /// The server sent more than a limit allows.
     LimitExceeded(Excess),
-    /// The tester's own trouble.
+    /// An internal error of the tester.
     Trouble(String),
 }
 
-/// Why something before the dialogue did not work out.
+/// Why the preparation of a dialogue failed.
 #[derive(Debug)]
 pub(crate) enum SetupError {
     /// No connection.
     Gone(String),
-    /// The server will not have it, in words.
+    /// The server refused, as text.
     Refused(String),
-    /// The server has no room for one more control connection: 421 (RFC 959 §4.2.2), in words.
+    /// The server refuses a further control connection with 421 (RFC 959 §4.2.2), as text.
     Busy(String),
-    /// The tester's own trouble.
+    /// An internal error of the tester.
     Trouble(String),
 }
 
-/// Why nothing is stored, renamed or removed. One text for every session in which that shows, so
-/// that a report tells it once.
+/// Why nothing is stored, renamed or removed. The same text for every session, so that a report
+/// contains it once.
 pub(crate) const UNSAFE: &str = "no safe place to work: CWD does not lead into the directory that MKD made \
     (what was made in it could not be removed there)";
 
 impl SetupError {
-    /// Tells of a fault while `what` was done.
+    /// The error for a driver error during `what`.
     pub(crate) fn of(what: &str, fault: DriverError) -> Self {
         Self::Refused(match fault {
             DriverError::Trouble(trouble) => return Self::Trouble(trouble),

@@ -13,8 +13,8 @@ use super::budget::{Budget, Large, Share};
 use crate::transcript::Connection;
 use crate::transcript::{ChannelNumbers, Event, EventKind, Excess, Seat, Transcript};
 
-/// A transcript that is being recorded. All clones record into the same one, so that nothing is lost
-/// when a task is cancelled.
+/// A transcript that is being recorded. All clones record into the same one, so that nothing is
+/// lost when a task is cancelled.
 #[derive(Debug, Clone)]
 pub struct Recorder(Arc<Inner>);
 
@@ -44,7 +44,7 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// For the job at this place of a run, within the budget of the run.
+    /// A recorder for the job with this index, within the budget of the run.
     pub(crate) fn of_run(budget: Budget, place: usize) -> Self {
         Self::with(Share::of(budget, place))
     }
@@ -61,21 +61,21 @@ impl Recorder {
         }))
     }
 
-    /// The scenario calls for so many octets that have to be stored.
+    /// Allows this many octets that the scenario requires to be stored.
     pub(crate) fn allow(&self, octets: u64) {
         self.0.share.allow(octets);
     }
 
-    /// Counts octets that came and have to be stored, and waits until the run has room for them;
-    /// says how long that took.
+    /// Counts received octets that have to be stored, and waits until the budget permits them;
+    /// returns the duration of the wait.
     ///
     /// # Errors
-    /// When they are more than one job may store.
+    /// If they are more than one job may store.
     pub(super) async fn hold(&self, octets: u64) -> Result<Duration, Excess> {
         self.0.share.hold(octets).await
     }
 
-    /// How many octets of the server are stored.
+    /// The number of stored octets from the server.
     pub(crate) fn held(&self) -> u64 {
         self.0.share.held()
     }
@@ -90,10 +90,10 @@ impl Recorder {
         self.0.uploaded.load(Ordering::Relaxed)
     }
 
-    /// A time-out that does not count waiting for room in the budget.
+    /// A time-out that excludes waiting for the budget.
     ///
     /// # Errors
-    /// When time is up.
+    /// If the time is over.
     pub(crate) async fn timeout<T>(
         &self,
         patience: Duration,
@@ -112,23 +112,23 @@ impl Recorder {
         }
     }
 
-    /// The permission to store much, if it was needed. To be kept as long as the transcript.
+    /// The permission to store much, if it was needed. Must be kept as long as the transcript.
     pub(crate) fn take_large(&self) -> Option<Large> {
         self.0.share.take_large()
     }
 
-    /// Events from now on belong to this line of the scenario; 0 is what the runner does for itself.
+    /// Sets the line of the scenario for later events; 0 for the runner's own commands.
     pub fn at_line(&self, line: u32) {
         self.0.line.store(line, Ordering::Relaxed);
     }
 
-    /// The line that is being played.
+    /// The current line.
     #[must_use]
     pub fn line(&self) -> u32 {
         self.0.line.load(Ordering::Relaxed)
     }
 
-    /// Records what happened on this connection, now.
+    /// Records an event on this connection with the current time.
     pub fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         if let EventKind::DataFromClient { octets } = &what {
@@ -146,7 +146,7 @@ impl Recorder {
         });
     }
 
-    /// The variables the dialogue begins with.
+    /// Sets the initial variables of the dialogue.
     pub fn begin_with(&self, variables: BTreeMap<String, String>) {
         *self
             .0
@@ -155,7 +155,7 @@ impl Recorder {
             .unwrap_or_else(PoisonError::into_inner) = variables;
     }
 
-    /// How many events there are so far.
+    /// The number of events so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.events().all.len()
@@ -166,7 +166,7 @@ impl Recorder {
         look(&self.events().all)
     }
 
-    /// Takes everything that was recorded: the job is over.
+    /// Takes the transcript at the end of the job.
     #[must_use]
     pub fn finish(&self, name: &str, variant: &str) -> Transcript {
         let variables = self.0.variables.lock();
@@ -182,7 +182,7 @@ impl Recorder {
     }
 
     fn events(&self) -> MutexGuard<'_, Events> {
-        // A list of finished events stays usable whoever panicked while holding it.
+        // The list stays valid after a panic: each event in it is complete.
         self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

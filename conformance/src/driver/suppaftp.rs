@@ -1,8 +1,8 @@
-//! A client somebody else wrote: the suppaftp crate plays user steps.
+//! Plays user steps with an independent client, the suppaftp crate.
 //!
-//! It keeps replies to itself, so each step is written down as an observation and not as octets. Its own limits: data
-//! is always private under TLS, TLS is never implicit, active mode is PORT on IPv4 and EPRT on IPv6, and it reads
-//! addresses in the usual form only.
+//! It does not expose replies, so each step is recorded as an observation and not as octets. Its
+//! limits: data is always private under TLS, TLS is never implicit, active mode is PORT on IPv4 and
+//! EPRT on IPv6, and it parses addresses in the usual form only.
 
 use std::fmt;
 use std::io;
@@ -18,12 +18,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::address::{extended_passive_port, passive_address};
-use super::{DriverError, Recorder, SetupError, Timeouts, TlsClient, Told, Trust, UNSAFE, Wish};
+use super::{
+    DriverError, Recorder, ResolvedStep, SetupError, StepResult, Timeouts, TlsClient, Trust, UNSAFE,
+};
 use crate::data::{Data, Gatherer};
 use crate::scenario::{Connection, DataMode, UserStep};
 use crate::transcript::{Awaited, EventKind, Excess, Limit};
 
-/// Characters shown of what the client says.
+/// The maximum number of characters shown of a client's error.
 const LONGEST: usize = 300;
 
 /// A session of the suppaftp client.
@@ -33,11 +35,11 @@ pub(crate) struct Suppaftp {
     patience: Duration,
 }
 
-/// How the client is set up.
+/// The configuration of the client.
 pub(crate) struct Client {
-    /// The name in its certificate.
+    /// The host name expected in the certificate.
     pub(crate) host: String,
-    /// Where the server listens; `None` if it has no address of the wanted family.
+    /// The address of the server; `None` if it has none of the wanted family.
     pub(crate) address: Option<SocketAddr>,
     /// Which certificates are accepted.
     pub(crate) trust: Trust,
@@ -45,13 +47,13 @@ pub(crate) struct Client {
     pub(crate) user: String,
     /// The password.
     pub(crate) password: String,
-    /// The directory that is entered after login.
+    /// The directory to enter after login.
     pub(crate) path: Option<String>,
-    /// Passive, extended passive, or active for the other two.
+    /// The data mode; PORT and EPRT both mean active.
     pub(crate) mode: DataMode,
     /// Whether it uses AUTH TLS.
     pub(crate) tls: bool,
-    /// The directory it enters, and the marker in it that it removes to prove that it is there.
+    /// The scenario's directory, and the marker that is removed to prove that the session is in it.
     pub(crate) enter: Option<(String, String)>,
 }
 
@@ -81,16 +83,19 @@ impl Suppaftp {
     }
 
     /// Plays the step.
-    pub(crate) async fn say(&mut self, wish: &Wish) -> Result<Told, DriverError> {
+    pub(crate) async fn play_step(
+        &mut self,
+        user_step: &ResolvedStep,
+    ) -> Result<StepResult, DriverError> {
         let patience = self.patience;
-        let playing = play(&mut self.client, wish, &self.recorder);
+        let playing = play(&mut self.client, user_step, &self.recorder);
         match self.recorder.timeout(patience, playing).await {
             Ok(Ok(told)) => Ok(told),
-            Ok(Err(Failed::Client(FtpError::ConnectionError(error)))) if is_end(&error) => {
+            Ok(Err(StepError::Client(FtpError::ConnectionError(error)))) if is_end(&error) => {
                 Err(DriverError::Ended)
             }
-            Ok(Err(Failed::Client(error))) => Ok(told(error)),
-            Ok(Err(Failed::Limit(excess))) => {
+            Ok(Err(StepError::Client(error))) => Ok(result_of(error)),
+            Ok(Err(StepError::Limit(excess))) => {
                 let what = EventKind::LimitExceeded(excess);
                 self.recorder.record(&Connection::main(), what);
                 Err(DriverError::LimitExceeded(excess))
@@ -109,21 +114,21 @@ impl Suppaftp {
 }
 
 /// Why a step was not played to its end.
-enum Failed {
-    /// What the client says.
+enum StepError {
+    /// An error of the client.
     Client(FtpError),
     /// The server sent too much.
     Limit(Excess),
 }
 
-impl From<FtpError> for Failed {
+impl From<FtpError> for StepError {
     fn from(error: FtpError) -> Self {
         Self::Client(error)
     }
 }
 
-/// Whether there is an address in a 227 that it does not find: it wants six numbers in parentheses. RFC 1123 §4.1.2.6
-/// has clients do without these.
+/// Whether a 227 contains an address that suppaftp does not find: it requires parentheses, without
+/// which RFC 1123 §4.1.2.6 requires clients to work.
 pub(crate) fn misses_passive(text: &str) -> bool {
     let is_address = |inside: &str| {
         let numbers: Vec<&str> = inside.split(',').collect();
@@ -132,7 +137,8 @@ pub(crate) fn misses_passive(text: &str) -> bool {
     passive_address(text).is_some() && !in_parentheses(text).any(is_address)
 }
 
-/// Whether there is a port in a 229 that it does not find: it wants bars. RFC 2428 §3 allows any printable character.
+/// Whether a 229 contains a port that suppaftp does not find: it requires `|`, although RFC 2428 §3
+/// allows any printable character.
 pub(crate) fn misses_extended_passive(text: &str) -> bool {
     let is_port = |inside: &str| {
         let port = inside.strip_prefix("|||");
@@ -196,7 +202,7 @@ async fn connect(
             .await
             .map_err(refused)?;
     }
-    // Like the raw driver, it connects to the server's own address, whatever a 227 names.
+    // Like the raw driver, connects to the server's own address, whatever a 227 contains.
     client.set_passive_nat_workaround(true);
     match how.mode {
         DataMode::Pasv => client.set_mode(Mode::Passive),
@@ -226,57 +232,57 @@ async fn connect(
 
 async fn play(
     client: &mut AsyncRustlsFtpStream,
-    wish: &Wish,
+    user_step: &ResolvedStep,
     recorder: &Recorder,
-) -> Result<Told, Failed> {
+) -> Result<StepResult, StepError> {
     use UserStep as S;
-    let done = Told::Done(Data::default());
-    match &wish.step {
+    let done = StepResult::Done(Data::default());
+    match &user_step.step {
         S::Put(name, _) | S::Append(name, _) => {
             client.transfer_type(FileType::Binary).await?;
-            let mut transfer = if matches!(wish.step, S::Put(..)) {
+            let mut transfer = if matches!(user_step.step, S::Put(..)) {
                 client.put_with_stream(name).await?
             } else {
                 client.append_with_stream(name).await?
             };
-            for piece in wish.octets.pieces() {
+            for piece in user_step.octets.pieces() {
                 let written = transfer.write_all(&piece).await;
                 written.map_err(FtpError::ConnectionError)?;
             }
-            recorder.add_upload(wish.octets.len());
+            recorder.add_upload(user_step.octets.len());
             transfer.finish().await?;
         }
         S::Get(name, _) | S::Resume(name, _, _) => {
             client.transfer_type(FileType::Binary).await?;
-            if let S::Resume(_, at, _) = wish.step {
+            if let S::Resume(_, at, _) = user_step.step {
                 let at = usize::try_from(at).map_err(|_| FtpError::BadResponse)?;
                 client.resume_transfer(at).await?;
             }
             let mut transfer = client.retr_as_stream(name).await?;
-            let octets = whole(&mut transfer, wish, recorder).await?;
+            let octets = whole(&mut transfer, user_step, recorder).await?;
             transfer.finish().await?;
-            return Ok(Told::Done(octets));
+            return Ok(StepResult::Done(octets));
         }
         S::Names(_) | S::List(_) => {
-            // In whatever type is set: its TYPE for ASCII is `A N`, which not every server knows.
-            let verb = match wish.step {
+            // In the current type: its TYPE for ASCII is `A N`, which some servers do not support.
+            let verb = match user_step.step {
                 S::Names(_) => "NLST",
                 _ => "LIST",
             };
-            // Its own methods for this take endless listings.
+            // The client's own methods do not limit the length of a listing.
             let begins = [Status::AboutToSend, Status::AlreadyOpen];
             let (_, mut transfer) = client.custom_data_command(verb, &begins).await?;
-            let octets = whole(&mut transfer, wish, recorder).await?;
+            let octets = whole(&mut transfer, user_step, recorder).await?;
             let mut octets = &octets.joined()[..];
             let lines = AsyncRustlsFtpStream::get_lines_from_stream(&mut octets).await;
             transfer.finish().await?;
-            return Ok(Told::Done(lines?.join("\n").into()));
+            return Ok(StepResult::Done(lines?.join("\n").into()));
         }
         S::Size(name, _) => {
             client.transfer_type(FileType::Binary).await?;
             let size = client.size(name).await?;
             let size = u64::try_from(size).map_err(|_| FtpError::BadResponse)?;
-            return Ok(Told::Number(size));
+            return Ok(StepResult::Number(size));
         }
         S::Rename(from, to) => client.rename(from, to).await?,
         S::Delete(name) => client.rm(name).await?,
@@ -287,13 +293,13 @@ async fn play(
     Ok(done)
 }
 
-/// All that comes in a transfer.
+/// All octets of a transfer.
 async fn whole(
     transfer: &mut (impl AsyncRead + Unpin),
-    wish: &Wish,
+    user_step: &ResolvedStep,
     recorder: &Recorder,
-) -> Result<Data, Failed> {
-    let expected = wish.expected();
+) -> Result<Data, StepError> {
+    let expected = user_step.expected();
     let content = expected.content();
     let most = expected.limit(recorder.uploaded());
     let mut gathered = Gatherer::new(&content);
@@ -305,20 +311,20 @@ async fn whole(
             return Ok(gathered.finish());
         }
         let stored = gathered.take(&buffer[..read]);
-        recorder.hold(stored).await.map_err(Failed::Limit)?;
+        recorder.hold(stored).await.map_err(StepError::Limit)?;
         if gathered.len() > most {
             let limit = Limit::Data;
-            return Err(Failed::Limit(Excess { limit, most }));
+            return Err(StepError::Limit(Excess { limit, most }));
         }
     }
 }
 
-/// What an error of the client says about the server.
-fn told(error: FtpError) -> Told {
+/// The result of a step, from an error of the client.
+fn result_of(error: FtpError) -> StepResult {
     match &error {
         FtpError::UnexpectedResponse(reply) if matches!(reply.body.first(), Some(b'4' | b'5')) => {
             let text = String::from_utf8_lossy(&reply.body);
-            Told::Refused(
+            StepResult::Refused(
                 text.lines()
                     .next()
                     .unwrap_or_default()
@@ -327,11 +333,11 @@ fn told(error: FtpError) -> Told {
                     .collect(),
             )
         }
-        _ => Told::Failed(error.to_string().chars().take(LONGEST).collect()),
+        _ => StepResult::Failed(error.to_string().chars().take(LONGEST).collect()),
     }
 }
 
-/// What the client says, cut to a length a person reads.
+/// The client's error, shortened for a report.
 fn shortened(error: &FtpError) -> String {
     let words = format!("suppaftp: {error}");
     words.chars().take(LONGEST).collect()
@@ -350,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_finds_addresses_in_their_usual_form_only() {
+    fn addresses_are_found_in_their_usual_form_only() {
         for usual in [
             "Passive (127,0,0,1,4,210).",
             "Passive (1 of 2) is (127,0,0,1,4,210)",

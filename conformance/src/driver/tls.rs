@@ -1,5 +1,5 @@
-//! TLS as a client: whom to trust, and one session store for each control connection (RFC 4217 §10.2: servers may want
-//! the data connection to resume the control connection's session).
+//! The TLS client: trust, and one session store for each control connection (RFC 4217 §10.2:
+//! servers may require the data connection to resume the control connection's session).
 
 use std::fmt;
 use std::io;
@@ -23,19 +23,19 @@ use crate::transcript::TlsFacts;
 /// Which certificates are accepted.
 #[derive(Debug, Clone, Default)]
 pub enum Trust {
-    /// Any: a server under test seldom has a certificate somebody vouches for. The transcript says that nothing was
-    /// verified.
+    /// All: a server under test seldom has a certificate of a trusted authority. The transcript
+    /// records that nothing was verified.
     #[default]
     Anything,
-    /// Those that chain to one of these.
+    /// Those issued by one of these authorities.
     Authorities(Arc<RootCertStore>),
 }
 
 impl Trust {
-    /// The authorities in a PEM file.
+    /// Reads the authorities in a PEM file.
     ///
     /// # Errors
-    /// When it holds no certificate, or one that cannot be an authority.
+    /// If it contains no certificate, or one that cannot be an authority.
     pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -45,7 +45,7 @@ impl Trust {
                 .map_err(|error| format!("CA: {error}"))?;
         }
         if roots.is_empty() {
-            return Err("CA: no certificate in it".into());
+            return Err("CA: the file contains no certificate".into());
         }
         Ok(Self::Authorities(Arc::new(roots)))
     }
@@ -60,10 +60,10 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// A client that has no session yet and asks for this server by name.
+    /// A client without sessions that requests this server name.
     ///
     /// # Errors
-    /// When rustls refuses the configuration.
+    /// If rustls refuses the configuration.
     pub fn new(trust: &Trust, host: &str, ip: IpAddr) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(ip));
         Ok(Self {
@@ -73,10 +73,10 @@ impl TlsClient {
         })
     }
 
-    /// The same client held to one version of TLS, or free again; it forgets its sessions.
+    /// Restricts the client to one version of TLS, or lifts the restriction; drops its sessions.
     ///
     /// # Errors
-    /// When rustls refuses the configuration.
+    /// If rustls refuses the configuration.
     pub fn held_to(&mut self, version: Option<TlsVersion>) -> Result<(), String> {
         self.config = configure(&self.trust, version)?;
         Ok(())
@@ -105,8 +105,8 @@ impl fmt::Debug for TlsClient {
     }
 }
 
-/// Why a handshake failed. What is wrong with the certificate is said in full: with `--ca` it is
-/// for the tester to decide whose fault that is.
+/// Why a handshake failed, with the full reason for a refused certificate: with `--ca` the cause
+/// may be on either side.
 pub(crate) fn in_words(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     let Some(rustls::Error::InvalidCertificate(wrong)) = inner else {
@@ -116,7 +116,7 @@ pub(crate) fn in_words(error: &io::Error) -> String {
         CertificateError::UnknownIssuer => {
             "no authority of --ca has issued it (the server's chain may be incomplete)".to_owned()
         }
-        // As it is with two servers that make their authorities themselves, and give them one name.
+        // For example two servers with self-made authorities of the same name.
         CertificateError::BadSignature => {
             "no authority of --ca has issued it: one of the issuer's name has another key"
                 .to_owned()
@@ -144,7 +144,7 @@ pub(crate) fn in_words(error: &io::Error) -> String {
     format!("the server's certificate was refused: {why}")
 }
 
-/// What a finished handshake settled.
+/// The parameters of a finished handshake.
 pub(crate) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
     TlsFacts {
         data,
@@ -170,7 +170,7 @@ fn configure(trust: &Trust, version: Option<TlsVersion>) -> Result<Arc<ClientCon
         Some(TlsVersion::V12) => &[&rustls::version::TLS12],
         Some(TlsVersion::V13) => &[&rustls::version::TLS13],
     };
-    // Named outright: `builder()` panics when two providers are compiled in.
+    // Explicit, since `builder()` panics when two providers are compiled in.
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
@@ -181,16 +181,16 @@ fn configure(trust: &Trust, version: Option<TlsVersion>) -> Result<Arc<ClientCon
             .with_no_client_auth(),
         Trust::Anything => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Gullible(provider)))
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate(provider)))
             .with_no_client_auth(),
     }))
 }
 
-/// Believes every certificate, but not every signature: a server that does not own its key is broken.
+/// Accepts every certificate, but verifies signatures: the server must own its key.
 #[derive(Debug)]
-struct Gullible(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Gullible {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -1,41 +1,41 @@
-//! User steps: what a user wishes, and whether what a client found out is that. Every driver is weighed alike.
+//! User steps, and the comparison of their results, which is the same for all drivers.
 
 use super::Expected;
 use crate::data::Data;
 use crate::scenario::{ContentError, UserStep, Variables, names_in_range};
 use crate::transcript::doubled_cr;
 
-/// Characters shown of the names that came.
+/// The maximum number of characters shown of received names.
 const LONGEST: usize = 1000;
 
-/// What a user step came to, whoever played it.
+/// The result of a user step, with any driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It was done; octets or lines where the step reads some.
+pub(crate) enum StepResult {
+    /// It was done; with the data that the step reads, if any.
     Done(Data),
     /// A number, for SIZE.
     Number(u64),
-    /// The server refused, in its words.
+    /// The server refused, with its text.
     Refused(String),
-    /// The client could make nothing of what came, in its words.
+    /// The client could not process the reply or data, with its error.
     Failed(String),
 }
 
-/// A step with its contents worked out.
+/// A user step with its variables and contents resolved.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    /// The step as it is shown.
+pub(crate) struct ResolvedStep {
+    /// The name of the step in reports.
     pub(crate) shown: String,
-    /// What is sent or wanted.
+    /// The octets to send, or the expected octets.
     pub(crate) octets: Data,
     /// The step with variables replaced.
     pub(crate) step: UserStep,
-    /// Whether it must be refused.
+    /// Whether the server must refuse it.
     pub(crate) fails: bool,
 }
 
-impl Wish {
-    /// Works out contents and names.
+impl ResolvedStep {
+    /// Resolves contents and names.
     pub(crate) fn new(step: &UserStep, fails: bool, known: &Variables) -> Result<Self, String> {
         use UserStep as S;
         let name = |name: &String| known.expand(name);
@@ -78,7 +78,7 @@ impl Wish {
         })
     }
 
-    /// What the step reads.
+    /// The data that the step reads.
     pub(crate) fn expected(&self) -> Expected {
         match &self.step {
             UserStep::Get(..) | UserStep::Resume(..) => Expected::Content(self.octets.clone()),
@@ -86,26 +86,30 @@ impl Wish {
         }
     }
 
-    /// Whether what came is what the step wants, and that in words.
-    pub(crate) fn weigh(&self, told: &Told) -> (bool, String) {
+    /// Whether the result is the expected one, with a description.
+    pub(crate) fn compare(&self, result: &StepResult) -> (bool, String) {
         let shown = &self.shown;
-        match (told, self.fails) {
-            (Told::Refused(words), true) => return (true, format!("{shown}: refused: {words}")),
-            (Told::Refused(words), false) => return (false, format!("{shown}: refused: {words}")),
-            (Told::Failed(words), _) => return (false, format!("{shown}: failed: {words}")),
+        match (result, self.fails) {
+            (StepResult::Refused(words), true) => {
+                return (true, format!("{shown}: refused: {words}"));
+            }
+            (StepResult::Refused(words), false) => {
+                return (false, format!("{shown}: refused: {words}"));
+            }
+            (StepResult::Failed(words), _) => return (false, format!("{shown}: failed: {words}")),
             (_, true) => return (false, format!("{shown}: was not refused")),
             (_, false) => {}
         }
-        match (&self.step, told) {
-            (UserStep::Get(..) | UserStep::Resume(..), Told::Done(came)) => (
+        match (&self.step, result) {
+            (UserStep::Get(..) | UserStep::Resume(..), StepResult::Done(came)) => (
                 *came == self.octets,
                 format!("{shown}: {} octets", came.len()),
             ),
-            (UserStep::Names(names), Told::Done(came)) => {
+            (UserStep::Names(names), StepResult::Done(came)) => {
                 let came = came.joined();
                 let ends = doubled_cr(&came);
                 let (mut came, mut names) = (lines(&came), names.clone());
-                // Some servers name the directory itself and its parent, and clients pass over them.
+                // Some servers list the directory itself and its parent, which clients ignore.
                 for name in &mut came {
                     *name = plain(name).to_owned();
                 }
@@ -120,7 +124,7 @@ impl Wish {
                 let fact = format!("{shown}: {head}{more}{ends}");
                 (came == names, fact)
             }
-            (UserStep::List(names), Told::Done(came)) => {
+            (UserStep::List(names), StepResult::Done(came)) => {
                 let came = came.joined();
                 let ends = doubled_cr(&came);
                 let came = lines(&came);
@@ -133,17 +137,17 @@ impl Wish {
                 };
                 (missing.is_none(), fact)
             }
-            (UserStep::Size(_, count), Told::Number(came)) => {
+            (UserStep::Size(_, count), StepResult::Number(came)) => {
                 (came == count, format!("{shown}: {came}"))
             }
-            (_, Told::Done(_)) => (true, format!("{shown}: done")),
-            (_, _) => (false, format!("{shown}: no such answer")),
+            (_, StepResult::Done(_)) => (true, format!("{shown}: done")),
+            (_, _) => (false, format!("{shown}: unexpected kind of result")),
         }
     }
 }
 
-/// The name behind its directory, where NLST tells whole pathnames: RFC 1123 §4.1.2.7 wants only that a client can use
-/// them as they stand.
+/// The name without its directory, since NLST may list pathnames: RFC 1123 §4.1.2.7 only requires
+/// that a client can use them unchanged.
 fn plain(pathname: &str) -> &str {
     if pathname.starts_with('/') {
         pathname.rsplit('/').next().unwrap_or(pathname)
@@ -167,33 +171,41 @@ mod tests {
     use super::*;
     use crate::scenario::Content;
 
-    fn wish(step: UserStep, fails: bool) -> Wish {
-        Wish::new(&step, fails, &Variables::default()).unwrap()
+    fn user_step(step: UserStep, fails: bool) -> ResolvedStep {
+        ResolvedStep::new(&step, fails, &Variables::default()).unwrap()
     }
 
     #[test]
-    fn a_get_wants_exactly_its_octets() {
-        let get = wish(UserStep::Get("a".into(), Content::literal(b"abc")), false);
-        assert!(get.weigh(&Told::Done("abc".into())).0);
-        assert!(!get.weigh(&Told::Done("ab".into())).0);
-        assert!(!get.weigh(&Told::Refused("550 no".into())).0);
+    fn get_expects_exactly_its_octets() {
+        let get = user_step(UserStep::Get("a".into(), Content::literal(b"abc")), false);
+        assert!(get.compare(&StepResult::Done("abc".into())).0);
+        assert!(!get.compare(&StepResult::Done("ab".into())).0);
+        assert!(!get.compare(&StepResult::Refused("550 no".into())).0);
     }
 
     #[test]
-    fn names_may_come_in_any_order_but_no_other_ones() {
-        let names = wish(UserStep::Names(vec!["a".into(), "b".into()]), false);
-        assert!(names.weigh(&Told::Done("b\r\na\r\n".into())).0);
-        assert!(!names.weigh(&Told::Done("b\r\na\r\nc\r\n".into())).0);
-        assert!(names.weigh(&Told::Done(".\r\n..\r\na\r\nb\r\n".into())).0);
-        assert!(names.weigh(&Told::Done("./a\r\n/c d/b\r\n".into())).0);
-        assert!(!names.weigh(&Told::Done("c/a\r\nb\r\n".into())).0);
+    fn names_expects_its_names_in_any_order() {
+        let names = user_step(UserStep::Names(vec!["a".into(), "b".into()]), false);
+        assert!(names.compare(&StepResult::Done("b\r\na\r\n".into())).0);
+        assert!(!names.compare(&StepResult::Done("b\r\na\r\nc\r\n".into())).0);
+        assert!(
+            names
+                .compare(&StepResult::Done(".\r\n..\r\na\r\nb\r\n".into()))
+                .0
+        );
+        assert!(
+            names
+                .compare(&StepResult::Done("./a\r\n/c d/b\r\n".into()))
+                .0
+        );
+        assert!(!names.compare(&StepResult::Done("c/a\r\nb\r\n".into())).0);
     }
 
     #[test]
-    fn what_fails_must_be_refused_and_not_merely_broken() {
-        let delete = wish(UserStep::Delete("a".into()), true);
-        assert!(delete.weigh(&Told::Refused("550 no".into())).0);
-        assert!(!delete.weigh(&Told::Done(Data::default())).0);
-        assert!(!delete.weigh(&Told::Failed("no reply".into())).0);
+    fn fails_expects_a_refusal_and_not_a_client_error() {
+        let delete = user_step(UserStep::Delete("a".into()), true);
+        assert!(delete.compare(&StepResult::Refused("550 no".into())).0);
+        assert!(!delete.compare(&StepResult::Done(Data::default())).0);
+        assert!(!delete.compare(&StepResult::Failed("no reply".into())).0);
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Wire {
     Clear(TcpStream),
     /// Octets under TLS.
     Tls(Box<TlsStream<RecordGate>>),
-    /// Nothing any more.
+    /// Closed.
     Closed,
 }
 
@@ -59,7 +59,7 @@ impl Wire {
         }
     }
 
-    /// Writes all octets and hands them to TCP, in one segment as far as they fit.
+    /// Writes all octets and flushes them, in one segment if they fit.
     pub(super) async fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
             Self::Clear(tcp) => tcp.write_all(octets).await,
@@ -71,7 +71,7 @@ impl Wire {
         }
     }
 
-    /// Hands everything written to TCP.
+    /// Flushes everything written to TCP.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tls(tls) => tls.flush().await,
@@ -79,7 +79,7 @@ impl Wire {
         }
     }
 
-    /// Shakes hands. When that fails the connection is closed.
+    /// Performs the TLS handshake. Closes the connection if that fails.
     pub(super) async fn handshake(
         &mut self,
         client: &TlsClient,
@@ -108,18 +108,19 @@ impl Wire {
         }
     }
 
-    /// Whether TLS is on.
+    /// Whether the connection is under TLS.
     pub(super) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
 
-    /// Goes back to clear text (RFC 4217 §12.3): sends close_notify and waits for the peer's. Tells whether it came.
+    /// Returns to clear text (RFC 4217 §12.3): sends close_notify and waits for the peer's. Returns
+    /// whether it arrived.
     pub(super) async fn back_to_clear(&mut self, patience: Duration) -> bool {
         let Self::Tls(mut tls) = std::mem::replace(self, Self::Closed) else {
             return false;
         };
         let farewell = async {
-            // The gate keeps TCP open: this is close_notify alone.
+            // `RecordGate` keeps TCP open: this sends close_notify only.
             tls.shutdown().await?;
             let mut late = [0; 1024];
             while tls.read(&mut late).await? > 0 {}
@@ -147,7 +148,8 @@ impl Wire {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Ends our direction with a FIN alone: under TLS the peer cannot tell that from a cut.
+    /// Ends our direction with a FIN alone: under TLS the peer cannot distinguish that from
+    /// truncation.
     pub(super) async fn cut(&mut self) -> io::Result<()> {
         match self {
             Self::Clear(tcp) => tcp.shutdown().await,
@@ -156,8 +158,9 @@ impl Wire {
         }
     }
 
-    /// Takes what the peer still sends, out of sight, until it closes or patience ends. Closing a socket with unread
-    /// octets (TLS 1.3 tickets are enough) makes a reset, which may destroy what we sent last.
+    /// Reads and discards in the background until the peer closes or the time is over. Closing a
+    /// socket with unread octets (such as TLS 1.3 tickets) causes a reset, which may destroy the
+    /// octets that we sent last.
     pub(super) fn linger(&mut self, patience: Duration) {
         let mut wire = std::mem::replace(self, Self::Closed);
         tokio::spawn(timeout(patience, async move {
@@ -176,17 +179,17 @@ impl Wire {
     }
 }
 
-/// Why a handshake did not end well.
+/// Why a handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Handshake {
-    /// The peer said nothing.
+    /// The peer did not answer in time.
     TimedOut,
-    /// What rustls or the system said.
+    /// The error of rustls or the operating system.
     Failed(String),
 }
 
-/// Never lets the TLS stack read beyond the current record. Without it, clear text that follows close_notify in the
-/// same segment would be swallowed (RFC 4217 §12.3).
+/// Prevents the TLS stack from reading beyond the current record. Otherwise clear text that follows
+/// close_notify in the same segment would be lost (RFC 4217 §12.3).
 #[derive(Debug)]
 pub(crate) struct RecordGate {
     tcp: TcpStream,
@@ -223,13 +226,14 @@ impl RecordGate {
         self.tcp
     }
 
-    /// Why a handshake failed. Most often a server that speaks no TLS goes on in clear, and what TLS calls that tells nobody.
+    /// Why a handshake failed. The usual cause is a server without TLS that answers in clear, which
+    /// the error of TLS does not explain.
     fn explains(&self, error: &io::Error) -> String {
         let header = &self.header;
         if header.first().is_some_and(u8::is_ascii_digit) {
             let words = String::from_utf8_lossy(header);
             return format!(
-                "the server goes on in clear: what came begins with `{}`",
+                "the server continues in clear: its answer begins with `{}`",
                 words.trim()
             );
         }
@@ -286,7 +290,7 @@ impl AsyncWrite for RecordGate {
         Pin::new(&mut self.tcp).poll_flush(context)
     }
 
-    /// Keeps TCP open; who wants FIN asks the stream itself.
+    /// Keeps TCP open; a FIN is sent through the stream itself.
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -301,7 +305,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[tokio::test]
-    async fn a_server_that_goes_on_in_clear_is_told_as_such() {
+    async fn a_server_that_continues_in_clear_is_recognised() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = async {
@@ -315,7 +319,7 @@ mod tests {
             wire.handshake(&client, false, Duration::from_secs(5)).await
         };
         let (_tcp, shaken) = tokio::join!(server, shaking);
-        let told = "the server goes on in clear: what came begins with `500 I`";
+        let told = "the server continues in clear: its answer begins with `500 I`";
         assert_eq!(shaken.err(), Some(Handshake::Failed(told.into())));
     }
 }

@@ -1,8 +1,8 @@
 //! Removes what a scenario made.
 //!
-//! Everything is removed from outside, by pathnames that begin with the name of the run's own
-//! directory, which nobody else's files can have: `DELE NAME/x` means a file in that directory or
-//! none, whatever a listing said and wherever the session is.
+//! Everything is removed by pathnames that begin with the name of the run's own directory, which no
+//! other files can have: `DELE NAME/x` refers to a file in that directory or to nothing, whatever a
+//! listing contained and whatever the working directory of the session is.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,25 +17,25 @@ use crate::driver::{DriverError, Expected, SetupError};
 use crate::scenario::Connection;
 use crate::transcript::{EventKind, ObservationKind};
 
-/// How deep a tree is cleaned up.
+/// The maximum depth of a tree that is cleaned up.
 const DEPTH: usize = 16;
-/// How many entries are removed.
+/// The maximum number of entries that are removed.
 const ENTRIES: usize = 10_000;
 
 /// A directory that is being emptied.
 struct Opened {
-    /// Its pathname, from where the run's own directory is.
+    /// Its pathname, relative to the parent of the run's own directory.
     path: Vec<u8>,
     /// What is still to be removed.
     entries: std::vec::IntoIter<ListedName>,
 }
 
-/// The names that scenarios gave to what they made.
+/// The names of files and directories that the scenario created.
 struct Names {
-    /// As they were given: pathnames that stay inside the directory, the last ones first. Those
-    /// with CR are not among them: what follows it is a command to some servers.
+    /// As they were sent: pathnames that stay inside the directory, the most recent first. Names
+    /// with CR are left out: some servers take what follows a CR for a command.
     paths: Vec<Vec<u8>>,
-    /// The components of all, in lower case.
+    /// The components of all pathnames, in lower case.
     components: BTreeSet<Vec<u8>>,
 }
 
@@ -55,9 +55,9 @@ impl Names {
 }
 
 impl Sandbox {
-    /// Removes the directory and all that is in it, as far as the server lets us; by these names,
-    /// too, where its listings do not help. Returns what is still there, and the transcript says
-    /// so; so it does when the time is over.
+    /// Removes the directory and its content as far as the server permits; `names` are removed even
+    /// if listings do not show them. Returns the name of the directory if it still exists, and
+    /// records that in the transcript, also when the time limit is reached.
     pub(super) async fn clean_up(
         mut self,
         names: &[Vec<u8>],
@@ -76,7 +76,7 @@ impl Sandbox {
             self.recorder.record(&Connection::runner(), what);
         }
         if self.session.control.is_open() {
-            // How the server ends this session does not matter any more.
+            // How the server ends this session no longer matters.
             let _ = self.session.control.send_line("QUIT").await;
             let quiet = self.timeouts.quiet;
             let _ = self.session.control.until_closed_within(quiet).await;
@@ -90,12 +90,12 @@ impl Sandbox {
             self.log_in_again().await?;
         }
         self.remove_strays().await;
-        // Often the scenario left nothing, or the server removes trees.
+        // The scenario often leaves nothing, or the server removes trees.
         if self.remove().await {
             return Ok(true);
         }
         let mut paths = self.recorder.with_events(given);
-        // Markers are named as they were made, by the runner and from outside.
+        // The runner created the markers under these names.
         paths.retain(|path| !path.starts_with(self.name.as_bytes()));
         paths.extend(self.markers().map(String::into_bytes));
         paths.extend_from_slice(names);
@@ -103,15 +103,14 @@ impl Sandbox {
         Ok(self.remove().await)
     }
 
-    /// Removes what a server let somebody make who was not logged in: it stands beside the
-    /// directory.
+    /// Removes what a server let a client create before login; it is next to the directory.
     async fn remove_strays(&mut self) {
         for name in self.recorder.with_events(strays) {
             self.remove_path(&name).await;
         }
     }
 
-    /// Goes back to where the directory was made.
+    /// Returns to the parent of the directory.
     async fn leave(&mut self) -> bool {
         let Some(base) = self.base.clone() else {
             return false;
@@ -124,14 +123,13 @@ impl Sandbox {
         self.command(b"RMD ", name.as_bytes()).await
     }
 
-    /// DELE first, always: where it works on a symbolic link it removes the link and not what it
-    /// leads to.
+    /// Always sends DELE first: on a symbolic link it removes the link and not its target.
     async fn remove_path(&mut self, path: &[u8]) -> bool {
         self.command(b"DELE ", path).await || self.command(b"RMD ", path).await
     }
 
-    /// Removes what is in the directory. How deep a tree is costs no stack: the server decides
-    /// that.
+    /// Removes the content of the directory. Not recursive, since the server decides how deep a
+    /// tree is.
     async fn remove_contents(&mut self, names: &Names) {
         let own = self.name.clone().into_bytes();
         let mut removed = 0;
@@ -149,7 +147,8 @@ impl Sandbox {
                 return;
             }
             let path = [directory.path.as_slice(), b"/", entry.name.as_slice()].concat();
-            // What the run did not make itself can lead elsewhere: a link, or a lie.
+            // A name that the run did not create can lead elsewhere: it may be a link, or a wrong
+            // listing.
             if !self.remove_path(&path).await
                 && entry.is_directory
                 && names.has(&entry.name)
@@ -158,7 +157,7 @@ impl Sandbox {
                 open.push(self.opened(path, names).await);
             }
         }
-        // What the listings did not show, or not as it is called.
+        // What the listings did not show, or showed under another name.
         for name in &names.paths {
             let path = [own.as_slice(), b"/", name.as_slice()].concat();
             if !self.remove_path(&path).await && !self.session.control.is_open() {
@@ -169,7 +168,7 @@ impl Sandbox {
 
     async fn opened(&mut self, path: Vec<u8>, names: &Names) -> Opened {
         let mut entries = self.entries(&path).await;
-        // A server that lists a name with CR takes that for a part of it, unless it lies.
+        // A server that lists a name with CR accepts CR in names, unless its listing is wrong.
         entries.retain(|entry| !entry.name.contains(&b'\r') || names.has(&entry.name));
         let entries = entries.into_iter();
         Opened { path, entries }
@@ -185,7 +184,7 @@ impl Sandbox {
             }
             let line = format!("{verb} {path}");
             let fetched = self.download(&line, &Expected::Listing).await;
-            // A server that sends one endless listing sends more of them.
+            // A server that sends one endless listing will send more of them.
             if let Err(DriverError::LimitExceeded(_)) = fetched {
                 return vec![];
             }
@@ -204,7 +203,7 @@ impl Sandbox {
         if self.session.control.send(&[line]).await.is_err() {
             return false;
         }
-        let reply = self.session.control.hear().await;
+        let reply = self.session.control.read_reply().await;
         reply.is_ok_and(|reply| (200..300).contains(&reply.code))
     }
 }

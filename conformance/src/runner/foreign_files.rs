@@ -1,7 +1,7 @@
-//! Nothing that was on a server before a run may be changed by it, however wrong that server is.
+//! A run changes nothing that was on a server before, whatever faults that server has.
 //!
-//! Each server here is wrong in one way and holds files under every name that the scenarios use, in
-//! the login directory and elsewhere. Scenarios that store, rename and remove are played on it one
+//! Each server here has one fault and holds files under every name that the scenarios use, in the
+//! login directory and elsewhere. Scenarios that store, rename and remove are played against it one
 //! by one, without the prerequisites that would keep most of them from being played: each has to be
 //! safe by itself.
 
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use super::testing::{Fake, Lie, manner};
+use super::testing::{Fake, FileFault, play_options};
 use super::{Job, Stop, play};
 use crate::scenario::{Action, Scenario, UserStep, Variant};
 use crate::suite::Suite;
 
-/// What is played: everything here stores, renames or removes.
+/// The scenarios that are played: each stores, renames or removes something.
 const PLAYED: [&str; 4] = [
     "rfc959/{appe,stor-re,dele,rmd,mkd,rename,rn,directories,two-sessions,list-names}*",
     "rfc959/{rein-forgets-the-w,directory-not-renamed-into-itself,refused-before-login}*",
@@ -30,7 +30,7 @@ fn scenarios() -> Vec<Arc<Scenario>> {
     played.into_iter().cloned().map(Arc::new).collect()
 }
 
-/// Names that these scenarios give to files, and those they give to directories.
+/// The names that these scenarios give to files, and those they give to directories.
 fn names(scenarios: &[Arc<Scenario>]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut files, mut directories) = (BTreeSet::new(), BTreeSet::new());
     let steps = scenarios.iter().flat_map(|scenario| &scenario.steps);
@@ -64,8 +64,8 @@ fn names(scenarios: &[Arc<Scenario>]) -> (BTreeSet<String>, BTreeSet<String>) {
     (files, directories)
 }
 
-/// The files of somebody else.
-fn witnesses(scenarios: &[Arc<Scenario>]) -> BTreeMap<String, Option<Vec<u8>>> {
+/// Files that exist on the server before the run.
+fn existing_files(scenarios: &[Arc<Scenario>]) -> BTreeMap<String, Option<Vec<u8>>> {
     let (files, directories) = names(scenarios);
     assert!(files.len() > 10 && directories.len() > 5, "names are found");
     let mut all = BTreeMap::from([("/elsewhere".to_owned(), None)]);
@@ -82,42 +82,42 @@ fn witnesses(scenarios: &[Arc<Scenario>]) -> BTreeMap<String, Option<Vec<u8>>> {
 }
 
 #[rstest]
-#[case::right(Lie::None, true)]
-#[case::constant_pwd(Lie::ConstantPwd, true)]
-#[case::cwd_goes_nowhere(Lie::CwdGoesNowhere, false)]
-#[case::cwd_goes_elsewhere(Lie::CwdGoesElsewhere, false)]
-#[case::cwd_for_its_maker_only(Lie::CwdForItsMakerOnly, false)]
-#[case::mkd_makes_nothing(Lie::MkdMakesNothing, false)]
-#[case::no_directories(Lie::NoDirectories, false)]
-#[case::flat(Lie::Flat, false)]
+#[case::right(FileFault::None, true)]
+#[case::constant_pwd(FileFault::ConstantPwd, true)]
+#[case::cwd_goes_nowhere(FileFault::CwdGoesNowhere, false)]
+#[case::cwd_goes_elsewhere(FileFault::CwdGoesElsewhere, false)]
+#[case::cwd_for_its_maker_only(FileFault::CwdForItsMakerOnly, false)]
+#[case::mkd_makes_nothing(FileFault::MkdMakesNothing, false)]
+#[case::no_directories(FileFault::NoDirectories, false)]
+#[case::flat(FileFault::Flat, false)]
 #[case::listing_of_elsewhere(
-    Lie::Listing("type=file; precious.txt\r\ntype=dir; elsewhere\r\nprecious.txt\r\n"),
+    FileFault::Listing("type=file; precious.txt\r\ntype=dir; elsewhere\r\nprecious.txt\r\n"),
     true
 )]
 #[case::listing_that_leads_up(
-    Lie::Listing(
+    FileFault::Listing(
         "type=file; ../precious.txt\r\ntype=dir; ..\r\ntype=file; /precious.txt\r\n../a.bin\r\n"
     ),
     true
 )]
 #[case::listing_with_commands(
-    Lie::Listing("type=file; x\rDELE /precious.txt\r\ntype=file; x\0DELE /precious.txt\r\n"),
+    FileFault::Listing("type=file; x\rDELE /precious.txt\r\ntype=file; x\0DELE /precious.txt\r\n"),
     true
 )]
-#[case::absolute_nlst(Lie::AbsoluteNlst, true)]
-#[case::case_blind(Lie::CaseBlind, true)]
-#[case::rmd_removes_trees(Lie::RmdRemovesTrees, true)]
+#[case::absolute_nlst(FileFault::AbsoluteNlst, true)]
+#[case::case_blind(FileFault::CaseBlind, true)]
+#[case::rmd_removes_trees(FileFault::RmdRemovesTrees, true)]
 #[tokio::test]
-async fn no_file_of_somebody_else_is_changed(#[case] lie: Lie, #[case] is_played: bool) {
+async fn no_existing_file_is_changed(#[case] fault: FileFault, #[case] is_played: bool) {
     let scenarios = scenarios();
-    let witnesses = witnesses(&scenarios);
-    let server = Fake::lying(lie, witnesses.clone()).await;
+    let existing = existing_files(&scenarios);
+    let server = Fake::with_fault(fault, existing.clone()).await;
     let (mut reasons, mut played_whole) = (BTreeSet::new(), 0);
-    let mut manner = manner();
+    let mut options = play_options();
     let patience = Duration::from_millis(250);
-    manner.timeouts.reply = patience;
-    manner.timeouts.data = patience;
-    manner.deadline = Duration::from_secs(2);
+    options.timeouts.reply = patience;
+    options.timeouts.data = patience;
+    options.deadline = Duration::from_secs(2);
     for (number, scenario) in scenarios.into_iter().enumerate() {
         let logs_in = scenario.about.login;
         let id = scenario.id.clone();
@@ -126,9 +126,9 @@ async fn no_file_of_somebody_else_is_changed(#[case] lie: Lie, #[case] is_played
             scenario,
             variant: Variant::PLAIN,
         };
-        let played = play(job, &server.target, &manner).await;
+        let played = play(job, &server.target, &options).await;
         let changed = |(path, node): &(&String, _)| server.at(path).as_ref() != Some(*node);
-        if let Some((path, _)) = witnesses.iter().find(changed) {
+        if let Some((path, _)) = existing.iter().find(changed) {
             let dialogue = played.transcript.events.iter();
             let lines: Vec<_> = dialogue.flat_map(crate::transcript::lines).collect();
             panic!("{id} changed {path}:\n{}", lines.join("\n"));
@@ -144,15 +144,15 @@ async fn no_file_of_somebody_else_is_changed(#[case] lie: Lie, #[case] is_played
     } else {
         assert_eq!(reasons.len(), 1, "one reason for all: {reasons:?}");
     }
-    // Where listings lie, not everything can be found again.
-    if !matches!(lie, Lie::Listing(_)) {
+    // With wrong listings the clean-up cannot find everything.
+    if !matches!(fault, FileFault::Listing(_)) {
         let mut left = server.has();
-        left.retain(|path| !witnesses.contains_key(path));
+        left.retain(|path| !existing.contains_key(path));
         assert!(left.is_empty(), "{left:?}");
     }
 }
 
-/// What a scenario says outside its directory must not change anything there.
+/// A scenario must not change anything outside its directory.
 #[test]
 fn no_scenario_stores_or_removes_by_a_pathname_outside_its_directory() {
     const CHANGES: [&str; 12] = [

@@ -1,16 +1,16 @@
-//! Listings as servers write them, as far as clean-up has to read them. What they say is not
-//! believed: it is only tried, below the run's own directory.
+//! Parses the listings of servers as far as clean-up needs them. Their content is not trusted: a
+//! name is only used below the run's own directory.
 
 /// An entry of a listing.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListedName {
     /// Its name: not empty, not `.` or `..`, without separators, LF and NUL.
     pub name: Vec<u8>,
-    /// Whether the listing says that it is a directory.
+    /// Whether the listing describes it as a directory.
     pub is_directory: bool,
 }
 
-/// How the lines of a listing are written.
+/// The format of the lines of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// MLSD: facts and a name (RFC 3659 §7.2).
@@ -21,7 +21,7 @@ pub enum Form {
     Names,
 }
 
-/// The commands that list a directory, those that say the most first.
+/// The commands that list a directory, the most informative first.
 pub(super) const LISTINGS: [(&str, Form); 4] = [
     ("MLSD", Form::Facts),
     ("LIST -a", Form::Long),
@@ -29,8 +29,8 @@ pub(super) const LISTINGS: [(&str, Form); 4] = [
     ("NLST", Form::Names),
 ];
 
-/// The entries of a listing whose names a command can take and that lead nowhere else. A name that
-/// NLST reports with its directory is one of them without it.
+/// The entries of a listing whose names are safe in a command. NLST may report a name with its
+/// directory, which is removed.
 pub fn entries(form: Form, listing: &[u8]) -> impl Iterator<Item = ListedName> {
     let lines = listing.split(|octet| *octet == b'\n');
     let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
@@ -44,7 +44,7 @@ pub fn entries(form: Form, listing: &[u8]) -> impl Iterator<Item = ListedName> {
         .filter(|entry| is_plain_name(&entry.name))
 }
 
-/// Whether a name of a listing is one that a command can take and that leads nowhere else.
+/// Whether a name can be used in a command and refers to an entry of the directory itself.
 pub(super) fn is_plain_name(name: &[u8]) -> bool {
     !matches!(name, b"" | b"." | b"..")
         && !name
@@ -66,7 +66,7 @@ fn mlsd_entry(line: &[u8]) -> Option<ListedName> {
     })
 }
 
-/// A line as `ls -l` writes it, which is what servers do though no RFC says so.
+/// A line in the format of `ls -l`, which servers use although no RFC specifies it.
 fn list_entry(line: &[u8]) -> Option<ListedName> {
     let kind = line.first()?;
     if !matches!(kind, b'-' | b'd' | b'l') {
@@ -76,7 +76,7 @@ fn list_entry(line: &[u8]) -> Option<ListedName> {
     for field in 0..8 {
         let end = rest.iter().position(|octet| *octet == b' ')?;
         let next = rest[end..].iter().position(|octet| *octet != b' ')?;
-        // A name may begin with spaces, so only one parts it from the fields.
+        // A name may begin with spaces, so exactly one space separates it from the fields.
         rest = &rest[end + if field == 7 { 1 } else { next }..];
     }
     let arrow = rest
@@ -90,8 +90,7 @@ fn list_entry(line: &[u8]) -> Option<ListedName> {
     })
 }
 
-/// A name, perhaps with its directory before it. What it is stays unknown, so nothing below it is
-/// touched.
+/// A name, possibly preceded by its directory. Its type is unknown, so nothing below it is touched.
 fn nlst_entry(line: &[u8]) -> Option<ListedName> {
     Some(ListedName {
         name: line.rsplit(|octet| *octet == b'/').next()?.to_vec(),
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_says_what_is_a_directory() {
+    fn a_listing_identifies_directories() {
         assert_eq!(mlsd_entry(b"Type=dir;Modify=2; a b"), entry("a b", true));
         assert_eq!(
             mlsd_entry(b"type=OS.unix=slink:/etc; link"),

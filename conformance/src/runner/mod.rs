@@ -6,8 +6,8 @@
 //!                          driver::{control, data} or driver::suppaftp
 //! ```
 //!
-//! It records what was played and how far; the judge decides what that means. A job that goes wrong
-//! does not end the run: its [`Stop`] says why, and all others go on.
+//! It records what was played and how far; the judge decides what that means. A job that fails does
+//! not end the run: its [`Stop`] gives the reason, and all other jobs go on.
 
 mod clean_up;
 #[cfg(test)]
@@ -44,44 +44,44 @@ use std::time::Duration;
 use crate::scenario::{Scenario, Variant};
 use crate::transcript::Transcript;
 
-/// What the ids of prerequisites begin with: scenarios that other scenarios rest on.
+/// The prefix of the ids of prerequisites: scenarios that other scenarios depend on.
 pub const PREREQUISITES: &str = "sanity/";
 
 /// One scenario to be played in one variant.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its place in the plan, from 0; names the directory it works in.
+    /// Its index in the plan; determines the name of its directory.
     pub number: usize,
-    /// What is played.
+    /// The scenario that is played.
     pub scenario: Arc<Scenario>,
     /// How.
     pub variant: Variant,
 }
 
-/// A scenario that was played, or as much of it as could be.
+/// The result of playing a job, in full or in part.
 #[derive(Debug, Clone)]
 pub struct Played {
-    /// What was played, and how.
+    /// The job.
     pub job: Job,
-    /// What happened.
+    /// The events.
     pub transcript: Transcript,
-    /// How many of its events there were when the dialogue ended; those after them are clean-up.
+    /// The number of events when the dialogue ended; the later ones belong to clean-up.
     pub ended: usize,
     /// Why the dialogue was not played to its end; `None` if it was.
     pub stop: Option<Stop>,
-    /// How long it took, clean-up included.
+    /// The duration, including clean-up.
     pub took: Duration,
     /// The directory that could not be removed.
     pub left: Option<String>,
 }
 
-/// Reported while a run goes on.
+/// An event of a run in progress.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
-    /// A job is being played. Comes in the order of starting.
+    /// A job is being played. Reported in the order of starting.
     Started(Job),
-    /// A job was played. Reported in the order of the plan, whichever ended first; a prerequisite
-    /// that no longer holds is reported a second time.
+    /// A job was played. Reported in the order of the plan; a prerequisite that no longer holds is
+    /// reported a second time.
     Finished(Box<Played>),
     /// Something about the run or the target as a whole, as text.
     Fact(String),

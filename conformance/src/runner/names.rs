@@ -1,16 +1,16 @@
-//! Names of what scenarios make, as far as clean-up has to know them.
+//! Names of the files and directories that scenarios create, for clean-up.
 
 use super::listing::is_plain_name;
 use crate::driver::SetupError;
 use crate::scenario::{Action, BeforeTurns, Connection, Place, Scenario, UserStep, Variables};
 use crate::transcript::{Event, EventKind};
 
-/// The pathnames under which something was made, as they were sent, the last ones first; only those
-/// that stay inside the working directory.
+/// The pathnames under which something was created, as they were sent, the most recent first; only
+/// those that stay inside the working directory.
 pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
     let mut names: Vec<Vec<u8>> = Vec::new();
     for event in events.iter().rev() {
-        for name in wished(event) {
+        for name in names_in_commands(event) {
             let is_inside = name.split(|octet| *octet == b'/').all(is_plain_name);
             if is_inside && !names.iter().any(|it| it == name) {
                 names.push(name.to_vec());
@@ -20,8 +20,8 @@ pub(super) fn given(events: &[Event]) -> Vec<Vec<u8>> {
     names
 }
 
-/// The names under which these command lines make something, where they do.
-fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
+/// The names under which these command lines create something.
+fn names_in_commands(event: &Event) -> impl Iterator<Item = &[u8]> {
     let octets = match &event.what {
         EventKind::FromClient { octets } => octets.as_slice(),
         _ => &[],
@@ -35,7 +35,7 @@ fn wished(event: &Event) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The names under which user steps make something: other drivers write down no commands.
+/// The names under which user steps create something: other drivers record no commands.
 pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
     let mut before = BeforeTurns::default();
     let mut variables = Variables::default();
@@ -63,12 +63,12 @@ pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
     names
 }
 
-/// What was made outside the scenario's directory, as a server did it for somebody it had not let in. Such names begin with
-/// `ftpspec-`, so that nobody else's files are ever touched.
+/// What was created outside the scenario's directory because a server accepted a command before
+/// login. Such names begin with `ftpspec-`, so that no other files are ever touched.
 pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
     let runner = Connection::runner();
     let made = events.iter().enumerate().filter_map(|(at, event)| {
-        let name = wished(event).find(|name| is_plain_name(name) && !name.contains(&b'\r'))?;
+        let name = names_in_commands(event).find(|name| is_plain_name(name) && !name.contains(&b'\r'))?;
         let mut later = events.iter().skip(at + 1);
         let reply = later.find(|it| it.connection == event.connection)?;
         let done = matches!(&reply.what, EventKind::FromServer { octets } if matches!(octets.first(), Some(b'1' | b'2')));
@@ -79,7 +79,7 @@ pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
     names
 }
 
-/// A name of `@given` that could lead out of the directory is the scenario's mistake, and not followed.
+/// Refuses a name of `@given` that could lead out of the directory: an error in the scenario.
 pub(super) fn stays_inside(name: &str) -> Result<(), SetupError> {
     let is_wild = |part: &str| part.is_empty() || part == "..";
     if name.split('/').any(is_wild) || name.contains(['\r', '\n', '\0']) {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_is_known_by_the_names_that_were_given() {
+    fn created_names_are_collected_from_commands() {
         let lines = [
             "MKD sub\r\n",
             "STOR grüße.txt\r\n",
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_is_ours_and_was_made() {
+    fn a_stray_has_our_prefix_and_a_positive_reply() {
         let received = |line: &str| Event {
             what: EventKind::FromServer {
                 octets: line.as_bytes().to_vec(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_stays_inside() {
+    fn a_given_name_stays_inside_the_directory() {
         for name in ["../x", "a/../../x", "/etc/x", "a\r\nDELE b", ""] {
             assert!(stays_inside(name).is_err(), "{name:?}");
         }

@@ -1,4 +1,4 @@
-//! Which scenario is played in which variants.
+//! Decides which scenarios are played in which variants.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use super::Job;
 use super::requirements_of_scenario::{
-    begins_tls, ends_tls, is_at_home, lacks_stranger, shakes_hands, speaks_of_ipv4, writes,
+    begins_tls, ends_tls, is_ipv4_only, lacks_third_party, needs_own_directory, starts_tls, writes,
 };
 use crate::driver::{misses_extended_passive, misses_passive};
 use crate::scenario::{DataMode, DriverKind, Protection, Scenario, Variant};
 use crate::subject::{Target, TargetFacts, TlsMode};
 
-/// What is wished for, beyond the scenarios themselves.
+/// Which of the scenarios and variants the user selected.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Profiles whose scenarios are played too.
+    /// Profiles whose scenarios are played as well.
     pub profiles: Vec<String>,
     /// Every combination of the axes, and both address families, instead of the usual few.
     pub full: bool,
@@ -25,29 +25,29 @@ pub struct Selection {
     pub drivers: Vec<DriverKind>,
 }
 
-/// What is played, and what is not.
+/// The jobs to play, and what is skipped.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// In the order of the scenarios.
     pub jobs: Vec<Job>,
-    /// Jobs that cannot be tested, by number, and why.
+    /// Jobs that cannot be tested, by number, with the reason.
     pub blocked: BTreeMap<usize, String>,
-    /// What the target does not offer, or what was not asked for.
+    /// What the target does not offer, or was not selected.
     pub skipped: Vec<Skipped>,
 }
 
-/// A scenario, or one variant of it, that is not played.
+/// A scenario, or one variant of a scenario, that is not played.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Which scenario.
+    /// The id of the scenario.
     pub scenario: String,
-    /// Which variant; empty for the whole scenario.
+    /// The variant; empty for the whole scenario.
     pub variant: String,
     /// Why, in words.
     pub reason: String,
 }
 
-/// Works out the jobs.
+/// Plans the jobs.
 #[must_use]
 pub fn plan(
     scenarios: &[Arc<Scenario>],
@@ -85,7 +85,7 @@ pub fn plan(
             skip(String::new(), reason.into());
             continue;
         }
-        let unwritable = !target.writable && (writes(scenario) || is_at_home(scenario));
+        let unwritable = !target.writable && (writes(scenario) || needs_own_directory(scenario));
         if unwritable && facts.no_write.is_none() {
             let reason = "--read-only: it makes, changes or needs files of its own".into();
             skip(String::new(), reason);
@@ -97,23 +97,23 @@ pub fn plan(
                 && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver))
         };
         let variants = variants(scenario, selection, target);
-        let nothing_else = !variants.iter().any(|it| senseless(*it).is_none());
+        let nothing_else = !variants.iter().any(|it| impossible(*it).is_none());
         for variant in variants.into_iter().filter(wanted) {
-            // The usual few are chosen to make sense; only who wants all of them is told which do not.
-            if let Some(reason) = senseless(variant) {
+            // The default variants are possible ones; impossible ones are reported only if all were
+            // selected.
+            if let Some(reason) = impossible(variant) {
                 if selection.full || nothing_else {
                     skip(variant.to_string(), reason.into());
                 }
                 continue;
             }
-            if variant.ipv6 && speaks_of_ipv4(scenario) {
-                let reason = "it says PASV or PORT, which know IPv4 only".into();
+            if variant.ipv6 && is_ipv4_only(scenario) {
+                let reason = "it uses PASV or PORT, which support IPv4 only".into();
                 skip(variant.to_string(), reason);
                 continue;
             }
-            if lacks_stranger(scenario, target.address(variant.ipv6)) {
-                let reason =
-                    "a stranger needs a second address, which only a target at 127.0.0.1 leaves us";
+            if lacks_third_party(scenario, target.address(variant.ipv6)) {
+                let reason = "a third party needs a second local address, which exists only for a target on 127.0.0.0/8";
                 skip(variant.to_string(), reason.into());
                 continue;
             }
@@ -143,7 +143,7 @@ const MODES: [DataMode; 4] = [
     DataMode::Eprt,
 ];
 
-/// All variants of a scenario, whatever the target offers and whether they make sense.
+/// All variants of a scenario, whether or not the target offers them and they are possible.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
     let only_ipv6 = needs(scenario, "ipv6") || target.address(false).is_none();
@@ -181,7 +181,7 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
             for &ipv6 in families {
                 for protection in protections(base, about.axes.tls) {
                     for mode in modes {
-                        // Without the axis, what the other family is used to.
+                        // Without the axis, the usual data mode of the other family.
                         let usual = if ipv6 { DataMode::Epsv } else { usual };
                         let mode = if about.axes.data { *mode } else { usual };
                         add(mode, protection, ipv6);
@@ -193,7 +193,8 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
         for mode in modes {
             add(*mode, base, only_ipv6);
         }
-        // EPSV is what works behind every translator once nobody can read the replies (RFC 4217 §7).
+        // EPSV works through any address translator, even if it cannot read the replies (RFC 4217
+        // §7).
         let behind_tls = if about.axes.data {
             DataMode::Epsv
         } else {
@@ -214,14 +215,15 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
             add(DataMode::Epsv, base, true);
         }
     }
-    // With the axis, what needs TLS is about protected sessions: in clear another scenario says it.
+    // With the axis, a scenario that needs TLS is about protected sessions only.
     if about.axes.tls && needs(scenario, "TLS") {
         variants.retain(|variant| variant.protection != Protection::Clear);
     }
     variants
 }
 
-/// What may be protected, from the least on; only that without the axis. A target that begins with TLS has no other.
+/// The protections to use, the lowest first; without the axis only that one. A target with implicit
+/// TLS has no other.
 fn protections(base: Protection, axis: bool) -> Vec<Protection> {
     let private = Protection::Explicit { data_private: true };
     let halfway = Protection::Explicit {
@@ -235,46 +237,49 @@ fn protections(base: Protection, axis: bool) -> Vec<Protection> {
     }
 }
 
-/// Why nobody can play this variant, whatever the target.
-fn senseless(variant: Variant) -> Option<&'static str> {
+/// Why this variant is impossible with any target.
+fn impossible(variant: Variant) -> Option<&'static str> {
     if variant.ipv6 && matches!(variant.data, DataMode::Pasv | DataMode::Port) {
-        return Some("PASV and PORT know IPv4 only (RFC 2428 §1)");
+        return Some("PASV and PORT support IPv4 only (RFC 2428 §1)");
     }
     if variant.driver == DriverKind::Raw {
         return None;
     }
     if variant.data == DataMode::Eprt && !variant.ipv6 {
-        return Some("suppaftp says EPRT over IPv6 only");
+        return Some("suppaftp uses EPRT over IPv6 only");
     }
     match variant.protection {
         Protection::Clear | Protection::Explicit { data_private: true } => None,
         Protection::Explicit {
             data_private: false,
-        } => Some("suppaftp always asks for PROT P"),
-        Protection::Implicit => Some("suppaftp begins in clear"),
+        } => Some("suppaftp always uses PROT P"),
+        Protection::Implicit => Some("suppaftp does not support implicit TLS"),
     }
 }
 
-/// Why a scenario cannot be played where nothing is in clear.
+/// Why a scenario cannot be played with a target that requires TLS.
 fn clashes_with(tls: TlsMode, scenario: &Scenario) -> Option<&'static str> {
     match tls {
         TlsMode::Off => None,
-        TlsMode::Explicit if !scenario.about.login && !shakes_hands(scenario) => {
-            Some("the target wants TLS before a login, and this one goes without")
+        TlsMode::Explicit if !scenario.about.login && !starts_tls(scenario) => {
+            Some("the target requires TLS before login, and this scenario does not log in")
         }
         TlsMode::Implicit if begins_tls(scenario) => {
-            Some("the target begins with TLS, and this one is about what comes before")
+            Some("the target uses implicit TLS, and this scenario is about the dialogue before TLS")
         }
         TlsMode::Explicit | TlsMode::Implicit if ends_tls(scenario) => {
-            Some("the target wants TLS, and this one goes on in clear behind REIN")
+            Some("the target requires TLS, and this scenario continues in clear after REIN")
         }
         TlsMode::Explicit | TlsMode::Implicit => None,
     }
 }
 
-/// Why the target cannot be spoken to in this variant.
+/// Why the target does not support this variant.
 fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option<String> {
-    if target.door(variant.protection, variant.ipv6).is_none() {
+    if target
+        .address_for(variant.protection, variant.ipv6)
+        .is_none()
+    {
         let family = if variant.ipv6 { "IPv6" } else { "IPv4" };
         return Some(match variant.protection {
             Protection::Implicit if target.address(variant.ipv6).is_some() => {
@@ -290,19 +295,20 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
         data_private: false,
     };
     if variant.protection == halfway && facts.only_private {
-        return Some("the target wants data connections protected".into());
+        return Some("the target requires protected data connections".into());
     }
-    // RFC 2428 is an option; PASV and PORT are asked for by RFC 1123 and RFC 959.
+    // RFC 2428 is optional; RFC 1123 and RFC 959 require PASV and PORT.
     match variant.data {
         DataMode::Epsv if !facts.epsv => Some("the target does not offer EPSV".into()),
         DataMode::Eprt if !facts.eprt => Some("the target does not offer EPRT".into()),
-        mode if variant.driver == DriverKind::Suppaftp => illegible(mode, facts),
+        mode if variant.driver == DriverKind::Suppaftp => unreadable_by_suppaftp(mode, facts),
         _ => None,
     }
 }
 
-/// Why suppaftp does not find its way to the data ports of a target that tells them in a legal, unusual form.
-fn illegible(mode: DataMode, facts: &TargetFacts) -> Option<String> {
+/// Why suppaftp cannot read the data ports of a target that reports them in a valid but unusual
+/// form.
+fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<String> {
     let (told, misses): (_, fn(&str) -> bool) = match mode {
         DataMode::Pasv => (&facts.passive, misses_passive),
         DataMode::Epsv => (&facts.extended_passive, misses_extended_passive),
@@ -311,14 +317,14 @@ fn illegible(mode: DataMode, facts: &TargetFacts) -> Option<String> {
     told.as_deref().filter(|text| misses(text))?;
     Some(match mode {
         DataMode::Pasv => {
-            "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 wants clients to do without"
+            "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 requires clients to work without"
                 .into()
         }
         _ => "suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server".into(),
     })
 }
 
-/// Whether a scenario asks for something of the target that is no feature.
+/// Whether a scenario has this need.
 fn needs(scenario: &Scenario, what: &str) -> bool {
     scenario.about.needs.iter().any(|need| need == what)
 }
@@ -364,7 +370,7 @@ mod tests {
     const BOTH: &[&str] = &["127.0.0.1:21", "[::1]:21"];
 
     #[test]
-    fn what_is_about_the_name_in_a_handshake_is_not_played_with_an_address() {
+    fn a_scenario_about_the_server_name_is_skipped_for_an_address() {
         let scenario = job("pasv", "needs = [\"server-name\"]", "> NOOP\n< 200").scenario;
         let mut target = target(&["127.0.0.1:21"]);
         let plan_for = |target: &Target| {
@@ -382,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_wrong_password_is_not_played_with_an_anonymous_user() {
+    fn a_scenario_about_wrong_passwords_is_skipped_for_an_anonymous_user() {
         let scenario = job("pasv", "needs = [\"own-password\"]", "> NOOP\n< 200").scenario;
         let mut target = target(V4);
         for (user, played) in [("bob", 1), ("anonymous", 0), ("FTP", 0)] {
@@ -399,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn without_axes_there_is_one_variant_of_the_family_at_hand() {
+    fn without_axes_there_is_one_variant_of_the_available_family() {
         let usual = Selection::default();
         assert_eq!(planned("", &usual, &target(V4), &facts()), ["pasv"]);
         assert_eq!(planned("", &usual, &target(BOTH), &facts()), ["pasv"]);
@@ -415,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_few_hold_each_value_of_each_axis() {
+    fn the_default_variants_cover_each_value_of_each_axis() {
         let axes = "axes = [\"data\", \"tls\"]";
         let usual = Selection::default();
         let mut everything = target(BOTH);
@@ -456,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_of_others_is_no_judge_of_unusual_addresses() {
+    fn suppaftp_is_skipped_for_unusual_addresses() {
         let axes = "axes = [\"data\"]\ndrivers = [\"suppaftp\"]";
         let usual = Selection::default();
         let with = |passive: &str, extended: &str| TargetFacts {
@@ -470,12 +476,12 @@ mod tests {
         let plain = with("Passive (127,0,0,1,4,210)", "Port (|||1234|)");
         let all = ["suppaftp", "suppaftp epsv", "suppaftp port"];
         assert_eq!(planned(&plain), all);
-        // What nobody could read is for the scenarios to tell.
+        // Replies that no client can read are left to the scenarios.
         assert_eq!(planned(&with("Passive", "1234")), all);
     }
 
     #[test]
-    fn one_axis_leaves_the_other_alone() {
+    fn one_axis_does_not_vary_the_other() {
         let usual = Selection::default();
         let tls = planned("axes = [\"tls\"]", &usual, &target(BOTH), &facts());
         assert_eq!(tls, ["pasv", "pasv tls", "pasv tls-control"]);
@@ -487,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn every_combination_is_planned_when_asked_for_and_what_makes_no_sense_says_why() {
+    fn the_full_plan_has_every_combination_and_reasons_for_impossible_ones() {
         let full = Selection {
             full: true,
             ..Selection::default()
@@ -512,18 +518,21 @@ mod tests {
         };
         assert_eq!(
             why("port tls ipv6"),
-            Some("PASV and PORT know IPv4 only (RFC 2428 §1)")
+            Some("PASV and PORT support IPv4 only (RFC 2428 §1)")
         );
         assert_eq!(
             why("suppaftp eprt"),
-            Some("suppaftp says EPRT over IPv6 only")
+            Some("suppaftp uses EPRT over IPv6 only")
         );
-        assert_eq!(why("suppaftp implicit"), Some("suppaftp begins in clear"));
+        assert_eq!(
+            why("suppaftp implicit"),
+            Some("suppaftp does not support implicit TLS")
+        );
         assert_eq!(why("eprt tls-control ipv6"), None);
     }
 
     #[test]
-    fn without_axes_everything_is_still_one_variant() {
+    fn without_axes_the_full_plan_is_still_one_variant() {
         let full = Selection {
             full: true,
             ..Selection::default()
@@ -535,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_or_a_port_the_target_does_not_have_is_told() {
+    fn a_missing_family_or_port_is_reported() {
         let scenario = job("pasv", "axes = [\"data\", \"tls\"]", "> NOOP\n< 200").scenario;
         let plan = plan(&[scenario], &Selection::default(), &target(V4), &facts());
         let told: Vec<_> = plan
@@ -556,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_begins_with_tls_is_never_spoken_to_in_clear() {
+    fn a_target_with_implicit_tls_is_never_contacted_in_clear() {
         let mut implicit = target(V4);
         implicit.tls = TlsMode::Implicit;
         let axes = "axes = [\"data\", \"tls\"]";
@@ -574,11 +583,14 @@ mod tests {
         let scenario = job("suppaftp", front, "@mkdir a").scenario;
         let nobody = plan(&[scenario], &Selection::default(), &implicit, &facts());
         assert!(nobody.jobs.is_empty());
-        assert_eq!(nobody.skipped[0].reason, "suppaftp begins in clear");
+        assert_eq!(
+            nobody.skipped[0].reason,
+            "suppaftp does not support implicit TLS"
+        );
     }
 
     #[test]
-    fn who_wants_data_protected_is_not_asked_for_data_in_clear_under_tls() {
+    fn a_target_that_requires_protected_data_gets_no_clear_data_under_tls() {
         let facts = TargetFacts {
             only_private: true,
             ..facts()
@@ -589,7 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_logs_in_in_clear_all_is_under_tls() {
+    fn a_target_that_requires_tls_is_always_tested_under_tls() {
         let mut explicit = target(V4);
         explicit.tls = TlsMode::Explicit;
         let usual = Selection::default();
@@ -600,10 +612,10 @@ mod tests {
     #[rstest]
     #[case::rein("> rein\n< 220", 1, 0, 0)]
     #[case::own_tls("> AUTH TLS\n< 234\n@tls", 1, 1, 0)]
-    #[case::tls_behind_rein("> REIN\n< 220\n> AUTH TLS\n< 234\n@tls", 1, 1, 0)]
+    #[case::tls_after_rein("> REIN\n< 220\n> AUTH TLS\n< 234\n@tls", 1, 1, 0)]
     #[case::commands_for_tls("> PBSZ 0\n< 5yz", 1, 1, 0)]
-    #[case::no_affair_of_tls("> NOOP\n< 200", 1, 1, 1)]
-    fn what_wants_to_begin_in_clear_does(
+    #[case::unrelated_to_tls("> NOOP\n< 200", 1, 1, 1)]
+    fn a_scenario_about_starting_tls_begins_in_clear(
         #[case] steps: &str,
         #[case] off: usize,
         #[case] explicit: usize,
@@ -622,7 +634,7 @@ mod tests {
     }
 
     #[test]
-    fn suppaftp_plays_only_what_it_can() {
+    fn suppaftp_plays_only_supported_variants() {
         let front = "axes = [\"data\"]\ndrivers = [\"suppaftp\"]";
         let scenario = job("suppaftp", front, "@mkdir a").scenario;
         let plan = plan(&[scenario], &Selection::default(), &target(V4), &facts());
@@ -635,7 +647,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_needs_a_target_on_the_loopback_network() {
+    fn a_third_party_needs_a_target_on_the_loopback_network() {
         let usual = Selection::default();
         let scenario = job("pasv", "", "> PASV\n< 227\n@third-party").scenario;
         let scenarios = [scenario];
@@ -647,7 +659,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_played_is_told_with_its_reason() {
+    fn a_skipped_scenario_is_reported_with_its_reason() {
         let usual = Selection::default();
         let security = job("pasv", "profile = \"security\"", "> NOOP\n< 200").scenario;
         let writing = job("pasv", "", "> DELE a\n< 250").scenario;

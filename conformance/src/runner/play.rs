@@ -1,4 +1,4 @@
-//! One job from connecting to clean-up. Never hangs, never panics into the run.
+//! Plays one job, from connecting to clean-up. Every wait is limited, and no panic reaches the run.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,17 +12,16 @@ use crate::driver::{Recorder, Timeouts};
 use crate::subject::{Target, unguessable};
 use crate::transcript::{Event, EventKind};
 
-/// How jobs are played.
+/// Options for playing jobs.
 #[derive(Debug, Clone)]
 pub struct PlayOptions {
-    /// How long each wait may take.
+    /// The limits of single waits.
     pub timeouts: Timeouts,
-    /// How long one dialogue may take, whatever its waits, besides what its statements are allowed
+    /// The limit of one dialogue as a whole, in addition to the time allowed for its statements
     /// ([`Timeouts::statement`]).
     pub deadline: Duration,
-    /// Part of the names of the directories that are made; the same one gives the same names again.
-    /// Against a server that may hold files of somebody else it must be one that nobody can guess,
-    /// like the default.
+    /// Part of the names of the created directories; the same value gives the same names again.
+    /// Against a server that may hold other files it must be unguessable, like the default.
     pub run: String,
 }
 
@@ -43,8 +42,7 @@ impl PlayOptions {
         format!("ftpspec-{}-{:04}", self.run, job.number)
     }
 
-    /// The part of a directory's name that [`PlayOptions::run`] is, if the directory belongs to this
-    /// job.
+    /// The [`PlayOptions::run`] in a directory's name, if the directory belongs to this job.
     pub(crate) fn run_of(directory: &str, job: &Job) -> Option<String> {
         let name = directory.rsplit('/').next()?.strip_prefix("ftpspec-")?;
         let run = name.strip_suffix(&format!("-{:04}", job.number))?;
@@ -52,113 +50,113 @@ impl PlayOptions {
     }
 }
 
-/// Whether a run is to end before its time. Its clones say the same.
+/// Reports whether a run was cancelled. Clones share the state.
 #[derive(Debug, Clone)]
-pub struct CancelToken(Option<watch::Receiver<Haste>>);
+pub struct CancelToken(Option<watch::Receiver<Cancelled>>);
 
-/// Whoever has it can end a run: players leave their dialogues, clean up, and no further job begins.
+/// Cancels a run: players leave their dialogues and clean up, and no further job begins.
 #[derive(Debug)]
-pub struct Canceller(watch::Sender<Haste>);
+pub struct Canceller(watch::Sender<Cancelled>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Haste {
-    None,
-    /// With clean-up.
-    Some,
-    /// Without.
-    Utmost,
+enum Cancelled {
+    No,
+    /// Cancelled; players clean up.
+    CleanUp,
+    /// Cancelled again; players do not clean up.
+    AtOnce,
 }
 
 impl CancelToken {
-    /// A run that goes on to its end.
+    /// A token that is never cancelled.
     #[must_use]
     pub fn never() -> Self {
         Self(None)
     }
 
-    /// A run that somebody may end.
+    /// A token, and the handle that cancels it.
     #[must_use]
-    pub fn some_time() -> (Canceller, Self) {
-        let (sender, receiver) = watch::channel(Haste::None);
+    pub fn cancellable() -> (Canceller, Self) {
+        let (sender, receiver) = watch::channel(Cancelled::No);
         (Canceller(sender), Self(Some(receiver)))
     }
 
-    /// Whether it is to end now.
+    /// Whether the run was cancelled.
     #[must_use]
-    pub fn is_made(&self) -> bool {
+    pub fn is_cancelled(&self) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|receiver| *receiver.borrow() > Haste::None)
+            .is_some_and(|receiver| *receiver.borrow() > Cancelled::No)
     }
 
-    /// Waits until it is to end.
-    pub(super) async fn made(&mut self) {
-        self.wait_for(Haste::Some).await;
+    /// Waits until the run is cancelled.
+    pub(super) async fn cancelled(&mut self) {
+        self.wait_for(Cancelled::CleanUp).await;
     }
 
-    /// Waits until nobody has time to clean up any more.
-    pub(super) async fn made_again(&mut self) {
-        self.wait_for(Haste::Utmost).await;
+    /// Waits until the run is cancelled a second time, without clean-up.
+    pub(super) async fn cancelled_at_once(&mut self) {
+        self.wait_for(Cancelled::AtOnce).await;
     }
 
-    async fn wait_for(&mut self, haste: Haste) {
-        let made = match &mut self.0 {
-            Some(receiver) => receiver.wait_for(|it| *it >= haste).await.is_ok(),
+    async fn wait_for(&mut self, level: Cancelled) {
+        let cancelled = match &mut self.0 {
+            Some(receiver) => receiver.wait_for(|it| *it >= level).await.is_ok(),
             None => false,
         };
-        if !made {
+        if !cancelled {
             std::future::pending::<()>().await;
         }
     }
 }
 
 impl Canceller {
-    /// Ends the run; when called again, without further clean-up.
-    pub fn cut(&self) {
-        self.0.send_modify(|haste| {
-            *haste = match haste {
-                Haste::None => Haste::Some,
-                Haste::Some | Haste::Utmost => Haste::Utmost,
+    /// Cancels the run; a second call also ends the clean-up.
+    pub fn cancel(&self) {
+        self.0.send_modify(|level| {
+            *level = match level {
+                Cancelled::No => Cancelled::CleanUp,
+                Cancelled::CleanUp | Cancelled::AtOnce => Cancelled::AtOnce,
             };
         });
     }
 }
 
-/// Plays one job. Clean-up follows whatever happens, with a time limit of its own.
-pub async fn play(job: Job, target: &Arc<Target>, manner: &PlayOptions) -> Played {
+/// Plays one job. Clean-up always follows, with a time limit of its own.
+pub async fn play(job: Job, target: &Arc<Target>, options: &PlayOptions) -> Played {
     let played = play_into(
         Recorder::default(),
         job,
         target,
-        manner,
+        options,
         CancelToken::never(),
     )
     .await;
     played.0
 }
 
-/// [`play`], writing into a recorder the caller keeps a clone of. Tells whether the dialogue was cut.
+/// Like [`play`], with the caller's recorder. Also returns whether the dialogue was cancelled.
 pub(super) async fn play_into(
     recorder: Recorder,
     job: Job,
     target: &Arc<Target>,
-    manner: &PlayOptions,
+    options: &PlayOptions,
     mut cut: CancelToken,
 ) -> (Played, bool) {
     let began = Instant::now();
     let mut player = Player::new(
         job.clone(),
         target.clone(),
-        manner.timeouts,
+        options.timeouts,
         recorder.clone(),
     );
-    let silence = job.scenario.silence().min(manner.timeouts.longest_silence);
-    let playing = player.play(manner.directory(&job));
-    let more = silence.saturating_add(manner.timeouts.for_statements(&job.scenario));
-    let playing = recorder.timeout(manner.deadline.saturating_add(more), playing);
+    let silence = job.scenario.silence().min(options.timeouts.longest_silence);
+    let playing = player.play(options.directory(&job));
+    let more = silence.saturating_add(options.timeouts.for_statements(&job.scenario));
+    let playing = recorder.timeout(options.deadline.saturating_add(more), playing);
     let played = tokio::select! {
         played = playing => Some(played),
-        () = cut.made() => None,
+        () = cut.cancelled() => None,
     };
     let was_cut = played.is_none();
     let stop = match played {
@@ -182,7 +180,8 @@ pub(super) async fn play_into(
     (played, was_cut)
 }
 
-/// The 421 that greeted a connection, if one was: the server had no room for it (RFC 959 §5.4).
+/// The text of a 421 greeting, if there was one: the server takes no further connection (RFC 959
+/// §5.4).
 fn turned_away(events: &[Event]) -> Option<String> {
     let mut fresh = BTreeSet::new();
     events.iter().find_map(|event| match &event.what {
@@ -200,7 +199,7 @@ fn turned_away(events: &[Event]) -> Option<String> {
     })
 }
 
-/// What the recorder holds, as the result of the job.
+/// The result of the job, from what was recorded.
 pub(super) fn finished(
     recorder: &Recorder,
     job: Job,

@@ -1,10 +1,10 @@
-//! Plays the statements of one dialogue, one after the other.
+//! Plays the statements of one dialogue in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::made_by_users;
-use super::requirements_of_scenario::wants_directory;
+use super::requirements_of_scenario::needs_directory;
 use super::sandbox::{CLEAN_UP, Sandbox};
 use super::{Job, Stop, Variant};
 use crate::data::Data;
@@ -27,13 +27,13 @@ pub(super) struct Player {
     pub(super) sessions: BTreeMap<Connection, Session>,
     pub(super) suppaftp: Option<Suppaftp>,
     sandbox: Option<Sandbox>,
-    /// The directory that is being made.
+    /// The directory that is being created.
     opening: Option<String>,
 }
 
 impl From<SetupError> for Stop {
-    fn from(setback: SetupError) -> Self {
-        match setback {
+    fn from(error: SetupError) -> Self {
+        match error {
             SetupError::Gone(why) => Self::TargetGone(why),
             SetupError::Refused(why) => Self::Prerequisite(why),
             SetupError::Busy(why) => Self::Busy(why),
@@ -43,7 +43,7 @@ impl From<SetupError> for Stop {
 }
 
 impl Player {
-    /// With nothing connected yet.
+    /// A player without connections.
     pub(super) fn new(
         job: Job,
         target: Arc<Target>,
@@ -70,10 +70,10 @@ impl Player {
         }
     }
 
-    /// Plays the whole dialogue, from before the login to the barrier.
+    /// Plays the whole dialogue, from the connection to the final NOOP.
     pub(super) async fn play(&mut self, directory: String) -> Result<(), Stop> {
         let scenario = self.job.scenario.clone();
-        if wants_directory(&scenario, &self.target) {
+        if needs_directory(&scenario, &self.target) {
             self.open_sandbox(directory).await?;
         }
         let mut before = BeforeTurns::default();
@@ -99,7 +99,8 @@ impl Player {
         self.end().await
     }
 
-    /// Closes what is still open and removes everything that was made. What could not be removed is named.
+    /// Closes all connections and removes everything that was created. Returns the name of a
+    /// directory that could not be removed.
     pub(super) async fn leave(&mut self) -> Option<String> {
         self.recorder.at_line(0);
         for session in self.sessions.values_mut() {
@@ -113,7 +114,7 @@ impl Player {
             let names = made_by_users(&self.job.scenario);
             return sandbox.clean_up(&names, CLEAN_UP + more).await;
         }
-        // It was cut short while the directory was being made: nobody knows whether it is there.
+        // Cancelled while the directory was being created: it may or may not exist.
         let name = self.opening.take()?;
         let variant = self.raw();
         Sandbox::sweep(&self.target, variant, self.timeouts, &self.recorder, name).await
@@ -132,7 +133,7 @@ impl Player {
 
     async fn open_sandbox(&mut self, directory: String) -> Result<(), Stop> {
         self.opening = Some(directory.clone());
-        // Prepared in the same security as the variant: a server may want TLS of everybody.
+        // Prepared with the protection of the variant: the server may require TLS.
         let opened = Sandbox::open(
             &self.target,
             self.raw(),
@@ -142,7 +143,7 @@ impl Player {
         );
         let sandbox = opened.await;
         self.opening = None;
-        // From here on it is cleaned up, whatever happens.
+        // From here on clean-up removes it.
         let sandbox = self.sandbox.insert(sandbox?);
         sandbox.go_in().await?;
         self.variables.set("dir", sandbox.pathname());
@@ -153,7 +154,7 @@ impl Player {
     pub(super) fn sandbox(&mut self) -> Result<&mut Sandbox, Stop> {
         self.sandbox
             .as_mut()
-            .ok_or_else(|| Stop::Prerequisite("the target is not to be written to".into()))
+            .ok_or_else(|| Stop::Prerequisite("the target is read-only".into()))
     }
 
     async fn give(&mut self, given: &Given) -> Result<(), Stop> {
@@ -187,7 +188,7 @@ impl Player {
         made.map_err(Stop::from)
     }
 
-    /// Connects the main connection and logs in, if the scenario does not want to see that itself.
+    /// Opens the main connection and logs in, unless the scenario does that itself.
     async fn begin(&mut self) -> Result<(), Stop> {
         let login = self.job.scenario.about.login;
         if self.variant().driver == DriverKind::Suppaftp {
@@ -223,7 +224,8 @@ impl Player {
         Ok(Session::connect(name, &self.target, variant, self.timeouts, &self.recorder).await?)
     }
 
-    /// A further connection of the dialogue; the target is not gone because it will not have that one.
+    /// Opens a further connection. That the server refuses it does not mean that the target is
+    /// gone.
     pub(super) async fn one_more(&self, name: &Connection, line: u32) -> Result<Session, Stop> {
         self.connect(name.clone()).await.map_err(|stop| match stop {
             Stop::TargetGone(_) => Stop::Mismatch { line },
@@ -240,7 +242,7 @@ impl Player {
         Ok(())
     }
 
-    /// The directory that a session is to enter, and a marker in it for that session.
+    /// The directory that a session has to enter, and a marker in it for that session.
     async fn proof(&mut self) -> Result<Option<(String, String)>, Stop> {
         let Some(sandbox) = &mut self.sandbox else {
             return Ok(None);
@@ -249,8 +251,9 @@ impl Player {
         Ok(Some((sandbox.pathname().to_owned(), marker)))
     }
 
-    /// NOOP and exactly one 200: a reply too many or too few anywhere before shows here at the latest. Then QUIT, and
-    /// whatever comes until the server closes, so that a reply too many cannot hide behind the one of NOOP.
+    /// Sends NOOP and expects exactly one 200, so that a missing or extra earlier reply is detected
+    /// here at the latest. Then sends QUIT and reads until the server closes, so that an extra
+    /// reply after that to NOOP is detected too.
     async fn end(&mut self) -> Result<(), Stop> {
         let barrier = self.job.scenario.about.barrier;
         let Some(main) = self.sessions.get_mut(&Connection::main()) else {
@@ -261,12 +264,12 @@ impl Player {
         }
         if barrier {
             let noop = main.exchange("NOOP").await;
-            main.control.write_down_left_over();
+            main.control.record_unread_replies();
             noop.map_err(|fault| stop(fault, 0))?;
             let quiet = self.timeouts.quiet;
-            // How a session ends is no part of this scenario.
+            // How a session ends is not part of this scenario.
             if main.control.send_line("QUIT").await.is_ok() {
-                let _ = main.hear().await;
+                let _ = main.read_reply().await;
                 let ended = main.control.until_closed_within(quiet).await;
                 if let Err(fault @ DriverError::LimitExceeded(_)) = ended {
                     return Err(stop(fault, 0));
@@ -298,7 +301,7 @@ impl Player {
     }
 }
 
-/// Why the dialogue stops at a fault.
+/// Why the dialogue stops at an error.
 pub(super) fn stop(fault: DriverError, line: u32) -> Stop {
     match fault {
         DriverError::TimedOut => Stop::TimedOut { line },

@@ -1,53 +1,54 @@
-//! What scenarios rest on is tried first, each once: entering a directory, moving a file. What rests on a prerequisite
-//! that does not hold is not testable, and need not be tried.
+//! Prerequisites of scenarios, such as entering a directory or transferring a file, are played
+//! first, each once. A scenario whose prerequisite does not hold is blocked and not played.
 //!
 //! ```text
 //!  jobs --of--> Sanity { stages } --played, judged--> failures --blocked--> jobs that are not played, and why
 //! ```
 //!
-//! The prerequisites are scenarios themselves (`scenarios/sanity/`), played in the variants the jobs need.
+//! Prerequisites are scenarios themselves (`scenarios/sanity/`), played in the variants that the
+//! jobs need.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::requirements_of_scenario::{data_modes, wants_directory};
+use super::requirements_of_scenario::{data_modes, needs_directory};
 use super::{Job, Prerequisites};
 use crate::scenario::{Action, DataMode, DriverKind, Scenario, Variant};
 use crate::subject::{Target, TargetFacts};
 
-/// Login, PWD, and where one may write MKD and CWD.
+/// Login and PWD, and with write access MKD and CWD.
 const ENTER: &str = "sanity/enter";
-/// What tests the login itself: it rests on nothing.
+/// The test of the login itself, which depends on nothing.
 const LOGIN: &str = "rfc959/login-user-pass";
-/// A small file there and back.
+/// Upload and download of a small file.
 const TRANSFER: &str = "sanity/transfer";
-/// A listing, where one may not write.
+/// A listing, for targets without write access.
 const LISTING: &str = "sanity/listing";
 
-/// The prerequisites of some jobs.
+/// The prerequisites of a set of jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Sanity {
-    /// To be played one stage after the other: a stage rests on those before it.
+    /// Played in order: each stage depends on the previous ones.
     pub stages: Vec<Vec<Job>>,
 }
 
-/// One of them: which scenario, how.
+/// A prerequisite: the id of its scenario, and the variant.
 type Prerequisite = (&'static str, Variant);
 
 impl Sanity {
-    /// What these jobs rest on, in jobs of the scenarios `known`.
+    /// The prerequisites of these jobs, as jobs of the scenarios `known`.
     #[must_use]
     pub fn of(jobs: &[Job], known: &[Arc<Scenario>], target: &Target, facts: &TargetFacts) -> Self {
         let mut stages: Vec<Vec<Prerequisite>> = vec![vec![]; 3];
         for job in jobs {
-            for prerequisite in rests_on(job, target, facts) {
+            for prerequisite in prerequisites_of(job, target, facts) {
                 let stage = &mut stages[stage(prerequisite, target)];
                 if !stage.contains(&prerequisite) {
                     stage.push(prerequisite);
                 }
             }
         }
-        // Directories are named by number, and these are none of the plan.
+        // Directories are named by number, so these must differ from those of the plan.
         let mut number = jobs.len();
         let mut job = |(id, variant): Prerequisite| {
             let scenario = known.iter().find(|scenario| scenario.id.0 == id)?.clone();
@@ -68,8 +69,8 @@ impl Sanity {
 }
 
 impl Sanity {
-    /// Those that held, to be played again if it seems that one of them does not hold any more.
-    /// One in `failed` (as for [`blocked`]) never held, so that nothing can have lost it.
+    /// The prerequisites that held, to be played again if one of them seems to be lost. Those in
+    /// `failed` (as for [`blocked`]) never held, so they cannot be lost.
     #[must_use]
     pub fn prerequisites(
         &self,
@@ -89,7 +90,7 @@ impl Sanity {
         };
         let under = |job: &Job| {
             let own = (&job.scenario.id.0, job.variant);
-            let rests_on = rests_on(job, target, facts).into_iter();
+            let rests_on = prerequisites_of(job, target, facts).into_iter();
             let others = rests_on.filter(|it| (it.0, it.1) != (own.0.as_str(), own.1));
             (job.number, others.filter_map(place).collect())
         };
@@ -98,7 +99,8 @@ impl Sanity {
     }
 }
 
-/// Which of the jobs rest on a prerequisite that does not hold (`scenario [variant]`, and why), by number.
+/// The jobs that depend on a prerequisite that does not hold (`scenario [variant]`, and why), by
+/// number.
 #[must_use]
 pub fn blocked(
     jobs: &[Job],
@@ -108,7 +110,7 @@ pub fn blocked(
 ) -> BTreeMap<usize, String> {
     let reason = |job: &Job| {
         let own = (job.scenario.id.0.as_str(), job.variant);
-        rests_on(job, target, facts)
+        prerequisites_of(job, target, facts)
             .into_iter()
             .filter(|prerequisite| *prerequisite != own)
             .find_map(|(id, variant)| {
@@ -121,13 +123,13 @@ pub fn blocked(
         .collect()
 }
 
-/// What a job rests on, the most basic first.
-fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite> {
+/// The prerequisites of a job, the most basic first.
+fn prerequisites_of(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite> {
     let scenario = &job.scenario;
     let base = base(target);
-    // A server that lets nobody in says nothing about wrong passwords either.
+    // A server that refuses every login cannot be tested for wrong passwords either.
     let logs_in = scenario.about.login
-        || wants_directory(scenario, target)
+        || needs_directory(scenario, target)
         || scenario.steps.iter().any(|step| names_a_user(&step.action));
     let logs_in = logs_in && scenario.id.0 != LOGIN;
     if !logs_in {
@@ -140,7 +142,7 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
         ..base
     };
     let protected = variant.protection != base.protection;
-    // A server may want TLS of everybody: what is protected does not rest on what is in clear.
+    // A server may require TLS, so a protected job does not depend on one in clear.
     let own = Variant {
         protection: variant.protection,
         ..base
@@ -151,7 +153,7 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
     }
     let transfer = if target.writable { TRANSFER } else { LISTING };
     let modes = data_modes(scenario, variant.data);
-    // A mode of the other family cannot be tried first; the scenario knows what it does.
+    // A mode of the other address family cannot be tested first.
     let senseless = |mode: DataMode| {
         variant.ipv6 && matches!(mode, DataMode::Pasv | DataMode::Port)
             || !facts.epsv && mode == DataMode::Epsv
@@ -162,7 +164,7 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
     } else {
         base.data
     };
-    // One transfer under TLS is enough, and takes the place of the same one in clear.
+    // One transfer under TLS is enough and replaces the same one in clear.
     let once = (protected && !modes.is_empty()).then_some(Variant { data, ..own });
     let stands_for =
         |it: Variant| once.is_some_and(|once| (once.data, once.ipv6) == (it.data, it.ipv6));
@@ -177,7 +179,7 @@ fn rests_on(job: &Job, target: &Target, facts: &TargetFacts) -> Vec<Prerequisite
     all
 }
 
-/// Whether a login begins here.
+/// Whether this action begins a login.
 fn names_a_user(action: &Action) -> bool {
     match action {
         Action::Login => true,
@@ -189,7 +191,7 @@ fn names_a_user(action: &Action) -> bool {
     }
 }
 
-/// The plainest variant the target can be spoken to in.
+/// The simplest variant that the target supports.
 fn base(target: &Target) -> Variant {
     let ipv6 = target.address(false).is_none();
     Variant {

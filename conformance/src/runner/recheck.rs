@@ -1,12 +1,12 @@
-//! When something that many scenarios need is lost in mid-run, that is one finding about the
-//! server, and nothing about these scenarios.
+//! Plays prerequisites again when they seem to be lost during a run: their loss is one finding
+//! about the server and not a failure of each scenario that depends on them.
 //!
 //! A job that could not be prepared puts the prerequisites it may have lacked in question. They
-//! held when the run began; each is played again, alone. One that does not hold any more is
-//! reported itself, and what rests on it is not testable from then on, all for the same reason.
+//! held when the run began; each is played again, alone. One that no longer holds is reported, and
+//! jobs that depend on it are blocked from then on, all for the same reason.
 //!
-//! A failure by silence or by the end of a connection can be the work of what was played at the
-//! same time: such a job is played again alone, too, and the second result counts if it is better.
+//! A time-out or the end of a connection can be caused by another job played at the same time: such
+//! a job is also played again alone, and the second result counts if it is better.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use crate::catalogue::Catalogue;
 use crate::scenario::{Action, Connection, DataMode, DriverKind, Scenario};
 use crate::transcript::{Event, EventKind};
 
-/// How often a prerequisite is played again in one run.
+/// How many times a prerequisite is played again in one run.
 const RECHECKS: u32 = 3;
 /// How many jobs are played again alone in one run.
 const REPLAYS: usize = 20;
 
-/// Prerequisites that held when the run began, and the jobs that rest on them.
+/// Prerequisites that held when the run began, and the jobs that depend on them.
 #[derive(Debug, Clone, Default)]
 pub struct Prerequisites {
     all: Vec<Job>,
-    /// By number of the job: places in `all`.
+    /// Indices into `all`, by number of the job.
     of: BTreeMap<usize, Vec<usize>>,
 }
 
@@ -66,7 +66,7 @@ fn is_data(action: &Action) -> bool {
     matches!(action, Action::Data(_))
 }
 
-/// What a job needed and did not get.
+/// What a job lacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lacked {
     /// A login, a directory, a file.
@@ -80,7 +80,7 @@ impl Lacked {
         let scenario = &played.job.scenario;
         let line = match played.stop.as_ref()? {
             Stop::Prerequisite(_) | Stop::Busy(_) => return Some(Self::Preparation),
-            // The server sent too much, which says nothing of what it lacks.
+            // The server sent too much, which is not a sign of a lost prerequisite.
             Stop::LimitExceeded { .. } | Stop::Trouble(_) | Stop::TargetGone(_) => return None,
             Stop::Mismatch { line } | Stop::TimedOut { line } | Stop::ConnectionLost { line } => {
                 *line
@@ -104,13 +104,13 @@ impl Lacked {
     }
 }
 
-/// Whether a scenario is about this command: what it covers says so.
+/// Whether a scenario covers a requirement of this command.
 fn is_about(scenario: &Scenario, verb: &str) -> bool {
     let commands = Catalogue::built_in().commands(&scenario.about.covers);
     commands.iter().any(|it| it == verb)
 }
 
-/// What happened before clean-up.
+/// The events before clean-up.
 fn dialogue(played: &Played) -> &[Event] {
     let events = &played.transcript.events;
     &events[..played.ended.min(events.len())]
@@ -126,7 +126,7 @@ fn last_verb(events: &[Event], connection: &Connection) -> Option<String> {
     })
 }
 
-/// Why a prerequisite does not hold: one text, whatever names were used.
+/// Why a prerequisite does not hold, without names that differ between attempts.
 fn why(played: &Played) -> String {
     match &played.stop {
         Some(Stop::Prerequisite(why) | Stop::Busy(why)) => return why.clone(),
@@ -154,29 +154,29 @@ fn why(played: &Played) -> String {
     shown.unwrap_or_else(|| format!("{verb}: no answer in time"))
 }
 
-/// What is known of prerequisites while a run goes on.
+/// The state of the prerequisites during a run.
 #[derive(Debug, Default)]
 pub(super) struct Recheck {
     prerequisites: Prerequisites,
-    /// Those that do not hold any more, and why.
+    /// Those that no longer hold, and why.
     lost: BTreeMap<usize, String>,
-    /// How often each was played again.
+    /// How many times each was played again.
     rechecks: BTreeMap<usize, u32>,
     /// How many jobs were played again.
     replays: usize,
     doubtful: Vec<Doubtful>,
 }
 
-/// A job whose result waits for what is played again.
+/// A job whose result depends on jobs that are played again.
 #[derive(Debug)]
 pub(super) struct Doubtful {
     pub(super) place: usize,
     pub(super) played: Played,
-    /// What was played at the same time.
+    /// The names of the jobs that were played at the same time.
     pub(super) beside: Vec<String>,
     /// The prerequisites it may have lacked.
     pub(super) question: Vec<usize>,
-    /// Whether it is to be played again itself.
+    /// Whether the job itself is played again.
     pub(super) again: bool,
 }
 
@@ -188,7 +188,7 @@ impl Recheck {
         }
     }
 
-    /// Why a job need not be played: something it rests on was lost.
+    /// Why a job is not played: one of its prerequisites was lost.
     pub(super) fn blocks(&self, job: &Job) -> Option<&String> {
         let under = self.prerequisites.under(job);
         under.iter().find_map(|it| self.lost.get(it))
@@ -240,7 +240,7 @@ impl Recheck {
         None
     }
 
-    /// A prerequisite that is to be played again now: nobody has found out yet that it is lost.
+    /// A prerequisite to be played again now; `None` if its loss is known already.
     pub(super) fn begin(&mut self, prerequisite: usize) -> Option<Job> {
         let times = self.rechecks.entry(prerequisite).or_default();
         if self.lost.contains_key(&prerequisite) || *times >= RECHECKS {
@@ -250,7 +250,7 @@ impl Recheck {
         self.prerequisites.all.get(prerequisite).cloned()
     }
 
-    /// Takes what came of it; returns what is to be told if it does not hold any more.
+    /// Takes its result; returns the message to report if it no longer holds.
     pub(super) fn end(
         &mut self,
         prerequisite: usize,
@@ -260,7 +260,7 @@ impl Recheck {
         again.stop.as_ref()?;
         let (id, variant) = (&again.job.scenario.id, again.job.variant);
         let lost = format!(
-            "{id} [{variant}] held when the run began, and does not any more: {}",
+            "{id} [{variant}] held when the run began, and no longer holds: {}",
             why(again)
         );
         self.lost.insert(prerequisite, lost.clone());
@@ -270,7 +270,7 @@ impl Recheck {
         ))
     }
 
-    /// Why something is lost that this job lacked, if one of these is.
+    /// Why one of these prerequisites was lost, if one was.
     pub(super) fn lost(&self, question: &[usize]) -> Option<&String> {
         question.iter().find_map(|it| self.lost.get(it))
     }

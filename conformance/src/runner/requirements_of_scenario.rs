@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use crate::scenario::{Action, Connection, DataMode, Given, Receive, Scenario, UserStep};
 use crate::subject::Target;
 
-/// Whether a scenario can only be played over IPv4. One that asks for IPv6 knows what it says.
-pub(super) fn speaks_of_ipv4(scenario: &Scenario) -> bool {
+/// Whether a scenario can only be played over IPv4: it uses PASV or PORT and does not need IPv6.
+pub(super) fn is_ipv4_only(scenario: &Scenario) -> bool {
     let needs_ipv6 = scenario.about.needs.iter().any(|need| need == "ipv6");
     !needs_ipv6
         && scenario.steps.iter().any(|step| match &step.action {
@@ -20,8 +20,8 @@ pub(super) fn speaks_of_ipv4(scenario: &Scenario) -> bool {
         })
 }
 
-/// How many octets a scenario may have the server store at once. A server that is part of this
-/// process stores them in its memory.
+/// The number of octets that the server may have to store at once. The embedded server stores them
+/// in the memory of this process.
 pub(super) fn weight(scenario: &Scenario) -> u64 {
     let lengths = scenario.steps.iter().map(|step| match &step.action {
         Action::Given(Given::File(_, content))
@@ -36,15 +36,16 @@ pub(super) fn weight(scenario: &Scenario) -> u64 {
     lengths.fold(0, u64::saturating_add)
 }
 
-/// Whether a scenario wants a stranger, who would need a second address of ours, against a target that leaves us none.
-pub(super) fn lacks_stranger(scenario: &Scenario, target: Option<SocketAddr>) -> bool {
+/// Whether a scenario needs a third party but there is no second local address to reach this target
+/// from.
+pub(super) fn lacks_third_party(scenario: &Scenario, target: Option<SocketAddr>) -> bool {
     let mut steps = scenario.steps.iter();
     let here = target.is_some_and(|target| target.ip() == Ipv4Addr::LOCALHOST);
     !here && steps.any(|step| matches!(step.action, Action::ThirdParty))
 }
 
-/// Whether a scenario shakes hands on a control connection by itself.
-pub(super) fn shakes_hands(scenario: &Scenario) -> bool {
+/// Whether a scenario starts TLS on a control connection itself.
+pub(super) fn starts_tls(scenario: &Scenario) -> bool {
     let secures = |action: &Action| matches!(action, Action::Tls(_) | Action::TlsOrEnd(_));
     scenario.steps.iter().any(|step| secures(&step.action))
 }
@@ -57,7 +58,7 @@ pub(super) fn writes(scenario: &Scenario) -> bool {
     ];
     scenario.steps.iter().any(|step| match &step.action {
         Action::Send(line) => is_one_of(line, WRITING),
-        // Octets may say anything.
+        // Raw octets may contain any command.
         Action::Octets(_) | Action::Given(_) | Action::Stored(..) | Action::Missing(_) => true,
         Action::User { step, .. } => !matches!(
             step,
@@ -72,18 +73,19 @@ pub(super) fn writes(scenario: &Scenario) -> bool {
     })
 }
 
-/// Whether a scenario is about how TLS begins, or about what belongs to it where it has not begun (RFC 2228 §3).
+/// Whether a scenario is about starting TLS, or about its commands before TLS has started (RFC 2228
+/// §3).
 pub(super) fn begins_tls(scenario: &Scenario) -> bool {
     const SECURITY: &[&str] = &["AUTH", "ADAT", "PBSZ", "PROT", "CCC", "MIC", "CONF", "ENC"];
-    shakes_hands(scenario) || says(scenario, SECURITY)
+    starts_tls(scenario) || sends(scenario, SECURITY)
 }
 
-/// Whether a scenario says REIN, which ends TLS (RFC 4217 §13), and does not see to the TLS behind it.
+/// Whether a scenario sends REIN, which ends TLS (RFC 4217 §13), and does not start TLS again.
 pub(super) fn ends_tls(scenario: &Scenario) -> bool {
-    !shakes_hands(scenario) && says(scenario, &["REIN"])
+    !starts_tls(scenario) && sends(scenario, &["REIN"])
 }
 
-fn says(scenario: &Scenario, verbs: &[&str]) -> bool {
+fn sends(scenario: &Scenario, verbs: &[&str]) -> bool {
     let says = |action: &Action| matches!(action, Action::Send(line) if is_one_of(line, verbs));
     scenario.steps.iter().any(|step| says(&step.action))
 }
@@ -93,20 +95,20 @@ fn is_one_of(line: &str, verbs: &[&str]) -> bool {
     verbs.iter().any(|it| verb.eq_ignore_ascii_case(it))
 }
 
-/// Whether a dialogue only makes sense in a directory of its own, although it changes nothing there.
-pub(super) fn is_at_home(scenario: &Scenario) -> bool {
+/// Whether a dialogue needs a directory of its own, although it changes nothing there.
+pub(super) fn needs_own_directory(scenario: &Scenario) -> bool {
     let listing = |step: &UserStep| matches!(step, UserStep::Names(_) | UserStep::List(_));
     scenario.text.contains("${dir}")
         || scenario.steps.iter().any(|step| match &step.action {
             Action::User { step, .. } => listing(step),
-            // What a listing holds is known where one made it oneself.
+            // The content of a listing is known only for files that the scenario created.
             Action::Receive(wanted) => !matches!(wanted, Receive::Anything),
             _ => false,
         })
 }
 
-/// Whether somebody logs in, or something has to be prepared: then a directory is made.
-pub(super) fn wants_directory(scenario: &Scenario, target: &Target) -> bool {
+/// Whether a directory has to be created: the scenario logs in, or needs files.
+pub(super) fn needs_directory(scenario: &Scenario, target: &Target) -> bool {
     let prepared = |action: &Action| {
         matches!(
             action,
@@ -117,16 +119,16 @@ pub(super) fn wants_directory(scenario: &Scenario, target: &Target) -> bool {
     target.writable && (scenario.about.login || steps.any(|step| prepared(&step.action)))
 }
 
-/// How many control connections stand at once at most, the runner's own included.
+/// The maximum number of simultaneous control connections, including the runner's own.
 pub(super) fn connections(scenario: &Scenario, target: &Target) -> usize {
     let mut names: BTreeSet<&Connection> =
         scenario.steps.iter().map(|step| &step.connection).collect();
     let main = Connection::main();
     names.insert(&main);
-    names.len() + usize::from(wants_directory(scenario, target))
+    names.len() + usize::from(needs_directory(scenario, target))
 }
 
-/// The data modes a dialogue uses where the variant says `usual`.
+/// The data modes that a dialogue uses in a variant with the data mode `usual`.
 pub(super) fn data_modes(scenario: &Scenario, usual: DataMode) -> BTreeSet<DataMode> {
     let mode = |action: &Action| match action {
         Action::Data(named) => Some(named.unwrap_or(usual)),
@@ -146,13 +148,13 @@ pub(super) fn data_modes(scenario: &Scenario, usual: DataMode) -> BTreeSet<DataM
         },
         _ => None,
     };
-    // A data command the scenario says itself (`> PASV`, `@listen`) is what it is about, and no prerequisite; files are
-    // prepared in whatever mode works.
+    // A data command in the scenario itself (`> PASV`, `@listen`) is what it tests and not a
+    // prerequisite; files are prepared in any mode that works.
     let steps = scenario.steps.iter();
     steps.filter_map(|step| mode(&step.action)).collect()
 }
 
-/// The way to a data connection that this command prepares.
+/// The data mode that this command prepares.
 pub(super) fn mode_of(verb: &str) -> Option<DataMode> {
     Some(match verb {
         "PASV" => DataMode::Pasv,

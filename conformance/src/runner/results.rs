@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::{Played, RunEvent};
 use crate::driver::{Large, Recorder};
 
-/// What the transcript of a job holds in memory.
+/// The memory that the transcript of a job holds.
 #[derive(Default)]
 pub(super) struct Held {
     octets: u64,
-    /// Given back when the job was judged.
+    /// Released when the job has been judged.
     _large: Option<Large>,
 }
 
@@ -22,12 +22,12 @@ impl Held {
     }
 }
 
-/// Holds results back until all before them are there.
+/// Delivers results in order: holds each back until all earlier ones are complete.
 #[derive(Default)]
 pub(super) struct InOrder {
     next: usize,
     waiting: BTreeMap<usize, (Played, Held)>,
-    /// What the transcripts of those that wait hold.
+    /// The memory held by the waiting transcripts.
     pub(super) octets: u64,
 }
 
@@ -48,7 +48,7 @@ impl InOrder {
         }
     }
 
-    /// What is held back for others that do not come any more.
+    /// Delivers the remaining results although earlier ones are missing.
     pub(super) fn release(&mut self, on_event: &mut impl FnMut(RunEvent)) {
         for (played, _) in std::mem::take(&mut self.waiting).into_values() {
             on_event(RunEvent::Finished(Box::new(played)));

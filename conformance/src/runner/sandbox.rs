@@ -1,14 +1,15 @@
-//! The runner's own connection: it makes the scenario's directory and the files in it, and looks
-//! at what became of them. `clean_up` removes everything again.
+//! The runner's own connection: it creates the scenario's directory and the files in it, and reads
+//! the results back. `clean_up` removes everything again.
 //!
-//! No file that the run did not make is ever changed, whatever the server says:
+//! No file that the run did not create is ever changed, whatever the server replies:
 //!
-//! * The name of the directory cannot be guessed, so it stands for nothing that was there before.
+//! * The name of the directory cannot be guessed, so nothing with that name existed before.
 //! * No session works in a directory before a *marker* has proven where it is: a directory whose
-//!   name cannot be guessed either, made by pathname from outside or by a session that is proven,
-//!   and removed from inside. What is not there cannot be removed, and a server that pretends to is
-//!   found out by asking it to remove the marker where it is not.
-//! * What PWD reports is only used where it fits, and only to go somewhere that is then proven.
+//!   name cannot be guessed either, created by pathname from outside or by a proven session, and
+//!   removed from inside. A marker in another directory cannot be removed; a server that pretends
+//!   to is detected by asking it to remove the marker from the wrong directory.
+//! * The reply to PWD is used only if it is plausible, and only to enter a directory that is then
+//!   proven.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,12 @@ use crate::scenario::{Connection, DataMode, Variant};
 use crate::subject::{Session, Target, outside, refused};
 use crate::transcript::{MARKER, Reply};
 
-/// A directory that no scenario makes.
+/// A name that no scenario creates.
 const NOWHERE: &str = "ftpspec-nowhere";
-/// How long clean-up may take, besides what the statements of the scenario are allowed.
+/// The limit of clean-up, in addition to the time allowed for the statements of the scenario.
 pub(super) const CLEAN_UP: Duration = Duration::from_secs(20);
 
-/// The runner's own connection and the directory it made.
+/// The runner's own connection and the directory it created.
 #[derive(Debug)]
 pub(super) struct Sandbox {
     target: Arc<Target>,
@@ -37,17 +38,17 @@ pub(super) struct Sandbox {
     pub(super) timeouts: Timeouts,
     pub(super) recorder: Recorder,
     pub(super) session: Session,
-    /// The name of the directory, in the one login leads to. Nobody can guess it.
+    /// The unguessable name of the directory, which is in the login directory.
     pub(super) name: String,
-    /// The absolute pathname of the directory, if PWD reported one that can be it.
+    /// The absolute pathname of the directory, if PWD reported a plausible one.
     path: Option<String>,
-    /// The pathname of the directory it was made in, if PWD reported one that can be it.
+    /// The pathname of its parent, if PWD reported a plausible one.
     pub(super) base: Option<String>,
-    /// How many markers were made.
+    /// The number of markers created.
     markers: usize,
 }
 
-/// What reading a file back came to.
+/// The result of reading a file back.
 pub(super) enum Fetched {
     /// Its octets.
     Octets(Data),
@@ -56,7 +57,7 @@ pub(super) enum Fetched {
 }
 
 impl Sandbox {
-    /// Logs in and makes a directory of this name.
+    /// Logs in and creates a directory of this name.
     pub(super) async fn open(
         target: &Arc<Target>,
         variant: Variant,
@@ -66,7 +67,7 @@ impl Sandbox {
     ) -> Result<Self, SetupError> {
         let mut session = log_in(target, variant, timeouts, recorder).await?;
         let base = working_directory(&mut session).await?;
-        let made = session.asked(&format!("MKD {name}"), "MKD").await?;
+        let made = session.request(&format!("MKD {name}"), "MKD").await?;
         if !(200..300).contains(&made.code) {
             return Err(refused("MKD", &made));
         }
@@ -83,21 +84,24 @@ impl Sandbox {
         })
     }
 
-    /// Enters the directory, and proves that it is the one that was made.
+    /// Enters the directory, and proves that it is the created one.
     ///
     /// # Errors
-    /// Where it is not, as far as can be seen.
+    /// If it is another directory, or that cannot be proven.
     pub(super) async fn go_in(&mut self) -> Result<(), SetupError> {
         let base = self.base.take();
         let marker = self.next_marker();
         let made = format!("MKD {}/{marker}", self.name);
-        let made = self.session.asked(&made, "MKD").await?;
+        let made = self.session.request(&made, "MKD").await?;
         if !(200..300).contains(&made.code) {
             return Err(outside("MKD", &made));
         }
-        // It is in the directory and not here. A server that removes it here forgets directories,
-        // and one that says so is not believed when it says so inside.
-        let here = self.session.asked(&format!("RMD {marker}"), "RMD").await?;
+        // The marker is in the directory and not here. A server that confirms its removal here
+        // ignores directories or replies falsely, so its reply inside would prove nothing.
+        let here = self
+            .session
+            .request(&format!("RMD {marker}"), "RMD")
+            .await?;
         match here.code {
             421 => return Err(refused("RMD", &here)),
             400.. => {}
@@ -116,11 +120,14 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Makes a marker in the directory, for a session that is to prove that it is there by
-    /// removing it ([`Session::enter`]).
+    /// Creates a marker in the directory, for a session that proves by removing it that it is there
+    /// ([`Session::enter`]).
     pub(super) async fn mark(&mut self) -> Result<String, SetupError> {
         let marker = self.next_marker();
-        let made = self.session.asked(&format!("MKD {marker}"), "MKD").await?;
+        let made = self
+            .session
+            .request(&format!("MKD {marker}"), "MKD")
+            .await?;
         if (200..300).contains(&made.code) {
             Ok(marker)
         } else {
@@ -134,21 +141,21 @@ impl Sandbox {
         marker
     }
 
-    /// The names of all markers, the last one first.
+    /// The names of all markers, the most recent first.
     pub(super) fn markers(&self) -> impl Iterator<Item = String> {
         let name = self.name.clone();
         let numbers = (0..self.markers).rev();
         numbers.map(move |number| format!("{name}{MARKER}{number}"))
     }
 
-    /// Logs in again: the session did not survive the scenario, or is nowhere in particular.
+    /// Logs in again: the session did not survive the scenario, or its directory is unknown.
     pub(super) async fn log_in_again(&mut self) -> Result<(), SetupError> {
         self.session.control.close().await;
         self.session = log_in(&self.target, self.variant, self.timeouts, &self.recorder).await?;
         Ok(())
     }
 
-    /// Removes a directory of which nobody knows whether it was made. What may still be there is named.
+    /// Removes a directory that may not have been created. Returns its name if it may still exist.
     pub(super) async fn sweep(
         target: &Arc<Target>,
         variant: Variant,
@@ -162,7 +169,7 @@ impl Sandbox {
             let reply = session.exchange(&line).await;
             let code = reply.map_err(|fault| SetupError::of(&line, fault))?.code;
             session.control.close().await;
-            // 550: it is not there. No dialogue was played in it, so nothing else is in it.
+            // 550: it does not exist. No dialogue was played in it, so it is empty.
             Ok::<_, SetupError>(matches!(code, 200..300 | 550))
         };
         match timeout(CLEAN_UP, sweeping).await {
@@ -171,12 +178,12 @@ impl Sandbox {
         }
     }
 
-    /// The pathname that leads into the directory after login.
+    /// The pathname of the directory, valid after login.
     pub(super) fn pathname(&self) -> &str {
         self.path.as_deref().unwrap_or(&self.name)
     }
 
-    /// Makes a file.
+    /// Creates a file.
     pub(super) async fn make_file(&mut self, name: &str, octets: &Data) -> Result<(), SetupError> {
         let what = format!("@given {name}");
         stays_inside(name)?;
@@ -207,13 +214,13 @@ impl Sandbox {
         data.write(octets).await?;
         data.close().await;
         if asked.code < 200 {
-            self.session.hear().await
+            self.session.read_reply().await
         } else {
             Ok(asked)
         }
     }
 
-    /// Makes a directory.
+    /// Creates a directory.
     pub(super) async fn make_directory(&mut self, name: &str) -> Result<(), SetupError> {
         stays_inside(name)?;
         let line = format!("MKD {name}");
@@ -243,9 +250,9 @@ impl Sandbox {
             .map_err(|fault| SetupError::of(&what, fault))
     }
 
-    /// Whether there is nothing of this name: neither a directory to enter nor a file to read.
+    /// Whether nothing of this name exists: neither a directory to enter nor a file to read.
     pub(super) async fn is_missing(&mut self, name: &str) -> Result<bool, SetupError> {
-        // Some servers let anybody enter what is not there: then CWD says nothing about this name either.
+        // Some servers accept CWD to any name: then CWD proves nothing about this name either.
         if self.enters(name).await? && !self.enters(NOWHERE).await? {
             return Ok(false);
         }
@@ -253,7 +260,7 @@ impl Sandbox {
         Ok(matches!(fetched, Fetched::Refused(_)))
     }
 
-    /// Whether CWD takes this name; back again afterwards.
+    /// Whether CWD accepts this name; returns to the directory afterwards.
     async fn enters(&mut self, name: &str) -> Result<bool, SetupError> {
         let line = format!("CWD {name}");
         let entered = self.session.exchange(&line).await;
@@ -279,7 +286,7 @@ impl Sandbox {
         let data = self.session.data_ready().await?;
         let octets = data.read_to_end(expected).await?;
         let told = if asked.code < 200 {
-            self.session.hear().await?
+            self.session.read_reply().await?
         } else {
             asked
         };
@@ -324,15 +331,15 @@ async fn log_in(
     Ok(session)
 }
 
-/// What PWD reports; `None` if the server does not do so in the form of RFC 959 Appendix II.
+/// The directory that PWD reports; `None` if it is not in the form of RFC 959 Appendix II.
 async fn working_directory(session: &mut Session) -> Result<Option<String>, SetupError> {
-    let reply = session.asked("PWD", "PWD").await?;
+    let reply = session.request("PWD", "PWD").await?;
     Ok((reply.code == 257)
         .then(|| quoted_pathname(&reply.text()))
         .flatten())
 }
 
-/// Whether this can be the pathname of a directory of that name.
+/// Whether this is a plausible pathname of a directory of that name.
 fn is_pathname_of(path: &str, name: &str) -> bool {
     let above = path.strip_suffix(name);
     above.is_some_and(|above| above.ends_with(['/', '\\']))
@@ -343,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pathname_fits_if_it_ends_with_the_name() {
+    fn a_pathname_is_plausible_if_it_ends_with_the_name() {
         assert!(is_pathname_of("/home/a", "a"));
         assert!(is_pathname_of("C:\\b\\a", "a"));
         for path in ["/", "a", "/home/ba", "/home/a/", "/a/home"] {

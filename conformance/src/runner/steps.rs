@@ -1,18 +1,20 @@
-//! What each statement of a dialogue does.
+//! Plays each kind of statement.
 
 use super::Stop;
 use super::player::{Player, stop};
 use super::sandbox::Fetched;
 use super::user;
 use crate::data::Data;
-use crate::driver::{DriverError, Expected, Told, Wish, eprt_argument, host_number, port_argument};
+use crate::driver::{
+    DriverError, Expected, ResolvedStep, StepResult, eprt_argument, host_number, port_argument,
+};
 use crate::scenario::{
     Action, Connection, Content, DataMode, Expect, Match, Octets, Receive, Step, matches,
 };
 use crate::subject::Session;
 use crate::transcript::{EventKind, ObservationKind, Reply};
 
-/// So many replies may come before an expected one.
+/// The maximum number of replies before an expected one.
 const AFTER_LIMIT: usize = 100;
 
 impl Player {
@@ -43,16 +45,16 @@ impl Player {
                 step: wanted,
                 fails,
             } => {
-                let wish = Wish::new(wanted, *fails, &self.variables)
+                let user_step = ResolvedStep::new(wanted, *fails, &self.variables)
                     .map_err(|_| Stop::Mismatch { line: step.line })?;
-                self.user_step(name, &wish, step.line).await
+                self.user_step(name, &user_step, step.line).await
             }
             Action::Listen => self.listen(name, step.line).await,
             action => self.act(name, action, step.line).await,
         }
     }
 
-    /// The statements that only need the one session.
+    /// Plays a statement that needs only this session.
     async fn act(&mut self, name: &Connection, action: &Action, line: u32) -> Result<(), Stop> {
         let mode = self.variant().data;
         let (way, longest) = (self.timeouts.way, self.timeouts.longest_silence);
@@ -71,18 +73,18 @@ impl Player {
             Action::Send(_) | Action::Octets(_) => control.send(&prepared).await,
             Action::Silent(duration) => control.silent((*duration).min(longest) + way).await,
             Action::Closed => control.until_closed().await,
-            // A server without NOOP is alive, too.
+            // A server without NOOP is alive as well.
             Action::Alive => match session.exchange("NOOP").await {
                 Ok(reply) if reply.code / 100 == 2 || matches!(reply.code, 500 | 502) => Ok(()),
                 Ok(_) => Err(DriverError::Broken),
                 Err(fault) => Err(fault),
             },
-            // The data connection stays: it is the server that has to end it now.
+            // The data connection stays open: the server has to end it now.
             Action::Drop => {
                 control.close().await;
                 Ok(())
             }
-            // A handshake that fails ends the dialogue either way.
+            // A failed handshake ends the dialogue in either case.
             Action::Tls(version) | Action::TlsOrEnd(version) => control.handshake(*version).await,
             Action::Clear => control.back_to_clear().await,
             Action::Data(named) => match session.prepare(named.unwrap_or(mode)).await {
@@ -92,12 +94,12 @@ impl Player {
             },
             Action::Connect => session.connect_passive().await,
             Action::Refused => session.passive_is_refused().await,
-            Action::StalePort => session.earlier().await,
-            Action::ThirdParty => session.stranger().await,
+            Action::StalePort => session.stale_port().await,
+            Action::ThirdParty => session.third_party().await,
             Action::Handshake => session.data_ready().await.map(|_| ()),
             Action::SendData(_) => send_data(session, &data, true).await,
             Action::WriteData(_) => send_data(session, &data, false).await,
-            // What came is compared by the judge; the dialogue goes on.
+            // The judge compares the data; the dialogue goes on.
             Action::Receive(_) => {
                 let data = session.data_ready().await;
                 match data {
@@ -107,7 +109,7 @@ impl Player {
             }
             Action::DataEnds => match session.data_ready().await {
                 Ok(data) => data.outlast().await,
-                // A handshake that breaks off is written down, and the end of the connection.
+                // An aborted handshake is recorded, and so is the end of the connection.
                 Err(DriverError::Broken) => Ok(()),
                 Err(fault) => Err(fault),
             },
@@ -124,7 +126,7 @@ impl Player {
                 Ok(())
             }
             Action::NoData => match session.data.no_data().await {
-                // Written down; nothing that follows depends on it.
+                // Recorded; nothing that follows depends on it.
                 Err(DriverError::Broken | DriverError::TimedOut) => Ok(()),
                 other => other,
             },
@@ -146,7 +148,7 @@ impl Player {
 
     /// The octets a statement sends, cut into segments.
     fn prepared(&self, action: &Action, line: u32) -> Result<Vec<Vec<u8>>, Stop> {
-        // A variable without a value was to be captured by a reply that did not fit, which is told there.
+        // The reply that should have set a missing variable did not match, which is reported there.
         let unknown = |_| Stop::Mismatch { line };
         let octets = |content: &Content| {
             let octets = self.octets(content).map_err(unknown)?;
@@ -173,7 +175,7 @@ impl Player {
         })
     }
 
-    /// What `@receive` is expected to bring. A variable without a value is the judge's finding.
+    /// The data that `@receive` expects. A variable without a value is reported by the judge.
     fn expected_data(&self, receive: &Receive) -> Expected {
         match receive {
             Receive::Exactly(content) => match content.data(&self.variables) {
@@ -191,7 +193,7 @@ impl Player {
         }
     }
 
-    /// The first reply that is not one of those that may come before the expected one (`!after`).
+    /// Reads replies up to the first one that is not allowed before the expected one (`!after`).
     async fn expected(
         &mut self,
         name: &Connection,
@@ -199,7 +201,7 @@ impl Player {
         line: u32,
     ) -> Result<Reply, Stop> {
         for _ in 0..AFTER_LIMIT {
-            let reply = self.session(name)?.hear().await;
+            let reply = self.session(name)?.read_reply().await;
             let reply = reply.map_err(|fault| stop(fault, line))?;
             if !expect.goes_before(reply.code) {
                 return Ok(reply);
@@ -208,13 +210,13 @@ impl Player {
         Err(Stop::Mismatch { line })
     }
 
-    /// A reply of another class than any expected one cannot be gone on with; everything else is the judge's.
+    /// Stops at a reply of a class that is not expected; every other mismatch is left to the judge.
     fn compare(&mut self, expect: &Expect, reply: &Reply, line: u32) -> Result<(), Stop> {
         let found = matches(expect, reply, &mut self.variables);
         if found == Match::Holds {
             return Ok(());
         }
-        // Just as legal, but nothing is left to be played.
+        // Equally valid, but nothing remains to be played.
         if expect.ends_with(reply.code) {
             return Err(Stop::Mismatch { line });
         }
@@ -310,16 +312,21 @@ impl Player {
         Ok(())
     }
 
-    async fn user_step(&mut self, name: &Connection, wish: &Wish, line: u32) -> Result<(), Stop> {
+    async fn user_step(
+        &mut self,
+        name: &Connection,
+        user_step: &ResolvedStep,
+        line: u32,
+    ) -> Result<(), Stop> {
         let mode = self.variant().data;
         let told = match &mut self.suppaftp {
-            Some(client) => client.say(wish).await,
-            None => user::say(self.session(name)?, mode, wish).await,
+            Some(client) => client.play_step(user_step).await,
+            None => user::play_step(self.session(name)?, mode, user_step).await,
         };
         let told = match told {
             Ok(told) => told,
             Err(fault) => {
-                let fact = format!("{}: could not be done", wish.shown);
+                let fact = format!("{}: could not be done", user_step.shown);
                 let what = EventKind::Observed {
                     kind: ObservationKind::UserStep,
                     fact,
@@ -330,9 +337,9 @@ impl Player {
                 return Err(stop(fault, line));
             }
         };
-        let (ok, fact) = wish.weigh(&told);
-        let refused = matches!(told, Told::Refused(_));
-        let octets = if let Told::Done(octets) = told {
+        let (ok, fact) = user_step.compare(&told);
+        let refused = matches!(told, StepResult::Refused(_));
+        let octets = if let StepResult::Done(octets) = told {
             octets
         } else {
             Data::default()
@@ -346,8 +353,8 @@ impl Player {
                 ok,
             },
         );
-        // Other octets than wished can be gone on with; what was not done is missing later.
-        if ok || refused == wish.fails {
+        // The dialogue goes on after unexpected octets, but not after a step that was not done.
+        if ok || refused == user_step.fails {
             Ok(())
         } else {
             Err(Stop::Mismatch { line })

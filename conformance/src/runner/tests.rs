@@ -1,10 +1,10 @@
-//! The player against servers that behave, and against servers that do not.
+//! The player against correct and faulty servers.
 
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use super::testing::{Do, FIRST, Fake, job, manner};
+use super::testing::{Do, FIRST, Fake, job, play_options};
 use super::{Played, RunEvent, Schedule, Stop, play, run_all};
 use crate::scenario::Connection;
 use crate::subject::Unmanaged;
@@ -36,12 +36,12 @@ fn sent(octets: &str) -> EventKind {
 }
 
 #[tokio::test]
-async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
+async fn a_dialogue_is_played_to_its_end_and_cleaned_up() {
     let server = Fake::start(|_| None).await;
     let dialogue = "@given in.txt \"abc\"\n@given sub/\n@data\n> RETR in.txt\n< 150\n@receive \"abc\"\n< 226\n\
         @data\n> STOR sub/out.txt\n< 150\n@send \"xyz\"\n< 226\n@stored sub/out.txt \"xyz\"\n@missing nothing";
     for variant in ["pasv", "port"] {
-        let played = play(job(variant, "", dialogue), &server.target, &manner()).await;
+        let played = play(job(variant, "", dialogue), &server.target, &play_options()).await;
         assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
         let stored = on(&played, "runner", FIRST + 12);
         assert!(
@@ -53,10 +53,10 @@ async fn a_dialogue_is_played_to_its_end_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn what_is_repeated_is_played_once_in_each_turn() {
+async fn repeated_statements_are_played_once_in_each_turn() {
     let server = Fake::start(|_| None).await;
     let dialogue = "@repeat 2\n@given a${turn}.txt \"abc\"\n> SYST\n< 215 ${system}\n@end\n@repeat 3\n@put b${turn}.txt \"x\"\n@end";
-    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let heard = played.transcript.events.iter();
     let heard = heard.filter_map(|event| match &event.what {
@@ -86,28 +86,33 @@ async fn what_is_repeated_is_played_once_in_each_turn() {
 }
 
 #[tokio::test]
-async fn silence_is_no_part_of_the_deadline() {
+async fn silence_does_not_count_towards_the_deadline() {
     let server = Fake::start(|_| None).await;
-    let mut manner = manner();
-    manner.deadline = Duration::from_millis(300);
+    let mut options = play_options();
+    options.deadline = Duration::from_millis(300);
     let job = job("pasv", "", "@repeat 2\n@silent 250ms\n@end\n> SYST\n< 215");
-    assert_eq!(play(job, &server.target, &manner).await.stop, None);
+    assert_eq!(play(job, &server.target, &options).await.stop, None);
 }
 
 #[tokio::test]
 async fn every_turn_of_every_statement_adds_to_the_deadline() {
     let server = Fake::start(|_| None).await;
-    let mut manner = manner();
-    manner.deadline = Duration::ZERO;
-    manner.timeouts.statement = Duration::from_millis(500);
+    let mut options = play_options();
+    options.deadline = Duration::ZERO;
+    options.timeouts.statement = Duration::from_millis(500);
     let slow = job("pasv", "", "@repeat 40\n> SYST\n< 215\n@end");
-    assert_eq!(play(slow, &server.target, &manner).await.stop, None);
+    assert_eq!(play(slow, &server.target, &options).await.stop, None);
 }
 
 #[tokio::test]
-async fn the_login_and_the_end_belong_to_no_line() {
+async fn login_and_end_have_no_line_number() {
     let server = Fake::start(|_| None).await;
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     assert_eq!(on(&played, "main", FIRST), [&sent("SYST\r\n")]);
     assert_eq!(
         on(&played, "main", FIRST + 1),
@@ -134,7 +139,12 @@ async fn the_login_and_the_end_belong_to_no_line() {
 async fn a_reply_in_single_octets_is_one_reply() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Bytewise("215-a\r\n215 b\r\n")]);
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     assert_eq!(played.stop, None);
     assert_eq!(
         on(&played, "main", FIRST + 1),
@@ -143,23 +153,28 @@ async fn a_reply_in_single_octets_is_one_reply() {
 }
 
 #[tokio::test]
-async fn a_reply_too_many_is_taken_by_the_next_expectation() {
+async fn an_extra_reply_is_taken_by_the_next_expectation() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n250 b\r\n")]);
     let server = Fake::start(rule).await;
     let played = play(
         job("pasv", "", "> SYST\n< 215\n> NOOP\n< 2yz"),
         &server.target,
-        &manner(),
+        &play_options(),
     )
     .await;
     assert_eq!(on(&played, "main", FIRST + 3), [&received("250 b\r\n")]);
 }
 
 #[tokio::test]
-async fn a_reply_too_many_before_the_end_is_written_down_there() {
+async fn an_extra_reply_before_the_end_is_recorded_there() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n200 b\r\n")]);
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     let own = on(&played, "main", 0);
     let noop = own
         .iter()
@@ -176,7 +191,12 @@ async fn a_reply_too_many_before_the_end_is_written_down_there() {
 async fn half_a_reply_is_kept_when_the_server_closes() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215-half\r\n21"), Do::Close]);
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     assert_eq!(played.stop, Some(Stop::ConnectionLost { line: FIRST + 1 }));
     let events = on(&played, "main", FIRST + 1);
     assert_eq!(events[0], &received("215-half\r\n21"));
@@ -187,10 +207,15 @@ async fn half_a_reply_is_kept_when_the_server_closes() {
 }
 
 #[tokio::test]
-async fn silence_ends_the_dialogue_in_time_and_clean_up_follows() {
+async fn a_time_out_ends_the_dialogue_and_clean_up_follows() {
     let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
     let began = Instant::now();
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> SYST\n< 215"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
     let silence = EventKind::Silence {
         waited_ms: 1000,
@@ -202,12 +227,12 @@ async fn silence_ends_the_dialogue_in_time_and_clean_up_follows() {
 }
 
 #[tokio::test]
-async fn the_deadline_ends_what_no_single_time_out_does() {
+async fn the_deadline_ends_a_dialogue_that_no_single_time_out_ends() {
     let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
-    let mut manner = manner();
-    manner.timeouts.reply = Duration::from_secs(3600);
-    manner.deadline = Duration::from_secs(2);
-    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &manner).await;
+    let mut options = play_options();
+    options.timeouts.reply = Duration::from_secs(3600);
+    options.deadline = Duration::from_secs(2);
+    let played = play(job("pasv", "", "> SYST\n< 215"), &server.target, &options).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
@@ -216,19 +241,19 @@ async fn the_deadline_ends_what_no_single_time_out_does() {
 async fn a_reply_of_another_class_stops_and_another_code_does_not() {
     let dialogue = "> SYST\n< 250\n> NOSUCH\n< 200\n> NOOP\n< 200";
     let server = Fake::start(|_| None).await;
-    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
     assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST + 3 }));
     assert!(
         !server.heard().contains(&"NOOP".to_owned()),
-        "nothing is said after it"
+        "nothing is sent after it"
     );
 }
 
 #[tokio::test]
-async fn a_capture_is_said_again() {
+async fn a_captured_value_is_sent_again() {
     let server = Fake::start(|_| None).await;
     let dialogue = "> MKD a\n< 257 \"${made}\"\n> CWD ${made}\n< 250";
-    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
     assert_eq!(played.stop, None);
     let line = format!("CWD /{DIRECTORY}/a\r\n");
     assert_eq!(on(&played, "main", FIRST + 2), [&sent(&line)]);
@@ -243,7 +268,7 @@ async fn a_227_of_another_host_is_not_followed(#[case] host: &'static str, #[cas
     let server = Fake::start(rule).await;
     let dialogue =
         "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive *\n< 226\n> PASV\n< 227\n@connect";
-    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let events = played.transcript.events.iter();
     let events: Vec<_> = events
@@ -271,18 +296,18 @@ async fn suppaftp_follows_no_227_of_another_host_either() {
     let server = Fake::start(rule).await;
     let dialogue = "@put a \"1\"\n@get a \"1\"";
     let job = job("pasv suppaftp", "drivers = [\"suppaftp\"]", dialogue);
-    let played = play(job, &server.target, &manner()).await;
+    let played = play(job, &server.target, &play_options()).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
 }
 
 #[tokio::test]
-async fn a_227_without_an_address_cannot_be_gone_on_with() {
+async fn a_227_without_an_address_ends_the_dialogue() {
     let main_only = |line: &str| (line == "PASV").then(|| vec![Do::Say("227 somewhere\r\n")]);
     let server = Fake::start(main_only).await;
     let played = play(
         job("pasv", "", "@data\n> NOOP\n< 200"),
         &server.target,
-        &manner(),
+        &play_options(),
     )
     .await;
     assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST }));
@@ -293,11 +318,11 @@ async fn a_227_without_an_address_cannot_be_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_data_connection_that_never_comes_is_waited_for_in_time() {
+async fn the_wait_for_a_data_connection_is_limited() {
     let rule = |line: &str| (line == "RETR a").then(|| vec![Do::Say("150 soon\r\n")]);
     let server = Fake::start(rule).await;
     let dialogue = "@data\n> RETR a\n< 150\n@receive *";
-    let played = play(job("port", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("port", "", dialogue), &server.target, &play_options()).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 3 }));
     let silence = EventKind::Silence {
         waited_ms: 1000,
@@ -307,11 +332,11 @@ async fn a_data_connection_that_never_comes_is_waited_for_in_time() {
 }
 
 #[tokio::test]
-async fn no_data_connection_is_what_nodata_wants() {
+async fn nodata_passes_without_a_data_connection() {
     let server = Fake::start(|_| None).await;
     let dialogue = "@data\n> RETR nothing\n< 550\n@nodata\n> NOOP\n< 200";
     for variant in ["port", "pasv"] {
-        let played = play(job(variant, "", dialogue), &server.target, &manner()).await;
+        let played = play(job(variant, "", dialogue), &server.target, &play_options()).await;
         assert_eq!(played.stop, None, "{variant}");
         let events = on(&played, "main", FIRST + 3);
         assert!(
@@ -323,14 +348,14 @@ async fn no_data_connection_is_what_nodata_wants() {
 }
 
 #[tokio::test]
-async fn a_handshake_the_server_does_not_make_fails_and_is_told() {
+async fn a_handshake_that_the_server_refuses_is_recorded_as_failed() {
     let rule = |line: &str| (line == "AUTH TLS").then(|| vec![Do::Say("234 go\r\n"), Do::Close]);
     let server = Fake::start(rule).await;
     let dialogue = "< 220\n> AUTH TLS\n< 234\n@tls";
     let played = play(
         job("pasv", "login = false", dialogue),
         &server.target,
-        &manner(),
+        &play_options(),
     )
     .await;
     let line = FIRST + 3;
@@ -343,12 +368,12 @@ async fn a_handshake_the_server_does_not_make_fails_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_tls_variant_without_auth_tls_is_no_test() {
+async fn a_tls_variant_without_auth_tls_lacks_a_prerequisite() {
     let server = Fake::start(|_| None).await;
     let played = play(
         job("pasv tls", "", "> NOOP\n< 200"),
         &server.target,
-        &manner(),
+        &play_options(),
     )
     .await;
     assert!(
@@ -357,13 +382,18 @@ async fn a_tls_variant_without_auth_tls_is_no_test() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_refused_is_no_test() {
+async fn a_refused_login_is_a_missing_prerequisite() {
     let rule = |line: &str| {
         line.starts_with("PASS ")
             .then(|| vec![Do::Say("530 no\r\n")])
     };
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> NOOP\n< 200"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> NOOP\n< 200"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     let Some(Stop::Prerequisite(why)) = &played.stop else {
         panic!("{:?}", played.stop)
     };
@@ -377,13 +407,18 @@ async fn a_login_that_is_refused_is_no_test() {
 #[case::through("type=file; a/../../b\r\n")]
 #[case::a_second_command("type=file; a\nDELE /b\r\n")]
 #[tokio::test]
-async fn clean_up_believes_no_name_that_leads_elsewhere(#[case] listing: &'static str) {
+async fn clean_up_ignores_names_that_lead_elsewhere(#[case] listing: &'static str) {
     let rule = move |line: &str| match line {
         "MLSD" | "LIST" | "LIST -a" | "NLST" => Some(vec![Do::Data(listing)]),
         _ => None,
     };
     let server = Fake::start(rule).await;
-    play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    play(
+        job("pasv", "", "> MKD a\n< 257"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     for line in server.heard() {
         if let Some((_, name)) = line
             .split_once(' ')
@@ -396,7 +431,7 @@ async fn clean_up_believes_no_name_that_leads_elsewhere(#[case] listing: &'stati
 }
 
 #[tokio::test]
-async fn clean_up_looks_into_no_directory_that_the_run_did_not_make() {
+async fn clean_up_enters_no_directory_that_the_run_did_not_create() {
     // `out` may be a link to anywhere, which the server shows as a directory.
     let rule = |line: &str| match line.split_once('/') {
         None if line.starts_with("RMD ftpspec-") && !line.contains("-marker-") => {
@@ -409,7 +444,12 @@ async fn clean_up_looks_into_no_directory_that_the_run_did_not_make() {
         _ => None,
     };
     let server = Fake::start(rule).await;
-    let played = play(job("pasv", "", "> MKD a\n< 257"), &server.target, &manner()).await;
+    let played = play(
+        job("pasv", "", "> MKD a\n< 257"),
+        &server.target,
+        &play_options(),
+    )
+    .await;
     let heard = server.heard();
     assert!(
         heard.contains(&"RMD ftpspec-t-0000/out".to_owned()),
@@ -434,14 +474,14 @@ async fn results_come_in_the_order_of_the_plan() {
         jobs.push(quick);
     }
     let mut finished = Vec::new();
-    let mut afar = Unmanaged::new(&server.target, Duration::ZERO);
+    let mut unmanaged = Unmanaged::new(&server.target, Duration::ZERO);
     let conduct = Schedule::at_once(3);
     run_all(
         jobs,
         &server.target,
-        &manner(),
+        &play_options(),
         conduct,
-        &mut afar,
+        &mut unmanaged,
         |event| {
             if let RunEvent::Finished(played) = event {
                 finished.push((played.job.number, played.stop.is_none()));
@@ -463,7 +503,7 @@ async fn results_come_in_the_order_of_the_plan() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_gone_ends_every_job_and_no_report() {
+async fn every_job_is_reported_when_the_target_is_gone() {
     let mut target = (*Fake::start(|_| None).await.target).clone();
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
@@ -473,13 +513,20 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
     let jobs: Vec<_> = (0..5).map(|_| job("pasv", "", "> NOOP\n< 200")).collect();
     let mut stops = Vec::new();
     let target = std::sync::Arc::new(target);
-    let mut afar = Unmanaged::new(&target, Duration::ZERO);
+    let mut unmanaged = Unmanaged::new(&target, Duration::ZERO);
     let conduct = Schedule::at_once(1);
-    run_all(jobs, &target, &manner(), conduct, &mut afar, |event| {
-        if let RunEvent::Finished(played) = event {
-            stops.push(played.stop);
-        }
-    })
+    run_all(
+        jobs,
+        &target,
+        &play_options(),
+        conduct,
+        &mut unmanaged,
+        |event| {
+            if let RunEvent::Finished(played) = event {
+                stops.push(played.stop);
+            }
+        },
+    )
     .await;
     assert_eq!(stops.len(), 5);
     assert!(
@@ -491,7 +538,7 @@ async fn a_target_that_is_gone_ends_every_job_and_no_report() {
 }
 
 #[tokio::test]
-async fn a_tree_without_end_is_left_where_it_becomes_too_deep() {
+async fn clean_up_stops_at_the_maximum_depth() {
     let rule = |line: &str| {
         if line.starts_with("MLSD") {
             return Some(vec![Do::Data("type=dir; again\r\n")]);
@@ -502,7 +549,7 @@ async fn a_tree_without_end_is_left_where_it_becomes_too_deep() {
     };
     let server = Fake::start(rule).await;
     let dialogue = "> MKD again\n< 257";
-    let played = play(job("pasv", "", dialogue), &server.target, &manner()).await;
+    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
     let heard = server.heard();
     let depths = heard.iter().map(|line| line.matches("/again").count());
     assert_eq!(depths.max(), Some(17));

@@ -1,39 +1,50 @@
-//! User steps as the raw driver plays them: the dialogue of the plainest client.
+//! User steps of the raw driver: the dialogue of the simplest client.
 
 use crate::data::Data;
-use crate::driver::{DriverError, Expected, Told, Wish};
+use crate::driver::{DriverError, Expected, ResolvedStep, StepResult};
 use crate::scenario::{DataMode, UserStep};
 use crate::subject::Session;
 use crate::transcript::Reply;
 
-/// Plays the step as the plainest client would.
-pub(crate) async fn say(
+/// Plays the step as the simplest client would.
+pub(crate) async fn play_step(
     session: &mut Session,
     mode: DataMode,
-    wish: &Wish,
-) -> Result<Told, DriverError> {
+    user_step: &ResolvedStep,
+) -> Result<StepResult, DriverError> {
     use UserStep as S;
     let mut raw = Raw { session, mode };
-    match &wish.step {
-        S::Put(name, _) => raw.store(&format!("STOR {name}"), &wish.octets).await,
-        S::Append(name, _) => raw.store(&format!("APPE {name}"), &wish.octets).await,
+    match &user_step.step {
+        S::Put(name, _) => raw.store(&format!("STOR {name}"), &user_step.octets).await,
+        S::Append(name, _) => raw.store(&format!("APPE {name}"), &user_step.octets).await,
         S::Get(name, _) => {
-            raw.retrieve("TYPE I", None, &format!("RETR {name}"), &wish.expected())
-                .await
+            raw.retrieve(
+                "TYPE I",
+                None,
+                &format!("RETR {name}"),
+                &user_step.expected(),
+            )
+            .await
         }
         S::Resume(name, at, _) => {
             let rest = format!("REST {at}");
             let line = format!("RETR {name}");
-            raw.retrieve("TYPE I", Some(&rest), &line, &wish.expected())
+            raw.retrieve("TYPE I", Some(&rest), &line, &user_step.expected())
                 .await
         }
-        S::Names(_) => raw.retrieve("TYPE A", None, "NLST", &wish.expected()).await,
-        S::List(_) => raw.retrieve("TYPE A", None, "LIST", &wish.expected()).await,
+        S::Names(_) => {
+            raw.retrieve("TYPE A", None, "NLST", &user_step.expected())
+                .await
+        }
+        S::List(_) => {
+            raw.retrieve("TYPE A", None, "LIST", &user_step.expected())
+                .await
+        }
         S::Size(name, _) => raw.size(name).await,
         S::Rename(from, to) => {
             let reply = raw.session.exchange(&format!("RNFR {from}")).await?;
             if reply.code != 350 {
-                return Ok(said(&reply));
+                return Ok(result_of(&reply));
             }
             raw.command(&format!("RNTO {to}")).await
         }
@@ -50,23 +61,23 @@ struct Raw<'a> {
 }
 
 impl Raw<'_> {
-    async fn command(&mut self, line: &str) -> Result<Told, DriverError> {
-        Ok(said(&self.session.exchange(line).await?))
+    async fn command(&mut self, line: &str) -> Result<StepResult, DriverError> {
+        Ok(result_of(&self.session.exchange(line).await?))
     }
 
-    async fn size(&mut self, name: &str) -> Result<Told, DriverError> {
+    async fn size(&mut self, name: &str) -> Result<StepResult, DriverError> {
         let typed = self.session.exchange("TYPE I").await?;
         if !is_done(&typed) {
-            return Ok(said(&typed));
+            return Ok(result_of(&typed));
         }
         let reply = self.session.exchange(&format!("SIZE {name}")).await?;
         Ok(match reply.text().trim().parse() {
-            Ok(number) if reply.code == 213 => Told::Number(number),
-            _ => Told::Refused(words(&reply)),
+            Ok(number) if reply.code == 213 => StepResult::Number(number),
+            _ => StepResult::Refused(shown(&reply)),
         })
     }
 
-    async fn store(&mut self, line: &str, octets: &Data) -> Result<Told, DriverError> {
+    async fn store(&mut self, line: &str, octets: &Data) -> Result<StepResult, DriverError> {
         let reply = match self.begin("TYPE I", None, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
@@ -83,7 +94,7 @@ impl Raw<'_> {
         before: Option<&str>,
         line: &str,
         expected: &Expected,
-    ) -> Result<Told, DriverError> {
+    ) -> Result<StepResult, DriverError> {
         let reply = match self.begin(kind, before, line).await? {
             Ok(reply) => reply,
             Err(refused) => return Ok(refused),
@@ -93,26 +104,27 @@ impl Raw<'_> {
         self.complete(reply, octets).await
     }
 
-    /// Representation type, data connection, marker and command; `Err` where one is refused.
+    /// Sends the representation type, prepares the data connection and sends the restart marker and
+    /// the command; `Err` if one is refused.
     async fn begin(
         &mut self,
         kind: &str,
         before: Option<&str>,
         line: &str,
-    ) -> Result<Result<Reply, Told>, DriverError> {
+    ) -> Result<Result<Reply, StepResult>, DriverError> {
         let typed = self.session.exchange(kind).await?;
         if !is_done(&typed) {
-            return Ok(Err(said(&typed)));
+            return Ok(Err(result_of(&typed)));
         }
         let prepared = self.session.prepare(self.mode).await?;
         if !is_done(&prepared) {
-            return Ok(Err(said(&prepared)));
+            return Ok(Err(result_of(&prepared)));
         }
         if let Some(before) = before {
             let marked = self.session.exchange(before).await?;
             if marked.code != 350 {
                 self.session.data.close().await;
-                return Ok(Err(said(&marked)));
+                return Ok(Err(result_of(&marked)));
             }
         }
         let reply = self.session.exchange(line).await?;
@@ -120,19 +132,19 @@ impl Raw<'_> {
             return Ok(Ok(reply));
         }
         self.session.data.close().await;
-        Ok(Err(said(&reply)))
+        Ok(Err(result_of(&reply)))
     }
 
-    async fn complete(&mut self, begun: Reply, octets: Data) -> Result<Told, DriverError> {
+    async fn complete(&mut self, begun: Reply, octets: Data) -> Result<StepResult, DriverError> {
         let told = if begun.code < 200 {
-            self.session.hear().await?
+            self.session.read_reply().await?
         } else {
             begun
         };
         Ok(if is_done(&told) {
-            Told::Done(octets)
+            StepResult::Done(octets)
         } else {
-            said(&told)
+            result_of(&told)
         })
     }
 }
@@ -141,15 +153,15 @@ fn is_done(reply: &Reply) -> bool {
     (200..300).contains(&reply.code)
 }
 
-fn said(reply: &Reply) -> Told {
+fn result_of(reply: &Reply) -> StepResult {
     if is_done(reply) {
-        Told::Done(Data::default())
+        StepResult::Done(Data::default())
     } else {
-        Told::Refused(words(reply))
+        StepResult::Refused(shown(reply))
     }
 }
 
-fn words(reply: &Reply) -> String {
+fn shown(reply: &Reply) -> String {
     let text = reply.text();
     let first: String = text
         .lines()

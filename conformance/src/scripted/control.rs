@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-/// Plays one connection's events to the end, or to where the client leaves the script.
+/// Plays the events of one connection to the end, or until the client deviates from the script.
 pub(super) async fn play(
     stream: TcpStream,
     events: Vec<Event>,
@@ -18,7 +18,7 @@ pub(super) async fn play(
     tls: Arc<ServerConfig>,
 ) {
     let played = async { Part::new(stream, delivery, tls)?.play(events).await };
-    // Whatever goes wrong here shows at the client, and the client is the one that reports.
+    // Errors here are visible to the client, which reports them.
     if let Err(error) = played.await {
         tracing::debug!(%error, "the client left the script");
     }
@@ -29,10 +29,10 @@ struct Part {
     tls: Arc<ServerConfig>,
     delivery: Delivery,
     local: SocketAddr,
-    /// Lines of the client that no event has asked for yet.
+    /// Lines of the client that no event has consumed yet.
     ahead: Vec<u8>,
     data: DataSide,
-    /// What the transcript's server showed on the control connection.
+    /// The TLS certificate that the server of the transcript used on the control connection.
     certificate: Option<String>,
 }
 
@@ -79,7 +79,8 @@ impl Part {
                     how,
                 }) => {
                     self.leave(how).await?;
-                    // Where the transcript says that nobody listens any more, the passive port ends with the session.
+                    // If a later connection fails in the transcript, the passive port closes with
+                    // the session.
                     if !events.any(|event| matches!(event.what, EventKind::DataFailed { .. })) {
                         self.data.listen_on().await;
                     }
@@ -92,15 +93,16 @@ impl Part {
             }
         }
         self.until_the_client_leaves().await?;
-        // A data connection the script does not end stays open until the scripted server is stopped.
+        // A data connection that the script does not end stays open until the scripted server
+        // stops.
         if self.data.is_open() {
             std::future::pending::<()>().await;
         }
         Ok(())
     }
 
-    /// Waits for as many lines as the transcript's client sent here (ports and names may differ), or as many octets
-    /// where it sent no whole line.
+    /// Waits for as many lines as the client of the transcript sent here (ports and names may
+    /// differ), or as many octets if it sent no whole line.
     async fn hear(&mut self, model: &[u8]) -> io::Result<Vec<u8>> {
         let lines = memchr::memchr_iter(b'\n', model).count();
         loop {

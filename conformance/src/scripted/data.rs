@@ -11,20 +11,20 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A port of ours, and the one that stands for it in the transcript.
+/// A port of ours, and the corresponding port in the transcript.
 struct Passive {
     told: u16,
     listener: TcpListener,
 }
 
-/// What stands between the scripted server and the client's DTP.
+/// The data connection of one scripted control connection.
 pub(super) struct DataSide {
     on: IpAddr,
     owner: IpAddr,
     delivery: Delivery,
     tls: Arc<ServerConfig>,
     listener: Option<Passive>,
-    /// What an earlier 227 or 229 named. Nobody is turned away there, and nobody is served.
+    /// The listeners of earlier 227 or 229 replies. Connections to them are accepted and not used.
     earlier: Option<Passive>,
     active: Option<SocketAddr>,
     stream: Option<Stream>,
@@ -54,7 +54,7 @@ impl DataSide {
         self.stream.is_some()
     }
 
-    /// Notes the client's PORT and EPRT.
+    /// Records the address in the client's PORT or EPRT.
     pub(super) fn heard(&mut self, octets: &[u8]) {
         for line in String::from_utf8_lossy(octets).lines() {
             let (verb, argument) = line.split_once(' ').unwrap_or((line, ""));
@@ -67,7 +67,8 @@ impl DataSide {
         }
     }
 
-    /// A 227 or 229 reply gets the address of a listener of ours; any other reply stays as it is.
+    /// Replaces the address in a 227 or 229 with that of a listener of ours; any other reply is
+    /// unchanged.
     pub(super) async fn announce(
         &mut self,
         octets: &[u8],
@@ -78,7 +79,7 @@ impl DataSide {
             return Ok(octets.to_vec());
         };
         let inside = text.get(open + 1..close).unwrap_or_default();
-        // An address that is none is a lie, and is told as it stands.
+        // An invalid address is the fault of a mutant and is sent unchanged.
         let passive = match text.get(..3) {
             Some("227") => host_port(inside).map(|address| address.port()),
             Some("229") => extended_port(inside),
@@ -107,8 +108,8 @@ impl DataSide {
         Ok(format!("{}{inside}{}", &text[..=open], &text[close..]).into_bytes())
     }
 
-    /// Opens the data connection the way the client prepared it: where it is passive, at the port that stands for the one
-    /// of `peer` in the transcript.
+    /// Opens the data connection as the client prepared it; if it is passive, on the port that
+    /// corresponds to the one of `peer` in the transcript.
     pub(super) async fn open(&mut self, peer: &str) -> io::Result<()> {
         let at = peer.parse().ok().map(|at: SocketAddr| at.port());
         let earlier = self.earlier.as_ref();
@@ -119,7 +120,7 @@ impl DataSide {
             (Some(address), _) => TcpStream::connect(address).await?,
             (None, Some(Passive { listener, .. })) => loop {
                 let (stream, from) = listener.accept().await?;
-                // A stranger (RFC 2577 §4) has no part in the transcript.
+                // A third party (RFC 2577 §4) is not part of the transcript.
                 if from.ip() == self.owner {
                     break stream;
                 }
@@ -130,7 +131,8 @@ impl DataSide {
         Ok(())
     }
 
-    /// Shakes hands with the certificate of the control connection, or with one nobody has seen before.
+    /// Performs the TLS handshake with the certificate of the control connection, or with a new
+    /// one.
     pub(super) async fn handshake(&mut self, same: bool) -> io::Result<()> {
         let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
         let tls = if same {
@@ -142,7 +144,7 @@ impl DataSide {
         Ok(())
     }
 
-    /// Reads as many octets as the transcript's client sent.
+    /// Reads as many octets as the client of the transcript sent.
     pub(super) async fn take(&mut self, count: u64) -> io::Result<()> {
         let Some(stream) = &mut self.stream else {
             return Ok(());
@@ -163,7 +165,7 @@ impl DataSide {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
-        // The first octets show it; more would only take long.
+        // The first octets suffice; more would only take time.
         let slow = if self.delivery.bytewise { 64 } else { 0 };
         for octet in octets.slice(0..slow).joined().chunks(1) {
             stream.write(octet).await?;
@@ -181,7 +183,7 @@ impl DataSide {
         };
         match (end.by, end.how) {
             (Side::Client, _) => {
-                // The client ends it: see it out, so that the next reply comes after the end.
+                // The client ends it: wait for that, so that the next reply comes after the end.
                 let mut rest = [0; 4096];
                 while stream.read(&mut rest).await.is_ok_and(|got| got > 0) {}
                 Ok(())
@@ -192,7 +194,7 @@ impl DataSide {
         }
     }
 
-    /// Ends the data connection, and leaves the listener open until the scripted server is stopped, if there is one.
+    /// Ends the data connection; a listener stays open until the scripted server stops.
     pub(super) async fn listen_on(&mut self) {
         self.stream = None;
         if self.listener.is_some() {
@@ -200,7 +202,7 @@ impl DataSide {
         }
     }
 
-    /// Closes the listener: who connects now is refused.
+    /// Closes the listener, so that later connections are refused.
     pub(super) fn refuse(&mut self) {
         self.listener = None;
     }

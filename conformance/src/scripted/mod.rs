@@ -1,7 +1,8 @@
-//! A server that plays the server's half of a transcript, word by word, to whoever connects.
+//! A server that plays the server's half of a transcript to any client that connects.
 //!
-//! With one event changed it is a server that lies in exactly one place: that is how every scenario is shown to fail on a
-//! wrong server ([`mutant`]). It shares no code with the reference server.
+//! With one event changed it is a server with exactly one fault: this shows that every scenario
+//! fails against a faulty server ([`crate::selftest`]). It shares no code with the reference
+//! server.
 
 mod control;
 mod data;
@@ -17,14 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How a scripted server delivers what it says.
+/// How a scripted server sends its replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
-    /// Octet by octet, each in a segment or TLS record of its own.
+    /// Sends each octet in a segment or TLS record of its own.
     pub bytewise: bool,
-    /// How long it thinks before each reply.
+    /// The delay before each reply.
     pub pause: Duration,
-    /// 227 without parentheses, 229 with `!` as its delimiter.
+    /// Sends 227 without parentheses, and 229 with `!` as its delimiter.
     pub odd_addresses: bool,
 }
 
@@ -36,11 +37,11 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Serves the transcript once on a free port of `on`: the k-th connection that comes gets the part of the k-th control
-    /// connection of the transcript.
+    /// Serves the transcript once on a free port of `on`: the k-th connection gets the events of
+    /// the k-th control connection of the transcript.
     ///
     /// # Errors
-    /// When there is no port, or no certificate can be made.
+    /// If there is no free port, or the certificate cannot be created.
     pub async fn start(
         transcript: &Transcript,
         delivery: Delivery,
@@ -64,13 +65,13 @@ impl Scripted {
         Ok(Self { address, running })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends it and everything it serves.
+    /// Stops it and closes all its connections.
     pub fn stop(mut self) {
         self.running.abort_all();
     }

@@ -32,7 +32,7 @@ impl Stream {
         }
     }
 
-    /// close_notify where there is TLS, and FIN.
+    /// Sends close_notify under TLS, and FIN.
     pub(super) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Clear(stream) => stream.shutdown().await,
@@ -40,7 +40,7 @@ impl Stream {
         }
     }
 
-    /// Ends it with RST.
+    /// Ends the connection with a TCP reset.
     pub(super) fn reset(self) -> io::Result<()> {
         match self {
             Self::Clear(stream) => stream.set_zero_linger(),
@@ -56,8 +56,9 @@ impl Stream {
         Ok(Self::Tls(Box::new(stream)))
     }
 
-    /// Waits for the client's close_notify, answers it, and goes on in clear. Answered first, the client's next words in
-    /// clear could come along with its close_notify, and TLS would swallow them.
+    /// Waits for the client's close_notify, answers it, and continues in clear. If it were sent
+    /// first, clear text of the client could follow its close_notify in one segment, and TLS would
+    /// consume it.
     pub(super) async fn end_tls(self) -> io::Result<Self> {
         let Self::Tls(mut stream) = self else {
             return Err(io::Error::other("the script ends TLS that never began"));

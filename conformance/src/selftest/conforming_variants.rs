@@ -7,10 +7,10 @@ use crate::transcript::{Conversation, EventKind, Exchange, Negotiation, Transcri
 use std::fmt;
 use std::time::Duration;
 
-/// One way of being different within the RFCs.
+/// One difference that the RFCs allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConformingVariant {
-    /// Other texts in all replies: they are for people (RFC 959 §4.2).
+    /// Other texts in all replies: they are for human users (RFC 959 §4.2).
     OtherTexts,
     /// 125 for 150, 150 for 125, and 250 for 226 (RFC 959 §5.4).
     OtherCodes,
@@ -20,9 +20,11 @@ pub enum ConformingVariant {
     Dribbled,
     /// Waits before each reply.
     Slow,
-    /// Lists directories in the format of DOS: no RFC says what LIST looks like (RFC 959 §4.1.3).
+    /// Lists directories in the format of DOS: no RFC specifies the format of LIST (RFC 959
+    /// §4.1.3).
     DosListings,
-    /// Gives 227 without parentheses and 229 with another delimiter (RFC 1123 §4.1.2.6, RFC 2428 §3).
+    /// Gives 227 without parentheses and 229 with another delimiter (RFC 1123 §4.1.2.6, RFC 2428
+    /// §3).
     OtherAddresses,
     /// Lists features in another order and case, with unknown ones (RFC 2389 §3.2).
     OtherFeatures,
@@ -44,7 +46,7 @@ impl ConformingVariant {
         Self::OtherFacts,
     ];
 
-    /// How the server of this variant delivers what it sends.
+    /// How the server of this variant sends its replies.
     #[must_use]
     pub fn delivery(self) -> Delivery {
         Delivery {
@@ -57,7 +59,7 @@ impl ConformingVariant {
         }
     }
 
-    /// The transcript of this variant; `None` if nothing would change.
+    /// The transcript of this variant; `None` if it would be the same.
     #[must_use]
     pub fn apply(self, transcript: &Transcript) -> Option<Transcript> {
         if self.delivery() != Delivery::default() {
@@ -68,12 +70,12 @@ impl ConformingVariant {
             let exchanges = conversation.exchanges.iter();
             for exchange in exchanges.filter(|exchange| !exchange.irregular) {
                 for (event, reply) in &exchange.replies {
-                    // What Telnet was asked is answered as it was.
+                    // Telnet negotiation stays the same.
                     let last = Negotiation::all(&reply.octets).last();
                     let behind = last.map_or(0, |(at, _)| at + 1);
                     let (telnet, plain) = reply.octets.split_at(behind);
                     let told = self.reply(exchange.name(), reply.code, plain);
-                    // An event with more or less than this reply is left alone.
+                    // An event with more or less than this reply is unchanged.
                     if let EventKind::FromServer { octets } = &mut changed.events[*event].what
                         && *octets == reply.octets
                         && let Some(told) = told
@@ -108,7 +110,7 @@ impl ConformingVariant {
                 let other = other_code(verb, code)?;
                 let mut told = other.to_string().into_bytes();
                 told.extend_from_slice(octets.get(3..)?);
-                // One line is enough to show it; several would need each changed.
+                // One line is enough; several would each have to be changed.
                 (memchr::memchr_iter(b'\n', octets).count() == 1).then_some(told)
             }
             Self::OtherFeatures if (verb, code) == ("FEAT", 211) => other_features(octets),
@@ -122,7 +124,7 @@ impl ConformingVariant {
         }
     }
 
-    /// What the exchange sends over its data connection, if it is one listing in one event.
+    /// Changes the data of the exchange, if it is one listing in one event.
     fn data(self, exchange: &Exchange, conversation: &Conversation, changed: &mut Transcript) {
         let change: fn(&str) -> Option<String> = match (self, exchange.name()) {
             (Self::DosListings, "LIST") => dos_entry,
@@ -162,7 +164,7 @@ impl fmt::Display for ConformingVariant {
     }
 }
 
-/// Whether the text of this reply is for people alone. Where a program reads it, there is a form to keep to.
+/// Whether the text of this reply is free. Texts that programs parse have a specified form.
 fn text_is_free(verb: &str, code: u16) -> bool {
     match code {
         125 | 150 | 226 => verb != "STOU",
@@ -178,7 +180,7 @@ fn text_is_free(verb: &str, code: u16) -> bool {
     }
 }
 
-/// Another text; nothing a scenario or client could be waiting for.
+/// Another text, which no scenario or client expects.
 fn words(code: u16) -> &'static str {
     match code / 100 {
         1 => "Just a second, here it comes",
@@ -199,7 +201,7 @@ fn other_code(verb: &str, code: u16) -> Option<u16> {
     }
 }
 
-/// The features last first, with two that are made up; `None` if there are none.
+/// The features in reverse order, with two unknown ones; `None` if there are none.
 fn other_features(octets: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(octets).ok()?;
     let lines: Vec<&str> = text.split_terminator("\r\n").collect();
@@ -216,7 +218,7 @@ fn other_features(octets: &[u8]) -> Option<Vec<u8>> {
     Some((told.join("\r\n") + "\r\n").into_bytes())
 }
 
-/// Every line through `change`, where it gives something; line ends stay.
+/// Applies `change` to every line; lines for which it returns `None`, and line ends, stay the same.
 fn lines_changed(octets: &[u8], change: impl Fn(&str) -> Option<String>) -> Vec<u8> {
     let text = String::from_utf8_lossy(octets);
     let lines = text.split_inclusive("\r\n").map(|line| {
@@ -229,7 +231,7 @@ fn lines_changed(octets: &[u8], change: impl Fn(&str) -> Option<String>) -> Vec<
     lines.collect::<String>().into_bytes()
 }
 
-/// A line of `ls -l` as DOS has it; `None` where the line is none.
+/// A line of `ls -l` in the format of DOS; `None` for any other line.
 fn dos_entry(line: &str) -> Option<String> {
     let mut rest = line;
     let mut columns = Vec::new();
@@ -265,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_ls_becomes_one_of_dir() {
+    fn a_line_of_ls_becomes_a_line_of_dir() {
         let line = "-rw-r--r--   1 ftp      ftp             3 Nov 23 07:09 a b";
         assert_eq!(
             dos_entry(line).as_deref(),
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_programs_read_is_left_alone() {
+    fn a_text_that_programs_parse_is_unchanged() {
         for (verb, code) in [
             ("PASV", 227),
             ("PWD", 257),
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_told_in_another_order_between_the_same_ends() {
+    fn features_are_reordered_between_the_same_first_and_last_lines() {
         let told = other_features(b"211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End\r\n");
         let told = String::from_utf8(told.unwrap_or_default()).unwrap_or_default();
         assert_eq!(

@@ -1,10 +1,10 @@
 //! Transcripts with one event changed: servers with exactly one fault.
 //!
-//! For every expectation of a scenario there is at least one mutant of the transcript that broke it. A scenario that does
-//! not notice its mutants checks nothing.
+//! For every expectation of a scenario there is at least one mutant of the transcript that breaks
+//! it. A scenario that does not detect its mutants checks nothing.
 
 use super::wrong_replies::{
-    another_text, code_of, passive_port, recode, retext, unwished, wrong_code,
+    another_text, code_of, not_recommended, passive_port, recode, retext, wrong_code,
 };
 use crate::data::Data;
 use crate::scenario::{Action, Connection, Expect, Receive, Scenario, UserStep};
@@ -19,44 +19,44 @@ use std::net::SocketAddr;
 pub struct Mutant {
     /// The line of the scenario whose expectation is broken.
     pub line: u32,
-    /// What the server does wrong there.
+    /// The fault of the server there.
     pub mutation: Mutation,
     /// The changed transcript.
     pub transcript: Transcript,
 }
 
-/// What a lying server does wrong.
+/// The fault of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
     /// Answers with this code instead.
     Code(u16),
-    /// Answers with a code that holds but is not the wished one.
-    Unwished(u16),
+    /// Answers with a code that is permitted but not recommended.
+    NotRecommended(u16),
     /// Answers with another text.
     Text,
     /// Answers twice.
     Twice,
-    /// Says something when nobody asked.
-    Unasked,
+    /// Sends a reply without a command.
+    Unsolicited,
     /// Sends no data.
     NoData,
     /// Changes one octet of the data.
     Changed,
-    /// Loses the last octet of the data.
+    /// Omits the last octet of the data.
     Short,
     /// Sends more data than there is.
     Extra,
     /// Sends the data twice.
     Doubled,
-    /// Shows other dates in a listing.
-    Misdated,
-    /// Sends what was coded as it is.
-    Plain,
-    /// Leaves a connection open that it should close.
+    /// Lists other dates.
+    OtherDates,
+    /// Sends coded data uncoded.
+    Uncoded,
+    /// Leaves a connection open that it has to close.
     StaysOpen,
-    /// Does not shake hands.
+    /// Does not perform the TLS handshake.
     NoHandshake,
-    /// Uses the data connection that an earlier 227 or 229 led to.
+    /// Uses the data connection of an earlier 227 or 229.
     StalePort,
 }
 
@@ -64,19 +64,21 @@ impl fmt::Display for Mutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "answers {code}"),
-            Self::Unwished(code) => write!(f, "answers {code}, which is not the wished code"),
+            Self::NotRecommended(code) => {
+                write!(f, "answers {code}, which is not the recommended code")
+            }
             Self::Text => f.write_str("answers with another text"),
             Self::Twice => f.write_str("answers twice"),
-            Self::Unasked => f.write_str("speaks unasked"),
+            Self::Unsolicited => f.write_str("sends a reply without a command"),
             Self::NoData => f.write_str("sends no data"),
             Self::Changed => f.write_str("changes an octet"),
-            Self::Short => f.write_str("loses the last octet"),
+            Self::Short => f.write_str("omits the last octet"),
             Self::Extra => f.write_str("sends an extra line"),
             Self::Doubled => f.write_str("sends everything twice"),
-            Self::Misdated => f.write_str("shows other dates"),
+            Self::OtherDates => f.write_str("shows other dates"),
             Self::StaysOpen => f.write_str("leaves the connection open"),
-            Self::Plain => f.write_str("sends it as it is, not coded"),
-            Self::NoHandshake => f.write_str("does not shake hands"),
+            Self::Uncoded => f.write_str("sends the data uncoded"),
+            Self::NoHandshake => f.write_str("does not perform the TLS handshake"),
             Self::StalePort => f.write_str("uses the port it named before the last"),
         }
     }
@@ -93,7 +95,7 @@ pub fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
         mutants: Vec::new(),
     };
     for step in &scenario.steps {
-        // What is repeated is noticed in the first turn and in the last.
+        // A fault in a repeated statement must be detected in the first and the last turn.
         let played = maker.turns_at(step.line);
         for turn in BTreeSet::from([played.0, played.1]) {
             maker.turn = turn;
@@ -122,7 +124,7 @@ impl Maker<'_> {
             Action::User { step, fails } => {
                 self.code(line, |code| if *fails { code < 400 } else { code >= 500 });
                 match step {
-                    // Only the names in it count.
+                    // Only the names are compared.
                     UserStep::List(_) => self.data(line, &[Mutation::NoData]),
                     _ => self.data(line, &[Mutation::Changed, Mutation::Short]),
                 }
@@ -147,8 +149,8 @@ impl Maker<'_> {
                     matches!(what, EventKind::TlsEstablished(_))
                 })
             }
-            Action::Silent(_) => self.unasked(line, connection),
-            Action::StalePort => self.earlier(line),
+            Action::Silent(_) => self.unsolicited(line, connection),
+            Action::StalePort => self.stale_port(line),
             _ => {}
         }
     }
@@ -187,7 +189,7 @@ impl Maker<'_> {
         let Some((at, octets)) = self.received(line).pop() else {
             return;
         };
-        // What `!after` lets come before, and `!ends` lets end the scenario, is not a fault.
+        // Replies that `!after` or `!ends` permit are not faults.
         let wrong = |code| {
             let legal = expect.goes_before(code) || expect.ends_with(code);
             !expect.codes.matches(code) && !legal
@@ -195,7 +197,7 @@ impl Maker<'_> {
         if let Some(code) = wrong_code(&octets, wrong) {
             self.replace(line, Mutation::Code(code), at, recode(&octets, code));
         }
-        // Where the code already says that it is not there, nobody looks at the text.
+        // If the code already means that the feature is missing, the text does not matter.
         let fits = code_of(&octets).is_some_and(|code| expect.codes.matches(code));
         let text = expect
             .text
@@ -208,18 +210,18 @@ impl Maker<'_> {
             self.replace(line, Mutation::Text, at, retext(&octets, text));
         }
         if let Some((wished_at, wished)) = expect.should.as_deref()
-            && let Some(code) = unwished(&expect.codes, &wished.codes)
+            && let Some(code) = not_recommended(&expect.codes, &wished.codes)
         {
             self.replace(
                 *wished_at,
-                Mutation::Unwished(code),
+                Mutation::NotRecommended(code),
                 at,
                 recode(&octets, code),
             );
         }
     }
 
-    /// Every reply of a line gets a code for which `wrong` holds.
+    /// Replaces the code of every reply of a line with one for which `wrong` returns true.
     fn code(&mut self, line: u32, wrong: impl Fn(u16) -> bool) {
         for (at, octets) in self.received(line) {
             if let Some(code) = wrong_code(&octets, &wrong) {
@@ -243,7 +245,7 @@ impl Maker<'_> {
             }
             Receive::Dated(_) => self.data(
                 line,
-                &[Mutation::NoData, Mutation::Doubled, Mutation::Misdated],
+                &[Mutation::NoData, Mutation::Doubled, Mutation::OtherDates],
             ),
             Receive::Matching(_) | Receive::Has(_) => self.data(line, &[Mutation::NoData]),
             Receive::Once(_) => self.data(line, &[Mutation::NoData, Mutation::Doubled]),
@@ -259,9 +261,10 @@ impl Maker<'_> {
                     line,
                     &[Mutation::NoData, Mutation::Changed, Mutation::Short],
                 );
-                self.plain(line, *coding);
+                self.uncoded(line, *coding);
                 self.extra(line, b"extra\r\n");
-                // What decodes to the same is not a fault: the last octet may only repeat that the file ends.
+                // Data that decodes to the same is not a fault: the last octet may only mark the
+                // end of file.
                 let mut changed = self.mutants.split_off(others);
                 let stands_for =
                     |transcript: &Transcript| coding.decoded(&self.data_at(transcript, line));
@@ -273,7 +276,7 @@ impl Maker<'_> {
         }
     }
 
-    /// The data that came at a line: index and octets.
+    /// The data received at a line: index and octets.
     fn pieces(&self, line: u32) -> Vec<(usize, Data)> {
         let events = self.at(line).into_iter();
         events
@@ -284,8 +287,8 @@ impl Maker<'_> {
             .collect()
     }
 
-    /// What was coded comes as it is.
-    fn plain(&mut self, line: u32, coding: Coding) {
+    /// Sends coded data uncoded.
+    fn uncoded(&mut self, line: u32, coding: Coding) {
         let pieces = self.pieces(line);
         let plain = coding.decoded(&self.data_at(self.transcript, line));
         let (Some((last, _)), Ok(plain)) = (pieces.last(), plain) else {
@@ -298,7 +301,7 @@ impl Maker<'_> {
         set_data(&mut transcript, *last, plain.into());
         self.mutants.push(Mutant {
             line,
-            mutation: Mutation::Plain,
+            mutation: Mutation::Uncoded,
             transcript,
         });
     }
@@ -323,7 +326,7 @@ impl Maker<'_> {
                     }
                     set_data(&mut changed, last_at, octets);
                 }
-                Mutation::Misdated => {
+                Mutation::OtherDates => {
                     let next = |octet: &u8| match octet {
                         b'0'..=b'8' => octet + 1,
                         b'9' => b'0',
@@ -373,7 +376,7 @@ impl Maker<'_> {
         );
     }
 
-    fn unasked(&mut self, line: u32, connection: &Connection) {
+    fn unsolicited(&mut self, line: u32, connection: &Connection) {
         let silence = self
             .at(line)
             .into_iter()
@@ -384,7 +387,7 @@ impl Maker<'_> {
         };
         self.insert(
             line,
-            Mutation::Unasked,
+            Mutation::Unsolicited,
             at,
             Event {
                 connection: connection.clone(),
@@ -394,8 +397,8 @@ impl Maker<'_> {
         );
     }
 
-    /// The next data connection comes about at the port that was named before the last one.
-    fn earlier(&mut self, line: u32) {
+    /// Opens the next data connection on the port that was announced before the last one.
+    fn stale_port(&mut self, line: u32) {
         let Some((at, here)) = self.at(line).into_iter().next() else {
             return;
         };
@@ -425,7 +428,7 @@ impl Maker<'_> {
         });
     }
 
-    /// The last reply of the dialogue comes twice, where anybody is left to notice.
+    /// Sends the last reply of the dialogue twice, if the dialogue goes on after it.
     fn twice(&mut self) {
         let noop = EventKind::FromClient {
             octets: b"NOOP\r\n".to_vec(),
@@ -479,7 +482,7 @@ impl Maker<'_> {
         });
     }
 
-    /// All data that comes at a line in this turn.
+    /// All data received at a line in this turn.
     fn data_at(&self, transcript: &Transcript, line: u32) -> Vec<u8> {
         let turns = self.scenario.turns_of(&transcript.events);
         let here = transcript.events.iter().zip(turns);

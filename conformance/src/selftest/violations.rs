@@ -1,36 +1,37 @@
-//! Transcripts in which one reply, listing or data connection breaks a rule that always holds: what the always-on judges are proven with.
+//! Transcripts in which one reply, listing or data connection violates a rule of the always-on
+//! judges, to test these.
 
 use crate::data;
 use crate::transcript::{CloseKind, Conversation, Event, EventKind, Exchange, Side, Transcript};
 
-/// One way to break a rule that an always-on judge watches over.
+/// A violation of a rule that an always-on judge checks.
 #[derive(Debug, Clone, Copy)]
 pub struct Violation {
-    /// The judge that has to notice.
+    /// The judge that has to detect it.
     pub judge: &'static str,
-    /// What the server does.
+    /// What the server does wrong.
     pub what: &'static str,
     verb: &'static str,
-    /// The code of the reply that is spoiled, or of the completion of the transfer.
+    /// The code of the changed reply, or of the completion of the transfer.
     code: u16,
-    spoil: Spoil,
+    spoil: Change,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Spoil {
+enum Change {
     /// Another reply in its place.
     Reply(fn(&str) -> String),
     /// Other octets on the data connection.
     Data(fn(&str) -> String),
-    /// So many octets more on the data connection.
+    /// Additional octets on the data connection.
     More(u64),
-    /// The reply comes twice.
+    /// The reply is sent twice.
     Twice,
-    /// The preliminary reply does not come.
+    /// The preliminary reply is not sent.
     NoPreliminary,
     /// The reply's octets without the Telnet commands in them.
     NoTelnet,
-    /// An IAC in the text that is not doubled.
+    /// An IAC in the text is not doubled.
     LoneIac,
     /// The protected data connection ends with FIN alone.
     DataCut,
@@ -40,7 +41,7 @@ enum Spoil {
     ControlCut,
 }
 
-use Spoil::{
+use Change::{
     Certificate, ControlCut, Data, DataCut, LoneIac, More, NoPreliminary, NoTelnet, Reply, Twice,
 };
 
@@ -49,7 +50,7 @@ const fn violation(
     what: &'static str,
     verb: &'static str,
     code: u16,
-    spoil: Spoil,
+    spoil: Change,
 ) -> Violation {
     Violation {
         judge,
@@ -92,7 +93,7 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "reply-syntax",
-        "says nothing behind the code, not even a space",
+        "sends nothing after the code, not even a space",
         "NOOP",
         200,
         Reply(|_| "200\r\n".into()),
@@ -113,7 +114,7 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "reply-syntax",
-        "uses a second digit that means nothing",
+        "uses an unassigned second digit",
         "NOOP",
         200,
         Reply(|r| r.replacen("200", "290", 1)),
@@ -170,14 +171,14 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "address",
-        "gives five numbers",
+        "sends five numbers",
         "PASV",
         227,
         Reply(|_| "227 Passive 127,0,0,1,4.\r\n".into()),
     ),
     violation(
         "address",
-        "names the address of somebody else",
+        "sends the address of another host",
         "PASV",
         227,
         Reply(|_| "227 Passive 10,1,2,3,4,1.\r\n".into()),
@@ -191,7 +192,7 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "pathname-257",
-        "forgets the quotes",
+        "omits the quotes",
         "PWD",
         257,
         Reply(|r| r.replace('"', "")),
@@ -212,14 +213,14 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "feat",
-        "ends the list with another word",
+        "ends the list with a line without End",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", "211 Thatsit")),
     ),
     violation(
         "feat",
-        "has a list without features",
+        "sends a list without features",
         "FEAT",
         211,
         Reply(|_| "211-Features:\r\n211 End\r\n".into()),
@@ -254,7 +255,7 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "mlsx",
-        "forgets the space before the entry",
+        "omits the space before the entry",
         "MLST",
         250,
         Reply(|r| r.replace("\r\n ", "\r\n")),
@@ -282,7 +283,7 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "mlsx",
-        "forgets the space before the pathname",
+        "omits the space before the pathname",
         "MLSD",
         226,
         Data(|d| d.replace("; ", ";")),
@@ -301,8 +302,8 @@ pub const VIOLATIONS: &[Violation] = &[
         213,
         Reply(|r| r.replace("\r\n", " UTC\r\n")),
     ),
-    violation("telnet", "says nothing to WILL", "TYPE", 200, NoTelnet),
-    violation("telnet", "says nothing to DO", "MKD", 257, NoTelnet),
+    violation("telnet", "does not answer WILL", "TYPE", 200, NoTelnet),
+    violation("telnet", "does not answer DO", "MKD", 257, NoTelnet),
     violation(
         "tls",
         "ends a protected download without close_notify",
@@ -319,14 +320,14 @@ pub const VIOLATIONS: &[Violation] = &[
     ),
     violation(
         "tls",
-        "shows another certificate on the data connection",
+        "uses another certificate on the data connection",
         "RETR",
         226,
         Certificate,
     ),
     violation(
         "feat",
-        "lists digests without the label they belong to",
+        "lists digests without their label",
         "FEAT",
         211,
         Reply(|r| r.replace("211 End", " CRC32;SHA-1*;\r\n211 End")),
@@ -376,7 +377,7 @@ pub const VIOLATIONS: &[Violation] = &[
 ];
 
 impl Violation {
-    /// The transcript with this violation in it; none where nothing in it can be spoiled so.
+    /// The transcript with this violation; `None` if it has no place for it.
     #[must_use]
     pub fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
         for conversation in Conversation::all(transcript) {
@@ -465,7 +466,7 @@ impl Violation {
 }
 
 impl Violation {
-    /// Spoils the TLS of a data connection; nothing changes where it has none.
+    /// Changes the TLS of a data connection, if it has any.
     fn protection<'a>(&self, events: impl Iterator<Item = &'a mut EventKind>) {
         let mut protected = false;
         for what in events {
@@ -483,7 +484,7 @@ impl Violation {
     }
 }
 
-/// As many lines as no reply has.
+/// More lines than any valid reply has.
 fn endless(text: &str) -> String {
     let line = "214-x\r\n";
     line.repeat(20_000) + text
@@ -493,7 +494,7 @@ fn with_size(text: &str, size: &str) -> String {
     with_fact(text, "size=", size)
 }
 
-/// The text with another value for the first fact of this name; the same if there is none.
+/// The text with another value for the first fact of this name; unchanged if there is none.
 fn with_fact(text: &str, name: &str, value: &str) -> String {
     let found = text.find(name).map(|at| at + name.len());
     let end = found.and_then(|from| text[from..].find(';').map(|length| from + length));
@@ -509,12 +510,12 @@ mod tests {
     use crate::judge::JUDGES;
 
     #[test]
-    fn every_judge_has_offences_and_every_offence_a_judge() {
+    fn every_judge_has_violations_and_every_violation_a_judge() {
         for judge in JUDGES {
             let own = VIOLATIONS
                 .iter()
                 .filter(|violation| violation.judge == judge.name);
-            assert!(own.count() >= 2, "{} is proven by too little", judge.name);
+            assert!(own.count() >= 2, "{} has too few violations", judge.name);
         }
         for violation in VIOLATIONS {
             let known = JUDGES.iter().any(|judge| judge.name == violation.judge);

@@ -1,10 +1,10 @@
-//! What makes a reply a wrong one: other codes and texts than a scenario lets pass.
+//! Wrong replies: codes and texts that a scenario does not accept.
 
 use crate::driver::{extended_passive_port, passive_address};
 use crate::scenario::{Codes, ReplyPattern, Variables};
 use crate::transcript::EventKind;
 
-/// The port a 227 or 229 names.
+/// The port in a 227 or 229.
 pub(super) fn passive_port(what: &EventKind) -> Option<u16> {
     let EventKind::FromServer { octets } = what else {
         return None;
@@ -17,7 +17,8 @@ pub(super) fn passive_port(what: &EventKind) -> Option<u16> {
     }
 }
 
-/// A text that a pattern does not let pass, whatever its variables capture; none if it lets everything pass.
+/// A text that a pattern does not match, whatever its variables capture; `None` if it matches
+/// everything.
 pub(super) fn another_text(pattern: &ReplyPattern) -> Option<&'static str> {
     const CANDIDATES: [&str; 3] = ["Something else.", "~", "0"];
     CANDIDATES.into_iter().find(|text| match pattern {
@@ -26,8 +27,8 @@ pub(super) fn another_text(pattern: &ReplyPattern) -> Option<&'static str> {
     })
 }
 
-/// A code of another class than the reply's for which `wrong` holds. Never one that means "not implemented": that would
-/// rightly be UNSUPPORTED for what a scenario needs.
+/// A code of another class than the reply's for which `wrong` returns true. Never one that means
+/// "not implemented", which would be UNSUPPORTED instead of a failure.
 pub(super) fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u16> {
     const CANDIDATES: [u16; 7] = [553, 451, 250, 331, 150, 200, 229];
     let class = octets
@@ -38,8 +39,8 @@ pub(super) fn wrong_code(octets: &[u8], wrong: impl Fn(u16) -> bool) -> Option<u
         .find(|code| code / 100 != class && wrong(*code))
 }
 
-/// A code that holds and is not wished for.
-pub(super) fn unwished(holds: &Codes, wished: &Codes) -> Option<u16> {
+/// A code that is permitted but not recommended.
+pub(super) fn not_recommended(holds: &Codes, wished: &Codes) -> Option<u16> {
     (200..600).find(|code| {
         holds.matches(*code) && !wished.matches(*code) && !matches!(code, 500 | 502 | 504)
     })
@@ -50,7 +51,7 @@ pub(super) fn code_of(octets: &[u8]) -> Option<u16> {
     std::str::from_utf8(octets.get(..3)?).ok()?.parse().ok()
 }
 
-/// The reply with another code on every line that carries it.
+/// The reply with another code on every line that has one.
 pub(super) fn recode(octets: &[u8], code: u16) -> Vec<u8> {
     let old = octets.get(..3).unwrap_or_default().to_vec();
     let mut changed = Vec::with_capacity(octets.len());
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_with_the_code_gets_the_new_one() {
+    fn every_line_with_the_code_is_changed() {
         let feat = b"211-Features\r\n REST STREAM\r\n211 End\r\n";
         assert_eq!(
             recode(feat, 553),
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_code_is_of_another_class_and_never_says_unimplemented() {
+    fn a_wrong_code_is_of_another_class_and_never_means_unimplemented() {
         assert_eq!(
             wrong_code(b"226 Done.\r\n", |code| code / 100 != 2),
             Some(553)

@@ -1,10 +1,10 @@
-//! A command that starts a server, as somebody wrote it: words, with names in braces for what we choose.
+//! The command line that starts a server, with placeholders in braces.
 
 use std::str::FromStr;
 
-/// A command that says where its port goes.
+/// A command with a placeholder for the port.
 ///
-/// It is no shell line: it is cut into words by the rules of a shell, and nothing else of one is there.
+/// It is split into words like a shell command line; no other shell feature is supported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecCommand {
     pub(super) program: String,
@@ -16,30 +16,28 @@ impl FromStr for ExecCommand {
 
     fn from_str(command: &str) -> Result<Self, String> {
         let mut words = shell_words::split(command)
-            .map_err(|error| format!("exec: `{command}` is no list of words: {error}"))?
+            .map_err(|error| format!("exec: `{command}` cannot be split into words: {error}"))?
             .into_iter();
-        let program = words.next().ok_or("exec: there is no command")?;
+        let program = words.next().ok_or("exec: the command is empty")?;
         let command = Self {
             program,
             arguments: words.collect(),
         };
         if !command.asks_for("{port}") {
-            return Err(
-                "exec: the command does not say where its port goes; write {port} there".into(),
-            );
+            return Err("exec: the command has no placeholder for the port; add {port}".into());
         }
         Ok(command)
     }
 }
 
 impl ExecCommand {
-    /// Whether the name stands somewhere in it.
+    /// Whether it contains this placeholder.
     pub(super) fn asks_for(&self, name: &str) -> bool {
         let mut words = std::iter::once(&self.program).chain(&self.arguments);
         words.any(|word| word.contains(name))
     }
 
-    /// With every name replaced.
+    /// The command with every placeholder replaced.
     pub(super) fn filled(&self, values: &[(&str, String)]) -> Self {
         let arguments = self.arguments.iter().map(|word| filled(word, values));
         Self {
@@ -49,7 +47,7 @@ impl ExecCommand {
     }
 }
 
-/// The word with every name in braces replaced; what a value holds is not looked at again.
+/// The word with every placeholder replaced; values are not expanded again.
 fn filled(word: &str, values: &[(&str, String)]) -> String {
     let mut filled = String::new();
     let mut rest = word;
@@ -79,7 +77,7 @@ mod tests {
     use rstest::rstest;
 
     #[test]
-    fn names_in_braces_are_filled_in_once() {
+    fn placeholders_are_replaced_once() {
         let values = [
             ("{port}", "21".to_owned()),
             ("{root}", "/{port}".to_owned()),
@@ -91,10 +89,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "there is no command")]
-    #[case("'a {port}", "is no list of words")]
-    #[case("a", "write {port} there")]
-    fn what_cannot_be_started_is_refused_as_it_is_read(#[case] command: &str, #[case] why: &str) {
+    #[case("", "the command is empty")]
+    #[case("'a {port}", "cannot be split into words")]
+    #[case("a", "add {port}")]
+    fn an_invalid_command_is_refused(#[case] command: &str, #[case] why: &str) {
         let error = command.parse::<ExecCommand>().unwrap_err();
         assert!(
             error.starts_with("exec: ") && error.contains(why),

@@ -1,7 +1,7 @@
-//! The reference server as a target, in this process.
+//! The reference server as a target in this process.
 //!
-//! Besides the `serve` command this is the only file of the runner that may name the server: the judge must not share
-//! a codec with the accused.
+//! Besides the `serve` command, only this file and `server_tap` may use the server crate: the judge
+//! must not share a parser with the server that it judges.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -20,15 +20,15 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Starts it on free loopback ports.
+    /// Starts the server on free loopback ports.
     ///
     /// # Errors
-    /// When it cannot listen, or makes no certificate; in words.
+    /// If it cannot listen or create a certificate, as text.
     pub async fn start() -> Result<Self, String> {
         Self::start_from(Server::builder()).await
     }
 
-    /// Like [`Self::start`], with a tap that sees what is on the wire.
+    /// Like [`Self::start`], with a tap that observes what is on the wire.
     ///
     /// # Errors
     /// As [`Self::start`].
@@ -49,7 +49,9 @@ impl Embedded {
         let running = loopback()
             .into_iter()
             .map(|ip| SocketAddr::new(ip, 0))
-            .fold(builder, |it, door| it.bind(door).bind_implicit(door))
+            .fold(builder, |it, address_for| {
+                it.bind(address_for).bind_implicit(address_for)
+            })
             .start()
             .await
             .map_err(|error| failed(&error))?;
@@ -67,13 +69,13 @@ impl Embedded {
         Ok(Self { running, target })
     }
 
-    /// How it is reached: in clear and with implicit TLS, over IPv4 and, where the host has it, IPv6.
+    /// The target: in clear and with implicit TLS, over IPv4 and, if the host has it, IPv6.
     #[must_use]
     pub fn target(&self) -> &Arc<Target> {
         &self.target
     }
 
-    /// Stops it; transfers may end first.
+    /// Stops the server; running transfers may finish first.
     pub async fn stop(self) {
         self.running.stop().await;
     }
@@ -95,20 +97,20 @@ mod tests {
 
     use super::*;
     use crate::driver::Timeouts;
-    use crate::runner::testing::{FIRST, job, manner};
+    use crate::runner::testing::{FIRST, job, play_options};
     use crate::runner::{Job, Played, Selection, plan, play};
     use crate::scenario::{Connection, DriverKind, Protection};
     use crate::subject::probe;
     use crate::transcript::{CloseKind as How, End, Event, EventKind, Side};
 
     async fn played(server: &Embedded, job: Job) -> Played {
-        let mut patient = manner();
+        let mut patient = play_options();
         patient.timeouts = Timeouts::default();
         play(job, server.target(), &patient).await
     }
 
     #[tokio::test]
-    async fn it_offers_what_a_reference_has_to() {
+    async fn the_reference_server_offers_every_feature() {
         let server = Embedded::start().await.unwrap();
         let facts = probe(server.target(), Timeouts::default()).await;
         assert_eq!(facts.trouble, None);
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_combination_of_the_axes_that_makes_sense_transfers_files() {
+    async fn every_possible_combination_of_the_axes_transfers_files() {
         let server = Embedded::start().await.unwrap();
         let target = server.target();
         let facts = probe(target, Timeouts::default()).await;
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_ccc_the_dialogue_goes_on_in_clear() {
+    async fn after_ccc_the_dialogue_continues_in_clear() {
         let server = Embedded::start().await.unwrap();
         let dialogue = "> CCC\n< 200\n@clear\n> NOOP\n< 200";
         let played = played(&server, job("pasv tls", "", dialogue)).await;
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn user_steps_come_to_the_same_with_every_driver() {
+    async fn user_steps_give_the_same_result_with_every_driver() {
         let server = Embedded::start().await.unwrap();
         let front = "drivers = [\"raw\", \"suppaftp\"]";
         let dialogue = "@put a \"0123\"\n@append a \"45\"\n@get a \"012345\"\n@resume a 4 \"45\"\n@size a 6\n\
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_job_gives_the_same_events_again() {
+    async fn playing_a_job_twice_gives_the_same_events() {
         let server = Embedded::start().await.unwrap();
         let dialogue =
             "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive \"1\"\n< 226\n> MKD b\n< 257";

@@ -1,10 +1,11 @@
-//! A server as a command: it is started, waited for, started again when it dies, and stopped.
+//! A server started by a command: starts it, waits for its greeting, restarts it when it dies, and
+//! stops it.
 //!
 //! ```text
 //!  'CMD {port} {root}' --ExecCommand, values--> process group --greeting read--> tested --SIGTERM, SIGKILL--> gone
 //! ```
 //!
-//! The command has to stay in the foreground. Whatever happens to us, its process group is ended and reaped.
+//! The command has to stay in the foreground. Its process group is always ended and reaped.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -23,29 +24,30 @@ use tokio::time::{sleep, timeout};
 use super::{ExecCommand, Supervisor, Target};
 use crate::driver::{Trust, draw};
 
-/// So long a server may take to end after SIGTERM.
+/// The time that a server has to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(3);
-/// Between two looks at a process.
+/// The interval of checking a process.
 const LOOK: Duration = Duration::from_millis(20);
-/// So much of its output is told when it ends.
+/// The maximum output shown when it ends.
 const TAIL: u64 = 2048;
-/// So many lines of that.
+/// The maximum number of lines of that output.
 const LINES: usize = 5;
-/// Ports that no host gives away by itself, so that nobody gets one between our choice and the command's start.
+/// Ports outside the dynamic range, so that no other process is assigned one between our choice and
+/// the start of the command.
 const PORTS: Range<u16> = 10_000..32_768;
 
-/// What is to be started, and how it is spoken to.
+/// The command to start, and how to use the server.
 #[derive(Debug, Clone)]
-pub struct ExecWish {
-    /// The command, with `{port}` and what else it needs.
+pub struct ExecOptions {
+    /// The command, with `{port}` and other placeholders.
     pub command: ExecCommand,
-    /// Who logs in; `anonymous` unless the command asks for `{user}` or `{password}`.
+    /// The user; `anonymous` unless the command contains `{user}` or `{password}`.
     pub user: Option<String>,
-    /// With which password.
+    /// The password.
     pub password: Option<String>,
     /// Which certificates are accepted.
     pub trust: Trust,
-    /// How long it may take until it greets.
+    /// The time until its greeting.
     pub patience: Duration,
 }
 
@@ -61,7 +63,7 @@ pub struct Exec {
     target: Arc<Target>,
     address: SocketAddr,
     patience: Duration,
-    /// How it ended, if it did.
+    /// How the process ended, if it did.
     ended: Option<String>,
 }
 
@@ -69,9 +71,10 @@ impl Exec {
     /// Starts the command on a free port, with an empty directory, and waits for its greeting.
     ///
     /// # Errors
-    /// The command cannot be started, ends early or does not greet; in words, with its last lines.
-    pub async fn start(wish: ExecWish) -> Result<Self, String> {
-        let asks = |name: &str| wish.command.asks_for(name);
+    /// If the command cannot be started, ends early or sends no greeting, as text with its last
+    /// output.
+    pub async fn start(options: ExecOptions) -> Result<Self, String> {
+        let asks = |name: &str| options.command.asks_for(name);
         let about = |error: io::Error| format!("exec: failed to make a scratch directory: {error}");
         let scratch = tempfile::Builder::new()
             .prefix("ftpspec-exec-")
@@ -85,14 +88,14 @@ impl Exec {
         let address =
             free_port().map_err(|error| format!("exec: failed to find a free port: {error}"))?;
         let mut target = Target::at("127.0.0.1", vec![address]);
-        target.trust = wish.trust;
+        target.trust = options.trust;
         if asks("{user}") || asks("{password}") {
             (target.user, target.password) = ("ftpspec".into(), "ftpspec".into());
         }
-        if let Some(user) = wish.user {
+        if let Some(user) = options.user {
             target.user = user;
         }
-        if let Some(password) = wish.password {
+        if let Some(password) = options.password {
             target.password = password;
         }
         let path = |name: &str| scratch.path().join(name).display().to_string();
@@ -106,26 +109,26 @@ impl Exec {
             ("{key}", path("key.pem")),
         ];
         let mut exec = Self {
-            command: wish.command.filled(&values),
+            command: options.command.filled(&values),
             child: None,
             log: scratch.path().join("server.log"),
             scratch,
             target: Arc::new(target),
             address,
-            patience: wish.patience,
+            patience: options.patience,
             ended: None,
         };
         exec.launch().await?;
         Ok(exec)
     }
 
-    /// How it is reached.
+    /// The target.
     #[must_use]
     pub fn target(&self) -> &Arc<Target> {
         &self.target
     }
 
-    /// Stops it. Where its output is worth a look it is kept, and the answer says where.
+    /// Stops the server. Returns the path of its output if that is kept.
     pub async fn stop(mut self, keep_output: bool) -> Option<PathBuf> {
         self.end().await;
         if !keep_output {
@@ -156,7 +159,8 @@ impl Exec {
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(about)?)
             .stderr(output);
-        // An interrupt is ours to hear: it is stopped when we are done.
+        // In a process group of its own: an interrupt is handled by us, and the server is stopped
+        // at the end.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         self.child = Some(command.spawn().map_err(about)?);
@@ -164,14 +168,14 @@ impl Exec {
         while !greets(self.address, self.patience).await {
             if let Some(how) = self.look() {
                 return Err(format!(
-                    "exec: the server {how} before it greeted{}",
+                    "exec: the server {how} before its greeting{}",
                     self.tail()
                 ));
             }
             if Instant::now() >= deadline {
                 let seconds = self.patience.as_secs_f64();
                 let message = format!(
-                    "exec: nobody greets at {} after {seconds:.0} s; the server must stay in the foreground{}",
+                    "exec: no greeting from {} after {seconds:.0} s; the server must stay in the foreground{}",
                     self.address,
                     self.tail()
                 );
@@ -183,24 +187,25 @@ impl Exec {
         Ok(())
     }
 
-    /// How the command ended, if it has. Then what it left running is ended, too, and all are reaped.
+    /// How the command ended, if it has. Processes that it left running are then ended and reaped
+    /// as well.
     fn look(&mut self) -> Option<String> {
         if let Some(child) = &mut self.child
             && has_ended(child)
         {
-            // Before it is reaped: as long as it is not, nobody else gets the number of its group.
+            // Before it is reaped, since afterwards its group id may be reused.
             end_group(child, true);
             let status = child.wait();
             self.child = None;
             self.ended = Some(match status {
                 Ok(status) => shown(status),
-                Err(error) => format!("ended, and nobody knows how ({error})"),
+                Err(error) => format!("ended, for an unknown reason ({error})"),
             });
         }
         self.ended.clone()
     }
 
-    /// Asks it to end, and makes it.
+    /// Ends the server, by force after a time-out.
     async fn end(&mut self) {
         if let Some(child) = &self.child {
             end_group(child, false);
@@ -215,7 +220,7 @@ impl Exec {
     fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             end_group(&child, true);
-            // SIGKILL cannot be ignored: this takes no time worth mentioning.
+            // SIGKILL cannot be ignored, so this is short.
             let status = child.wait();
             self.ended = status.ok().map(shown);
         }
@@ -235,7 +240,7 @@ impl Exec {
             .map(|line| line.escape_debug().take(200).collect())
             .collect();
         if lines.is_empty() {
-            return "; it said nothing".into();
+            return "; it printed nothing".into();
         }
         let in_order: Vec<_> = lines.into_iter().rev().collect();
         format!("; its last lines: {}", in_order.join(" / "))
@@ -244,7 +249,7 @@ impl Exec {
 
 impl Supervisor for Exec {
     fn death(&mut self) -> Option<String> {
-        // Told once: `restart` begins anew.
+        // Reported once; `restart` resets it.
         self.look()
             .map(|how| format!("the server {how}{}", self.tail()))
     }
@@ -258,7 +263,7 @@ impl Supervisor for Exec {
     }
 
     async fn restart(&mut self) -> Result<String, String> {
-        // One whose sockets are gone is about to end.
+        // A server that has closed its sockets is about to end.
         let how = match self.look() {
             Some(how) => how,
             None => {
@@ -268,10 +273,8 @@ impl Supervisor for Exec {
         };
         let told = format!("the server {how}{}", self.tail());
         match self.launch().await {
-            Ok(()) => Ok(format!("{told}; it was started again")),
-            Err(why) => Err(format!(
-                "{told}; started again, it did not come back: {why}"
-            )),
+            Ok(()) => Ok(format!("{told}; it was restarted")),
+            Err(why) => Err(format!("{told}; the restart failed: {why}")),
         }
     }
 }
@@ -282,8 +285,8 @@ impl Drop for Exec {
     }
 }
 
-/// A port that is free now, at ::1, too: what is free at 127.0.0.1 may be the end of a connection there. Somebody else may
-/// take it before the command does; then it says so.
+/// A port that is free now, on ::1 as well: a port that is free on 127.0.0.1 may be in use there.
+/// If another process takes it first, the command reports that.
 fn free_port() -> io::Result<SocketAddr> {
     let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
     let free = |port: &u16| {
@@ -294,7 +297,7 @@ fn free_port() -> io::Result<SocketAddr> {
     Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
-/// Makes a certificate for localhost, and its key.
+/// Creates a certificate and a key for localhost.
 fn certificate(directory: &Path) -> Result<(), String> {
     let names = vec!["localhost".into(), "127.0.0.1".into()];
     let made = rcgen::generate_simple_self_signed(names)
@@ -326,7 +329,7 @@ fn shown(status: ExitStatus) -> String {
     format!("ended ({status})")
 }
 
-/// Whether it has ended; it is not reaped yet.
+/// Whether it has ended, without reaping it.
 #[cfg(unix)]
 fn has_ended(child: &mut Child) -> bool {
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -342,12 +345,12 @@ fn has_ended(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))
 }
 
-/// Asks the whole group of a child that is not reaped to end, or makes it.
+/// Sends SIGTERM or, with `at_once`, SIGKILL to the group of a child that is not reaped.
 #[cfg(unix)]
 fn end_group(child: &Child, at_once: bool) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let signal = if at_once { Signal::KILL } else { Signal::TERM };
-    // A group without anybody is as good as ended.
+    // An error means that the group is empty.
     let _ = kill_process_group(Pid::from_child(child), signal);
 }
 
@@ -360,8 +363,8 @@ mod tests {
 
     use super::*;
 
-    fn wish(command: &str) -> ExecWish {
-        ExecWish {
+    fn options(command: &str) -> ExecOptions {
+        ExecOptions {
             command: command.parse().unwrap(),
             user: None,
             password: None,
@@ -371,8 +374,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_told() {
-        let error = Exec::start(wish("/no/such/program {port}"))
+    async fn a_missing_program_is_reported() {
+        let error = Exec::start(options("/no/such/program {port}"))
             .await
             .unwrap_err();
         assert!(
@@ -382,25 +385,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_command_that_ends_early_is_told_with_its_last_lines() {
+    async fn a_command_that_ends_early_is_reported_with_its_last_lines() {
         let command = "sh -c 'echo one; echo two >&2; exit 7' {port}";
-        let error = Exec::start(wish(command)).await.unwrap_err();
+        let error = Exec::start(options(command)).await.unwrap_err();
         assert!(error.contains("exit status: 7"), "{error}");
         assert!(error.contains("its last lines: one / two"), "{error}");
     }
 
     #[tokio::test]
-    async fn a_command_that_never_greets_is_waited_for_in_time_and_ended() {
-        let mut wish = wish("sh -c 'sleep 1000 & echo $! $$ > $0/pids; wait' {root} {port}");
-        wish.patience = Duration::from_millis(300);
+    async fn a_command_without_greeting_is_ended_after_the_time_out() {
+        let mut options = options("sh -c 'sleep 1000 & echo $! $$ > $0/pids; wait' {root} {port}");
+        options.patience = Duration::from_millis(300);
         let before = Instant::now();
-        let error = Exec::start(wish).await.unwrap_err();
-        assert!(error.contains("nobody greets"), "{error}");
+        let error = Exec::start(options).await.unwrap_err();
+        assert!(error.contains("no greeting"), "{error}");
         assert!(before.elapsed() < GRACE + Duration::from_secs(5));
     }
 
     #[tokio::test]
-    async fn whatever_the_command_started_is_ended_with_it() {
+    async fn children_of_the_command_are_ended_with_it() {
         let mut exec = Exec {
             command: "sh -c 'sleep 1000 & echo $!; wait' {port}".parse().unwrap(),
             child: None,
@@ -412,12 +415,12 @@ mod tests {
             ended: None,
         };
         exec.log = exec.scratch.path().join("log");
-        // It never greets, so this ends it.
+        // Without a greeting, this ends it.
         exec.launch().await.unwrap_err();
         let said = fs::read_to_string(&exec.log).unwrap();
         let grandchild: i32 = said.trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(grandchild).unwrap();
-        // An orphan is reaped by somebody else, sooner or later.
+        // An orphan is reaped by another process eventually.
         let deadline = Instant::now() + Duration::from_secs(10);
         let is_there = || {
             let state = fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Addresses as people write them, with the zone of an IPv6 address (RFC 4007 §11).
+//! Addresses of hosts, with the zone of an IPv6 address (RFC 4007 §11).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs as _};
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 /// The address of a host: `192.0.2.1`, `2001:db8::1`, or with a zone `fe80::1%eth0`.
 ///
-/// A link-local address means a host only together with the interface that leads to it, its zone.
+/// A link-local address identifies a host only together with its zone, the network interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostAddress {
     ip: IpAddr,
-    /// The index of the interface; 0 is no zone.
+    /// The index of the interface; 0 means no zone.
     scope_id: u32,
 }
 
@@ -50,7 +50,7 @@ impl HostAddress {
         let scope_id = match zone.parse() {
             Ok(index) => index,
             Err(_) if zone.is_empty() || zone.contains('%') => return Err(unknown()),
-            // getaddrinfo knows the names of interfaces.
+            // getaddrinfo resolves the names of interfaces.
             Err(_) => match (format!("{ip}%{zone}"), 0).to_socket_addrs() {
                 Ok(mut found) => match found.next() {
                     Some(SocketAddr::V6(found)) => found.scope_id(),
@@ -72,7 +72,7 @@ impl From<IpAddr> for HostAddress {
     }
 }
 
-/// As it is read; the zone is the index of the interface.
+/// The form that is parsed; the zone is the index of the interface.
 impl fmt::Display for HostAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.ip)?;
@@ -100,14 +100,14 @@ impl FromStr for HostAddress {
     }
 }
 
-/// Splits the zone from the host of a URL: `ftp://[fe80::1%25eth0]:21/` (RFC 6874 §2). Gives the
-/// URL without it, which any parser of URLs reads, and the zone. A `%` that is not escaped is
-/// accepted, too.
+/// Splits the zone from the host of a URL: `ftp://[fe80::1%25eth0]:21/` (RFC 6874 §2). Returns the
+/// URL without the zone, for any URL parser, and the zone. A `%` that is not escaped is accepted,
+/// too.
 pub(crate) fn split_zone(url: &str) -> Option<(String, String)> {
     let authority = url.find("://")? + 3;
     let end = url[authority..].find(['/', '?', '#']);
     let end = end.map_or(url.len(), |length| authority + length);
-    // A user name or password may hold a bracket.
+    // A user name or password may contain a bracket.
     let host = url[authority..end]
         .rfind('@')
         .map_or(authority, |at| authority + at + 1);

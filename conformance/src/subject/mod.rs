@@ -1,4 +1,4 @@
-//! Where the server under test comes from: an address, a command that is started, or the embedded reference server.
+//! The server under test: an address, a command to start, or the embedded reference server.
 
 mod command;
 mod embedded;
@@ -11,7 +11,7 @@ mod supervisor;
 
 pub use command::ExecCommand;
 pub use embedded::Embedded;
-pub use exec::{Exec, ExecWish};
+pub use exec::{Exec, ExecOptions};
 pub(crate) use host_address::split_zone;
 pub use host_address::{HostAddress, HostAddressError};
 pub use probe::{TargetFacts, probe};
@@ -31,58 +31,58 @@ use url::{Host, Url};
 use crate::driver::Trust;
 use crate::scenario::Protection;
 
-/// A server under test, and what is needed to log in there.
+/// A server under test, and what is needed to log in.
 #[derive(Clone)]
 pub struct Target {
-    /// The name or address it was asked for by; TLS asks for it by this name too.
+    /// The name or address given by the user; also the server name in TLS.
     pub host: String,
-    /// Where it answers, IPv4 and IPv6.
+    /// Its addresses, IPv4 and IPv6.
     pub addresses: Vec<SocketAddr>,
-    /// Where else TLS begins with the first octet, while `addresses` begin in clear.
+    /// Its addresses with implicit TLS, while `addresses` are in clear.
     pub implicit: Vec<SocketAddr>,
     /// The user name.
     pub user: String,
     /// The password. Never shown.
     pub password: String,
-    /// What to say when ACCT is asked for.
+    /// The account to send when the server requires ACCT.
     pub account: Option<String>,
-    /// The directory to work in, if not the one login leads to.
+    /// The directory to work in, if not the login directory.
     pub path: Option<String>,
-    /// Whether and how TLS begins.
+    /// Whether and how TLS is used.
     pub tls: TlsMode,
     /// Which certificates are accepted.
     pub trust: Trust,
-    /// Whether the tester may write. If not, only scenarios without write commands are played, and none gets a
-    /// directory of its own.
+    /// Whether the tester may write. If not, only scenarios without write commands are played,
+    /// without directories of their own.
     pub writable: bool,
 }
 
-/// Whether and how TLS begins.
+/// Whether and how TLS is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsMode {
-    /// In clear; variants with TLS use AUTH TLS if it is offered.
+    /// Optional: variants with TLS use AUTH TLS if it is offered.
     #[default]
     Off,
     /// AUTH TLS before every login.
     Explicit,
-    /// From the first octet on.
+    /// Implicit TLS, from the first octet on.
     Implicit,
 }
 
-/// Why a target cannot be spoken to.
+/// Why a target is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// It is no URL.
-    #[error("target: `{0}` is no URL: {1}")]
+    /// It is not a URL.
+    #[error("target: `{0}` is not a URL: {1}")]
     NoUrl(String, url::ParseError),
-    /// It is none of FTP.
-    #[error("target: `{0}` begins with neither ftp:// nor ftps://")]
+    /// It is not an FTP URL.
+    #[error("target: `{0}` does not begin with ftp:// or ftps://")]
     Scheme(String),
-    /// It names no host.
-    #[error("target: `{0}` names no host")]
+    /// It has no host.
+    #[error("target: `{0}` has no host")]
     NoHost(String),
-    /// It has an octet that would end a command line.
-    #[error("target: the {0} of the URL holds a line end or NUL")]
+    /// It contains an octet that would end a command line.
+    #[error("target: the {0} of the URL contains a line end or NUL")]
     LineEnd(&'static str),
     /// Its host has no address.
     #[error("target: no address for {0}: {1}")]
@@ -111,9 +111,8 @@ impl Target {
         }
     }
 
-    /// What `ftp://user:password@host:port/path` names; `ftps://` is implicit TLS. An IPv6 address
-    /// may have a zone (RFC 6874). The server is at these addresses; where there are none, the host
-    /// is looked up.
+    /// Parses `ftp://user:password@host:port/path`; `ftps://` means implicit TLS. An IPv6 address
+    /// may have a zone (RFC 6874). If `at` is empty, the addresses of the host are looked up.
     ///
     /// # Errors
     /// [`TargetError`]
@@ -163,8 +162,8 @@ impl Target {
         Ok(target)
     }
 
-    /// Where it is spoken to in this protection and family.
-    pub(crate) fn door(&self, protection: Protection, ipv6: bool) -> Option<SocketAddr> {
+    /// The address for this protection and family.
+    pub(crate) fn address_for(&self, protection: Protection, ipv6: bool) -> Option<SocketAddr> {
         let doors = match (protection == Protection::Implicit, self.tls) {
             (true, TlsMode::Implicit) | (false, TlsMode::Off | TlsMode::Explicit) => {
                 &self.addresses
@@ -178,7 +177,7 @@ impl Target {
             .find(|address| address.is_ipv6() == ipv6)
     }
 
-    /// The protection that every connection to it has at least.
+    /// The minimum protection of every connection to it.
     #[must_use]
     pub fn least_protection(&self) -> Protection {
         match self.tls {
@@ -188,7 +187,7 @@ impl Target {
         }
     }
 
-    /// Whether the user is one for whom, by custom, any password will do (RFC 1635).
+    /// Whether the user is one for whom any password is usually accepted (RFC 1635).
     pub(crate) fn is_anonymous(&self) -> bool {
         ["anonymous", "ftp"]
             .iter()
@@ -216,7 +215,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// A random name, so that nothing that exists already has it.
+/// A random name that nothing existing has.
 pub(crate) fn unguessable() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
@@ -231,7 +230,8 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// Percent escapes resolved (RFC 3986 §2.1). Line ends could smuggle commands, so they are refused.
+/// Decodes percent escapes (RFC 3986 §2.1). Line ends are refused, since they could inject
+/// commands.
 fn decoded(text: &str, part: &'static str) -> Result<String, TargetError> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_url_names_everything_a_login_needs() {
+    async fn a_url_contains_everything_for_a_login() {
         let target = Target::from_url("ftp://al%40ice:p%3Aw@127.0.0.1:2121/in%20box/", &[])
             .await
             .unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn addresses_that_are_given_are_not_looked_up() {
+    async fn given_addresses_are_not_looked_up() {
         let at: [HostAddress; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
         let target = Target::from_url("ftp://no-such-host.invalid:2121", &at)
             .await

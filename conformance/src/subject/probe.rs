@@ -1,4 +1,4 @@
-//! What a target offers, found out once before anything is planned.
+//! Determines once, before planning, what a target offers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,47 +11,48 @@ use crate::transcript::Transcript;
 /// What a target offers.
 #[derive(Debug, Clone, Default)]
 pub struct TargetFacts {
-    /// What FEAT listed (RFC 2389 §3.2), as it stands; `None` if FEAT is unknown there.
+    /// The features that FEAT listed (RFC 2389 §3.2); `None` if FEAT is not supported.
     pub features: Option<Vec<String>>,
-    /// The greeting's text.
+    /// The text of the greeting.
     pub greeting: String,
-    /// Whether AUTH TLS is answered 234; whether the handshake then works is for `sanity/enter` to find out.
+    /// Whether AUTH TLS is answered 234; `sanity/enter` tests the handshake.
     pub auth_tls: bool,
     /// Whether a data connection in clear is refused under TLS (RFC 4217 §10.2).
     pub only_private: bool,
-    /// What PASV was answered, if that was a 227.
+    /// The reply to PASV, if it was a 227.
     pub passive: Option<String>,
-    /// What EPSV was answered, if that was a 229.
+    /// The reply to EPSV, if it was a 229.
     pub extended_passive: Option<String>,
-    /// Whether EPSV is known.
+    /// Whether EPSV is supported.
     pub epsv: bool,
-    /// Whether EPRT is known.
+    /// Whether EPRT is supported.
     pub eprt: bool,
-    /// How long a NOOP and its reply take.
+    /// The round-trip time of NOOP.
     pub round_trip: Duration,
-    /// Why nothing can be stored there, where somebody tried.
+    /// Why nothing can be stored, if that was tried and failed.
     pub no_write: Option<String>,
-    /// Why nothing more is known: no connection, no login. A run without login is still worth its report.
+    /// Why the probe ended early: no connection or no login. A run without login still gives a
+    /// report.
     pub trouble: Option<String>,
-    /// Whether there was a connection at all.
+    /// Whether a connection was established.
     pub reachable: bool,
-    /// Whether somebody could log in.
+    /// Whether the login succeeded.
     pub logged_in: bool,
-    /// What was said.
+    /// The transcript of the probe.
     pub transcript: Transcript,
 }
 
-/// Connects to the target and asks it what it offers.
+/// Connects to the target and determines what it offers.
 pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
     let recorder = Recorder::default();
-    // What cannot be asked for is taken as offered: then the scenarios tell.
+    // What cannot be determined is assumed to be offered; the scenarios show the truth.
     let mut facts = TargetFacts {
         epsv: true,
         eprt: true,
         ..TargetFacts::default()
     };
-    if let Err(setback) = ask(target, timeouts, &recorder, &mut facts).await {
-        facts.trouble = Some(match setback {
+    if let Err(error) = ask(target, timeouts, &recorder, &mut facts).await {
+        facts.trouble = Some(match error {
             SetupError::Gone(why)
             | SetupError::Refused(why)
             | SetupError::Busy(why)
@@ -84,7 +85,7 @@ async fn ask(
     facts.reachable = true;
     let greeting = session
         .control
-        .hear()
+        .read_reply()
         .await
         .map_err(|fault| SetupError::of("greeting", fault))?;
     facts.greeting = greeting.text();
@@ -115,22 +116,23 @@ async fn ask(
     let eprt = session.prepare(DataMode::Eprt).await.map_err(asked)?;
     facts.eprt = eprt.code / 100 == 2;
     session.data.close().await;
-    // Last, as some end the session over what they do not know. A server that takes X takes anything, and nothing follows
-    // from its taking MODE B; and where ABOR is unknown, that nothing comes of one in a transfer says no more.
+    // Last, since some servers end the session at an unknown command. A server that accepts X
+    // accepts anything, so accepting MODE B proves nothing; and where ABOR is not supported, a
+    // missing reply to it during a transfer proves nothing.
     for line in ["ABOR", "TYPE X", "STRU X", "MODE X"] {
         if session.exchange(line).await.is_err() {
             break;
         }
     }
     if session.control.send_line("QUIT").await.is_ok() {
-        // How it says goodbye is of no interest here.
+        // The reply to QUIT does not matter here.
         let _ = session.control.until_closed_within(timeouts.quiet).await;
     }
     session.control.close().await;
     Ok(())
 }
 
-/// Why no directory can be made, if none can. One that could is removed again.
+/// Why no directory can be created, if that fails. A created one is removed again.
 async fn no_write(session: &mut Session) -> Result<Option<String>, SetupError> {
     let asked = |fault| SetupError::of("probe", fault);
     let name = format!("ftpspec-probe-{}", unguessable());
@@ -139,7 +141,7 @@ async fn no_write(session: &mut Session) -> Result<Option<String>, SetupError> {
         .await
         .map_err(asked)?;
     if (200..300).contains(&made.code) {
-        // Whether directories can be removed shows when the scenarios' own are.
+        // Removal is tested later, with the directories of the scenarios.
         session
             .exchange(&format!("RMD {name}"))
             .await
@@ -166,7 +168,7 @@ async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorde
     };
     let greeted = session
         .control
-        .hear()
+        .read_reply()
         .await
         .is_ok_and(|reply| reply.code == 220);
     let offered = greeted
@@ -178,7 +180,7 @@ async fn offers_tls(target: &Arc<Target>, timeouts: Timeouts, recorder: &Recorde
     offered
 }
 
-/// Whether a listing in clear is refused to who logged in under TLS; nothing where that does not show.
+/// Whether a listing in clear is refused under TLS; `None` if that cannot be determined.
 async fn refuses_clear_data(
     target: &Arc<Target>,
     mode: DataMode,
@@ -196,7 +198,7 @@ async fn refuses_clear_data(
     if reply.class() == 1 {
         let data = session.data_ready().await.ok()?;
         data.read_to_end(&Expected::Listing).await.ok()?;
-        session.hear().await.ok()?;
+        session.read_reply().await.ok()?;
     }
     session.data.close().await;
     session.control.close().await;

@@ -1,4 +1,5 @@
-//! What the reference server sees on the wire, as events of a transcript with the seat of the server.
+//! Converts what the reference server observes on the wire to events of a transcript with the seat
+//! of the server.
 //!
 //! Each session of the server is a transcript of its own. Passwords are in the events; a
 //! [`Writer`](crate::transcript::Writer) masks them.
@@ -13,10 +14,11 @@ use ftpspec_server::observe::tap::{self, ChannelId, Observation, StreamEnd, Wire
 use crate::transcript::{Channel, CloseKind, Command, Connection, DataMode, End, Event, EventKind};
 use crate::transcript::{Side, TlsFacts};
 
-/// Longer command lines name no data mode.
+/// Longer command lines do not select a data mode.
 const LINE_LIMIT: usize = 512;
 
-/// A tap of the reference server that hands each event to a function, with the number of the session.
+/// A tap of the reference server that passes each event to a function, with the number of the
+/// session.
 pub struct TranscriptTap<F> {
     started: Instant,
     sessions: Mutex<BTreeMap<u64, SessionState>>,
@@ -69,21 +71,21 @@ impl<F: Fn(u64, Event) + Send + Sync + 'static> tap::Tap for TranscriptTap<F> {
     }
 }
 
-/// What has to be known of a session to describe its events.
+/// The state of a session that its events depend on.
 #[derive(Debug, Default)]
 struct SessionState {
-    /// Channels under TLS.
+    /// The channels under TLS.
     protected: BTreeSet<Channel>,
-    /// Channels of which one side has ended what it sends.
+    /// The channels of which one side has ended its direction.
     half_closed: BTreeSet<Channel>,
     /// The command line that is being received.
     line: Vec<u8>,
-    /// The last way to prepare a data connection that the client asked for.
+    /// The last data mode that the client requested.
     mode: Option<DataMode>,
 }
 
 impl SessionState {
-    /// The event that a fact is; `None` for a fact that a newer server may report.
+    /// The event for a fact; `None` for unknown facts of a newer server.
     fn event(&mut self, id: ChannelId, fact: &WireFact<'_>) -> Option<EventKind> {
         let channel = channel(id);
         let data = id != ChannelId::Control;
@@ -170,7 +172,7 @@ impl SessionState {
         End { by, how }
     }
 
-    /// Takes what the client sent, for the data mode it asks for.
+    /// Parses what the client sent, for the data mode.
     fn follow(&mut self, octets: &[u8]) {
         for octet in octets {
             if *octet != b'\n' {
@@ -206,11 +208,11 @@ mod tests {
     use super::*;
     use crate::data::Data;
     use crate::runner::play;
-    use crate::runner::testing::{job, manner};
+    use crate::runner::testing::{job, play_options};
     use crate::subject::Embedded;
     use std::sync::Arc;
 
-    /// What both seats have to agree on, of one connection.
+    /// What both seats have to record for one connection.
     #[derive(Debug, Default, PartialEq, Eq)]
     struct Wire {
         /// The addresses of the client and of the server.
@@ -275,7 +277,7 @@ mod tests {
             "epsv tls",
             "pasv implicit",
         ] {
-            let mut options = manner();
+            let mut options = play_options();
             options.timeouts = crate::driver::Timeouts::default();
             let played = play(job(variant, "", dialogue), server.target(), &options).await;
             assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);

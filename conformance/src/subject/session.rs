@@ -1,5 +1,5 @@
-//! A control connection with its data connection, and what every dialogue needs of them: greeting, protection, login,
-//! and the preparation of data connections.
+//! A control connection with its data connection, and what every dialogue needs: greeting,
+//! protection, login, and the preparation of data connections.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,12 +25,12 @@ pub(crate) struct Session {
     name: Connection,
     recorder: Recorder,
     passive: Option<(DataMode, SocketAddr)>,
-    /// The one before.
+    /// The previous one.
     earlier: Option<(DataMode, SocketAddr)>,
 }
 
 impl Session {
-    /// Connects and leaves the greeting unread; shakes hands first where TLS is implicit.
+    /// Connects, starts implicit TLS if required, and leaves the greeting unread.
     pub(crate) async fn connect(
         name: Connection,
         target: &Arc<Target>,
@@ -38,7 +38,7 @@ impl Session {
         timeouts: Timeouts,
         recorder: &Recorder,
     ) -> Result<Self, SetupError> {
-        let address = target.door(variant.protection, variant.ipv6);
+        let address = target.address_for(variant.protection, variant.ipv6);
         let address = address.ok_or_else(|| {
             SetupError::Refused(format!("the target has no address for {variant}"))
         })?;
@@ -62,7 +62,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Everything from the greeting, if it is still unread, until the user is logged in at the target's path.
+    /// Reads the greeting if it is unread, logs in and enters the target's path.
     pub(crate) async fn log_in(&mut self) -> Result<(), SetupError> {
         if !self.control.is_greeted() {
             self.greeting().await?;
@@ -80,7 +80,7 @@ impl Session {
         loop {
             let reply = self
                 .control
-                .hear()
+                .read_reply()
                 .await
                 .map_err(|fault| SetupError::of("greeting", fault))?;
             match reply.code {
@@ -99,7 +99,7 @@ impl Session {
         })
     }
 
-    /// AUTH TLS, PBSZ and PROT, as far as the variant says so (RFC 4217 §4, RFC 2228 §3).
+    /// Sends AUTH TLS, PBSZ and PROT as the variant requires (RFC 4217 §4, RFC 2228 §3).
     async fn secure(&mut self) -> Result<(), SetupError> {
         let private = match self.protection {
             Protection::Clear => return Ok(()),
@@ -117,22 +117,24 @@ impl Session {
         Ok(())
     }
 
-    /// USER, PASS and ACCT, as far as they are asked for (RFC 959 §5.4, §6).
+    /// Sends USER, PASS and ACCT as the server requires (RFC 959 §5.4, §6).
     async fn authenticate(&mut self) -> Result<(), SetupError> {
         let target = self.target.clone();
-        let mut reply = self.asked(&format!("USER {}", target.user), "USER").await?;
+        let mut reply = self
+            .request(&format!("USER {}", target.user), "USER")
+            .await?;
         if reply.code == 331 {
             reply = self
-                .asked(&format!("PASS {}", target.password), "PASS")
+                .request(&format!("PASS {}", target.password), "PASS")
                 .await?;
         }
         if reply.code == 332 {
             let Some(account) = &target.account else {
                 return Err(SetupError::Refused(
-                    "login: ACCT is asked for, and none is given".into(),
+                    "login: the server requires ACCT, and no account is given".into(),
                 ));
             };
-            reply = self.asked(&format!("ACCT {account}"), "ACCT").await?;
+            reply = self.request(&format!("ACCT {account}"), "ACCT").await?;
         }
         if (200..300).contains(&reply.code) {
             Ok(())
@@ -147,7 +149,7 @@ impl Session {
         line: &str,
         codes: &[u16],
     ) -> Result<Reply, SetupError> {
-        let reply = self.asked(line, line).await?;
+        let reply = self.request(line, line).await?;
         if codes.contains(&reply.code) {
             Ok(reply)
         } else {
@@ -159,7 +161,7 @@ impl Session {
     /// session: only a session that is in that directory can.
     pub(crate) async fn enter(&mut self, directory: &str, marker: &str) -> Result<(), SetupError> {
         for (verb, name) in [("CWD", directory), ("RMD", marker)] {
-            let reply = self.asked(&format!("{verb} {name}"), verb).await?;
+            let reply = self.request(&format!("{verb} {name}"), verb).await?;
             if !(200..300).contains(&reply.code) {
                 return Err(outside(verb, &reply));
             }
@@ -167,7 +169,7 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) async fn asked(&mut self, line: &str, what: &str) -> Result<Reply, SetupError> {
+    pub(crate) async fn request(&mut self, line: &str, what: &str) -> Result<Reply, SetupError> {
         self.exchange(line)
             .await
             .map_err(|fault| SetupError::of(what, fault))
@@ -176,17 +178,17 @@ impl Session {
     /// Sends one line and takes one reply.
     pub(crate) async fn exchange(&mut self, line: &str) -> Result<Reply, DriverError> {
         self.control.send_line(line).await?;
-        self.hear().await
+        self.read_reply().await
     }
 
-    /// Takes one reply and does what it asks for: remembers where the server listens, shakes hands on a private data
-    /// connection when the transfer begins.
-    pub(crate) async fn hear(&mut self) -> Result<Reply, DriverError> {
-        let reply = self.control.hear().await?;
+    /// Reads one reply and acts on it: remembers the address in 227 and 229, and performs the TLS
+    /// handshake on a private data connection when the transfer begins.
+    pub(crate) async fn read_reply(&mut self) -> Result<Reply, DriverError> {
+        let reply = self.control.read_reply().await?;
         match reply.code {
             100..200 if self.data.is_prepared() => {
                 if let Some(client) = self.control.data_protection().cloned() {
-                    // A failure is written down; the steps and replies that follow tell what came of it.
+                    // A failure is recorded; the steps and replies that follow show its effect.
                     let _ = self.data.ready(Some(&client)).await;
                 }
             }
@@ -204,7 +206,8 @@ impl Session {
         Ok(reply)
     }
 
-    /// Prepares a data connection; passive connects at once. The reply tells why if it is refused.
+    /// Prepares a data connection; connects at once in passive mode. Returns the reply, which may
+    /// be a refusal.
     pub(crate) async fn prepare(&mut self, mode: DataMode) -> Result<Reply, DriverError> {
         let (reply, wanted) = match mode {
             DataMode::Pasv => (self.exchange("PASV").await?, 227),
@@ -241,32 +244,33 @@ impl Session {
         self.data.connect(mode, address).await
     }
 
-    /// Whether connecting to the address of the last 227 or 229 is refused.
+    /// Checks that connecting to the address of the last 227 or 229 is refused.
     pub(crate) async fn passive_is_refused(&mut self) -> Result<(), DriverError> {
         let (mode, address) = self.passive_address()?;
         self.data.is_refused(mode, address).await
     }
 
-    /// Connects to the address of the 227 or 229 before the last one, and stays. Where the last one names the same again
-    /// there is no other: whoever connected would be taken for the data connection.
-    pub(crate) async fn earlier(&mut self) -> Result<(), DriverError> {
+    /// Connects to the address of the 227 or 229 before the last one, and stays connected. Does
+    /// nothing if both addresses are the same: the connection would be taken for the data
+    /// connection.
+    pub(crate) async fn stale_port(&mut self) -> Result<(), DriverError> {
         let Some((_, address)) = self.earlier else {
-            return Err(self.no_address("no 227 or 229 before the last one named an address"));
+            return Err(self.no_address("no 227 or 229 before the last one contained an address"));
         };
         if self.passive.is_some_and(|(_, last)| last == address) {
             return Ok(());
         }
-        self.data.beside(address).await;
+        self.data.connect_besides(address).await;
         Ok(())
     }
 
-    /// Somebody else connects to the address of the last 227 or 229, and stays.
-    pub(crate) async fn stranger(&mut self) -> Result<(), DriverError> {
+    /// Connects to the address of the last 227 or 229 from another address, and stays connected.
+    pub(crate) async fn third_party(&mut self) -> Result<(), DriverError> {
         let (_, address) = self.passive_address()?;
-        self.data.stranger(address).await
+        self.data.third_party(address).await
     }
 
-    /// Makes the data connection stand, under TLS if it is private.
+    /// Waits until the data connection is open, under TLS if it is private.
     pub(crate) async fn data_ready(&mut self) -> Result<&mut DataPort, DriverError> {
         let client = self.control.data_protection().cloned();
         self.data.ready(client.as_ref()).await?;
@@ -275,7 +279,7 @@ impl Session {
 
     fn passive_address(&self) -> Result<(DataMode, SocketAddr), DriverError> {
         self.passive
-            .ok_or_else(|| self.no_address("no 227 or 229 named an address"))
+            .ok_or_else(|| self.no_address("no 227 or 229 contained an address"))
     }
 
     fn no_address(&self, why: &str) -> DriverError {
@@ -285,16 +289,15 @@ impl Session {
         DriverError::Broken
     }
 
-    /// Where a 227 leads: to the port it names, always at the server's own address. A server must
-    /// not send its tester to another host (the bounce attack of RFC 2577 §3 turned round), be that
-    /// on the loopback network; and one behind NAT cannot know better. That another address was
-    /// named is recorded.
+    /// The address to connect to for a 227: its port at the server's own address. A server must not
+    /// direct the tester to another host (a reversed bounce attack, RFC 2577 §3), and one behind
+    /// NAT may not know its public address. A different address in the reply is recorded.
     fn address_of_227(&self, reply: &Reply) -> Option<SocketAddr> {
         let (ip, port) = passive_address(&reply.text())?;
         if self.control.peer().ip().to_canonical() != IpAddr::from(ip) {
             let named = SocketAddr::from((ip, port));
             let fact =
-                format!("the 227 names {named}; connecting to the server's own address instead");
+                format!("the 227 contains {named}; connecting to the server's own address instead");
             let what = EventKind::Observed {
                 kind: ObservationKind::ForeignAddress,
                 fact,
@@ -313,7 +316,8 @@ impl Session {
     }
 }
 
-/// The session is not in the directory of the run, as this reply shows; 421 shows nothing.
+/// The error for a session that is not in the directory of the run, as this reply shows; 421 is
+/// reported as such.
 pub(crate) fn outside(verb: &str, reply: &Reply) -> SetupError {
     match refused(verb, reply) {
         SetupError::Refused(_) => SetupError::Refused(UNSAFE.into()),
@@ -321,9 +325,9 @@ pub(crate) fn outside(verb: &str, reply: &Reply) -> SetupError {
     }
 }
 
-/// The server will not have it.
+/// The error for a refused command.
 pub(crate) fn refused(what: &str, reply: &Reply) -> SetupError {
-    // A password must not travel in a reason.
+    // A reason must not contain a password.
     let what = if what.starts_with("PASS ") {
         "PASS"
     } else {

@@ -14,7 +14,8 @@ pub trait Supervisor: Send {
     /// How the server ended, as text, if it did since the last call.
     fn death(&mut self) -> Option<String>;
 
-    /// How the server ended, where it takes no connection any more: one that is about to end is waited for.
+    /// How the server ended, if it no longer accepts connections; waits for a server that is about
+    /// to end.
     fn last_words(&mut self) -> impl Future<Output = Option<String>> + Send {
         async { self.death() }
     }
@@ -22,11 +23,11 @@ pub trait Supervisor: Send {
     /// Restarts it, or waits until it answers again. Returns what was done.
     ///
     /// # Errors
-    /// Why it will not answer again, as text.
+    /// Why the server could not be restarted, as text.
     fn restart(&mut self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
-/// The supervisor of a server that was not started here: it can only wait.
+/// The supervisor of a server that was not started by this process: it can only wait.
 #[derive(Debug, Clone)]
 pub struct Unmanaged {
     target: Arc<Target>,
@@ -44,7 +45,7 @@ impl Unmanaged {
     }
 }
 
-/// Between two attempts to reach a target that does not answer.
+/// The interval between attempts to reach a target that does not answer.
 const BETWEEN: Duration = Duration::from_millis(100);
 
 impl Supervisor for Unmanaged {
@@ -58,23 +59,23 @@ impl Supervisor for Unmanaged {
             if answers(&self.target, self.patience).await {
                 let seconds = began.elapsed().as_secs_f64();
                 return Ok(format!(
-                    "the target took no connection for a while, and after {seconds:.1} s it did again"
+                    "the target accepted no connection for {seconds:.1} s, and then did again"
                 ));
             }
             sleep(BETWEEN).await;
         }
-        Err("the target does not answer any more".into())
+        Err("the target no longer answers".into())
     }
 }
 
-/// Whether the target takes a connection.
+/// Whether the target accepts a connection.
 pub(crate) async fn answers(target: &Target, patience: Duration) -> bool {
     let usual = Variant {
         protection: target.least_protection(),
         ipv6: target.address(false).is_none(),
         ..Variant::PLAIN
     };
-    let Some(address) = target.door(usual.protection, usual.ipv6) else {
+    let Some(address) = target.address_for(usual.protection, usual.ipv6) else {
         return false;
     };
     let connected = timeout(patience, TcpStream::connect(address)).await;

@@ -1,4 +1,4 @@
-//! Transmission modes that code the data: read strictly, as a client that trusts nobody has to.
+//! Strict decoders for the transmission modes that encode data.
 
 mod block;
 mod compressed;
@@ -6,10 +6,10 @@ mod zlib;
 
 use serde::Serialize;
 
-/// More is not made of what came: as much as a content of the scenario language can have.
+/// The maximum decoded length: that of a content in the scenario language.
 const LIMIT: usize = 64 << 20;
 
-/// One of them.
+/// An encoding of a transmission mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Coding {
@@ -25,7 +25,7 @@ impl Coding {
     /// Every coding.
     pub const ALL: [Self; 3] = [Self::Blocks, Self::Compressed, Self::Zlib];
 
-    /// Its word in scenarios.
+    /// The keyword in scenarios.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Coding {
         }
     }
 
-    /// What it makes of data, for a sentence.
+    /// The name of the encoded data, for messages.
     #[must_use]
     pub fn noun(self) -> &'static str {
         match self {
@@ -45,10 +45,10 @@ impl Coding {
         }
     }
 
-    /// What these octets stand for.
+    /// Decodes the octets.
     ///
     /// # Errors
-    /// Why they are none of it, in words.
+    /// Why the octets are invalid, as text.
     pub fn decoded(self, octets: &[u8]) -> Result<Vec<u8>, &'static str> {
         match self {
             Self::Blocks => block::joined(octets),

@@ -1,13 +1,14 @@
-//! zlib streams (RFC 1950), as MODE Z has them: read strictly.
+//! A strict decoder for the zlib streams (RFC 1950) of MODE Z.
 
 use super::LIMIT;
 use flate2::bufread::ZlibDecoder;
 use std::io::Read as _;
 
-/// What one whole zlib stream inflates to.
+/// Inflates exactly one zlib stream.
 ///
 /// # Errors
-/// In words: it is no zlib stream, its checksum is wrong or missing, octets follow it, or it is too long.
+/// As text: the stream is invalid, its checksum is wrong or missing, octets follow it, or it is too
+/// long.
 pub(super) fn inflated(octets: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut decoder = ZlibDecoder::new(octets);
     let mut inflated = Vec::new();
@@ -19,10 +20,10 @@ pub(super) fn inflated(octets: &[u8]) -> Result<Vec<u8>, &'static str> {
         return Err("a zlib stream of more than 64 MiB");
     }
     if read.is_err() {
-        return Err("no whole zlib stream");
+        return Err("not a complete zlib stream");
     }
     if !decoder.into_inner().is_empty() {
-        return Err("octets behind the end of the zlib stream");
+        return Err("octets after the end of the zlib stream");
     }
     Ok(inflated)
 }
@@ -32,7 +33,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    /// What zlib makes of `abcabcabcabc` and a line end.
+    /// The output of zlib for `abcabcabcabc` and a line end.
     const PACKED: &[u8] = b"x\x9cKLJN\x84!.\0\"\x83\x04\xa3";
 
     #[test]
@@ -49,7 +50,7 @@ mod tests {
     #[case::wrong_checksum(b"x\x9cKLJN\x84!.\0\"\x83\x04\xa4")]
     #[case::gzip(b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x03\0\0\0\0\0\0\0\0\0")]
     #[case::more_behind(&[PACKED, b"x"].concat())]
-    fn anything_else_is_not(#[case] octets: &[u8]) {
+    fn invalid_streams_are_refused(#[case] octets: &[u8]) {
         assert!(inflated(octets).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! A small FTP server that is right, but for one thing it sends without end.
+//! A small FTP server that is correct except that it sends one reply or transfer without end.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,16 +9,16 @@ use std::thread;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What is sent without end, and when.
+/// What is sent without end, and in response to which command.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lie {
+pub(crate) struct Endless {
     verb: &'static str,
     begin: &'static [u8],
     then: &'static [u8],
     data: bool,
 }
 
-impl Lie {
+impl Endless {
     /// A transfer by this command.
     pub(crate) const fn data(verb: &'static str, then: &'static [u8]) -> Self {
         Self {
@@ -29,7 +29,8 @@ impl Lie {
         }
     }
 
-    /// The reply to this command, or the greeting where there is none: once the one, then the other for ever.
+    /// The reply to this command, or the greeting if it is empty: `first` once, then `then` without
+    /// end.
     pub(crate) const fn control(
         verb: &'static str,
         begin: &'static [u8],
@@ -52,18 +53,18 @@ impl Lie {
     }
 }
 
-/// Pathnames; a directory has no octets.
+/// Entries by pathname; a directory has no octets.
 type Files = Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>;
 
 /// The server. Its threads end with their connections.
-pub(crate) struct Liar {
+pub(crate) struct EndlessServer {
     address: SocketAddr,
     tls: bool,
 }
 
-impl Liar {
+impl EndlessServer {
     /// Starts it, under TLS from the first octet or in clear.
-    pub(crate) fn start(lie: Lie, tls: bool) -> Self {
+    pub(crate) fn start(endless: Endless, tls: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let config = tls.then(config);
@@ -72,8 +73,8 @@ impl Liar {
             for stream in listener.incoming() {
                 let (config, files) = (config.clone(), files.clone());
                 thread::spawn(move || {
-                    // The runner ends a connection when it has had enough of it.
-                    let _ = serve(stream?, config, files, lie);
+                    // The runner ends a connection that exceeds a limit.
+                    let _ = serve(stream?, config, files, endless);
                     io::Result::Ok(())
                 });
             }
@@ -116,7 +117,7 @@ impl Stream {
         }
     }
 
-    /// Ends it as TLS and TCP want it.
+    /// Ends the connection with close_notify under TLS, and FIN.
     fn end(mut self) -> io::Result<()> {
         if let Self::Tls(tls) = &mut self {
             tls.conn.send_close_notify();
@@ -155,12 +156,12 @@ fn serve(
     tcp: TcpStream,
     config: Option<Arc<ServerConfig>>,
     files: Files,
-    lie: Lie,
+    endless: Endless,
 ) -> io::Result<()> {
     tcp.set_nodelay(true)?;
     let mut control = BufReader::new(Stream::new(tcp, config.as_ref()));
-    if lie.verb.is_empty() {
-        return lie.tell(control.get_mut());
+    if endless.verb.is_empty() {
+        return endless.tell(control.get_mut());
     }
     control.get_mut().write_all(b"220 ready\r\n")?;
     let mut here = String::from("/");
@@ -173,8 +174,8 @@ fn serve(
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
         let verb = verb.to_ascii_uppercase();
-        if verb == lie.verb && !lie.data {
-            return lie.tell(control.get_mut());
+        if verb == endless.verb && !endless.data {
+            return endless.tell(control.get_mut());
         }
         let path = match argument {
             "" => here.clone(),
@@ -204,9 +205,9 @@ fn serve(
                 }
                 control.get_mut().write_all(b"150 now\r\n")?;
                 let mut data = Stream::new(listener.accept()?.0, config.as_ref());
-                if verb == lie.verb {
-                    // It goes on with the session when the runner has had enough.
-                    let _ = lie.tell(&mut data);
+                if verb == endless.verb {
+                    // The session goes on after the runner has ended the data connection.
+                    let _ = endless.tell(&mut data);
                 } else if verb == "STOR" {
                     let mut octets = Vec::new();
                     data.read_to_end(&mut octets)?;

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 /// The fault.
 #[derive(Clone, Copy)]
-pub(crate) enum Lie {
+pub(crate) enum Fault {
     /// Nothing.
     None,
     /// What a command line becomes.
@@ -31,7 +31,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) async fn start(server: SocketAddr, lie: Lie) -> Self {
+    pub(crate) async fn start(server: SocketAddr, fault: Fault) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut running = JoinSet::new();
@@ -41,7 +41,7 @@ impl Relay {
                 sessions.spawn(async move {
                     let server = TcpStream::connect(server).await.unwrap();
                     // Either side may leave whenever it likes.
-                    let _ = session(client, server, lie).await;
+                    let _ = session(client, server, fault).await;
                 });
             }
         });
@@ -60,7 +60,7 @@ struct Said {
     connected: bool,
 }
 
-async fn session(client: TcpStream, server: TcpStream, lie: Lie) -> std::io::Result<()> {
+async fn session(client: TcpStream, server: TcpStream, fault: Fault) -> std::io::Result<()> {
     let said = Arc::new(Mutex::new(Said::default()));
     let (client_reads, mut to_client) = client.into_split();
     let (server_reads, mut to_server) = server.into_split();
@@ -77,13 +77,13 @@ async fn session(client: TcpStream, server: TcpStream, lie: Lie) -> std::io::Res
                 }
                 let whole = std::mem::take(&mut line);
                 let text = String::from_utf8_lossy(&whole).trim_end().to_owned();
-                let passed = match lie {
-                    Lie::Command(changed) => {
+                let passed = match fault {
+                    Fault::Command(changed) => {
                         let mut passed = changed(text.as_bytes());
                         passed.extend(b"\r\n");
                         passed
                     }
-                    Lie::DeafWhileItWaits
+                    Fault::DeafWhileItWaits
                         if text == "ABOR" && !said.lock().unwrap().connected =>
                     {
                         continue;
@@ -107,9 +107,9 @@ async fn session(client: TcpStream, server: TcpStream, lie: Lie) -> std::io::Res
                 let mut whole = std::mem::take(&mut reply);
                 let verb = said.lock().unwrap().line.clone();
                 if whole.starts_with(b"227") || whole.starts_with(b"229") {
-                    whole = relayed(&whole, &said, lie, &mut transfers).await?;
+                    whole = relayed(&whole, &said, fault, &mut transfers).await?;
                 }
-                if let Lie::Reply(about, changed) = lie
+                if let Fault::Reply(about, changed) = fault
                     && verb.split(' ').next() == Some(about)
                 {
                     whole = changed(&whole);
@@ -124,7 +124,7 @@ async fn session(client: TcpStream, server: TcpStream, lie: Lie) -> std::io::Res
 async fn relayed(
     reply: &[u8],
     said: &Arc<Mutex<Said>>,
-    lie: Lie,
+    fault: Fault,
     transfers: &mut JoinSet<std::io::Result<()>>,
 ) -> std::io::Result<Vec<u8>> {
     let number = |octets: &[u8]| String::from_utf8_lossy(octets).parse::<u16>().unwrap();
@@ -165,7 +165,7 @@ async fn relayed(
             from_server.read_to_end(&mut data).await?;
             let line = said.lock().unwrap().line.clone();
             let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
-            if let Lie::Data(verbs, changed) = lie
+            if let Fault::Data(verbs, changed) = fault
                 && verbs.contains(&verb)
             {
                 data = changed(argument, &data);

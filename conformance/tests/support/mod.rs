@@ -1,4 +1,4 @@
-//! What the tests of the suite share: the embedded server, the usual jobs, a verdict.
+//! The fixture of the tests that play the suite.
 
 use ftpspec::driver::Timeouts;
 use ftpspec::runner::{Job, Selection, Skipped, plan};
@@ -11,19 +11,20 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-/// A server, what is planned against it, and the runtime both live in.
-pub(crate) struct House {
+/// A server, the planned jobs, and the runtime.
+pub(crate) struct Fixture {
     pub(crate) runtime: Runtime,
     pub(crate) harness: Harness,
     pub(crate) jobs: Vec<Job>,
-    /// What would be a job on a machine with IPv6. Whatever else is left out is left out on every machine.
+    /// Variants that are skipped only because this machine has no IPv6 address.
     for_ipv6: Vec<Skipped>,
     _server: Box<dyn Any + Send + Sync>,
 }
 
-impl House {
-    /// Plans the suite as it lies in `scenarios/` against a server that runs as long as what comes along with it is kept.
-    pub(crate) fn around<Kept: Send + Sync + 'static>(
+impl Fixture {
+    /// Plans the suite as it lies in `scenarios/` against a server that runs as long as what comes
+    /// along with it is kept.
+    pub(crate) fn start<Kept: Send + Sync + 'static>(
         server: impl Future<Output = (Arc<Target>, Kept)>,
     ) -> Arc<Self> {
         let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
@@ -51,8 +52,8 @@ impl House {
         })
     }
 
-    /// What this machine cannot play, as ignored tests that say why; of scenarios that are played otherwise only if
-    /// `every_variant` is a test.
+    /// What this machine cannot play, as ignored tests with the reason. Without `every_variant`,
+    /// only scenarios of which no variant is played.
     pub(crate) fn ignored(&self, every_variant: bool) -> impl Iterator<Item = Trial> {
         let plays = |id: &str| self.jobs.iter().any(|job| job.scenario.id.0 == id);
         let left = self.for_ipv6.iter();
@@ -67,7 +68,7 @@ impl House {
 /// Runs one test per trial, named by its scenario.
 pub(crate) fn run(trials: Vec<Trial>) -> ! {
     let mut arguments = Arguments::from_args();
-    // They wait for servers more than they compute.
+    // The tests mostly wait for servers.
     arguments.test_threads = arguments.test_threads.or(Some(8));
     libtest_mimic::run(&arguments, trials).exit()
 }

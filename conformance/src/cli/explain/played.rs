@@ -127,13 +127,13 @@ fn rank(mutant: &Mutant) -> u8 {
         | Mutation::Changed
         | Mutation::Extra
         | Mutation::Doubled
-        | Mutation::Misdated
-        | Mutation::Plain
+        | Mutation::OtherDates
+        | Mutation::Uncoded
         | Mutation::StalePort => 0,
         Mutation::NoData => 1,
         Mutation::Code(_) | Mutation::Text | Mutation::StaysOpen | Mutation::NoHandshake => 2,
-        Mutation::Unwished(_) => 3,
-        Mutation::Twice | Mutation::Unasked => 4,
+        Mutation::NotRecommended(_) => 3,
+        Mutation::Twice | Mutation::Unsolicited => 4,
     }
 }
 

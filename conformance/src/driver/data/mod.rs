@@ -18,16 +18,17 @@ use crate::data::Data;
 use crate::transcript::{Awaited, CloseKind, End, EventKind, ObservationKind, Side};
 use crate::transcript::{Connection, DataMode};
 
-/// Where a stranger comes from: loopback is the one network on which every machine has a second address.
+/// The address of a third party: loopback is the only network in which every machine has a second
+/// address.
 const THIRD_PARTY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// The place for a data connection beside a control connection, and what stands in it.
+/// The data connection of a control connection, in any of its states.
 #[derive(Debug)]
 pub struct DataPort {
     name: Connection,
     recorder: Recorder,
     timeouts: Timeouts,
     state: State,
-    /// Connections that are not the data connection, and only stay.
+    /// Connections that are kept open and are not the data connection.
     beside: Vec<TcpStream>,
 }
 
@@ -49,7 +50,7 @@ enum State {
 }
 
 impl DataPort {
-    /// With nothing in it.
+    /// Without a connection.
     #[must_use]
     pub fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
         Self {
@@ -61,11 +62,11 @@ impl DataPort {
         }
     }
 
-    /// Listens at the address of our end of the control connection, where the server's data connection has to come;
-    /// tells where.
+    /// Listens on our address of the control connection for the server's data connection; returns
+    /// the address.
     ///
     /// # Errors
-    /// When the system lets us not.
+    /// If the operating system refuses.
     pub async fn listen(
         &mut self,
         mode: DataMode,
@@ -85,7 +86,7 @@ impl DataPort {
     /// Connects to where the server listens.
     ///
     /// # Errors
-    /// When that fails.
+    /// If that fails.
     pub async fn connect(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
         self.close().await;
         match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
@@ -96,17 +97,18 @@ impl DataPort {
                 });
                 Err(DriverError::Broken)
             }
-            Err(_) => Err(self.silence(self.timeouts.connect, Awaited::DataConnection)),
+            Err(_) => Err(self.timed_out(self.timeouts.connect, Awaited::DataConnection)),
         }
     }
 
-    /// Whether connecting there fails, or the connection is closed at once without an octet.
+    /// Checks that connecting there fails, or that the connection is closed at once without an
+    /// octet.
     ///
     /// # Errors
-    /// When it is not so.
+    /// If that is not the case.
     pub async fn is_refused(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
         match self.connect(mode, to).await {
-            // Filtered is refused too: nobody answered.
+            // No answer counts as refused: the port may be filtered.
             Err(DriverError::Broken | DriverError::TimedOut) => Ok(()),
             Err(other) => Err(other),
             Ok(()) => {
@@ -120,15 +122,15 @@ impl DataPort {
         }
     }
 
-    /// Connects there, and stays connected beside the data connection until the session is over. That nobody listens
-    /// there is no fault.
-    pub async fn beside(&mut self, to: SocketAddr) {
+    /// Connects there, in addition to the data connection, until the session ends. Not an error if
+    /// the connection is refused.
+    pub async fn connect_besides(&mut self, to: SocketAddr) {
         let outcome = match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => {
                 self.beside.push(stream);
                 "connected"
             }
-            Ok(Err(_)) | Err(_) => "nobody listens there",
+            Ok(Err(_)) | Err(_) => "connection refused",
         };
         self.record(EventKind::Observed {
             kind: ObservationKind::StalePort,
@@ -138,12 +140,12 @@ impl DataPort {
         });
     }
 
-    /// Connects there from 127.0.0.2, another address than the control connection's, and stays connected until the
-    /// session is over. That it is turned away is no fault.
+    /// Connects there from 127.0.0.2, which differs from the address of the control connection,
+    /// until the session ends. Not an error if the connection is refused.
     ///
     /// # Errors
-    /// When this machine has no such address.
-    pub async fn stranger(&mut self, to: SocketAddr) -> Result<(), DriverError> {
+    /// If this machine has no such address.
+    pub async fn third_party(&mut self, to: SocketAddr) -> Result<(), DriverError> {
         let trouble =
             |error| DriverError::Trouble(format!("cannot connect from {THIRD_PARTY}: {error}"));
         let socket = TcpSocket::new_v4().map_err(trouble)?;
@@ -156,7 +158,7 @@ impl DataPort {
                 "connected".to_owned()
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "nobody answered".to_owned(),
+            Err(_) => "no answer".to_owned(),
         };
         self.record(EventKind::Observed {
             kind: ObservationKind::ThirdParty,
@@ -167,20 +169,21 @@ impl DataPort {
         Ok(())
     }
 
-    /// Whether a data connection stands.
+    /// Whether a data connection is open.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
 
-    /// Makes the data connection stand, and shakes hands if it is to be private and has not yet.
+    /// Waits until the data connection is open, and performs the TLS handshake if it is to be
+    /// private.
     ///
     /// # Errors
-    /// When the server does not connect in time, or the handshake fails.
+    /// If the server does not connect in time, or the handshake fails.
     pub async fn ready(&mut self, protection: Option<&TlsClient>) -> Result<(), DriverError> {
         self.accept(self.timeouts.data).await?;
         let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
+            return Err(self.no_connection());
         };
         let Some(client) = protection.filter(|_| !wire.is_tls()) else {
             return Ok(());
@@ -194,7 +197,7 @@ impl DataPort {
                 self.state = State::Nothing;
                 match failed {
                     Handshake::TimedOut => {
-                        Err(self.silence(self.timeouts.handshake, Awaited::Handshake))
+                        Err(self.timed_out(self.timeouts.handshake, Awaited::Handshake))
                     }
                     Handshake::Failed(error) => {
                         self.record(EventKind::TlsFailed { data: true, error });
@@ -205,16 +208,17 @@ impl DataPort {
         }
     }
 
-    /// Whether something was prepared and not used up.
+    /// Whether a data connection was prepared and not used yet.
     #[must_use]
     pub fn is_prepared(&self) -> bool {
         !matches!(self.state, State::Nothing)
     }
 
-    /// The server opens no data connection (active), or sends nothing and closes (passive).
+    /// Checks that the server opens no data connection (active), or sends nothing and closes
+    /// (passive).
     ///
     /// # Errors
-    /// When it is not so.
+    /// If that is not the case.
     pub async fn no_data(&mut self) -> Result<(), DriverError> {
         match &self.state {
             State::Nothing => Ok(()),
@@ -237,7 +241,7 @@ impl DataPort {
     pub async fn close(&mut self) {
         match std::mem::replace(&mut self.state, State::Nothing) {
             State::Open { mut wire, wrote } => {
-                // A server that is gone already cannot be told.
+                // Errors are ignored: the server may have closed already.
                 let _ = wire.finish(self.timeouts.handshake).await;
                 if wrote {
                     wire.linger(self.timeouts.data);
@@ -251,11 +255,12 @@ impl DataPort {
         }
     }
 
-    /// Ends the connection from our side with a FIN alone, as anybody on the path could (RFC 4217 §12.7).
+    /// Ends the connection from our side with a FIN alone, as an attacker on the path could (RFC
+    /// 4217 §12.7).
     pub async fn cut(&mut self) {
         if let State::Open { mut wire, wrote } = std::mem::replace(&mut self.state, State::Nothing)
         {
-            // A server that is gone already cannot be told.
+            // Errors are ignored: the server may have closed already.
             let _ = wire.cut().await;
             let how = if wire.is_tls() {
                 CloseKind::NoCloseNotify
@@ -275,7 +280,7 @@ impl DataPort {
     /// Ends the connection from our side with a TCP reset.
     pub fn reset(&mut self) {
         if let State::Open { mut wire, .. } = std::mem::replace(&mut self.state, State::Nothing) {
-            // A connection that is gone already needs none.
+            // Errors are ignored: the connection may have ended already.
             let _ = wire.reset();
             self.record(EventKind::DataClosed(End {
                 by: Side::Client,
@@ -288,7 +293,7 @@ impl DataPort {
     async fn nothing_comes(&mut self) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
+            return Err(self.no_connection());
         };
         let mut octets = [0; 1024];
         match timeout(patience, wire.read(&mut octets)).await {
@@ -301,11 +306,11 @@ impl DataPort {
                 self.ended(end);
                 Ok(())
             }
-            Err(_) => Err(self.silence(patience, Awaited::Data)),
+            Err(_) => Err(self.timed_out(patience, Awaited::Data)),
         }
     }
 
-    /// Takes the connection of the server where we listen for one.
+    /// Accepts the connection of the server.
     async fn accept(&mut self, patience: Duration) -> Result<(), DriverError> {
         let State::Listening { mode, listener } = &self.state else {
             return Ok(());
@@ -319,7 +324,7 @@ impl DataPort {
                 });
                 Err(DriverError::Broken)
             }
-            Err(_) => Err(self.silence(patience, Awaited::DataConnection)),
+            Err(_) => Err(self.timed_out(patience, Awaited::DataConnection)),
         }
     }
 
@@ -337,7 +342,7 @@ impl DataPort {
                 };
                 Ok(())
             }
-            // It was reset while it was being looked at.
+            // It was reset in the meantime.
             Err(error) => {
                 self.state = State::Nothing;
                 self.record(EventKind::DataFailed {
@@ -353,14 +358,14 @@ impl DataPort {
         self.record(EventKind::DataClosed(end));
     }
 
-    fn nothing_stands(&self) -> DriverError {
+    fn no_connection(&self) -> DriverError {
         self.record(EventKind::DataFailed {
-            error: "no data connection stands".into(),
+            error: "there is no data connection".into(),
         });
         DriverError::Broken
     }
 
-    fn silence(&self, waited: Duration, awaited: Awaited) -> DriverError {
+    fn timed_out(&self, waited: Duration, awaited: Awaited) -> DriverError {
         let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         self.record(EventKind::Silence { waited_ms, awaited });
         DriverError::TimedOut

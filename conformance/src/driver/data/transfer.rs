@@ -1,4 +1,4 @@
-//! Octets over a data connection, no more than are taken.
+//! Transfers of a limited number of octets over a data connection.
 
 use std::io;
 
@@ -9,26 +9,26 @@ use super::{DataPort, State};
 use crate::data::{CONTENT_LIMIT, Data, Gatherer};
 use crate::transcript::{Awaited, CloseKind, End, EventKind, Excess, Limit, Side};
 
-/// A listing may be this long.
+/// The maximum length of a listing.
 const LISTING: u64 = 16 << 20;
-/// How many octets more than expected are taken, so that a report can say how many came.
+/// The number of octets read beyond the expected ones, so that a report can state how many arrived.
 const BEYOND: u64 = 1 << 20;
-/// So much is recorded of what exceeded its limit.
+/// The number of octets recorded of a transfer that exceeded its limit.
 const HEAD: u64 = 64 << 10;
 
-/// What a transfer is expected to bring, and with it how much is taken.
+/// The expected data of a transfer, which determines how much is read.
 #[derive(Debug, Clone)]
 pub(crate) enum Expected {
-    /// A listing, or nothing in particular.
+    /// A listing, or unspecified data.
     Listing,
     /// These octets.
     Content(Data),
-    /// So many octets in some coding, which may need twice as many.
+    /// Encoded data of this many octets, which may be twice as long.
     Coded(u64),
 }
 
 impl Expected {
-    /// The octets of which nothing has to be stored.
+    /// The expected octets, which do not have to be stored.
     pub(in crate::driver) fn content(&self) -> Data {
         match self {
             Self::Content(data) => data.clone(),
@@ -52,15 +52,15 @@ impl Expected {
     }
 }
 
-/// How reading came to its end.
-enum Fate {
-    /// By the end of the connection.
+/// How reading ended.
+enum ReadEnd {
+    /// The connection ended.
     Ended(End),
-    /// There are as many octets as were asked for.
+    /// The requested number of octets was read.
     Counted,
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     Silent,
-    /// There are more octets than are taken.
+    /// The limit was exceeded.
     Exceeded(Excess),
 }
 
@@ -68,12 +68,12 @@ impl DataPort {
     /// Writes octets and leaves the connection open.
     ///
     /// # Errors
-    /// [`DriverError::TimedOut`] when the server takes nothing. That it closed is no fault: the reply
-    /// says why.
+    /// [`DriverError::TimedOut`] if the server does not read. Not an error if it closed: the reply
+    /// gives the reason.
     pub async fn write(&mut self, octets: &Data) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, wrote } = &mut self.state else {
-            return Err(self.nothing_stands());
+            return Err(self.no_connection());
         };
         *wrote = true;
         let mut sent = 0;
@@ -110,27 +110,27 @@ impl DataPort {
                 });
                 Ok(())
             }
-            None => Err(self.silence(patience, Awaited::Data)),
+            None => Err(self.timed_out(patience, Awaited::Data)),
         }
     }
 
     /// Reads until the server ends the connection.
     ///
     /// # Errors
-    /// When nothing comes for too long, or more than is taken where this is expected.
+    /// If nothing arrives for too long, or the limit is exceeded.
     pub(crate) async fn read_to_end(&mut self, expected: &Expected) -> Result<Data, DriverError> {
         self.read(None, expected).await
     }
 
-    /// Waits for the server to end the connection. What still comes before is neither kept nor
-    /// recorded: how much was on its way when a transfer was broken off is chance.
+    /// Waits for the server to end the connection. Data that still arrives is neither kept nor
+    /// recorded: its amount after an aborted transfer is random.
     ///
     /// # Errors
-    /// When nothing comes for too long, or it does not stop coming.
+    /// If nothing arrives for too long, or the data does not end.
     pub async fn outlast(&mut self) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
+            return Err(self.no_connection());
         };
         let mut buffer = vec![0; 64 << 10];
         let most = CONTENT_LIMIT + BEYOND;
@@ -142,17 +142,17 @@ impl DataPort {
                     self.ended(end);
                     return Ok(());
                 }
-                Err(_) => return Err(self.silence(patience, Awaited::Data)),
+                Err(_) => return Err(self.timed_out(patience, Awaited::Data)),
             }
         }
         let limit = Limit::Data;
         Err(self.exceeded(Excess { limit, most }))
     }
 
-    /// Reads exactly so many octets and leaves the connection open.
+    /// Reads exactly `count` octets and leaves the connection open.
     ///
     /// # Errors
-    /// When there are not so many.
+    /// If fewer octets arrive.
     pub async fn read_exactly(&mut self, count: u64) -> Result<Data, DriverError> {
         self.read(Some(count), &Expected::Coded(count)).await
     }
@@ -161,7 +161,7 @@ impl DataPort {
     async fn read(&mut self, count: Option<u64>, expected: &Expected) -> Result<Data, DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
-            return Err(self.nothing_stands());
+            return Err(self.no_connection());
         };
         let content = expected.content();
         let most = expected.limit(self.recorder.uploaded());
@@ -170,50 +170,50 @@ impl DataPort {
         let fate = loop {
             if gathered.len() > most {
                 let limit = Limit::Data;
-                break Fate::Exceeded(Excess { limit, most });
+                break ReadEnd::Exceeded(Excess { limit, most });
             }
-            // One octet more than is taken shows that there are more.
+            // One octet beyond the limit shows that it is exceeded.
             let wanted = count.unwrap_or(most + 1) - gathered.len();
             let wanted = buffer
                 .len()
                 .min(usize::try_from(wanted).unwrap_or(usize::MAX));
             if wanted == 0 {
-                break Fate::Counted;
+                break ReadEnd::Counted;
             }
             match timeout(patience, wire.read(&mut buffer[..wanted])).await {
                 Ok(Ok(read)) => {
                     let stored = gathered.take(&buffer[..read]);
                     if let Err(excess) = self.recorder.hold(stored).await {
-                        break Fate::Exceeded(excess);
+                        break ReadEnd::Exceeded(excess);
                     }
                 }
-                Ok(Err(end)) => break Fate::Ended(end),
-                Err(_) => break Fate::Silent,
+                Ok(Err(end)) => break ReadEnd::Ended(end),
+                Err(_) => break ReadEnd::Silent,
             }
         };
         let octets = gathered.finish();
         if !octets.is_empty() {
             let octets = match fate {
-                Fate::Exceeded(_) => octets.slice(0..HEAD).to_vec().into(),
+                ReadEnd::Exceeded(_) => octets.slice(0..HEAD).to_vec().into(),
                 _ => octets.clone(),
             };
             self.record(EventKind::DataFromServer { octets });
         }
         match fate {
-            Fate::Exceeded(excess) => Err(self.exceeded(excess)),
-            Fate::Counted => Ok(octets),
-            Fate::Ended(end) => {
+            ReadEnd::Exceeded(excess) => Err(self.exceeded(excess)),
+            ReadEnd::Counted => Ok(octets),
+            ReadEnd::Ended(end) => {
                 self.ended(end);
                 match count {
                     None => Ok(octets),
                     Some(_) => Err(DriverError::Broken),
                 }
             }
-            Fate::Silent => Err(self.silence(patience, Awaited::Data)),
+            ReadEnd::Silent => Err(self.timed_out(patience, Awaited::Data)),
         }
     }
 
-    /// The server sent too much, and nothing more is taken.
+    /// Ends the connection: the server sent too much.
     fn exceeded(&mut self, excess: Excess) -> DriverError {
         self.record(EventKind::LimitExceeded(excess));
         self.reset();

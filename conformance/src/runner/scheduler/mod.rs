@@ -1,4 +1,4 @@
-//! Many jobs at once.
+//! Plays many jobs at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,46 +10,48 @@ use tokio::time::{sleep, timeout};
 
 use super::play::{CancelToken, PlayOptions, finished, play_into};
 use super::recheck::{Prerequisites, Recheck};
-use super::requirements_of_scenario::{connections, wants_directory, weight};
+use super::requirements_of_scenario::{connections, needs_directory, weight};
 use super::results::{Held, InOrder};
 use super::{Job, Played, RunEvent, Stop};
 use crate::driver::{Budget, Recorder};
 use crate::subject::{Supervisor, Target, answers};
 
-/// So often a server may die in one run.
+/// The number of times that a server may die in one run.
 const DEATHS: usize = 3;
-/// So often a job is turned away with 421 while nothing else is played, before that is its result.
+/// The number of times that a job is refused with 421 while nothing else is played, before that
+/// becomes its result.
 const ALONE: u32 = 4;
-/// How many names are told of what was played beside a job.
+/// How many jobs that were played at the same time are named.
 const BESIDE: usize = 8;
-/// The number of the first job that is played again; directories are named by it.
+/// The number of the first job that is played again; directories are named by number.
 const AGAIN: usize = 1_000_000;
-/// So long players may clean up when a run is cut.
+/// The time that players have to clean up when a run is cancelled.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
-/// No job begins while results of so many octets wait for an earlier one.
+/// No job begins while waiting results hold this many octets.
 const HELD_BACK: u64 = 32 << 20;
 
-/// The files of the jobs that are played at once are no larger together, unless one alone is.
+/// The maximum total size of the files of the jobs played at once, unless a single job exceeds it.
 const FILES: u64 = 48 << 20;
 
-/// How a run is conducted.
+/// How the jobs of a run are scheduled.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// So many jobs at once.
+    /// The maximum number of simultaneous jobs.
     pub at_once: usize,
-    /// So many control connections at once, whatever `at_once` says.
+    /// The maximum number of simultaneous control connections, which may limit the jobs further.
     pub connections: Option<usize>,
-    /// Jobs, by number, that rest on something that does not hold, and on what. They are finished without being played.
+    /// Jobs, by number, whose prerequisite does not hold, and why. They are finished without being
+    /// played.
     pub blocked: BTreeMap<usize, String>,
-    /// What the jobs rest on, to be tried again when it seems to be lost in mid-run.
+    /// The prerequisites of the jobs, to be played again when they seem to be lost.
     pub prerequisites: Prerequisites,
-    /// Whether the run is to end early.
+    /// Cancels the run.
     pub cut: CancelToken,
 }
 
 impl Schedule {
-    /// So many jobs at once, to the end.
+    /// Plays this many jobs at once, without further limits.
     #[must_use]
     pub fn at_once(at_once: usize) -> Self {
         Self {
@@ -62,21 +64,22 @@ impl Schedule {
     }
 }
 
-/// Plays all jobs and tells of them. Every job is finished exactly once, in the order given, unless the run is cut:
+/// Plays all jobs and reports them. Every job is finished exactly once, in the given order, unless
+/// the run is cancelled:
 ///
-/// * one whose task dies becomes [`Stop::Trouble`];
-/// * one that is turned away with 421 is played again later, with fewer beside it, and is [`Stop::Busy`] if that does not
-///   help when it is alone;
-/// * what is played while the server dies becomes [`Stop::TargetGone`]; then the keeper is asked for help, and when there
-///   is none the rest become that too.
+/// * one whose task panics becomes [`Stop::Trouble`];
+/// * one that is refused with 421 is played again later, with fewer at the same time, and becomes
+///   [`Stop::Busy`] if it is refused even alone;
+/// * one that is played while the server dies becomes [`Stop::TargetGone`]; then the supervisor
+///   restarts the server, and if that fails the remaining jobs become the same.
 ///
-/// Played out of turn, in clean-up or not at all: whatever happens is told as [`RunEvent::Fact`].
+/// What else happens, in clean-up and between jobs, is reported as [`RunEvent::Fact`].
 pub async fn run_all(
     jobs: Vec<Job>,
     target: &Arc<Target>,
-    manner: &PlayOptions,
+    options: &PlayOptions,
     conduct: Schedule,
-    keeper: &mut impl Supervisor,
+    supervisor: &mut impl Supervisor,
     on_event: impl FnMut(RunEvent),
 ) {
     let (oldest, says_oldest) = watch::channel(0);
@@ -87,7 +90,7 @@ pub async fn run_all(
         recheck: Recheck::new(conduct.prerequisites.clone()),
         conduct,
         target,
-        manner,
+        options,
         waiting: jobs.into_iter().enumerate().collect(),
         running: JoinSet::new(),
         known: BTreeMap::new(),
@@ -109,14 +112,14 @@ pub async fn run_all(
                     if deaths > DEATHS {
                         break Some(format!("the server died {deaths} times: {why}"));
                     }
-                    match keeper.restart().await {
+                    match supervisor.restart().await {
                         Ok(fact) => (run.on_event)(RunEvent::Fact(fact)),
                         Err(why) => break Some(why),
                     }
                 }
-                None if run.recheck.is_due() => run.play_again(keeper).await,
-                // Only what needs more connections than there may be waits for nothing.
-                None if run.waiting.is_empty() || run.conduct.cut.is_made() => break None,
+                None if run.recheck.is_due() => run.play_again(supervisor).await,
+                // Only jobs that need more connections than are allowed are left.
+                None if run.waiting.is_empty() || run.conduct.cut.is_cancelled() => break None,
                 None => {}
             }
             continue;
@@ -124,18 +127,18 @@ pub async fn run_all(
         let mut cut = run.conduct.cut.clone();
         tokio::select! {
             ended = run.running.join_next() => {
-                // The outer task only waits; it cannot panic and nobody aborts it.
+                // The outer task only waits; it cannot panic and is never aborted.
                 if let Some(Ok((place, ended))) = ended {
-                    run.ended(place, ended, keeper).await;
+                    run.ended(place, ended, supervisor).await;
                 }
             }
-            () = cut.made() => {
+            () = cut.cancelled() => {
                 run.drain().await;
                 return;
             }
         }
     };
-    if run.conduct.cut.is_made() {
+    if run.conduct.cut.is_cancelled() {
         run.drain().await;
     } else if let Some(why) = lost {
         for doubtful in run.recheck.take() {
@@ -148,49 +151,49 @@ pub async fn run_all(
 type Ended = Result<(Played, bool), tokio::task::JoinError>;
 
 /// A job that is being played.
-struct Known {
+struct RunningJob {
     recorder: Recorder,
     job: Job,
     began: Instant,
     connections: usize,
-    /// What was played at the same time, some of it.
+    /// Some of the jobs that were played at the same time.
     beside: Vec<String>,
     weight: u64,
 }
 
 struct Run<'a, F> {
     budget: Budget,
-    /// The first of the jobs that are played.
+    /// The number of the oldest job that is being played.
     oldest: watch::Sender<usize>,
     conduct: Schedule,
     target: &'a Arc<Target>,
-    manner: &'a PlayOptions,
+    options: &'a PlayOptions,
     waiting: VecDeque<(usize, Job)>,
     running: JoinSet<(usize, Ended)>,
-    known: BTreeMap<usize, Known>,
-    /// How often a job was turned away while it was alone.
+    known: BTreeMap<usize, RunningJob>,
+    /// How many times a job was refused while it was alone.
     turned_away: BTreeMap<usize, u32>,
-    /// So many control connections the server takes, as far as we know.
+    /// The number of control connections that the server accepts, as far as is known.
     allowed: usize,
-    /// So many it does not take, although nothing else is played.
+    /// A number of connections that it refuses even if nothing else is played.
     too_many: usize,
-    /// How the server died, until nothing is played any more.
+    /// How the server died; reset when no job is being played.
     death: Option<String>,
     recheck: Recheck,
-    /// How often something was played again.
+    /// The number of jobs that were played again.
     again: usize,
-    /// What the transcripts hold of jobs that were played and are not finished.
+    /// The memory held by the transcripts of jobs that are not finished.
     held: BTreeMap<usize, Held>,
     results: InOrder,
     on_event: F,
 }
 
 impl<F: FnMut(RunEvent)> Run<'_, F> {
-    /// Starts as many jobs as there is room for.
+    /// Starts as many jobs as the limits allow.
     fn start(&mut self) {
         while self.death.is_none()
             && !self.recheck.is_due()
-            && !self.conduct.cut.is_made()
+            && !self.conduct.cut.is_cancelled()
             && self.running.len() < self.conduct.at_once.max(1)
             && (self.results.octets < HELD_BACK || self.running.is_empty())
         {
@@ -203,7 +206,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             let needed = connections(&job.scenario, self.target);
             let untestable = self.untestable(job, needed);
             let used: usize = self.known.values().map(|known| known.connections).sum();
-            // One alone is tried whatever the server said before.
+            // A single job is always tried, whatever the server replied before.
             if untestable.is_none() && used > 0 && used.saturating_add(needed) > self.allowed {
                 return;
             }
@@ -211,14 +214,15 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
                 return;
             };
             if let Some(stop) = untestable {
-                self.finish(place, unplayed(job, stop));
+                self.finish(place, not_played(job, stop));
                 continue;
             }
             self.play(place, job, needed);
         }
     }
 
-    /// The first of the jobs that wait whose files fit beside those of the jobs that are played.
+    /// The first waiting job whose files fit within the limit together with those of the jobs being
+    /// played.
     fn first_that_fits(&self) -> Option<usize> {
         let taken: u64 = self.known.values().map(|known| known.weight).sum();
         let fits = |(_, job): &(usize, Job)| {
@@ -257,7 +261,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
                 other.beside.push(named(&job));
             }
         }
-        let known = Known {
+        let known = RunningJob {
             recorder: recorder.clone(),
             job: job.clone(),
             began: Instant::now(),
@@ -266,21 +270,21 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             weight: weight(&job.scenario),
         };
         self.known.insert(place, known);
-        self.tell_oldest();
-        let (target, manner) = (self.target.clone(), self.manner.clone());
+        self.publish_oldest();
+        let (target, options) = (self.target.clone(), self.options.clone());
         let cut = self.conduct.cut.clone();
-        // A task of its own, so that its death is an answer and not ours.
+        // A task of its own, so that its panic is a result and does not end the run.
         let playing =
-            tokio::spawn(async move { play_into(recorder, job, &target, &manner, cut).await });
+            tokio::spawn(async move { play_into(recorder, job, &target, &options, cut).await });
         self.running.spawn(async move { (place, playing.await) });
     }
 
-    /// One job has ended: it is finished, or waits to be played again.
-    async fn ended(&mut self, place: usize, ended: Ended, keeper: &mut impl Supervisor) {
+    /// Handles the end of one job: it is finished, or waits to be played again.
+    async fn ended(&mut self, place: usize, ended: Ended, supervisor: &mut impl Supervisor) {
         let Some(known) = self.known.remove(&place) else {
             return;
         };
-        self.tell_oldest();
+        self.publish_oldest();
         self.held.insert(place, Held::by(&known.recorder));
         let (mut played, was_cut) = ended.unwrap_or_else(|error| {
             let stop = Stop::Trouble(format!("the player died: {error}"));
@@ -288,26 +292,26 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             (played, false)
         });
         if was_cut {
-            self.leave_behind(played.left.as_deref());
+            self.report_left(played.left.as_deref());
             return;
         }
         if let Some(Stop::Busy(words)) = &played.stop {
             let words = words.clone();
-            if self.comes_again(place, known.connections, &words).await {
+            if self.should_retry(place, known.connections, &words).await {
                 self.held.remove(&place);
-                self.leave_behind(played.left.as_deref());
+                self.report_left(played.left.as_deref());
                 self.waiting.push_front((place, played.job));
                 return;
             }
         }
         if self.death.is_none() {
-            self.death = keeper.death();
+            self.death = supervisor.death();
         }
-        if self.death.is_none() && may_be_its_death(played.stop.as_ref()) {
-            let patience = self.manner.timeouts.connect;
+        if self.death.is_none() && may_be_server_death(played.stop.as_ref()) {
+            let patience = self.options.timeouts.connect;
             if !answers(self.target, patience).await {
-                let why = keeper.last_words().await;
-                let unknown = || "the target takes no connection any more".into();
+                let why = supervisor.last_words().await;
+                let unknown = || "the target no longer accepts connections".into();
                 self.death = Some(why.unwrap_or_else(unknown));
             }
         }
@@ -321,18 +325,18 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         }
     }
 
-    /// Nothing else is played now: what is in question is played again.
-    async fn play_again(&mut self, keeper: &mut impl Supervisor) {
+    /// Plays the doubtful jobs and prerequisites again, now that nothing else is being played.
+    async fn play_again(&mut self, supervisor: &mut impl Supervisor) {
         for mut doubtful in self.recheck.take() {
             for prerequisite in doubtful.question.clone() {
-                // The most basic one comes first, and what rests on it need not be tried.
+                // The most basic one comes first; what depends on it is not tried if it fails.
                 if self.recheck.lost(&doubtful.question).is_some() {
                     break;
                 }
                 let Some(job) = self.recheck.begin(prerequisite) else {
                     continue;
                 };
-                let Some(again) = self.alone(job, keeper).await else {
+                let Some(again) = self.alone(job, supervisor).await else {
                     continue;
                 };
                 let lost = self.recheck.end(prerequisite, &again, &doubtful.played.job);
@@ -344,7 +348,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             if let Some(lost) = self.recheck.lost(&doubtful.question) {
                 doubtful.played.stop = Some(Stop::Prerequisite(lost.clone()));
             } else if doubtful.again
-                && let Some(again) = self.alone(doubtful.played.job.clone(), keeper).await
+                && let Some(again) = self.alone(doubtful.played.job.clone(), supervisor).await
                 && again.stop.is_none()
             {
                 let beside = match doubtful.beside.as_slice() {
@@ -363,35 +367,35 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         }
     }
 
-    /// Plays a job once more while nothing else is played, in a directory of another name. `None`
-    /// if the run was cut or the server died.
-    async fn alone(&mut self, mut job: Job, keeper: &mut impl Supervisor) -> Option<Played> {
-        if self.death.is_some() || self.conduct.cut.is_made() {
+    /// Plays a job once more, alone, in a directory of another name. `None` if the run was
+    /// cancelled or the server died.
+    async fn alone(&mut self, mut job: Job, supervisor: &mut impl Supervisor) -> Option<Played> {
+        if self.death.is_some() || self.conduct.cut.is_cancelled() {
             return None;
         }
         let number = job.number;
         self.again += 1;
         job.number = AGAIN + self.again;
         let cut = self.conduct.cut.clone();
-        let playing = play_into(Recorder::default(), job, self.target, self.manner, cut);
+        let playing = play_into(Recorder::default(), job, self.target, self.options, cut);
         let (mut played, was_cut) = playing.await;
-        self.leave_behind(played.left.take().as_deref());
+        self.report_left(played.left.take().as_deref());
         played.job.number = number;
-        if may_be_its_death(played.stop.as_ref()) {
-            self.death = keeper.death();
+        if may_be_server_death(played.stop.as_ref()) {
+            self.death = supervisor.death();
         }
         (!was_cut && self.death.is_none()).then_some(played)
     }
 
-    /// The oldest job never waits for room, so that there is always one that goes on.
-    fn tell_oldest(&self) {
+    /// Publishes the oldest job, which never waits for memory, so that one job can always proceed.
+    fn publish_oldest(&self) {
         if let Some(place) = self.known.keys().next() {
             self.oldest.send_replace(*place);
         }
     }
 
-    /// Whether a job that was turned away is worth another attempt.
-    async fn comes_again(&mut self, place: usize, needed: usize, words: &str) -> bool {
+    /// Whether a refused job is tried again.
+    async fn should_retry(&mut self, place: usize, needed: usize, words: &str) -> bool {
         let beside: usize = self.known.values().map(|known| known.connections).sum();
         if beside > 0 {
             if beside < self.allowed {
@@ -410,30 +414,30 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             self.too_many = self.too_many.min(needed);
             return false;
         }
-        // Twice as long each time; what we closed may not be closed there yet.
-        let pause = self.manner.timeouts.quiet * (1 << (*attempt - 1));
+        // The delay doubles each time; the server may not have closed our connections yet.
+        let pause = self.options.timeouts.quiet * (1 << (*attempt - 1));
         let mut cut = self.conduct.cut.clone();
         tokio::select! {
             () = sleep(pause) => {}
-            () = cut.made() => {}
+            () = cut.cancelled() => {}
         }
         true
     }
 
     fn finish(&mut self, place: usize, played: Played) {
-        self.leave_behind(played.left.as_deref());
+        self.report_left(played.left.as_deref());
         let held = self.held.remove(&place).unwrap_or_default();
         self.results.add(place, played, held, &mut self.on_event);
     }
 
-    fn leave_behind(&mut self, left: Option<&str>) {
+    fn report_left(&mut self, left: Option<&str>) {
         if let Some(left) = left {
             let fact = format!("{left} could not be removed and is still on the server");
             (self.on_event)(RunEvent::Fact(fact));
         }
     }
 
-    /// The run was cut: players clean up, for a while.
+    /// The run was cancelled: waits a limited time for the players to clean up.
     async fn drain(&mut self) {
         let mut cut = self.conduct.cut.clone();
         let cleaning = async {
@@ -443,7 +447,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
                 };
                 self.known.remove(&place);
                 if was_cut {
-                    self.leave_behind(played.left.as_deref());
+                    self.report_left(played.left.as_deref());
                 } else {
                     self.finish(place, played);
                 }
@@ -451,48 +455,48 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         };
         tokio::select! {
             _ = timeout(CLEAN_UP, cleaning) => {}
-            () = cut.made_again() => {}
+            () = cut.cancelled_at_once() => {}
         }
         for doubtful in self.recheck.take() {
             self.finish(doubtful.place, doubtful.played);
         }
         for known in std::mem::take(&mut self.known).into_values() {
-            if wants_directory(&known.job.scenario, self.target) {
-                let left = self.manner.directory(&known.job);
-                self.leave_behind(Some(&left));
+            if needs_directory(&known.job.scenario, self.target) {
+                let left = self.options.directory(&known.job);
+                self.report_left(Some(&left));
             }
         }
         self.results.release(&mut self.on_event);
     }
 
-    /// Nobody answers any more.
+    /// Finishes all remaining jobs: the server no longer answers.
     fn give_up(&mut self, why: &str) {
         for (place, job) in std::mem::take(&mut self.waiting) {
             let stop = match self.conduct.blocked.get(&job.number) {
                 Some(reason) => Stop::Prerequisite(reason.clone()),
                 None => Stop::TargetGone(format!("not played: {why}")),
             };
-            self.finish(place, unplayed(job, stop));
+            self.finish(place, not_played(job, stop));
         }
     }
 }
 
-/// Whether a server that dies could look like this.
-fn may_be_its_death(stop: Option<&Stop>) -> bool {
+/// Whether a dying server could be the cause of this stop.
+fn may_be_server_death(stop: Option<&Stop>) -> bool {
     match stop {
         Some(Stop::TargetGone(_) | Stop::ConnectionLost { .. } | Stop::Prerequisite(_)) => true,
-        // A data connection that was refused, a reply that never came.
+        // A refused data connection, or a missing reply.
         Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
         Some(Stop::Busy(_) | Stop::Trouble(_) | Stop::LimitExceeded { .. }) | None => false,
     }
 }
 
-/// A job as it is called in a report.
+/// The name of a job in a report.
 fn named(job: &Job) -> String {
     format!("{} [{}]", job.scenario.id, job.variant)
 }
 
-fn unplayed(job: Job, stop: Stop) -> Played {
+fn not_played(job: Job, stop: Stop) -> Played {
     finished(&Recorder::default(), job, Some(stop), Instant::now())
 }
 

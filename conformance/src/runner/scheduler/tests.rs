@@ -1,15 +1,15 @@
-//! Runs against servers with little room, servers that die, and runs that are interrupted.
+//! Runs against servers with few connections, servers that die, and cancelled runs.
 
 use super::*;
 use crate::runner::Canceller;
-use crate::runner::testing::{Do, Fake, job, manner};
+use crate::runner::testing::{Do, Fake, job, play_options};
 use crate::subject::Unmanaged;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
-/// What a run told: how each job stopped, by number, and the facts.
+/// The result of a run: how each job stopped, by number, and the facts.
 #[derive(Debug, Default)]
-struct Told {
+struct Outcome {
     stops: Vec<(usize, Option<Stop>)>,
     facts: Vec<String>,
 }
@@ -19,12 +19,12 @@ async fn run(
     server: &Fake,
     conduct: Schedule,
     keeper: &mut impl Supervisor,
-) -> Told {
-    let mut told = Told::default();
+) -> Outcome {
+    let mut told = Outcome::default();
     run_all(
         jobs,
         &server.target,
-        &manner(),
+        &play_options(),
         conduct,
         keeper,
         |event| match event {
@@ -48,7 +48,7 @@ fn jobs(dialogues: &[&str]) -> Vec<Job> {
 const NOOP: &str = "> NOOP\n< 200";
 const SYST: &str = "> SYST\n< 215";
 
-fn afar(server: &Fake) -> Unmanaged {
+fn unmanaged(server: &Fake) -> Unmanaged {
     Unmanaged::new(&server.target, Duration::ZERO)
 }
 
@@ -61,10 +61,10 @@ fn nothing_special(_: &str) -> Option<Vec<Do>> {
 }
 
 #[tokio::test]
-async fn a_server_with_little_room_is_asked_for_less_and_nothing_fails() {
+async fn a_server_with_few_connections_gets_fewer_jobs_and_nothing_fails() {
     let server = Fake::start_at(anywhere(), 3, nothing_special).await;
     let jobs = jobs(&[NOOP; 8]);
-    let told = run(jobs, &server, Schedule::at_once(8), &mut afar(&server)).await;
+    let told = run(jobs, &server, Schedule::at_once(8), &mut unmanaged(&server)).await;
     let stops: Vec<_> = (0..8).map(|number| (number, None)).collect();
     assert_eq!(told.stops, stops, "{:?}", told.facts);
     assert!(
@@ -76,10 +76,10 @@ async fn a_server_with_little_room_is_asked_for_less_and_nothing_fails() {
 }
 
 #[tokio::test]
-async fn a_server_without_room_is_no_failure_and_not_asked_for_ever() {
+async fn a_server_without_free_connections_is_no_failure_and_retries_end() {
     let server = Fake::start_at(anywhere(), 1, nothing_special).await;
     let jobs = jobs(&[NOOP; 5]);
-    let told = run(jobs, &server, Schedule::at_once(2), &mut afar(&server)).await;
+    let told = run(jobs, &server, Schedule::at_once(2), &mut unmanaged(&server)).await;
     assert_eq!(told.stops.len(), 5);
     let busy = |(_, stop): &(usize, Option<Stop>)| matches!(stop, Some(Stop::Busy(_)));
     assert!(told.stops.iter().all(busy), "{:?}", told.stops);
@@ -88,12 +88,12 @@ async fn a_server_without_room_is_no_failure_and_not_asked_for_ever() {
         .iter()
         .filter(|line| line.starts_with("USER"))
         .count();
-    // One job finds out for all.
+    // One job finds that out for all.
     assert!(logins < 3 * (ALONE as usize + 2), "{logins}");
 }
 
 #[tokio::test]
-async fn a_421_where_a_greeting_is_expected_is_not_held_against_the_server() {
+async fn a_421_greeting_is_not_a_failure_of_the_server() {
     let server = Fake::start_at(anywhere(), 0, nothing_special).await;
     let mut greeting = job("pasv", "login = false", "< 220");
     greeting.number = 0;
@@ -101,7 +101,7 @@ async fn a_421_where_a_greeting_is_expected_is_not_held_against_the_server() {
         vec![greeting],
         &server,
         Schedule::at_once(1),
-        &mut afar(&server),
+        &mut unmanaged(&server),
     )
     .await;
     assert!(
@@ -110,7 +110,7 @@ async fn a_421_where_a_greeting_is_expected_is_not_held_against_the_server() {
 }
 
 #[tokio::test]
-async fn no_more_connections_are_used_than_are_allowed() {
+async fn the_connection_limit_is_respected() {
     let server = Fake::start(nothing_special).await;
     let two_more = "B@login\n> NOOP\n< 200\nB> NOOP\nB< 200";
     let jobs = jobs(&[NOOP, NOOP, two_more, NOOP, NOOP]);
@@ -118,7 +118,7 @@ async fn no_more_connections_are_used_than_are_allowed() {
         connections: Some(2),
         ..Schedule::at_once(8)
     };
-    let told = run(jobs, &server, conduct, &mut afar(&server)).await;
+    let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
     let Some(Stop::Prerequisite(why)) = &told.stops[2].1 else {
         panic!("{:?}", told.stops)
     };
@@ -128,19 +128,19 @@ async fn no_more_connections_are_used_than_are_allowed() {
     );
     let others = told.stops.iter().filter(|(_, stop)| stop.is_none()).count();
     assert_eq!(others, 4, "{:?}", told.stops);
-    // One that is closing may still count.
+    // A connection that is closing may still count.
     assert!(server.peak() <= 2 + 1, "{}", server.peak());
 }
 
 #[tokio::test]
-async fn what_is_blocked_is_finished_without_a_word_to_the_server() {
+async fn a_blocked_job_is_finished_without_contacting_the_server() {
     let server = Fake::start(nothing_special).await;
     let conduct = Schedule {
         blocked: BTreeMap::from([(1, "it is closed".to_owned())]),
         ..Schedule::at_once(1)
     };
     let jobs = jobs(&[NOOP, SYST, NOOP]);
-    let told = run(jobs, &server, conduct, &mut afar(&server)).await;
+    let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
     let blocked = Some(Stop::Prerequisite("it is closed".into()));
     assert_eq!(told.stops, [(0, None), (1, blocked), (2, None)]);
     assert!(!server.heard().contains(&"SYST".to_owned()));
@@ -151,10 +151,10 @@ fn dies_at_syst(line: &str) -> Option<Vec<Do>> {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_leaves_a_whole_report() {
+async fn a_complete_report_is_made_when_the_server_dies() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut afar(&server)).await;
+    let told = run(jobs, &server, Schedule::at_once(1), &mut unmanaged(&server)).await;
     assert_eq!(told.stops[0], (0, None));
     let why: Vec<_> = told.stops[1..]
         .iter()
@@ -167,13 +167,13 @@ async fn a_server_that_dies_leaves_a_whole_report() {
     assert!(why[1].starts_with("not played: ") && why[2].starts_with("not played: "));
 }
 
-/// Starts the server again where it was, as often as it dies.
-struct Nurse {
+/// Restarts the server at the same address each time it dies.
+struct RestartingSupervisor {
     address: SocketAddr,
     servers: Vec<Fake>,
 }
 
-impl Supervisor for Nurse {
+impl Supervisor for RestartingSupervisor {
     fn death(&mut self) -> Option<String> {
         None
     }
@@ -181,22 +181,28 @@ impl Supervisor for Nurse {
     async fn restart(&mut self) -> Result<String, String> {
         let server = Fake::start_at(self.address, usize::MAX, dies_at_syst).await;
         self.servers.push(server);
-        Ok("it was started again".into())
+        Ok("it was restarted".into())
     }
 }
 
-fn nurse(server: &Fake) -> Nurse {
-    Nurse {
+fn restarting(server: &Fake) -> RestartingSupervisor {
+    RestartingSupervisor {
         address: server.target.addresses[0],
         servers: Vec::new(),
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_started_again_is_tested_to_the_end() {
+async fn a_restarted_server_is_tested_to_the_end() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut nurse(&server)).await;
+    let told = run(
+        jobs,
+        &server,
+        Schedule::at_once(1),
+        &mut restarting(&server),
+    )
+    .await;
     assert!(
         matches!(&told.stops[1].1, Some(Stop::TargetGone(_))),
         "{told:?}"
@@ -205,18 +211,18 @@ async fn a_server_that_is_started_again_is_tested_to_the_end() {
     assert_eq!(others, 3, "{told:?}");
     let facts = [
         "/ftpspec-t-0001 could not be removed and is still on the server",
-        "it was started again",
+        "it was restarted",
     ];
     assert_eq!(told.facts, facts);
 }
 
 #[tokio::test]
-async fn a_server_that_dies_again_and_again_is_given_up() {
+async fn a_server_that_keeps_dying_is_given_up() {
     let server = Fake::start(dies_at_syst).await;
-    let mut nurse = nurse(&server);
+    let mut restarting = restarting(&server);
     let jobs = jobs(&[SYST; 8]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut nurse).await;
-    assert_eq!((told.stops.len(), nurse.servers.len()), (8, DEATHS));
+    let told = run(jobs, &server, Schedule::at_once(1), &mut restarting).await;
+    assert_eq!((told.stops.len(), restarting.servers.len()), (8, DEATHS));
     let Some(Stop::TargetGone(why)) = &told.stops[7].1 else {
         panic!("{told:?}")
     };
@@ -224,11 +230,11 @@ async fn a_server_that_dies_again_and_again_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_is_the_scenarios_affair_and_the_next_one_runs() {
+async fn a_closed_connection_fails_its_scenario_only() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("421 idle\r\n"), Do::Close]);
     let server = Fake::start(rule).await;
     let jobs = jobs(&[SYST, "> SYST\n> NOOP\n< 215\n< 200", NOOP]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut afar(&server)).await;
+    let told = run(jobs, &server, Schedule::at_once(1), &mut unmanaged(&server)).await;
     assert!(
         matches!(told.stops[0].1, Some(Stop::Mismatch { .. })),
         "{told:?}"
@@ -242,7 +248,7 @@ async fn a_connection_that_is_closed_is_the_scenarios_affair_and_the_next_one_ru
 }
 
 #[tokio::test]
-async fn a_silence_while_others_are_played_is_tried_again_alone() {
+async fn a_job_that_timed_out_beside_others_is_played_again_alone() {
     for (at_once, again) in [(2, true), (1, false)] {
         let silent = std::sync::atomic::AtomicBool::new(true);
         let rule = move |line: &str| {
@@ -255,26 +261,26 @@ async fn a_silence_while_others_are_played_is_tried_again_alone() {
             jobs,
             &server,
             Schedule::at_once(at_once),
-            &mut afar(&server),
+            &mut unmanaged(&server),
         )
         .await;
         assert_eq!(told.stops.len(), 3, "{told:?}");
         assert_eq!(told.stops[0].1.is_none(), again, "{told:?}");
         let mut facts = told.facts.iter();
-        let told_so = facts.any(|fact| fact.contains("was not the same twice"));
-        assert_eq!(told_so, again, "{told:?}");
+        let reported = facts.any(|fact| fact.contains("was not the same twice"));
+        assert_eq!(reported, again, "{told:?}");
     }
 }
 
-/// Cuts the run as soon as SYST is said, and never answers it.
-fn cut_at_syst(scissors: Canceller) -> impl Fn(&str) -> Option<Vec<Do>> {
-    let scissors = Mutex::new(scissors);
+/// Cancels the run as soon as SYST is received, and never answers it.
+fn cancel_at_syst(canceller: Canceller) -> impl Fn(&str) -> Option<Vec<Do>> {
+    let canceller = Mutex::new(canceller);
     move |line| {
         (line == "SYST").then(|| {
-            let scissors = scissors
+            let canceller = canceller
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            scissors.cut();
+            canceller.cancel();
             vec![]
         })
     }
@@ -288,48 +294,54 @@ fn until(cut: CancelToken) -> Schedule {
 }
 
 #[tokio::test]
-async fn an_interrupted_run_cleans_up_and_tells_what_was_played() {
-    let (scissors, cut) = CancelToken::some_time();
-    let server = Fake::start(cut_at_syst(scissors)).await;
+async fn a_cancelled_run_cleans_up_and_reports_what_was_played() {
+    let (canceller, cut) = CancelToken::cancellable();
+    let server = Fake::start(cancel_at_syst(canceller)).await;
     let jobs = jobs(&[NOOP, SYST, NOOP]);
-    let told = run(jobs, &server, until(cut), &mut afar(&server)).await;
+    let told = run(jobs, &server, until(cut), &mut unmanaged(&server)).await;
     assert_eq!(told.stops, [(0, None)]);
     assert!(told.facts.is_empty(), "{:?}", told.facts);
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
 
 #[tokio::test]
-async fn what_cannot_be_removed_is_named_interrupted_or_not() {
+async fn a_directory_that_cannot_be_removed_is_reported_also_when_cancelled() {
     for dialogue in [NOOP, SYST] {
-        let (scissors, cut) = CancelToken::some_time();
-        let cutting = cut_at_syst(scissors);
+        let (canceller, cut) = CancelToken::cancellable();
+        let cutting = cancel_at_syst(canceller);
         let rule = move |line: &str| match line == "RMD ftpspec-t-0000" {
             true => Some(vec![Do::Say("550 no\r\n")]),
             false => cutting(line),
         };
         let server = Fake::start(rule).await;
-        let told = run(jobs(&[dialogue]), &server, until(cut), &mut afar(&server)).await;
+        let told = run(
+            jobs(&[dialogue]),
+            &server,
+            until(cut),
+            &mut unmanaged(&server),
+        )
+        .await;
         let facts = ["/ftpspec-t-0000 could not be removed and is still on the server"];
         assert_eq!(told.facts, facts, "{dialogue}");
     }
 }
 
 #[tokio::test]
-async fn a_directory_that_was_being_made_when_the_run_was_cut_is_removed_too() {
-    let (scissors, cut) = CancelToken::some_time();
-    let scissors = Mutex::new(scissors);
-    // It makes the directory and says so to nobody.
+async fn a_directory_being_created_during_cancellation_is_removed() {
+    let (canceller, cut) = CancelToken::cancellable();
+    let canceller = Mutex::new(canceller);
+    // Creates the directory and does not reply.
     let rule = move |line: &str| {
         (line == "PWD").then(|| {
-            let scissors = scissors
+            let canceller = canceller
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            scissors.cut();
+            canceller.cancel();
             vec![]
         })
     };
     let server = Fake::start(rule).await;
-    let told = run(jobs(&[NOOP]), &server, until(cut), &mut afar(&server)).await;
+    let told = run(jobs(&[NOOP]), &server, until(cut), &mut unmanaged(&server)).await;
     assert!(told.stops.is_empty(), "{told:?}");
     assert!(server.heard().contains(&"RMD ftpspec-t-0000".to_owned()));
 }

@@ -1,4 +1,4 @@
-//! A small FTP server for the player's tests: well-behaved, but for what a test has it do instead.
+//! A small FTP server for the player's tests: correct except for what a test makes it do.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
@@ -21,56 +21,56 @@ use crate::driver::Timeouts;
 use crate::scenario::{ScenarioId, Variant, parse};
 use crate::subject::Target;
 
-/// What a server does in place of what it should.
+/// What a server does instead of its correct reply.
 #[derive(Debug, Clone)]
 pub(super) enum Do {
     /// Sends these octets.
     Say(&'static str),
-    /// Sends them one by one.
+    /// Sends them one octet at a time.
     Bytewise(&'static str),
-    /// Listens, and names this address with its port.
+    /// Listens, and announces this address with its port.
     Passive(&'static str),
     /// Sends these octets on the data connection, between 150 and 226.
     Data(&'static str),
     /// Closes the control connection.
     Close,
-    /// Ends the whole server: nothing is answered, no connection is taken any more.
+    /// Stops the server: nothing is answered, and no connection is accepted.
     Die,
 }
 
 type Rule = dyn Fn(&str) -> Option<Vec<Do>> + Send + Sync;
 
-/// The one thing in which a server's file system is wrong, in every session.
+/// The single fault of a server's file system, in every session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Lie {
-    /// Everything is right.
+pub(super) enum FileFault {
+    /// No fault.
     #[default]
     None,
     /// PWD reports `/` wherever the session is.
     ConstantPwd,
-    /// CWD says 250 and goes nowhere.
+    /// CWD replies 250 and does nothing.
     CwdGoesNowhere,
-    /// CWD goes to `/elsewhere`, whatever it was asked for.
+    /// CWD enters `/elsewhere`, whatever its argument.
     CwdGoesElsewhere,
-    /// CWD goes nowhere in a session that has made no directory itself.
+    /// CWD does nothing in a session that has not created a directory itself.
     CwdForItsMakerOnly,
-    /// MKD says 257 and makes nothing.
+    /// MKD replies 257 and creates nothing.
     MkdMakesNothing,
-    /// MKD makes nothing, and CWD says 250 all the same and goes nowhere.
+    /// MKD creates nothing, and CWD replies 250 and does nothing.
     NoDirectories,
     /// Every command takes the last component of a pathname and works in `/`.
     Flat,
-    /// Every listing is this.
+    /// Every listing has this content.
     Listing(&'static str),
     /// NLST reports absolute pathnames.
     AbsoluteNlst,
-    /// Names are the same whatever their case.
+    /// Names are case-insensitive.
     CaseBlind,
     /// RMD removes a directory with everything in it.
     RmdRemovesTrees,
 }
 
-/// The server, and everything that was said to it.
+/// The server, with a log of the commands it received.
 pub(super) struct Fake {
     pub(super) target: Arc<Target>,
     heard: Arc<Mutex<Vec<String>>>,
@@ -79,21 +79,24 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    /// Starts one. The rule is asked for each command line first.
+    /// Starts a server. The rule is consulted first for each command line.
     pub(super) async fn start(
         rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
     ) -> Self {
         Self::start_at("127.0.0.1:0".parse().unwrap(), usize::MAX, rule).await
     }
 
-    /// Starts one that is wrong in this way and has these files and, without octets, directories.
-    pub(super) async fn lying(lie: Lie, files: BTreeMap<String, Option<Vec<u8>>>) -> Self {
+    /// Starts a server with this fault and these files; entries without octets are directories.
+    pub(super) async fn with_fault(
+        fault: FileFault,
+        files: BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Self {
         let files = Files::new(Mutex::new(files));
         let address = "127.0.0.1:0".parse().unwrap();
-        Self::start_with(address, usize::MAX, |_| None, (lie, files)).await
+        Self::start_with(address, usize::MAX, |_| None, (fault, files)).await
     }
 
-    /// Starts one there, with so many sessions at most.
+    /// Starts a server at this address, with at most this many sessions.
     pub(super) async fn start_at(
         address: SocketAddr,
         sessions: usize,
@@ -106,7 +109,7 @@ impl Fake {
         address: SocketAddr,
         sessions: usize,
         rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
-        (lie, files): (Lie, Files),
+        (fault, files): (FileFault, Files),
     ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -129,11 +132,11 @@ impl Fake {
                     let _ = tcp.write_all(b"421 too many\r\n").await;
                     continue;
                 }
-                let talk = Talk {
+                let talk = FakeSession {
                     control: BufReader::new(tcp),
                     rule: rule.clone(),
                     heard: all.clone(),
-                    files: Tree::new(lie, tree.clone()),
+                    files: Tree::new(fault, tree.clone()),
                     passive: None,
                     active: None,
                     dying: dying.clone(),
@@ -151,28 +154,28 @@ impl Fake {
         }
     }
 
-    /// So many sessions there were at once, at most.
+    /// The maximum number of simultaneous sessions so far.
     pub(super) fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
     }
 
-    /// The command lines it got, from everybody.
+    /// The command lines received in all sessions.
     pub(super) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
-    /// The pathnames it has.
+    /// All pathnames on the server.
     pub(super) fn has(&self) -> Vec<String> {
         self.files.lock().unwrap().keys().cloned().collect()
     }
 
-    /// What is at this pathname: the octets of a file, nothing for a directory.
+    /// The entry at this pathname: the octets of a file, `None` for a directory.
     pub(super) fn at(&self, path: &str) -> Option<Option<Vec<u8>>> {
         self.files.lock().unwrap().get(path).cloned()
     }
 }
 
-/// A scenario with this front matter besides the required, to be played in this variant.
+/// A job for a scenario with this additional front matter, in this variant.
 pub(crate) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
     let text = format!(
         "+++\ntitle = \"t\"\ncites = [\"RFC 959 §4.2\"]\ncovers = [\"x\"]\nlevel = \"must\"\n{front}\n+++\n{dialogue}\n"
@@ -188,8 +191,8 @@ pub(crate) fn job(variant: &str, front: &str, dialogue: &str) -> Job {
 /// The line of the scenario on which the dialogue begins.
 pub(crate) const FIRST: u32 = 8;
 
-/// Little patience, and names that stay the same.
-pub(crate) fn manner() -> PlayOptions {
+/// Options with short time-outs and constant names.
+pub(crate) fn play_options() -> PlayOptions {
     let short = Duration::from_secs(1);
     let timeouts = Timeouts {
         connect: short,
@@ -208,7 +211,7 @@ pub(crate) fn manner() -> PlayOptions {
     }
 }
 
-struct Talk {
+struct FakeSession {
     control: BufReader<TcpStream>,
     rule: Arc<Rule>,
     heard: Arc<Mutex<Vec<String>>>,
@@ -218,7 +221,7 @@ struct Talk {
     dying: Arc<Notify>,
 }
 
-impl Talk {
+impl FakeSession {
     async fn go_on(mut self) {
         self.say("220 ready\r\n").await;
         loop {
@@ -258,7 +261,7 @@ impl Talk {
     }
 
     async fn say(&mut self, text: &str) {
-        // The client may be gone.
+        // The client may have left.
         let _ = self.control.get_mut().write_all(text.as_bytes()).await;
     }
 

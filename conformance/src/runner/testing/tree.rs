@@ -1,30 +1,30 @@
-//! The file system of the test server as one session sees it, wrong in at most one way.
+//! The file system of the test server as one session sees it, with at most one fault.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::Lie;
+use super::FileFault;
 
 /// Pathnames; directories have no octets.
 pub(super) type Files = Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>;
 
-/// Where [`Lie::CwdGoesElsewhere`] leads.
+/// The directory that [`FileFault::CwdGoesElsewhere`] enters.
 const ELSEWHERE: &str = "/elsewhere";
 
 /// The files with the working directory of a session.
 pub(super) struct Tree {
-    lie: Lie,
+    fault: FileFault,
     files: Files,
     directory: String,
-    /// What RNFR named.
+    /// The argument of the last RNFR.
     renamed: Option<String>,
     has_made: bool,
 }
 
 impl Tree {
-    pub(super) fn new(lie: Lie, files: Files) -> Self {
+    pub(super) fn new(fault: FileFault, files: Files) -> Self {
         Self {
-            lie,
+            fault,
             files,
             directory: "/".into(),
             renamed: None,
@@ -47,12 +47,13 @@ impl Tree {
                 part => parts.push(part),
             }
         }
-        if self.lie == Lie::Flat {
+        if self.fault == FileFault::Flat {
             parts.drain(..parts.len().saturating_sub(1));
         }
         let path = format!("/{}", parts.join("/"));
-        let same =
-            |known: &&String| self.lie == Lie::CaseBlind && known.eq_ignore_ascii_case(&path);
+        let same = |known: &&String| {
+            self.fault == FileFault::CaseBlind && known.eq_ignore_ascii_case(&path)
+        };
         let known = self.files.lock().unwrap().keys().find(same).cloned();
         known.unwrap_or(path)
     }
@@ -82,7 +83,7 @@ impl Tree {
     }
 
     pub(super) fn listing(&self, verb: &str, path: &str) -> String {
-        if let Lie::Listing(listing) = self.lie {
+        if let FileFault::Listing(listing) = self.fault {
             return listing.into();
         }
         let here = format!("{}/", path.trim_end_matches('/'));
@@ -97,7 +98,7 @@ impl Tree {
                 ("MLSD", None) => format!("type=dir; {name}\r\n"),
                 ("LIST", Some(_)) => format!("-rw-r--r-- 1 a a 0 Jan  1 10:00 {name}\r\n"),
                 ("LIST", None) => format!("drwxr-xr-x 1 a a 0 Jan  1 10:00 {name}\r\n"),
-                _ if self.lie == Lie::AbsoluteNlst => format!("{here}{name}\r\n"),
+                _ if self.fault == FileFault::AbsoluteNlst => format!("{here}{name}\r\n"),
                 _ => format!("{name}\r\n"),
             })
             .collect()
@@ -107,16 +108,21 @@ impl Tree {
     pub(super) fn obey(&mut self, verb: &str, path: String) -> Option<String> {
         let known = self.get(&path);
         let below = format!("{}/", path.trim_end_matches('/'));
-        let moves = match self.lie {
-            Lie::CwdGoesNowhere | Lie::NoDirectories => false,
-            Lie::CwdForItsMakerOnly => self.has_made,
+        let moves = match self.fault {
+            FileFault::CwdGoesNowhere | FileFault::NoDirectories => false,
+            FileFault::CwdForItsMakerOnly => self.has_made,
             _ => true,
         };
         let free = known.is_none() && self.takes(&path);
         Some(match verb {
-            "PWD" if self.lie == Lie::ConstantPwd => "257 \"/\"".into(),
+            "PWD" if self.fault == FileFault::ConstantPwd => "257 \"/\"".into(),
             "PWD" => format!("257 \"{}\"", self.directory),
-            "MKD" if matches!(self.lie, Lie::MkdMakesNothing | Lie::NoDirectories) => {
+            "MKD"
+                if matches!(
+                    self.fault,
+                    FileFault::MkdMakesNothing | FileFault::NoDirectories
+                ) =>
+            {
                 format!("257 \"{path}\"")
             }
             "MKD" if free => {
@@ -124,7 +130,7 @@ impl Tree {
                 self.files.lock().unwrap().insert(path.clone(), None);
                 format!("257 \"{path}\"")
             }
-            "CWD" if self.lie == Lie::CwdGoesElsewhere && path != "/" => {
+            "CWD" if self.fault == FileFault::CwdGoesElsewhere && path != "/" => {
                 self.directory = ELSEWHERE.into();
                 "250 there".into()
             }
@@ -144,7 +150,7 @@ impl Tree {
             "RMD" if known == Some(None) => {
                 let mut files = self.files.lock().unwrap();
                 let is_full = files.keys().any(|name| name.starts_with(&below));
-                if is_full && self.lie != Lie::RmdRemovesTrees {
+                if is_full && self.fault != FileFault::RmdRemovesTrees {
                     return Some("550 not empty".into());
                 }
                 files.retain(|name, _| *name != path && !name.starts_with(&below));

@@ -14,11 +14,11 @@ use ftpspec::subject::{Embedded, Target};
 use ftpspec::verdict::{Outcome, Verdict};
 use libtest_mimic::{Failed, Trial};
 use regex::bytes::{Captures, Regex};
-use relay::{Lie, Relay};
+use relay::{Fault, Relay};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use support::House;
+use support::Fixture;
 
 /// Replaces what the expression finds.
 fn replaced(expression: &str, octets: &[u8], by: impl Fn(&Captures<'_>) -> Vec<u8>) -> Vec<u8> {
@@ -125,243 +125,243 @@ fn another_name(line: &[u8]) -> Vec<u8> {
 }
 
 /// Scenario, fault, and the outcome.
-const LIES: &[(&str, Lie, Outcome)] = &[
+const FAULTS: &[(&str, Fault, Outcome)] = &[
     (
         "rfc3659/mlsd-of-names-that-look-like-patterns",
-        Lie::Data(&["MLSD"], empty_where_brackets_are),
+        Fault::Data(&["MLSD"], empty_where_brackets_are),
         Outcome::Fail,
     ),
     (
         "rfc959/listings-of-names-that-look-like-patterns",
-        Lie::Data(&["LIST"], empty_where_brackets_are),
+        Fault::Data(&["LIST"], empty_where_brackets_are),
         Outcome::Warn,
     ),
     (
         "rfc959/listings-of-names-that-look-like-patterns",
-        Lie::Data(&["NLST"], empty_where_brackets_are),
+        Fault::Data(&["NLST"], empty_where_brackets_are),
         Outcome::Warn,
     ),
     (
         "rfc959/listings-name-each-entry-once",
-        Lie::Data(&["LIST"], every_line_twice),
+        Fault::Data(&["LIST"], every_line_twice),
         Outcome::Fail,
     ),
     (
         "rfc959/listings-name-each-entry-once",
-        Lie::Data(&["NLST"], every_line_twice),
+        Fault::Data(&["NLST"], every_line_twice),
         Outcome::Fail,
     ),
     (
         "rfc3659/mlsd-every-entry",
-        Lie::Data(&["MLSD"], every_line_twice),
+        Fault::Data(&["MLSD"], every_line_twice),
         Outcome::Fail,
     ),
     (
         "rfc959/listings-name-each-entry-once",
-        Lie::Reply("STAT", |reply| {
+        Fault::Reply("STAT", |reply| {
             lines(reply, |line| 1 + usize::from(line.ends_with(b"qz.txt\r\n")))
         }),
         Outcome::Fail,
     ),
     (
         "vendor/list-dates-of-any-age",
-        Lie::Data(&["LIST"], no_year),
+        Fault::Data(&["LIST"], no_year),
         Outcome::Note,
     ),
     (
         "rfc3659/mlsd-facts-equal-those-of-mlst",
-        Lie::Data(&["MLSD"], two_hours_later),
+        Fault::Data(&["MLSD"], two_hours_later),
         Outcome::Fail,
     ),
     (
         "mfmt/mlst-shows-the-time",
-        Lie::Data(&["MLSD"], two_hours_later),
+        Fault::Data(&["MLSD"], two_hours_later),
         Outcome::Fail,
     ),
     (
         "rfc3659/mdtm-equals-modify",
-        Lie::Reply("MLST", |reply| two_hours_later("", reply)),
+        Fault::Reply("MLST", |reply| two_hours_later("", reply)),
         Outcome::Warn,
     ),
     (
         "vendor/list-agrees-with-mdtm",
-        Lie::Reply("MDTM", ten_minutes_later),
+        Fault::Reply("MDTM", ten_minutes_later),
         Outcome::Note,
     ),
     (
         "vendor/list-options",
-        Lie::Data(&["LIST"], no_dot_files),
+        Fault::Data(&["LIST"], no_dot_files),
         Outcome::Note,
     ),
     (
         "vendor/list-options",
-        Lie::Data(&["NLST"], no_dot_files),
+        Fault::Data(&["NLST"], no_dot_files),
         Outcome::Note,
     ),
     (
         "hash/xcrc-known-digest",
-        Lie::Reply("XCRC", without_zeros),
+        Fault::Reply("XCRC", without_zeros),
         Outcome::Note,
     ),
     (
         "hash/xmd5-known-digest",
-        Lie::Reply("XMD5", without_zeros),
+        Fault::Reply("XMD5", without_zeros),
         Outcome::Note,
     ),
     (
         "hash/xsha1-known-digest",
-        Lie::Reply("XSHA1", without_zeros),
+        Fault::Reply("XSHA1", without_zeros),
         Outcome::Note,
     ),
     (
         "hash/xsha256-known-digest",
-        Lie::Reply("XSHA256", without_zeros),
+        Fault::Reply("XSHA256", without_zeros),
         Outcome::Note,
     ),
     (
         "hash/xsha512-known-digest",
-        Lie::Reply("XSHA512", without_zeros),
+        Fault::Reply("XSHA512", without_zeros),
         Outcome::Note,
     ),
     (
         "hash/md5-251",
-        Lie::Reply("MD5", without_zeros),
+        Fault::Reply("MD5", without_zeros),
         Outcome::Fail,
     ),
     (
         "hash/mmd5-252",
-        Lie::Reply("MMD5", without_zeros),
+        Fault::Reply("MMD5", without_zeros),
         Outcome::Fail,
     ),
     (
         "rfc3659/rest-beyond-64-bits",
-        Lie::Command(cut_to_64_bits),
+        Fault::Command(cut_to_64_bits),
         Outcome::Fail,
     ),
     (
         "rang/numbers-beyond-64-bits",
-        Lie::Command(cut_to_64_bits),
+        Fault::Command(cut_to_64_bits),
         Outcome::Warn,
     ),
     (
         "rfc2428/epsv-unknown-protocol-522",
-        Lie::Command(cut_to_few_bits),
+        Fault::Command(cut_to_few_bits),
         Outcome::Fail,
     ),
     (
         "rfc959/type-local-needs-a-byte-size",
-        Lie::Command(cut_to_few_bits),
+        Fault::Command(cut_to_few_bits),
         Outcome::Fail,
     ),
     (
         "mode-z/opts-nonsense-501",
-        Lie::Command(cut_to_few_bits),
+        Fault::Command(cut_to_few_bits),
         Outcome::Warn,
     ),
     (
         "rfc2428/eprt-port-out-of-range",
-        Lie::Command(cut_to_few_bits),
+        Fault::Command(cut_to_few_bits),
         Outcome::Fail,
     ),
     (
         "rfc959/abor-before-the-data-connection",
-        Lie::DeafWhileItWaits,
+        Fault::DeafWhileItWaits,
         Outcome::Warn,
     ),
     (
         "rfc959/completion-means-stored",
-        Lie::Data(&["RETR"], never_overwritten),
+        Fault::Data(&["RETR"], never_overwritten),
         Outcome::Fail,
     ),
     (
         "rfc959/rnto-needs-rnfr",
-        Lie::Reply("RNTO", |_| b"450 Nothing to rename.\r\n".to_vec()),
+        Fault::Reply("RNTO", |_| b"450 Nothing to rename.\r\n".to_vec()),
         Outcome::Warn,
     ),
     (
         "rfc959/punctuation-anywhere-in-a-name",
-        Lie::Command(|line| replaced("^MKD ~.*", line, |_| b"XYZZY".to_vec())),
+        Fault::Command(|line| replaced("^MKD ~.*", line, |_| b"XYZZY".to_vec())),
         Outcome::Warn,
     ),
     (
         "rfc959/names-special-to-other-systems",
-        Lie::Command(|line| replaced("^MKD ~.*", line, |_| b"XYZZY".to_vec())),
+        Fault::Command(|line| replaced("^MKD ~.*", line, |_| b"XYZZY".to_vec())),
         Outcome::Warn,
     ),
     (
         "rfc959/directories-that-look-like-patterns",
-        Lie::Command(|line| replaced("^MKD .\\*", line, |_| b"XYZZY".to_vec())),
+        Fault::Command(|line| replaced("^MKD .\\*", line, |_| b"XYZZY".to_vec())),
         Outcome::Warn,
     ),
     // What is legal.
     (
         "rfc3659/a-refused-write-leaves-the-facts",
-        Lie::Command(another_name),
+        Fault::Command(another_name),
         Outcome::Inconclusive,
     ),
     (
         "rfc959/refusals-leave-the-files",
-        Lie::Command(another_name),
+        Fault::Command(another_name),
         Outcome::Inconclusive,
     ),
     (
         "rfc959/superfluous-argument",
-        Lie::Command(|line| replaced("^PWD nonsense", line, |_| b"CWD nonsense".to_vec())),
+        Fault::Command(|line| replaced("^PWD nonsense", line, |_| b"CWD nonsense".to_vec())),
         Outcome::Pass,
     ),
     (
         "rfc959/names-that-look-like-patterns",
-        Lie::Reply("RNFR", |_| b"350 Ready.\r\n".to_vec()),
+        Fault::Reply("RNFR", |_| b"350 Ready.\r\n".to_vec()),
         Outcome::Pass,
     ),
     (
         "rfc959/changes-are-seen-by-others",
-        Lie::Reply("RNFR", |_| b"350 Ready.\r\n".to_vec()),
+        Fault::Reply("RNFR", |_| b"350 Ready.\r\n".to_vec()),
         Outcome::Pass,
     ),
     (
         "rfc959/several-spaces",
-        Lie::Command(|line| replaced("^MODE", line, |_| b"XMODE".to_vec())),
+        Fault::Command(|line| replaced("^MODE", line, |_| b"XMODE".to_vec())),
         Outcome::Inconclusive,
     ),
     (
         "rfc959/rename-moves-the-file",
-        Lie::Command(|line| replaced("^RNFR sub$", line, |_| b"RNFR nowhere".to_vec())),
+        Fault::Command(|line| replaced("^RNFR sub$", line, |_| b"RNFR nowhere".to_vec())),
         Outcome::Inconclusive,
     ),
     (
         "rfc3659/modify-survives-a-rename",
-        Lie::Command(|line| replaced("^RNFR sub$", line, |_| b"RNFR nowhere".to_vec())),
+        Fault::Command(|line| replaced("^RNFR sub$", line, |_| b"RNFR nowhere".to_vec())),
         Outcome::Inconclusive,
     ),
 ];
 
 /// Scenarios that fail under a fault which does not have the impact that they describe.
-const WITHOUT_IMPACT: &[(&str, Lie)] = &[
+const WITHOUT_IMPACT: &[(&str, Fault)] = &[
     (
         "user/deep-directories",
-        Lie::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
+        Fault::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
     ),
     (
         "user/odd-names",
-        Lie::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
+        Fault::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
     ),
     (
         "user/utf8-names",
-        Lie::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
+        Fault::Reply("NLST", |_| b"500 NLST requires an argument.\r\n".to_vec()),
     ),
     (
         "user/put-and-get",
-        Lie::Reply("RETR", |_| b"550 No.\r\n".to_vec()),
+        Fault::Reply("RETR", |_| b"550 No.\r\n".to_vec()),
     ),
     (
         "rfc959/stor-without-data-keeps-the-file",
-        Lie::Reply("STOR", |_| b"226 Done.\r\n".to_vec()),
+        Fault::Reply("STOR", |_| b"226 Done.\r\n".to_vec()),
     ),
 ];
 
 fn main() {
-    let house = House::around(async {
+    let fixture = Fixture::start(async {
         let embedded = Embedded::start()
             .await
             .expect("the reference server starts");
@@ -371,26 +371,28 @@ fn main() {
     let mut trials = Vec::new();
     let job = |id: &str| {
         let is_it = |job: &&Job| job.scenario.id.0 == id && job.variant.to_string() == "pasv";
-        let job = house.jobs.iter().find(is_it);
+        let job = fixture.jobs.iter().find(is_it);
         job.expect("it is planned").clone()
     };
-    for (number, (id, lie, outcome)) in LIES.iter().enumerate() {
+    for (number, (id, fault, outcome)) in FAULTS.iter().enumerate() {
         let job = job(id);
-        let mut trial = |name: String, lie: Lie, outcome: Outcome| {
-            let (house, job) = (Arc::clone(&house), job.clone());
+        let mut trial = |name: String, fault: Fault, outcome: Outcome| {
+            let (fixture, job) = (Arc::clone(&fixture), job.clone());
             trials.push(Trial::test(name, move || {
-                house.runtime.block_on(found_out(&house, job, lie, outcome))
+                fixture
+                    .runtime
+                    .block_on(found_out(&fixture, job, fault, outcome))
             }));
         };
         if seen.insert(id) {
-            trial(format!("{id}, the truth"), Lie::None, Outcome::Pass);
+            trial(format!("{id}, the truth"), Fault::None, Outcome::Pass);
         }
-        trial(format!("{id}, lie {number}"), *lie, *outcome);
+        trial(format!("{id}, fault {number}"), *fault, *outcome);
     }
-    for (id, lie) in WITHOUT_IMPACT {
-        let (house, job) = (Arc::clone(&house), job(id));
+    for (id, fault) in WITHOUT_IMPACT {
+        let (fixture, job) = (Arc::clone(&fixture), job(id));
         trials.push(Trial::test(format!("{id}, no impact"), move || {
-            let verdict = house.runtime.block_on(verdict(&house, job, *lie));
+            let verdict = fixture.runtime.block_on(verdict(&fixture, job, *fault));
             let findings = &verdict.findings;
             match findings.is_empty() || findings.iter().any(|finding| finding.shows_impact) {
                 true => Err(format!("findings without impact expected: {verdict:#?}").into()),
@@ -398,13 +400,18 @@ fn main() {
             }
         }));
     }
-    trials.extend(house.ignored(false));
+    trials.extend(fixture.ignored(false));
     support::run(trials);
 }
 
 /// Plays the job against a server with this fault; the outcome must be the expected one.
-async fn found_out(house: &House, job: Job, lie: Lie, outcome: Outcome) -> Result<(), Failed> {
-    let verdict = verdict(house, job, lie).await;
+async fn found_out(
+    fixture: &Fixture,
+    job: Job,
+    fault: Fault,
+    outcome: Outcome,
+) -> Result<(), Failed> {
+    let verdict = verdict(fixture, job, fault).await;
     match verdict.outcome == outcome {
         true => Ok(()),
         false => Err(format!("{outcome:?} expected: {verdict:#?}").into()),
@@ -412,20 +419,20 @@ async fn found_out(house: &House, job: Job, lie: Lie, outcome: Outcome) -> Resul
 }
 
 /// Plays the job against the reference server after a relay with this fault.
-async fn verdict(house: &House, job: Job, lie: Lie) -> Verdict {
-    let server = &house.harness.target;
-    let relay = Relay::start(server.address(false).unwrap(), lie).await;
+async fn verdict(fixture: &Fixture, job: Job, fault: Fault) -> Verdict {
+    let server = &fixture.harness.target;
+    let relay = Relay::start(server.address(false).unwrap(), fault).await;
     let target = Arc::new(Target {
         addresses: vec![relay.address],
         implicit: Vec::new(),
         ..Target::clone(server)
     });
-    let mut manner = Harness::manner();
+    let mut manner = Harness::play_options();
     // The directories of trials that run at the same time have different names.
     manner.run = format!("liars-{}", relay.address.port());
-    if matches!(lie, Lie::DeafWhileItWaits) {
+    if matches!(fault, Fault::DeafWhileItWaits) {
         manner.timeouts.reply = Duration::from_secs(1);
     }
     let played = play(job, &target, &manner).await;
-    house.harness.verdict(&played).0
+    fixture.harness.verdict(&played).0
 }
