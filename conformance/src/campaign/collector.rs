@@ -214,7 +214,7 @@ impl From<Skipped> for SkippedRow {
         Self {
             scenario: skipped.scenario,
             variant: skipped.variant,
-            reason: skipped.reason,
+            reason: skipped.reason.to_string(),
         }
     }
 }

@@ -32,7 +32,7 @@ mod user;
 
 pub use crate::verdict::Stop;
 pub use listing::{Form, ListedName, entries};
-pub use plan::{Plan, Selection, Skipped, plan};
+pub use plan::{Plan, Selection, SkipReason, Skipped, plan};
 pub use play::{CancelToken, Canceller, PlayOptions, play};
 pub use prerequisites::{Sanity, blocked};
 pub use recheck::Prerequisites;

@@ -1,6 +1,7 @@
 //! Decides which scenarios are played in which variants.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -43,8 +44,40 @@ pub struct Skipped {
     pub scenario: String,
     /// The variant; empty for the whole scenario.
     pub variant: String,
-    /// Why, in words.
-    pub reason: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a scenario or variant is not played.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Its profile was not selected.
+    Profile(String),
+    /// It creates, changes or needs files, and the target is read-only.
+    ReadOnly,
+    /// The variant is impossible with any target.
+    Impossible(&'static str),
+    /// The target has no address of this family.
+    NoAddress {
+        /// Whether the family is IPv6.
+        ipv6: bool,
+    },
+    /// This target does not offer what the scenario or variant needs, or requires something else.
+    Target(&'static str),
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Profile(profile) => write!(f, "only in the profile {profile}"),
+            Self::ReadOnly => {
+                f.write_str("--read-only: it makes, changes or needs files of its own")
+            }
+            Self::Impossible(reason) | Self::Target(reason) => f.write_str(reason),
+            Self::NoAddress { ipv6: true } => f.write_str("the target has no IPv6 address"),
+            Self::NoAddress { ipv6: false } => f.write_str("the target has no IPv4 address"),
+        }
+    }
 }
 
 /// Plans the jobs.
@@ -58,7 +91,7 @@ pub fn plan(
     let mut plan = Plan::default();
     for scenario in scenarios {
         let id = &scenario.id.0;
-        let mut skip = |variant: String, reason: String| {
+        let mut skip = |variant: String, reason: SkipReason| {
             plan.skipped.push(Skipped {
                 scenario: id.clone(),
                 variant,
@@ -68,27 +101,26 @@ pub fn plan(
         if let Some(profile) = &scenario.about.profile
             && !selection.profiles.contains(profile)
         {
-            skip(String::new(), format!("only in the profile {profile}"));
+            skip(String::new(), SkipReason::Profile(profile.clone()));
             continue;
         }
         if target.host.parse::<IpAddr>().is_ok() && needs(scenario, "server-name") {
             let reason = "the target is named by its address, and a TLS handshake names no address";
-            skip(String::new(), reason.into());
+            skip(String::new(), SkipReason::Target(reason));
             continue;
         }
         if target.is_anonymous() && needs(scenario, "own-password") {
             let reason = "the target's user is anonymous, for whom any password will do";
-            skip(String::new(), reason.into());
+            skip(String::new(), SkipReason::Target(reason));
             continue;
         }
         if let Some(reason) = clashes_with(target.tls, scenario) {
-            skip(String::new(), reason.into());
+            skip(String::new(), SkipReason::Target(reason));
             continue;
         }
         let unwritable = !target.writable && (writes(scenario) || needs_own_directory(scenario));
         if unwritable && facts.no_write.is_none() {
-            let reason = "--read-only: it makes, changes or needs files of its own".into();
-            skip(String::new(), reason);
+            skip(String::new(), SkipReason::ReadOnly);
             continue;
         }
         let blocked = facts.no_write.as_ref().filter(|_| unwritable);
@@ -103,18 +135,18 @@ pub fn plan(
             // selected.
             if let Some(reason) = impossible(variant) {
                 if selection.full || nothing_else {
-                    skip(variant.to_string(), reason.into());
+                    skip(variant.to_string(), SkipReason::Impossible(reason));
                 }
                 continue;
             }
             if variant.ipv6 && is_ipv4_only(scenario) {
-                let reason = "it uses PASV or PORT, which support IPv4 only".into();
-                skip(variant.to_string(), reason);
+                let reason = "it uses PASV or PORT, which support IPv4 only";
+                skip(variant.to_string(), SkipReason::Impossible(reason));
                 continue;
             }
             if lacks_third_party(scenario, target.address(variant.ipv6)) {
-                let reason = "a third party needs a second local address, which exists only for a target on 127.0.0.0/8";
-                skip(variant.to_string(), reason.into());
+                let reason = "a third party needs a second local address, which exists only for a target on 127.0.0.1";
+                skip(variant.to_string(), SkipReason::Target(reason));
                 continue;
             }
             match not_offered(variant, target, facts) {
@@ -275,40 +307,43 @@ fn clashes_with(tls: TlsMode, scenario: &Scenario) -> Option<&'static str> {
 }
 
 /// Why the target does not support this variant.
-fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option<String> {
+fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option<SkipReason> {
     if target
         .address_for(variant.protection, variant.ipv6)
         .is_none()
     {
-        let family = if variant.ipv6 { "IPv6" } else { "IPv4" };
         return Some(match variant.protection {
             Protection::Implicit if target.address(variant.ipv6).is_some() => {
-                "no port with implicit TLS is known; --implicit-port names one".into()
+                SkipReason::Target("no port with implicit TLS is known; --implicit-port names one")
             }
-            _ => format!("the target has no {family} address"),
+            _ => SkipReason::NoAddress { ipv6: variant.ipv6 },
         });
     }
     if matches!(variant.protection, Protection::Explicit { .. }) && !facts.auth_tls {
-        return Some("the target does not offer AUTH TLS".into());
+        return Some(SkipReason::Target("the target does not offer AUTH TLS"));
     }
     let halfway = Protection::Explicit {
         data_private: false,
     };
     if variant.protection == halfway && facts.only_private {
-        return Some("the target requires protected data connections".into());
+        return Some(SkipReason::Target(
+            "the target requires protected data connections",
+        ));
     }
     // RFC 2428 is optional; RFC 1123 and RFC 959 require PASV and PORT.
     match variant.data {
-        DataMode::Epsv if !facts.epsv => Some("the target does not offer EPSV".into()),
-        DataMode::Eprt if !facts.eprt => Some("the target does not offer EPRT".into()),
-        mode if variant.driver == DriverKind::Suppaftp => unreadable_by_suppaftp(mode, facts),
+        DataMode::Epsv if !facts.epsv => Some(SkipReason::Target("the target does not offer EPSV")),
+        DataMode::Eprt if !facts.eprt => Some(SkipReason::Target("the target does not offer EPRT")),
+        mode if variant.driver == DriverKind::Suppaftp => {
+            unreadable_by_suppaftp(mode, facts).map(SkipReason::Target)
+        }
         _ => None,
     }
 }
 
 /// Why suppaftp cannot read the data ports of a target that reports them in a valid but unusual
 /// form.
-fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<String> {
+fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<&'static str> {
     let (told, misses): (_, fn(&str) -> bool) = match mode {
         DataMode::Pasv => (&facts.passive, misses_passive),
         DataMode::Epsv => (&facts.extended_passive, misses_extended_passive),
@@ -318,9 +353,8 @@ fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<String>
     Some(match mode {
         DataMode::Pasv => {
             "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 requires clients to work without"
-                .into()
         }
-        _ => "suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server".into(),
+        _ => "suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server",
     })
 }
 
@@ -514,19 +548,23 @@ mod tests {
             plan.skipped
                 .iter()
                 .find(is)
-                .map(|skipped| skipped.reason.as_str())
+                .map(|skipped| skipped.reason.clone())
         };
         assert_eq!(
             why("port tls ipv6"),
-            Some("PASV and PORT support IPv4 only (RFC 2428 §1)")
+            Some(SkipReason::Impossible(
+                "PASV and PORT support IPv4 only (RFC 2428 §1)"
+            ))
         );
         assert_eq!(
             why("suppaftp eprt"),
-            Some("suppaftp uses EPRT over IPv6 only")
+            Some(SkipReason::Impossible("suppaftp uses EPRT over IPv6 only"))
         );
         assert_eq!(
             why("suppaftp implicit"),
-            Some("suppaftp does not support implicit TLS")
+            Some(SkipReason::Impossible(
+                "suppaftp does not support implicit TLS"
+            ))
         );
         assert_eq!(why("eprt tls-control ipv6"), None);
     }
@@ -550,16 +588,18 @@ mod tests {
         let told: Vec<_> = plan
             .skipped
             .iter()
-            .map(|it| (it.variant.as_str(), it.reason.as_str()))
+            .map(|it| (it.variant.as_str(), &it.reason))
             .collect();
         assert_eq!(
             told,
             [
                 (
                     "epsv implicit",
-                    "no port with implicit TLS is known; --implicit-port names one"
+                    &SkipReason::Target(
+                        "no port with implicit TLS is known; --implicit-port names one"
+                    )
                 ),
-                ("epsv ipv6", "the target has no IPv6 address"),
+                ("epsv ipv6", &SkipReason::NoAddress { ipv6: true }),
             ]
         );
     }
@@ -585,7 +625,7 @@ mod tests {
         assert!(nobody.jobs.is_empty());
         assert_eq!(
             nobody.skipped[0].reason,
-            "suppaftp does not support implicit TLS"
+            SkipReason::Impossible("suppaftp does not support implicit TLS")
         );
     }
 
@@ -655,7 +695,7 @@ mod tests {
         assert_eq!((here.jobs.len(), here.skipped.len()), (1, 0));
         let there = plan(&scenarios, &usual, &target(&["192.0.2.1:21"]), &facts());
         assert_eq!((there.jobs.len(), there.skipped.len()), (0, 1));
-        assert!(there.skipped[0].reason.contains("127.0.0.1"));
+        assert!(matches!(there.skipped[0].reason, SkipReason::Target(_)));
     }
 
     #[test]
@@ -670,7 +710,7 @@ mod tests {
         let reasons: Vec<_> = told
             .skipped
             .iter()
-            .map(|skipped| skipped.reason.as_str())
+            .map(|skipped| skipped.reason.to_string())
             .collect();
         assert_eq!(
             reasons,

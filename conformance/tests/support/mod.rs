@@ -1,7 +1,7 @@
 //! The fixture of the tests that play the suite.
 
 use ftpspec::driver::Timeouts;
-use ftpspec::runner::{Job, Selection, Skipped, plan};
+use ftpspec::runner::{Job, Selection, SkipReason, Skipped, plan};
 use ftpspec::selftest::Harness;
 use ftpspec::subject::{Target, probe};
 use ftpspec::suite::Suite;
@@ -22,8 +22,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Plans the suite as it lies in `scenarios/` against a server that runs as long as what comes
-    /// along with it is kept.
+    /// Plans the suite in `scenarios/` against a server that runs until `Kept` is dropped.
     pub(crate) fn start<Kept: Send + Sync + 'static>(
         server: impl Future<Output = (Arc<Target>, Kept)>,
     ) -> Arc<Self> {
@@ -42,7 +41,7 @@ impl Fixture {
         };
         let plan = plan(&scenarios, &selection, &target, &facts);
         let mut for_ipv6 = plan.skipped;
-        for_ipv6.retain(|skipped| skipped.reason.contains("no IPv6 address"));
+        for_ipv6.retain(|skipped| skipped.reason == SkipReason::NoAddress { ipv6: true });
         Arc::new(Self {
             runtime,
             harness: Harness { target, facts },
