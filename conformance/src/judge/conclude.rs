@@ -148,7 +148,7 @@ impl Evidence<'_> {
         let reason = if self.features.asked() {
             format!("FEAT does not list {need}")
         } else if self.features.lacks("FEAT") {
-            format!("FEAT does not list {need}")
+            format!("there is no FEAT that lists {need}")
         } else {
             return None;
         };

@@ -238,7 +238,7 @@ impl Graph {
             _ => return None,
         }
         for name in rest {
-            let child = [&module[..], &[name.clone()]].concat();
+            let child = [&module[..], std::slice::from_ref(name)].concat();
             if self.modules.contains(&child) {
                 module = child;
             } else {
@@ -311,7 +311,7 @@ impl Level {
                     return Some(path);
                 }
                 if seen.insert(next.clone()) {
-                    paths.push_back([&path[..], &[next.clone()]].concat());
+                    paths.push_back([&path[..], std::slice::from_ref(next)].concat());
                 }
             }
         }

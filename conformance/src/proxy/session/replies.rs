@@ -12,10 +12,10 @@ use crate::driver::listen;
 impl Session {
     pub(super) async fn server_piece(&mut self, piece: ServerPiece) -> Result<(), ()> {
         match piece {
-            ServerPiece::Line(line) => self.to_client(&line),
+            ServerPiece::Line(line) => self.send_to_client(&line),
             ServerPiece::Reply(code, line) if code < 200 => {
                 self.preliminary = matches!(self.pending.front(), Some(Effect::Transfer));
-                self.to_client(&line);
+                self.send_to_client(&line);
             }
             ServerPiece::Reply(code, line) => {
                 let effect = self.effect_of(code);
@@ -53,21 +53,21 @@ impl Session {
         match effect {
             Effect::Passive(asked) if matches!(code, 227 | 229) => {
                 let line = self.passive_reply(asked, code, line);
-                self.to_client(&line);
+                self.send_to_client(&line);
             }
             Effect::Active(command, setup) if done => {
                 self.begin_data(command, setup);
-                self.to_client(&line);
+                self.send_to_client(&line);
             }
             Effect::Prot(private) if done => {
                 self.protection = Protection {
                     client: private,
                     server: private,
                 };
-                self.to_client(&line);
+                self.send_to_client(&line);
             }
             Effect::Auth if code == 234 => {
-                self.to_client(&line);
+                self.send_to_client(&line);
                 // What came before TLS is not said under TLS (RFC 4217 §15.3).
                 self.server_lines.rest();
                 self.client_lines.rest();
@@ -77,15 +77,15 @@ impl Session {
                 }
             }
             Effect::Ccc if code == 200 => {
-                self.to_client(&line);
+                self.send_to_client(&line);
                 self.end_tls().await?;
             }
             Effect::Transfer => self.transfer_completed(code, &line),
             Effect::Rein if done => {
                 self.reinitialized = self.server.stream.is_tls();
-                self.to_client(&line);
+                self.send_to_client(&line);
             }
-            _ => self.to_client(&line),
+            _ => self.send_to_client(&line),
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Session {
             match self.pending.front() {
                 Some(Effect::Local(_)) => {
                     if let Some(Effect::Local(line)) = self.pending.pop_front() {
-                        self.to_client(&line);
+                        self.send_to_client(&line);
                     }
                 }
                 // It follows a 234 of our own.
@@ -153,7 +153,7 @@ impl Session {
         let begun = std::mem::take(&mut self.preliminary);
         match &self.data {
             // Refused: the data port is still there for the next transfer.
-            _ if !begun => self.to_client(line),
+            _ if !begun => self.send_to_client(line),
             Some(data) if !data.ended && (data.established || code < 400) => {
                 self.held = Some(Held {
                     octets: line.to_vec(),
@@ -162,7 +162,7 @@ impl Session {
             }
             _ => {
                 self.data = None;
-                self.to_client(line);
+                self.send_to_client(line);
             }
         }
     }
@@ -188,7 +188,7 @@ impl Session {
         }
     }
 
-    fn to_client(&mut self, line: &[u8]) {
+    fn send_to_client(&mut self, line: &[u8]) {
         match &mut self.held {
             Some(held) => held.octets.extend_from_slice(line),
             None => self.client.out.extend(line),
