@@ -29,9 +29,9 @@ async fn a_scenario_is_shown_with_a_good_and_a_bad_dialogue() {
       S: 227 Entering Passive Mode (<host-port>)
       -- data connection (PASV)
       C: REST 4
-      S: 350 The next transfer begins at octet 4.
+      S: 350 Restarting at octet 4.
       C: RETR numbers.bin
-      S: 150 Opening the data connection, Image.
+      S: 150 Opening data connection, type Image.
       D< 456789
       -- data connection closed by the server
       S: 226 Transfer complete.
@@ -43,9 +43,9 @@ async fn a_scenario_is_shown_with_a_good_and_a_bad_dialogue() {
       S: 227 Entering Passive Mode (<host-port>)
       -- data connection (PASV)
       C: REST 4
-      S: 350 The next transfer begins at octet 4.
+      S: 350 Restarting at octet 4.
       C: RETR numbers.bin
-      S: 150 Opening the data connection, Image.
+      S: 150 Opening data connection, type Image.
       D< 456689
       -- data connection closed by the server
 

@@ -1,6 +1,5 @@
 //! The options of `ftpspec serve`.
 
-use super::settings::set;
 use crate::cli::Format;
 use crate::subject::HostAddress;
 use clap::Args;
@@ -260,4 +259,11 @@ fn certificate_login(text: &str) -> Result<(String, CertificateRule), String> {
 /// Refuses the old name of an option.
 fn renamed(new: &str) -> Result<Infallible, String> {
     Err(format!("this option is now called {new}"))
+}
+
+/// Replaces a setting if its option is given.
+pub(super) fn set<T>(setting: &mut T, option: Option<T>) {
+    if let Some(value) = option {
+        *setting = value;
+    }
 }

@@ -1,6 +1,6 @@
 //! The settings of a server, from the options of `serve` and the settings file.
 
-use super::args::Serve;
+use super::args::{Serve, set};
 use super::{about, complain};
 use ftpspec_server::DotNames;
 use ftpspec_server::auth::Secret;
@@ -130,13 +130,6 @@ impl Serve {
             }
         }
         Ok(())
-    }
-}
-
-/// Replaces a setting if its option is given.
-pub(super) fn set<T>(setting: &mut T, option: Option<T>) {
-    if let Some(value) = option {
-        *setting = value;
     }
 }
 
