@@ -19,7 +19,7 @@ pub fn proxy_header(mut octets: &[u8]) -> io::Result<(Option<SocketAddr>, &[u8])
     Ok((client, octets))
 }
 
-/// Reads `octets`, which arrive in pieces of `arriving` octets, through a [`RecordGate`] with a
+/// Reads `octets`, which arrive in pieces of `arriving` octets, through a `RecordGate` with a
 /// buffer of `buffer` octets. With `ending`, the gate ends at clear text. Returns the result of each
 /// read, and the octets that are left.
 ///
