@@ -11,7 +11,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind,
+    CertificateError, ClientConfig, CommonState, DigitallySignedStruct, HandshakeKind,
     RootCertStore, SignatureScheme,
 };
 use sha2::{Digest as _, Sha256};
@@ -144,8 +144,8 @@ pub(crate) fn in_words(error: &io::Error) -> String {
     format!("the server's certificate was refused: {why}")
 }
 
-/// The parameters of a finished handshake.
-pub(crate) fn facts(session: &ClientConnection, data: bool) -> TlsFacts {
+/// The parameters of a finished handshake, as client or as server.
+pub(crate) fn facts(session: &CommonState, data: bool) -> TlsFacts {
     TlsFacts {
         data,
         version: match session.protocol_version() {

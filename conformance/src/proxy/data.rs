@@ -242,10 +242,7 @@ impl Carrier {
         if !wanted {
             return true;
         }
-        let shaken = match leg {
-            Leg::Client => tls.accept_data(stream).await,
-            Leg::Server => tls.connect_data(stream).await,
-        };
+        let shaken = tls.begin(leg, stream, true).await;
         match shaken {
             Ok(facts) => {
                 self.observer

@@ -58,29 +58,34 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Shakes hands as a client.
+    /// Shakes hands as a client; `data` where it is a data connection.
     ///
     /// # Errors
     /// In words. The connection is closed then.
-    pub(crate) async fn connect_tls(&mut self, client: &TlsClient) -> Result<TlsFacts, String> {
+    pub(crate) async fn connect_tls(
+        &mut self,
+        client: &TlsClient,
+        data: bool,
+    ) -> Result<TlsFacts, String> {
         let gate = self.gate()?;
         let connector = TlsConnector::from(client.config());
         let shaken = timeout(HANDSHAKE, connector.connect(client.name(), gate)).await;
         let tls = shaken
             .map_err(|_| "the TLS handshake took too long".to_owned())?
             .map_err(|error| crate::driver::handshake_error(&error))?;
-        let facts = facts(tls.get_ref().1, false);
+        let facts = facts(tls.get_ref().1, data);
         *self = Self::Tls(Box::new(tls.into()));
         Ok(facts)
     }
 
-    /// Shakes hands as a server. Returns whether a session was resumed.
+    /// Shakes hands as a server; `data` where it is a data connection.
     ///
     /// # Errors
     /// In words. The connection is closed then.
     pub(crate) async fn accept_tls(
         &mut self,
         config: &Arc<ServerConfig>,
+        data: bool,
     ) -> Result<TlsFacts, String> {
         let gate = self.gate()?;
         let shaken = timeout(
@@ -91,19 +96,7 @@ impl Stream {
         let tls = shaken
             .map_err(|_| "the TLS handshake took too long".to_owned())?
             .map_err(|error| error.to_string())?;
-        let session = tls.get_ref().1;
-        let facts = TlsFacts {
-            data: false,
-            version: match session.protocol_version() {
-                Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2".into(),
-                _ => "TLS 1.3".into(),
-            },
-            suite: session
-                .negotiated_cipher_suite()
-                .map_or_else(String::new, |suite| format!("{:?}", suite.suite())),
-            resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            certificate: None,
-        };
+        let facts = facts(tls.get_ref().1, data);
         *self = Self::Tls(Box::new(tls.into()));
         Ok(facts)
     }

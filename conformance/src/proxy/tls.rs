@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::observer::Leg;
 use super::stream::Stream;
 use crate::driver::TlsClient;
 use crate::transcript::TlsFacts;
@@ -84,31 +85,20 @@ impl SessionTls {
         Ok(Self { authority, client })
     }
 
-    /// TLS with the client, on the control connection.
-    pub(crate) async fn accept(&self, stream: &mut Stream) -> Result<TlsFacts, String> {
-        stream.accept_tls(&self.authority.config).await
-    }
-
-    /// TLS with the server, on the control connection.
-    pub(crate) async fn connect(&self, stream: &mut Stream) -> Result<TlsFacts, String> {
-        stream.connect_tls(&self.client).await
-    }
-
-    /// TLS with the client, on a data connection.
-    pub(crate) async fn accept_data(&self, stream: &mut Stream) -> Result<TlsFacts, String> {
-        let facts = stream.accept_tls(&self.authority.config).await?;
-        Ok(TlsFacts {
-            data: true,
-            ..facts
-        })
-    }
-
-    /// TLS with the server, on a data connection.
-    pub(crate) async fn connect_data(&self, stream: &mut Stream) -> Result<TlsFacts, String> {
-        let facts = stream.connect_tls(&self.client).await?;
-        Ok(TlsFacts {
-            data: true,
-            ..facts
-        })
+    /// TLS on one leg, of the control connection or a data connection: with the client as a server,
+    /// with the server as a client.
+    ///
+    /// # Errors
+    /// In words, when the handshake fails.
+    pub(crate) async fn begin(
+        &self,
+        leg: Leg,
+        stream: &mut Stream,
+        data: bool,
+    ) -> Result<TlsFacts, String> {
+        match leg {
+            Leg::Client => stream.accept_tls(&self.authority.config, data).await,
+            Leg::Server => stream.connect_tls(&self.client, data).await,
+        }
     }
 }

@@ -457,10 +457,7 @@ impl Session {
     async fn start_tls(&mut self, leg: Leg) -> Result<(), String> {
         let tls = Arc::clone(&self.tls);
         let stream = &mut self.control(leg).stream;
-        let shaken = match leg {
-            Leg::Client => tls.accept(stream).await,
-            Leg::Server => tls.connect(stream).await,
-        };
+        let shaken = tls.begin(leg, stream, false).await;
         match shaken {
             Ok(facts) => {
                 self.observer
