@@ -1,6 +1,7 @@
 //! The command line: arguments, help and what each verb does. One file per verb.
 
 mod baseline;
+mod ca_file;
 mod check;
 mod coverage;
 mod diff;

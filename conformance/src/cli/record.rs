@@ -1,6 +1,7 @@
 //! `ftpspec record`: a proxy in front of a server that records each session.
 
 use super::Format;
+use super::ca_file::CaFile;
 use super::exit_code::{CommandError, ExitCode};
 use super::signals::StopSignals;
 use crate::driver::Trust;
@@ -121,10 +122,6 @@ impl Record {
             .await
             .map_err(|error| CommandError::usage(format!("record: {error}")))?;
         upstream.trust = self.trust()?;
-        let directory = tempfile::Builder::new()
-            .prefix("ftpspec-")
-            .tempdir()
-            .map_err(|error| failure(&error))?;
         let sessions = Sessions::default();
         let (ended, mut endings) = tokio::sync::mpsc::unbounded_channel();
         let observers = {
@@ -154,9 +151,8 @@ impl Record {
             Box::new(observers),
         )
         .map_err(|error| failure(&error))?;
-        let ca = directory.path().join("ca.pem");
-        fs::write(&ca, proxy.ca_pem()).map_err(|error| failure(&error))?;
-        self.announce(proxy.address(), &ca)
+        let ca = CaFile::write(proxy.ca_pem()).map_err(|error| failure(&error))?;
+        self.announce(proxy.address(), ca.path())
             .map_err(|error| failure(&error))?;
         let mut left = self.sessions;
         while left != Some(0) {

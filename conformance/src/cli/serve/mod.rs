@@ -9,6 +9,7 @@ mod settings;
 pub(super) use args::{HELP, Serve};
 
 use super::Format;
+use super::ca_file::CaFile;
 use super::exit_code::{CommandError, ExitCode};
 use super::signals::StopSignals;
 use ftpspec_server::ServerHandle;
@@ -17,7 +18,7 @@ use ftpspec_server::fault;
 use ftpspec_server::observe::journal::Journal;
 use ftpspec_server::settings::Settings;
 use journal::JournalFile;
-use ready::{CaFile, Ready};
+use ready::Ready;
 use std::error::Error as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
@@ -71,7 +72,8 @@ async fn serve(settings: Settings, format: Format, mut stop: StopSignals) -> Exi
             return ExitCode::Usage;
         }
     };
-    let ready = CaFile::write(&server).and_then(|ca| {
+    let ca = server.ca_pem().map(CaFile::write).transpose();
+    let ready = ca.and_then(|ca| {
         let ready = Ready::new(&settings, &server, ca.as_ref())?;
         print(&match format {
             Format::Json => ready.json(),

@@ -1,6 +1,6 @@
-//! What `serve` reports when the server is ready, and the file of its ephemeral CA.
+//! What `serve` reports when the server is ready.
 
-use super::about;
+use crate::cli::ca_file::CaFile;
 use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::Secret;
 use ftpspec_server::settings::{Keyword as _, Settings, TlsMode};
@@ -8,8 +8,6 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use tempfile::TempDir;
 
 /// How to connect to the server. As JSON it is version 1 of the ready line: fields are only added.
 #[derive(Debug, Clone, Serialize)]
@@ -64,7 +62,7 @@ impl Ready {
             url: url(scheme, first)?,
             urls: urls.collect::<io::Result<_>>()?,
             tls: settings.tls.mode.keyword(),
-            ca: ca.map(|file| file.path.display().to_string()),
+            ca: ca.map(|file| file.path().display().to_string()),
             ca_sha256: server.ca_fingerprint().map(str::to_owned),
             pid: std::process::id(),
             user,
@@ -143,38 +141,6 @@ fn url(scheme: &str, host: &str, port: u16, user: &str, password: &str) -> io::R
         "" => url.into(),
         zone => String::from(url).replacen(']', &format!("%25{zone}]"), 1),
     })
-}
-
-/// The certificate of the ephemeral CA as a file, in a private directory with a random name. Both
-/// are removed on drop.
-#[derive(Debug)]
-pub(super) struct CaFile {
-    path: PathBuf,
-    /// Removes the directory when dropped.
-    _directory: TempDir,
-}
-
-impl CaFile {
-    /// Writes the file; `None` if there is no ephemeral CA.
-    ///
-    /// # Errors
-    /// The directory for temporary files cannot be written to.
-    pub(super) fn write(server: &ServerHandle) -> io::Result<Option<Self>> {
-        let Some(pem) = server.ca_pem() else {
-            return Ok(None);
-        };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("ftpspec-").rand_bytes(16);
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-        let directory = builder.tempdir()?;
-        let path = directory.path().join("ca.pem");
-        std::fs::write(&path, pem).map_err(|error| about(&error, &path))?;
-        Ok(Some(Self {
-            path,
-            _directory: directory,
-        }))
-    }
 }
 
 #[cfg(test)]
