@@ -1,7 +1,7 @@
 //! The octets of a control connection, cut into what the proxy decides about: lines of the client,
 //! and replies of the server. Nothing is lost: the pieces in order are what came.
 
-/// A line that grows longer is passed on in pieces that nobody looks at.
+/// Octets of a line that is longer are passed on without being parsed.
 const LONGEST: usize = 64 << 10;
 
 /// Telnet's "interpret as command" and "data mark" (RFC 854).
