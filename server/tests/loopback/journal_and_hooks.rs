@@ -10,6 +10,7 @@ use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Greeting, Request
 use ftpspec_server::observe::journal::{
     CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side, StreamEnd,
 };
+use ftpspec_server::storage::Change;
 use ftpspec_server::{Hooks, PassivePorts, SessionInfo, Tls};
 use rustls::version::TLS13;
 use sha2::{Digest as _, Sha256};
@@ -190,8 +191,7 @@ async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
     );
     assert_eq!(outcomes[3], ("STOR".into(), Outcome::SessionEnded));
     assert!(journal.uploads().is_empty());
-    let stored = |event: &&Arc<Event>| matches!(event.what, EventKind::Stored { .. });
-    assert_eq!(journal.events().iter().filter(stored).count(), 0);
+    assert!(journal.changes().is_empty());
 }
 
 #[tokio::test]
@@ -235,41 +235,25 @@ async fn changes_to_the_storage_are_written_down() {
     client.expect("DELE d/name.1", "250").await;
     client.expect("DELE missing", "550").await;
     client.expect("RMD d", "250").await;
-    let events = journal.events();
-    let changes: Vec<_> = events
-        .iter()
-        .map(|event| &event.what)
-        .filter(|what| {
-            matches!(
-                what,
-                EventKind::Stored { .. }
-                    | EventKind::Removed { .. }
-                    | EventKind::Renamed { .. }
-                    | EventKind::DirectoryMade { .. }
-                    | EventKind::DirectoryRemoved { .. }
-            )
-        })
-        .cloned()
-        .collect();
     let (from, to) = (path("d/name"), path("moved"));
     let expected = [
-        EventKind::DirectoryMade { path: path("d") },
-        EventKind::Stored {
+        Change::DirectoryMade { path: path("d") },
+        Change::Stored {
             path: path("d/name"),
         },
-        EventKind::Stored {
+        Change::Stored {
             path: path("d/name.1"),
         },
-        EventKind::Renamed { from, to },
-        EventKind::Removed {
+        Change::Renamed { from, to },
+        Change::Removed {
             path: path("moved"),
         },
-        EventKind::Removed {
+        Change::Removed {
             path: path("d/name.1"),
         },
-        EventKind::DirectoryRemoved { path: path("d") },
+        Change::DirectoryRemoved { path: path("d") },
     ];
-    assert_eq!(changes, expected);
+    assert_eq!(journal.changes(), expected);
 }
 
 #[tokio::test]
@@ -477,7 +461,7 @@ async fn hooks_may_wait_and_have_a_say_in_greeting_login_and_goodbye() {
     let seen = hooks.seen.lock().unwrap();
     let user = "test".into();
     assert!(seen.contains(&EventKind::LoggedIn { user }));
-    assert!(seen.contains(&EventKind::Stored { path: path("file") }));
+    assert!(seen.contains(&EventKind::Changed(Change::Stored { path: path("file") })));
     assert!(seen.contains(&EventKind::Command {
         line: b"PASS ***".to_vec()
     }));
@@ -584,15 +568,15 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
         client.expect(command, code).await;
     }
     let time = |second: u64| Some(UNIX_EPOCH + Duration::from_secs(1_704_164_640 + second));
-    let facts = |modified, created, mode| EventKind::FactsSet {
+    let facts = |modified, created, mode| Change::FactsSet {
         path: path("file"),
         modified,
         created,
         mode,
     };
-    let directory = |name| EventKind::DirectoryMade { path: path(name) };
+    let directory = |name| Change::DirectoryMade { path: path(name) };
     let expected = [
-        EventKind::Stored { path: path("file") },
+        Change::Stored { path: path("file") },
         directory("d"),
         directory("d/e"),
         directory("d/e/f"),
@@ -601,22 +585,22 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
         facts(time(6), None, None),
         facts(None, time(7), None),
         facts(time(8), None, Some(0o644)),
-        EventKind::LinkMade {
+        Change::LinkMade {
             path: path("link"),
             target: b"file".to_vec(),
         },
-        EventKind::Renamed {
+        Change::Renamed {
             from: path("file"),
             to: path("moved"),
         },
-        EventKind::Removed {
+        Change::Removed {
             path: path("moved"),
         },
-        EventKind::DirectoryRemoved {
+        Change::DirectoryRemoved {
             path: path("d/e/f"),
         },
-        EventKind::SubtreeRemoved { path: path("d/e") },
-        EventKind::SubtreeRemoved { path: path("d") },
+        Change::SubtreeRemoved { path: path("d/e") },
+        Change::SubtreeRemoved { path: path("d") },
     ];
     assert_eq!(journal.changes(), expected);
     let lines: Vec<String> = journal
