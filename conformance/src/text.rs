@@ -12,6 +12,12 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     }
 }
 
+/// Shown, with commas between.
+pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
+    let items: Vec<_> = items.iter().map(T::to_string).collect();
+    items.join(", ")
+}
+
 /// Octets in lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()

@@ -2,6 +2,7 @@
 
 use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
+use crate::scenario::Variant;
 use crate::verdict::{Known, Outcome};
 
 /// The names an entry may refer to.
@@ -11,8 +12,6 @@ pub struct Names<'a> {
     pub scenarios: &'a [&'a str],
     /// Names of judges.
     pub judges: &'a [&'a str],
-    /// The canonical text of a variant; `None` for an invalid one.
-    pub variant: fn(&str) -> Option<String>,
 }
 
 /// Marks the known deviations of a report and adds the errors of the baselines to it.
@@ -72,13 +71,13 @@ fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
             if !variant.is_literal() {
                 return None;
             }
-            match (names.variant)(&variant.text) {
-                Some(shown) if shown == variant.text => None,
-                Some(shown) => Some(format!(
-                    "there is no variant `{}`; did you mean `{shown}`?",
-                    variant.text
+            let text = &variant.text;
+            match text.parse::<Variant>() {
+                Ok(variant) if variant.to_string() == *text => None,
+                Ok(variant) => Some(format!(
+                    "there is no variant `{text}`; did you mean `{variant}`?"
                 )),
-                None => Some(format!("there is no variant `{}`", variant.text)),
+                Err(_) => Some(format!("there is no variant `{text}`")),
             }
         }
         About::Judge { judge, .. } => (!names.judges.contains(&judge.as_str())).then(|| {
@@ -91,12 +90,12 @@ fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
 }
 
 /// Whether the entry refers to the row.
-fn fits(entry: &KnownDeviation, scenario: &str, variant: &str) -> bool {
+fn fits(entry: &KnownDeviation, scenario: &str, variant: Variant) -> bool {
     match &entry.about {
         About::Scenario {
             scenario: id,
             variant: wanted,
-        } => id.fits(scenario) && wanted.fits(variant),
+        } => id.fits(scenario) && wanted.fits(&variant.to_string()),
         About::Judge { .. } => false,
     }
 }
@@ -106,7 +105,7 @@ fn excuse_rows(entry: &KnownDeviation, report: &mut Report) -> bool {
     let mut excused = false;
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
-        if fits(entry, &verdict.scenario, &verdict.variant)
+        if fits(entry, &verdict.scenario, verdict.variant)
             && excuses(entry.outcome, verdict.outcome)
         {
             excused = true;
@@ -136,11 +135,13 @@ pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
                 && (variant.is_literal() || !filters.variants);
             let skipped = report.skipped.iter().any(|skipped| {
                 scenario.fits(&skipped.scenario)
-                    && (skipped.variant.is_empty() || variant.fits(&skipped.variant))
+                    && skipped
+                        .variant
+                        .is_none_or(|it| variant.fits(&it.to_string()))
             });
             let rows = report.scenarios.iter().map(|row| &row.verdict);
             let mut outcomes = rows
-                .filter(|verdict| fits(entry, &verdict.scenario, &verdict.variant))
+                .filter(|verdict| fits(entry, &verdict.scenario, verdict.variant))
                 .map(|verdict| verdict.outcome);
             let holds = outcomes.clone().any(|outcome| outcome == Outcome::Pass);
             decided && !skipped && holds && outcomes.all(is_good)
@@ -168,7 +169,7 @@ fn is_good(outcome: Outcome) -> bool {
 fn mark_stale(entry: &KnownDeviation, report: &mut Report) {
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
-        if fits(entry, &verdict.scenario, &verdict.variant) && verdict.outcome == Outcome::Pass {
+        if fits(entry, &verdict.scenario, verdict.variant) && verdict.outcome == Outcome::Pass {
             row.known.get_or_insert_with(|| known(entry));
         }
     }
@@ -223,7 +224,7 @@ pub(super) fn excuses_rule(
 pub(super) fn excuses_row(
     entry: &KnownDeviation,
     scenario: &str,
-    variant: &str,
+    variant: Variant,
     outcome: Outcome,
 ) -> bool {
     fits(entry, scenario, variant) && excuses(entry.outcome, outcome)

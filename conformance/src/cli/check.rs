@@ -250,7 +250,7 @@ mod tests {
         full.jobs = Some(3);
         full.select = vec!["rfc959".into()];
         full.sets = vec!["core-1".into()];
-        let command = full.reproduce("rfc959/noop-says-200", "epsv tls");
+        let command = full.reproduce("rfc959/noop-says-200", "epsv tls".parse().unwrap());
         let expected = Options {
             select: vec!["rfc959/noop-says-200".into()],
             variant: Some("epsv tls".parse().unwrap()),
@@ -265,7 +265,7 @@ mod tests {
             it.url = Some("ftp://anna:geheim@localhost".into());
             it.password = Some("geheim".into());
         });
-        let command = options.reproduce("rfc959/noop-says-200", "pasv");
+        let command = options.reproduce("rfc959/noop-says-200", "pasv".parse().unwrap());
         assert!(!command.contains("geheim"), "{command}");
         assert!(command.starts_with("FTPSPEC_PASSWORD="), "{command}");
         let url = parsed(&command).url;

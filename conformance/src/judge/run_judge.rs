@@ -3,7 +3,7 @@
 use super::{Evidence, JudgeTally, conclude};
 use crate::catalogue::Registry;
 use crate::judge::{Context, expectation};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Variant};
 use crate::transcript::Features;
 use crate::transcript::{Conversation, Transcript};
 use crate::verdict::{JudgeVerdict, Stop, Verdict};
@@ -33,7 +33,7 @@ impl RunJudge {
     pub fn judge(
         &mut self,
         scenario: &Scenario,
-        variant: &str,
+        variant: Variant,
         stop: Option<&Stop>,
         transcript: &Transcript,
     ) -> Verdict {
@@ -44,7 +44,7 @@ impl RunJudge {
             conversations: &conversations,
             registry: self.registry,
         };
-        self.judges.look(&scenario.id.0, variant, &context);
+        self.judges.look(&scenario.id.0, Some(variant), &context);
         let evidence = Evidence {
             scenario,
             variant,

@@ -2,6 +2,7 @@
 
 use super::conclude::worst;
 use super::{Context, JUDGES, Judge};
+use crate::scenario::Variant;
 use crate::verdict::{JudgeVerdict, Located, Outcome};
 
 /// The number of findings kept per judge; all are counted.
@@ -30,7 +31,7 @@ impl Default for JudgeTally {
 
 impl JudgeTally {
     /// Lets every judge look at one transcript.
-    pub fn look(&mut self, scenario: &str, variant: &str, context: &Context<'_>) {
+    pub fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
             let findings = (judge.judge)(context);
             verdict.outcome = verdict.outcome.max(worst(&findings));
@@ -44,9 +45,8 @@ impl JudgeTally {
                 });
                 if !known && verdict.findings.len() < KEPT {
                     let excerpt = crate::report::excerpt(context.transcript, finding.event);
-                    let (scenario, variant) = (scenario.to_owned(), variant.to_owned());
                     verdict.findings.push(Located {
-                        scenario,
+                        scenario: scenario.to_owned(),
                         variant,
                         finding,
                         excerpt,
@@ -115,7 +115,7 @@ mod tests {
                 conversations: &conversations,
                 registry,
             };
-            tally.look(name, "pasv", &context);
+            tally.look(name, Some(Variant::PLAIN), &context);
         }
         let verdicts = tally.verdicts();
         let codes = verdicts

@@ -31,7 +31,7 @@ pub use partition::{Part, PartitionError};
 pub use schema::schema;
 pub use terminal::{Look, terminal};
 
-use crate::scenario::Level;
+use crate::scenario::{Level, Need, Variant, optional_variant};
 use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,8 @@ pub struct Row {
     pub commands: Vec<String>,
     /// FEAT labels and verbs it depends on, those of its variant included.
     #[serde(default)]
-    pub needs: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub needs: Vec<Need>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// The wire around the first finding.
@@ -195,7 +196,9 @@ pub struct SkippedRow {
     /// Which scenario.
     pub scenario: String,
     /// Which variant; empty for all.
-    pub variant: String,
+    #[serde(with = "optional_variant")]
+    #[schemars(with = "String")]
+    pub variant: Option<Variant>,
     /// Why.
     pub reason: String,
 }

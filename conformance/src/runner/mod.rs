@@ -41,6 +41,7 @@ pub use scheduler::{Schedule, run_all};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::scenario::TestCase;
 use crate::scenario::{Scenario, Variant};
 use crate::transcript::Transcript;
 
@@ -56,6 +57,17 @@ pub struct Job {
     pub scenario: Arc<Scenario>,
     /// How.
     pub variant: Variant,
+}
+
+impl Job {
+    /// The scenario and the variant.
+    #[must_use]
+    pub fn case(&self) -> TestCase {
+        TestCase {
+            scenario: self.scenario.id.0.clone(),
+            variant: self.variant,
+        }
+    }
 }
 
 /// The result of playing a job, in full or in part.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::requirements_of_scenario::{data_modes, needs_directory};
 use super::{Job, Prerequisites};
-use crate::scenario::{Action, DataMode, DriverKind, Scenario, Variant};
+use crate::scenario::{Action, DataMode, DriverKind, Scenario, TestCase, Variant};
 use crate::subject::{Target, TargetFacts};
 
 /// Login and PWD, and with write access MKD and CWD.
@@ -75,14 +75,11 @@ impl Sanity {
     pub fn prerequisites(
         &self,
         jobs: &[Job],
-        failed: &BTreeMap<(String, String), String>,
+        failed: &BTreeMap<TestCase, String>,
         target: &Target,
         facts: &TargetFacts,
     ) -> Prerequisites {
-        let held = |job: &&Job| {
-            let name = (job.scenario.id.0.clone(), job.variant.to_string());
-            !failed.contains_key(&name)
-        };
+        let held = |job: &&Job| !failed.contains_key(&job.case());
         let all: Vec<Job> = self.stages.iter().flatten().filter(held).cloned().collect();
         let place = |(id, variant): Prerequisite| {
             all.iter()
@@ -104,7 +101,7 @@ impl Sanity {
 #[must_use]
 pub fn blocked(
     jobs: &[Job],
-    failed: &BTreeMap<(String, String), String>,
+    failed: &BTreeMap<TestCase, String>,
     target: &Target,
     facts: &TargetFacts,
 ) -> BTreeMap<usize, String> {
@@ -114,8 +111,9 @@ pub fn blocked(
             .into_iter()
             .filter(|prerequisite| *prerequisite != own)
             .find_map(|(id, variant)| {
-                let why = failed.get(&(id.to_owned(), variant.to_string()))?;
-                Some(format!("{id} [{variant}] did not hold: {why}"))
+                let scenario = id.to_owned();
+                let case = TestCase { scenario, variant };
+                Some(format!("{case} did not hold: {}", failed.get(&case)?))
             })
     };
     jobs.iter()

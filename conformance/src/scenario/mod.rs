@@ -13,6 +13,7 @@ mod format;
 mod impact;
 mod json;
 mod lint;
+mod need;
 mod parse;
 mod pattern;
 mod ranges;
@@ -29,12 +30,14 @@ pub use error::{Diagnostic, Severity, render};
 pub use expect::{Match, matches};
 pub use format::format;
 pub use lint::{Knowledge, lint};
+pub use need::Need;
 pub use parse::{FILE_LIMIT, parse};
 pub use pattern::{Matcher, TextPattern};
 pub(crate) use ranges::names_in_range;
 pub use turns::{BeforeTurns, Place, new_turn};
 pub use variables::Variables;
-pub use variant::{Protection, Variant, VariantError};
+pub use variant::{Protection, TestCase, Variant, VariantError};
+pub(crate) use variant::{optional as optional_variant, shown_case};
 
 use crate::transfer_mode::Coding;
 use serde::Serialize;
@@ -85,6 +88,14 @@ pub struct Scenario {
     pub text: String,
 }
 
+impl Scenario {
+    /// Whether it has this need of its own.
+    #[must_use]
+    pub fn needs(&self, need: &Need) -> bool {
+        self.about.needs.contains(need)
+    }
+}
+
 /// The front matter.
 #[derive(Debug, Clone, Serialize)]
 pub struct About {
@@ -99,8 +110,8 @@ pub struct About {
     pub covers: Vec<String>,
     /// The level of a broken expectation.
     pub level: Level,
-    /// FEAT labels or verbs the scenario depends on.
-    pub needs: Vec<String>,
+    /// What the scenario depends on.
+    pub needs: Vec<Need>,
     /// What is varied.
     pub axes: Axes,
     /// Whether the runner logs in and enters a fresh directory first.

@@ -2,7 +2,7 @@
 
 use crate::scenario::{DriverKind, Scenario, Step};
 use crate::suite::{Suite, embedded_sets};
-use crate::text::hexadecimal;
+use crate::text::{hexadecimal, joined};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,7 +190,7 @@ pub fn digest(scenario: &Scenario) -> String {
     let mut text = format!(
         "level {}\nneeds {}\naxes {}{}\nlogin {}\nbarrier {}\ndrivers {}\nprofile {}\n",
         about.level.word(),
-        about.needs.join(", "),
+        joined(&about.needs),
         if about.axes.data { "data " } else { "" },
         if about.axes.tls { "tls" } else { "" },
         about.login,

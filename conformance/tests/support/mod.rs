@@ -58,7 +58,8 @@ impl Fixture {
         let left = self.for_ipv6.iter();
         left.filter(move |it| every_variant || !plays(&it.scenario))
             .map(|it| {
-                let name = format!("{} [{}] (ignored: {})", it.scenario, it.variant, it.reason);
+                let variant = it.variant.map(|it| it.to_string()).unwrap_or_default();
+                let name = format!("{} [{variant}] (ignored: {})", it.scenario, it.reason);
                 Trial::test(name, || Ok(())).with_ignored_flag(true)
             })
     }

@@ -14,6 +14,7 @@ use crate::scenario::Scenario;
 use crate::selftest::VIOLATIONS;
 use crate::suite::Suite;
 use crate::suite::suggest::similar;
+use crate::text::joined;
 use clap::Args;
 use page::{Look, Page};
 use played::Examples;
@@ -117,7 +118,7 @@ impl<'a> Sources<'a> {
             rule(requirement, page);
         }
         if !about.needs.is_empty() {
-            let needs = about.needs.join(", ");
+            let needs = joined(&about.needs);
             page.line(format_args!(
                 "\nWithout {needs} it is not played: UNSUPPORTED."
             ));

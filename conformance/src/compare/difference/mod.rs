@@ -10,6 +10,7 @@ pub use terminal::terminal;
 
 use crate::compare::snapshot::Snapshot;
 use crate::report::Report;
+use crate::scenario::TestCase;
 use crate::verdict::Outcome;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,20 +18,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The version of the JSON form. Fields are only ever added within one.
 pub const VERSION: u32 = 1;
 
-/// A scenario and a variant of it.
-pub type Key = (String, String);
-
 /// The results of one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Side {
     /// Its name: a URL without password, a path or `embedded`.
     pub name: String,
     /// The outcome of each scenario and variant.
-    pub outcomes: BTreeMap<Key, Outcome>,
+    pub outcomes: BTreeMap<TestCase, Outcome>,
     /// The outcome of each always-on judge; empty if unknown.
     pub judges: BTreeMap<String, Outcome>,
     /// The redacted dialogues; `None` for a report, which contains none.
-    pub dialogues: Option<BTreeMap<Key, String>>,
+    pub dialogues: Option<BTreeMap<TestCase, String>>,
     /// The lines of FEAT; `None` if unknown, or if the server does not support FEAT.
     pub features: Option<BTreeSet<String>>,
 }
@@ -39,16 +37,12 @@ impl Side {
     /// A side from a report.
     #[must_use]
     pub fn of_report(name: impl Into<String>, report: &Report) -> Self {
-        let key = |row: &crate::report::Row| {
-            let verdict = &row.verdict;
-            (verdict.scenario.clone(), verdict.variant.clone())
-        };
-        let rows = report.scenarios.iter();
+        let verdicts = report.scenarios.iter().map(|row| &row.verdict);
         let judges = report.judges.iter();
         let features = report.target.features.as_ref();
         Self {
             name: name.into(),
-            outcomes: rows.map(|row| (key(row), row.verdict.outcome)).collect(),
+            outcomes: verdicts.map(|it| (it.case(), it.outcome)).collect(),
             judges: judges.map(|row| (row.judge.clone(), row.outcome)).collect(),
             dialogues: None,
             features: features.map(|lines| lines.iter().map(|line| line.trim().into()).collect()),
@@ -79,19 +73,19 @@ impl Side {
     }
 
     /// Removes all other scenarios and variants.
-    pub fn retain(&mut self, wanted: impl Fn(&Key) -> bool) {
-        self.outcomes.retain(|key, _| wanted(key));
+    pub fn retain(&mut self, wanted: impl Fn(&TestCase) -> bool) {
+        self.outcomes.retain(|case, _| wanted(case));
         if let Some(dialogues) = &mut self.dialogues {
-            dialogues.retain(|key, _| wanted(key));
+            dialogues.retain(|case, _| wanted(case));
         }
     }
 
     fn hear(&mut self, snapshots: &[Snapshot]) {
         let dialogues = self.dialogues.get_or_insert_default();
         for snapshot in snapshots {
-            let key = (snapshot.scenario.clone(), snapshot.variant.clone());
-            dialogues.insert(key.clone(), snapshot.dialogue.clone());
-            self.outcomes.insert(key, snapshot.outcome);
+            dialogues.insert(snapshot.case.clone(), snapshot.dialogue.clone());
+            self.outcomes
+                .insert(snapshot.case.clone(), snapshot.outcome);
         }
     }
 }
@@ -126,10 +120,8 @@ pub struct Difference {
 /// A scenario with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherVerdict {
-    /// Which scenario.
-    pub scenario: String,
-    /// In which variant.
-    pub variant: String,
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The outcome of the first side.
     pub a: Outcome,
     /// The outcome of the second side.
@@ -150,10 +142,8 @@ pub struct OtherJudge {
 /// Something only one side has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Only {
-    /// Which scenario.
-    pub scenario: String,
-    /// In which variant.
-    pub variant: String,
+    #[serde(flatten)]
+    pub case: TestCase,
     /// Its outcome there.
     pub outcome: Outcome,
 }
@@ -179,9 +169,8 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
     let only = |one: &Side, other: &Side| {
         let rest = one.outcomes.iter();
         let rest = rest.filter(|(key, _)| !other.outcomes.contains_key(*key));
-        rest.map(|((scenario, variant), outcome)| Only {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+        rest.map(|(case, outcome)| Only {
+            case: case.clone(),
             outcome: *outcome,
         })
         .collect::<Vec<_>>()
@@ -208,9 +197,8 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
         b: b.name.clone(),
         compared: both.count(),
         verdicts: verdicts
-            .map(|((scenario, variant), a, b)| OtherVerdict {
-                scenario: scenario.clone(),
-                variant: variant.clone(),
+            .map(|(case, a, b)| OtherVerdict {
+                case: case.clone(),
                 a,
                 b,
             })

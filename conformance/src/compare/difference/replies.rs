@@ -3,7 +3,7 @@
 //! The texts of two servers usually differ in every reply, which would hide differences that matter.
 //! So different codes are listed per scenario, and different texts once per pair of texts.
 
-use super::Key;
+use crate::scenario::TestCase;
 use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,10 +28,8 @@ pub struct Replies {
 /// A command with different reply codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Code {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The command line; empty for the greeting.
     pub command: String,
     /// The lines of the replies on the first side; none if it did not answer.
@@ -51,19 +49,16 @@ pub struct Words {
     pub b: Vec<String>,
     /// How often.
     pub count: usize,
-    /// The first scenario it was seen in.
-    pub scenario: String,
-    /// And its variant.
-    pub variant: String,
+    /// The first one it was seen in.
+    #[serde(flatten)]
+    pub case: TestCase,
 }
 
 /// A difference other than replies after a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Around {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The command line it follows.
     pub command: String,
     /// What happened on the first side.
@@ -75,10 +70,8 @@ pub struct Around {
 /// A dialogue in which the sides received different commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+    #[serde(flatten)]
+    pub case: TestCase,
     /// Commands only the first side was given.
     pub only_a: Vec<String>,
     /// Commands only the second side was given.
@@ -92,18 +85,18 @@ impl Replies {
 }
 
 /// Compares the dialogues both sides have.
-pub(super) fn compare(a: &BTreeMap<Key, String>, b: &BTreeMap<Key, String>) -> Replies {
+pub(super) fn compare(a: &BTreeMap<TestCase, String>, b: &BTreeMap<TestCase, String>) -> Replies {
     let mut replies = Replies::default();
     let mut words = BTreeMap::new();
-    for (key, a) in a {
-        let Some(b) = b.get(key) else { continue };
+    for (case, a) in a {
+        let Some(b) = b.get(case) else { continue };
         let (a, b) = (a.trim_end(), b.trim_end());
         if a == b {
             replies.same += 1;
             continue;
         }
         replies.other += 1;
-        dialogue(key, &turns(a), &turns(b), &mut replies, &mut words);
+        dialogue(case, &turns(a), &turns(b), &mut replies, &mut words);
     }
     replies.words = words.into_values().collect();
     // What is seen most often first.
@@ -183,7 +176,7 @@ fn codes<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn dialogue(
-    (scenario, variant): &Key,
+    case: &TestCase,
     a: &[Turn<'_>],
     b: &[Turn<'_>],
     replies: &mut Replies,
@@ -225,14 +218,12 @@ fn dialogue(
                     a: said_a,
                     b: said_b,
                     count: 0,
-                    scenario: scenario.clone(),
-                    variant: variant.clone(),
+                    case: case.clone(),
                 };
                 words.entry(sort).or_insert_with(first).count += 1;
             } else {
                 replies.codes.push(Code {
-                    scenario: scenario.clone(),
-                    variant: variant.clone(),
+                    case: case.clone(),
                     command: a.command.to_owned(),
                     a: said_a,
                     b: said_b,
@@ -248,8 +239,7 @@ fn dialogue(
             continue;
         };
         replies.around.push(Around {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+            case: case.clone(),
             command: a.command.to_owned(),
             a: owned(around_a),
             b: owned(around_b),
@@ -257,8 +247,7 @@ fn dialogue(
     }
     if !only_a.is_empty() || !only_b.is_empty() {
         replies.ways.push(Way {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+            case: case.clone(),
             only_a,
             only_b,
         });

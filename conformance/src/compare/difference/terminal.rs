@@ -3,7 +3,8 @@
 
 use super::{Difference, Features, Only, Replies};
 use crate::compare::snapshot::unified;
-use crate::text::counted;
+use crate::scenario::Variant;
+use crate::text::{counted, joined};
 use crate::verdict::Outcome;
 use anstyle::{AnsiColor, Style};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,11 +101,11 @@ impl Writer {
         }
         self.heading("Other verdicts, A → B");
         // Variants that changed alike share a line.
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for other in &difference.verdicts {
-            let (document, name) = place(&other.scenario);
+            let (document, name) = place(&other.case.scenario);
             let sort = (document, other.a, other.b, name);
-            alike.entry(sort).or_default().push(&other.variant);
+            alike.entry(sort).or_default().push(other.case.variant);
         }
         let lines: Vec<_> = alike
             .into_iter()
@@ -112,7 +113,7 @@ impl Writer {
                 let (a, b) = (self.outcome(a), self.outcome(b));
                 (
                     document,
-                    format!("{a} → {b}  {name} [{}]", variants.join(", ")),
+                    format!("{a} → {b}  {name} [{}]", joined(&variants)),
                 )
             })
             .collect();
@@ -134,15 +135,15 @@ impl Writer {
             return;
         }
         self.heading(&format!("{heading} played"));
-        let mut by_name = BTreeMap::<_, Vec<&str>>::new();
+        let mut by_name = BTreeMap::<_, Vec<Variant>>::new();
         for one in only {
-            let variants = by_name.entry(place(&one.scenario)).or_default();
-            variants.push(&one.variant);
+            let variants = by_name.entry(place(&one.case.scenario)).or_default();
+            variants.push(one.case.variant);
         }
         let lines: Vec<_> = by_name
             .into_iter()
             .map(|((document, name), variants)| {
-                (document, format!("{name} [{}]", variants.join(", ")))
+                (document, format!("{name} [{}]", joined(&variants)))
             })
             .collect();
         self.by_document(lines);
@@ -168,16 +169,16 @@ impl Writer {
             return;
         }
         self.heading("Other reply codes, A → B");
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for code in &replies.codes {
-            let (document, name) = place(&code.scenario);
+            let (document, name) = place(&code.case.scenario);
             let brief = |lines: &[String]| match lines {
                 [] => "no reply".to_owned(),
                 lines => shortened(&lines.join(" / ")),
             };
             let command = command(&code.command);
             let sort = (document, name, command, brief(&code.a), brief(&code.b));
-            alike.entry(sort).or_default().push(&code.variant);
+            alike.entry(sort).or_default().push(code.case.variant);
         }
         let mut lines = Vec::new();
         let mut before = None;
@@ -185,7 +186,7 @@ impl Writer {
             if before.replace((document, name)) != Some((document, name)) {
                 lines.push((document, name.to_owned()));
             }
-            lines.push((document, format!("  {command} [{}]", variants.join(", "))));
+            lines.push((document, format!("  {command} [{}]", joined(&variants))));
             lines.push((document, format!("    A  {a}")));
             lines.push((document, format!("    B  {b}")));
         }
@@ -215,7 +216,7 @@ impl Writer {
                     1 => "in".to_owned(),
                     count => format!("{count} times, first in"),
                 };
-                let seen = format!("{times} {} [{}]", words.scenario, words.variant);
+                let seen = format!("{times} {}", words.case);
                 let seen = self.painted(&seen, Style::new().dimmed());
                 self.line(format!("       {seen}"));
             }
@@ -229,13 +230,13 @@ impl Writer {
             return;
         }
         self.heading("Other data, or another end of a connection");
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for around in &replies.around {
-            let sort = (&around.scenario, &around.command, &around.a, &around.b);
-            alike.entry(sort).or_default().push(&around.variant);
+            let sort = (&around.case.scenario, &around.command, &around.a, &around.b);
+            alike.entry(sort).or_default().push(around.case.variant);
         }
         for ((scenario, said, a, b), variants) in alike {
-            let variants = variants.join(", ");
+            let variants = joined(&variants);
             self.line(format!("  {scenario} [{variants}], {}", command(said)));
             self.unified(a, b, 4);
         }
@@ -244,22 +245,15 @@ impl Writer {
 
     fn ways(&mut self, replies: &Replies) {
         // Behind another code another way is no news.
-        let known: BTreeSet<_> = replies
-            .codes
-            .iter()
-            .map(|code| (&code.scenario, &code.variant))
-            .collect();
-        let mut ways = replies.ways.iter();
-        let news: Vec<_> = ways
-            .by_ref()
-            .filter(|way| !known.contains(&(&way.scenario, &way.variant)))
-            .collect();
+        let known: BTreeSet<_> = replies.codes.iter().map(|code| &code.case).collect();
+        let ways = replies.ways.iter();
+        let news: Vec<_> = ways.filter(|way| !known.contains(&way.case)).collect();
         if news.is_empty() {
             return;
         }
         self.heading("Dialogues that went another way");
         for way in news {
-            self.line(format!("  {} [{}]", way.scenario, way.variant));
+            self.line(format!("  {}", way.case));
             self.unified(&way.only_a, &way.only_b, 4);
         }
         self.line("");

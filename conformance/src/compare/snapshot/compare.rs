@@ -1,6 +1,7 @@
 //! Compares saved snapshots with those of a run.
 
 use super::Snapshot;
+use crate::scenario::TestCase;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
@@ -51,16 +52,13 @@ pub enum Lost {
 pub fn compare(
     kept: impl IntoIterator<Item = Snapshot>,
     played: impl IntoIterator<Item = Snapshot>,
-    lost: impl Fn(&str, &str) -> Lost,
+    lost: impl Fn(&TestCase) -> Lost,
 ) -> Compared {
-    let mut kept: BTreeMap<(String, String), Snapshot> = kept
-        .into_iter()
-        .map(|kept| ((kept.scenario.clone(), kept.variant.clone()), kept))
-        .collect();
+    let kept = kept.into_iter().map(|kept| (kept.case.clone(), kept));
+    let mut kept: BTreeMap<TestCase, Snapshot> = kept.collect();
     let mut compared = Compared::default();
     for now in played {
-        let key = (now.scenario.clone(), now.variant.clone());
-        match kept.remove(&key) {
+        match kept.remove(&now.case) {
             None => compared.changes.push(Change::New(now)),
             Some(kept) if kept.dialogue.trim_end() == now.dialogue.trim_end() => {
                 compared.same.push(now);
@@ -68,8 +66,8 @@ pub fn compare(
             Some(kept) => compared.changes.push(Change::Changed { kept, now }),
         }
     }
-    for ((scenario, variant), kept) in kept {
-        if let Lost::Gone(why) = lost(&scenario, &variant) {
+    for (case, kept) in kept {
+        if let Lost::Gone(why) = lost(&case) {
             compared.changes.push(Change::Vanished { kept, why });
         }
     }
@@ -121,12 +119,15 @@ pub fn unified(old: &str, new: &str, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Variant;
     use crate::verdict::Outcome;
 
     fn snapshot(scenario: &str, dialogue: &str) -> Snapshot {
         Snapshot {
-            scenario: scenario.into(),
-            variant: "pasv".into(),
+            case: TestCase {
+                scenario: scenario.into(),
+                variant: Variant::PLAIN,
+            },
             outcome: Outcome::Pass,
             dialogue: dialogue.into(),
         }
@@ -145,7 +146,7 @@ mod tests {
             let one = |(scenario, dialogue): &(&str, &str)| snapshot(scenario, dialogue);
             list.iter().map(one).collect::<Vec<_>>()
         };
-        let lost = |scenario: &str, _: &str| match scenario {
+        let lost = |case: &TestCase| match case.scenario.as_str() {
             "gone" => Lost::Gone("no EPSV".into()),
             _ => Lost::NotAsked,
         };
@@ -173,7 +174,7 @@ mod tests {
             outcome: Outcome::Fail,
             ..snapshot("a", "S: 1")
         };
-        let compared = compare([snapshot("a", "S: 1")], [failed], |_, _| Lost::NotAsked);
+        let compared = compare([snapshot("a", "S: 1")], [failed], |_| Lost::NotAsked);
         assert!(compared.changes.is_empty());
     }
 

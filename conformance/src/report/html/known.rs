@@ -47,7 +47,7 @@ impl Page<'_> {
                 ul.plain {
                     @for row in &stale {
                         li {
-                            (self.scenario_link(&row.verdict.scenario)) " " span.variant { (cut(&row.verdict.variant)) }
+                            (self.scenario_link(&row.verdict.scenario)) " " span.variant { (row.verdict.variant) }
                             @if let Some(known) = &row.known { ": " (cut(&known.reason)) }
                         }
                     }

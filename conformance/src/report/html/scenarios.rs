@@ -76,7 +76,7 @@ impl Page<'_> {
                         a.id href=(anchor::to(&anchor::scenario(id))) { (cut(id)) }
                         @for row in rows {
                             " " span.variant {
-                                (cut(&row.verdict.variant))
+                                (row.verdict.variant)
                                 @if outcomes.len() > 1 { " " (row.verdict.outcome.word()) }
                             }
                         }

@@ -9,6 +9,7 @@ use super::sanitize::{cut, sanitized};
 use super::tables::{document_name, documents};
 use super::terminal::{judge_told, row_told};
 use super::{Report, Row};
+use crate::scenario::shown_case;
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -84,7 +85,7 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
             suites.len() - 1
         });
         suites[at].cases.push(Case {
-            name: shown(&skipped.scenario, &skipped.variant),
+            name: shown_case(&skipped.scenario, skipped.variant),
             classname: classname(&skipped.scenario),
             duration_ms: 0,
             end: CaseResult::Skipped(format!("not played: {}", skipped.reason)),
@@ -129,19 +130,11 @@ fn classname(id: &str) -> String {
     }
 }
 
-fn shown(id: &str, variant: &str) -> String {
-    if variant.is_empty() {
-        id.to_owned()
-    } else {
-        format!("{id} [{variant}]")
-    }
-}
-
 fn case(row: &Row, strict: bool) -> Case {
     let verdict = &row.verdict;
     let finding = verdict.findings.iter().min_by_key(|finding| finding.level);
     Case {
-        name: shown(&verdict.scenario, &verdict.variant),
+        name: verdict.case().to_string(),
         classname: classname(&verdict.scenario),
         duration_ms: row.duration_ms,
         end: end(verdict.outcome, row.known.as_ref(), strict, || {

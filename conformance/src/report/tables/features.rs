@@ -2,7 +2,8 @@
 //! 2389 §3.2).
 
 use crate::catalogue::Registry;
-use crate::report::{Report, Row};
+use crate::report::Report;
+use crate::scenario::Need;
 use crate::transcript::Features;
 use crate::verdict::Outcome;
 use serde::Serialize;
@@ -143,14 +144,15 @@ fn truth<'a>(
     label: &str,
     advertised: Option<String>,
 ) -> FeatureTruth<'a> {
-    let needing = || report.scenarios.iter().filter(|row| needs(row, label));
+    let is = |need: &Need| need.label().eq_ignore_ascii_case(label);
+    let needing = || {
+        report
+            .scenarios
+            .iter()
+            .filter(|row| row.needs.iter().any(is))
+    };
     let mut refused_in: Vec<&str> = needing()
-        .filter(|row| {
-            row.verdict
-                .lacks
-                .as_deref()
-                .is_some_and(|need| is(need, label))
-        })
+        .filter(|row| row.verdict.lacks.as_ref().is_some_and(is))
         .map(|row| row.verdict.scenario.as_str())
         .collect();
     refused_in.dedup();
@@ -200,21 +202,6 @@ fn truth<'a>(
         truth,
         refused_in,
     }
-}
-
-fn needs(row: &Row, label: &str) -> bool {
-    row.needs.iter().any(|need| is(need, label))
-}
-
-/// Whether a need of a scenario is this label of FEAT.
-fn is(need: &str, label: &str) -> bool {
-    let need = match need {
-        "TLS" => "AUTH TLS",
-        // MLSD has no line of its own (RFC 3659 §7.8).
-        "MLSD" => "MLST",
-        need => need,
-    };
-    need.eq_ignore_ascii_case(label)
 }
 
 #[cfg(test)]
@@ -287,7 +274,7 @@ mod tests {
         report.target.implemented = vec!["NOOP".into()];
         for (row, lacks) in report.scenarios.iter_mut().zip([None, Some("TLS")]) {
             row.needs = vec!["TLS".into()];
-            row.verdict.lacks = lacks.map(Into::into);
+            row.verdict.lacks = lacks.map(Need::from);
         }
         let truths = feature_truth(&report, Registry::built_in());
         let found = truths.iter().find(|truth| truth.label == "AUTH TLS");

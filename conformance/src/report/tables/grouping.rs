@@ -2,6 +2,7 @@
 //! feature.
 
 use crate::report::{Report, Row};
+use crate::scenario::{Need, Variant};
 use crate::verdict::{Finding, Outcome};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ pub struct GroupedFinding<'a> {
     /// As it was found in the first of them.
     pub finding: &'a Finding,
     /// In the order of the plan.
-    pub variants: Vec<&'a str>,
+    pub variants: Vec<Variant>,
 }
 
 /// Why scenarios were not judged, and which ones.
@@ -84,7 +85,10 @@ pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for verdict in report.scenarios.iter().map(|row| &row.verdict) {
         if verdict.outcome == Outcome::Unsupported {
-            let lacks = verdict.lacks.as_deref().unwrap_or("something optional");
+            let lacks = verdict
+                .lacks
+                .as_ref()
+                .map_or("something optional", Need::as_str);
             absent.entry(lacks).or_default().insert(&verdict.scenario);
         }
     }
@@ -101,9 +105,8 @@ impl<'a> Group<'a> {
 
     /// The variants.
     #[must_use]
-    pub fn variants(&self) -> Vec<&'a str> {
-        let rows = self.rows.iter();
-        rows.map(|row| row.verdict.variant.as_str()).collect()
+    pub fn variants(&self) -> Vec<Variant> {
+        self.rows.iter().map(|row| row.verdict.variant).collect()
     }
 
     /// The requirements it is about in any of its variants.
@@ -138,16 +141,13 @@ impl<'a> Group<'a> {
                 };
                 match grouped_findings.iter_mut().find(same) {
                     Some(grouped_finding) => {
-                        if !grouped_finding
-                            .variants
-                            .contains(&row.verdict.variant.as_str())
-                        {
-                            grouped_finding.variants.push(&row.verdict.variant);
+                        if !grouped_finding.variants.contains(&row.verdict.variant) {
+                            grouped_finding.variants.push(row.verdict.variant);
                         }
                     }
                     None => grouped_findings.push(GroupedFinding {
                         finding,
-                        variants: vec![&row.verdict.variant],
+                        variants: vec![row.verdict.variant],
                     }),
                 }
             }
@@ -185,8 +185,11 @@ fn representative<'a>(rows: &[&'a Row]) -> &'a Row {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
     use super::*;
     use crate::report::tests::{finding, report};
+    use crate::text::joined;
 
     #[test]
     fn variants_that_come_to_the_same_are_one_entry() {
@@ -196,7 +199,7 @@ mod tests {
             .iter_mut()
             .zip(["pasv", "epsv", "port", "eprt"])
         {
-            row.verdict.variant = variant.into();
+            row.verdict.variant = variant.parse().unwrap();
             if variant != "epsv" {
                 row.verdict.findings.push(finding(variant));
             }
@@ -204,17 +207,17 @@ mod tests {
         report.scenarios[3].verdict.findings[0].line = 9;
         report.scenarios[2].excerpt = vec!["S: 500 What?".into()];
         let entries = entries(&report.scenarios);
-        let variants: Vec<_> = entries.iter().map(Group::variants).collect();
-        assert_eq!(variants, [vec!["pasv", "port", "eprt"], vec!["epsv"]]);
+        let variants: Vec<_> = entries.iter().map(|it| joined(&it.variants())).collect();
+        assert_eq!(variants, ["pasv, port, eprt", "epsv"]);
         // Another line is another finding, another text is not.
         let grouped_findings: Vec<_> = entries[0]
             .grouped_findings()
             .into_iter()
-            .map(|it| it.variants)
+            .map(|it| joined(&it.variants))
             .collect();
-        assert_eq!(grouped_findings, [vec!["pasv", "port"], vec!["eprt"]]);
-        assert_eq!(entries[0].representative().verdict.variant, "port");
-        assert_eq!(entries[1].representative().verdict.variant, "epsv");
+        assert_eq!(grouped_findings, ["pasv, port", "eprt"]);
+        let representatives = [0, 1].map(|at| entries[at].representative().verdict.variant);
+        assert_eq!(joined(&representatives), "port, epsv");
     }
 
     #[test]

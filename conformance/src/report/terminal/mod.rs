@@ -192,7 +192,7 @@ impl Writer {
     fn known(&mut self, report: &Report) {
         let rows = report.scenarios.iter().filter_map(|row| {
             let known = row.known.as_ref()?;
-            let name = format!("{} [{}]", row.verdict.scenario, row.verdict.variant);
+            let name = row.verdict.case().to_string();
             Some((name, row.verdict.outcome, known))
         });
         let judges = report
@@ -302,10 +302,9 @@ impl Writer {
         self.line("Slowest");
         for row in slowest {
             self.line(format!(
-                "  {:>5.1} s  {} [{}]",
+                "  {:>5.1} s  {}",
                 row.duration_ms as f64 / 1000.0,
-                row.verdict.scenario,
-                row.verdict.variant
+                row.verdict.case()
             ));
         }
         self.line("");

@@ -42,7 +42,7 @@ fn what_matters_comes_first_and_then_how_it_stands() {
 fn what_fails_alike_in_many_variants_is_told_once() {
     let mut report = report(&[Outcome::Fail; 3]);
     for (row, variant) in report.scenarios.iter_mut().zip(["pasv", "epsv", "port"]) {
-        row.verdict.variant = variant.into();
+        row.verdict.variant = variant.parse().expect("a variant");
         row.verdict.findings.push(finding(variant));
     }
     report.scenarios[2].verdict.findings[0].expected = "226".into();
@@ -69,7 +69,7 @@ fn what_one_reason_stopped_is_told_once_however_much_it_is() {
     let mut report = report(&[Outcome::Blocked; 40]);
     for (index, row) in report.scenarios.iter_mut().enumerate() {
         row.verdict.scenario = format!("rfc959/{:02}", index / 2);
-        row.verdict.variant = ["pasv", "epsv"][index % 2].into();
+        row.verdict.variant = ["pasv", "epsv"][index % 2].parse().expect("a variant");
         row.verdict.reason = "login: 530 No.".into();
     }
     report.scenarios[3].excerpt = vec!["S: 530 No.".into()];
