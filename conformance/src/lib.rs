@@ -55,6 +55,7 @@ pub mod scenario;
 pub mod scripted;
 #[doc(hidden)]
 pub mod selftest;
+mod styled_text;
 #[doc(hidden)]
 pub mod subject;
 #[doc(hidden)]

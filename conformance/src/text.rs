@@ -1,5 +1,6 @@
 //! Helpers for text: pluralisation, hexadecimal digits and text files.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -16,6 +17,14 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 pub(crate) fn joined<T: ToString>(items: &[T]) -> String {
     let items: Vec<_> = items.iter().map(T::to_string).collect();
     items.join(", ")
+}
+
+/// The text, truncated to this number of characters, with a sign that it goes on.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(width) {
+        Some((end, _)) => Cow::Owned(format!("{} …", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Octets in lower-case hexadecimal digits.
@@ -36,4 +45,15 @@ pub(crate) fn read_limited(path: &Path, limit: u64) -> io::Result<String> {
     read().map_err(|error: io::Error| {
         io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut(&"ü".repeat(40), 40).chars().count(), 40);
+        assert_eq!(cut(&"ü".repeat(1 << 20), 40).chars().count(), 42);
+    }
 }

@@ -198,7 +198,7 @@ fn a_run_in_parts_is_the_run_in_one() {
         let row = |row: &report::Row| {
             (
                 row.verdict.scenario.clone(),
-                row.verdict.variant.clone(),
+                row.verdict.variant,
                 row.verdict.outcome,
             )
         };

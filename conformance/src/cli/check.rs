@@ -140,10 +140,7 @@ impl Run {
 
 async fn check(options: Options, output: Output) -> Result<ExitCode, CommandError> {
     options.reject_ineffective()?;
-    let files = ReportFiles {
-        json: output.report_json,
-        ..output.files
-    };
+    let files = output.files.with_json(output.report_json);
     files.prepare().map_err(CommandError::usage)?;
     if let Some(directory) = &output.transcripts {
         fs::create_dir_all(directory)

@@ -1,6 +1,6 @@
 //! The wire around a finding, as lines a person reads.
 
-use super::sanitize;
+use crate::text;
 use crate::transcript::{Transcript, lines};
 
 /// Lines shown before those of the event a finding points to.
@@ -32,7 +32,7 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     before.truncate(BEFORE);
     before.reverse();
     before.extend(cut(lines(&events[last])));
-    let cut = |line: &String| sanitize::cut(line, WIDTH).into_owned();
+    let cut = |line: &String| text::cut(line, WIDTH).into_owned();
     before.iter().map(cut).collect()
 }
 

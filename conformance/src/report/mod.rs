@@ -6,6 +6,7 @@
 
 mod conclusion;
 mod evidence;
+mod formats;
 mod html;
 mod json;
 mod junit;
@@ -22,12 +23,14 @@ pub(crate) mod testing;
 mod tests;
 
 pub use evidence::excerpt;
+pub use formats::{FORMATS, FileFormat, MARKDOWN};
 pub use html::html;
 pub use json::{ReportError, json, read};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use merge::{MergeError, merge};
 pub use partition::{Part, PartitionError};
+pub use sanitize::Sanitized;
 pub use schema::schema;
 pub use terminal::{Look, terminal};
 

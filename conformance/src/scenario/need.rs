@@ -90,3 +90,27 @@ impl From<Need> for String {
         need.as_str().to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("TLS", "AUTH TLS", Some(("AUTH", Some("TLS"))))]
+    #[case("mlsd", "MLST", Some(("mlsd", None)))]
+    #[case("MODE Z", "MODE Z", Some(("MODE", Some("Z"))))]
+    #[case("REST STREAM", "REST STREAM", Some(("REST", None)))]
+    #[case("ipv6", "ipv6", None)]
+    #[case("server-name", "server-name", None)]
+    #[case("own-password", "own-password", None)]
+    fn a_need_has_a_label_and_a_command(
+        #[case] text: &str,
+        #[case] label: &str,
+        #[case] command: Option<(&str, Option<&str>)>,
+    ) {
+        let need = Need::from(text);
+        assert_eq!((need.label(), need.command()), (label, command));
+        assert_eq!(need.to_string(), text);
+    }
+}

@@ -12,11 +12,11 @@ use crate::campaign::Options;
 use crate::compare::snapshot::{Change, Compared, Lost, PENDING, Snapshot as Dialogue};
 use crate::compare::snapshot::{compare, unified};
 use crate::scenario::TestCase;
-use anstyle::{AnsiColor, Style};
+use crate::styled_text::StyledText;
+use anstyle::AnsiColor;
 use clap::{Args, Subcommand};
 use files::{file_error, pending, read_directory, remove};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -160,16 +160,8 @@ async fn check(directory: &Path, options: &Options) -> Result<ExitCode, CommandE
 
 /// The comparison for people. A change that occurs in many scenarios is shown once.
 fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: bool) -> String {
-    let painted = |word: &str, style: Style| match colour {
-        true => format!("{style}{word}{style:#}"),
-        false => word.to_owned(),
-    };
     let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    let mut line = |line: String| {
-        let _ = writeln!(text, "{line}");
-    };
+    let mut styled = StyledText::new(colour);
     let mut groups: Vec<(String, &Dialogue, &Dialogue, Vec<&TestCase>)> = Vec::new();
     let mut places = BTreeMap::new();
     let (mut changed, mut new, mut vanished) = (0, 0, 0);
@@ -192,25 +184,33 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
         }
     }
     for (_, kept, now, others) in &groups {
-        line(format!("{} {}", painted("CHANGED", red.bold()), now.case));
+        styled.line(format!(
+            "{} {}",
+            styled.painted("CHANGED", red.bold()),
+            now.case
+        ));
         let diff = unified(&kept.dialogue, &now.dialogue, colour);
-        line(diff.trim_end().to_owned());
+        styled.line(diff.trim_end());
         if let Some(first) = others.first() {
             let more = match others.len() {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            line(format!("  same change in {first}{more}"));
+            styled.line(format!("  same change in {first}{more}"));
         }
-        line(String::new());
+        styled.line("");
     }
     for change in &compared.changes {
         match change {
-            Change::New(now) => line(format!("{} {}", painted("NEW", green.bold()), now.case)),
+            Change::New(now) => styled.line(format!(
+                "{} {}",
+                styled.painted("NEW", green.bold()),
+                now.case
+            )),
             Change::Vanished { kept, why } => {
-                line(format!(
+                styled.line(format!(
                     "{} {}: {why}",
-                    painted("MISSING", red.bold()),
+                    styled.painted("MISSING", red.bold()),
                     kept.case
                 ));
             }
@@ -219,7 +219,10 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
     }
     let mut errors = 0;
     for (case, why) in run.errors() {
-        line(format!("{} {case}: {why}", painted("ERROR", red.bold())));
+        styled.line(format!(
+            "{} {case}: {why}",
+            styled.painted("ERROR", red.bold())
+        ));
         errors += 1;
     }
     let mut counts = vec![format!("{} unchanged", compared.same.len())];
@@ -233,14 +236,14 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
             counts.push(format!("{count} {what}"));
         }
     }
-    line(counts.join(", "));
+    styled.line(counts.join(", "));
     if changed + new > 0 {
-        line(format!(
+        styled.line(format!(
             "  {} *.{PENDING} in {} to review (`cargo insta review`, or `ftpspec snapshot record` \
              accepts all)",
             changed + new,
             directory.display()
         ));
     }
-    text
+    styled.text
 }

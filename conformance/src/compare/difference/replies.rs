@@ -3,9 +3,9 @@
 //! The texts of two servers usually differ in every reply, which would hide differences that matter.
 //! So different codes are listed per scenario, and different texts once per pair of texts.
 
+use crate::compare::replies::{Pair, pairs};
 use crate::scenario::TestCase;
 use serde::Serialize;
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs in the replies.
@@ -182,32 +182,25 @@ fn dialogue(
     replies: &mut Replies,
     words: &mut BTreeMap<(String, Vec<String>, Vec<String>), Words>,
 ) {
-    let commands = |turns: &[Turn<'_>]| -> Vec<String> {
-        let named = |turn: &Turn<'_>| format!("{} {}", turn.connection, turn.command);
-        turns
-            .iter()
-            .map(|turn| named(turn).trim().to_owned())
-            .collect()
-    };
     let owned =
         |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).into()).collect() };
-    let (commands_a, commands_b) = (commands(a), commands(b));
-    let mut pairs = Vec::new();
+    let named = |turn: &Turn<'_>| -> String {
+        let named = format!("{} {}", turn.connection, turn.command);
+        named.trim().to_owned()
+    };
     let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
-    for operation in capture_diff_slices(Algorithm::Myers, &commands_a, &commands_b) {
-        if let DiffOp::Equal {
-            old_index,
-            new_index,
-            len,
-        } = operation
-        {
-            pairs.extend((0..len).map(|n| (&a[old_index + n], &b[new_index + n])));
-        } else {
-            only_a.extend_from_slice(&commands_a[operation.old_range()]);
-            only_b.extend_from_slice(&commands_b[operation.new_range()]);
-        }
-    }
-    for (a, b) in pairs {
+    for pair in pairs(a, b, named) {
+        let (a, b) = match pair {
+            Pair::Both(a, b) => (a, b),
+            Pair::OnlyA(a) => {
+                only_a.push(named(a));
+                continue;
+            }
+            Pair::OnlyB(b) => {
+                only_b.push(named(b));
+                continue;
+            }
+        };
         if a.replies != b.replies {
             let (said_a, said_b) = (owned(&a.replies), owned(&b.replies));
             if codes(&a.replies) == codes(&b.replies) {

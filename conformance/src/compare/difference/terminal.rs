@@ -4,10 +4,11 @@
 use super::{Difference, Features, Only, Replies};
 use crate::compare::snapshot::unified;
 use crate::scenario::Variant;
-use crate::text::{counted, joined};
-use crate::verdict::Outcome;
-use anstyle::{AnsiColor, Style};
+use crate::styled_text::StyledText;
+use crate::text::{counted, cut, joined};
+use anstyle::Style;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
 /// Pairs of replies told of one verb.
 const SORTS: usize = 4;
@@ -17,10 +18,7 @@ const LINES: usize = 12;
 /// The differences as text; a single sentence if there are none.
 #[must_use]
 pub fn terminal(difference: &Difference, colour: bool) -> String {
-    let mut writer = Writer {
-        text: String::new(),
-        colour,
-    };
+    let mut writer = Writer(StyledText::new(colour));
     writer.line(format!("A  {}", difference.a));
     writer.line(format!("B  {}", difference.b));
     writer.line("");
@@ -37,12 +35,23 @@ pub fn terminal(difference: &Difference, colour: bool) -> String {
     writer.only("Only B", &difference.only_b);
     writer.verdicts(difference);
     writer.summary(difference);
-    writer.text
+    writer.0.text
 }
 
-struct Writer {
-    text: String,
-    colour: bool,
+struct Writer(StyledText);
+
+impl Deref for Writer {
+    type Target = StyledText;
+
+    fn deref(&self) -> &StyledText {
+        &self.0
+    }
+}
+
+impl DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut StyledText {
+        &mut self.0
+    }
 }
 
 /// The document of a scenario and its name there.
@@ -51,36 +60,6 @@ fn place(scenario: &str) -> (&str, &str) {
 }
 
 impl Writer {
-    fn line(&mut self, line: impl AsRef<str>) {
-        self.text.push_str(line.as_ref().trim_end());
-        self.text.push('\n');
-    }
-
-    fn painted(&self, text: &str, style: Style) -> String {
-        if self.colour {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn heading(&mut self, text: &str) {
-        let text = self.painted(text, Style::new().bold());
-        self.line(text);
-    }
-
-    fn outcome(&self, outcome: Outcome) -> String {
-        let colour = match outcome {
-            Outcome::Pass => AnsiColor::Green,
-            Outcome::Inconclusive | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
-            Outcome::Warn => AnsiColor::Yellow,
-            Outcome::Blocked | Outcome::Fail | Outcome::Misadvertised | Outcome::Error => {
-                AnsiColor::Red
-            }
-        };
-        self.painted(outcome.word(), colour.on_default().bold())
-    }
-
     /// Lines under their document, which is told once.
     fn by_document<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, String)>) {
         let mut told = BTreeMap::<&str, Vec<String>>::new();
@@ -336,8 +315,5 @@ fn how_many(count: usize, what: &str) -> String {
 fn shortened(line: &str) -> String {
     /// Characters a person reads at once.
     const WIDTH: usize = 160;
-    match line.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &line[..cut]),
-        None => line.to_owned(),
-    }
+    cut(line, WIDTH).into_owned()
 }

@@ -19,7 +19,7 @@ mod tests;
 mod untested;
 
 use super::Report;
-use super::sanitize::sanitized;
+use super::Sanitized;
 use anchor::Anchors;
 use maud::{Markup, PreEscaped, html as markup};
 
@@ -38,8 +38,8 @@ const HEAD: &str = concat!(
 
 /// The report as one HTML file. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn html(report: &Report, strict: bool) -> String {
-    let report = &sanitized(report);
+pub fn html(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
     let page = Page {
         report,
         strict,

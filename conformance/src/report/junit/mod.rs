@@ -5,11 +5,12 @@
 //! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was not
 //! played, is absent or is excused by a baseline is `skipped`, with its reason.
 
-use super::sanitize::{cut, sanitized};
+use super::Sanitized;
 use super::tables::{document_name, documents};
 use super::terminal::{judge_told, row_told};
 use super::{Report, Row};
 use crate::scenario::shown_case;
+use crate::text::cut;
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -17,11 +18,11 @@ use std::io;
 
 /// The report as JUnit XML. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn junit(report: &Report, strict: bool) -> String {
-    let report = sanitized(report);
-    let suites = suites(&report, strict);
+pub fn junit(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
+    let suites = suites(report, strict);
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    write(&mut writer, &report, &suites).expect("writing into memory cannot fail");
+    write(&mut writer, report, &suites).expect("writing into memory cannot fail");
     let mut text = String::from_utf8(writer.into_inner()).expect("it was written from strings");
     text.push('\n');
     text

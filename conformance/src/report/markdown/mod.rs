@@ -4,7 +4,7 @@
 //! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is
 //! Markdown: it cannot make tables, links or mentions.
 
-use super::sanitize::{cut, sanitized};
+use super::Sanitized;
 use super::tables::{
     Answer, FilledRow, Group, ReasonGroup, documents, entries, misleading_features, reason_groups,
     requirements_summary, slowest, summary_counts,
@@ -12,7 +12,7 @@ use super::tables::{
 use super::terminal::{entry_told, judge_told, reason_group_text};
 use super::{Report, Row, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
-use crate::text::joined;
+use crate::text::{cut, joined};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -24,19 +24,19 @@ const WIDTH: usize = 200;
 
 /// The report as Markdown for GitHub and GitLab. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn markdown(report: &Report, strict: bool) -> String {
-    let report = sanitized(report);
+pub fn markdown(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
     let mut writer = Writer {
         text: String::new(),
         strict,
     };
-    writer.head(&report);
-    writer.failures(&report);
-    writer.summary_table(&report);
-    writer.features(&report);
-    writer.documents(&report);
-    writer.slowest(&report);
-    writer.skipped(&report);
+    writer.head(report);
+    writer.failures(report);
+    writer.summary_table(report);
+    writer.features(report);
+    writer.documents(report);
+    writer.slowest(report);
+    writer.skipped(report);
     writer.text
 }
 

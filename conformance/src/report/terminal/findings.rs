@@ -1,6 +1,6 @@
 //! The failures, each reported once and with its evidence.
 
-use super::{Writer, shortened};
+use super::{Look, Writer, shortened};
 use crate::catalogue::Catalogue;
 use crate::report::Row;
 use crate::report::tables::{Group, GroupedFinding, ReasonGroup, entries};
@@ -22,23 +22,23 @@ pub(in crate::report) fn row_told(row: &Row) -> String {
 
 /// A scenario with its variants in full, without colours.
 pub(in crate::report) fn entry_told(entry: &Group<'_>) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.entry(entry);
-    writer.text
+    writer.styled.text
 }
 
 /// The scenarios with one reason, without colours.
 pub(in crate::report) fn reason_group_text(reason_group: &ReasonGroup<'_>) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.reason_group(reason_group);
-    writer.text
+    writer.styled.text
 }
 
 /// A judge's row in full, without colours.
 pub(in crate::report) fn judge_told(row: &JudgeVerdict) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.judge(row);
-    writer.text
+    writer.styled.text
 }
 
 impl Writer {

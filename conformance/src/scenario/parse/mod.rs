@@ -12,6 +12,7 @@ mod repeat;
 mod reply;
 mod statement;
 
+use crate::text::cut;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -436,10 +437,7 @@ fn check_variables(text: &str, start: usize) -> Result<(), Problem> {
 
 /// A piece of the file in a message: not too long.
 fn shown(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    cut(text, 40).into_owned()
 }
 
 #[cfg(test)]
