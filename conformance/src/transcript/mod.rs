@@ -11,6 +11,7 @@ mod mask;
 mod octets;
 mod redact;
 mod reply;
+mod scrub;
 mod telnet;
 
 pub use crate::data::{escape, unescape};
@@ -25,6 +26,7 @@ pub use limit::{Excess, Limit};
 pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
+pub(crate) use scrub::Scrub;
 pub use telnet::Negotiation;
 
 use crate::data::Data;
@@ -253,6 +255,8 @@ pub enum ObservationKind {
     UnverifiedCertificate,
     /// Something could not be removed.
     Leftover,
+    /// What a capture of packets does not contain: octets that are missing in it, or encrypted.
+    Capture,
     /// Anything else, as a newer program may write.
     #[default]
     #[serde(other)]
