@@ -16,6 +16,11 @@ mod greeting;
 mod packet;
 mod session;
 mod stream;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+mod tests;
 
 use std::io::{self, Read};
 

@@ -217,6 +217,18 @@ pub enum EventKind {
     },
 }
 
+impl Event {
+    /// Whether octets of a control connection are missing here, as in a capture that has lost some.
+    /// What follows cannot be paired or judged: the dialogue is not known.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        let is_control = self.channel.without_leg().is_control();
+        let kind = ObservationKind::Capture;
+        is_control
+            && matches!(&self.what, EventKind::Observed { kind: it, ok: false, .. } if *it == kind)
+    }
+}
+
 impl EventKind {
     /// Whether it was on the wire. Other events are what the runner waited for or found out.
     #[must_use]
