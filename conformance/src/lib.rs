@@ -41,6 +41,8 @@ pub mod data;
 #[doc(hidden)]
 pub mod driver;
 #[doc(hidden)]
+pub mod import;
+#[doc(hidden)]
 pub mod judge;
 mod proxy;
 #[doc(hidden)]

@@ -8,6 +8,7 @@ mod diff;
 mod exit_code;
 mod explain;
 mod fmt;
+mod import;
 mod judge;
 mod lint;
 mod list;
@@ -68,6 +69,9 @@ enum Command {
     /// Records sessions between any client and a server, on both channels.
     #[command(after_help = record::HELP)]
     Record(Box<record::Record>),
+    /// Imports the FTP sessions of a capture of packets.
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -115,6 +119,7 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
+            Self::Import(import) => import.run(),
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -18,6 +18,8 @@ mod session;
 mod stream;
 mod tls;
 
+pub(crate) use address::{PortCommand, active_address};
+pub(crate) use lines::{ClientLines, ClientPiece, ServerLines, ServerPiece, split_command};
 pub(crate) use recorder::Recorder;
 pub(crate) use session::UpstreamTls;
 

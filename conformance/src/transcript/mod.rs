@@ -11,6 +11,7 @@ mod mask;
 mod octets;
 mod redact;
 mod reply;
+mod scrub;
 mod telnet;
 
 pub use crate::data::{escape, unescape};
@@ -25,6 +26,7 @@ pub use limit::{Excess, Limit};
 pub(crate) use redact::MARKER;
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
+pub(crate) use scrub::Scrub;
 pub use telnet::Negotiation;
 
 use crate::data::Data;
@@ -215,6 +217,18 @@ pub enum EventKind {
     },
 }
 
+impl Event {
+    /// Whether octets of a control connection are missing here, as in a capture that has lost some.
+    /// What follows cannot be paired or judged: the dialogue is not known.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        let is_control = self.channel.without_leg().is_control();
+        let kind = ObservationKind::Capture;
+        is_control
+            && matches!(&self.what, EventKind::Observed { kind: it, ok: false, .. } if *it == kind)
+    }
+}
+
 impl EventKind {
     /// Whether it was on the wire. Other events are what the runner waited for or found out.
     #[must_use]
@@ -253,6 +267,8 @@ pub enum ObservationKind {
     UnverifiedCertificate,
     /// Something could not be removed.
     Leftover,
+    /// What a capture of packets does not contain: octets that are missing in it, or encrypted.
+    Capture,
     /// Anything else, as a newer program may write.
     #[default]
     #[serde(other)]

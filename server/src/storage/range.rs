@@ -101,7 +101,8 @@ fn not_as_long() -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::tests::contract::{disk, memory, path, vfs_memory, vfs_physical};
+    use super::super::tests::contract::{disk, memory, vfs_memory, vfs_physical};
+    use super::super::tests::path;
     use super::super::{read_file, write_file};
     use super::*;
 

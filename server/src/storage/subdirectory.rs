@@ -233,7 +233,7 @@ impl WriteHandle for Upload {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::tests::contract::{listed, path};
+    use super::super::tests::{kind, listed, path};
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn denied<T>(outcome: io::Result<T>) {
-        assert_eq!(outcome.err().unwrap().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(kind(outcome), ErrorKind::PermissionDenied);
     }
 
     #[test]

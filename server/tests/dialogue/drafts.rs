@@ -90,7 +90,7 @@ fn comb_needs_a_target_and_sources_that_are_there() {
 #[test]
 fn avbl_is_of_directories() {
     logged_in(
-        "C: AVBL / S: 213 4096\\r\\n / C: AVBL d / S: 213 / C: AVBL a / S: 550 / C: AVBL nosuch / S: 550",
+        "C: AVBL / S: 213 4294967274\\r\\n / C: AVBL d / S: 213 / C: AVBL a / S: 550 / C: AVBL nosuch / S: 550",
     );
 }
 

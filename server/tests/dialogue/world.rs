@@ -4,18 +4,18 @@
 use bytes::Bytes;
 use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{
-    Authenticator, CertificateRule, ClientCertificate, Permissions, Secret, User,
+    Authenticating, Authenticator as _, CertificateRule, ClientCertificate, Denied, Permissions,
+    Secret, User,
 };
 use ftpspec_server::internals::dtp::coded_size;
 use ftpspec_server::internals::pi::{
-    Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
-    Session, Setup, Step, TransferEnd, TransferQuestion, Work,
+    Coding, Content, Control, DataPort, DuringTransfer, Link, Listing, Malformed, Session, Setup,
+    Step, TransferEnd, TransferQuestion, Work,
 };
 use ftpspec_server::internals::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, describe, digest, make_directories, open_read_range, open_write_range, read_file,
-    remove_subtree, set_facts, subtree_size, write_file,
+    open_read_range, open_write_range, read_file, write_file,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -297,72 +297,20 @@ impl World {
             Work::Authenticate(q) => {
                 let of_host = session.authenticator().cloned();
                 let users = of_host.unwrap_or_else(|| Arc::new(self.users.clone()));
-                let mut deciding = users.authenticate(q.about.clone());
-                let mut context = Context::from_waker(Waker::noop());
-                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("these accounts are decided at once");
-                };
+                let outcome = at_once(users.authenticate(q.about.clone()));
                 q.answer(session, outcome)
             }
             Work::Recognize(q) => {
-                let mut deciding = self.users.recognize(q.about.clone());
-                let mut context = Context::from_waker(Waker::noop());
-                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("these accounts are decided at once");
-                };
+                let outcome = at_once(self.users.recognize(q.about.clone()));
                 q.answer(session, outcome)
             }
+            Work::Storage(work) => work.run().answer(session),
             Work::PrepareTls(q) => q.answer(session, self.certificate),
             Work::Listen(q) => q.answer(session, Ok(self.listener)),
-            Work::Stat(q) => {
-                let found = q.about.storage.stat(&q.about.path, true);
-                q.answer(session, found)
-            }
-            Work::Describe(q) => {
-                let found = describe(&*q.about.storage, &q.about.path);
-                q.answer(session, found)
-            }
             Work::CodedSize(q) => {
                 let (at, coding) = &q.about;
                 let size = coded_size(&*at.storage, &at.path, coding);
                 q.answer(session, size)
-            }
-            Work::MakeDirectory(q) => {
-                let made = q.about.storage.make_directory(&q.about.path);
-                q.answer(session, made)
-            }
-            Work::RemoveDirectory(q) => {
-                let removed = q.about.storage.remove_directory(&q.about.path);
-                q.answer(session, removed)
-            }
-            Work::MakeDirectories(q) => {
-                let made = make_directories(&*q.about.storage, &q.about.path);
-                q.answer(session, made.map(drop))
-            }
-            Work::Symlink(q) => {
-                let made = q.about.0.storage.symlink(&q.about.1, &q.about.0.path);
-                q.answer(session, made)
-            }
-            Work::RemoveSubtree(q) => {
-                let removed = remove_subtree(&*q.about.storage, &q.about.path);
-                q.answer(session, removed)
-            }
-            Work::SubtreeSize(q) => {
-                let size = subtree_size(&*q.about.storage, &q.about.path);
-                q.answer(session, size)
-            }
-            Work::RemoveFile(q) => {
-                let removed = q.about.storage.remove_file(&q.about.path);
-                q.answer(session, removed)
-            }
-            Work::Rename(q) => {
-                let renamed = q.about.0.storage.rename(&q.about.0.path, &q.about.1);
-                q.answer(session, renamed)
-            }
-            Work::SetFacts(q) => {
-                let (at, facts) = &q.about;
-                let set = set_facts(&*at.storage, &at.path, facts.times, facts.mode);
-                q.answer(session, set)
             }
             Work::ListLines(q) => {
                 let lines = listed(&q.about).map(|text| {
@@ -372,27 +320,6 @@ impl World {
                         .collect()
                 });
                 q.answer(session, lines)
-            }
-            Work::Available(q) => q.answer(session, Ok(4096)),
-            Work::Allocate(q) => {
-                let (at, octets) = &q.about;
-                let room = at.storage.allocate(&at.path, *octets);
-                q.answer(session, room)
-            }
-            Work::Hash(q) => {
-                let DigestRequest {
-                    at,
-                    algorithm,
-                    start,
-                    end,
-                } = &q.about;
-                let hashed = digest(&*at.storage, &at.path, *algorithm, *start, *end);
-                q.answer(session, hashed)
-            }
-            Work::Combine(q) => {
-                let target = &q.about.target;
-                let combined = combine(&*target.storage, &target.path, &q.about.sources);
-                q.answer(session, combined)
             }
         }
     }
@@ -484,6 +411,15 @@ impl World {
             "{line}: {text}"
         );
     }
+}
+
+/// The decision of an authenticator that does not wait.
+fn at_once(mut deciding: Authenticating<'_>) -> Result<User, Denied> {
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
+        panic!("these accounts are decided at once");
+    };
+    outcome
 }
 
 fn stored(

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{Client, Data, Wire, connector};
-use crate::{builder, logged_in};
+use crate::{builder, limited, logged_in, serve};
 
 /// The attack, and what shows it: names of tests of this crate, or scenarios. Where nothing does,
 /// the reason.
@@ -162,11 +162,7 @@ async fn a_session_has_one_listener_however_often_it_asks() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().min(u16::MAX - 3);
     drop(free);
-    let server = builder()
-        .passive_ports(port..=port + 3)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder().passive_ports(port..=port + 3)).await;
     let mut client = logged_in(&server).await;
     for _ in 0..300 {
         client.expect("EPSV", "229").await;
@@ -178,15 +174,11 @@ async fn a_session_has_one_listener_however_often_it_asks() {
 
 #[tokio::test]
 async fn a_silent_data_connection_is_given_up() {
-    let limits = Limits {
-        data_stall: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+    let server = limited(|limits| limits.data_stall = Duration::from_millis(50)).await;
     let mut client = logged_in(&server).await;
     let data = client.passive().await;
     client.expect("STOR file", "150").await;
-    assert!(client.reply().await.starts_with("426"));
+    client.receive("426").await;
     client.expect("SIZE file", "550").await;
     drop(data);
 }
@@ -207,8 +199,7 @@ async fn connections_that_are_reset_at_once_harm_nobody() {
     }
     assert_eq!(client.download("RETR file", false).await, b"content");
     for _ in 0..20 {
-        let reply = client.expect("EPSV", "229").await;
-        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+        let port = client.extended_passive().await;
         reset(SocketAddr::new(server.addresses()[0].ip(), port)).await;
         client.expect("RETR file", "150").await;
         // It may have been too early for us, or been ours: there is an answer.
@@ -226,12 +217,11 @@ async fn a_flood_of_stat_in_a_transfer_is_answered_one_by_one() {
     client.expect("STOR file", "150").await;
     client.wire.write(&b"STAT\r\n".repeat(COMMANDS)).await;
     for _ in 0..COMMANDS {
-        let reply = client.reply().await;
-        assert!(reply.starts_with("211"), "{reply}");
+        client.receive("211").await;
     }
     let mut data = client.establish(data).await;
     data.end().await;
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
 }
 
 #[tokio::test]
@@ -255,9 +245,9 @@ async fn commands_in_a_request_of_another_protocol_are_not_done() {
         let mut client = Client::connect(server.addresses()[0]).await;
         client.wire.write(request.as_bytes()).await;
         for _ in 0..before {
-            assert!(client.reply().await.starts_with("500 "));
+            client.receive("500 ").await;
         }
-        assert!(client.reply().await.starts_with("421 "));
+        client.receive("421 ").await;
         assert_eq!(client.reply().await, "");
     }
     logged_in(&server).await.expect("CWD smuggled", "550").await;
@@ -403,12 +393,7 @@ async fn a_data_connection_that_does_not_shake_hands_is_522() {
         handshake: Duration::from_secs(2),
         ..Limits::default()
     };
-    let server = builder()
-        .tls(Tls::explicit())
-        .limits(limits)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder().tls(Tls::explicit()).limits(limits)).await;
     let mut client = logged_in(&server).await;
     client.protect(connector(&server, &TLS13)).await;
     client.login().await;
@@ -420,8 +405,7 @@ async fn a_data_connection_that_does_not_shake_hands_is_522() {
         let mut data = Wire::Clear(data);
         data.write(beginning).await;
         client.expect("STOR file", "150").await;
-        let reply = client.reply().await;
-        assert!(reply.starts_with("522 "), "{reply}");
+        client.receive("522 ").await;
         client.expect("SIZE file", "550").await;
     }
 }
@@ -440,11 +424,7 @@ async fn a_bomb_in_mode_z_is_552_at_the_quota_and_the_old_file_stays() {
     assert!(bomb.len() < 64 << 10, "{}", bomb.len());
     client.expect("MODE Z", "200").await;
     for command in ["STOR file", "APPE file", "STOU"] {
-        let data = client.passive().await;
-        client.expect(command, "150").await;
-        let Wire::Clear(mut data) = client.establish(data).await else {
-            panic!("it is in the clear");
-        };
+        let mut data = client.begin(command).await.into_clear();
         // The server may have closed before all of it is sent.
         let _ = data.write_all(&bomb).await;
         let reply = client.reply().await;

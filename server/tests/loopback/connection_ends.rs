@@ -7,17 +7,14 @@ use ftpspec_server::fault::{ACTIONS, Plan, Trigger};
 use ftpspec_server::internals::wire::Verb;
 use ftpspec_server::observe::journal::{Event, EventKind, Journal, Outcome};
 use ftpspec_server::observe::tap::{ChannelId, Observation, Side, StreamEnd, Tap, WireFact};
-use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
+use ftpspec_server::storage::{MemFs, write_file};
 use ftpspec_server::tls::CloseNotify;
 use ftpspec_server::{Limits, ServerHandle, Tls};
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, Wire, connector};
-use crate::{builder, content};
-
-/// Far longer than anything here takes.
-const SOON: Duration = Duration::from_secs(20);
+use crate::{SOON, builder, content, path, serve};
 
 /// The side that ended a connection, and how.
 type End = (Side, StreamEnd);
@@ -78,20 +75,17 @@ impl Setup {
             ..Limits::default()
         };
         let files = MemFs::new();
-        let path = VirtualPath::root().join(b"file").unwrap();
-        let mut file = files.open_write(&path, OpenWrite::CreateNew).unwrap();
-        file.write_chunk(content().into()).unwrap();
-        file.commit().unwrap();
-        let server = builder()
-            .storage(files)
-            .tls(settings)
-            .limits(limits)
-            .journal(&journal)
-            .tap(Arc::clone(&tap))
-            .faults(Plan::of_lines(plan).unwrap())
-            .start()
-            .await
-            .unwrap();
+        write_file(&files, &path("file"), content().into()).unwrap();
+        let server = serve(
+            builder()
+                .storage(files)
+                .tls(settings)
+                .limits(limits)
+                .journal(&journal)
+                .tap(Arc::clone(&tap))
+                .faults(Plan::of_lines(plan).unwrap()),
+        )
+        .await;
         let mut client = Client::connect(server.addresses()[0]).await;
         if tls {
             client.protect(connector(&server, &TLS13)).await;
@@ -195,7 +189,7 @@ async fn the_end_of_a_download_is_what_each_fault_made_of_it() {
             while data.read(&mut octets).await > 0 {}
             drop(data);
             while setup.client.wire.read(&mut octets).await > 0 {}
-            drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+            drop(setup.client.take_wire());
             assert_eq!(setup.end().await, *expected, "{action}, TLS: {tls}");
         }
     }
@@ -218,9 +212,7 @@ enum Way {
 
 async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) {
     let mut setup = Setup::start(tls, "", settings).await;
-    let data = setup.client.passive().await;
-    setup.client.expect("STOR upload", "150").await;
-    let mut data = setup.client.establish(data).await;
+    let mut data = setup.client.begin("STOR upload").await;
     data.write(b"some octets").await;
     let opened = |event: &Event| matches!(event.what, EventKind::DataOpened { .. });
     setup.journal.wait_for(opened, SOON).await.unwrap();
@@ -237,7 +229,7 @@ async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) 
             data.end().await;
         }
         Way::Abort => setup.client.send("ABOR").await,
-        Way::ControlLost => drop(std::mem::replace(&mut setup.client.wire, Wire::Gone)),
+        Way::ControlLost => drop(setup.client.take_wire()),
         Way::ClosedByOperator => setup.server.sessions()[0].close(),
         Way::ClientStalls | Way::Stop => {}
     }
@@ -262,7 +254,7 @@ async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) 
     }
     let ended = |event: &Event| matches!(event.what, EventKind::TransferEnded(_));
     setup.journal.wait_for(ended, SOON).await.unwrap();
-    drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+    drop(setup.client.take_wire());
     let outcome = setup.journal.transfers()[0].outcome.clone();
     (setup.end().await, outcome)
 }
@@ -352,14 +344,11 @@ async fn a_client_that_resets_a_download_has_ended_it() {
         let mut setup = Setup::start(tls, "", Tls::explicit()).await;
         let large = content().repeat(100);
         setup.client.upload("STOR large", &large, false).await;
-        let data = setup.client.passive().await;
-        setup.client.expect("RETR large", "150").await;
-        let mut data = setup.client.establish(data).await;
+        let mut data = setup.client.begin("RETR large").await;
         data.read(&mut [0]).await;
         data.tcp().set_zero_linger().unwrap();
         drop(data);
-        let reply = setup.client.reply().await;
-        assert!(reply.starts_with("426"), "{reply}");
+        setup.client.receive("426").await;
         let end = setup.tap.first_end(ChannelId::Data(2));
         assert_eq!(end.as_deref(), Some("Client ended: Reset"), "TLS: {tls}");
     }
@@ -373,7 +362,7 @@ async fn the_tap_sees_both_connections_in_the_clear() {
         setup.client.expect("QUIT", "221").await;
         assert_eq!(setup.client.reply().await, "");
         setup.client.wire.end().await;
-        drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+        drop(setup.client.take_wire());
         setup.end().await;
         let control = setup.tap.of(ChannelId::Control);
         let data = setup.tap.of(ChannelId::Data(1));

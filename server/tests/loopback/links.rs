@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ftpspec_server::storage::{
-    DiskStorage, MemFs, Overlay, Quota, Storage, Subdirectory, VfsStorage, VirtualPath,
-    make_directories, write_file,
+    DiskStorage, MemFs, Overlay, Quota, Storage, Subdirectory, VfsStorage, make_directories,
+    write_file,
 };
 use ftpspec_server::{Links, Server};
 use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::logged_in;
+use crate::{logged_in, path, serve};
 
 /// Every letter of the perm fact (RFC 3659 §7.5.5).
 const LETTERS: &str = "acdeflmprw";
@@ -22,10 +22,6 @@ const ENTRIES: [&str; 6] = ["dangling", "dir", "file", "loop", "to-dir", "to-fil
 
 /// A storage, and the directory of the host it needs, if it does.
 type Made = (Arc<dyn Storage>, Option<TempDir>);
-
-fn path(name: &str) -> VirtualPath {
-    VirtualPath::root().join(name.as_bytes()).unwrap()
-}
 
 fn linked(storage: &dyn Storage, below: &str) {
     let at = |name: &str| path(&format!("{below}/{name}"));
@@ -80,12 +76,12 @@ fn vfs() -> Made {
 }
 
 async fn start(made: &Made) -> (ftpspec_server::ServerHandle, Client) {
-    let server = Server::builder()
-        .shared_storage(Arc::clone(&made.0))
-        .user("test", "secret")
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        Server::builder()
+            .shared_storage(Arc::clone(&made.0))
+            .user("test", "secret"),
+    )
+    .await;
     let client = logged_in(&server).await;
     (server, client)
 }
@@ -268,13 +264,13 @@ async fn a_link_to_nothing_is_renamed_and_lists_as_a_link() {
 #[tokio::test]
 async fn listings_follow_links_or_leave_them_out_as_the_server_is_told() {
     let start = async |links| {
-        let server = Server::builder()
-            .shared_storage(memory().0)
-            .user("test", "secret")
-            .links(links)
-            .start()
-            .await
-            .unwrap();
+        let server = serve(
+            Server::builder()
+                .shared_storage(memory().0)
+                .user("test", "secret")
+                .links(links),
+        )
+        .await;
         let client = logged_in(&server).await;
         (server, client)
     };

@@ -1,6 +1,6 @@
 //! What a settings file says takes effect.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::accounts::PasswordHash;
 use ftpspec_server::settings::Settings;
 use rustls::version::TLS13;
-use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-use crate::client::{Client, Wire, connector};
+use crate::client::{Client, connector};
 
 async fn start(text: &str) -> ServerHandle {
     let settings = Settings::parse(text).unwrap();
@@ -59,12 +58,7 @@ async fn who_comes_from_elsewhere_is_told_what_a_wrong_password_is_told() {
     let (_, wrong) = try_login(&server, "wrong", "secret").await;
     assert_eq!((&refused[..4], &refused), ("530 ", &wrong));
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let address = server.addresses()[0];
-    let mut client = Client::open(address).await;
-    client.wire = Wire::Clear(socket.connect(address).await.unwrap());
-    client.reply().await;
+    let mut client = Client::connect_from("127.0.0.2", server.addresses()[0]).await;
     client.expect("USER here", "331").await;
     client.expect("PASS x", "230").await;
 }
@@ -92,11 +86,11 @@ async fn a_root_is_all_its_user_sees_and_a_quota_all_it_holds() {
     alice.upload("STOR in/a", &[b'x'; 20], false).await;
     let data = alice.data(false).await;
     alice.send("STOR in/b").await;
-    assert!(alice.reply().await.starts_with("150 "));
+    alice.receive("150 ").await;
     let mut wire = alice.establish(data).await;
     wire.write(b"y").await;
     wire.end().await;
-    assert!(alice.reply().await.starts_with("552 "));
+    alice.receive("552 ").await;
 
     let mut too = login(&server, "too").await;
     assert!(too.expect("PWD", "257").await.contains("\"/in\""));
@@ -274,18 +268,12 @@ async fn addresses_tls_and_passive_ports_are_as_said() {
     assert!(reply.contains("203,0,113,5,4,"), "{reply}");
     client.expect("CCC", "200").await;
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket
-        .bind("127.0.0.3:0".parse::<SocketAddr>().unwrap())
-        .unwrap();
-    let address = server.addresses()[0];
-    let mut proxied = Client::open(address).await;
-    proxied.wire = Wire::Clear(socket.connect(address).await.unwrap());
+    let mut proxied = Client::open_from("127.0.0.3", server.addresses()[0]).await;
     proxied
         .wire
         .write(b"PROXY TCP4 192.0.2.1 198.51.100.2 34567 21\r\n")
         .await;
-    assert!(proxied.reply().await.starts_with("220 "));
+    proxied.receive("220 ").await;
     assert_eq!(
         server.sessions().last().unwrap().peer.ip().to_string(),
         "192.0.2.1"

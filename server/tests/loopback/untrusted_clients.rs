@@ -38,8 +38,7 @@ async fn a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served()
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"for the owner", false).await;
-    let reply = client.expect("EPSV", "229").await;
-    let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+    let port = client.extended_passive().await;
     let address = SocketAddr::new(server.addresses()[0].ip(), port);
 
     let mut stranger = connect_from("127.0.0.2", address).await;
@@ -55,9 +54,7 @@ async fn a_lost_control_connection_leaves_the_old_file() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"old", false).await;
-    let data = client.passive().await;
-    client.expect("STOR file", "150").await;
-    let mut data = client.establish(data).await;
+    let mut data = client.begin("STOR file").await;
     data.write(b"new and").await;
     drop(client);
     // The server lets go of the data connection: that is when the transfer has ended.

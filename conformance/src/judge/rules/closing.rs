@@ -72,6 +72,7 @@ fn ends(context: &Context<'_>, conversation: &Conversation) -> Vec<Finding> {
         match &event.what {
             EventKind::Connected { .. } => (begin, strange) = (index, false),
             EventKind::TlsFailed { data: false, .. } => strange = true,
+            _ if event.is_gap() => strange = true,
             EventKind::Closed(end) if end.by == Side::Server && !strange => {
                 let session = Session {
                     conversation,

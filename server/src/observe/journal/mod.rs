@@ -28,7 +28,6 @@ mod secret;
 pub use super::wire_facts::{DataMode, Side, StreamEnd, TlsFacts};
 pub use event::{CloseReason, Event, EventKind, MAX_TEXT, Outcome, TransferFacts};
 
-pub(crate) use super::wire_facts::hexadecimal;
 pub(crate) use secret::{open_part, without_secrets};
 
 use std::collections::VecDeque;
