@@ -54,6 +54,8 @@ pub mod runner;
 #[doc(hidden)]
 pub mod scenario;
 #[doc(hidden)]
+pub mod scenario_writer;
+#[doc(hidden)]
 pub mod scripted;
 #[doc(hidden)]
 pub mod selftest;

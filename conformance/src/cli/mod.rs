@@ -69,7 +69,7 @@ enum Command {
     /// Records sessions between any client and a server, on both channels.
     #[command(after_help = record::HELP)]
     Record(Box<record::Record>),
-    /// Imports the FTP sessions of a capture of packets.
+    /// Imports a capture of packets as transcripts, or a transcript as a scenario.
     #[command(after_help = import::HELP)]
     Import(import::Import),
     /// Judges recorded sessions without any network.

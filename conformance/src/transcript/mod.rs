@@ -222,10 +222,16 @@ impl Event {
     /// What follows cannot be paired or judged: the dialogue is not known.
     #[must_use]
     pub fn is_gap(&self) -> bool {
-        let is_control = self.channel.without_leg().is_control();
+        self.is_capture() && matches!(self.what, EventKind::Observed { ok: false, .. })
+    }
+
+    /// Whether it says what a capture does not contain of a control connection: octets that are
+    /// missing, or encrypted.
+    #[must_use]
+    pub fn is_capture(&self) -> bool {
         let kind = ObservationKind::Capture;
-        is_control
-            && matches!(&self.what, EventKind::Observed { kind: it, ok: false, .. } if *it == kind)
+        self.channel.without_leg().is_control()
+            && matches!(&self.what, EventKind::Observed { kind: it, .. } if *it == kind)
     }
 }
 
