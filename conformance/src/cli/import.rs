@@ -1,7 +1,7 @@
 //! `ftpspec import`: the FTP sessions of a capture as transcripts, and a transcript as a scenario.
 
 use super::exit_code::{CommandError, ExitCode};
-use super::record::numbered;
+use super::session_files::numbered;
 use crate::import::{self, Options, Sink, Summary};
 use crate::recording::{self, BlobFolder};
 use crate::scenario_writer::scenario_of;

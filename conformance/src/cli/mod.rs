@@ -15,12 +15,17 @@ mod list;
 mod output;
 mod play;
 mod progress;
+mod proxy;
+mod proxy_service;
 mod record;
 mod report;
 mod selftest;
 mod serve;
+mod session_files;
+mod session_lines;
 mod signals;
 mod snapshot;
+mod upstream;
 
 use crate::suite::{SourceFile, files_in};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -72,6 +77,9 @@ enum Command {
     /// Imports a capture of packets as transcripts, or a transcript as a scenario.
     #[command(after_help = import::HELP)]
     Import(import::Import),
+    /// Injects faults between any client and any server.
+    #[command(after_help = proxy::HELP)]
+    Proxy(Box<proxy::ProxyCommand>),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -120,6 +128,7 @@ impl Command {
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
             Self::Import(import) => import.run(),
+            Self::Proxy(proxy) => proxy.run().await,
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -275,6 +275,8 @@ pub enum ObservationKind {
     Leftover,
     /// What a capture of packets does not contain: octets that are missing in it, or encrypted.
     Capture,
+    /// A proxy injected a fault of its plan.
+    InjectedFault,
     /// Anything else, as a newer program may write.
     #[default]
     #[serde(other)]
