@@ -19,6 +19,7 @@ mod recorder;
 mod session;
 mod stream;
 mod tls;
+mod write_out;
 
 pub(crate) use address::{PortCommand, active_address};
 pub(crate) use lines::{ClientLines, ClientPiece, ServerLines, ServerPiece, split_command};
