@@ -19,6 +19,7 @@
 //! ```
 
 pub use campaign::{CampaignError, Criteria, Event, Matrix, OnEvent, Options, run as check};
+pub use replay::{Against, Credentials, Difference, Recording, ReplayError, Replayed, Strictness};
 pub use report::{Report, RunStatus};
 pub use runner::{CancelToken, Canceller};
 pub use scenario::{Scenario, ScenarioId};
@@ -47,6 +48,7 @@ pub mod judge;
 mod proxy;
 #[doc(hidden)]
 pub mod recording;
+mod replay;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]

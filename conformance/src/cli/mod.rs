@@ -18,6 +18,7 @@ mod progress;
 mod proxy;
 mod proxy_service;
 mod record;
+mod replay;
 mod report;
 mod selftest;
 mod serve;
@@ -80,6 +81,9 @@ enum Command {
     /// Injects faults between any client and any server.
     #[command(after_help = proxy::HELP)]
     Proxy(Box<proxy::ProxyCommand>),
+    /// Plays one side of a recorded session and compares.
+    #[command(after_help = replay::HELP)]
+    Replay(Box<replay::Replay>),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -129,6 +133,7 @@ impl Command {
             Self::Record(record) => record.run().await,
             Self::Import(import) => import.run(),
             Self::Proxy(proxy) => proxy.run().await,
+            Self::Replay(replay) => replay.run().await,
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -94,6 +94,11 @@ impl Authority {
         server_config(chain, key)
     }
 
+    /// The settings of a server with its certificate.
+    pub(crate) fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
     /// The certificate that clients have to trust, in PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem

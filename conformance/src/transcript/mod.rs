@@ -17,13 +17,15 @@ mod telnet;
 pub use crate::data::{escape, unescape};
 pub use channel::{Channel, ChannelNumbers, Leg, Seat};
 pub use connection::{Connection, DataMode};
+pub(crate) use conversation::Pairing;
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{
     Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
 };
 pub use limit::{Excess, Limit};
-pub(crate) use redact::MARKER;
+pub(crate) use mask::SECRET;
+pub(crate) use redact::{MARKER, masked};
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
 pub(crate) use scrub::Scrub;
