@@ -307,7 +307,7 @@ impl Known {
 }
 
 /// A scenario id in a report.
-pub type ScenarioIdText = String;
+pub(crate) type ScenarioIdText = String;
 
 impl From<ScenarioId> for ScenarioIdText {
     fn from(id: ScenarioId) -> Self {

@@ -7,11 +7,11 @@
 mod relay;
 mod support;
 
-use ftpspec::data::Data;
-use ftpspec::runner::{Job, play};
-use ftpspec::selftest::Harness;
-use ftpspec::subject::{Embedded, Target};
-use ftpspec::verdict::{Outcome, Verdict};
+use ftpspec::internals::data::Data;
+use ftpspec::internals::runner::{Job, play};
+use ftpspec::internals::selftest::Harness;
+use ftpspec::internals::subject::{Embedded, Target};
+use ftpspec::internals::verdict::{Outcome, Verdict};
 use libtest_mimic::{Failed, Trial};
 use regex::bytes::{Captures, Regex};
 use relay::{Fault, Relay};

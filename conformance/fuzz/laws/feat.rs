@@ -1,8 +1,8 @@
 //! The reader of FEAT and its judge: what is read of a listing stands in it.
 
 use super::wire::{received, sent, transcript};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES};
 use ftpspec::transcript::Conversation;
 use ftpspec::transcript::Features;
 
@@ -56,7 +56,8 @@ pub fn feat(lines: &[u8]) {
         registry: Registry::built_in(),
     });
     for (at, finding) in findings.iter().enumerate() {
-        let same = |other: &ftpspec::verdict::Finding| other.requirement == finding.requirement;
+        let same =
+            |other: &ftpspec::internals::verdict::Finding| other.requirement == finding.requirement;
         assert!(
             !findings[..at].iter().any(same),
             "reported twice: {}",

@@ -1,8 +1,8 @@
 //! The judge of MLSx lines: a listing is sound if each of its lines is, over the data connection as in a reply.
 
 use super::wire::{ended, received, sent, transcript};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES};
 use ftpspec::transcript::{Conversation, EventKind};
 
 /// The octets are what MLSD sent.

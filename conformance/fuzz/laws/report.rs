@@ -1,7 +1,7 @@
 //! The reader of report.json: a report or an error; what is read is written the same, and every
 //! form can be made of it.
 
-use ftpspec::report::{
+use ftpspec::internals::report::{
     Look, Report, Sanitized, html, json, junit, markdown, merge, read, terminal,
 };
 

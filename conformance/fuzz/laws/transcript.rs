@@ -2,8 +2,8 @@
 //! happened, each finding of a judge points at it.
 
 use super::wire::{ended, received, sent, transcript as of_events};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES, always_on};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES, always_on};
 use ftpspec::transcript::{
     Awaited, Conversation, EventKind, ReadError, Transcript, read, redact, write,
 };

@@ -7,7 +7,7 @@ use crate::verdict::{Known, Outcome};
 
 /// The names an entry may refer to.
 #[derive(Clone, Copy)]
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// Ids of scenarios.
     pub scenarios: &'a [&'a str],
     /// Names of judges.
@@ -20,7 +20,7 @@ pub struct Names<'a> {
 /// deviated. In a filtered run ([`Report::filters`]) only entries without wildcards can be stale.
 /// An entry about something that was not played is neither known nor stale. With `strict` a WARN
 /// has to be known too.
-pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
+pub(crate) fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
     let mut faults = Vec::new();
     for baseline in baselines {
         for entry in &baseline.entries {

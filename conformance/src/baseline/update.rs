@@ -10,7 +10,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 /// The result of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
+pub(crate) struct Update {
     /// The new text of the file.
     pub text: String,
     /// Descriptions of the added entries.
@@ -30,7 +30,7 @@ struct New {
 ///
 /// # Errors
 /// The text is not a baseline.
-pub fn update(
+pub(crate) fn update(
     file: &str,
     text: &str,
     report: &Report,

@@ -1,5 +1,5 @@
 //! Compares two runs, a run with saved snapshots, and live replies with recorded ones.
 
-pub mod difference;
-pub mod replies;
-pub mod snapshot;
+pub(crate) mod difference;
+pub(crate) mod replies;
+pub(crate) mod snapshot;

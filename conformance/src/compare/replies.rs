@@ -16,7 +16,7 @@ pub enum Pair<'a, T> {
 }
 
 /// Pairs the elements that have equal keys, in their order; as few as possible are left over.
-pub fn pairs<'a, T, K: Hash + Eq + Ord>(
+pub(crate) fn pairs<'a, T, K: Hash + Eq + Ord>(
     a: &'a [T],
     b: &'a [T],
     key: impl Fn(&T) -> K,

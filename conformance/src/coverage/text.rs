@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 /// The table, what is untestable and why; with `rows` every requirement with what covers it, with
 /// `open` those that nothing covers.
 #[must_use]
-pub fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
+pub(crate) fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
     let mut text = String::new();
     let out = &mut text;
     let documents = coverage.by_document();
@@ -122,7 +122,7 @@ fn how(row: &Row<'_>) -> String {
 
 /// The same in Markdown, with every requirement.
 #[must_use]
-pub fn markdown(coverage: &Coverage<'_>) -> String {
+pub(crate) fn markdown(coverage: &Coverage<'_>) -> String {
     let mut text = String::new();
     let out = &mut text;
     line(
@@ -233,7 +233,7 @@ struct Listed<'a> {
 
 /// The same for other programs, with every requirement.
 #[must_use]
-pub fn json(coverage: &Coverage<'_>) -> String {
+pub(crate) fn json(coverage: &Coverage<'_>) -> String {
     let documents = coverage.by_document().into_iter();
     let json = Json {
         schema: "ftpspec-coverage",

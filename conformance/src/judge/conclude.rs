@@ -9,7 +9,7 @@ use crate::verdict::{Finding, Outcome, Stop, Verdict};
 
 /// Everything a verdict rests on.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// What was played.
     pub scenario: &'a Scenario,
     /// In which variant.
@@ -29,7 +29,7 @@ pub struct Evidence<'a> {
 /// A finding is the scenario's own fault no longer when the server does not have what the scenario
 /// needs: then it is UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
 #[must_use]
-pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
+pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
         scenario: evidence.scenario.id.clone().into(),
         variant: evidence.variant,
@@ -95,7 +95,7 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
 }
 
 /// What a scenario needs of a server: its own needs, and those of the variant it is played in.
-pub fn needs(scenario: &Scenario, variant: Variant) -> impl Iterator<Item = Need> {
+pub(crate) fn needs(scenario: &Scenario, variant: Variant) -> impl Iterator<Item = Need> {
     scenario.about.needs.iter().cloned().chain(variant.needs())
 }
 

@@ -10,7 +10,7 @@ use crate::verdict::{JudgeVerdict, Stop, Verdict};
 
 /// Judges every transcript of a run, and remembers facts that concern other transcripts.
 #[derive(Debug, Clone)]
-pub struct RunJudge {
+pub(crate) struct RunJudge {
     registry: &'static Registry,
     features: Features,
     judges: JudgeTally,
@@ -20,7 +20,7 @@ impl RunJudge {
     /// Begins with what is known before anything is played: the transcript of a first look at the
     /// server.
     #[must_use]
-    pub fn knowing(first_look: &Transcript) -> Self {
+    pub(crate) fn knowing(first_look: &Transcript) -> Self {
         Self {
             registry: Registry::built_in(),
             features: Features::of(&Conversation::all(first_look)),
@@ -30,7 +30,7 @@ impl RunJudge {
 
     /// The verdict on one scenario as it was played in one variant; the always-on judges look at it
     /// too.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         scenario: &Scenario,
         variant: Variant,
@@ -59,13 +59,13 @@ impl RunJudge {
 
     /// What the server advertises, as far as it is known so far.
     #[must_use]
-    pub fn features(&self) -> &Features {
+    pub(crate) fn features(&self) -> &Features {
         &self.features
     }
 
     /// The verdicts of the always-on judges on all transcripts.
     #[must_use]
-    pub fn judges(self) -> Vec<JudgeVerdict> {
+    pub(crate) fn judges(self) -> Vec<JudgeVerdict> {
         self.judges.verdicts()
     }
 }

@@ -10,7 +10,7 @@ const KEPT: usize = 20;
 
 /// The always-on judges of a run, transcript by transcript.
 #[derive(Debug, Clone)]
-pub struct JudgeTally(Vec<JudgeVerdict>);
+pub(crate) struct JudgeTally(Vec<JudgeVerdict>);
 
 impl Default for JudgeTally {
     fn default() -> Self {
@@ -31,7 +31,7 @@ impl Default for JudgeTally {
 
 impl JudgeTally {
     /// Lets every judge look at one transcript.
-    pub fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
+    pub(crate) fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
             let findings = (judge.judge)(context);
             verdict.outcome = verdict.outcome.max(worst(&findings));
@@ -58,7 +58,7 @@ impl JudgeTally {
 
     /// Their verdicts on the run, in their order.
     #[must_use]
-    pub fn verdicts(self) -> Vec<JudgeVerdict> {
+    pub(crate) fn verdicts(self) -> Vec<JudgeVerdict> {
         self.0
     }
 }

@@ -4,7 +4,7 @@ use super::{Sanitized, html, junit, markdown};
 
 /// A format of a report.
 #[derive(Debug)]
-pub struct FileFormat {
+pub(crate) struct FileFormat {
     /// The option that names the file, without `--`.
     pub option: &'static str,
     /// The help of that option.
@@ -14,14 +14,14 @@ pub struct FileFormat {
 }
 
 /// Markdown, which is also the job summary of GitHub Actions.
-pub const MARKDOWN: FileFormat = FileFormat {
+pub(crate) const MARKDOWN: FileFormat = FileFormat {
     option: "md",
     help: "Also writes the report as Markdown",
     render: markdown,
 };
 
 /// Every format.
-pub const FORMATS: [FileFormat; 3] = [
+pub(crate) const FORMATS: [FileFormat; 3] = [
     FileFormat {
         option: "html",
         help: "Also writes the report as one self-contained HTML file",

@@ -15,23 +15,23 @@ mod merge;
 mod partition;
 mod sanitize;
 mod schema;
-pub mod tables;
+pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use evidence::excerpt;
-pub use formats::{FORMATS, FileFormat, MARKDOWN};
+pub(crate) use evidence::excerpt;
+pub(crate) use formats::{FORMATS, FileFormat, MARKDOWN};
 pub use html::html;
-pub use json::{ReportError, json, read};
+pub use json::{json, read};
 pub use junit::junit;
 pub use markdown::markdown;
-pub use merge::{MergeError, merge};
-pub use partition::{Part, PartitionError};
+pub use merge::merge;
+pub(crate) use partition::Part;
 pub use sanitize::Sanitized;
-pub use schema::schema;
+pub(crate) use schema::schema;
 pub use terminal::{Look, terminal};
 
 use crate::scenario::{Level, Need, Variant, optional_variant};
@@ -40,10 +40,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What [`Report::schema`] says.
-pub const SCHEMA: &str = "ftpspec-report";
+pub(crate) const SCHEMA: &str = "ftpspec-report";
 
 /// The version of the JSON form. Fields are only ever added within one.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Everything a run found out.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

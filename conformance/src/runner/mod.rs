@@ -30,13 +30,18 @@ pub(crate) mod testing;
 mod tests;
 mod user;
 
-pub use crate::verdict::Stop;
-pub use listing::{Form, ListedName, entries};
-pub use plan::{Plan, Selection, SkipReason, Skipped, plan};
-pub use play::{CancelToken, Canceller, PlayOptions, play};
-pub use prerequisites::{Sanity, blocked};
-pub use recheck::Prerequisites;
-pub use scheduler::{Schedule, run_all};
+pub(crate) use crate::verdict::Stop;
+pub use listing::{Form, entries};
+pub(crate) use plan::Plan;
+pub use plan::Selection;
+pub use plan::SkipReason;
+pub use plan::Skipped;
+pub use plan::plan;
+pub use play::play;
+pub(crate) use play::{CancelToken, Canceller, PlayOptions};
+pub(crate) use prerequisites::{Sanity, blocked};
+pub(crate) use recheck::Prerequisites;
+pub(crate) use scheduler::{Schedule, run_all};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +51,7 @@ use crate::scenario::{Scenario, Variant};
 use crate::transcript::Transcript;
 
 /// The prefix of the ids of prerequisites: scenarios that other scenarios depend on.
-pub const PREREQUISITES: &str = "sanity/";
+pub(crate) const PREREQUISITES: &str = "sanity/";
 
 /// One scenario to be played in one variant.
 #[derive(Debug, Clone)]
@@ -89,7 +94,7 @@ pub struct Played {
 
 /// An event of a run in progress.
 #[derive(Debug, Clone)]
-pub enum RunEvent {
+pub(crate) enum RunEvent {
     /// A job is being played. Reported in the order of starting.
     Started(Job),
     /// A job was played. Reported in the order of the plan; a prerequisite that no longer holds is

@@ -27,7 +27,7 @@ const LISTING: &str = "sanity/listing";
 
 /// The prerequisites of a set of jobs.
 #[derive(Debug, Clone, Default)]
-pub struct Sanity {
+pub(crate) struct Sanity {
     /// Played in order: each stage depends on the previous ones.
     pub stages: Vec<Vec<Job>>,
 }
@@ -38,7 +38,12 @@ type Prerequisite = (&'static str, Variant);
 impl Sanity {
     /// The prerequisites of these jobs, as jobs of the scenarios `known`.
     #[must_use]
-    pub fn of(jobs: &[Job], known: &[Arc<Scenario>], target: &Target, facts: &TargetFacts) -> Self {
+    pub(crate) fn of(
+        jobs: &[Job],
+        known: &[Arc<Scenario>],
+        target: &Target,
+        facts: &TargetFacts,
+    ) -> Self {
         let mut stages: Vec<Vec<Prerequisite>> = vec![vec![]; 3];
         for job in jobs {
             for prerequisite in prerequisites_of(job, target, facts) {
@@ -72,7 +77,7 @@ impl Sanity {
     /// The prerequisites that held, to be played again if one of them seems to be lost. Those in
     /// `failed` (as for [`blocked`]) never held, so they cannot be lost.
     #[must_use]
-    pub fn prerequisites(
+    pub(crate) fn prerequisites(
         &self,
         jobs: &[Job],
         failed: &BTreeMap<TestCase, String>,
@@ -99,7 +104,7 @@ impl Sanity {
 /// The jobs that depend on a prerequisite that does not hold (`scenario [variant]`, and why), by
 /// number.
 #[must_use]
-pub fn blocked(
+pub(crate) fn blocked(
     jobs: &[Job],
     failed: &BTreeMap<TestCase, String>,
     target: &Target,

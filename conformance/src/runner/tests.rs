@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use super::testing::{Do, FIRST, Fake, job, play_options};
-use super::{Played, RunEvent, Schedule, Stop, play, run_all};
+use super::testing::{Do, FIRST, Fake, at_once, job, play_options};
+use super::{Played, RunEvent, Stop, play, run_all};
 use crate::scenario::Connection;
 use crate::subject::Unmanaged;
 use crate::transcript::{Awaited, CloseKind as How, Event, EventKind, Side};
@@ -475,7 +475,7 @@ async fn results_come_in_the_order_of_the_plan() {
     }
     let mut finished = Vec::new();
     let mut unmanaged = Unmanaged::new(&server.target, Duration::ZERO);
-    let conduct = Schedule::at_once(3);
+    let conduct = at_once(3);
     run_all(
         jobs,
         &server.target,
@@ -514,7 +514,7 @@ async fn every_job_is_reported_when_the_target_is_gone() {
     let mut stops = Vec::new();
     let target = std::sync::Arc::new(target);
     let mut unmanaged = Unmanaged::new(&target, Duration::ZERO);
-    let conduct = Schedule::at_once(1);
+    let conduct = at_once(1);
     run_all(
         jobs,
         &target,

@@ -101,7 +101,7 @@ impl Scenario {
 
 /// What is recorded at the line of `@repeat` when a turn begins.
 #[must_use]
-pub fn new_turn(turn: u32) -> EventKind {
+pub(crate) fn new_turn(turn: u32) -> EventKind {
     EventKind::Observed {
         kind: ObservationKind::Turn,
         fact: format!("@repeat: turn {turn}"),
@@ -123,11 +123,11 @@ fn is_new_turn(what: &EventKind) -> bool {
 /// The values that variables had before a `@repeat`: what a turn captures is forgotten when the
 /// next one begins.
 #[derive(Debug, Clone, Default)]
-pub struct BeforeTurns(Variables);
+pub(crate) struct BeforeTurns(Variables);
 
 impl BeforeTurns {
     /// A turn begins: `${turn}` is its number.
-    pub fn begin(&mut self, turn: u32, variables: &mut Variables) {
+    pub(crate) fn begin(&mut self, turn: u32, variables: &mut Variables) {
         match turn {
             1 => self.0 = variables.clone(),
             _ => *variables = self.0.clone(),

@@ -13,12 +13,12 @@
 //! the reference server.
 
 mod conforming_variants;
-pub mod mutants;
+pub(crate) mod mutants;
 mod violations;
 mod wrong_replies;
 
-pub use conforming_variants::ConformingVariant;
-pub use violations::{VIOLATIONS, Violation};
+pub(crate) use conforming_variants::ConformingVariant;
+pub(crate) use violations::VIOLATIONS;
 
 use crate::driver::{Timeouts, Trust};
 use crate::judge::RunJudge;

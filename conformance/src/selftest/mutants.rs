@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 /// One changed transcript.
 #[derive(Debug, Clone)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// The line of the scenario whose expectation is broken.
     pub line: u32,
     /// The fault of the server there.
@@ -27,7 +27,7 @@ pub struct Mutant {
 
 /// The fault of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutation {
+pub(crate) enum Mutation {
     /// Answers with this code instead.
     Code(u16),
     /// Answers with a code that is permitted but not recommended.
@@ -86,7 +86,7 @@ impl fmt::Display for Mutation {
 
 /// Every mutant of a transcript that `scenario` passed with.
 #[must_use]
-pub fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
+pub(crate) fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
     let mut maker = Maker {
         scenario,
         transcript,

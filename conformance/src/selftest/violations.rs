@@ -6,7 +6,7 @@ use crate::transcript::{CloseKind, Conversation, Event, EventKind, Exchange, Sid
 
 /// A violation of a rule that an always-on judge checks.
 #[derive(Debug, Clone, Copy)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// The judge that has to detect it.
     pub judge: &'static str,
     /// What the server does wrong.
@@ -62,7 +62,7 @@ const fn violation(
 }
 
 /// At least one for each rule of each judge.
-pub const VIOLATIONS: &[Violation] = &[
+pub(crate) const VIOLATIONS: &[Violation] = &[
     violation(
         "reply-syntax",
         "ends a reply with a bare LF",
@@ -379,7 +379,7 @@ pub const VIOLATIONS: &[Violation] = &[
 impl Violation {
     /// The transcript with this violation; `None` if it has no place for it.
     #[must_use]
-    pub fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
+    pub(crate) fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
         for conversation in Conversation::all(transcript) {
             let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;
             for exchange in conversation.exchanges.iter().filter(fits) {

@@ -1,10 +1,10 @@
 //! The fixture of the tests that play the suite.
 
-use ftpspec::driver::Timeouts;
-use ftpspec::runner::{Job, Selection, SkipReason, Skipped, plan};
-use ftpspec::selftest::Harness;
-use ftpspec::subject::{Target, probe};
-use ftpspec::suite::Suite;
+use ftpspec::internals::driver::Timeouts;
+use ftpspec::internals::runner::{Job, Selection, SkipReason, Skipped, plan};
+use ftpspec::internals::selftest::Harness;
+use ftpspec::internals::subject::{Target, probe};
+use ftpspec::internals::suite::Suite;
 use libtest_mimic::{Arguments, Trial};
 use std::any::Any;
 use std::path::Path;

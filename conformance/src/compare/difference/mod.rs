@@ -5,8 +5,8 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use replies::{Around, Code, Replies, Way, Words};
-pub use terminal::terminal;
+pub(crate) use replies::Replies;
+pub(crate) use terminal::terminal;
 
 use crate::compare::snapshot::Snapshot;
 use crate::report::Report;
@@ -16,11 +16,11 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the JSON form. Fields are only ever added within one.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// The results of one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Side {
+pub(crate) struct Side {
     /// Its name: a URL without password, a path or `embedded`.
     pub name: String,
     /// The outcome of each scenario and variant.
@@ -36,7 +36,7 @@ pub struct Side {
 impl Side {
     /// A side from a report.
     #[must_use]
-    pub fn of_report(name: impl Into<String>, report: &Report) -> Self {
+    pub(crate) fn of_report(name: impl Into<String>, report: &Report) -> Self {
         let verdicts = report.scenarios.iter().map(|row| &row.verdict);
         let judges = report.judges.iter();
         let features = report.target.features.as_ref();
@@ -51,7 +51,7 @@ impl Side {
 
     /// A side from snapshots.
     #[must_use]
-    pub fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
+    pub(crate) fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
         let mut side = Self {
             name: name.into(),
             ..Self::default()
@@ -67,13 +67,13 @@ impl Side {
 
     /// Adds dialogues to the results of a report.
     #[must_use]
-    pub fn with(mut self, snapshots: &[Snapshot]) -> Self {
+    pub(crate) fn with(mut self, snapshots: &[Snapshot]) -> Self {
         self.hear(snapshots);
         self
     }
 
     /// Removes all other scenarios and variants.
-    pub fn retain(&mut self, wanted: impl Fn(&TestCase) -> bool) {
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&TestCase) -> bool) {
         self.outcomes.retain(|case, _| wanted(case));
         if let Some(dialogues) = &mut self.dialogues {
             dialogues.retain(|case, _| wanted(case));
@@ -92,7 +92,7 @@ impl Side {
 
 /// Everything that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Always `ftpspec-diff`.
     pub schema: &'static str,
     /// [`VERSION`].
@@ -119,7 +119,7 @@ pub struct Difference {
 
 /// A scenario with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OtherVerdict {
+pub(crate) struct OtherVerdict {
     #[serde(flatten)]
     pub case: TestCase,
     /// The outcome of the first side.
@@ -130,7 +130,7 @@ pub struct OtherVerdict {
 
 /// An always-on judge with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OtherJudge {
+pub(crate) struct OtherJudge {
     /// Which judge.
     pub judge: String,
     /// The outcome of the first side.
@@ -141,7 +141,7 @@ pub struct OtherJudge {
 
 /// Something only one side has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Only {
+pub(crate) struct Only {
     #[serde(flatten)]
     pub case: TestCase,
     /// Its outcome there.
@@ -150,7 +150,7 @@ pub struct Only {
 
 /// Lines of FEAT only one side has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Features {
+pub(crate) struct Features {
     /// Only the first.
     pub only_a: Vec<String>,
     /// Only the second.
@@ -165,7 +165,7 @@ impl Features {
 
 /// Compares two sides.
 #[must_use]
-pub fn compare(a: &Side, b: &Side) -> Difference {
+pub(crate) fn compare(a: &Side, b: &Side) -> Difference {
     let only = |one: &Side, other: &Side| {
         let rest = one.outcomes.iter();
         let rest = rest.filter(|(key, _)| !other.outcomes.contains_key(*key));
@@ -217,7 +217,7 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
 impl Difference {
     /// Whether nothing that could be compared differs.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.verdicts.is_empty()
             && self.judges.is_empty()
             && self.only_a.is_empty()
@@ -228,7 +228,7 @@ impl Difference {
 
     /// As JSON, with a newline at its end.
     #[must_use]
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("it holds only strings, numbers and lists, which JSON can hold");
         text.push('\n');

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs in the replies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Replies {
+pub(crate) struct Replies {
     /// The number of identical dialogues.
     pub same: usize,
     /// The number of differing dialogues.
@@ -27,7 +27,7 @@ pub struct Replies {
 
 /// A command with different reply codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Code {
+pub(crate) struct Code {
     #[serde(flatten)]
     pub case: TestCase,
     /// The command line; empty for the greeting.
@@ -40,7 +40,7 @@ pub struct Code {
 
 /// A pair of replies with the same codes and different texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Words {
+pub(crate) struct Words {
     /// The verb; empty for the greeting.
     pub verb: String,
     /// The lines of the first side.
@@ -56,7 +56,7 @@ pub struct Words {
 
 /// A difference other than replies after a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Around {
+pub(crate) struct Around {
     #[serde(flatten)]
     pub case: TestCase,
     /// The command line it follows.
@@ -69,7 +69,7 @@ pub struct Around {
 
 /// A dialogue in which the sides received different commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Way {
+pub(crate) struct Way {
     #[serde(flatten)]
     pub case: TestCase,
     /// Commands only the first side was given.

@@ -17,7 +17,7 @@ const LINES: usize = 12;
 
 /// The differences as text; a single sentence if there are none.
 #[must_use]
-pub fn terminal(difference: &Difference, colour: bool) -> String {
+pub(crate) fn terminal(difference: &Difference, colour: bool) -> String {
     let mut writer = Writer(StyledText::new(colour));
     writer.line(format!("A  {}", difference.a));
     writer.line(format!("B  {}", difference.b));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A difference from the saved snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Played, but not saved.
     New(Snapshot),
     /// Played with another dialogue.
@@ -31,7 +31,7 @@ pub enum Change {
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Equal snapshots, in the order of the run.
     pub same: Vec<Snapshot>,
     /// Differences: first those of the run, in its order, then the missing ones.
@@ -40,7 +40,7 @@ pub struct Compared {
 
 /// Why a saved scenario and variant was not played.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// It is not selected, or was not completed: not a difference.
     NotAsked,
     /// It is selected, but cannot be played; the reason.
@@ -49,7 +49,7 @@ pub enum Lost {
 
 /// Compares. `lost` classifies a saved scenario and variant that was not played.
 #[must_use]
-pub fn compare(
+pub(crate) fn compare(
     kept: impl IntoIterator<Item = Snapshot>,
     played: impl IntoIterator<Item = Snapshot>,
     lost: impl Fn(&TestCase) -> Lost,
@@ -81,7 +81,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A unified diff: `-` marks lines of the first text only, `+` those of the second.
 #[must_use]
-pub fn unified(old: &str, new: &str, colour: bool) -> String {
+pub(crate) fn unified(old: &str, new: &str, colour: bool) -> String {
     // Lines without their ends: the last one has none, and is like any other.
     let (old, new): (Vec<_>, Vec<_>) = (
         old.trim_end().lines().collect(),

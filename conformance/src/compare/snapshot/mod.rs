@@ -3,21 +3,21 @@
 mod compare;
 mod format;
 
-pub use compare::{Change, Compared, Lost, compare, unified};
-pub use format::{Snap, SnapError};
+pub(crate) use compare::{Change, Compared, Lost, compare, unified};
+pub(crate) use format::{Snap, SnapError};
 
 use crate::scenario::TestCase;
 use crate::verdict::Outcome;
 use std::fmt;
 
 /// The extension of a saved snapshot.
-pub const ENDING: &str = "snap";
+pub(crate) const ENDING: &str = "snap";
 /// The extension of a differing snapshot that waits for review.
-pub const PENDING: &str = "snap.new";
+pub(crate) const PENDING: &str = "snap.new";
 
 /// The redacted dialogue of one scenario in one variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// What was played.
     pub case: TestCase,
     /// Its outcome when it was played.
@@ -31,7 +31,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// The text is not a snapshot, or was not written by ftpspec.
-    pub fn read(text: &str) -> Result<Self, SnapError> {
+    pub(crate) fn read(text: &str) -> Result<Self, SnapError> {
         let snap = Snap::read(text)?;
         let described = || {
             let (outcome, rest) = snap.description.split_once(": ")?;
@@ -52,7 +52,7 @@ impl Snapshot {
 
     /// Its file name, in the style of insta: `rfc959__noop-says-200@epsv-tls.snap`.
     #[must_use]
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         let safe = |letter: char| match letter {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
             _ => '-',

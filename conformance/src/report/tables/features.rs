@@ -11,7 +11,7 @@ use serde::Serialize;
 /// Whether a feature is implemented, whatever FEAT lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Seen {
+pub(crate) enum Seen {
     /// It is there.
     Served,
     /// It is refused as unknown.
@@ -25,7 +25,7 @@ pub enum Seen {
 /// Whether FEAT is right about a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Truth {
+pub(crate) enum Truth {
     /// Advertised, and served.
     Truthful,
     /// Advertised, and refused, or part of it.
@@ -43,7 +43,7 @@ pub enum Truth {
 impl Truth {
     /// In words.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Truthful => "truthful",
             Self::AdvertisedAndRefused => "advertised and refused",
@@ -56,14 +56,14 @@ impl Truth {
 
     /// Whether it misleads a client.
     #[must_use]
-    pub fn misleads(self) -> bool {
+    pub(crate) fn misleads(self) -> bool {
         matches!(self, Self::AdvertisedAndRefused | Self::ServedAndHidden)
     }
 }
 
 /// One feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeatureTruth<'a> {
+pub(crate) struct FeatureTruth<'a> {
     /// As FEAT would say it.
     pub label: String,
     /// The line that advertises it.
@@ -82,7 +82,7 @@ const WITHOUT_VERB: [&str; 3] = ["UTF8", "TVFS", "MODE Z"];
 
 /// Every feature that is advertised or has a result, the known ones first.
 #[must_use]
-pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+pub(crate) fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
     let features = Features::listed(report.target.features.as_deref());
     let mut labels: Vec<&str> = Vec::new();
     let with_verb = registry
@@ -132,7 +132,10 @@ pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<Feature
 
 /// The features for which FEAT is wrong.
 #[must_use]
-pub fn misleading_features<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+pub(crate) fn misleading_features<'a>(
+    report: &'a Report,
+    registry: &Registry,
+) -> Vec<FeatureTruth<'a>> {
     let mut truths = feature_truth(report, registry);
     truths.retain(|truth| truth.truth.misleads());
     truths

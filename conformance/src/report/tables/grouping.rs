@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A scenario, with all the variants in which it came to the same.
 #[derive(Debug, Clone)]
-pub struct Group<'a> {
+pub(crate) struct Group<'a> {
     /// What it came to.
     pub outcome: Outcome,
     /// At least one, in the order of the plan.
@@ -18,7 +18,7 @@ pub struct Group<'a> {
 
 /// A finding, and the variants that have it.
 #[derive(Debug, Clone)]
-pub struct GroupedFinding<'a> {
+pub(crate) struct GroupedFinding<'a> {
     /// As it was found in the first of them.
     pub finding: &'a Finding,
     /// In the order of the plan.
@@ -27,7 +27,7 @@ pub struct GroupedFinding<'a> {
 
 /// Why scenarios were not judged, and which ones.
 #[derive(Debug, Clone)]
-pub struct ReasonGroup<'a> {
+pub(crate) struct ReasonGroup<'a> {
     /// What that made of them.
     pub outcome: Outcome,
     /// In words.
@@ -38,7 +38,7 @@ pub struct ReasonGroup<'a> {
 
 /// The rows, those of the same scenario and outcome together.
 #[must_use]
-pub fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
+pub(crate) fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
     let mut entries: Vec<Group<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
     for row in rows {
@@ -57,7 +57,7 @@ pub fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
 
 /// The rows grouped by outcome and reason: the worst first, then the largest group.
 #[must_use]
-pub fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
+pub(crate) fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
     let mut reason_groups: Vec<ReasonGroup<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
     for row in rows {
@@ -81,7 +81,7 @@ pub fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonG
 /// The optional features that are absent and not advertised, each with the scenarios that would
 /// have been about it.
 #[must_use]
-pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for verdict in report.scenarios.iter().map(|row| &row.verdict) {
         if verdict.outcome == Outcome::Unsupported {
@@ -98,20 +98,20 @@ pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
 impl<'a> Group<'a> {
     /// Why a baseline accepts it; empty if it does not.
     #[must_use]
-    pub fn accepted(&self) -> &'a str {
+    pub(crate) fn accepted(&self) -> &'a str {
         let known = self.rows.iter().find_map(|row| row.known.as_ref());
         known.map_or("", |known| &known.reason)
     }
 
     /// The variants.
     #[must_use]
-    pub fn variants(&self) -> Vec<Variant> {
+    pub(crate) fn variants(&self) -> Vec<Variant> {
         self.rows.iter().map(|row| row.verdict.variant).collect()
     }
 
     /// The requirements it is about in any of its variants.
     #[must_use]
-    pub fn concerns(&self) -> Vec<&'a str> {
+    pub(crate) fn concerns(&self) -> Vec<&'a str> {
         let mut ids: Vec<&str> = Vec::new();
         for id in self.rows.iter().flat_map(|row| row.concerns()) {
             if !ids.contains(&id) {
@@ -123,13 +123,13 @@ impl<'a> Group<'a> {
 
     /// The row that speaks for all: the first with a wire to show.
     #[must_use]
-    pub fn representative(&self) -> &'a Row {
+    pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }
 
     /// Its findings, each once, those of the highest level first.
     #[must_use]
-    pub fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
+    pub(crate) fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
         let mut grouped_findings: Vec<GroupedFinding<'a>> = Vec::new();
         for row in &self.rows {
             for finding in &row.verdict.findings {
@@ -160,7 +160,7 @@ impl<'a> Group<'a> {
 impl<'a> ReasonGroup<'a> {
     /// How much it stopped: `1 scenario`, `3 scenarios in 8 variants`.
     #[must_use]
-    pub fn scale(&self) -> String {
+    pub(crate) fn scale(&self) -> String {
         let rows = self.rows.iter();
         let scenarios: BTreeSet<&str> = rows.map(|row| row.verdict.scenario.as_str()).collect();
         match (scenarios.len(), self.rows.len()) {
@@ -173,7 +173,7 @@ impl<'a> ReasonGroup<'a> {
 
     /// The row that speaks for all: the first with a wire to show.
     #[must_use]
-    pub fn representative(&self) -> &'a Row {
+    pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }
 }

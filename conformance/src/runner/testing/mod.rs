@@ -16,10 +16,21 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::tree::{Files, Tree};
-use super::{Job, PlayOptions};
+use super::{CancelToken, Job, PlayOptions, Prerequisites, Schedule};
 use crate::driver::Timeouts;
 use crate::scenario::{ScenarioId, Variant, parse};
 use crate::subject::Target;
+
+/// Plays this many jobs at once, without further limits.
+pub(super) fn at_once(at_once: usize) -> Schedule {
+    Schedule {
+        at_once,
+        connections: None,
+        blocked: BTreeMap::new(),
+        prerequisites: Prerequisites::default(),
+        cut: CancelToken::never(),
+    }
+}
 
 /// What a server does instead of its correct reply.
 #[derive(Debug, Clone)]

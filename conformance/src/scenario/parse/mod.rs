@@ -24,7 +24,7 @@ use cursor::Cursor;
 pub(super) use front::KEYS;
 
 /// The largest file that is read. The whole suite is smaller than this.
-pub const FILE_LIMIT: usize = 1 << 20;
+pub(crate) const FILE_LIMIT: usize = 1 << 20;
 
 /// The largest front matter that is read.
 const FRONT_LIMIT: usize = 64 << 10;
