@@ -89,7 +89,6 @@ impl Catalogue {
     ///
     /// # Panics
     /// Never: a test reads it.
-    #[must_use]
     pub(crate) fn built_in() -> &'static Self {
         static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
             let files = FILES.files().filter_map(|file| {
@@ -142,14 +141,12 @@ impl Catalogue {
     }
 
     /// A requirement by its id.
-    #[must_use]
     pub(crate) fn get(&self, id: &str) -> Option<&Requirement> {
         self.by_id.get(id).map(|at| &self.requirements[*at])
     }
 
     /// The verbs these requirements are about, sorted, each once. Ids that are not here are passed
     /// over.
-    #[must_use]
     pub(crate) fn commands(&self, ids: &[String]) -> Vec<String> {
         let about = ids.iter().filter_map(|id| self.get(id));
         let verbs = about.flat_map(|requirement| &requirement.commands);

@@ -57,7 +57,6 @@ pub(crate) enum SummaryLevel {
 
 impl SummaryLevel {
     /// As RFC 2119 writes it.
-    #[must_use]
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -74,7 +73,6 @@ impl RequirementsSummary {
     ///
     /// # Panics
     /// Never: a test reads it.
-    #[must_use]
     pub(crate) fn built_in() -> &'static Self {
         static SUMMARY: LazyLock<RequirementsSummary> = LazyLock::new(|| {
             RequirementsSummary::read(include_str!("../../../scenarios/rfc1123-table.toml"))
@@ -97,7 +95,6 @@ impl RequirementsSummary {
 
 impl SummaryRow {
     /// The section with its document.
-    #[must_use]
     pub(crate) fn clause(&self) -> String {
         if self.section.starts_with(|c: char| c.is_ascii_digit()) {
             format!("RFC 1123 §{}", self.section)

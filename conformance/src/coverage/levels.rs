@@ -22,13 +22,11 @@ pub(crate) struct Shown<'a> {
 
 impl Shown<'_> {
     /// The highest level at which a scenario shows it.
-    #[must_use]
     pub(crate) fn highest(&self) -> Option<Level> {
         self.at.keys().next().copied()
     }
 
     /// Whether every scenario shows it at a lower level than its own.
-    #[must_use]
     pub(crate) fn is_weaker(&self) -> bool {
         let own = rank(self.requirement.level);
         self.highest().is_some_and(|level| rank(level) > own)
@@ -43,7 +41,6 @@ impl Shown<'_> {
 }
 
 /// Both MAY and PRACTICE are reported as a NOTE.
-#[must_use]
 pub(crate) fn rank(level: Level) -> u8 {
     match level {
         Level::Must => 0,
@@ -53,7 +50,6 @@ pub(crate) fn rank(level: Level) -> u8 {
 }
 
 /// Every requirement of servers that a scenario covers, in the order of the catalogue.
-#[must_use]
 pub(crate) fn shown<'a>(
     catalogue: &'a Catalogue,
     scenarios: &'a [Scenario],
@@ -92,7 +88,6 @@ fn level_of(scenario: &Scenario, id: &str) -> Level {
 }
 
 /// Both lists, as a person reads them.
-#[must_use]
 pub(crate) fn levels(shown: &[Shown<'_>]) -> String {
     let mut out = String::new();
     let weaker: Vec<_> = shown.iter().filter(|one| one.is_weaker()).collect();

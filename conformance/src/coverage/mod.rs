@@ -49,7 +49,6 @@ pub(crate) struct Row<'a> {
 
 impl Row<'_> {
     /// Its status. A covered requirement is testable, whatever the catalogue says.
-    #[must_use]
     pub(crate) fn standing(&self) -> Standing {
         if !self.scenarios.is_empty() {
             Standing::Scenario
@@ -90,19 +89,16 @@ impl Count {
     }
 
     /// Those covered, by whatever it is.
-    #[must_use]
     pub(crate) fn covered(&self) -> usize {
         self.scenario + self.judge
     }
 
     /// Those that can be tested.
-    #[must_use]
     pub(crate) fn testable(&self) -> usize {
         self.all - self.untestable
     }
 
     /// Whether this percentage of the testable requirements is covered; true if there are none.
-    #[must_use]
     pub(crate) fn reaches(&self, percent: u8) -> bool {
         self.covered() * 100 >= usize::from(percent) * self.testable()
     }
@@ -143,7 +139,6 @@ pub(crate) struct Coverage<'a> {
 
 impl<'a> Coverage<'a> {
     /// The coverage of the selected requirements by these scenarios and judges.
-    #[must_use]
     pub(crate) fn of(
         catalogue: &'a Catalogue,
         scenarios: &'a [Scenario],
@@ -180,19 +175,16 @@ impl<'a> Coverage<'a> {
     }
 
     /// Whether no threshold is set.
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.server.is_empty() && self.client.is_empty()
     }
 
     /// The requirements of one level that bind servers, counted.
-    #[must_use]
     pub(crate) fn count(&self, level: Level) -> Count {
         count(&self.server, level)
     }
 
     /// Requirements on servers, counted by document and level: RFCs by number, then others by name.
-    #[must_use]
     pub(crate) fn by_document(&self) -> Vec<(&'a str, [(Level, Count); 3])> {
         let mut documents: Vec<&str> = Vec::new();
         for row in &self.server {
@@ -217,7 +209,6 @@ impl<'a> Coverage<'a> {
     }
 
     /// The thresholds that are not reached, each with its count.
-    #[must_use]
     pub(crate) fn below(&self, thresholds: &[Threshold]) -> Vec<(Threshold, Count)> {
         thresholds
             .iter()
@@ -238,7 +229,6 @@ fn count<'r, 'a: 'r>(rows: impl IntoIterator<Item = &'r Row<'a>>, level: Level) 
 }
 
 /// A level as people write it.
-#[must_use]
 pub(crate) fn word(level: Level) -> &'static str {
     match level {
         Level::Must => "MUST",

@@ -11,7 +11,6 @@ const VERSION: u32 = 1;
 
 /// The table, what is untestable and why; with `rows` every requirement with what covers it, with
 /// `open` those that nothing covers.
-#[must_use]
 pub(crate) fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -121,7 +120,6 @@ fn how(row: &Row<'_>) -> String {
 }
 
 /// The same in Markdown, with every requirement.
-#[must_use]
 pub(crate) fn markdown(coverage: &Coverage<'_>) -> String {
     let mut text = String::new();
     let out = &mut text;
@@ -232,7 +230,6 @@ struct Listed<'a> {
 }
 
 /// The same for other programs, with every requirement.
-#[must_use]
 pub(crate) fn json(coverage: &Coverage<'_>) -> String {
     let documents = coverage.by_document().into_iter();
     let json = Json {

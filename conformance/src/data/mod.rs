@@ -355,7 +355,6 @@ impl fmt::Debug for Data {
 /// Every eight octets are a unique number (the finaliser of SplitMix64 maps counters one to one),
 /// so lost, doubled, shifted or converted octets are detected at any position. Every octet value
 /// occurs (including CR, LF, NUL and the Telnet IAC), and the pattern does not compress.
-#[must_use]
 pub(crate) fn pattern(positions: Range<u64>) -> Vec<u8> {
     let Some(length) = positions.end.checked_sub(positions.start) else {
         return Vec::new();

@@ -153,38 +153,32 @@ impl Control {
     }
 
     /// Our address.
-    #[must_use]
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
     /// The server's address.
-    #[must_use]
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
     /// Whether the connection is open.
-    #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         !self.ended
     }
 
     /// Whether the greeting was read.
-    #[must_use]
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeted
     }
 
     /// Whether it is under TLS.
-    #[must_use]
     pub(crate) fn is_tls(&self) -> bool {
         self.wire.is_tls()
     }
 
     /// The TLS client to shake hands with on a data connection, if data connections are private
     /// now.
-    #[must_use]
     pub(crate) fn data_protection(&self) -> Option<&TlsClient> {
         self.private.then_some(&self.tls)
     }
@@ -368,7 +362,6 @@ impl Control {
     }
 
     /// Why the last TLS handshake failed, if one did.
-    #[must_use]
     pub(crate) fn tls_failure(&self) -> Option<&str> {
         self.tls_failure.as_deref()
     }

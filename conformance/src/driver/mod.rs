@@ -73,7 +73,6 @@ impl Default for Timeouts {
 
 impl Timeouts {
     /// The additional time for all statements of a dialogue.
-    #[must_use]
     pub(crate) fn for_statements(self, scenario: &Scenario) -> Duration {
         let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
         self.statement.saturating_mul(count)

@@ -123,7 +123,6 @@ impl Recorder {
     }
 
     /// The current line.
-    #[must_use]
     pub(crate) fn line(&self) -> u32 {
         self.0.line.load(Ordering::Relaxed)
     }
@@ -156,7 +155,6 @@ impl Recorder {
     }
 
     /// The number of events so far.
-    #[must_use]
     pub(crate) fn count(&self) -> usize {
         self.events().all.len()
     }
@@ -167,7 +165,6 @@ impl Recorder {
     }
 
     /// Takes the transcript at the end of the job.
-    #[must_use]
     pub(crate) fn finish(&self, name: &str, variant: &str) -> Transcript {
         let variables = self.0.variables.lock();
         let mut variables = variables.unwrap_or_else(PoisonError::into_inner);

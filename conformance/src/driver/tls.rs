@@ -83,7 +83,6 @@ impl TlsClient {
     }
 
     /// Whether nothing is verified.
-    #[must_use]
     pub(crate) fn trusts_anything(&self) -> bool {
         matches!(self.trust, Trust::Anything)
     }

@@ -28,7 +28,6 @@ pub(crate) struct Evidence<'a> {
 ///
 /// A finding is the scenario's own fault no longer when the server does not have what the scenario
 /// needs: then it is UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
-#[must_use]
 pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
         scenario: evidence.scenario.id.clone().into(),

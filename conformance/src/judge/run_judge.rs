@@ -19,7 +19,6 @@ pub(crate) struct RunJudge {
 impl RunJudge {
     /// Begins with what is known before anything is played: the transcript of a first look at the
     /// server.
-    #[must_use]
     pub(crate) fn knowing(first_look: &Transcript) -> Self {
         Self {
             registry: Registry::built_in(),
@@ -58,13 +57,11 @@ impl RunJudge {
     }
 
     /// What the server advertises, as far as it is known so far.
-    #[must_use]
     pub(crate) fn features(&self) -> &Features {
         &self.features
     }
 
     /// The verdicts of the always-on judges on all transcripts.
-    #[must_use]
     pub(crate) fn judges(self) -> Vec<JudgeVerdict> {
         self.judges.verdicts()
     }

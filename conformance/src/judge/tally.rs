@@ -57,7 +57,6 @@ impl JudgeTally {
     }
 
     /// Their verdicts on the run, in their order.
-    #[must_use]
     pub(crate) fn verdicts(self) -> Vec<JudgeVerdict> {
         self.0
     }

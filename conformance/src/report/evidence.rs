@@ -12,7 +12,6 @@ const WIDTH: usize = 160;
 
 /// The dialogue up to `event` on the same control connection, or up to its end if there is no such
 /// event; passwords are left out.
-#[must_use]
 pub(crate) fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     let events = &transcript.events;
     let Some(last) = events.len().checked_sub(1).map(|last| last.min(event)) else {

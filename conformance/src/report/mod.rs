@@ -48,9 +48,9 @@ pub(crate) const VERSION: u32 = 1;
 /// Everything a run found out.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Always `ftpspec-report`.
     pub schema: String,
-    /// [`VERSION`].
+    /// The version of the form; fields are only ever added within one.
     pub version: u32,
     /// The version of ftpspec that made it.
     pub ftpspec: String,

@@ -37,7 +37,6 @@ type Prerequisite = (&'static str, Variant);
 
 impl Sanity {
     /// The prerequisites of these jobs, as jobs of the scenarios `known`.
-    #[must_use]
     pub(crate) fn of(
         jobs: &[Job],
         known: &[Arc<Scenario>],
@@ -76,7 +75,6 @@ impl Sanity {
 impl Sanity {
     /// The prerequisites that held, to be played again if one of them seems to be lost. Those in
     /// `failed` (as for [`blocked`]) never held, so they cannot be lost.
-    #[must_use]
     pub(crate) fn prerequisites(
         &self,
         jobs: &[Job],
@@ -103,7 +101,6 @@ impl Sanity {
 
 /// The jobs that depend on a prerequisite that does not hold (`scenario [variant]`, and why), by
 /// number.
-#[must_use]
 pub(crate) fn blocked(
     jobs: &[Job],
     failed: &BTreeMap<TestCase, String>,

@@ -238,7 +238,6 @@ impl Serialize for Content {
 }
 
 /// Octets between quotes, with the escapes of the language.
-#[must_use]
 pub(crate) fn quoted(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len() + 2);
     text.push('"');

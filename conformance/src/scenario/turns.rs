@@ -100,7 +100,6 @@ impl Scenario {
 }
 
 /// What is recorded at the line of `@repeat` when a turn begins.
-#[must_use]
 pub(crate) fn new_turn(turn: u32) -> EventKind {
     EventKind::Observed {
         kind: ObservationKind::Turn,

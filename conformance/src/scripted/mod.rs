@@ -66,7 +66,6 @@ impl Scripted {
     }
 
     /// The address on which it listens.
-    #[must_use]
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -47,7 +47,6 @@ impl ConformingVariant {
     ];
 
     /// How the server of this variant sends its replies.
-    #[must_use]
     pub(crate) fn delivery(self) -> Delivery {
         Delivery {
             bytewise: self == Self::Dribbled,
@@ -60,7 +59,6 @@ impl ConformingVariant {
     }
 
     /// The transcript of this variant; `None` if it would be the same.
-    #[must_use]
     pub(crate) fn apply(self, transcript: &Transcript) -> Option<Transcript> {
         if self.delivery() != Delivery::default() {
             return Some(transcript.clone());

@@ -85,7 +85,6 @@ impl fmt::Display for Mutation {
 }
 
 /// Every mutant of a transcript that `scenario` passed with.
-#[must_use]
 pub(crate) fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
     let mut maker = Maker {
         scenario,

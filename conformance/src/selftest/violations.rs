@@ -378,7 +378,6 @@ pub(crate) const VIOLATIONS: &[Violation] = &[
 
 impl Violation {
     /// The transcript with this violation; `None` if it has no place for it.
-    #[must_use]
     pub(crate) fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
         for conversation in Conversation::all(transcript) {
             let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;

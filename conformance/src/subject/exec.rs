@@ -123,7 +123,6 @@ impl Exec {
     }
 
     /// The target.
-    #[must_use]
     pub(crate) fn target(&self) -> &Arc<Target> {
         &self.target
     }

@@ -36,7 +36,6 @@ pub(crate) struct Unmanaged {
 
 impl Unmanaged {
     /// Waits this long for the target to come back.
-    #[must_use]
     pub(crate) fn new(target: &Arc<Target>, patience: Duration) -> Self {
         Self {
             target: target.clone(),

@@ -125,7 +125,6 @@ impl Suite {
 }
 
 /// What scenarios are checked against: the requirements and the registry this was built with.
-#[must_use]
 pub(crate) fn knowledge() -> Knowledge {
     Knowledge {
         requirements: Catalogue::built_in()
@@ -140,7 +139,6 @@ pub(crate) fn knowledge() -> Knowledge {
 ///
 /// With `*`, `?`, `[` or `{` it is a glob for the whole id (`rfc3659/rest-*`, `*` crosses slashes). The name of a
 /// directory selects what is in it (`rfc959` does not select `rfc9590/…`). Anything else is a part of the id.
-#[must_use]
 pub(crate) fn selects(pattern: &str, id: &str) -> bool {
     if pattern.contains(['*', '?', '[', '{']) {
         let glob = GlobBuilder::new(pattern).case_insensitive(true).build();

@@ -103,7 +103,6 @@ impl FrozenSet {
     }
 
     /// The sets inside the binary, by name.
-    #[must_use]
     pub(crate) fn built_in() -> &'static BTreeMap<String, Self> {
         static SETS: LazyLock<BTreeMap<String, FrozenSet>> = LazyLock::new(|| {
             let sets = embedded_sets().into_iter().map(|(name, text)| {
@@ -142,7 +141,6 @@ impl FrozenSet {
     }
 
     /// How it is not what it was, given these scenarios; empty if it is.
-    #[must_use]
     pub(crate) fn thawed(&self, suite: &Suite) -> Vec<Thawed> {
         let looked = self.scenarios.iter().map(|(id, frozen)| {
             let Some(scenario) = suite.get(id) else {
@@ -158,14 +156,12 @@ impl FrozenSet {
     }
 
     /// The ids.
-    #[must_use]
     pub(crate) fn ids(&self) -> BTreeSet<&str> {
         self.scenarios.keys().map(String::as_str).collect()
     }
 }
 
 /// A set of these scenarios as the TOML of a new file, to be given its title.
-#[must_use]
 pub(crate) fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> String {
     let mut text = "title = \"\"\nabout = \"\"\n\n[scenarios]\n".to_owned();
     for scenario in scenarios {
@@ -176,7 +172,6 @@ pub(crate) fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> S
 
 /// The first half of a SHA-256 of everything that decides what a scenario asks and what its answer is worth: the
 /// statements in canonical form and the front matter they are played by, but no comment, title or clause.
-#[must_use]
 pub(crate) fn digest(scenario: &Scenario) -> String {
     let about = &scenario.about;
     let drivers: Vec<_> = about

@@ -35,7 +35,6 @@ pub(crate) struct Side {
 
 impl Side {
     /// A side from a report.
-    #[must_use]
     pub(crate) fn of_report(name: impl Into<String>, report: &Report) -> Self {
         let verdicts = report.scenarios.iter().map(|row| &row.verdict);
         let judges = report.judges.iter();
@@ -50,7 +49,6 @@ impl Side {
     }
 
     /// A side from snapshots.
-    #[must_use]
     pub(crate) fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
         let mut side = Self {
             name: name.into(),
@@ -66,7 +64,6 @@ impl Side {
     }
 
     /// Adds dialogues to the results of a report.
-    #[must_use]
     pub(crate) fn with(mut self, snapshots: &[Snapshot]) -> Self {
         self.hear(snapshots);
         self
@@ -164,7 +161,6 @@ impl Features {
 }
 
 /// Compares two sides.
-#[must_use]
 pub(crate) fn compare(a: &Side, b: &Side) -> Difference {
     let only = |one: &Side, other: &Side| {
         let rest = one.outcomes.iter();
@@ -216,7 +212,6 @@ pub(crate) fn compare(a: &Side, b: &Side) -> Difference {
 
 impl Difference {
     /// Whether nothing that could be compared differs.
-    #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         self.verdicts.is_empty()
             && self.judges.is_empty()
@@ -227,7 +222,6 @@ impl Difference {
     }
 
     /// As JSON, with a newline at its end.
-    #[must_use]
     pub(crate) fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("it holds only strings, numbers and lists, which JSON can hold");

@@ -16,7 +16,6 @@ const SORTS: usize = 4;
 const LINES: usize = 12;
 
 /// The differences as text; a single sentence if there are none.
-#[must_use]
 pub(crate) fn terminal(difference: &Difference, colour: bool) -> String {
     let mut writer = Writer(StyledText::new(colour));
     writer.line(format!("A  {}", difference.a));

@@ -48,7 +48,6 @@ pub(crate) enum Lost {
 }
 
 /// Compares. `lost` classifies a saved scenario and variant that was not played.
-#[must_use]
 pub(crate) fn compare(
     kept: impl IntoIterator<Item = Snapshot>,
     played: impl IntoIterator<Item = Snapshot>,
@@ -80,7 +79,6 @@ const AROUND: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A unified diff: `-` marks lines of the first text only, `+` those of the second.
-#[must_use]
 pub(crate) fn unified(old: &str, new: &str, colour: bool) -> String {
     // Lines without their ends: the last one has none, and is like any other.
     let (old, new): (Vec<_>, Vec<_>) = (

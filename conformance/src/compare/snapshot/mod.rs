@@ -51,7 +51,6 @@ impl Snapshot {
     }
 
     /// Its file name, in the style of insta: `rfc959__noop-says-200@epsv-tls.snap`.
-    #[must_use]
     pub(crate) fn file_name(&self) -> String {
         let safe = |letter: char| match letter {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,

@@ -51,7 +51,6 @@ enum State {
 
 impl DataPort {
     /// Without a connection.
-    #[must_use]
     pub(crate) fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
         Self {
             name,
@@ -178,7 +177,6 @@ impl DataPort {
     }
 
     /// Whether a data connection is open.
-    #[must_use]
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
@@ -220,7 +218,6 @@ impl DataPort {
     }
 
     /// Whether a data connection was prepared and not used yet.
-    #[must_use]
     pub(crate) fn is_prepared(&self) -> bool {
         !matches!(self.state, State::Nothing)
     }

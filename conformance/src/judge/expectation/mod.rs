@@ -46,7 +46,6 @@ pub(crate) struct Assessment {
 /// `@alive` and the barrier ask for one reply to one command. A server that does not implement NOOP
 /// is asked no more than that: its one refusal will do, and what NOOP itself has to be is for the
 /// scenarios about it.
-#[must_use]
 pub(crate) fn expectation(
     scenario: &Scenario,
     stop: Option<&Stop>,

@@ -36,7 +36,6 @@ pub(crate) struct RequirementLine<'a> {
 
 /// Every requirement on servers, by document and section. A scenario that covers several
 /// requirements speaks for each, but for those its findings are not about (`!about`).
-#[must_use]
 pub(crate) fn clauses<'a>(
     report: &'a Report,
     catalogue: &'a Catalogue,

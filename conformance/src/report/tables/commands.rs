@@ -23,7 +23,6 @@ pub(crate) struct CommandLine<'a> {
 /// Every command with a result, in the order of the registry; unknown commands come last. A
 /// scenario about several commands speaks for each, but for those its findings are not about
 /// (`!about`).
-#[must_use]
 pub(crate) fn commands<'a>(
     report: &'a Report,
     registry: &'a Registry,

@@ -15,13 +15,11 @@ impl Tally {
     }
 
     /// How often this one is there.
-    #[must_use]
     pub(crate) fn of(&self, outcome: Outcome) -> usize {
         self.0.get(&outcome).copied().unwrap_or(0)
     }
 
     /// All together.
-    #[must_use]
     pub(crate) fn all(&self) -> usize {
         self.0.values().sum()
     }
@@ -51,7 +49,6 @@ pub(crate) struct DocumentSummary {
 }
 
 /// One line for each directory of scenarios, RFCs first and by number, the always-on judges last.
-#[must_use]
 pub(crate) fn documents(report: &Report, strict: bool) -> Vec<DocumentSummary> {
     let mut found: Vec<DocumentSummary> = Vec::new();
     for row in &report.scenarios {

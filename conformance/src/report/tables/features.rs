@@ -42,7 +42,6 @@ pub(crate) enum Truth {
 
 impl Truth {
     /// In words.
-    #[must_use]
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Truthful => "truthful",
@@ -55,7 +54,6 @@ impl Truth {
     }
 
     /// Whether it misleads a client.
-    #[must_use]
     pub(crate) fn misleads(self) -> bool {
         matches!(self, Self::AdvertisedAndRefused | Self::ServedAndHidden)
     }
@@ -81,7 +79,6 @@ pub(crate) struct FeatureTruth<'a> {
 const WITHOUT_VERB: [&str; 3] = ["UTF8", "TVFS", "MODE Z"];
 
 /// Every feature that is advertised or has a result, the known ones first.
-#[must_use]
 pub(crate) fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
     let features = Features::listed(report.target.features.as_deref());
     let mut labels: Vec<&str> = Vec::new();
@@ -131,7 +128,6 @@ pub(crate) fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<
 }
 
 /// The features for which FEAT is wrong.
-#[must_use]
 pub(crate) fn misleading_features<'a>(
     report: &'a Report,
     registry: &Registry,

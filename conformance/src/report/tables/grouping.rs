@@ -37,7 +37,6 @@ pub(crate) struct ReasonGroup<'a> {
 }
 
 /// The rows, those of the same scenario and outcome together.
-#[must_use]
 pub(crate) fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
     let mut entries: Vec<Group<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
@@ -56,7 +55,6 @@ pub(crate) fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<
 }
 
 /// The rows grouped by outcome and reason: the worst first, then the largest group.
-#[must_use]
 pub(crate) fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
     let mut reason_groups: Vec<ReasonGroup<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
@@ -80,7 +78,6 @@ pub(crate) fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<
 
 /// The optional features that are absent and not advertised, each with the scenarios that would
 /// have been about it.
-#[must_use]
 pub(crate) fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for verdict in report.scenarios.iter().map(|row| &row.verdict) {
@@ -97,20 +94,17 @@ pub(crate) fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
 
 impl<'a> Group<'a> {
     /// Why a baseline accepts it; empty if it does not.
-    #[must_use]
     pub(crate) fn accepted(&self) -> &'a str {
         let known = self.rows.iter().find_map(|row| row.known.as_ref());
         known.map_or("", |known| &known.reason)
     }
 
     /// The variants.
-    #[must_use]
     pub(crate) fn variants(&self) -> Vec<Variant> {
         self.rows.iter().map(|row| row.verdict.variant).collect()
     }
 
     /// The requirements it is about in any of its variants.
-    #[must_use]
     pub(crate) fn concerns(&self) -> Vec<&'a str> {
         let mut ids: Vec<&str> = Vec::new();
         for id in self.rows.iter().flat_map(|row| row.concerns()) {
@@ -122,13 +116,11 @@ impl<'a> Group<'a> {
     }
 
     /// The row that speaks for all: the first with a wire to show.
-    #[must_use]
     pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }
 
     /// Its findings, each once, those of the highest level first.
-    #[must_use]
     pub(crate) fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
         let mut grouped_findings: Vec<GroupedFinding<'a>> = Vec::new();
         for row in &self.rows {
@@ -159,7 +151,6 @@ impl<'a> Group<'a> {
 
 impl<'a> ReasonGroup<'a> {
     /// How much it stopped: `1 scenario`, `3 scenarios in 8 variants`.
-    #[must_use]
     pub(crate) fn scale(&self) -> String {
         let rows = self.rows.iter();
         let scenarios: BTreeSet<&str> = rows.map(|row| row.verdict.scenario.as_str()).collect();
@@ -172,7 +163,6 @@ impl<'a> ReasonGroup<'a> {
     }
 
     /// The row that speaks for all: the first with a wire to show.
-    #[must_use]
     pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }

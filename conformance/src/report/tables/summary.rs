@@ -34,7 +34,6 @@ const ANSWERS: [Answer; 5] = [
 
 impl Answer {
     /// In words.
-    #[must_use]
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Kept => "kept",
@@ -72,7 +71,6 @@ pub(crate) struct FilledRow<'a> {
 }
 
 /// Fills the table in.
-#[must_use]
 pub(crate) fn requirements_summary<'a>(
     report: &'a Report,
     table: &'a RequirementsSummary,
@@ -90,7 +88,6 @@ pub(crate) fn requirements_summary<'a>(
 }
 
 /// How many rows of the table have each answer that is given at all.
-#[must_use]
 pub(crate) fn summary_counts(groups: &[FilledGroup<'_>]) -> Vec<(Answer, usize)> {
     let count = |answer| {
         let rows = groups.iter().flat_map(|group| &group.rows);
