@@ -21,6 +21,7 @@
 pub use campaign::{CampaignError, Criteria, Event, Matrix, OnEvent, Options, run as check};
 pub use replay::{Against, Credentials, Difference, Recording, ReplayError, Replayed, Strictness};
 pub use report::{Report, RunStatus};
+pub use runner::{CancelToken, Canceller};
 pub use scenario::{Scenario, ScenarioId};
 pub use transcript::Transcript;
 pub use verdict::Outcome;
