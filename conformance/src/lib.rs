@@ -19,7 +19,9 @@
 //! ```
 
 pub use campaign::{CampaignError, Criteria, Event, Matrix, OnEvent, Options, run as check};
+pub use replay::{Against, Credentials, Difference, Recording, ReplayError, Replayed, Strictness};
 pub use report::{Report, RunStatus};
+pub use runner::{CancelToken, Canceller};
 pub use scenario::{Scenario, ScenarioId};
 pub use transcript::Transcript;
 pub use verdict::Outcome;
@@ -40,9 +42,11 @@ mod judge;
 mod proxy;
 #[doc(hidden)]
 pub mod recording;
+mod replay;
 mod report;
 mod runner;
 mod scenario;
+mod scenario_writer;
 mod scripted;
 mod selftest;
 mod styled_text;

@@ -167,6 +167,25 @@ fn login(arguments: &[&str]) -> (String, String, String) {
 }
 
 #[test]
+fn the_url_of_the_ready_line_has_the_login_percent_encoded_and_the_port() {
+    let mut server = Serving::start(&["--tls", "off", "--user", "a@b:p:/%"]);
+    let ready = server.ready();
+    let expected = format!("ftp://a%40b:p%3A%2F%25@127.0.0.1:{}/", ready["port"]);
+    assert_eq!(ready["url"], expected);
+}
+
+#[test]
+fn a_server_with_implicit_tls_only_is_ready_with_an_ftps_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    fs::write(&config, "listen_implicit = [\"127.0.0.1:0\"]").unwrap();
+    let arguments = ["--config", config.to_str().unwrap(), "--user", "test:test"];
+    let ready = Serving::start(&arguments).ready();
+    let expected = format!("ftps://test:test@127.0.0.1:{}/", ready["port"]);
+    assert_eq!(ready["url"], expected);
+}
+
+#[test]
 fn the_default_password_is_used_on_loopback_addresses_only() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().to_str().unwrap();

@@ -1,15 +1,16 @@
-//! `ftpspec import`: the FTP sessions of a capture as transcripts.
+//! `ftpspec import`: the FTP sessions of a capture as transcripts, and a transcript as a scenario.
 
 use super::exit_code::{CommandError, ExitCode};
-use super::record::numbered;
+use super::session_files::numbered;
 use crate::import::{self, Options, Sink, Summary};
 use crate::recording::{self, BlobFolder};
+use crate::scenario_writer::scenario_of;
 use crate::text::counted;
 use crate::transcript::{Event, Header, Writer};
 use clap::Args;
 use regex::bytes::Regex;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,19 +26,26 @@ and an FTP command after it. Data connections are found by 227, 229, PORT and
 EPRT. What the capture lacks is an observation in the transcript: octets that
 were not captured, a session that began earlier, what TLS encrypts after AUTH.
 
+With an --out that ends in .ftpt, FILE is a transcript, of `ftpspec record` or of
+an import, and becomes a scenario: what the client did, with the replies that it
+got. `ftpspec run` plays it in a directory of its own, with the user of the run.
+What a scenario cannot express is a comment in it.
+
 Examples:
   tcpdump -i any -w ftp.pcap tcp
   ftpspec import ftp.pcap --out session.jsonl
   ftpspec import ftp.pcapng --port 2121 --out session.jsonl
-  ftpspec judge session.jsonl";
+  ftpspec judge session.jsonl
+  ftpspec import session.jsonl --out session.ftpt
+  ftpspec run session.ftpt --target ftp://user:pw@host";
 
-/// Imports the FTP sessions of a capture of packets.
+/// Imports a capture of packets as transcripts, or a transcript as a scenario.
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// The capture: pcap or pcapng.
+    /// The capture: pcap or pcapng. For a scenario: the transcript.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The file of the first session.
+    /// The file of the first session, or the scenario (.ftpt).
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// A port of FTP servers, besides 21; may be repeated.
@@ -53,10 +61,13 @@ impl Import {
     /// Imports, and reports on stderr what was found.
     pub(super) fn run(self) -> Result<ExitCode, CommandError> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", self.file.display());
-        let capture = File::open(&self.file).map_err(|error| CommandError::usage(named(&error)))?;
         if same_file(&self.file, &self.out) {
-            return Err(CommandError::usage(named(&"--out is the capture itself")));
+            return Err(CommandError::usage(named(&"--out is the same file")));
         }
+        if self.out.extension().is_some_and(|ending| ending == "ftpt") {
+            return self.scenario();
+        }
+        let capture = File::open(&self.file).map_err(|error| CommandError::usage(named(&error)))?;
         let mut files = Files {
             out: self.out.clone(),
             open: BTreeMap::new(),
@@ -86,6 +97,19 @@ impl Import {
         for note in notes {
             anstream::eprintln!("  {note}");
         }
+        Ok(ExitCode::Success)
+    }
+
+    /// Writes the scenario of a transcript.
+    fn scenario(&self) -> Result<ExitCode, CommandError> {
+        if !self.port.is_empty() || !self.scrub.is_empty() {
+            let message = "--port and --scrub are for captures; a transcript is taken as it is";
+            return Err(CommandError::usage(message));
+        }
+        let transcript = recording::open(&self.file).map_err(CommandError::usage)?;
+        fs::write(&self.out, scenario_of(&transcript))
+            .map_err(|error| CommandError::usage(format!("{}: {error}", self.out.display())))?;
+        anstream::eprintln!("imported {}", self.out.display());
         Ok(ExitCode::Success)
     }
 }

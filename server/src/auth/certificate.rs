@@ -1,5 +1,6 @@
 //! Client certificates: their names, and which of them let a user log in (RFC 4217 §10.1, §12.2).
 
+use crate::text::hexadecimal;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::IpAddr;
@@ -193,10 +194,7 @@ impl CertificateRule {
 impl fmt::Display for CertificateRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fingerprint(octets) => {
-                f.write_str("sha256:")?;
-                octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-            }
+            Self::Fingerprint(octets) => write!(f, "sha256:{}", hexadecimal(octets)),
             Self::CommonName(name) => write!(f, "cn:{name}"),
             Self::AlternativeName(AlternativeName::Email(name)) => write!(f, "email:{name}"),
             Self::AlternativeName(AlternativeName::Dns(name)) => write!(f, "dns:{name}"),

@@ -18,8 +18,7 @@ impl Session {
     /// HASH (draft-bryan-ftpext-hash-02 §3), over the octets that RANG selected (§3.3), as far as
     /// the file has them. The reply names the last octet of the range; for an empty file it is 0-0.
     pub(super) fn hash(&self, pathname: Vec<u8>, pending: Pending) -> Decision {
-        let at = self.resolve(Act::Hash, &pathname)?;
-        self.permit(Act::Hash, |may| may.read)?;
+        let at = self.permitted(Act::Hash, &pathname, |may| may.read)?;
         let hash = DigestRequest {
             at: at.clone(),
             algorithm: self.parameters.algorithm,
@@ -50,8 +49,7 @@ impl Session {
         algorithm: HashAlgorithm,
         argument: DigestArgument<'_>,
     ) -> Decision {
-        let at = self.resolve(Act::Find, &argument.pathname)?;
-        self.permit(Act::Find, |may| may.read)?;
+        let at = self.permitted(Act::Find, &argument.pathname, |may| may.read)?;
         let (start, end) = argument.range.unwrap_or((0, None));
         let hash = DigestRequest {
             at,

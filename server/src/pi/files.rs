@@ -46,8 +46,7 @@ impl Session {
 
     /// MKD.
     pub(super) fn make_directory(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.make_directory)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.make_directory)?;
         let make = |storage: &dyn Storage, path: &VirtualPath| {
             storage.make_directory(path)?;
             Ok(vec![Change::DirectoryMade { path: path.clone() }])
@@ -61,8 +60,7 @@ impl Session {
 
     /// RMD.
     pub(super) fn remove_directory(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
         let remove = |storage: &dyn Storage, path: &VirtualPath| {
             storage.remove_directory(path)?;
             Ok(vec![Change::DirectoryRemoved { path: path.clone() }])
@@ -110,8 +108,7 @@ impl Session {
 
     /// RMDA (draft-peterson-streamlined-ftp-command-extensions §2).
     pub(super) fn remove_subtree(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
         let remove = |storage: &dyn Storage, path: &VirtualPath| {
             remove_subtree(storage, path)?;
             Ok(vec![Change::SubtreeRemoved { path: path.clone() }])
@@ -123,8 +120,7 @@ impl Session {
 
     /// DELE.
     pub(super) fn remove_file(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
         let remove = |storage: &dyn Storage, path: &VirtualPath| {
             storage.remove_file(path)?;
             Ok(vec![Change::Removed { path: path.clone() }])
@@ -134,8 +130,7 @@ impl Session {
 
     /// RNFR.
     pub(super) fn rename_from(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.rename)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.rename)?;
         if at.path.is_root() {
             return Err(done(550, "The root directory cannot be renamed."));
         }
@@ -182,8 +177,7 @@ impl Session {
     /// MODE B and C it would be neither an offset nor the length of the file, so it is refused, as
     /// §4.2 of the RFC allows.
     pub(super) fn size(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.list)?;
         let mut coding = self.coding();
         if !matches!(coding.mode, Mode::Stream | Mode::Deflate { .. }) {
             return Err(done(550, "SIZE is only available in MODE S and Z."));
@@ -215,8 +209,7 @@ impl Session {
 
     /// MDTM only reads (RFC 3659 §3.4), also for directories.
     pub(super) fn modification_time(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.list)?;
         look(at, |_, _, found| {
             Ok(Step::Reply(match found.map(|metadata| metadata.modified) {
                 Ok(Some(time)) => {
@@ -254,8 +247,7 @@ impl Session {
         changes: FactChanges,
         done: Completion,
     ) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.change_facts)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.change_facts)?;
         let set = move |storage: &dyn Storage, path: &VirtualPath| {
             let FactChanges { times, mode } = changes;
             set_facts(storage, path, times, mode)?;
@@ -276,8 +268,7 @@ impl Session {
     /// MLST. The name is the whole path, as TVFS requires (RFC 3659 §7.3.1). A link is described as
     /// in MLSD.
     pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         let (facts, permissions) = (self.parameters.facts, self.user()?.user.permissions);
         look_at_name(at, move |session, at, found| {
             Ok(Step::Reply(match found {
@@ -307,8 +298,7 @@ impl Session {
     /// COMB (Globalscape). A file that is named twice would be read while it is written, or removed
     /// twice, so it is refused.
     pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
-        let target = self.resolve(Act::Find, &argument.target)?;
-        self.permit(Act::Find, |may| {
+        let target = self.permitted(Act::Find, &argument.target, |may| {
             may.create && may.append && may.read && may.delete
         })?;
         let mut sources: Vec<VirtualPath> = Vec::with_capacity(argument.sources.len());
@@ -356,8 +346,7 @@ impl Session {
     /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the
     /// type.
     pub(super) fn subtree_size(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         StorageWork::inquiry(at, subtree_size, |_, _, octets| {
             Ok(Step::Reply(number(octets)))
         })
@@ -367,8 +356,7 @@ impl Session {
 
     /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4), for directories only.
     pub(super) fn available(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         look(at, |_, at, found| {
             let metadata = found.map_err(|error| Act::Find.refused(&error))?;
             if metadata.kind != FileKind::Directory {

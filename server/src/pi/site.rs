@@ -92,8 +92,7 @@ impl Session {
     /// A storage resolves links inside its tree in any case; a link with a target above the root is
     /// not created at all.
     fn symlink(&self, target: &[u8], link: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, link)?;
-        self.permit(Act::Find, |may| may.create)?;
+        let at = self.permitted(Act::Find, link, |may| may.create)?;
         self.resolve(Act::Find, target)?;
         if leads_out(&at.path, target) {
             return Err(done(550, "The link target is above the root directory."));
@@ -108,8 +107,7 @@ impl Session {
     }
 
     fn make_directories(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.make_directory)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.make_directory)?;
         let make = |storage: &dyn Storage, path: &VirtualPath| {
             let made = make_directories(storage, path)?.into_iter();
             Ok(made.map(|path| Change::DirectoryMade { path }).collect())

@@ -1,5 +1,6 @@
 //! Work that the server-PI requests from its caller. Each question knows the type of its answer and
-//! the continuation, so the caller can neither return a wrong answer nor decide anything.
+//! the continuation, so the caller can neither return a wrong answer nor decide anything. The
+//! server-PI itself does no I/O: a [`StorageWork`] calls the storage only when the caller runs it.
 
 use super::{Session, StorageWork};
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};

@@ -1,6 +1,6 @@
 //! What a settings file consists of, said once: reading, printing and listing the keys all go by it.
 
-use super::value::{Size, Value};
+use super::value::Value;
 
 /// A table of the file: its keys, and what must be true of them together.
 pub(super) trait Section {
@@ -39,12 +39,5 @@ pub(super) trait Form: Sized {
     fn is_spoiled(&self, key: &str) -> bool {
         let _ = key;
         false
-    }
-
-    /// A number of octets.
-    fn size(&mut self, key: &'static str, octets: &mut u64) {
-        let mut size = Size(*octets);
-        self.value(key, &mut size);
-        *octets = size.0;
     }
 }

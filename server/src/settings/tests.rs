@@ -59,6 +59,16 @@ impl Form for Keys {
     }
 }
 
+#[test]
+fn every_limit_is_a_key() {
+    let shown = format!("{:#?}", Limits::default());
+    let fields = shown.lines().filter_map(|line| {
+        let (field, _) = line.strip_prefix("    ")?.split_once(':')?;
+        (!field.starts_with(' ')).then_some(field)
+    });
+    assert!(fields.eq(Keys::of(&mut Limits::default())));
+}
+
 fn problems(text: &str) -> Vec<String> {
     match Settings::parse(text) {
         Ok(_) => Vec::new(),

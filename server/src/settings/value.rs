@@ -116,14 +116,14 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn text<'a>(value: &'a Spanned<DeValue<'_>>, expected: &str) -> Result<&'a str, Wrong> {
-    let found = value.get_ref();
-    let wrong = || {
-        (
-            value.span(),
-            format!("expected {expected}, found {}", kind(found)),
-        )
-    };
-    found.as_str().ok_or_else(wrong)
+    let found = value.get_ref().as_str();
+    found.ok_or_else(|| unexpected(value, expected))
+}
+
+/// The value is of another kind.
+fn unexpected(value: &Spanned<DeValue<'_>>, expected: &str) -> Wrong {
+    let found = kind(value.get_ref());
+    (value.span(), format!("expected {expected}, found {found}"))
 }
 
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
@@ -292,20 +292,12 @@ keywords! {
 }
 
 fn number<T: TryFrom<i64>>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wrong> {
-    let found = value.get_ref();
-    let Some(number) = found.as_integer() else {
-        let why = format!("expected {expected}, found {}", kind(found));
-        return Err((value.span(), why));
-    };
+    let number = value.get_ref().as_integer();
+    let number = number.ok_or_else(|| unexpected(value, expected))?;
     let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-    number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| {
-            (
-                value.span(),
-                format!("expected {expected}: that is too large or too small"),
-            )
-        })
+    let number = number.and_then(|number| T::try_from(number).ok());
+    let why = || format!("expected {expected}: that is too large or too small");
+    number.ok_or_else(|| (value.span(), why()))
 }
 
 macro_rules! numbers {
@@ -361,16 +353,20 @@ impl Value for Size {
     }
 }
 
+impl Value for u64 {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        Size::read(value, base).map(|size| size.0)
+    }
+
+    fn write(&self) -> Written {
+        Size(*self).write()
+    }
+}
+
 impl Value for bool {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
-        let found = value.get_ref();
-        let wrong = || {
-            (
-                value.span(),
-                format!("expected true or false, found {}", kind(found)),
-            )
-        };
-        found.as_bool().ok_or_else(wrong)
+        let found = value.get_ref().as_bool();
+        found.ok_or_else(|| unexpected(value, "true or false"))
     }
 
     fn write(&self) -> Written {
@@ -455,14 +451,8 @@ fn list<'a, 'b>(
     value: &'a Spanned<DeValue<'b>>,
     expected: &str,
 ) -> Result<std::slice::Iter<'a, Spanned<DeValue<'b>>>, Wrong> {
-    let found = value.get_ref();
-    let wrong = || {
-        (
-            value.span(),
-            format!("expected {expected}, found {}", kind(found)),
-        )
-    };
-    found.as_array().map(|array| array.iter()).ok_or_else(wrong)
+    let found = value.get_ref().as_array().map(|array| array.iter());
+    found.ok_or_else(|| unexpected(value, expected))
 }
 
 impl<T: Value> Value for Option<T> {

@@ -143,8 +143,9 @@ impl Exchange {
     }
 }
 
-/// One control connection being paired.
-struct Pairing {
+/// One control connection being paired, event by event.
+#[derive(Debug)]
+pub(crate) struct Pairing {
     conversation: Conversation,
     reader: ReplyReader,
     /// Indices of exchanges that wait for their completion, oldest first.
@@ -163,7 +164,8 @@ struct Pairing {
 }
 
 impl Pairing {
-    fn new(connection: Connection) -> Self {
+    /// Nothing has happened on this control connection.
+    pub(crate) fn new(connection: Connection) -> Self {
         Self {
             conversation: Conversation {
                 connection,
@@ -189,7 +191,13 @@ impl Pairing {
         self.lost = true;
     }
 
-    fn take(&mut self, index: usize, line: u32, what: &EventKind) {
+    /// What has been paired so far.
+    pub(crate) fn so_far(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// Takes the next event, with its index and the line of the scenario.
+    pub(crate) fn take(&mut self, index: usize, line: u32, what: &EventKind) {
         match what {
             EventKind::Connected { .. } => {
                 self.end();
@@ -348,7 +356,8 @@ impl Pairing {
         self.unsent.clear();
     }
 
-    fn finish(mut self) -> Conversation {
+    /// Nothing more happens.
+    pub(crate) fn finish(mut self) -> Conversation {
         self.end();
         self.conversation
     }

@@ -19,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
 use crate::error::CertificateError;
+use crate::text::hexadecimal;
 
 /// Names and addresses every ephemeral server certificate is valid for: whatever a test on this
 /// host, or in a container on it, connects to.
@@ -210,10 +211,7 @@ impl EphemeralAuthority {
         let certificate = authority.self_signed(&key)?;
         let public = Authority {
             pem: certificate.pem(),
-            fingerprint: Sha256::digest(certificate.der())
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect(),
+            fingerprint: hexadecimal(&Sha256::digest(certificate.der())),
         };
         let issuer = Issuer::new(authority, key);
         Ok(Self {

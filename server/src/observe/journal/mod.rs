@@ -26,6 +26,7 @@ mod queries;
 mod secret;
 
 pub use super::wire_facts::{DataMode, Side, StreamEnd, TlsFacts};
+pub use crate::storage::Change;
 pub use event::{CloseReason, Event, EventKind, MAX_TEXT, Outcome, TransferFacts};
 
 pub(crate) use secret::{open_part, without_secrets};
