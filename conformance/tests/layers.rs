@@ -165,19 +165,19 @@ fn every_room_that_is_named_here_exists() {
 }
 
 #[test]
-fn an_offence_is_told_with_its_place_and_reason() {
+fn a_violation_is_reported_with_its_place_and_reason() {
     let text = "// use tokio::net;\nuse crate::{judge, runner::Job};\n".to_owned();
     let source = Source {
         path: "judge/x.rs".into(),
         text,
     };
     let (pattern, why) = FORBIDDEN[1];
-    let told = offences(&source, &Regex::new(pattern).unwrap(), why);
-    assert_eq!(told.len(), 1);
+    let violations = offences(&source, &Regex::new(pattern).unwrap(), why);
+    assert_eq!(violations.len(), 1);
     assert!(
-        told[0].starts_with("src/judge/x.rs:2: `use crate::{judge, runner::Job};`: what was"),
+        violations[0].starts_with("src/judge/x.rs:2: `use crate::{judge, runner::Job};`: what was"),
         "{}",
-        told[0]
+        violations[0]
     );
     let (pattern, why) = FORBIDDEN[0];
     assert!(offences(&source, &Regex::new(pattern).unwrap(), why).is_empty());

@@ -345,8 +345,11 @@ impl Violation {
                 let mut spoiled = transcript.clone();
                 match self.spoil {
                     Reply(change) => {
-                        let told = change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
-                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
+                        let spoiled_octets =
+                            change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
+                        spoiled.events[*at].what = EventKind::FromServer {
+                            octets: spoiled_octets,
+                        };
                     }
                     Data(_) | More(_) => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();
@@ -367,13 +370,16 @@ impl Violation {
                         }
                     }
                     NoTelnet => {
-                        let told = reply.lines.join(&b"\r\n"[..]);
+                        let spoiled_octets = reply.lines.join(&b"\r\n"[..]);
                         spoiled.events[*at].what =
-                            EventKind::from_server([&told, &b"\r\n"[..]].concat());
+                            EventKind::from_server([&spoiled_octets, &b"\r\n"[..]].concat());
                     }
                     LoneIac => {
-                        let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
-                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
+                        let spoiled_octets =
+                            [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
+                        spoiled.events[*at].what = EventKind::FromServer {
+                            octets: spoiled_octets,
+                        };
                     }
                     Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
                     NoPreliminary => {

@@ -161,7 +161,7 @@ fn colours_come_only_when_asked_for() {
 }
 
 #[test]
-fn other_codes_and_other_words_are_told_apart() {
+fn different_codes_and_different_texts_are_distinguished() {
     let replies = compare(&old(), &new()).replies.unwrap();
     let codes: Vec<_> = replies
         .codes
