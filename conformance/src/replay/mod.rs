@@ -3,14 +3,21 @@
 //!
 //! ```text
 //!  Transcript --Session::all--> sessions --player--> what happened --compare--> differences
+//!                                  +--matcher--> decisions --server--> any client
 //! ```
 
 mod compare;
 mod dialogue;
+mod double;
+mod matcher;
 mod player;
+mod server;
 
 pub use compare::{Difference, Strictness, Subject};
+pub use double::{Deviations, ReplayServer};
+pub use matcher::Deviation;
 pub use player::{Credentials, PlayError};
+pub(crate) use server::{Settings, StandIn, Unexpected};
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +33,7 @@ use dialogue::Session;
 use player::{Playback, play};
 
 /// How long nothing may happen while something is waited for, unless another time is given.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A recorded session, or several: what `ftpspec record` wrote, or a transcript of any other seat.
 #[derive(Debug, Clone)]
@@ -100,6 +107,11 @@ impl Recording {
     pub fn open(file: impl AsRef<Path>) -> Result<Self, ReplayError> {
         let transcript = recording::open(file.as_ref())?;
         Ok(Self { transcript })
+    }
+
+    /// Its sessions, as the server's side plays them.
+    pub(crate) fn client_leg(&self) -> Vec<Session> {
+        Session::all(&self.transcript, Leg::Client)
     }
 
     /// What was recorded.

@@ -15,7 +15,7 @@ use crate::proxy::{PortCommand, passive_reply};
 use crate::replay::compare::Played;
 use crate::replay::dialogue::{Session, Transfer};
 use crate::subject::Target;
-use crate::transcript::{Channel, Command, DataMode, End, EventKind, Side};
+use crate::transcript::{Channel, CloseKind, Command, DataMode, End, EventKind, Side};
 
 /// Octets a server may send on a control connection beyond four times those of the recording.
 const SURPLUS: u64 = 8 << 20;
@@ -44,6 +44,8 @@ pub(super) struct Playing<'a> {
     data: BTreeMap<u32, DataConnection>,
     received: BTreeMap<u32, u64>,
     transfers: BTreeMap<u32, Transfer>,
+    /// How the client ended the control connection.
+    ending: Option<CloseKind>,
     pathnames: Pathnames,
     knows_directory: bool,
     stopped: Option<String>,
@@ -75,6 +77,7 @@ impl<'a> Playing<'a> {
             data: BTreeMap::new(),
             received: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            ending: None,
             pathnames: Pathnames::default(),
             knows_directory: false,
             stopped: None,
@@ -519,11 +522,10 @@ impl<'a> Playing<'a> {
 
     async fn control_ended(&mut self, end: &End) -> Result<(), String> {
         match end.by {
-            Side::Client => {
-                self.settle().await?;
-                self.control()?.end(end.how).await;
-            }
+            // At the end: replies that were recorded later were on their way.
+            Side::Client => self.ending = Some(end.how),
             Side::Server => {
+                self.end_control().await;
                 while self.control()?.closed.is_none() {
                     // That it stays open is found by the comparison.
                     if self.receive("").await.is_err() {
@@ -535,9 +537,16 @@ impl<'a> Playing<'a> {
         Ok(())
     }
 
+    async fn end_control(&mut self) {
+        if let (Some(how), Some(control)) = (self.ending.take(), &mut self.control) {
+            control.end(how).await;
+        }
+    }
+
     /// What was played, when nothing more is.
     pub(super) async fn finish(mut self) -> Played {
         self.deal_with_completions().await;
+        self.end_control().await;
         for (number, data) in std::mem::take(&mut self.data) {
             let transfer = data.finish(self.playback.patience).await;
             self.transfers.insert(number, transfer);
