@@ -7,7 +7,7 @@ use super::output::finish;
 use super::signals::StopSignals;
 use crate::replay::{
     Against, Credentials, Deviation, Difference, PATIENCE, PlayError, Recording, ReplayError,
-    Replayed, Settings, StandIn, Strictness, Unexpected,
+    Replayed, Settings, StandIn, Strictness, Unexpected, replay_against, sessions_of_server,
 };
 use crate::text::counted;
 use clap::Args;
@@ -145,17 +145,12 @@ struct StandInDocument<'a> {
     deviations: &'a [Deviation],
 }
 
-/// The result as JSON.
+/// The result of `--against` as JSON.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     schema: &'static str,
     version: u32,
-    recordings: Vec<OfFile<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct OfFile<'a> {
-    file: String,
+    files: Vec<String>,
     #[serde(flatten)]
     replayed: &'a Replayed,
 }
@@ -173,20 +168,15 @@ impl Replay {
             return self.stand_in(&recordings).await;
         };
         let options = self.options()?;
-        let mut results = Vec::new();
-        for (recording, file) in recordings.iter().zip(&self.files) {
-            let replayed = recording.replay_against(&url, &options).await;
-            let replayed = replayed.map_err(|error| failed(&file.display().to_string(), &error))?;
-            results.push((file.display().to_string(), replayed));
-        }
-        let differs = results.iter().any(|(_, it)| !it.differences.is_empty());
-        let code = match differs {
-            true => ExitCode::NotAsExpected,
-            false => ExitCode::Success,
+        let replayed = replay_against(&recordings, &url, &options).await;
+        let replayed = replayed.map_err(|error| self.failed(&error))?;
+        let code = match replayed.differences.is_empty() {
+            true => ExitCode::Success,
+            false => ExitCode::NotAsExpected,
         };
         let text = match self.format {
-            Some(Format::Json) => json(&results)?,
-            _ => described(&results),
+            Some(Format::Json) => self.json(&replayed)?,
+            _ => self.described(&replayed),
         };
         finish(&format!("{}\n", text.trim_end()), code)
     }
@@ -196,7 +186,7 @@ impl Replay {
         let failure =
             |error: &dyn std::fmt::Display| CommandError::failure(format!("replay: {error}"));
         let mut stop = StopSignals::listen().map_err(|error| failure(&error))?;
-        let sessions: Vec<_> = recordings.iter().flat_map(Recording::client_leg).collect();
+        let sessions = sessions_of_server(recordings);
         if sessions.is_empty() {
             return Err(CommandError::usage(PlayError::NoSession));
         }
@@ -292,6 +282,55 @@ impl Replay {
         finish(&text, code)
     }
 
+    fn names(&self) -> String {
+        let names = self.files.iter().map(|file| file.display().to_string());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    fn described(&self, replayed: &Replayed) -> String {
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "{}, {}, {}",
+            counted(replayed.sessions, "session"),
+            counted(replayed.commands, "command"),
+            counted(replayed.transfers, "transfer"),
+        );
+        for difference in &replayed.differences {
+            describe(&mut text, difference);
+        }
+        let _ = match replayed.differences.len() {
+            0 => writeln!(text, "The server did what was recorded."),
+            count => writeln!(
+                text,
+                "\n{}. `ftpspec judge {}` shows whether the recorded server broke a rule.",
+                counted(count, "difference"),
+                self.names()
+            ),
+        };
+        text
+    }
+
+    fn json(&self, replayed: &Replayed) -> Result<String, CommandError> {
+        let files = self.files.iter().map(|file| file.display().to_string());
+        let document = Document {
+            schema: "ftpspec-replay",
+            version: 1,
+            files: files.collect(),
+            replayed,
+        };
+        serde_json::to_string_pretty(&document)
+            .map_err(|error| CommandError::failure(format!("replay: {error}")))
+    }
+
+    fn failed(&self, error: &ReplayError) -> CommandError {
+        let message = format!("{}: {error}", self.names());
+        match error {
+            ReplayError::Play(PlayError::Unreachable(_)) => CommandError::failure(message),
+            _ => CommandError::usage(message),
+        }
+    }
+
     fn patience(&self) -> Duration {
         self.timeout.map_or(PATIENCE, Duration::from_secs)
     }
@@ -324,34 +363,6 @@ impl Replay {
     }
 }
 
-fn described(results: &[(String, Replayed)]) -> String {
-    let mut text = String::new();
-    let mut count = 0;
-    for (file, replayed) in results {
-        let _ = writeln!(
-            text,
-            "{file}: {}, {}, {}",
-            counted(replayed.sessions, "session"),
-            counted(replayed.commands, "command"),
-            counted(replayed.transfers, "transfer"),
-        );
-        for difference in &replayed.differences {
-            count += 1;
-            describe(&mut text, difference);
-        }
-    }
-    let _ = match count {
-        0 => writeln!(text, "The server did what was recorded."),
-        _ => writeln!(
-            text,
-            "\n{}. `ftpspec judge {}` shows whether the recording itself breaks a rule.",
-            counted(count, "difference"),
-            results[0].0
-        ),
-    };
-    text
-}
-
 fn describe(text: &mut String, difference: &Difference) {
     let place = match difference.command_number {
         0 => "greeting".to_owned(),
@@ -378,27 +389,5 @@ fn describe(text: &mut String, difference: &Difference) {
     }
     if !difference.note.is_empty() {
         let _ = writeln!(text, "  {:<8}  {}", "about", difference.note);
-    }
-}
-
-fn json(results: &[(String, Replayed)]) -> Result<String, CommandError> {
-    let recordings = results.iter().map(|(file, replayed)| OfFile {
-        file: file.clone(),
-        replayed,
-    });
-    let result = Document {
-        schema: "ftpspec-replay",
-        version: 1,
-        recordings: recordings.collect(),
-    };
-    serde_json::to_string_pretty(&result)
-        .map_err(|error| CommandError::failure(format!("replay: {error}")))
-}
-
-fn failed(file: &str, error: &ReplayError) -> CommandError {
-    let message = format!("{file}: {error}");
-    match error {
-        ReplayError::Play(PlayError::Unreachable(_)) => CommandError::failure(message),
-        _ => CommandError::usage(message),
     }
 }

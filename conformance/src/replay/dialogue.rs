@@ -87,6 +87,40 @@ impl Session {
         sessions
     }
 
+    /// The sessions of several recordings, those of each in their order. Events get their places
+    /// and times by when they happened; a recording without a start follows the one before.
+    pub(crate) fn merged(transcripts: &[&Transcript], leg: Leg) -> Vec<Self> {
+        let starts = transcripts.iter().filter_map(|it| it.started);
+        let first = starts.min();
+        let mut sessions: Vec<Self> = Vec::new();
+        let mut moments = Vec::new();
+        let mut offset = 0;
+        for (file, transcript) in transcripts.iter().enumerate() {
+            if let (Some(first), Some(started)) = (first, transcript.started) {
+                let later = started.as_microsecond() - first.as_microsecond();
+                offset = u64::try_from(later).unwrap_or(0);
+            }
+            for mut session in Self::all(transcript, leg) {
+                let mut before = 0;
+                for (index, (place, event)) in session.events.iter_mut().enumerate() {
+                    before = event.at.saturating_add(offset).max(before);
+                    event.at = before;
+                    moments.push((before, file, *place, sessions.len(), index));
+                }
+                sessions.push(session);
+            }
+            if transcript.started.is_none() {
+                let last = transcript.events.last().map_or(0, |event| event.at);
+                offset = offset.saturating_add(last);
+            }
+        }
+        moments.sort_unstable();
+        for (rank, (_, _, _, session, index)) in moments.into_iter().enumerate() {
+            sessions[session].events[index].0 = rank;
+        }
+        sessions
+    }
+
     /// Whether TLS began before anything was said.
     pub(crate) fn is_implicit(&self) -> bool {
         let mut control = self.events.iter().map(|(_, event)| &event.what);

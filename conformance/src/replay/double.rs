@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::dialogue::Session;
 use super::matcher::Deviation;
 use super::server::{Settings, StandIn, Unexpected};
-use super::{PATIENCE, Recording};
+use super::{PATIENCE, Recording, sessions_of_server};
 
 /// How long clients that are still connected may take at the end.
 const PARTING: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ impl Recording {
     /// # Errors
     /// There is no free port, or no certificate can be made.
     pub fn replay_server(&self) -> io::Result<ReplayServer> {
-        let sessions = self.client_leg();
+        let sessions = sessions_of_server(std::slice::from_ref(self));
         let settings = Settings {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             unexpected: Unexpected::Refuse,

@@ -109,11 +109,6 @@ impl Recording {
         Ok(Self { transcript })
     }
 
-    /// Its sessions, as the server's side plays them.
-    pub(crate) fn client_leg(&self) -> Vec<Session> {
-        Session::all(&self.transcript, Leg::Client)
-    }
-
     /// What was recorded.
     #[must_use]
     pub fn transcript(&self) -> &Transcript {
@@ -130,38 +125,61 @@ impl Recording {
         url: &str,
         options: &Against,
     ) -> Result<Replayed, ReplayError> {
-        let mut target = Target::from_url(url, &[]).await?;
-        if let Some(pem) = &options.ca_pem {
-            target.trust = Trust::from_pem(pem).map_err(ReplayError::Trust)?;
-        }
-        let sessions = Session::all(&self.transcript, Leg::Server);
-        let playback = Playback {
-            credentials: options.credentials.clone().or_of_url(url, &target),
-            patience: options.patience,
-            recorded_pace: options.recorded_pace,
-        };
-        let played = play(&sessions, &target, &playback).await?;
-        let pairs = || sessions.iter().zip(&played).zip(1..);
-        let differences = pairs().flat_map(|((recorded, played), number)| {
-            compare(number, recorded, played, options.strictness)
-        });
-        let sent = |session: &Session| {
-            session
-                .exchanges
-                .iter()
-                .filter(|it| it.command.is_some())
-                .count()
-        };
-        Ok(Replayed {
-            sessions: sessions.len(),
-            commands: played.iter().map(|played| sent(&played.session)).sum(),
-            transfers: played
-                .iter()
-                .map(|played| played.session.transfers.len())
-                .sum(),
-            differences: differences.collect(),
-        })
+        replay_against(std::slice::from_ref(self), url, options).await
     }
+}
+
+/// The sessions of recordings as the server's side plays them.
+pub(crate) fn sessions_of_server(recordings: &[Recording]) -> Vec<Session> {
+    sessions(recordings, Leg::Client)
+}
+
+fn sessions(recordings: &[Recording], leg: Leg) -> Vec<Session> {
+    let transcripts: Vec<&Transcript> = recordings.iter().map(Recording::transcript).collect();
+    Session::merged(&transcripts, leg)
+}
+
+/// Plays the client's side of several recordings that were made at the same time, such as those of a
+/// mirror with parallel sessions; see [`Recording::replay_against`].
+///
+/// # Errors
+/// As there.
+pub(crate) async fn replay_against(
+    recordings: &[Recording],
+    url: &str,
+    options: &Against,
+) -> Result<Replayed, ReplayError> {
+    let mut target = Target::from_url(url, &[]).await?;
+    if let Some(pem) = &options.ca_pem {
+        target.trust = Trust::from_pem(pem).map_err(ReplayError::Trust)?;
+    }
+    let sessions = sessions(recordings, Leg::Server);
+    let playback = Playback {
+        credentials: options.credentials.clone().or_of_url(url, &target),
+        patience: options.patience,
+        recorded_pace: options.recorded_pace,
+    };
+    let played = play(&sessions, &target, &playback).await?;
+    let pairs = || sessions.iter().zip(&played).zip(1..);
+    let differences = pairs().flat_map(|((recorded, played), number)| {
+        compare(number, recorded, played, options.strictness)
+    });
+    let sent = |session: &Session| {
+        session
+            .exchanges
+            .iter()
+            .filter(|it| it.command.is_some())
+            .count()
+    };
+    Ok(Replayed {
+        sessions: sessions.len(),
+        commands: played.iter().map(|played| sent(&played.session)).sum(),
+        transfers: played
+            .iter()
+            .map(|played| played.session.transfers.len())
+            .sum(),
+        differences: differences.collect(),
+    })
 }
 
 impl From<Transcript> for Recording {

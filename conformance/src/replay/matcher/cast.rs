@@ -76,22 +76,14 @@ impl Cast {
         }
         // Part of another session of the same recordings, as with a mirror whose files are given
         // out to whichever connection is free.
-        let directory = self.parts[own].matcher.state.directory.clone();
-        for other in (0..self.parts.len()).filter(|other| *other != own) {
-            let mut lender = self.parts[other].matcher.clone();
-            let before = std::mem::replace(&mut lender.state.directory, directory.clone());
-            let offset = std::mem::replace(&mut lender.offset, self.parts[own].matcher.offset);
-            let decision = lender.decide(command);
-            if let Decision::Play(line) = &decision
-                && line.request.role == super::Role::Files
-            {
-                let now = std::mem::replace(&mut lender.state.directory, before);
-                lender.offset = offset;
-                self.parts[other].matcher = lender;
-                self.parts[own].matcher.state.directory = now;
-                self.parts[own].matcher.offset = 0;
-                return Some(decision);
-            }
+        let mut borrower = self.parts[own].matcher.clone();
+        let others = self.parts.iter_mut().enumerate();
+        let lent = others
+            .filter(|(other, _)| *other != own)
+            .find_map(|(_, part)| part.matcher.lend(command, &mut borrower));
+        if lent.is_some() {
+            self.parts[own].matcher = borrower;
+            return lent;
         }
         if let Decision::Refuse(_, deviation) = &decision {
             self.add((**deviation).clone());

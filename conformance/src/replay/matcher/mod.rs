@@ -133,6 +133,35 @@ impl Matcher {
         decision
     }
 
+    /// What follows from the command of a client that plays another session, in the directory and
+    /// at the offset of that one; `None` if it is nothing that this session has still to do. It need
+    /// not be logged in here.
+    pub(crate) fn lend(&mut self, command: &Command, borrower: &mut Self) -> Option<Decision> {
+        let request = Request::new(command, &borrower.state.directory);
+        if request.role != Role::Files {
+            return None;
+        }
+        let mut tried = self.clone();
+        for (index, line) in self.lines.iter().enumerate() {
+            tried.done[index] |= line.request.role == Role::Login;
+        }
+        tried.offset = borrower.offset;
+        let decision = tried.required(&request, command);
+        let Decision::Play(line) = &decision else {
+            return None;
+        };
+        for (index, done) in tried.done.iter().enumerate() {
+            if *done && self.lines[index].request.role != Role::Login {
+                self.mark(index);
+            }
+        }
+        borrower.offset = 0;
+        if line.is_done() {
+            borrower.state.done(&request);
+        }
+        Some(decision)
+    }
+
     /// What the client has not done of what it has to do.
     pub(crate) fn missing(&self) -> Vec<&Line> {
         let lines = self.lines.iter().zip(&self.done);

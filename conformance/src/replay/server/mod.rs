@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -65,8 +64,7 @@ struct Clients {
 
 struct Shared {
     cast: Mutex<Cast>,
-    control_tls: Arc<ServerConfig>,
-    data_tls: Arc<ServerConfig>,
+    authority: Authority,
     unexpected: Unexpected,
     patience: Duration,
     idle: Duration,
@@ -95,13 +93,9 @@ impl StandIn {
         let address = listener.local_addr()?;
         let names = ["localhost".to_owned(), address.ip().to_string()];
         let authority = Authority::new(names.to_vec())?;
-        // Tickets that nobody reads would turn the close of a client that has sent into a reset.
-        let mut data_tls = (**authority.config()).clone();
-        data_tls.send_tls13_tickets = 0;
         let shared = Arc::new(Shared {
             cast: Mutex::new(Cast::new(sessions)),
-            control_tls: Arc::clone(authority.config()),
-            data_tls: Arc::new(data_tls),
+            authority: authority.clone(),
             unexpected: settings.unexpected,
             patience: settings.patience,
             idle: IDLE,

@@ -214,7 +214,8 @@ impl Session {
     }
 
     fn data_tls(&self) -> Option<Arc<ServerConfig>> {
-        self.private.then(|| Arc::clone(&self.shared.data_tls))
+        self.private
+            .then(|| Arc::clone(self.shared.authority.config(true)))
     }
 
     /// Plays a transfer: its preliminary reply, its data, its last reply.
@@ -364,7 +365,8 @@ impl Session {
     }
 
     async fn begin_tls(&mut self) -> Result<(), Over> {
-        let shaken = self.stream.accept_tls(&self.shared.control_tls, false);
+        let config = self.shared.authority.config(false);
+        let shaken = self.stream.accept_tls(config, false);
         match timeout(self.shared.patience, shaken).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(problem)) => {
