@@ -118,6 +118,12 @@ impl Dialogue {
             .map(|(_, reply)| reply.code)
     }
 
+    /// Whether any reply to the command of an exchange came.
+    pub(super) fn is_answered(&self, exchange: usize) -> bool {
+        let exchanges = self.conversation.as_ref().map(|it| &it.exchanges);
+        exchanges.is_some_and(|all| all.get(exchange).is_some_and(|it| !it.replies.is_empty()))
+    }
+
     /// What the transfer of an exchange moved.
     pub(super) fn transfer(&self, exchange: usize) -> Option<&Transfer> {
         self.transfers.get(&exchange)
