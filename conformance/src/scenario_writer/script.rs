@@ -1,5 +1,7 @@
 //! The statements of a scenario, from what happened in a recording.
 
+use std::collections::VecDeque;
+
 use super::content::Contents;
 use super::dialogue::{Dialogue, Happening};
 use super::pathname::{components, escaped, resolve, written};
@@ -23,6 +25,9 @@ const WITH_PATHNAME: [&str; 23] = [
     "APPE", "CWD", "DELE", "HASH", "LIST", "MDTM", "MKD", "MLSD", "MLST", "NLST", "RETR", "RMD",
     "RNFR", "RNTO", "SIZE", "STAT", "STOR", "XCRC", "XCWD", "XMD5", "XMKD", "XRMD", "XSHA1",
 ];
+
+/// Commands with a data connection.
+const TRANSFERS: [&str; 7] = ["APPE", "LIST", "MLSD", "NLST", "RETR", "STOR", "STOU"];
 
 /// A line of the scenario.
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub(super) struct Script<'a> {
     unique: Vec<(String, String)>,
     /// The variables that have a value.
     captured: Vec<String>,
+    /// The verbs of commands that have no final reply yet.
+    unanswered: VecDeque<String>,
     /// A data connection is prepared and has not ended.
     is_ready: bool,
     /// A transfer has begun, and nothing was said of its data.
@@ -79,6 +86,7 @@ impl<'a> Script<'a> {
             commands: Vec::new(),
             unique: Vec::new(),
             captured: Vec::new(),
+            unanswered: VecDeque::new(),
             is_ready: false,
             in_transfer: false,
             stopped: None,
@@ -115,11 +123,12 @@ impl<'a> Script<'a> {
                     self.reply(*exchange, command.as_ref(), reply, *is_last);
                 }
             }
-            Happening::Unasked(reply) => self.expect(reply, None, false),
+            Happening::Unasked(reply) => self.expect(reply, None),
             Happening::Cleared => self.step(Action::Clear),
             Happening::Closed => {
                 self.barrier = false;
                 self.step(Action::Closed);
+                self.stopped = Some(0);
             }
             Happening::Lost(fact) => self.stop(fact),
         }
@@ -130,6 +139,10 @@ impl<'a> Script<'a> {
             Action::Data(_) => (self.is_ready, self.in_transfer) = (true, false),
             Action::Receive(_) | Action::SendData(_) | Action::DataEnds | Action::CloseData => {
                 (self.is_ready, self.in_transfer) = (false, false);
+            }
+            Action::Send(line) => {
+                let verb = line.split(' ').next().unwrap_or_default();
+                self.unanswered.push_back(verb.to_owned());
             }
             Action::Expect(expect) => self.in_transfer |= expect.codes.preliminary(),
             _ => {}
@@ -298,7 +311,7 @@ impl<'a> Script<'a> {
         self.barrier &= !is_unfinished;
         if transfer && reply.class() == 1 && (is_unfinished || self.dialogue.is_aborted(exchange)) {
             let is_first = !self.in_transfer;
-            self.expect(reply, None, false);
+            self.expect(reply, None);
             if self.is_ready && is_first {
                 self.begin_aborted(exchange, command);
             }
@@ -308,18 +321,13 @@ impl<'a> Script<'a> {
             self.data(exchange, command, reply);
         }
         let is_transfer = command.is_some_and(Command::is_transfer);
-        let is_refused = is_transfer && !transfer && is_last && reply.class() >= 4;
-        let is_upload = matches!(verb, "STOR" | "STOU" | "APPE");
-        let is_ready = is_transfer && !transfer && self.is_ready;
-        if is_refused && is_upload && is_ready {
-            self.step(Action::CloseData);
-        }
+        let is_unused = is_transfer && !transfer && is_last;
         let text = self.text_of(exchange, command, reply);
         if verb == "STOU" && text.is_some() {
             self.captured.push(variable_of(exchange));
         }
-        self.expect(reply, text, is_refused);
-        if is_ready && is_last && !(is_refused && is_upload) {
+        self.expect(reply, text);
+        if is_unused && self.is_ready {
             self.step(Action::CloseData);
         }
         if is_last && reply.class() < 4 {
@@ -381,7 +389,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn expect(&mut self, reply: &Reply, text: Option<String>, is_refused: bool) {
+    fn expect(&mut self, reply: &Reply, text: Option<String>) {
         let codes = match reply.code {
             // Which of them depends on when the data connection was opened.
             125 | 150 => "125 | 150".to_owned(),
@@ -390,12 +398,30 @@ impl<'a> Script<'a> {
         let (Ok(codes), Ok(before)) = (codes.parse::<Codes>(), "125 | 150".parse::<Codes>()) else {
             return self.stop("a reply has no code");
         };
+        let answered = match reply.class() {
+            // What follows is about a transfer that has begun.
+            1 => {
+                if let Some(verb) = self.unanswered.front_mut() {
+                    verb.clear();
+                }
+                None
+            }
+            _ => self.unanswered.pop_front(),
+        };
+        // RFC 959 §6: a transfer may be refused after a preliminary reply as well, and then the
+        // server waits for the data of an upload.
+        let refused =
+            answered.filter(|verb| reply.class() >= 4 && TRANSFERS.contains(&verb.as_str()));
+        let is_upload = matches!(refused.as_deref(), Some("APPE" | "STOR" | "STOU"));
+        if is_upload && self.is_ready {
+            self.step(Action::CloseData);
+        }
         let text = text.map(|source| ReplyPattern::Text(TextPattern { source }));
         self.step(Action::Expect(Expect {
             codes,
             text,
             should: None,
-            after: is_refused.then_some((0, before)),
+            after: refused.map(|_| (0, before)),
             ends: None,
         }));
     }
