@@ -33,13 +33,9 @@ mod user;
 pub(crate) use crate::verdict::Stop;
 pub use listing::{Form, entries};
 pub(crate) use plan::Plan;
-pub use plan::Selection;
-pub use plan::SkipReason;
-pub use plan::Skipped;
-pub use plan::plan;
+pub use plan::{Selection, SkipReason, Skipped, plan};
 pub(crate) use play::PlayOptions;
-pub use play::play;
-pub use play::{CancelToken, Canceller};
+pub use play::{CancelToken, Canceller, play};
 pub(crate) use prerequisites::{Sanity, blocked};
 pub(crate) use recheck::Prerequisites;
 pub(crate) use scheduler::{Schedule, run_all};
@@ -47,8 +43,7 @@ pub(crate) use scheduler::{Schedule, run_all};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scenario::TestCase;
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::{Scenario, TestCase, Variant};
 use crate::transcript::Transcript;
 
 /// The prefix of the ids of prerequisites: scenarios that other scenarios depend on.
