@@ -1,4 +1,4 @@
-//! Who ended a data connection, and how: the journal and the tap say what was seen on the wire.
+//! Who ended a data connection, and how: the journal and the tap record what was seen on the wire.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +25,7 @@ const STALLED: Option<End> = Some((Side::Server, StreamEnd::TimedOut));
 const RESET: Option<End> = Some((Side::Server, StreamEnd::Reset));
 const UNANNOUNCED: Option<End> = Some((Side::Server, StreamEnd::MissingCloseNotify));
 
-/// What the tap has seen of one server.
+/// What the tap has recorded of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder(Mutex<Vec<(ChannelId, String)>>);
 
@@ -43,7 +43,7 @@ impl Tap for Recorder {
 }
 
 impl Recorder {
-    /// What was seen of one channel.
+    /// What was recorded of one channel.
     pub(crate) fn of(&self, channel: ChannelId) -> Vec<String> {
         let seen = self.0.lock().unwrap();
         let of_channel = |(at, text): &(ChannelId, String)| (*at == channel).then(|| text.clone());
