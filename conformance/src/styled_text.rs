@@ -29,7 +29,6 @@ impl StyledText {
         self.line(self.painted(text, Style::new().bold()));
     }
 
-    /// The text in a style.
     pub(crate) fn painted(&self, text: &str, style: Style) -> String {
         if self.colour {
             format!("{style}{text}{style:#}")

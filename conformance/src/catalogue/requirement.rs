@@ -140,7 +140,6 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// A requirement by its id.
     pub(crate) fn get(&self, id: &str) -> Option<&Requirement> {
         self.by_id.get(id).map(|at| &self.requirements[*at])
     }
@@ -164,7 +163,6 @@ impl Catalogue {
         self.requirements.iter()
     }
 
-    /// Every id.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.by_id.keys().map(String::as_str)
     }

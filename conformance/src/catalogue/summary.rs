@@ -43,15 +43,10 @@ pub(crate) struct SummaryRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum SummaryLevel {
-    /// Required.
     Must,
-    /// Recommended.
     Should,
-    /// Optional.
     May,
-    /// Recommended against.
     ShouldNot,
-    /// Forbidden.
     MustNot,
 }
 

@@ -101,7 +101,6 @@ impl FromArgMatches for ReportFiles {
 }
 
 impl ReportFiles {
-    /// Also with this JSON file.
     pub(super) fn with_json(self, json: Option<PathBuf>) -> Self {
         Self { json, ..self }
     }

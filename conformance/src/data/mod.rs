@@ -31,7 +31,6 @@ pub struct Data {
 /// A part of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Stored octets.
     Octets(Bytes),
     /// These positions of the test pattern, see [`pattern`].
     Pattern(Range<u64>),

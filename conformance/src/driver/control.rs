@@ -152,27 +152,22 @@ impl Control {
         })
     }
 
-    /// Our address.
     pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The server's address.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Whether the connection is open.
     pub(crate) fn is_open(&self) -> bool {
         !self.ended
     }
 
-    /// Whether the greeting was read.
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeted
     }
 
-    /// Whether it is under TLS.
     pub(crate) fn is_tls(&self) -> bool {
         self.wire.is_tls()
     }
@@ -429,9 +424,7 @@ impl Control {
 
     fn take_reply(&mut self) -> Option<Reply> {
         let reply = self.reader.next_reply()?;
-        self.record(EventKind::FromServer {
-            octets: reply.octets.clone(),
-        });
+        self.record(EventKind::from_server(reply.octets.clone()));
         self.came.replies += 1;
         self.came.fresh += REPLY_COST;
         self.came.lines += reply.lines.len() as u64;

@@ -122,7 +122,6 @@ impl Recorder {
         self.0.line.store(line, Ordering::Relaxed);
     }
 
-    /// The current line.
     pub(crate) fn line(&self) -> u32 {
         self.0.line.load(Ordering::Relaxed)
     }

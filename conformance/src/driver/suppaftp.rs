@@ -41,11 +41,8 @@ pub(crate) struct Client {
     pub(crate) host: String,
     /// The address of the server; `None` if it has none of the wanted family.
     pub(crate) address: Option<SocketAddr>,
-    /// Which certificates are accepted.
     pub(crate) trust: Trust,
-    /// The user name.
     pub(crate) user: String,
-    /// The password.
     pub(crate) password: String,
     /// The directory to enter after login.
     pub(crate) path: Option<String>,
@@ -82,7 +79,6 @@ impl Suppaftp {
         })
     }
 
-    /// Plays the step.
     pub(crate) async fn play_step(
         &mut self,
         user_step: &ResolvedStep,
@@ -115,7 +111,6 @@ impl Suppaftp {
 
 /// Why a step was not played to its end.
 enum StepError {
-    /// An error of the client.
     Client(FtpError),
     /// The server sent too much.
     Limit(Excess),

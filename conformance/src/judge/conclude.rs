@@ -262,8 +262,8 @@ impl Evidence<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::testing::transcript;
     use crate::scenario::{Level, ScenarioId, parse};
-    use crate::transcript::{Event, EventKind, Transcript};
     use rstest::rstest;
 
     fn scenario(needs: &str) -> Scenario {
@@ -275,34 +275,7 @@ mod tests {
     }
 
     fn dialogue(lines: &[&str]) -> Vec<Conversation> {
-        let mut transcript = Transcript::default();
-        for line in std::iter::once(&"S: 220 x").chain(lines) {
-            let (who, text) = line.split_at(3);
-            let octets = format!("{}\r\n", text.replace(" / ", "\r\n")).into_bytes();
-            let what = if who == "C: " {
-                EventKind::FromClient { octets }
-            } else {
-                EventKind::FromServer { octets }
-            };
-            if transcript.events.is_empty() {
-                let (local, peer) = (String::new(), String::new());
-                transcript
-                    .events
-                    .push(event(EventKind::Connected { local, peer }));
-            }
-            transcript.events.push(event(what));
-        }
-        Conversation::all(&transcript)
-    }
-
-    fn event(what: EventKind) -> Event {
-        Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        }
+        Conversation::all(&transcript(&[&["S: 220 x"], lines].concat()))
     }
 
     fn finding(level: Level) -> Finding {

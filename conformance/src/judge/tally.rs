@@ -66,47 +66,16 @@ impl JudgeTally {
 mod tests {
     use super::*;
     use crate::catalogue::Registry;
-    use crate::scenario::Connection;
-    use crate::transcript::{Conversation, Event, EventKind, Transcript};
 
-    fn transcript(replies: &[&str]) -> Transcript {
-        let event = |what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        };
-        let octets = |text: &str| format!("{text}\r\n").into_bytes();
-        let connected = EventKind::Connected {
-            local: String::new(),
-            peer: String::new(),
-        };
-        let mut events = vec![
-            connected,
-            EventKind::FromServer {
-                octets: octets("220 hi"),
-            },
-        ];
-        for reply in replies {
-            events.push(EventKind::FromClient {
-                octets: octets("NOOP"),
-            });
-            events.push(EventKind::FromServer {
-                octets: octets(reply),
-            });
-        }
-        Transcript {
-            events: events.into_iter().map(event).collect(),
-            ..Transcript::default()
-        }
-    }
+    use crate::judge::testing::transcript;
+    use crate::transcript::Conversation;
 
     #[test]
     fn a_judge_counts_every_finding_and_keeps_one_of_each_sort() {
         let mut tally = JudgeTally::default();
-        for (name, replies) in [("a", &["200 x"][..]), ("b", &["250 x", "250 y", "350 z"])] {
-            let transcript = transcript(replies);
+        let replies = ["S: 250 x", "C: NOOP", "S: 250 y", "C: NOOP", "S: 350 z"];
+        for (name, replies) in [("a", &["S: 200 x"][..]), ("b", &replies)] {
+            let transcript = transcript(&[&["S: 220 hi", "C: NOOP"], replies].concat());
             let conversations = Conversation::all(&transcript);
             let registry = Registry::built_in();
             let context = Context {

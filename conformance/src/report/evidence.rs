@@ -50,45 +50,32 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Connection;
     use crate::transcript::{Event, EventKind};
 
     fn transcript(whats: Vec<EventKind>) -> Transcript {
-        let event = |what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        };
+        let events = whats.into_iter().map(|what| Event::at_line(1, what));
         Transcript {
-            events: whats.into_iter().map(event).collect(),
+            events: events.collect(),
             ..Transcript::default()
         }
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let sent = EventKind::FromClient {
-            octets: b"pass hunter2\r\n".to_vec(),
-        };
+        let sent = EventKind::from_client(b"pass hunter2\r\n");
         assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
     }
 
     #[test]
     fn only_the_lines_just_before_are_shown() {
-        let noop = || EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = || EventKind::from_client(b"NOOP\r\n");
         let shown = excerpt(&transcript((0..50).map(|_| noop()).collect()), 40);
         assert_eq!(shown.len(), BEFORE + 1);
     }
 
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
-        let said = EventKind::FromServer {
-            octets: b"200 Okay.\r\n".to_vec(),
-        };
+        let said = EventKind::from_server(b"200 Okay.\r\n");
         for event in [99, usize::MAX] {
             assert_eq!(
                 excerpt(&transcript(vec![said.clone()]), event),
@@ -101,9 +88,7 @@ mod tests {
     #[test]
     fn a_long_reply_loses_its_middle() {
         let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
-        let said = EventKind::FromServer {
-            octets: lines.into(),
-        };
+        let said = EventKind::from_server(lines);
         let shown = excerpt(&transcript(vec![said]), 0);
         assert_eq!(shown.len(), MOST);
         assert_eq!(shown[9], "S: 211-9");
@@ -113,9 +98,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_shortened() {
-        let said = EventKind::FromServer {
-            octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat(),
-        };
+        let said = EventKind::from_server([b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat());
         assert_eq!(
             excerpt(&transcript(vec![said]), 0)[0].chars().count(),
             WIDTH + 2

@@ -139,7 +139,7 @@ impl BeforeTurns {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
     use super::*;
-    use crate::scenario::{Connection, ScenarioId, parse};
+    use crate::scenario::{ScenarioId, parse};
 
     fn scenario(dialogue: &str) -> Scenario {
         let front = "+++\ntitle = \"t\"\ncites = [\"RFC 959 §5.4\"]\nlevel = \"must\"\n+++\n";
@@ -173,16 +173,8 @@ mod tests {
     #[test]
     fn an_event_belongs_to_the_turn_that_began_before_it() {
         let scenario = scenario(TWICE);
-        let event = |line, what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line,
-            what,
-        };
-        let sent = || EventKind::FromClient {
-            octets: b"B\r\n".to_vec(),
-        };
+        let event = |line, what| Event::at_line(line, what);
+        let sent = || EventKind::from_client(b"B\r\n");
         let events = [
             event(0, sent()),
             event(8, new_turn(1)),

@@ -33,7 +33,6 @@ pub(crate) enum ConformingVariant {
 }
 
 impl ConformingVariant {
-    /// All of them.
     pub(crate) const ALL: [Self; 9] = [
         Self::OtherTexts,
         Self::OtherCodes,

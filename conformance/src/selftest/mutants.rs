@@ -34,7 +34,6 @@ pub(crate) enum Mutation {
     NotRecommended(u16),
     /// Answers with another text.
     Text,
-    /// Answers twice.
     Twice,
     /// Sends a reply without a command.
     Unsolicited,
@@ -381,9 +380,7 @@ impl Maker<'_> {
             .into_iter()
             .find(|(_, e)| matches!(e.what, EventKind::Silence { .. }));
         let Some((at, event)) = silence else { return };
-        let said = EventKind::FromServer {
-            octets: b"200 Still here.\r\n".to_vec(),
-        };
+        let said = EventKind::from_server(b"200 Still here.\r\n");
         self.insert(
             line,
             Mutation::Unsolicited,
@@ -429,9 +426,7 @@ impl Maker<'_> {
 
     /// Sends the last reply of the dialogue twice, if the dialogue goes on after it.
     fn twice(&mut self) {
-        let noop = EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = EventKind::from_client(b"NOOP\r\n");
         if !self
             .transcript
             .events

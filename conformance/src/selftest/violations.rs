@@ -25,7 +25,6 @@ enum Change {
     Data(fn(&str) -> String),
     /// Additional octets on the data connection.
     More(u64),
-    /// The reply is sent twice.
     Twice,
     /// The preliminary reply is not sent.
     NoPreliminary,
@@ -387,9 +386,7 @@ impl Violation {
                     .iter()
                     .find(|(_, reply)| reply.code == self.code);
                 let Some((at, reply)) = found else { continue };
-                let alone = EventKind::FromServer {
-                    octets: reply.octets.clone(),
-                };
+                let alone = EventKind::from_server(reply.octets.clone());
                 if transcript.events[*at].what != alone {
                     continue;
                 }
@@ -419,9 +416,8 @@ impl Violation {
                     }
                     NoTelnet => {
                         let told = reply.lines.join(&b"\r\n"[..]);
-                        spoiled.events[*at].what = EventKind::FromServer {
-                            octets: [&told, &b"\r\n"[..]].concat(),
-                        };
+                        spoiled.events[*at].what =
+                            EventKind::from_server([&told, &b"\r\n"[..]].concat());
                     }
                     LoneIac => {
                         let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();

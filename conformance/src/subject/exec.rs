@@ -122,7 +122,6 @@ impl Exec {
         Ok(exec)
     }
 
-    /// The target.
     pub(crate) fn target(&self) -> &Arc<Target> {
         &self.target
     }

@@ -16,7 +16,6 @@ use crate::transcript::{EventKind, ObservationKind, Reply};
 /// A control connection with its data connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The control connection.
     pub(crate) control: Control,
     /// Its data connection.
     pub(crate) data: DataPort,

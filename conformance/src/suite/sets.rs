@@ -58,7 +58,6 @@ pub(crate) enum Thawed {
     Missing(String),
     /// The scenario does not ask what it asked.
     Changed {
-        /// Its id.
         scenario: String,
         /// Its digest now.
         now: String,
@@ -155,7 +154,6 @@ impl FrozenSet {
         looked.flatten().collect()
     }
 
-    /// The ids.
     pub(crate) fn ids(&self) -> BTreeSet<&str> {
         self.scenarios.keys().map(String::as_str).collect()
     }

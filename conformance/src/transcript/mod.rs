@@ -232,6 +232,34 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Octets of the client.
+    pub(crate) fn from_client(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        Self::FromClient { octets }
+    }
+
+    /// Octets of the server.
+    pub(crate) fn from_server(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        Self::FromServer { octets }
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// An event of the main control connection, at this line of the scenario.
+    pub(crate) fn at_line(line: u32, what: EventKind) -> Self {
+        Self {
+            at: 0,
+            channel: Channel::Control,
+            connection: Connection::main(),
+            line,
+            what,
+        }
+    }
+}
+
 impl Event {
     /// Whether octets of a control connection are missing here, as in a capture that has lost some.
     /// What follows cannot be paired or judged: the dialogue is not known.

@@ -343,9 +343,7 @@ mod tests {
     }
 
     fn received(text: &str) -> EventKind {
-        EventKind::FromServer {
-            octets: format!("{text}\r\n").into(),
-        }
+        EventKind::from_server(format!("{text}\r\n"))
     }
 
     #[rstest]
@@ -427,9 +425,7 @@ mod tests {
 
     #[test]
     fn other_connections_have_a_label_and_the_runner_s_own_is_left_out() {
-        let noop = || EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = || EventKind::from_client(b"NOOP\r\n");
         let events = vec![
             event(Connection("B".into()), noop()),
             event(Connection::runner(), noop()),

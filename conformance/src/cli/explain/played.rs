@@ -98,7 +98,6 @@ impl Examples {
         })
     }
 
-    /// Writes the examples.
     pub(super) fn show(&self, page: &mut Page) {
         page.good("Good: what the reference server does");
         page.block(&self.good);

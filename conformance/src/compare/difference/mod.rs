@@ -34,7 +34,6 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    /// A side from a report.
     pub(crate) fn of_report(name: impl Into<String>, report: &Report) -> Self {
         let verdicts = report.scenarios.iter().map(|row| &row.verdict);
         let judges = report.judges.iter();
@@ -48,7 +47,6 @@ impl Side {
         }
     }
 
-    /// A side from snapshots.
     pub(crate) fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
         let mut side = Self {
             name: name.into(),

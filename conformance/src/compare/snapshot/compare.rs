@@ -14,15 +14,9 @@ pub(crate) enum Change {
     /// Played, but not saved.
     New(Snapshot),
     /// Played with another dialogue.
-    Changed {
-        /// The saved snapshot.
-        kept: Snapshot,
-        /// The new snapshot.
-        now: Snapshot,
-    },
+    Changed { kept: Snapshot, now: Snapshot },
     /// Saved, but not playable any more.
     Vanished {
-        /// The saved snapshot.
         kept: Snapshot,
         /// Why it was not played.
         why: String,

@@ -21,7 +21,6 @@ const HEAD: u64 = 64 << 10;
 pub(crate) enum Expected {
     /// A listing, or unspecified data.
     Listing,
-    /// These octets.
     Content(Data),
     /// Encoded data of this many octets, which may be twice as long.
     Coded(u64),

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Registry;
     use crate::judge::testing::{findings, transcript};
-    use crate::scenario::Connection;
+
     use crate::transcript::{Conversation, Event, Excess};
 
     #[test]
@@ -77,13 +77,10 @@ mod tests {
         let mut transcript = transcript(&["S: 220 x", "C: LIST", "S: 150 x", "D< a\\r\\n"]);
         for limit in [Limit::Data, Limit::Data, Limit::Reply] {
             let most = 1 << 20;
-            transcript.events.push(Event {
-                at: 0,
-                channel: crate::transcript::Channel::Control,
-                connection: Connection::main(),
-                line: 7,
-                what: EventKind::LimitExceeded(Excess { limit, most }),
-            });
+            transcript.events.push(Event::at_line(
+                7,
+                EventKind::LimitExceeded(Excess { limit, most }),
+            ));
         }
         let conversations = Conversation::all(&transcript);
         let context = Context {

@@ -19,7 +19,6 @@ impl Tally {
         self.0.get(&outcome).copied().unwrap_or(0)
     }
 
-    /// All together.
     pub(crate) fn all(&self) -> usize {
         self.0.values().sum()
     }

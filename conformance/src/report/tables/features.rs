@@ -41,7 +41,6 @@ pub(crate) enum Truth {
 }
 
 impl Truth {
-    /// In words.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Truthful => "truthful",
@@ -53,7 +52,6 @@ impl Truth {
         }
     }
 
-    /// Whether it misleads a client.
     pub(crate) fn misleads(self) -> bool {
         matches!(self, Self::AdvertisedAndRefused | Self::ServedAndHidden)
     }

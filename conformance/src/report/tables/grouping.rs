@@ -99,7 +99,6 @@ impl<'a> Group<'a> {
         known.map_or("", |known| &known.reason)
     }
 
-    /// The variants.
     pub(crate) fn variants(&self) -> Vec<Variant> {
         self.rows.iter().map(|row| row.verdict.variant).collect()
     }

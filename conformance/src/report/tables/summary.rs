@@ -33,7 +33,6 @@ const ANSWERS: [Answer; 5] = [
 ];
 
 impl Answer {
-    /// In words.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Kept => "kept",

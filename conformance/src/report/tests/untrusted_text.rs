@@ -2,7 +2,6 @@
 
 use super::tests::of_every_outcome;
 use super::{Look, Report, Sanitized, excerpt, html, json, junit, markdown, read, terminal};
-use crate::scenario::Connection;
 use crate::transcript::{Event, EventKind, Transcript};
 use proptest::prelude::*;
 use roxmltree::{Document, ParsingOptions};
@@ -39,15 +38,7 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
 /// A report with this text in every field that a server controls.
 fn saying(said: &[u8]) -> Report {
     let mut report = of_every_outcome();
-    let event = Event {
-        at: 0,
-        channel: crate::transcript::Channel::Control,
-        connection: Connection::main(),
-        line: 1,
-        what: EventKind::FromServer {
-            octets: said.to_vec(),
-        },
-    };
+    let event = Event::at_line(1, EventKind::from_server(said));
     let excerpt = excerpt(
         &Transcript {
             events: vec![event],

@@ -95,7 +95,6 @@ pub(super) struct Line<'a> {
     pub(super) number: u32,
     /// Where it starts in the file.
     pub(super) start: usize,
-    /// Its text.
     pub(super) text: &'a str,
 }
 
