@@ -30,7 +30,7 @@ pub mod driver {
 
 /// The always-on judges.
 pub mod judge {
-    pub use crate::judge::{Context, JUDGES, always_on};
+    pub use crate::judge::{Context, JUDGES};
 }
 
 /// Reports and their formats.

@@ -50,7 +50,7 @@ pub fn feat(lines: &[u8]) {
     }
 
     let judge = JUDGES.iter().find(|judge| judge.name == "feat");
-    let findings = (judge.expect("there is this judge").judge)(&Context {
+    let findings = judge.expect("there is this judge").findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry: Registry::built_in(),

@@ -48,7 +48,7 @@ fn is_sound(events: impl IntoIterator<Item = EventKind>) -> bool {
     let transcript = transcript(std::iter::once(greeting).chain(events));
     let conversations = Conversation::all(&transcript);
     let judge = JUDGES.iter().find(|judge| judge.name == "mlsx");
-    let findings = (judge.expect("there is this judge").judge)(&Context {
+    let findings = judge.expect("there is this judge").findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry: Registry::built_in(),

@@ -19,10 +19,7 @@ pub(crate) mod testing;
 
 pub(crate) use conclude::{Evidence, conclude, needs};
 pub(crate) use expectation::{Assessment, Ending, expectation};
-pub use rules::Context;
-pub use rules::JUDGES;
-pub(crate) use rules::Judge;
-pub use rules::always_on;
+pub use rules::{Context, JUDGES, Judge};
 pub(crate) use run_judge::RunJudge;
 pub(crate) use tally::JudgeTally;
 

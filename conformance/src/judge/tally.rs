@@ -33,7 +33,7 @@ impl JudgeTally {
     /// Lets every judge look at one transcript.
     pub(crate) fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
-            let findings = (judge.judge)(context);
+            let findings = judge.findings(context);
             verdict.outcome = verdict.outcome.max(worst(&findings));
             verdict.count += findings.len();
             for finding in findings {

@@ -118,7 +118,7 @@ pub(super) fn findings(judge: &Judge, dialogue: &[&str]) -> Vec<Finding> {
     let transcript = transcript(dialogue);
     let conversations = Conversation::all(&transcript);
     let registry = Registry::built_in();
-    (judge.judge)(&Context {
+    judge.findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry,
@@ -230,7 +230,7 @@ proptest! {
         let conversations = Conversation::all(&transcript);
         let registry = Registry::built_in();
         let context = Context { transcript: &transcript, conversations: &conversations, registry };
-        for finding in super::always_on(&context) {
+        for finding in super::JUDGES.iter().flat_map(|judge| judge.findings(&context)) {
             prop_assert!(finding.event < transcript.events.len());
         }
     }

@@ -131,12 +131,7 @@ impl<'a> Page<'a> {
                 }
             }
         };
-        Some(Section {
-            id: "findings",
-            short: "Findings",
-            title: "What was found",
-            body,
-        })
+        Some(Section::of("findings", "Findings", "What was found", body))
     }
 
     fn card(&self, card: &Card<'_>) -> Markup {

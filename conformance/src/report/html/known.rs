@@ -60,12 +60,7 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "known",
-            short: "Known",
-            title: "Known deviations",
-            body,
-        })
+        Some(Section::of("known", "Known", "Known deviations", body))
     }
 
     fn known_judge(&self, judge: &JudgeVerdict) -> Markup {

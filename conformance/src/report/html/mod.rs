@@ -103,3 +103,14 @@ struct Section {
     title: &'static str,
     body: Markup,
 }
+
+impl Section {
+    fn of(id: &'static str, short: &'static str, title: &'static str, body: Markup) -> Self {
+        Self {
+            id,
+            short,
+            title,
+            body,
+        }
+    }
+}

@@ -41,12 +41,7 @@ impl Page<'_> {
             }
             @if let Some(command) = whole(report) { (repeat(&command)) }
         };
-        Some(Section {
-            id: "run",
-            short: "Run",
-            title: "The run",
-            body,
-        })
+        Some(Section::of("run", "Run", "The run", body))
     }
 }
 

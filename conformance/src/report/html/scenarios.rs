@@ -52,12 +52,12 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "scenarios",
-            short: "Scenarios",
-            title: "Everything that was played",
+        Some(Section::of(
+            "scenarios",
+            "Scenarios",
+            "Everything that was played",
             body,
-        })
+        ))
     }
 
     /// One scenario with all its variants.

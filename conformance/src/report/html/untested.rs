@@ -65,11 +65,11 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "untested",
-            short: "Not tested",
-            title: "What was not tested, and why",
+        Some(Section::of(
+            "untested",
+            "Not tested",
+            "What was not tested, and why",
             body,
-        })
+        ))
     }
 }
