@@ -3,6 +3,7 @@
 use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
 use crate::scenario::Variant;
+use crate::text::did_you_mean;
 use crate::verdict::{Known, Outcome};
 
 /// The names an entry may refer to.
@@ -52,12 +53,8 @@ pub(crate) fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_
 /// Why an entry refers to nothing; `None` if it refers to something.
 fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
     let closest = |text: &str, all: &[&str]| {
-        let scored = all
-            .iter()
-            .map(|name| (strsim::jaro_winkler(text, name), *name));
-        let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
-        best.filter(|(score, _)| *score > 0.7)
-            .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+        let help = did_you_mean(text, all.iter().copied());
+        help.map_or_else(String::new, |help| format!("; {help}"))
     };
     match &entry.about {
         About::Scenario { scenario, variant } => {

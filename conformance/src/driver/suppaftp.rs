@@ -4,6 +4,7 @@
 //! limits: data is always private under TLS, TLS is never implicit, active mode is PORT on IPv4 and
 //! EPRT on IPv6, and it parses addresses in the usual form only.
 
+use crate::text::first_line;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -319,14 +320,7 @@ fn result_of(error: FtpError) -> StepResult {
     match &error {
         FtpError::UnexpectedResponse(reply) if matches!(reply.body.first(), Some(b'4' | b'5')) => {
             let text = String::from_utf8_lossy(&reply.body);
-            StepResult::Refused(
-                text.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .chars()
-                    .take(120)
-                    .collect(),
-            )
+            StepResult::Refused(first_line(&text))
         }
         _ => StepResult::Failed(error.to_string().chars().take(LONGEST).collect()),
     }

@@ -11,6 +11,7 @@ use crate::driver::{
     eprt_argument, extended_passive_port, passive_address, port_argument,
 };
 use crate::scenario::{Connection, DataMode, Protection, Variant};
+use crate::text::first_line;
 use crate::transcript::{EventKind, ObservationKind, Reply};
 
 /// A control connection with its data connection.
@@ -332,10 +333,7 @@ pub(crate) fn refused(what: &str, reply: &Reply) -> SetupError {
     } else {
         what
     };
-    let text = reply.text();
-    let first = text.lines().next().unwrap_or_default();
-    let short: String = first.chars().take(120).collect();
-    let words = format!("{what}: {} {short}", reply.code);
+    let words = format!("{what}: {} {}", reply.code, first_line(&reply.text()));
     if reply.code == 421 {
         SetupError::Busy(words)
     } else {

@@ -1,8 +1,8 @@
 //! The front matter: what it says about the catalogue and the registry, and how.
 
-use super::super::error::did_you_mean;
 use super::{Action, DriverKind, Knowledge, Linter};
 use crate::scenario::Need;
+use crate::text::did_you_mean;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 

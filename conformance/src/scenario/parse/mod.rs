@@ -12,11 +12,11 @@ mod repeat;
 mod reply;
 mod statement;
 
-use crate::text::cut;
+use crate::text::{cut, did_you_mean, nearest};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::error::{Diagnostic, Severity, did_you_mean, nearest};
+use super::error::{Diagnostic, Severity};
 use super::variables::variable_at;
 use super::{Action, Connection, Scenario, ScenarioId, Step};
 pub(super) use about::can_fail;
