@@ -506,7 +506,8 @@ fn a_scenario_of_a_session_is_valid_passes_and_fails_on_a_faulty_server() {
         "{text}"
     );
     let passed = run(&scenario, &[]);
-    assert_eq!(outcomes(&passed), ["pass"], "{text}");
+    let report = String::from_utf8_lossy(&passed.stdout);
+    assert_eq!(outcomes(&passed), ["pass"], "{text}\n{report}");
     assert_eq!(passed.status.code(), Some(0));
     for fault in [
         "when CDUP do reply 502",
