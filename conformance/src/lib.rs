@@ -19,7 +19,10 @@
 //! ```
 
 pub use campaign::{CampaignError, Criteria, Event, Matrix, OnEvent, Options, run as check};
-pub use replay::{Against, Credentials, Difference, Recording, ReplayError, Replayed, Strictness};
+pub use replay::{
+    Against, Credentials, Deviation, Deviations, Difference, PlayError, Recording, ReplayError,
+    ReplayServer, Replayed, Strictness, Subject,
+};
 pub use report::{Report, RunStatus};
 pub use runner::{CancelToken, Canceller};
 pub use scenario::{Scenario, ScenarioId};

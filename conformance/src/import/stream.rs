@@ -156,6 +156,8 @@ impl Stream {
         while self.held() > 0 && !self.reset {
             self.give_up_waiting(&mut pieces);
         }
+        // After a RST nothing is delivered.
+        self.forget();
         pieces
     }
 

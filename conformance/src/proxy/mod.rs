@@ -22,7 +22,7 @@ mod tls;
 mod write_out;
 
 pub(crate) use activity::{Activity, OnActivity, Watcher};
-pub(crate) use address::{PortCommand, active_address, passive_reply};
+pub(crate) use address::{PortCommand, active_address, passive_line, passive_reply};
 pub(crate) use faults::{Fault, FaultPlan, Plan, describe_for_proxy};
 pub(crate) use lines::{ClientLines, ClientPiece, ServerLines, ServerPiece, split_command};
 pub(crate) use recorder::Recorder;

@@ -224,6 +224,29 @@ impl Stream {
         poll_read(self, context, into)
     }
 
+    /// Reads some octets of a control connection, at least one. A read of TCP ends before an urgent
+    /// octet, after which tokio would wait for more to come: what is there is read all the same.
+    pub(crate) fn poll_read_control(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<Result<usize, CloseKind>> {
+        let Self::Clear(tcp) = self else {
+            return self.poll_read(context, into);
+        };
+        loop {
+            if ready!(tcp.poll_read_ready(context)).is_err() {
+                return Poll::Ready(Err(CloseKind::Reset));
+            }
+            return Poll::Ready(match tcp.try_read(into) {
+                Ok(0) => Err(CloseKind::Clean),
+                Ok(octets) => Ok(octets),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(_) => Err(CloseKind::Reset),
+            });
+        }
+    }
+
     /// Writes some of the octets.
     pub(crate) fn poll_write(
         &mut self,

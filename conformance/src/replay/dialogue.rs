@@ -7,6 +7,7 @@ use crate::transcript::{
     Channel, Command, Connection, DataMode, End, Event, EventKind, Leg, Pairing, Reply, Seat, Side,
     Transcript,
 };
+use crate::transfer_mode::Coding;
 
 /// One control connection with its data connections.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Session {
     pub(crate) unasked: Vec<(usize, Reply)>,
     /// The data connections, by their number.
     pub(crate) transfers: BTreeMap<u32, Transfer>,
-    /// How the server ended the control connection, if it did so first.
+    /// How the server ended the control connection, if it did.
     pub(crate) closed: Option<(usize, End)>,
 }
 
@@ -86,6 +87,40 @@ impl Session {
         sessions
     }
 
+    /// The sessions of several recordings, those of each in their order. Events get their places
+    /// and times by when they happened; a recording without a start follows the one before.
+    pub(crate) fn merged(transcripts: &[&Transcript], leg: Leg) -> Vec<Self> {
+        let starts = transcripts.iter().filter_map(|it| it.started);
+        let first = starts.min();
+        let mut sessions: Vec<Self> = Vec::new();
+        let mut moments = Vec::new();
+        let mut offset = 0;
+        for (file, transcript) in transcripts.iter().enumerate() {
+            if let (Some(first), Some(started)) = (first, transcript.started) {
+                let later = started.as_microsecond() - first.as_microsecond();
+                offset = u64::try_from(later).unwrap_or(0);
+            }
+            for mut session in Self::all(transcript, leg) {
+                let mut before = 0;
+                for (index, (place, event)) in session.events.iter_mut().enumerate() {
+                    before = event.at.saturating_add(offset).max(before);
+                    event.at = before;
+                    moments.push((before, file, *place, sessions.len(), index));
+                }
+                sessions.push(session);
+            }
+            if transcript.started.is_none() {
+                let last = transcript.events.last().map_or(0, |event| event.at);
+                offset = offset.saturating_add(last);
+            }
+        }
+        moments.sort_unstable();
+        for (rank, (_, _, _, session, index)) in moments.into_iter().enumerate() {
+            sessions[session].events[index].0 = rank;
+        }
+        sessions
+    }
+
     /// Whether TLS began before anything was said.
     pub(crate) fn is_implicit(&self) -> bool {
         let mut control = self.events.iter().map(|(_, event)| &event.what);
@@ -111,7 +146,11 @@ impl Session {
     fn pair(&mut self) {
         let mut pairing = Pairing::new(Connection::main());
         for (index, (_, event)) in self.events.iter().enumerate() {
-            pairing.take(index, event.line, &event.what);
+            // Where a proxy saw that the client has gone, replies may still come from the server.
+            let is_gone = matches!(&event.what, EventKind::Closed(end) if end.by == Side::Client);
+            if !is_gone {
+                pairing.take(index, event.line, &event.what);
+            }
             if let (EventKind::Closed(end), None) = (&event.what, &self.closed)
                 && end.by == Side::Server
             {
@@ -176,6 +215,39 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The transfers that ABOR interrupted, by the index of their exchange: ABOR was sent before the
+    /// reply that completed them.
+    pub(crate) fn aborted(&self) -> BTreeSet<usize> {
+        let aborts = self.exchanges.iter().filter(|it| it.verb() == "ABOR");
+        let sent: Vec<usize> = aborts.map(|abort| abort.sent).collect();
+        let interrupted = |exchange: &Exchange| {
+            let end = exchange.completion_at().unwrap_or(usize::MAX);
+            exchange.is_transfer() && sent.iter().any(|at| (exchange.sent..=end).contains(at))
+        };
+        let exchanges = self.exchanges.iter().enumerate();
+        exchanges
+            .filter(|(_, exchange)| interrupted(exchange))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// The transmission mode in which the transfer of an exchange encodes its data, but for stream.
+    pub(crate) fn coding(&self, exchange: usize) -> Option<Coding> {
+        let modes = self.exchanges.iter().take(exchange).rev();
+        let mut modes = modes.filter(|it| {
+            it.verb() == "MODE" && it.completion().is_some_and(|reply| reply.class() == 2)
+        });
+        let command = modes.next()?.command.as_ref()?;
+        match command.argument.as_deref()?.trim_ascii() {
+            b"B" | b"b" => Some(Coding::Blocks),
+            b"C" | b"c" => Some(Coding::Compressed),
+            b"Z" | b"z" => Some(Coding::Zlib),
+            _ => None,
+        }
+    }
+}
+
 impl Exchange {
     /// The reply that completed it.
     pub(crate) fn completion(&self) -> Option<&Reply> {
@@ -230,24 +302,6 @@ impl Transfer {
         let reset = |end: &End| end.how == crate::transcript::CloseKind::Reset;
         let first = self.ends.first().map(|end| end.by);
         self.ends.iter().any(reset) || (!self.from_server.is_empty() && first == Some(Side::Client))
-    }
-}
-
-impl Session {
-    /// The transfers that ABOR interrupted, by the index of their exchange: ABOR was sent before the
-    /// reply that completed them.
-    pub(crate) fn aborted(&self) -> BTreeSet<usize> {
-        let aborts = self.exchanges.iter().filter(|it| it.verb() == "ABOR");
-        let sent: Vec<usize> = aborts.map(|abort| abort.sent).collect();
-        let interrupted = |exchange: &Exchange| {
-            let end = exchange.completion_at().unwrap_or(usize::MAX);
-            exchange.is_transfer() && sent.iter().any(|at| (exchange.sent..=end).contains(at))
-        };
-        let exchanges = self.exchanges.iter().enumerate();
-        exchanges
-            .filter(|(_, exchange)| interrupted(exchange))
-            .map(|(index, _)| index)
-            .collect()
     }
 }
 

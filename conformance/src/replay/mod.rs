@@ -3,14 +3,21 @@
 //!
 //! ```text
 //!  Transcript --Session::all--> sessions --player--> what happened --compare--> differences
+//!                                  +--matcher--> decisions --server--> any client
 //! ```
 
 mod compare;
 mod dialogue;
+mod double;
+mod matcher;
 mod player;
+mod server;
 
 pub use compare::{Difference, Strictness, Subject};
+pub use double::{Deviations, ReplayServer};
+pub use matcher::Deviation;
 pub use player::{Credentials, PlayError};
+pub(crate) use server::{Settings, StandIn, Unexpected};
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +33,7 @@ use dialogue::Session;
 use player::{Playback, play};
 
 /// How long nothing may happen while something is waited for, unless another time is given.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A recorded session, or several: what `ftpspec record` wrote, or a transcript of any other seat.
 #[derive(Debug, Clone)]
@@ -118,38 +125,61 @@ impl Recording {
         url: &str,
         options: &Against,
     ) -> Result<Replayed, ReplayError> {
-        let mut target = Target::from_url(url, &[]).await?;
-        if let Some(pem) = &options.ca_pem {
-            target.trust = Trust::from_pem(pem).map_err(ReplayError::Trust)?;
-        }
-        let sessions = Session::all(&self.transcript, Leg::Server);
-        let playback = Playback {
-            credentials: options.credentials.clone().or_of_url(url, &target),
-            patience: options.patience,
-            recorded_pace: options.recorded_pace,
-        };
-        let played = play(&sessions, &target, &playback).await?;
-        let pairs = || sessions.iter().zip(&played).zip(1..);
-        let differences = pairs().flat_map(|((recorded, played), number)| {
-            compare(number, recorded, played, options.strictness)
-        });
-        let sent = |session: &Session| {
-            session
-                .exchanges
-                .iter()
-                .filter(|it| it.command.is_some())
-                .count()
-        };
-        Ok(Replayed {
-            sessions: sessions.len(),
-            commands: played.iter().map(|played| sent(&played.session)).sum(),
-            transfers: played
-                .iter()
-                .map(|played| played.session.transfers.len())
-                .sum(),
-            differences: differences.collect(),
-        })
+        replay_against(std::slice::from_ref(self), url, options).await
     }
+}
+
+/// The sessions of recordings as the server's side plays them.
+pub(crate) fn sessions_of_server(recordings: &[Recording]) -> Vec<Session> {
+    sessions(recordings, Leg::Client)
+}
+
+fn sessions(recordings: &[Recording], leg: Leg) -> Vec<Session> {
+    let transcripts: Vec<&Transcript> = recordings.iter().map(Recording::transcript).collect();
+    Session::merged(&transcripts, leg)
+}
+
+/// Plays the client's side of several recordings that were made at the same time, such as those of a
+/// mirror with parallel sessions; see [`Recording::replay_against`].
+///
+/// # Errors
+/// As there.
+pub(crate) async fn replay_against(
+    recordings: &[Recording],
+    url: &str,
+    options: &Against,
+) -> Result<Replayed, ReplayError> {
+    let mut target = Target::from_url(url, &[]).await?;
+    if let Some(pem) = &options.ca_pem {
+        target.trust = Trust::from_pem(pem).map_err(ReplayError::Trust)?;
+    }
+    let sessions = sessions(recordings, Leg::Server);
+    let playback = Playback {
+        credentials: options.credentials.clone().or_of_url(url, &target),
+        patience: options.patience,
+        recorded_pace: options.recorded_pace,
+    };
+    let played = play(&sessions, &target, &playback).await?;
+    let pairs = || sessions.iter().zip(&played).zip(1..);
+    let differences = pairs().flat_map(|((recorded, played), number)| {
+        compare(number, recorded, played, options.strictness)
+    });
+    let sent = |session: &Session| {
+        session
+            .exchanges
+            .iter()
+            .filter(|it| it.command.is_some())
+            .count()
+    };
+    Ok(Replayed {
+        sessions: sessions.len(),
+        commands: played.iter().map(|played| sent(&played.session)).sum(),
+        transfers: played
+            .iter()
+            .map(|played| played.session.transfers.len())
+            .sum(),
+        differences: differences.collect(),
+    })
 }
 
 impl From<Transcript> for Recording {

@@ -118,6 +118,12 @@ impl Dialogue {
             .map(|(_, reply)| reply.code)
     }
 
+    /// Whether any reply to the command of an exchange came.
+    pub(super) fn is_answered(&self, exchange: usize) -> bool {
+        let exchanges = self.conversation.as_ref().map(|it| &it.exchanges);
+        exchanges.is_some_and(|all| all.get(exchange).is_some_and(|it| !it.replies.is_empty()))
+    }
+
     /// What the transfer of an exchange moved.
     pub(super) fn transfer(&self, exchange: usize) -> Option<&Transfer> {
         self.transfers.get(&exchange)
@@ -175,9 +181,11 @@ impl Dialogue {
             if !is_transfer || exchange.preliminary().next().is_none() {
                 continue;
             }
-            let end = exchange
-                .completion()
-                .map_or(usize::MAX, |(event, _)| *event);
+            // A recorder may see a data connection only after the reply that ends the transfer, but
+            // not after the next one was agreed upon.
+            let later = conversation.exchanges.iter().skip(number + 1);
+            let mut next = later.filter(|it| it.command.as_ref().is_some_and(agrees));
+            let end = next.next().map_or(usize::MAX, |next| next.sent);
             let own = channels
                 .iter()
                 .position(|(first, last, _)| *last > exchange.sent && *first < end);
@@ -233,4 +241,10 @@ impl Dialogue {
             answered = answered.max(completion.unwrap_or(answered));
         }
     }
+}
+
+/// Whether a command begins a transfer, or says where the next one goes.
+fn agrees(command: &Command) -> bool {
+    let prepares = matches!(command.verb.as_str(), "PASV" | "EPSV" | "PORT" | "EPRT");
+    prepares || command.is_transfer()
 }

@@ -10,6 +10,7 @@ mod content;
 mod dialogue;
 mod pathname;
 mod script;
+mod transfer;
 mod tree;
 
 use crate::scenario::{Action, Content, Given, format};

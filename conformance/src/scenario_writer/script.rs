@@ -1,19 +1,19 @@
 //! The statements of a scenario, from what happened in a recording.
 
+use std::collections::VecDeque;
+
 use super::content::Contents;
 use super::dialogue::{Dialogue, Happening};
 use super::pathname::{components, escaped, resolve, written};
-use super::tree::{Body, Entry, Path, Tree};
-use crate::data::{CONTENT_LIMIT, Data};
-use crate::scenario::{Action, Codes, Content, Expect, Octets, Receive, ReplyPattern, TextPattern};
+use super::tree::{Entry, Path, Tree};
+use crate::data::CONTENT_LIMIT;
+use crate::scenario::{Action, Codes, Content, Expect, Octets, ReplyPattern, TextPattern};
 use crate::transcript::{Command, Reply, Transcript};
 
 /// Statements of a scenario; it plays 10,000 at most.
 const STATEMENTS: usize = 9_000;
 /// Commands that are listed after the end of what can be written.
 const LISTED: usize = 50;
-/// A file that is long enough for its transfer to be aborted.
-const LONG: u64 = 16_000_000;
 /// Commands that the runner sends itself before a scenario begins.
 const OF_LOGIN: [&str; 8] = [
     "USER", "PASS", "ACCT", "AUTH", "ADAT", "PBSZ", "PROT", "HOST",
@@ -26,6 +26,9 @@ const WITH_PATHNAME: [&str; 23] = [
     "RNFR", "RNTO", "SIZE", "STAT", "STOR", "XCRC", "XCWD", "XMD5", "XMKD", "XRMD", "XSHA1",
 ];
 
+/// Commands with a data connection.
+const TRANSFERS: [&str; 7] = ["APPE", "LIST", "MLSD", "NLST", "RETR", "STOR", "STOU"];
+
 /// A line of the scenario.
 #[derive(Debug)]
 pub(super) enum Line {
@@ -36,7 +39,7 @@ pub(super) enum Line {
 /// A scenario while it is written.
 #[derive(Debug)]
 pub(super) struct Script<'a> {
-    dialogue: &'a Dialogue,
+    pub(super) dialogue: &'a Dialogue,
     pub(super) lines: Vec<Line>,
     pub(super) tree: Tree,
     pub(super) contents: Contents,
@@ -46,13 +49,21 @@ pub(super) struct Script<'a> {
     /// Of the directory that the session started in.
     home: Vec<String>,
     /// TYPE A, as each session begins.
-    text: bool,
-    offset: u64,
+    pub(super) text: bool,
+    pub(super) offset: u64,
     renamed: Option<Path>,
     /// The commands so far, by exchange.
     commands: Vec<(usize, Command)>,
     /// What STOU called a file, and the variable for that.
     unique: Vec<(String, String)>,
+    /// The variables that have a value.
+    captured: Vec<String>,
+    /// The verbs of commands that have no final reply yet.
+    unanswered: VecDeque<String>,
+    /// A data connection is prepared and has not ended.
+    is_ready: bool,
+    /// A transfer has begun, and nothing was said of its data.
+    in_transfer: bool,
     stopped: Option<usize>,
 }
 
@@ -74,6 +85,10 @@ impl<'a> Script<'a> {
             renamed: None,
             commands: Vec::new(),
             unique: Vec::new(),
+            captured: Vec::new(),
+            unanswered: VecDeque::new(),
+            is_ready: false,
+            in_transfer: false,
             stopped: None,
         };
         script.find_unique_names(&happenings);
@@ -108,17 +123,30 @@ impl<'a> Script<'a> {
                     self.reply(*exchange, command.as_ref(), reply, *is_last);
                 }
             }
-            Happening::Unasked(reply) => self.expect(reply, None, false),
+            Happening::Unasked(reply) => self.expect(reply, None),
             Happening::Cleared => self.step(Action::Clear),
             Happening::Closed => {
                 self.barrier = false;
                 self.step(Action::Closed);
+                self.stopped = Some(0);
             }
             Happening::Lost(fact) => self.stop(fact),
         }
     }
 
-    fn step(&mut self, action: Action) {
+    pub(super) fn step(&mut self, action: Action) {
+        match &action {
+            Action::Data(_) => (self.is_ready, self.in_transfer) = (true, false),
+            Action::Receive(_) | Action::SendData(_) | Action::DataEnds | Action::CloseData => {
+                (self.is_ready, self.in_transfer) = (false, false);
+            }
+            Action::Send(line) => {
+                let verb = line.split(' ').next().unwrap_or_default();
+                self.unanswered.push_back(verb.to_owned());
+            }
+            Action::Expect(expect) => self.in_transfer |= expect.codes.preliminary(),
+            _ => {}
+        }
         self.lines.push(Line::Step(action));
     }
 
@@ -180,6 +208,15 @@ impl<'a> Script<'a> {
                 "{verb} {argument} changes what transfers look like"
             ));
         }
+        if !self.dialogue.is_answered(exchange) {
+            let line = format!("Never answered: > {verb} {argument}");
+            return self.lines.push(Line::Note(line.trim_end().to_owned()));
+        }
+        if let Some(path) = self.path(command)
+            && self.is_by_others(verb, &path, is_done)
+        {
+            return self.stop("another session makes and removes files here");
+        }
         let is_prepared = self.dialogue.preparation(exchange);
         if is_prepared.is_some() && self.dialogue.pipelined.contains(&exchange) {
             return self.stop("a data connection is prepared before earlier commands are answered");
@@ -196,38 +233,32 @@ impl<'a> Script<'a> {
             return self.step(Action::Send(line.into()));
         }
         let has_data = self.dialogue.transfer(exchange).is_some();
-        if has_data && !self.is_ready() {
+        if has_data && !self.is_ready {
             self.lines
                 .push(Line::Note("Without PORT in the recording.".into()));
             self.step(Action::Data(Some(crate::scenario::DataMode::Port)));
         }
         let line = self.line(command);
         self.step(line);
-        if verb == "ABOR" && self.is_in_transfer() {
+        if verb == "ABOR" && self.is_ready && self.in_transfer {
             self.step(Action::DataEnds);
         }
     }
 
-    /// Whether a data connection is prepared.
-    fn is_ready(&self) -> bool {
-        let data = self.lines.iter().rev().find_map(|line| match line {
-            Line::Step(Action::Data(_)) => Some(true),
-            Line::Step(
-                Action::Receive(_) | Action::SendData(_) | Action::DataEnds | Action::CloseData,
-            ) => Some(false),
-            _ => None,
-        });
-        data.unwrap_or(false)
-    }
-
-    /// Whether a transfer has begun and its data connection has not ended.
-    fn is_in_transfer(&self) -> bool {
-        let last = self.lines.iter().rev().find_map(|line| match line {
-            Line::Step(Action::Expect(expect)) if expect.codes.preliminary() => Some(true),
-            Line::Step(Action::Data(_) | Action::Receive(_) | Action::SendData(_)) => Some(false),
-            _ => None,
-        });
-        last.unwrap_or(false) && self.is_ready()
+    /// Whether the result of a command cannot follow from what this session did.
+    fn is_by_others(&self, verb: &str, path: &Path, is_done: bool) -> bool {
+        let is_there = matches!(
+            verb,
+            "CWD" | "DELE" | "MDTM" | "RETR" | "RMD" | "RNFR" | "SIZE"
+        );
+        let removes = matches!(verb, "RMD" | "XRMD");
+        match is_done {
+            true if removes => {
+                self.tree.is_foreign(path) || self.tree.names_in(path).next().is_some()
+            }
+            true => is_there && self.tree.is_foreign(path),
+            false => removes && self.tree.is_empty_directory(path),
+        }
     }
 
     /// A command line, with pathnames of the run.
@@ -240,10 +271,14 @@ impl<'a> Script<'a> {
         let Ok(argument) = std::str::from_utf8(octets) else {
             return raw(&whole);
         };
-        let unique = self.unique.iter().find(|(name, _)| name == argument);
+        let is_known = |variable: &String| self.captured.contains(variable);
+        let mut unique = self.unique.iter();
+        let unique = unique.find(|(name, variable)| name == argument && is_known(variable));
         let mapped = match verb {
             "PASS" => "not-${password}".to_owned(),
-            _ if unique.is_some() => format!("${{{}}}", unique.map_or("", |(_, it)| it)),
+            verb if WITH_PATHNAME.contains(&verb) && unique.is_some() => {
+                format!("${{{}}}", unique.map_or("", |(_, it)| it))
+            }
             _ if !WITH_PATHNAME.contains(&verb) || argument.starts_with('-') => escaped(argument),
             _ if argument.is_empty() => String::new(),
             _ => written(&self.home, &self.tree.cwd, argument),
@@ -272,23 +307,27 @@ impl<'a> Script<'a> {
             return;
         }
         let transfer = self.dialogue.transfer(exchange).is_some();
-        if transfer && reply.class() == 1 && self.dialogue.is_aborted(exchange) {
-            self.expect(reply, None, false);
-            return self.begin_aborted(exchange, command);
+        let is_unfinished = self.dialogue.code(exchange).is_none();
+        self.barrier &= !is_unfinished;
+        if transfer && reply.class() == 1 && (is_unfinished || self.dialogue.is_aborted(exchange)) {
+            let is_first = !self.in_transfer;
+            self.expect(reply, None);
+            if self.is_ready && is_first {
+                self.begin_aborted(exchange, command);
+            }
+            return;
         }
-        if transfer && is_last && self.is_in_transfer() {
+        if transfer && is_last && self.is_ready && self.in_transfer {
             self.data(exchange, command, reply);
         }
         let is_transfer = command.is_some_and(Command::is_transfer);
-        let is_refused = is_transfer && !transfer && is_last && reply.class() >= 4;
-        let is_upload = matches!(verb, "STOR" | "STOU" | "APPE");
-        let is_ready = is_transfer && !transfer && self.is_ready();
-        if is_refused && is_upload && is_ready {
-            self.step(Action::CloseData);
-        }
+        let is_unused = is_transfer && !transfer && is_last;
         let text = self.text_of(exchange, command, reply);
-        self.expect(reply, text, is_refused);
-        if is_ready && is_last && !(is_refused && is_upload) {
+        if verb == "STOU" && text.is_some() {
+            self.captured.push(variable_of(exchange));
+        }
+        self.expect(reply, text);
+        if is_unused && self.is_ready {
             self.step(Action::CloseData);
         }
         if is_last && reply.class() < 4 {
@@ -350,7 +389,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    fn expect(&mut self, reply: &Reply, text: Option<String>, is_refused: bool) {
+    fn expect(&mut self, reply: &Reply, text: Option<String>) {
         let codes = match reply.code {
             // Which of them depends on when the data connection was opened.
             125 | 150 => "125 | 150".to_owned(),
@@ -359,12 +398,30 @@ impl<'a> Script<'a> {
         let (Ok(codes), Ok(before)) = (codes.parse::<Codes>(), "125 | 150".parse::<Codes>()) else {
             return self.stop("a reply has no code");
         };
+        let answered = match reply.class() {
+            // What follows is about a transfer that has begun.
+            1 => {
+                if let Some(verb) = self.unanswered.front_mut() {
+                    verb.clear();
+                }
+                None
+            }
+            _ => self.unanswered.pop_front(),
+        };
+        // RFC 959 §6: a transfer may be refused after a preliminary reply as well, and then the
+        // server waits for the data of an upload.
+        let refused =
+            answered.filter(|verb| reply.class() >= 4 && TRANSFERS.contains(&verb.as_str()));
+        let is_upload = matches!(refused.as_deref(), Some("APPE" | "STOR" | "STOU"));
+        if is_upload && self.is_ready {
+            self.step(Action::CloseData);
+        }
         let text = text.map(|source| ReplyPattern::Text(TextPattern { source }));
         self.step(Action::Expect(Expect {
             codes,
             text,
             should: None,
-            after: is_refused.then_some((0, before)),
+            after: refused.map(|_| (0, before)),
             ends: None,
         }));
     }
@@ -391,7 +448,10 @@ impl<'a> Script<'a> {
             ("MKD" | "XMKD", Some(path)) => self.tree.make(&path, Entry::Directory),
             ("RMD" | "XRMD", Some(path)) => self.tree.remove(&path, Entry::Directory),
             ("DELE", Some(path)) => self.tree.remove(&path, file()),
-            ("RNFR", path) => self.renamed = path,
+            ("RNFR", Some(path)) => {
+                self.tree.exists(&path, file());
+                self.renamed = Some(path);
+            }
             ("RNTO", Some(path)) => {
                 if let Some(from) = self.renamed.take() {
                     self.tree.rename(&from, &path);
@@ -418,7 +478,7 @@ impl<'a> Script<'a> {
     }
 
     /// The pathname of a command, where it stays in the directory of the run.
-    fn path(&self, command: &Command) -> Option<Path> {
+    pub(super) fn path(&self, command: &Command) -> Option<Path> {
         let argument = argument(command);
         let is_option = argument.starts_with('-');
         (!is_option)
@@ -426,147 +486,11 @@ impl<'a> Script<'a> {
             .flatten()
     }
 
-    /// The first octets of a transfer that is aborted later.
-    fn begin_aborted(&mut self, exchange: usize, command: Option<&Command>) {
-        let transfer = self
-            .dialogue
-            .transfer(exchange)
-            .cloned()
-            .unwrap_or_default();
-        let path = command.and_then(|command| self.path(command));
-        if transfer.from_client.is_empty() {
-            if let Some(path) = path {
-                self.tree.sized(
-                    &path,
-                    Some(transfer.from_server.len().min(CONTENT_LIMIT - LONG) + LONG),
-                );
-            }
-            let read = transfer.from_server.len().min(1000);
-            if read > 0 {
-                self.step(Action::Read(read));
-            }
-        } else {
-            let text = self.text;
-            let octets = transfer.from_client;
-            let content = self.contents.on_the_wire(&Body { octets, text });
-            self.step(Action::WriteData(content));
-        }
-    }
-
-    /// The octets of a transfer that came to its end.
-    fn data(&mut self, exchange: usize, command: Option<&Command>, reply: &Reply) {
-        let transfer = self
-            .dialogue
-            .transfer(exchange)
-            .cloned()
-            .unwrap_or_default();
-        let Some(command) = command else {
-            return;
-        };
-        let path = self.path(command);
-        let text = self.text;
-        match command.verb.as_str() {
-            "STOR" | "STOU" | "APPE" => {
-                let body = Body {
-                    octets: transfer.from_client,
-                    text,
-                };
-                let content = self.contents.on_the_wire(&body);
-                self.step(Action::SendData(content));
-                if reply.class() == 2
-                    && command.verb != "STOU"
-                    && let Some(path) = path
-                {
-                    self.stored(&path, body, command.verb == "APPE");
-                }
-            }
-            "RETR" if reply.class() != 2 => self.step(Action::DataEnds),
-            "RETR" => {
-                let received = self.received(path.as_ref(), transfer.from_server);
-                self.step(Action::Receive(received));
-            }
-            _ => {
-                let directory = path.unwrap_or_else(|| self.tree.cwd.clone());
-                let listing = self.listing(&directory, &transfer.from_server);
-                self.step(Action::Receive(listing));
-            }
-        }
-    }
-
-    fn stored(&mut self, path: &Path, body: Body, appends: bool) {
-        let is_whole = self.offset == 0 && !appends;
-        let before = self.tree.file(path).map(|before| before.octets.clone());
-        let joined = before
-            .filter(|before| Contents::is_literal(before))
-            .map(|before| {
-                let end = if appends { before.len() } else { self.offset };
-                let mut whole = before.slice(0..end);
-                whole.extend(body.octets.clone());
-                whole
-            });
-        let known = match (is_whole, joined) {
-            (true, _) => Some(body),
-            (false, Some(octets)) if Contents::is_literal(&octets) => Some(Body { octets, ..body }),
-            (false, None) if appends => Some(body),
-            _ => None,
-        };
-        self.tree.make(path, Entry::File(known, None));
-    }
-
-    /// What a download brings.
-    fn received(&mut self, path: Option<&Path>, octets: Data) -> Receive {
-        let (offset, text) = (self.offset, self.text);
-        if let Some(path) = path.filter(|_| offset <= CONTENT_LIMIT / 2) {
-            // What is before the offset is not known.
-            let mut whole = Data::repeated(b"?".to_vec(), offset);
-            whole.extend(octets.clone());
-            self.tree.read(
-                path,
-                Body {
-                    octets: whole,
-                    text,
-                },
-            );
-            let known = self
-                .tree
-                .file(path)
-                .filter(|known| known.text == text)
-                .cloned();
-            let is_same = |known: &Body| {
-                offset <= known.octets.len()
-                    && known.octets.slice(offset..known.octets.len()) == octets
-            };
-            if let Some(known) = known.filter(is_same) {
-                return Receive::Exactly(match offset {
-                    0 => self.contents.on_the_wire(&known),
-                    offset => self.contents.rest(&known, offset),
-                });
-            }
-        }
-        match Contents::is_literal(&octets) {
-            true => Receive::Exactly(Content::literal(&octets.joined())),
-            false => {
-                self.lines.push(Line::Note(
-                    "Too long, and not what was stored before.".into(),
-                ));
-                Receive::Anything
-            }
-        }
-    }
-
-    /// The names in a listing that the scenario makes sure of.
-    fn listing(&self, directory: &Path, octets: &Data) -> Receive {
-        let listing = String::from_utf8_lossy(&octets.joined()).into_owned();
-        let is_listed = |name: &&str| listing.lines().any(|line| line.ends_with(name));
-        let names = self.tree.names_in(directory).filter(is_listed);
-        let globs = names.map(|name| TextPattern {
-            source: format!("*{}", TextPattern::literal(name).source),
-        });
-        let globs: Vec<TextPattern> = globs.collect();
-        match globs.is_empty() {
-            true => Receive::Anything,
-            false => Receive::Has(globs),
-        }
+    /// The file that STOU stored.
+    pub(super) fn unique_path(&self, exchange: usize) -> Option<Path> {
+        let variable = variable_of(exchange);
+        let (name, _) = self.unique.iter().find(|(_, other)| *other == variable)?;
+        resolve(&self.home, &self.tree.cwd, name)
     }
 
     /// The names that STOU chose and that a later command uses.
@@ -607,7 +531,7 @@ fn variable_of(exchange: usize) -> String {
     format!("unique{exchange}")
 }
 
-fn argument(command: &Command) -> String {
+pub(super) fn argument(command: &Command) -> String {
     let octets = command.argument.as_deref().unwrap_or_default();
     String::from_utf8_lossy(octets).into_owned()
 }

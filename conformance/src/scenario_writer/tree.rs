@@ -72,6 +72,24 @@ impl Tree {
         }
     }
 
+    /// Whether somebody else made what is at this pathname: the session itself has removed it, or
+    /// has made the directory and nothing in it.
+    pub(super) fn is_foreign(&self, path: &Path) -> bool {
+        match self.now.get(path) {
+            Some(now) => matches!(now, Now::Gone),
+            None => (1..path.len()).any(|length| {
+                let parent = self.now.get(&path[..length]);
+                matches!(parent, Some(Now::Made(_) | Now::Gone))
+            }),
+        }
+    }
+
+    /// Whether the session has made a directory and nothing in it that is there now.
+    pub(super) fn is_empty_directory(&self, path: &Path) -> bool {
+        matches!(self.now.get(path), Some(Now::Made(Entry::Directory)))
+            && self.names_in(path).next().is_none()
+    }
+
     /// A file was read: it was there.
     pub(super) fn read(&mut self, path: &Path, body: Body) {
         match self.need(path, Entry::File(None, None)) {

@@ -71,16 +71,29 @@ impl Transcript {
             )
         };
         let belongs = |event: &&Event| event.channel.leg() == Some(leg) || is_data(&event.what);
-        let events = self.events.iter().filter(belongs).map(|event| Event {
-            channel: event.channel.without_leg(),
-            ..event.clone()
-        });
+        // The peer of this leg that closes after the other one has only follows.
+        let mut ended_by = None;
+        let mut events = Vec::new();
+        for event in &self.events {
+            let is_control = event.channel.without_leg().is_control();
+            let mut what = event.what.clone();
+            if let (EventKind::Closed(end), true) = (&mut what, is_control) {
+                end.by = *ended_by.get_or_insert(end.by);
+            }
+            if belongs(&event) {
+                events.push(Event {
+                    what,
+                    channel: event.channel.without_leg(),
+                    ..event.clone()
+                });
+            }
+        }
         Self {
             seat: match leg {
                 Leg::Server => Seat::Client,
                 Leg::Client => Seat::Server,
             },
-            events: events.collect(),
+            events,
             name: self.name.clone(),
             variant: self.variant.clone(),
             variables: self.variables.clone(),

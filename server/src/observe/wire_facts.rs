@@ -11,7 +11,7 @@ use crate::text::{hexadecimal, optional_octets};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The FTP server, whoever opened the connection.
+    /// The FTP server, whichever side opened the connection.
     Server,
     /// The FTP client.
     Client,

@@ -42,7 +42,7 @@ impl Session {
                 return Err(Act::Find.failed(ErrorKind::IsADirectory));
             }
             if offset > metadata.len {
-                return Err(behind_the_end());
+                return Err(beyond_the_end());
             }
             session.start(Verb::Retr, Content::Retrieve { at, offset })
         })
@@ -92,7 +92,7 @@ impl Session {
             },
         };
         look(at, move |session, at, found| match found {
-            Ok(file) if offset > file.len => Err(behind_the_end()),
+            Ok(file) if offset > file.len => Err(beyond_the_end()),
             Ok(file) if !(may.overwrite || may.append && offset == file.len) => Err(denied()),
             Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 && !may.create => {
                 Err(denied())
@@ -104,7 +104,7 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 => {
                 session.start(verb, content)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(behind_the_end()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(beyond_the_end()),
             Err(error) => Err(Act::Name.refused(&error)),
         })
     }
@@ -406,7 +406,7 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
             451,
             match why {
                 Malformed::Form => "The data do not conform to MODE and STRU.",
-                Malformed::BehindTheEnd => "Data after end of file.",
+                Malformed::AfterTheEnd => "Data after end of file.",
             },
         ),
         TransferEnd::Aborted => done(426, "Transfer aborted."),
@@ -439,6 +439,6 @@ fn not_resumed(offered: SessionOffered) -> &'static str {
     }
 }
 
-fn behind_the_end() -> Completion {
+fn beyond_the_end() -> Completion {
     done(554, "The restart marker is beyond the end of the file.")
 }

@@ -353,7 +353,7 @@ pub enum Malformed {
     /// They do not conform to MODE and STRU.
     Form,
     /// There are octets after the end of the file.
-    BehindTheEnd,
+    AfterTheEnd,
 }
 
 /// Which TLS session a data connection offered that resumed none. Of several, the last of these

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_is_charged_for_the_file_it_comes_behind() {
+    fn an_append_is_charged_for_the_file_it_extends() {
         let quota = of(10);
         let mut tail = quota
             .open_write(&path("d/there"), OpenWrite::Append)

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_is_followed_whoever_made_it() {
+    fn no_link_is_followed_whatever_made_it() {
         let (fs, home) = home();
         for (target, link) in [
             ("/secret", "home/l"),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_became_a_link_leads_nowhere() {
+    fn a_root_that_became_a_link_is_not_followed() {
         let (fs, home) = home();
         fs.rename(&path("home"), &path("other")).unwrap();
         fs.symlink(b"/secret", &path("home")).unwrap();

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_removed_stays_with_its_parents_and_is_told() {
+    fn what_cannot_be_removed_stays_with_its_parents_and_is_reported() {
         let fs = MemFs::new();
         grow(&fs);
         let stubborn = Stubborn(fs.clone(), path("d/e/b"));

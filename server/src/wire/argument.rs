@@ -198,7 +198,7 @@ pub(super) fn passive_protocol(argument: Option<&[u8]>) -> Option<PassiveProtoco
     })
 }
 
-/// A restart marker in stream mode (RFC 3659 §5.3). No file is longer than an `i64` can say.
+/// A restart marker in stream mode (RFC 3659 §5.3). No file is longer than the maximum of an `i64`.
 pub(super) fn restart_marker(argument: &[u8]) -> Option<u64> {
     number(argument).filter(|marker| i64::try_from(*marker).is_ok())
 }
@@ -245,11 +245,11 @@ pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
     let given = argument.filter(|given| !given.is_empty());
     let mut all = false;
     let mut rest = given.unwrap_or_default();
-    while let [b'-', behind @ ..] = rest {
-        let end = memchr::memchr(b' ', behind).unwrap_or(behind.len());
-        let option = &behind[..end];
+    while let [b'-', after @ ..] = rest {
+        let end = memchr::memchr(b' ', after).unwrap_or(after.len());
+        let option = &after[..end];
         all |= option.contains(&b'a') || option.contains(&b'A');
-        rest = behind[end..].strip_prefix(b" ").unwrap_or_default();
+        rest = after[end..].strip_prefix(b" ").unwrap_or_default();
         if option == b"-" {
             break;
         }
@@ -346,12 +346,12 @@ pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();
     while !rest.is_empty() {
-        let (name, behind) = first_name(rest)?;
-        if !(behind.is_empty() || behind.starts_with(b" ")) {
+        let (name, after) = first_name(rest)?;
+        if !(after.is_empty() || after.starts_with(b" ")) {
             return None;
         }
         names.push(name);
-        rest = behind.trim_ascii_start();
+        rest = after.trim_ascii_start();
     }
     let mut names = names.into_iter();
     let target = names.next()?;
@@ -379,11 +379,11 @@ pub(super) fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         let quote = memchr::memchr(b'"', rest)?;
         name.extend_from_slice(&rest[..quote]);
         rest = &rest[quote + 1..];
-        let Some(behind) = rest.strip_prefix(b"\"") else {
+        let Some(after) = rest.strip_prefix(b"\"") else {
             return Some((name, rest));
         };
         name.push(b'"');
-        rest = behind;
+        rest = after;
     }
 }
 
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_protocol_is_told_apart_from_nonsense() {
+    fn an_unknown_protocol_is_distinguished_from_a_malformed_argument() {
         assert_eq!(
             extended_address(b"|3|whatever|1|"),
             Some(ExtendedAddress::OtherProtocol)

@@ -191,14 +191,14 @@ fn target_and_link(argument: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// `time pathname`, or, as in pure-ftpd, `pathname access modification change UTC`. Only the
 /// modification time counts.
 fn utime(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
-    let mut behind = argument.rsplitn(5, |octet| *octet == b' ');
-    if behind
+    let mut from_the_end = argument.rsplitn(5, |octet| *octet == b' ');
+    if from_the_end
         .next()
         .is_some_and(|zone| zone.eq_ignore_ascii_case(b"UTC"))
     {
-        let mut time = || behind.next().and_then(minutes_or_seconds);
+        let mut time = || from_the_end.next().and_then(minutes_or_seconds);
         if let (Some(_), Some(modified), Some(_)) = (time(), time(), time())
-            && let Some(pathname) = behind.next().filter(|pathname| !pathname.is_empty())
+            && let Some(pathname) = from_the_end.next().filter(|pathname| !pathname.is_empty())
         {
             return Some((modified, pathname));
         }

@@ -1,4 +1,4 @@
-//! A client that does what it is told, octet by octet.
+//! A client of which tests control every octet.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ impl Wire {
         }
     }
 
-    /// Reads once; 0 at the end, however it came.
+    /// Reads once; 0 at any kind of end.
     pub(crate) async fn read(&mut self, to: &mut [u8]) -> usize {
         match self {
             Self::Clear(stream) => stream.read(to).await.unwrap_or(0),
@@ -41,7 +41,7 @@ impl Wire {
         }
     }
 
-    /// Reads to the orderly end: under TLS that is close_notify.
+    /// Reads to the orderly end, which is close_notify under TLS.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         let mut octets = Vec::new();
         match self {
@@ -52,7 +52,7 @@ impl Wire {
         octets
     }
 
-    /// Ends what we send; under TLS with close_notify.
+    /// Ends the direction to the server; under TLS with close_notify.
     pub(crate) async fn end(&mut self) {
         match self {
             Self::Clear(stream) => stream.shutdown().await.unwrap(),
@@ -61,7 +61,7 @@ impl Wire {
         }
     }
 
-    /// The stream of a connection in the clear.
+    /// The stream of a connection in clear.
     pub(crate) fn into_clear(self) -> TcpStream {
         match self {
             Self::Clear(stream) => stream,
@@ -142,7 +142,7 @@ pub(crate) async fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// A data connection before and after it is there.
+/// A data connection before and after it is established.
 pub(crate) enum Data {
     Passive(TcpStream),
     Active(TcpListener),
@@ -228,7 +228,7 @@ impl Client {
         Ok(())
     }
 
-    /// The control connection; none is left.
+    /// Takes the control connection out of the client.
     pub(crate) fn take_wire(&mut self) -> Wire {
         std::mem::replace(&mut self.wire, Wire::Gone)
     }

@@ -1,4 +1,4 @@
-//! What real clients need of a server: 22 points, each of which broke a known server with a known
+//! Requirements of real clients: 22 points, each of which a known server failed with a known
 //! client.
 
 use ftpspec_server::ServerHandle;
@@ -11,7 +11,7 @@ use crate::attacks::own_sources;
 use crate::client::{Client, Wire, connector};
 use crate::{VERSIONS, builder, logged_in, protected, serve, start_with_tls};
 
-/// Each point, and the tests that hold it: here, in the other files of this directory, in
+/// Each point, and the tests that check it: here, in the other files of this directory, in
 /// `dialogue/` and in `src/`.
 const POINTS: [(&str, &[&str]); 22] = [
     (
@@ -28,7 +28,7 @@ const POINTS: [(&str, &[&str]); 22] = [
         "a ticket on the control connection; reuse is not asked for by itself",
         &[
             "data_connections_resume_the_session_of_the_control_connection",
-            "reuse_that_is_only_warned_of_or_off_serves_everybody",
+            "reuse_that_is_optional_serves_every_client",
         ],
     ),
     (
@@ -86,7 +86,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     (
         "SYST, FEAT, OPTS, CLNT, HELP and AUTH have an answer before the login",
         &[
-            "before_the_login_the_server_may_be_asked_about_itself",
+            "queries_about_the_server_are_answered_before_the_login",
             "basic_ftp_sends_options_before_the_login",
         ],
     ),
@@ -98,7 +98,7 @@ const POINTS: [(&str, &[&str]); 22] = [
         "EPRT addresses are numbers; one that is nobody's is refused",
         &[
             "eprt_takes_any_delimiter_and_compares_addresses_as_numbers",
-            "eprt_goes_to_no_one_else",
+            "eprt_to_another_host_or_a_low_port_is_refused",
         ],
     ),
     (
@@ -111,7 +111,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     (
         "unknown commands are 500 or 502, and the session goes on",
         &[
-            "what_is_no_command_is_500",
+            "a_line_that_is_not_a_command_is_500",
             "what_is_known_but_not_done_is_502",
             "other_mechanisms_are_504",
         ],
@@ -126,7 +126,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     ),
     (
         "a client that closes the data connection early is answered once",
-        &["a_client_that_has_enough_is_answered_once"],
+        &["a_client_that_closes_a_download_early_is_answered_once"],
     ),
     (
         "implicit TLS protects data without PBSZ and PROT",
@@ -147,17 +147,17 @@ const POINTS: [(&str, &[&str]); 22] = [
         "modification times are kept",
         &[
             "mfmt_sets_the_modification_time",
-            "mdtm_tells_and_never_sets",
+            "mdtm_reports_the_time_and_never_sets_it",
         ],
     ),
     ("NLST expands patterns", &["mget_expands_by_nlst"]),
     (
         "257, 227, 229 and replies of many lines are written as programs read them",
         &[
-            "mkd_tells_the_whole_path_with_quotes_doubled",
+            "mkd_replies_with_the_whole_path_with_quotes_doubled",
             "pasv_names_the_address_the_client_connected_to",
-            "epsv_tells_the_port_only",
-            "stat_tells_the_parameters",
+            "epsv_replies_with_the_port_only",
+            "stat_reports_the_parameters",
         ],
     ),
     (
@@ -274,7 +274,7 @@ async fn a_client_that_connects_and_leaves_is_answered() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_enough_is_answered_once() {
+async fn a_client_that_closes_a_download_early_is_answered_once() {
     for version in [None, Some(&TLS12), Some(&TLS13)] {
         let server = serve(
             builder()

@@ -1,4 +1,4 @@
-//! Who ended a data connection, and how: the journal and the tap say what was seen on the wire.
+//! Who ended a data connection, and how: the journal and the tap record what was seen on the wire.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use ftpspec_server::observe::tap::{ChannelId, Observation, Side, StreamEnd, Tap,
 use ftpspec_server::storage::{MemFs, write_file};
 use ftpspec_server::tls::CloseNotify;
 use ftpspec_server::{Limits, ServerHandle, Tls};
+use rstest::rstest;
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
 
@@ -19,13 +20,19 @@ use crate::{SOON, builder, content, path, serve};
 /// The side that ended a connection, and how.
 type End = (Side, StreamEnd);
 
+const CLIENT_FIN: End = (Side::Client, StreamEnd::Fin);
+const CLIENT_CLOSE_NOTIFY: End = (Side::Client, StreamEnd::CloseNotify);
+const CLIENT_RESET: End = (Side::Client, StreamEnd::Reset);
+const TIMED_OUT: End = (Side::Server, StreamEnd::TimedOut);
+const CLOSED: End = (Side::Server, StreamEnd::Closed);
+
 const ORDINARY: Option<End> = Some((Side::Server, StreamEnd::Fin));
 const ORDINARY_TLS: Option<End> = Some((Side::Server, StreamEnd::CloseNotify));
-const STALLED: Option<End> = Some((Side::Server, StreamEnd::TimedOut));
+const STALLED: Option<End> = Some(TIMED_OUT);
 const RESET: Option<End> = Some((Side::Server, StreamEnd::Reset));
 const UNANNOUNCED: Option<End> = Some((Side::Server, StreamEnd::MissingCloseNotify));
 
-/// What the tap has seen of one server.
+/// What the tap has recorded of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder(Mutex<Vec<(ChannelId, String)>>);
 
@@ -43,7 +50,7 @@ impl Tap for Recorder {
 }
 
 impl Recorder {
-    /// What was seen of one channel.
+    /// What was recorded of one channel.
     pub(crate) fn of(&self, channel: ChannelId) -> Vec<String> {
         let seen = self.0.lock().unwrap();
         let of_channel = |(at, text): &(ChannelId, String)| (*at == channel).then(|| text.clone());
@@ -259,69 +266,25 @@ async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) 
     (setup.end().await, outcome)
 }
 
+#[rstest]
+#[case(Way::ClientEnds, CLIENT_FIN, CLIENT_CLOSE_NOTIFY, Outcome::Complete)]
+#[case(Way::ClientResets, CLIENT_RESET, CLIENT_RESET, Outcome::ConnectionLost)]
+#[case(Way::ClientStalls, TIMED_OUT, TIMED_OUT, Outcome::ConnectionLost)]
+#[case(Way::Quit, CLIENT_FIN, CLIENT_CLOSE_NOTIFY, Outcome::Complete)]
+#[case(Way::Abort, CLOSED, CLOSED, Outcome::Aborted)]
+#[case(Way::ControlLost, CLOSED, CLOSED, Outcome::SessionEnded)]
+#[case(Way::Stop, CLOSED, CLOSED, Outcome::Aborted)]
+#[case(Way::ClosedByOperator, CLOSED, CLOSED, Outcome::SessionEnded)]
 #[tokio::test]
-async fn the_end_of_an_upload_is_what_the_client_or_the_server_did() {
-    use Side::{Client, Server};
-    let complete = Outcome::Complete;
-    let lost = Outcome::ConnectionLost;
-    for (way, clear, protected, outcome) in [
-        (
-            Way::ClientEnds,
-            (Client, StreamEnd::Fin),
-            (Client, StreamEnd::CloseNotify),
-            &complete,
-        ),
-        (
-            Way::ClientResets,
-            (Client, StreamEnd::Reset),
-            (Client, StreamEnd::Reset),
-            &lost,
-        ),
-        (
-            Way::ClientStalls,
-            (Server, StreamEnd::TimedOut),
-            (Server, StreamEnd::TimedOut),
-            &lost,
-        ),
-        (
-            Way::Quit,
-            (Client, StreamEnd::Fin),
-            (Client, StreamEnd::CloseNotify),
-            &complete,
-        ),
-        (
-            Way::Abort,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::Aborted,
-        ),
-        (
-            Way::ControlLost,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::SessionEnded,
-        ),
-        (
-            Way::Stop,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::Aborted,
-        ),
-        (
-            Way::ClosedByOperator,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::SessionEnded,
-        ),
-    ] {
-        for (tls, expected) in [(false, clear), (true, protected)] {
-            let ended = uploaded(way, tls, Tls::explicit()).await;
-            assert_eq!(
-                ended,
-                (Some(expected), outcome.clone()),
-                "{way:?}, TLS: {tls}"
-            );
-        }
+async fn the_end_of_an_upload_is_what_the_client_or_the_server_did(
+    #[case] way: Way,
+    #[case] clear: End,
+    #[case] protected: End,
+    #[case] outcome: Outcome,
+) {
+    for (tls, expected) in [(false, clear), (true, protected)] {
+        let ended = uploaded(way, tls, Tls::explicit()).await;
+        assert_eq!(ended, (Some(expected), outcome.clone()), "TLS: {tls}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! Files of the host: the octets of a large one take another way than those of a small one, and
-//! another one in the clear than under TLS.
+//! Files of the host: large files are sent by other code than small ones, and in clear by other
+//! code than under TLS.
 #![cfg(unix)]
 
 use ftpspec_server::observe::journal::Journal;
@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::client::{Client, connector};
 use super::{logged_in, protected, serve};
 
-/// More than a batch of pieces, more than one turn of the host, and no round number.
+/// More than one batch of pieces, more than one call of sendfile, and not a round number.
 const OCTETS: usize = (6 << 20) + 4711;
 
 fn octets() -> Vec<u8> {
@@ -95,7 +95,7 @@ async fn the_journal_counts_and_hashes_a_large_file(
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_a_large_file_is_told_so() {
+async fn a_client_that_leaves_a_large_file_receives_426() {
     let house = house(Journal::new()).await;
     let mut client = logged_in(&house.server).await;
     let mut wire = client.begin("RETR large").await;

@@ -1,4 +1,4 @@
-//! What an embedder can hand in or decide: listeners, ports, directories, requirements of one user.
+//! What an embedder can provide or decide: listeners, ports, directories, requirements of one user.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ async fn sessions_of_several_clients_share_a_port_and_each_gets_its_own_connecti
     }
     let ports: Vec<u16> = sessions.iter().map(|(_, (_, at))| at.port()).collect();
     assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
-    // A client that waits for nothing is turned away, and the last to wait connects first.
+    // A client without a waiting session is refused. The others connect in the reverse order.
     let mut stranger = connect_from("127.0.0.5", sessions[0].1.1).await;
     assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or(0), 0);
     for (source, (client, at)) in sessions.iter_mut().rev() {
@@ -101,7 +101,7 @@ async fn two_sessions_of_one_client_never_wait_at_one_port() {
     let data = Data::Passive(connect_from("127.0.0.2", at).await);
     assert_eq!(first.finish_download("RETR 127.0.0.2", data).await, b"2");
     second.expect("EPSV", "229").await;
-    // And a session that ends gives it up.
+    // A session that ends releases it.
     second.expect("QUIT", "221").await;
     assert_eq!(second.reply().await, "");
     first.expect("EPSV", "229").await;
@@ -118,7 +118,7 @@ async fn a_shared_port_carries_tls_and_is_closed_when_nobody_waits() {
     let at = SocketAddr::new(LOOPBACK, port);
     let data = Data::Passive(connect_from("127.0.0.2", at).await);
     assert_eq!(client.finish_download("RETR 127.0.0.2", data).await, b"2");
-    // The listener goes soon after the last session has its connection.
+    // The listener is closed soon after the last session has its connection.
     while let Ok(mut late) = tokio::net::TcpStream::connect(at).await {
         assert_eq!(late.read(&mut [0; 1]).await.unwrap_or(0), 0);
     }
@@ -151,7 +151,7 @@ async fn active_connections_come_from_the_port_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn what_one_user_must_protect_binds_no_other() {
+async fn the_required_protection_of_one_user_does_not_apply_to_others() {
     let storage = Arc::new(MemFs::new());
     let account = |name: &str, tls_required| Account {
         user: User {

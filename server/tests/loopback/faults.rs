@@ -1,5 +1,4 @@
-//! The fault plan on the wire: each fault does what it says, and the session goes on where it
-//! should.
+//! The fault plan on the wire: each fault has its effect, and the session continues if it should.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::client::{Client, Data, Wire, connector};
 use crate::{VERSIONS, builder, logged_in, protected};
 
-/// A server with short limits and these faults, one a line.
+/// A server with short limits and these faults, one per line.
 async fn faulty(plan: &str) -> ServerHandle {
     let limits = Limits {
         data_connection: Duration::from_millis(100),
@@ -31,7 +30,7 @@ async fn faulty(plan: &str) -> ServerHandle {
         .unwrap()
 }
 
-/// Reads as many octets as `expected` has, and holds them against it.
+/// Reads as many octets as `expected` has, and compares them.
 #[track_caller]
 fn receives<'a>(client: &'a mut Client, expected: &'a str) -> impl Future<Output = ()> + 'a {
     let caller = std::panic::Location::caller();
@@ -48,7 +47,7 @@ fn receives<'a>(client: &'a mut Client, expected: &'a str) -> impl Future<Output
     }
 }
 
-/// Nothing unread is left, and the session answers.
+/// Asserts that no octet is left to read, and that the session answers.
 async fn goes_on(client: &mut Client) {
     client.send("PWD").await;
     receives(client, "257 \"/\" is the current directory.\r\n").await;
@@ -125,7 +124,7 @@ async fn an_unsolicited_421_follows_the_reply_and_ends_the_session() {
 }
 
 #[tokio::test]
-async fn hanging_up_is_the_end_without_a_word() {
+async fn hang_up_closes_the_connection_without_a_reply() {
     let server = faulty("when NOOP do hang up\nwhen connect session 2 do hang up").await;
     let mut client = logged_in(&server).await;
     client.send("NOOP").await;
@@ -258,7 +257,7 @@ async fn an_upload_is_cut_short(
     let mut client = logged_in(&server).await;
     let content = [b'x'; 10_000];
     let mut data = client.begin("STOR file").await.into_clear();
-    // It may be gone while we write.
+    // The connection may end while the client writes.
     let _ = data.write_all(&content).await;
     let _ = data.shutdown().await;
     assert!(client.reply().await.starts_with(reply), "{action}");
@@ -282,7 +281,7 @@ async fn a_slow_connection_is_slow_in_both_directions() {
         } else {
             assert_eq!(client.download("RETR file", false).await, [b'x'; 200]);
         }
-        // Nothing is owed for the last piece.
+        // There is no pause after the last piece.
         assert!(start.elapsed() >= Duration::from_millis(130), "{command}");
     }
     let start = Instant::now();
@@ -419,7 +418,7 @@ async fn limits_are_planned() {
     assert_eq!(client.reply().await, "");
 }
 
-/// A client that checks the certificate for `name`: what it finds wrong.
+/// A client that checks the certificate for `name`: the error, if any.
 async fn handshake(server: &ServerHandle, name: &str) -> Result<(), std::io::Error> {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.expect("AUTH TLS", "234").await;
@@ -466,7 +465,7 @@ async fn auth_is_refused_and_the_session_goes_on_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_reply_in_the_clear_stands_behind_234() {
+async fn a_reply_in_clear_follows_234() {
     let server = faulty("when AUTH do plaintext").await;
     let mut client = Client::connect(server.addresses()[0]).await;
     client.send("AUTH TLS").await;
@@ -502,7 +501,7 @@ async fn tls_ends_without_close_notify() {
 #[case("truncate to 4096", 4096, true, "226")]
 #[case("stall at 4096", 4096, false, "426")]
 #[tokio::test]
-async fn a_protected_download_is_cut_short_behind_as_many_octets_of_the_file(
+async fn a_protected_download_is_cut_short_after_the_planned_octets_of_the_file(
     #[case] action: &str,
     #[case] octets: usize,
     #[case] orderly: bool,

@@ -1,4 +1,4 @@
-//! What the journal writes down, what hooks have a say in, and sessions seen from outside.
+//! Events of the journal, decisions of hooks, and the list of sessions.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ fn kinds(journal: &Journal) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_session_is_written_down_from_connecting_to_closing() {
+async fn a_session_is_recorded_from_connecting_to_closing() {
     let journal = Journal::new().hashing();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -144,7 +144,7 @@ async fn a_password_is_in_no_event_whatever_the_client_writes() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
+async fn the_journal_distinguishes_aborted_lost_and_refused_transfers() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -195,7 +195,7 @@ async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
 }
 
 #[tokio::test]
-async fn tls_facts_of_both_connections_are_written_down() {
+async fn tls_facts_of_both_connections_are_recorded() {
     let journal = Journal::new();
     let server = serve(builder().tls(Tls::explicit()).journal(&journal)).await;
     let mut client = protected(&server, connector(&server, &TLS13)).await;
@@ -222,7 +222,7 @@ async fn tls_facts_of_both_connections_are_written_down() {
 }
 
 #[tokio::test]
-async fn changes_to_the_storage_are_written_down() {
+async fn changes_to_the_storage_are_recorded() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -397,7 +397,7 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
     assert_eq!(codes, expected);
 }
 
-/// Says something wherever it can, after having waited.
+/// Replaces the text wherever it can, after a wait.
 #[derive(Debug, Default)]
 struct Talkative {
     refuses: bool,
@@ -441,7 +441,7 @@ impl Hooks for Talkative {
 }
 
 #[tokio::test]
-async fn hooks_may_wait_and_have_a_say_in_greeting_login_and_goodbye() {
+async fn hooks_may_wait_and_decide_the_texts_of_greeting_login_and_goodbye() {
     let hooks = Arc::new(Talkative::default());
     let server = builder().shared_hooks(hooks.clone()).start().await.unwrap();
     let mut client = Client::open(server.addresses()[0]).await;
@@ -540,7 +540,7 @@ async fn the_public_address_can_be_another_for_each_client() {
 }
 
 #[tokio::test]
-async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
+async fn every_change_to_the_storage_is_recorded_and_nothing_else() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -619,7 +619,7 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn faults_that_strike_are_written_down_with_what_they_strike() {
+async fn injected_faults_are_recorded_with_their_events() {
     let journal = Journal::new();
     let plan = "when connect nth 2 do reply 421 Full\n\
         when NOOP nth 2 do reply 451 Later\n\

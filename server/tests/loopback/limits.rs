@@ -1,4 +1,4 @@
-//! What a client can make the server hold, or wait for, has an end, and the 421 says which.
+//! Everything that a client can make the server hold or wait for has a limit, which the 421 names.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -13,34 +13,34 @@ use crate::{builder, limited, logged_in, serve};
 
 /// Far longer than a test takes, for limits that must not be what ends it.
 const LONG: Duration = Duration::from_secs(600);
-/// As good as nothing.
+/// Hardly any time.
 const SHORT: Duration = Duration::from_millis(50);
 
 /// Each limit, and the test that reaches it.
 #[rustfmt::skip]
 const REACHED: &[(&str, &str)] = &[
-    ("sessions", "one_connection_too_many_is_told_421"),
-    ("sessions_per_address", "one_address_gets_so_many_sessions_and_others_get_theirs"),
-    ("sessions_per_user", "a_user_gets_so_many_sessions_and_gives_them_back"),
-    ("connections_per_second", "connections_come_so_often"),
+    ("sessions", "one_connection_too_many_receives_421"),
+    ("sessions_per_address", "the_sessions_of_one_address_are_limited_and_others_are_served"),
+    ("sessions_per_user", "the_sessions_of_a_user_are_limited_and_released"),
+    ("connections_per_second", "the_rate_of_connections_is_limited"),
     ("failed_logins", "too_many_wrong_passwords_are_421_and_the_end"),
-    ("login_delay", "wrong_passwords_hold_up_who_sends_them_and_nobody_else"),
+    ("login_delay", "wrong_passwords_delay_only_the_session_that_sends_them"),
     ("longest_login_delay", "delays_double_up_to_the_longest_and_are_forgotten"),
     ("login", "a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile"),
     ("session", "a_session_has_an_end_even_in_a_transfer"),
-    ("idle", "an_idle_connection_is_told_421"),
+    ("idle", "an_idle_connection_receives_421"),
     ("longest_idle", "a_session_may_choose_how_long_it_is_idle_within_limits"),
     ("handshake", "a_data_connection_that_does_not_shake_hands_is_522"),
     ("data_connection", "a_data_connection_that_does_not_come_is_425"),
-    ("data_stall", "a_silent_data_connection_is_given_up"),
-    ("reply_stall", "a_client_that_reads_no_replies_is_given_up"),
-    ("queued_commands", "so_many_commands_wait_for_a_transfer_and_no_more_are_read"),
-    ("commands_per_second", "a_second_has_so_many_commands_of_a_session_and_others_get_theirs"),
+    ("data_stall", "a_silent_data_connection_is_closed"),
+    ("reply_stall", "a_client_that_reads_no_replies_is_disconnected"),
+    ("queued_commands", "commands_that_wait_for_a_transfer_are_limited"),
+    ("commands_per_second", "the_command_rate_is_limited_for_each_session"),
     ("queued_replies", "a_client_that_reads_no_replies_is_not_read_either"),
-    ("upload", "an_upload_stores_so_much_and_more_is_552"),
-    ("listing", "a_listing_has_so_many_entries_and_more_is_451"),
-    ("long_jobs", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
-    ("long_job_wait", "long_jobs_take_turns_and_one_too_many_is_told_to_come_again"),
+    ("upload", "an_upload_larger_than_the_limit_is_552"),
+    ("listing", "a_listing_with_more_entries_than_the_limit_is_451"),
+    ("long_jobs", "long_jobs_take_turns_and_one_too_many_is_450"),
+    ("long_job_wait", "long_jobs_take_turns_and_one_too_many_is_450"),
     ("ascii_size", "sizes_in_type_a_are_counted_up_to_a_limit"),
     ("stop", "a_transfer_that_outlasts_the_stop_is_426_and_421"),
 ];
@@ -70,7 +70,7 @@ fn is_421(reply: &str, about: &str) {
 }
 
 #[tokio::test]
-async fn one_address_gets_so_many_sessions_and_others_get_theirs() {
+async fn the_sessions_of_one_address_are_limited_and_others_are_served() {
     let server = limited(|limits| limits.sessions_per_address = 1).await;
     let address = server.addresses()[0];
     let mut first = logged_in(&server).await;
@@ -82,7 +82,7 @@ async fn one_address_gets_so_many_sessions_and_others_get_theirs() {
 
     first.expect("QUIT", "221").await;
     drop(first);
-    // The seat is given back when the server has seen the end.
+    // The slot is released when the server has seen the end.
     loop {
         let mut again = Client::open(address).await;
         let reply = again.reply().await;
@@ -94,7 +94,7 @@ async fn one_address_gets_so_many_sessions_and_others_get_theirs() {
 }
 
 #[tokio::test]
-async fn a_user_gets_so_many_sessions_and_gives_them_back() {
+async fn the_sessions_of_a_user_are_limited_and_released() {
     let limits = Limits {
         sessions_per_user: 1,
         ..Limits::default()
@@ -108,7 +108,7 @@ async fn a_user_gets_so_many_sessions_and_gives_them_back() {
     is_421(&second.ask("PASS secret").await, "of this user");
     assert_eq!(second.reply().await, "");
 
-    // Who has logged out leaves room, though the connection stays.
+    // A logout releases the session of the user, although the connection stays.
     first.expect("REIN", "220").await;
     first.expect("NOOP", "200").await;
     let mut third = logged_in(&server).await;
@@ -118,7 +118,7 @@ async fn a_user_gets_so_many_sessions_and_gives_them_back() {
 }
 
 #[tokio::test]
-async fn connections_come_so_often() {
+async fn the_rate_of_connections_is_limited() {
     let server = limited(|limits| limits.connections_per_second = 0).await;
     let mut client = Client::open(server.addresses()[0]).await;
     is_421(&client.reply().await, "in one second");
@@ -145,7 +145,7 @@ async fn a_login_that_does_not_come_is_421_whatever_is_sent_meanwhile() {
 }
 
 #[tokio::test]
-async fn who_logs_in_in_time_is_not_held_to_it_until_logged_out() {
+async fn the_login_limit_does_not_apply_after_the_login() {
     let server = limited(|limits| {
         limits.login = Duration::from_millis(500);
         limits.idle = LONG;
@@ -174,7 +174,7 @@ async fn a_session_has_an_end_even_in_a_transfer() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_hold_up_who_sends_them_and_nobody_else() {
+async fn wrong_passwords_delay_only_the_session_that_sends_them() {
     let server = limited(|limits| {
         limits.login_delay = LONG;
         limits.longest_login_delay = LONG;
@@ -193,7 +193,7 @@ async fn wrong_passwords_hold_up_who_sends_them_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_second_has_so_many_commands_of_a_session_and_others_get_theirs() {
+async fn the_command_rate_is_limited_for_each_session() {
     let server = limited(|limits| limits.commands_per_second = 5).await;
     let second = Duration::from_secs(1);
     let began = Instant::now();
@@ -215,7 +215,7 @@ async fn a_second_has_so_many_commands_of_a_session_and_others_get_theirs() {
 }
 
 #[tokio::test]
-async fn so_many_commands_wait_for_a_transfer_and_no_more_are_read() {
+async fn commands_that_wait_for_a_transfer_are_limited() {
     let server = limited(|limits| limits.queued_commands = 1).await;
     let mut client = logged_in(&server).await;
     let data = client.passive().await;
@@ -230,7 +230,7 @@ async fn so_many_commands_wait_for_a_transfer_and_no_more_are_read() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_no_replies_is_given_up() {
+async fn a_client_that_reads_no_replies_is_disconnected() {
     let server = limited(|limits| limits.reply_stall = SHORT).await;
     let mut client = logged_in(&server).await;
     let Wire::Clear(stream) = &mut client.wire else {
@@ -243,7 +243,7 @@ async fn a_client_that_reads_no_replies_is_given_up() {
 }
 
 #[tokio::test]
-async fn an_upload_stores_so_much_and_more_is_552() {
+async fn an_upload_larger_than_the_limit_is_552() {
     let server = limited(|limits| limits.upload = 10).await;
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"0123456789", false).await;
@@ -271,7 +271,7 @@ async fn an_upload_stores_so_much_and_more_is_552() {
 }
 
 #[tokio::test]
-async fn a_listing_has_so_many_entries_and_more_is_451() {
+async fn a_listing_with_more_entries_than_the_limit_is_451() {
     let server = limited(|limits| limits.listing = 2).await;
     let mut client = logged_in(&server).await;
     client.expect("MKD one", "257").await;
@@ -286,7 +286,7 @@ async fn a_listing_has_so_many_entries_and_more_is_451() {
         let reply = client.reply().await;
         assert!(reply.starts_with("451 "), "{command}: {reply}");
     }
-    // It counts what is listed, not what is there.
+    // The limit is for the entries that are listed.
     assert_eq!(client.download("NLST t*", false).await, b"three\r\ntwo\r\n");
 }
 
@@ -320,7 +320,7 @@ async fn balanced(patience: Duration) -> ftpspec_server::ServerHandle {
 }
 
 #[tokio::test]
-async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
+async fn with_a_load_balancer_the_client_is_the_one_in_the_header() {
     let server = balanced(LONG).await;
     let address = server.addresses()[0];
     let mut client = Client::open_from("127.0.0.3", address).await;
@@ -333,7 +333,7 @@ async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
     client.expect("PORT 127,0,0,3,100,0", "501").await;
     client.expect("PORT 127,0,0,9,100,0", "200").await;
 
-    // The passive port is the client's: the balancer is a stranger there.
+    // The passive port is for the client: the load balancer is refused there.
     let port = client.extended_passive().await;
     let mut balancer = Client::open_from("127.0.0.3", (address.ip(), port).into()).await;
     assert_eq!(balancer.reply().await, "");
@@ -356,7 +356,7 @@ async fn behind_a_load_balancer_the_client_is_who_the_header_names() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_that_sends_no_header_is_closed_without_a_word() {
+async fn a_load_balancer_that_sends_no_header_is_closed_without_a_reply() {
     let server = balanced(SHORT).await;
     let address = server.addresses()[0];
     let mut garbage = Client::open_from("127.0.0.3", address).await;
@@ -367,7 +367,7 @@ async fn a_load_balancer_that_sends_no_header_is_closed_without_a_word() {
 }
 
 #[tokio::test]
-async fn nobody_else_names_another_client() {
+async fn only_a_trusted_load_balancer_names_another_client() {
     let server = balanced(LONG).await;
     let mut client = Client::open(server.addresses()[0]).await;
     let header = b"PROXY TCP4 127.0.0.9 127.0.0.1 4000 21\r\n";

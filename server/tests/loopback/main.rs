@@ -1,4 +1,4 @@
-//! The server over real sockets: what only sockets can show.
+//! The server over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod attacks;
@@ -77,7 +77,7 @@ async fn protected(server: &ServerHandle, tls: TlsConnector) -> Client {
 /// The versions of TLS that the server speaks.
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// Far longer than anything here takes.
+/// Far longer than any step takes.
 const SOON: Duration = Duration::from_secs(20);
 
 fn path(name: &str) -> VirtualPath {
@@ -145,8 +145,8 @@ async fn carry_everything(mut client: Client, active: bool) {
     assert_eq!(client.reply().await, "");
 }
 
-/// 127.0.0.1 and, where this machine has it, ::1. What is not played without it is told by the
-/// suite's own tests.
+/// 127.0.0.1 and, where this machine has it, ::1. The suite's own tests report
+/// what is not played without it.
 #[tokio::test]
 async fn files_travel_at_every_address_active_and_passive_in_the_clear() {
     let server = builder().start().await.unwrap();
@@ -173,7 +173,7 @@ async fn files_travel_from_and_to_a_storage_that_blocks() {
 }
 
 #[tokio::test]
-async fn a_full_storage_ends_an_upload_and_the_client_gets_to_read_it() {
+async fn a_full_storage_ends_an_upload_and_the_client_receives_552() {
     let full = MemFs::new().with_quota(100_000);
     for blocking in [false, true] {
         let builder = if blocking {
@@ -283,7 +283,7 @@ async fn abor_is_answered_while_the_client_does_not_read() {
     assert_eq!(client.expect("SIZE large", "213").await, "213 67108864");
 }
 
-/// One segment or two make no difference: only what is set up does.
+/// The segments make no difference, only the setting does.
 #[tokio::test]
 async fn a_noop_during_a_transfer_waits_unless_it_is_to_be_answered_at_once() {
     for (when, order) in [
@@ -368,7 +368,7 @@ async fn a_data_connection_that_does_not_come_is_425() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_told_421() {
+async fn an_idle_connection_receives_421() {
     let server = limited(|limits| limits.idle = Duration::from_millis(50)).await;
     let mut client = Client::connect(server.addresses()[0]).await;
     client.receive("421").await;
@@ -395,7 +395,7 @@ async fn a_stopping_server_says_421_and_lets_a_transfer_end() {
 
 #[tokio::test]
 async fn passive_ports_stay_in_their_range() {
-    // A free port of this moment; another process may take it, which the server must then say.
+    // A port that is free now; if another process takes it, the server must report it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     let server = serve(
@@ -419,7 +419,7 @@ async fn passive_ports_stay_in_their_range() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_421() {
+async fn one_connection_too_many_receives_421() {
     let server = limited(|limits| limits.sessions = 1).await;
     let _first = Client::connect(server.addresses()[0]).await;
     let address: SocketAddr = server.addresses()[0];

@@ -9,7 +9,7 @@ use crate::client::{Client, Wire, connector};
 use crate::{VERSIONS, logged_in, protected, start_with_tls};
 
 #[tokio::test]
-async fn what_is_sent_behind_auth_never_becomes_a_command() {
+async fn octets_sent_after_auth_never_become_a_command() {
     let server = start_with_tls().await;
     for version in VERSIONS {
         let mut client = Client::connect(server.addresses()[0]).await;
@@ -17,7 +17,7 @@ async fn what_is_sent_behind_auth_never_becomes_a_command() {
         client.wire.write(b"AUTH TLS\r\nUSER test\r\n").await;
         client.receive("234").await;
         client.shake_hands(connector(&server, version)).await;
-        // Had it been taken, this would be 331 for the USER, and 230 for the PASS.
+        // If it were accepted, this would be 331 for the USER, and 230 for the PASS.
         client.expect("PASS secret", "503").await;
     }
 }

@@ -69,7 +69,7 @@ async fn deflate_goes_both_ways(mut client: Client) {
     assert_eq!(inflated(&data), content[299_990..]);
     let names = client.download("NLST", false).await;
     assert_eq!(inflated(&names), b"z\r\n");
-    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp breaks off if this is not
+    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp aborts if this is not
     // deflated.
     let facts = inflated(&client.download("MLSD", false).await);
     assert!(facts.ends_with(b"; z\r\n"), "{}", facts.escape_ascii());
@@ -112,12 +112,12 @@ async fn a_bad_zlib_stream_leaves_the_old_file() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_in_the_data_and_not_waited_for() {
+async fn the_server_closes_after_an_end_that_the_data_mark() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.expect("MODE B", "200").await;
     let mut wire = begin(&mut client, "STOR b", b"\0\0\x03abc\x40\0\0").await;
-    // The client has not closed; our 226 says that we have (RFC 959 §3.2).
+    // The client has not closed; the server has, as its 226 says (RFC 959 §3.2).
     client.receive("226").await;
     assert_eq!(wire.read(&mut [0; 1]).await, 0);
     let data = client.download("RETR b", false).await;
@@ -147,14 +147,14 @@ async fn records_and_ebcdic_are_lines_of_the_file() {
 fn unblocked(mut data: &[u8]) -> (Vec<u8>, Vec<(u64, usize)>) {
     let (mut file, mut markers) = (Vec::new(), Vec::new());
     while let [descriptor, high, low, rest @ ..] = data {
-        let (block, behind) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        let (block, after) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
         if descriptor & 16 == 0 {
             file.extend_from_slice(block);
         } else {
             let marker = std::str::from_utf8(block).unwrap().parse().unwrap();
             markers.push((marker, file.len()));
         }
-        data = behind;
+        data = after;
     }
     (file, markers)
 }
@@ -186,10 +186,10 @@ async fn an_upload_is_taken_up_again(server: &ServerHandle, mode: &str, data: [&
     client.expect(&format!("MODE {mode}"), "200").await;
     let mut wire = begin(&mut client, "STOR a", before).await;
     wire.write(marker).await;
-    // Ours is in octets of the file, which has LF where the data have CRLF.
+    // The marker of the server is in octets of the file, which has LF where the data have CRLF.
     assert_eq!(client.reply().await, "110 MARK here = 6");
     wire.write(rest).await;
-    // Everything breaks off. What the 110 promised is there.
+    // Both connections end. What the 110 promised is stored.
     drop((wire, client));
     let mut client = logged_in(server).await;
     client.expect("TYPE A", "200").await;

@@ -22,8 +22,7 @@ async fn start(reuse: SessionReuse) -> ServerHandle {
     builder().tls(tls).start().await.unwrap()
 }
 
-/// Sends a file. Gives the data connection after close_notify was sent, and what the server has
-/// said of it.
+/// Sends a file. Returns the data connection after close_notify was sent, and the reply.
 async fn store(client: &mut Client, name: &str, octets: &[u8]) -> (Wire, String) {
     let mut data = client.begin(&format!("STOR {name}")).await;
     data.write(octets).await;
@@ -63,8 +62,8 @@ async fn a_client_that_uses_each_ticket_once_downloads_without_end_where_resumpt
     }
 }
 
-/// Its socket is closed while everything the server sends is unread: had it a ticket in it, the
-/// reset would take the end of the upload away.
+/// Its socket is closed while everything the server sends is unread: a ticket in it would
+/// cause a reset, which loses the end of the upload.
 #[tokio::test]
 async fn a_client_that_closes_an_upload_without_reading_loses_nothing_of_it() {
     for reuse in [SessionReuse::Off, SessionReuse::Warn] {

@@ -1,4 +1,4 @@
-//! What a settings file says takes effect.
+//! The effects of settings files.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::client::{Client, connector};
 
 async fn start(text: &str) -> ServerHandle {
     let settings = Settings::parse(text).unwrap();
-    // What is printed is as good, but for passwords.
+    // What is printed is equivalent, except for passwords.
     if !text.contains("password = ") {
         assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings);
     }
@@ -35,7 +35,7 @@ async fn login(server: &ServerHandle, user: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_password_is_known_by_its_hash_and_nothing_tells_a_wrong_one_from_no_user() {
+async fn a_password_matches_its_hash_and_a_wrong_one_is_answered_as_an_unknown_user() {
     let hash = PasswordHash::of(b"secret").unwrap();
     let server = start(&format!(
         "[[user]]\nname = \"alice\"\npassword_hash = \"{hash}\"\n"
@@ -48,7 +48,7 @@ async fn a_password_is_known_by_its_hash_and_nothing_tells_a_wrong_one_from_no_u
 }
 
 #[tokio::test]
-async fn who_comes_from_elsewhere_is_told_what_a_wrong_password_is_told() {
+async fn a_login_from_a_host_that_is_not_allowed_is_answered_as_a_wrong_password() {
     let server = start(
         "[[user]]\nname = \"here\"\nany_password = true\nallowed_hosts = [\"127.0.0.2/32\"]\n
          [[user]]\nname = \"wrong\"\npassword = \"other\"\n",
@@ -64,7 +64,7 @@ async fn who_comes_from_elsewhere_is_told_what_a_wrong_password_is_told() {
 }
 
 #[tokio::test]
-async fn a_root_is_all_its_user_sees_and_a_quota_all_it_holds() {
+async fn a_user_sees_only_its_root_which_holds_only_its_quota() {
     let server = start(
         "[[user]]\nname = \"all\"\nany_password = true\n
          [[user]]\nname = \"alice\"\nany_password = true\nroot = \"home/alice\"\nquota = 20\n
@@ -241,7 +241,7 @@ async fn a_virtual_host_has_its_own_greeting_users_and_files() {
 }
 
 #[tokio::test]
-async fn addresses_tls_and_passive_ports_are_as_said() {
+async fn addresses_tls_and_passive_ports_are_as_configured() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
@@ -295,7 +295,7 @@ async fn a_fault_and_a_limit_on_commands_are_planned_in_both_ways() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_told_with_its_path() {
+async fn what_cannot_be_used_is_reported_with_its_path() {
     let user = "[[user]]\nname = \"a\"\nany_password = true\n";
     for text in [
         format!("[storage]\nseed = \"/no/such\"\n{user}"),

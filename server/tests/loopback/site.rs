@@ -1,4 +1,4 @@
-//! SITE, and what takes long: what only a whole server can show.
+//! SITE, and jobs that take long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn a_range_goes_over_the_wire_both_ways() {
 }
 
 #[tokio::test]
-async fn long_jobs_take_turns_and_one_too_many_is_told_to_come_again() {
+async fn long_jobs_take_turns_and_one_too_many_is_450() {
     let server = limited(|limits| {
         limits.long_jobs = 0;
         limits.long_job_wait = Duration::ZERO;

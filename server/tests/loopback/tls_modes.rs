@@ -1,4 +1,4 @@
-//! The TLS laboratory: each mode with a client that is right and one that is wrong.
+//! TLS: each mode with a client that complies and one that does not.
 
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-/// What the server has shown.
+/// The certificate that the server has presented.
 fn shown(client: &Client) -> CertificateDer<'static> {
     client.wire.tls().peer_certificates().unwrap()[0].clone()
 }
@@ -120,7 +120,7 @@ async fn where_data_is_required_nothing_goes_in_the_clear_over_epsv_or_eprt() {
         client.tls = None;
         let data = client.data(active).await;
         client.expect("NLST", "521").await;
-        // The port still serves, once PROT P has come.
+        // The port can still be used after PROT P.
         client.protect_data().await;
         client.tls = Some(tls.clone());
         assert_eq!(client.finish_download("NLST", data).await, b"");
@@ -163,7 +163,7 @@ async fn a_client_certificate_logs_in_and_must_be_the_same_on_data_connections()
         client.expect("TYPE I", "200").await;
         client.upload("STOR file", b"hers", false).await;
         assert_eq!(client.download("RETR file", true).await, b"hers");
-        // Bob's is as good as hers, but it is not hers.
+        // Bob's certificate is valid too, but not for alice.
         client.tls = Some(showing(&server, version, Some(authority.client("bob"))));
         let mut data = client.begin("RETR file").await;
         assert_eq!(data.read(&mut [0; 16]).await, 0);
@@ -181,7 +181,7 @@ async fn a_client_certificate_logs_in_and_must_be_the_same_on_data_connections()
 }
 
 #[tokio::test]
-async fn who_has_no_certificate_or_a_strangers_is_refused_where_one_is_required() {
+async fn a_missing_or_untrusted_certificate_is_refused_where_one_is_required() {
     let authority = Authority::new();
     let stranger = Authority::new();
     let demanding = |demand| Tls::explicit().client_certificates(demand, authority.pem.clone());
@@ -225,7 +225,7 @@ async fn each_host_shows_its_own_certificate_asked_for_by_sni_or_host() {
         assert_ne!(certificates[0], certificates[1]);
         assert_ne!(certificates[1], certificates[2]);
 
-        // A client that names nobody in the handshake has named the host before (RFC 7151 §4).
+        // A client without SNI has sent HOST before (RFC 7151 §4).
         let mut config = client_config(server.ca_pem().unwrap(), version, None);
         config.enable_sni = false;
         let mut client = connect(&server).await;
@@ -276,7 +276,7 @@ fn forgetful(server: &ServerHandle, version: &'static SupportedProtocolVersion) 
     TlsConnector::from(Arc::new(config))
 }
 
-/// A transfer that is refused behind its 150.
+/// A transfer that is refused after its 150.
 async fn refused(client: &mut Client, active: bool, reason: &str) {
     let data = client.data(active).await;
     client.expect("NLST", "150").await;
@@ -290,7 +290,7 @@ async fn refused(client: &mut Client, active: bool, reason: &str) {
 }
 
 #[tokio::test]
-async fn required_reuse_serves_clients_that_resume_and_tells_others_why_not() {
+async fn required_reuse_serves_clients_that_resume_and_refuses_others_with_a_reason() {
     let server = start(Tls::explicit().session_reuse(SessionReuse::Require)).await;
     for version in VERSIONS {
         for active in [false, true] {
@@ -306,7 +306,7 @@ async fn required_reuse_serves_clients_that_resume_and_tells_others_why_not() {
 }
 
 #[tokio::test]
-async fn required_reuse_tells_another_connections_session_from_none() {
+async fn required_reuse_distinguishes_the_session_of_another_connection_from_none() {
     let server = start(Tls::explicit().session_reuse(SessionReuse::Require)).await;
     for version in VERSIONS {
         // Both have one store, and the later session is on top.
@@ -318,7 +318,7 @@ async fn required_reuse_tells_another_connections_session_from_none() {
 }
 
 #[tokio::test]
-async fn reuse_that_is_only_warned_of_or_off_serves_everybody() {
+async fn reuse_that_is_optional_serves_every_client() {
     for reuse in [SessionReuse::Off, SessionReuse::Warn] {
         let server = start(Tls::explicit().session_reuse(reuse)).await;
         for version in VERSIONS {

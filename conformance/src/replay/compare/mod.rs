@@ -191,6 +191,17 @@ impl Comparison<'_> {
             "LIST" | "NLST" | "MLSD"
         );
         let (expected, got) = (&recorded.from_server, &live.from_server);
+        // Two encodings of the same data may differ.
+        let coding = self.recorded.coding(index);
+        let coding = coding.filter(|_| self.strictness != Strictness::Exact && !cut);
+        let decoded = coding.and_then(|coding| {
+            let decoded = |data: &Data| coding.decoded(&data.joined()).map(Data::from).ok();
+            decoded(expected).zip(decoded(got))
+        });
+        let (expected, got) = match &decoded {
+            Some((expected, got)) => (expected, got),
+            None => (expected, got),
+        };
         let is_text = is_listing && self.strictness != Strictness::Exact && !cut;
         if is_text && *expected != *got {
             let (expected, got) = (expected.joined(), got.joined());

@@ -15,7 +15,7 @@ use crate::proxy::{PortCommand, passive_reply};
 use crate::replay::compare::Played;
 use crate::replay::dialogue::{Session, Transfer};
 use crate::subject::Target;
-use crate::transcript::{Channel, Command, DataMode, End, EventKind, Side};
+use crate::transcript::{Channel, CloseKind, Command, DataMode, End, EventKind, Side};
 
 /// Octets a server may send on a control connection beyond four times those of the recording.
 const SURPLUS: u64 = 8 << 20;
@@ -44,6 +44,8 @@ pub(super) struct Playing<'a> {
     data: BTreeMap<u32, DataConnection>,
     received: BTreeMap<u32, u64>,
     transfers: BTreeMap<u32, Transfer>,
+    /// How the client ended the control connection.
+    ending: Option<CloseKind>,
     pathnames: Pathnames,
     knows_directory: bool,
     stopped: Option<String>,
@@ -75,6 +77,7 @@ impl<'a> Playing<'a> {
             data: BTreeMap::new(),
             received: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            ending: None,
             pathnames: Pathnames::default(),
             knows_directory: false,
             stopped: None,
@@ -159,13 +162,7 @@ impl<'a> Playing<'a> {
                 self.instruct(number, Instruction::ReceiveUpTo(position));
             }
             (EventKind::DataClosed(end) | EventKind::HalfClosed(end), Channel::Data(number)) => {
-                self.instruct(
-                    number,
-                    match end.by {
-                        Side::Client => Instruction::End(end.how),
-                        Side::Server => Instruction::ReceiveToEnd,
-                    },
-                );
+                self.data_ended(number, end);
             }
             (EventKind::HalfClosed(end) | EventKind::Closed(end), _) => {
                 self.control_ended(end).await?;
@@ -315,6 +312,22 @@ impl<'a> Playing<'a> {
             _ => format!("EPRT {}\r\n", eprt_argument(address)),
         }
         .into_bytes())
+    }
+
+    fn data_ended(&mut self, number: u32, end: &End) {
+        if end.by == Side::Server {
+            return self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        // The recorded server had sent everything when the client ended a download. To end it as
+        // early now could interrupt a server that has not.
+        let mut exchanges = self.recorded.exchanges.iter();
+        let exchange = exchanges.find(|exchange| exchange.transfer == Some(number));
+        let completion = exchange.and_then(|exchange| exchange.completion());
+        let is_download = self.received.contains_key(&number);
+        if is_download && completion.is_some_and(|reply| reply.class() == 2) {
+            self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        self.instruct(number, Instruction::End(end.how));
     }
 
     fn open_data(&mut self, number: u32, mode: DataMode) {
@@ -519,11 +532,10 @@ impl<'a> Playing<'a> {
 
     async fn control_ended(&mut self, end: &End) -> Result<(), String> {
         match end.by {
-            Side::Client => {
-                self.settle().await?;
-                self.control()?.end(end.how).await;
-            }
+            // At the end: replies that were recorded later were on their way.
+            Side::Client => self.ending = Some(end.how),
             Side::Server => {
+                self.end_control().await;
                 while self.control()?.closed.is_none() {
                     // That it stays open is found by the comparison.
                     if self.receive("").await.is_err() {
@@ -535,9 +547,16 @@ impl<'a> Playing<'a> {
         Ok(())
     }
 
+    async fn end_control(&mut self) {
+        if let (Some(how), Some(control)) = (self.ending.take(), &mut self.control) {
+            control.end(how).await;
+        }
+    }
+
     /// What was played, when nothing more is.
     pub(super) async fn finish(mut self) -> Played {
         self.deal_with_completions().await;
+        self.end_control().await;
         for (number, data) in std::mem::take(&mut self.data) {
             let transfer = data.finish(self.playback.patience).await;
             self.transfers.insert(number, transfer);

@@ -39,7 +39,7 @@ fn refusals(disk: &DiskStorage, pathname: &str) -> Vec<ErrorKind> {
 }
 
 #[test]
-fn links_lead_inside_whatever_they_say() {
+fn links_never_lead_out_of_the_root() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
     let (directory, disk) = root();
@@ -93,7 +93,7 @@ fn a_link_that_is_made_leads_to_the_same_place_for_everybody_on_the_host() {
 }
 
 #[test]
-fn nobody_sees_or_reaches_an_upload_under_way() {
+fn an_unfinished_upload_is_neither_shown_nor_reachable() {
     let (directory, disk) = root();
     fs::write(directory.path().join("file"), "content").unwrap();
     fs::create_dir(directory.path().join("d")).unwrap();
@@ -153,7 +153,7 @@ fn names_are_octets() {
     let name = b"\xff\xfe latin \xe9";
     write_file(&disk, &VirtualPath::root().join(name).unwrap(), "x".into()).unwrap();
     assert!(directory.path().join(OsStr::from_bytes(name)).exists());
-    // No client could say these.
+    // No client can send these.
     fs::write(directory.path().join("a\nb"), "").unwrap();
     let names: Vec<_> = disk
         .list(&path("/"))
@@ -233,7 +233,7 @@ fn two_names_of_one_file_are_one_file_and_times_have_nanoseconds() {
 }
 
 #[test]
-fn an_upload_given_up_is_kept_where_that_costs_no_octet() {
+fn an_aborted_upload_is_kept_unless_old_octets_would_be_lost() {
     let (_directory, disk) = root();
     let disk = disk.aborted(AbortedUpload::Keep);
     for (old, how, expected) in [
@@ -269,7 +269,7 @@ fn an_upload_given_up_is_kept_where_that_costs_no_octet() {
 }
 
 #[test]
-fn many_who_append_and_one_who_stores_lose_nothing() {
+fn concurrent_appends_and_a_store_lose_nothing() {
     let (_directory, disk) = root();
     write_file(&disk, &path("log"), "".into()).unwrap();
     std::thread::scope(|scope| {
@@ -297,7 +297,7 @@ fn many_who_append_and_one_who_stores_lose_nothing() {
 }
 
 #[test]
-fn a_unique_name_is_never_taken_from_who_came_from_elsewhere() {
+fn a_unique_name_never_replaces_a_file_stored_in_the_meantime() {
     let (directory, disk) = root();
     let unique = upload(&disk, "a", OpenWrite::CreateNew, "unique");
     assert_eq!(listed(&disk, "/"), Vec::<String>::new());

@@ -48,7 +48,7 @@ fn linked() -> MemFs {
 #[case("d/up", "top")]
 #[case("d/out", "top")]
 #[case("d/root/d/root/top", "top")]
-fn links_lead_where_they_say_and_never_out(#[case] link: &str, #[case] expected: &str) {
+fn links_lead_to_their_targets_and_never_out(#[case] link: &str, #[case] expected: &str) {
     assert_eq!(content(&linked(), link), expected);
 }
 
@@ -59,7 +59,7 @@ fn links_lead_where_they_say_and_never_out(#[case] link: &str, #[case] expected:
 #[case("d/self/x")]
 #[case("d/dangling")]
 #[case("d/nowhere")]
-fn links_that_lead_nowhere_are_not_found(#[case] link: &str) {
+fn dangling_links_are_not_found(#[case] link: &str) {
     let fs = linked();
     assert_eq!(kind(fs.stat(&path(link), true)), ErrorKind::NotFound);
     assert_eq!(kind(fs.open_read(&path(link), 0)), ErrorKind::NotFound);
@@ -89,7 +89,7 @@ fn links_that_fork_are_followed_forty_times_and_no_more() {
 }
 
 #[test]
-fn a_link_is_told_as_it_is_when_not_followed() {
+fn a_link_that_is_not_followed_is_described_as_a_link() {
     let fs = linked();
     let link = fs.stat(&path("d/etc"), false).unwrap();
     assert_eq!(link.kind, FileKind::Symlink);
@@ -284,7 +284,7 @@ fn there_are_no_more_entries_than_allowed() {
 }
 
 #[test]
-fn a_snapshot_and_its_original_go_their_own_ways() {
+fn a_snapshot_and_its_original_change_independently() {
     let fs = linked();
     let snapshot = fs.snapshot();
     put(&fs, "top", "changed");

@@ -67,7 +67,7 @@ fn what_is_below_is_shown_as_it_is() {
 }
 
 #[test]
-fn links_lead_into_directories_nobody_has_read_yet() {
+fn links_lead_into_unread_directories() {
     let (_, overlay) = layers();
     assert_eq!(content(&overlay, "link/e/file"), "deeper below");
     let (_, overlay) = layers();
@@ -75,7 +75,7 @@ fn links_lead_into_directories_nobody_has_read_yet() {
 }
 
 #[test]
-fn nothing_that_is_done_above_is_done_below() {
+fn changes_to_an_overlay_do_not_change_the_lower_layer() {
     let (lower, overlay) = layers();
     let untouched = lower.snapshot();
     upload(&overlay, "a", OpenWrite::Append, " and above")
@@ -127,7 +127,7 @@ fn a_directory_made_where_one_was_removed_is_empty() {
 }
 
 #[test]
-fn a_directory_nobody_has_read_is_renamed_with_what_is_in_it() {
+fn an_unread_directory_is_renamed_with_its_content() {
     let (_, overlay) = layers();
     assert_eq!(
         kind(overlay.rename(&path("d/e"), &path("link"))),
@@ -157,7 +157,7 @@ fn a_file_below_that_is_replaced_by_a_rename_is_gone() {
 }
 
 #[test]
-fn an_upload_given_up_leaves_the_file_below() {
+fn an_aborted_upload_leaves_the_lower_file() {
     let (_, overlay) = layers();
     let before = overlay.stat(&path("a"), true).unwrap();
     for how in [

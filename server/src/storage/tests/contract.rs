@@ -193,7 +193,7 @@ claims! {
         assert_eq!(listed(storage, ""), ["a"]);
     }
 
-    fn an_upload_that_is_given_up_leaves_no_trace(storage: &dyn Storage) {
+    fn an_aborted_upload_leaves_no_trace(storage: &dyn Storage) {
         storage.make_directory(&path("d")).unwrap();
         put(storage, "d/a", "old");
         for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::At(0), OpenWrite::At(2), OpenWrite::At(3)] {
@@ -213,7 +213,7 @@ claims! {
         storage.remove_directory(&path("d")).unwrap();
     }
 
-    fn appended_octets_go_behind_what_is_there_at_commit(storage: &dyn Storage) {
+    fn octets_are_appended_to_the_content_at_commit(storage: &dyn Storage) {
         let mut first = open(storage, "a", OpenWrite::Append);
         first.write_chunk("first".into()).unwrap();
         let mut second = open(storage, "a", OpenWrite::Append);
@@ -258,7 +258,7 @@ claims! {
         assert_eq!(refused(storage, "", OpenWrite::CreateNew), ErrorKind::AlreadyExists);
     }
 
-    fn a_new_name_given_up_is_not_taken_from_who_stored_there_meanwhile(storage: &dyn Storage) {
+    fn an_aborted_new_name_leaves_what_was_stored_there_meanwhile(storage: &dyn Storage) {
         let given_up = open(storage, "a", OpenWrite::CreateNew);
         put(storage, "a", "");
         drop(given_up);

@@ -115,7 +115,7 @@ fn a_directory_of_the_host_with_odd_names_and_dangling_links_is_listed() {
     assert_eq!(listed(&storage, "/"), ["plain"]);
 }
 
-/// A file system that breaks when told to.
+/// A file system with errors on demand.
 #[derive(Debug, Default)]
 struct Breaking {
     inner: MemFs,
