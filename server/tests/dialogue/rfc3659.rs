@@ -184,12 +184,12 @@ fn media_types_and_languages_are_configured_and_never_guessed() {
     logged_in(
         "C: OPTS MLST media-type;lang; / S: 200 MLST OPTS\\r\\n / C: MLST d/g.txt / S: 250 ~   /d/g.txt",
     );
-    let told = OperatorFacts {
+    let operator_facts = OperatorFacts {
         language: Some("en".into()),
         media_types: vec![("txt".into(), "text/plain".into())],
     };
     let setup = Setup {
-        told: Some(Arc::new(told)),
+        operator_facts: Some(Arc::new(operator_facts)),
         ..super::setup()
     };
     let mut world = World::new(setup, super::link());
