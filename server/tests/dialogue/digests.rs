@@ -2,7 +2,7 @@
 //! (draft-twine-ftpmd5-00).
 
 use super::world::World;
-use super::{NOBODY, link, logged_in, setup};
+use super::{LOGIN, NOBODY, dialogue, link, logged_in, setup};
 use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::Setup;
 
@@ -72,8 +72,7 @@ fn mmd5_replies_for_all_files_or_for_none() {
 
 #[test]
 fn a_digest_needs_the_permission_to_read() {
-    let mut world = World::new(setup(), link());
-    world.play(NOBODY);
+    let mut world = dialogue(NOBODY);
     world.play("C: XCRC a / S: 550 Permission denied.\\r\\n / C: MD5 a / S: 550 / C: MMD5 a,d / S: 550 / C: XSHA512 a 0 1 / S: 550");
 }
 
@@ -90,7 +89,7 @@ fn sizes_in_type_a_are_counted_up_to_a_limit() {
         },
         link(),
     );
-    world.play(super::LOGIN);
+    world.play(LOGIN);
     world.play("C: TYPE A / S: 200 / C: SIZE text / S: 213 10\\r\\n");
     world.play("C: SIZE a / S: 550 The file is too large for SIZE in TYPE A.\\r\\n");
     world.play("C: TYPE I / S: 200 / C: SIZE a / S: 213 10\\r\\n");

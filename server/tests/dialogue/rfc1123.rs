@@ -1,7 +1,7 @@
 //! RFC 1123 §4.1 and RFC 2577: what hosts must do, and what servers must not.
 
 use super::world::World;
-use super::{link, logged_in, setup};
+use super::{dialogue, link, logged_in, setup};
 use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::{Control, Setup};
 
@@ -58,8 +58,7 @@ fn a_restart_in_type_a_is_555() {
 #[test]
 fn too_many_wrong_passwords_are_421_and_the_end() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S:";
-    let mut world = World::new(setup(), link());
-    world.play(&format!("{wrong} 530 / {wrong} 530 / {wrong} 421"));
+    let world = dialogue(&format!("{wrong} 530 / {wrong} 530 / {wrong} 421"));
     assert_eq!(world.control, Some(Control::Close));
     assert!(world.closed);
 }
@@ -67,8 +66,7 @@ fn too_many_wrong_passwords_are_421_and_the_end() {
 #[test]
 fn rein_does_not_make_new_attempts() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S:";
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    dialogue(&format!(
         "{wrong} 530 / {wrong} 530 / C: REIN / S: 220 / {wrong} 421"
     ));
 }
@@ -76,8 +74,7 @@ fn rein_does_not_make_new_attempts() {
 #[test]
 fn a_login_resets_the_count_and_0_is_no_limit() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S: 530";
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    dialogue(&format!(
         "{wrong} / {wrong} / C: USER test / S: 331 / C: PASS secret / S: 230 / {wrong} / {wrong}"
     ));
     let unlimited = Setup {

@@ -1,15 +1,14 @@
 //! SITE: the services of this server (RFC 959 §4.1.3).
 
 use super::world::World;
-use super::{LOGIN, READER, dialogue, link, logged_in, setup};
+use super::{LOGIN, READER, dialogue, link, logged_in, logged_in_to, setup};
 use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::Setup;
 use ftpspec_server::internals::wire::{SERVICES, Service, ServiceSet};
 use std::time::Duration;
 
 fn as_user(login: &str, script: &str) {
-    let mut world = World::new(setup(), link());
-    world.play(login);
+    let mut world = dialogue(login);
     world.play(script);
 }
 
@@ -55,12 +54,13 @@ fn each_service_can_be_switched_off() {
             disabled_services,
             ..setup()
         };
-        let mut world = World::new(setup, link());
-        world.play(LOGIN);
-        world.play(&format!(
-            "C: SITE {} a b / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
-            row.name, row.name
-        ));
+        logged_in_to(
+            setup,
+            &format!(
+                "C: SITE {} a b / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
+                row.name, row.name
+            ),
+        );
     }
 }
 
