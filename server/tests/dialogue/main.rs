@@ -69,6 +69,16 @@ fn setup() -> Setup {
     }
 }
 
+/// A setup with the default limits, changed by `set`.
+fn limited(set: impl FnOnce(&mut Limits)) -> Setup {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    Setup {
+        limits: limits.into(),
+        ..setup()
+    }
+}
+
 fn link() -> Link {
     Link {
         local: "192.0.2.1:21".parse().unwrap(),

@@ -1,9 +1,8 @@
 //! RFC 1123 §4.1 and RFC 2577: what hosts must do, and what servers must not.
 
 use super::world::World;
-use super::{dialogue, link, logged_in, setup};
-use ftpspec_server::Limits;
-use ftpspec_server::internals::pi::{Control, Setup};
+use super::{dialogue, limited, link, logged_in};
+use ftpspec_server::internals::pi::Control;
 
 #[test]
 fn stou_names_the_file_in_its_150_and_nothing_else() {
@@ -77,15 +76,7 @@ fn a_login_resets_the_count_and_0_is_no_limit() {
     dialogue(&format!(
         "{wrong} / {wrong} / C: USER test / S: 331 / C: PASS secret / S: 230 / {wrong} / {wrong}"
     ));
-    let unlimited = Setup {
-        limits: Limits {
-            failed_logins: 0,
-            ..Limits::default()
-        }
-        .into(),
-        ..setup()
-    };
-    let mut world = World::new(unlimited, link());
+    let mut world = World::new(limited(|limits| limits.failed_logins = 0), link());
     for _ in 0..300 {
         world.play(wrong);
     }

@@ -1,8 +1,7 @@
 //! RFC 959: the greeting, the login, parameters, files and services.
 
 use super::world::World;
-use super::{LOGIN, READER, dialogue, link, logged_in, logged_in_to, setup};
-use ftpspec_server::Limits;
+use super::{LOGIN, READER, dialogue, limited, link, logged_in, logged_in_to, setup};
 use ftpspec_server::internals::pi::{Control, Setup, TlsPolicy};
 use ftpspec_server::internals::wire::{ControlEvent, Verb, VerbSet};
 
@@ -291,16 +290,8 @@ fn help_lists_verbs_and_explains_one() {
 #[test]
 fn allo_is_refused_where_stor_would_be() {
     let too_large = "S: 552 File too large.\\r\\n";
-    let setup = Setup {
-        limits: Limits {
-            upload: 1000,
-            ..Limits::default()
-        }
-        .into(),
-        ..setup()
-    };
     logged_in_to(
-        setup,
+        limited(|limits| limits.upload = 1000),
         &format!(
             "C: ALLO 1000 / S: 202 / C: ALLO 1001 / {too_large} / C: ALLO 99999999999999999999 R 1 / {too_large}"
         ),
