@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use ftpspec::import::{Options, Sink, import};
+use ftpspec::internals::import::{Options, Sink, import};
 use ftpspec::transcript::{Event, EventKind, Header, Transcript, read, write};
 
 /// The octets are a capture file, or else a session: up to the first 0xff what is said, line by line
