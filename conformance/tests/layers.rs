@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Rooms that decide and never wait: what they say follows from what they are given, whoever played it.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "baseline",
     "catalogue",
     "judge",
@@ -21,6 +21,7 @@ const PURE: [&str; 11] = [
     "compare",
     "report",
     "scenario",
+    "scenario_writer",
     "transcript",
     "verdict",
 ];
