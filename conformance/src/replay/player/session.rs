@@ -162,13 +162,7 @@ impl<'a> Playing<'a> {
                 self.instruct(number, Instruction::ReceiveUpTo(position));
             }
             (EventKind::DataClosed(end) | EventKind::HalfClosed(end), Channel::Data(number)) => {
-                self.instruct(
-                    number,
-                    match end.by {
-                        Side::Client => Instruction::End(end.how),
-                        Side::Server => Instruction::ReceiveToEnd,
-                    },
-                );
+                self.data_ended(number, end);
             }
             (EventKind::HalfClosed(end) | EventKind::Closed(end), _) => {
                 self.control_ended(end).await?;
@@ -318,6 +312,22 @@ impl<'a> Playing<'a> {
             _ => format!("EPRT {}\r\n", eprt_argument(address)),
         }
         .into_bytes())
+    }
+
+    fn data_ended(&mut self, number: u32, end: &End) {
+        if end.by == Side::Server {
+            return self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        // The recorded server had sent everything when the client ended a download. To end it as
+        // early now could interrupt a server that has not.
+        let mut exchanges = self.recorded.exchanges.iter();
+        let exchange = exchanges.find(|exchange| exchange.transfer == Some(number));
+        let completion = exchange.and_then(|exchange| exchange.completion());
+        let is_download = self.received.contains_key(&number);
+        if is_download && completion.is_some_and(|reply| reply.class() == 2) {
+            self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        self.instruct(number, Instruction::End(end.how));
     }
 
     fn open_data(&mut self, number: u32, mode: DataMode) {
