@@ -187,3 +187,6 @@ impl From<Transcript> for Recording {
         Self { transcript }
     }
 }
+
+#[cfg(test)]
+mod tests;

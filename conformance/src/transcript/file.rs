@@ -56,6 +56,8 @@ pub enum ReadError {
     Line {
         /// 1-based.
         line: usize,
+        /// The octet of the line where that was found, 1-based; `None` if it is not at one place.
+        column: Option<usize>,
         /// What is wrong.
         problem: String,
     },
@@ -321,7 +323,11 @@ fn event(line: usize, text: &str, blobs: &mut impl Blobs) -> Result<Event, ReadE
     }
     let mut value: Value = parsed(line, text)?;
     let octets = value.pointer_mut("/what/octets").map(Value::take);
-    let problem = |problem: String| ReadError::Line { line, problem };
+    let problem = |problem: String| ReadError::Line {
+        line,
+        column: None,
+        problem,
+    };
     let failed = |error: serde_json::Error| problem(error.to_string());
     let blob: Blob = serde_json::from_value(octets.unwrap_or_default()).map_err(failed)?;
     let is_digest = blob.sha256.len() == 64 && blob.sha256.bytes().all(|it| it.is_ascii_hexdigit());
@@ -404,6 +410,7 @@ fn kind_in_version_1(fact: &str) -> ObservationKind {
 fn parsed<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| ReadError::Line {
         line,
+        column: (error.column() > 0).then(|| error.column()),
         problem: error.to_string(),
     })
 }
