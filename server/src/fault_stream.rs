@@ -62,6 +62,12 @@ enum Stop {
 }
 
 impl StreamFaults {
+    /// Whether the connection may stop without an end, so that the caller needs a time limit.
+    #[must_use]
+    pub fn stalls(&self) -> bool {
+        matches!(self.stop, Some((_, Stop::Stall)))
+    }
+
     /// Those of `actions` that concern a stream of octets; `None` if none does.
     #[must_use]
     pub fn of(actions: &[Action]) -> Option<Self> {
@@ -147,6 +153,12 @@ impl<S: Breakable> FaultStream<S> {
     /// The stream, unless a fault has ended it.
     pub fn into_inner(self) -> Option<S> {
         self.inner
+    }
+
+    /// The stream itself, for octets of the direction that no fault concerns; `None` after a fault
+    /// has ended it.
+    pub fn unaffected(&mut self) -> Option<&mut S> {
+        self.inner.as_mut()
     }
 
     /// The stream, if there are no faults between it and the caller.

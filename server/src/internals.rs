@@ -11,6 +11,9 @@ pub mod fault_stream {
     pub use crate::fault_stream::*;
 }
 
+/// Certificates that no client should accept, for a proxy with a fault plan.
+pub use crate::net::bad_certificate;
+
 /// The entry points of fuzz targets.
 pub mod fuzzing {
     pub use crate::fuzzing::*;

@@ -112,6 +112,25 @@ pub struct ActionRow {
     pub(super) read: fn(&mut Cursor<'_>) -> Result<Action, ParseError>,
 }
 
+impl ActionRow {
+    /// Whether a proxy in front of another server can do it: all but what the storage does.
+    #[must_use]
+    pub fn works_in_proxy(&self) -> bool {
+        self.scope != Scope::Storage
+    }
+}
+
+impl Action {
+    /// Its row of [`ACTIONS`].
+    #[must_use]
+    pub fn row(&self) -> Option<&'static ActionRow> {
+        let text = self.to_string();
+        let words: Vec<&str> = text.split(' ').collect();
+        let rows = ACTIONS.iter().filter(|row| words.starts_with(row.words));
+        rows.max_by_key(|row| row.words.len())
+    }
+}
+
 /// The events that an action applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

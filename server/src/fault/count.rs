@@ -15,46 +15,51 @@ pub struct FaultCount {
     pub injected: u64,
 }
 
-/// The plan of a running server, with its counters.
+/// A plan with its counters, for a running server or for a proxy in front of one.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub struct Faults {
     plan: Plan,
     counts: Mutex<Vec<FaultCount>>,
 }
 
 /// A fault to be injected.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Injection<'a> {
+pub struct Injection<'a> {
     /// Its number in the plan, counted from 1.
-    pub(crate) number: usize,
-    pub(crate) fault: &'a Fault,
+    pub number: usize,
+    /// The fault.
+    pub fault: &'a Fault,
 }
 
 /// What happens now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum FaultEvent<'a> {
+pub enum FaultEvent<'a> {
+    /// A control connection has come.
     Connect,
+    /// The TLS handshake of a control connection begins.
     Handshake,
-    /// A line of the control connection.
+    /// A line of the control connection, without its line end.
     Line(&'a [u8]),
 }
 
 impl Faults {
     /// `None` for an empty plan, which then costs nothing.
-    pub(crate) fn new(plan: Plan) -> Option<Self> {
+    #[must_use]
+    pub fn new(plan: Plan) -> Option<Self> {
         let counts = Mutex::new(vec![FaultCount::default(); plan.faults.len()]);
         (!plan.faults.is_empty()).then_some(Self { plan, counts })
     }
 
     /// The counts of each fault, in the order of the plan.
-    pub(crate) fn counts(&self) -> Vec<FaultCount> {
+    #[must_use]
+    pub fn counts(&self) -> Vec<FaultCount> {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.clone()
     }
 
     /// Counts the event, and returns the faults to be injected. `user` is the name last given with
     /// USER, and is updated by this line; `locate` resolves a pathname.
-    pub(crate) fn injections(
+    pub fn injections(
         &self,
         event: FaultEvent<'_>,
         session: u64,

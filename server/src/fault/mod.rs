@@ -77,15 +77,13 @@ mod token;
 mod toml;
 
 pub use action::{ACTIONS, Action, ActionRow, BadCertificate, Scope};
-pub use count::FaultCount;
+pub use count::{FaultCount, FaultEvent, Faults, Injection};
 pub use error::ParseError;
 pub(crate) use similar::nearest;
 pub use toml::TomlError;
 pub(crate) use toml::{KEYS, words as line};
 
-pub(crate) use count::{FaultEvent, Faults, Injection};
-pub use reply::apply_to_reply;
-pub(crate) use reply::{EARLY, IN_PLACE_OF_TLS};
+pub use reply::{EARLY, IN_PLACE_OF_TLS, apply_to_reply};
 pub(crate) use storage::FaultyStorage;
 
 use std::fmt;
@@ -329,6 +327,16 @@ impl fmt::Display for Fault {
 /// The grammar, the events and the actions as a help text.
 #[must_use]
 pub fn describe() -> String {
+    describe_rows(|_| true)
+}
+
+/// [`describe`], with the actions that a proxy in front of another server can do.
+#[must_use]
+pub fn describe_for_proxy() -> String {
+    describe_rows(ActionRow::works_in_proxy)
+}
+
+fn describe_rows(shown: fn(&ActionRow) -> bool) -> String {
     let mut text = String::from(
         "when WHAT [nth N | every N | from N] [user NAME] [path GLOB] [session N] do ACTION [times K]\n\nWHAT\n",
     );
@@ -354,8 +362,14 @@ pub fn describe() -> String {
         ("to FEAT", &[Scope::Feat]),
         ("to connect", &[Scope::Connect]),
     ] {
-        text.push_str(&format!("\nACTION {title}\n"));
-        for row in ACTIONS.iter().filter(|row| scopes.contains(&row.scope)) {
+        let rows = ACTIONS.iter();
+        let mut rows = rows
+            .filter(|row| scopes.contains(&row.scope) && shown(row))
+            .peekable();
+        if rows.peek().is_some() {
+            text.push_str(&format!("\nACTION {title}\n"));
+        }
+        for row in rows {
             let also = match row.scope {
                 Scope::DataPorts => " [PASV, EPSV]",
                 Scope::Closing => " [QUIT]",

@@ -3,12 +3,12 @@
 use super::Action;
 use crate::wire::Reply;
 
-/// Said before the data has moved.
-pub(crate) const EARLY: &[u8] = b"226 Transfer complete.\r\n";
-/// Sent in the clear behind the 234, for a client that reads it as if it had come protected.
+/// The completion of [`Action::EarlyCompletion`], sent before the data has moved.
+pub const EARLY: &[u8] = b"226 Transfer complete.\r\n";
+/// Sent in the clear after the 234, for a client that reads it as if it had come protected.
 const INJECTED: &[u8] = b"220 This was sent in the clear.\r\n";
-/// Sent where the ServerHello should be.
-pub(crate) const IN_PLACE_OF_TLS: &[u8] = b"500 There is no TLS here.\r\n";
+/// Sent in place of the ServerHello by [`Action::Plaintext`].
+pub const IN_PLACE_OF_TLS: &[u8] = b"500 There is no TLS here.\r\n";
 
 /// Does `actions` to the octets of one completion reply; no octets are left if it is not sent.
 ///

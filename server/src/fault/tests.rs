@@ -287,3 +287,25 @@ fn the_description_names_every_action_and_event() {
         assert!(text.contains(name));
     }
 }
+
+#[test]
+fn an_action_finds_its_row_and_only_storage_faults_need_the_server() {
+    for (line, syntax, works) in [
+        ("when RETR do reset at 4096", "reset at N", true),
+        ("when RETR do slow 9 octets/s", "slow N octets/s", true),
+        ("when RETR do slow storage 10ms", "slow storage TIME", false),
+        ("when STOR do full at 9 552", "full at N [552]", false),
+        ("when FEAT do no text", "no text", true),
+        ("when QUIT do no close_notify", "no close_notify", true),
+    ] {
+        let fault: Fault = line.parse().unwrap();
+        let row = fault.action.row().unwrap();
+        assert_eq!((row.syntax, row.works_in_proxy()), (syntax, works));
+    }
+    let help = describe_for_proxy();
+    assert!(
+        help.contains("reset at N") && !help.contains("slow storage"),
+        "{help}"
+    );
+    assert!(!help.contains("work on files"), "{help}");
+}

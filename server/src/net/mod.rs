@@ -14,7 +14,7 @@ mod url;
 
 pub use config::ActiveSource;
 pub use handle::ServerHandle;
-pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
+pub use tls::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion, bad_certificate};
 
 pub(crate) use config::{Config, UrlUser};
 pub(crate) use handle::start;

@@ -14,7 +14,10 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 /// Makes a bad certificate. Only one thing is wrong with it, as far as `authority`, which clients
 /// trust, is there to sign it: a server with a certificate of its own has none, and then the CA is
 /// unknown.
-pub(super) fn bad_certificate(
+///
+/// # Errors
+/// When no key or certificate can be made.
+pub fn bad_certificate(
     kind: BadCertificate,
     authority: Option<&Issuer<'static, KeyPair>>,
 ) -> Result<Identity, rcgen::Error> {

@@ -6,6 +6,7 @@ mod config;
 mod record_gate;
 mod server;
 
+pub use bad_certificates::bad_certificate;
 pub use config::{Alpn, ClientCertificates, CloseNotify, Tls, TlsVersion};
 
 pub(in crate::net) use certificates::Authority;
