@@ -25,9 +25,14 @@ const PURE: [&str; 11] = [
     "verdict",
 ];
 
-/// Where the reference server may be named: what starts it, the target that is it, and what writes
-/// down what it sees on the wire.
-const HOSTS: [&str; 3] = ["cli/serve", "subject/embedded.rs", "subject/server_tap.rs"];
+/// Where the reference server may be named: what starts it, the target that is it, what writes down
+/// what it sees on the wire, and the proxy, which injects the faults of its fault plan.
+const HOSTS: [&str; 4] = [
+    "cli/serve",
+    "proxy/faults.rs",
+    "subject/embedded.rs",
+    "subject/server_tap.rs",
+];
 
 /// What the pure rooms must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [

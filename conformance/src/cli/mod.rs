@@ -14,12 +14,17 @@ mod list;
 mod output;
 mod play;
 mod progress;
+mod proxy;
+mod proxy_service;
 mod record;
 mod report;
 mod selftest;
 mod serve;
+mod session_files;
+mod session_lines;
 mod signals;
 mod snapshot;
+mod upstream;
 
 use crate::suite::{SourceFile, files_in};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -68,6 +73,9 @@ enum Command {
     /// Records sessions between any client and a server, on both channels.
     #[command(after_help = record::HELP)]
     Record(Box<record::Record>),
+    /// Injects faults between any client and any server.
+    #[command(after_help = proxy::HELP)]
+    Proxy(Box<proxy::ProxyCommand>),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -115,6 +123,7 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
+            Self::Proxy(proxy) => proxy.run().await,
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -3,20 +3,27 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::faults::{FaultStream, StreamFaults, TransferFaults};
 use super::observer::{Channel, Leg, Observer, Sighting};
-use super::stream::Stream;
+use super::stream::{Stream, poll_read};
 use super::tls::SessionTls;
 use crate::transcript::{CloseKind, DataMode};
 
 /// Octets held of each direction.
 const BUFFER: usize = 128 << 10;
+
+/// The TLS record of the fatal alert handshake_failure (RFC 8446 §6.2).
+pub(crate) const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 
 /// How the two connections are made.
 #[derive(Debug)]
@@ -57,6 +64,34 @@ pub(crate) enum Progress {
     Established,
     /// The end of what one side sends has been passed on.
     EndPassedOn(Leg),
+    /// A fault of the plan has ended it.
+    Spoiled(Spoiled),
+}
+
+/// How a fault has ended a data connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoiled {
+    /// It was closed before its time.
+    Broken,
+    /// The client did not resume a TLS session.
+    NoReuse,
+}
+
+impl Spoiled {
+    /// The completion of the transfer.
+    pub(crate) fn reply(self) -> &'static [u8] {
+        match self {
+            Self::Broken => b"426 Connection closed; transfer aborted.\r\n",
+            Self::NoReuse => b"522 The data connection must resume the TLS session.\r\n",
+        }
+    }
+}
+
+/// What lets the octets of a transfer flow.
+#[derive(Debug)]
+struct Start {
+    protection: Protection,
+    faults: TransferFaults,
 }
 
 /// Nothing is protected.
@@ -69,12 +104,16 @@ pub(crate) const UNPROTECTED: Protection = Protection {
 #[derive(Debug)]
 pub(crate) struct DataConnection {
     task: tokio::task::JoinHandle<()>,
-    start: Option<oneshot::Sender<Protection>>,
+    start: Option<oneshot::Sender<Start>>,
     progress: mpsc::UnboundedReceiver<Progress>,
     /// Whether both connections stand.
     pub(crate) established: bool,
     /// Whether an end of what one side sends has been passed on, or both connections have ended.
     pub(crate) ended: bool,
+    /// How a fault has ended it.
+    pub(crate) spoiled: Option<Spoiled>,
+    /// Whether a fault may stop it without an end; the fault has a time limit of its own.
+    pub(crate) stalls: bool,
     /// Octets carried so far: whether it still moves.
     carried: Arc<AtomicU64>,
 }
@@ -104,6 +143,8 @@ impl DataConnection {
             progress,
             established: false,
             ended: false,
+            spoiled: None,
+            stalls: false,
             carried,
         }
     }
@@ -115,9 +156,10 @@ impl DataConnection {
 
     /// Lets octets flow: the transfer command has been passed on. TLS of the server's side begins
     /// only now, because some servers open their side no earlier.
-    pub(crate) fn start(&mut self, protection: Protection) {
+    pub(crate) fn start(&mut self, protection: Protection, faults: TransferFaults) {
         if let Some(start) = self.start.take() {
-            let _gone = start.send(protection);
+            self.stalls = (faults.stream.as_ref()).is_some_and(StreamFaults::stalls);
+            let _gone = start.send(Start { protection, faults });
         }
     }
 
@@ -129,6 +171,10 @@ impl DataConnection {
         match ready!(self.progress.poll_recv(context)) {
             Some(Progress::Established) => self.established = true,
             Some(Progress::EndPassedOn(_)) | None => self.ended = true,
+            Some(Progress::Spoiled(how)) => {
+                self.spoiled = Some(how);
+                self.ended = true;
+            }
         }
         Poll::Ready(())
     }
@@ -152,30 +198,40 @@ struct Carrier {
 }
 
 impl Carrier {
-    async fn carry(self, setup: Setup, started: oneshot::Receiver<Protection>, tls: &SessionTls) {
+    async fn carry(self, setup: Setup, started: oneshot::Receiver<Start>, tls: &SessionTls) {
         let Some((mut client, mut server)) = self.open(setup).await else {
             return;
         };
-        let protection = tokio::select! {
-            protection = started => match protection {
-                Ok(protection) => protection,
+        let Start { protection, faults } = tokio::select! {
+            start = started => match start {
+                Ok(start) => start,
                 Err(_) => return,
             },
             // A client that has closed already does not shake hands either.
-            () = has_closed(&client) => UNPROTECTED,
+            () = has_closed(&client) => Start {
+                protection: UNPROTECTED,
+                faults: TransferFaults::default(),
+            },
         };
-        let client_stands = self.protect(Leg::Client, &mut client, protection.client, tls);
-        if !client_stands.await {
+        let shaken = self.protect(Leg::Client, &mut client, protection.client, tls);
+        let Ok(resumed) = shaken.await else {
+            return refuse(server, protection.server).await;
+        };
+        if faults.require_reuse && protection.client && !resumed {
+            client.close();
+            self.report(Progress::Spoiled(Spoiled::NoReuse));
             return refuse(server, protection.server).await;
         }
-        if !self
-            .protect(Leg::Server, &mut server, protection.server, tls)
-            .await
-        {
+        let shaken = self.protect(Leg::Server, &mut server, protection.server, tls);
+        if shaken.await.is_err() {
             return client.reset();
         }
-        let _unwatched = self.reporter.send(Progress::Established);
-        self.pump(&mut client, &mut server).await;
+        self.report(Progress::Established);
+        self.pump(client, server, faults).await;
+    }
+
+    fn report(&self, progress: Progress) {
+        let _unwatched = self.reporter.send(progress);
     }
 
     /// Makes both connections. When one fails the other is reset, so that it is no end of data.
@@ -238,44 +294,119 @@ impl Carrier {
         }
     }
 
-    async fn protect(&self, leg: Leg, stream: &mut Stream, wanted: bool, tls: &SessionTls) -> bool {
+    /// Begins TLS where it is wanted; whether a session was resumed. An error has been observed.
+    async fn protect(
+        &self,
+        leg: Leg,
+        stream: &mut Stream,
+        wanted: bool,
+        tls: &SessionTls,
+    ) -> Result<bool, ()> {
         if !wanted {
-            return true;
+            return Ok(false);
         }
         let shaken = tls.begin(leg, stream, true).await;
-        match shaken {
-            Ok(facts) => {
-                self.observer
-                    .see(leg, self.channel, &Sighting::TlsStarted(&facts));
-                true
+        let sighting = match &shaken {
+            Ok(facts) => Sighting::TlsStarted(facts),
+            Err(error) => Sighting::Failed(error),
+        };
+        self.observer.see(leg, self.channel, &sighting);
+        shaken.map(|facts| facts.resumed).map_err(drop)
+    }
+
+    /// Carries octets both ways until both directions have ended.
+    async fn pump(&self, client: Stream, server: Stream, faults: TransferFaults) {
+        let stalls = faults.stream.as_ref().is_some_and(StreamFaults::stalls);
+        let mut client = Side {
+            stream: FaultStream::new(client, faults.stream),
+            faulty_reads: faults.upload,
+        };
+        let mut server = Side {
+            stream: FaultStream::new(server, None),
+            faulty_reads: false,
+        };
+        let mut upload = Direction::new(Leg::Client);
+        let mut download = Direction::new(Leg::Server);
+        let pumping = poll_fn(|context| {
+            let up = upload.advance(self, context, &mut client, &mut server);
+            let down = download.advance(self, context, &mut server, &mut client);
+            match (up, down) {
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
+                // One side is gone: nothing that comes from the other can be passed on.
+                (Poll::Ready(Err(())), _) | (_, Poll::Ready(Err(()))) => Poll::Ready(false),
+                _ => Poll::Pending,
             }
-            Err(error) => {
-                self.observer
-                    .see(leg, self.channel, &Sighting::Failed(&error));
-                false
+        });
+        let whole = tokio::select! {
+            whole = pumping => whole,
+            () = self.stands_still(faults.hold), if stalls => false,
+        };
+        if whole {
+            return;
+        }
+        if stalls || client.stream.unaffected().is_none() {
+            self.report(Progress::Spoiled(Spoiled::Broken));
+        }
+        if stalls && let Some(stream) = client.stream.unaffected() {
+            let end = poll_fn(|context| stream.poll_end(context, CloseKind::NoCloseNotify));
+            let _gone = end.await;
+            *stream = Stream::Closed;
+        }
+        for side in [&mut client, &mut server] {
+            if let Some(stream) = side.stream.unaffected() {
+                stream.reset();
             }
         }
     }
 
-    /// Carries octets both ways until both directions have ended.
-    async fn pump(&self, client: &mut Stream, server: &mut Stream) {
-        let mut upload = Direction::new(Leg::Client);
-        let mut download = Direction::new(Leg::Server);
-        poll_fn(|context| {
-            let up = upload.advance(self, context, client, server);
-            let down = download.advance(self, context, server, client);
-            match (up, down) {
-                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(()),
-                // One side is gone: nothing that comes from the other can be passed on.
-                (Poll::Ready(Err(())), _) | (_, Poll::Ready(Err(()))) => {
-                    client.reset();
-                    server.reset();
-                    Poll::Ready(())
-                }
-                _ => Poll::Pending,
+    /// Ready when nothing has moved for this long.
+    async fn stands_still(&self, time: Duration) {
+        let mut carried = None;
+        loop {
+            let now = self.carried.load(Ordering::Relaxed);
+            if carried.replace(now) == Some(now) {
+                return;
             }
-        })
-        .await;
+            tokio::time::sleep(time).await;
+        }
+    }
+}
+
+/// One side of a data connection, with faults in one direction.
+struct Side {
+    stream: FaultStream<Stream>,
+    /// Whether they concern what is read; else what is written.
+    faulty_reads: bool,
+}
+
+impl Side {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<Result<usize, CloseKind>> {
+        match self.stream.unaffected() {
+            Some(stream) if !self.faulty_reads => stream.poll_read(context, into),
+            _ => poll_read(&mut self.stream, context, into),
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match self.stream.unaffected() {
+            Some(stream) if self.faulty_reads => stream.poll_write(context, octets),
+            _ => Pin::new(&mut self.stream).poll_write(context, octets),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>, how: CloseKind) -> Poll<io::Result<()>> {
+        match self.stream.unaffected() {
+            Some(stream) if how != CloseKind::Clean => stream.poll_end(context, how),
+            _ => Pin::new(&mut self.stream).poll_shutdown(context),
+        }
     }
 }
 
@@ -307,8 +438,8 @@ impl Direction {
         &mut self,
         carrier: &Carrier,
         context: &mut Context<'_>,
-        from: &mut Stream,
-        to: &mut Stream,
+        from: &mut Side,
+        to: &mut Side,
     ) -> Poll<Result<(), ()>> {
         let observer = &carrier.observer;
         loop {
@@ -328,7 +459,7 @@ impl Direction {
                     return Poll::Ready(Err(()));
                 }
                 self.done = true;
-                let _unwatched = carrier.reporter.send(Progress::EndPassedOn(self.from));
+                carrier.report(Progress::EndPassedOn(self.from));
             } else {
                 match from.poll_read(context, &mut self.buffer) {
                     Poll::Ready(Ok(octets)) => {
@@ -381,7 +512,6 @@ async fn has_closed(stream: &Stream) {
 /// handshake_failure (RFC 8446 §6.2) where the server waits for a handshake, so that it learns what
 /// it would have learned from the client.
 async fn refuse(mut server: Stream, protected: bool) {
-    const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
     if protected {
         let _gone = poll_fn(|context| server.poll_write(context, &HANDSHAKE_FAILURE)).await;
         let _gone = poll_fn(|context| server.poll_end(context, CloseKind::Clean)).await;

@@ -54,6 +54,11 @@ impl ClientLines {
         }
     }
 
+    /// Whether more is held than a line may have.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held.len() > LONGEST
+    }
+
     /// What is left of an unfinished line, at the end of the connection or where what follows is
     /// not to be passed on.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
@@ -91,10 +96,15 @@ impl ClientLines {
     }
 }
 
+/// A line without its line end.
+pub(crate) fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// The verb of a command line, in capitals, and its argument without the line end.
 pub(crate) fn split_command(line: &[u8]) -> (String, &[u8]) {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = without_end(line);
     let end = memchr::memchr(b' ', line).unwrap_or(line.len());
     let verb = String::from_utf8_lossy(&line[..end]).to_ascii_uppercase();
     (verb, line.get(end + 1..).unwrap_or_default())

@@ -9,8 +9,10 @@
 //! Only addresses are changed in what flows: the 227 and 229 that go to the client, and the PORT
 //! and EPRT that go to the server, name ports of the proxy.
 
+mod activity;
 mod address;
 mod data;
+mod faults;
 mod lines;
 mod observer;
 mod recorder;
@@ -18,8 +20,10 @@ mod session;
 mod stream;
 mod tls;
 
+pub(crate) use activity::{Activity, OnActivity, Watcher};
+pub(crate) use faults::{Fault, FaultPlan, Plan, describe_for_proxy};
 pub(crate) use recorder::Recorder;
-pub(crate) use session::UpstreamTls;
+pub(crate) use tls::{Protections, UpstreamTls};
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,14 +35,18 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::driver::listen;
-use crate::subject::{Target, TlsMode};
-use observer::{Channel, Leg, Observer, Sighting};
+use crate::subject::Target;
+use faults::SessionFaults;
+pub(crate) use observer::Observer;
+use observer::{Channel, Leg, Sighting};
 use session::Session;
 use stream::Stream;
 use tls::{Authority, SessionTls};
 
 /// How long connecting to the server may take.
 const CONNECT: Duration = Duration::from_secs(60);
+/// After this long without octets TCP asks whether the peer is still there.
+const KEEPALIVE: Duration = Duration::from_mins(2);
 /// Sessions at a time; one more is answered 421.
 const SESSIONS: usize = 1000;
 
@@ -54,24 +62,32 @@ pub(crate) struct Proxy {
     tasks: JoinSet<()>,
 }
 
+/// What a proxy does.
+pub(crate) struct Settings {
+    /// Where it listens; port 0 is any.
+    pub(crate) listen: SocketAddr,
+    /// The server.
+    pub(crate) upstream: Target,
+    /// How both sides are protected.
+    pub(crate) tls: Protections,
+    /// The faults that are injected on the client's side.
+    pub(crate) faults: Option<Arc<FaultPlan>>,
+    /// Who sees the sessions.
+    pub(crate) observers: Observers,
+}
+
 struct Shared {
-    upstream: Arc<Target>,
-    upstream_tls: UpstreamTls,
+    settings: Settings,
     authority: Authority,
-    observers: Observers,
 }
 
 impl Proxy {
-    /// Serves at `listen`, port 0 for any, in front of `upstream`.
+    /// Serves in front of a server.
     ///
     /// # Errors
     /// When it cannot listen, or no certificate can be made.
-    pub(crate) fn start(
-        listen_at: SocketAddr,
-        upstream: Arc<Target>,
-        upstream_tls: UpstreamTls,
-        observers: Observers,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        let (listen_at, upstream) = (settings.listen, &settings.upstream);
         let listener = if listen_at.port() == 0 {
             listen(listen_at)?
         } else {
@@ -87,10 +103,8 @@ impl Proxy {
         ];
         let authority = Authority::new(names)?;
         let shared = Arc::new(Shared {
-            upstream,
-            upstream_tls,
+            settings,
             authority: authority.clone(),
-            observers,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, shared));
@@ -123,24 +137,40 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((client, address)) = accepted else { continue };
+                let Ok((client, address)) = accepted else {
+                    // The system has no more handles; some sessions have to end first.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
                 number += 1;
-                if sessions.len() < SESSIONS {
-                    sessions.spawn(serve(client, address, number, Arc::clone(&shared)));
-                }
+                while sessions.try_join_next().is_some() {}
+                let place = Place { number, open: sessions.len() + 1 };
+                sessions.spawn(serve(client, address, place, Arc::clone(&shared)));
             }
             Some(_) = sessions.join_next() => {}
         }
     }
 }
 
-async fn serve(client: TcpStream, address: SocketAddr, number: u64, shared: Arc<Shared>) {
+/// The place of a session among the others.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Its number, counted from 1.
+    number: u64,
+    /// Sessions at this moment.
+    open: usize,
+}
+
+async fn serve(client: TcpStream, address: SocketAddr, place: Place, shared: Arc<Shared>) {
     let mut client = Stream::Clear(client);
-    let observer = match (shared.observers)(number, address) {
+    if place.open > SESSIONS {
+        return refuse(client, "too many sessions").await;
+    }
+    let observer = match (shared.settings.observers)(place.number, address) {
         Ok(observer) => observer,
         Err(problem) => return refuse(client, &problem).await,
     };
-    if let Err(problem) = begin(&mut client, &shared, &observer).await {
+    if let Err(problem) = begin(&mut client, place, &shared, &observer).await {
         observer.see(Leg::Server, Channel::Control, &Sighting::Failed(&problem));
         refuse(client, &problem).await;
     }
@@ -153,43 +183,39 @@ async fn refuse(client: Stream, problem: &str) {
     if let Stream::Clear(mut tcp) = client {
         let farewell = tokio::io::AsyncWriteExt::write_all(&mut tcp, reply.as_bytes());
         let _gone = timeout(CONNECT, farewell).await;
+        Stream::Clear(tcp).close();
     }
 }
 
 /// Connects to the server and serves the session; an error is for the 421 that the client gets.
 async fn begin(
     client: &mut Stream,
+    place: Place,
     shared: &Shared,
     observer: &Arc<dyn Observer>,
 ) -> Result<(), String> {
+    let settings = &shared.settings;
+    let upstream = &settings.upstream;
     let local = prepared(client).map_err(|error| error.to_string())?;
     observer.see(Leg::Client, Channel::Control, &local);
-    let tcp = connect(&shared.upstream.addresses).await?;
+    let tcp = connect(&upstream.addresses).await?;
     let mut server = Stream::Clear(tcp);
     let opened = prepared(&mut server).map_err(|error| error.to_string())?;
     observer.see(Leg::Server, Channel::Control, &opened);
     let peer = server.peer().map_err(|error| error.to_string())?.ip();
-    let upstream = &shared.upstream;
     let tls = SessionTls::new(
         shared.authority.clone(),
         &upstream.trust,
         &upstream.host,
         peer,
     )?;
-    let implicit = upstream.tls == TlsMode::Implicit;
-    let mode = shared.upstream_tls;
+    let faults = settings.faults.clone();
+    let faults = faults.map(|plan| SessionFaults::new(plan, place.number));
     let taken = std::mem::replace(client, Stream::Closed);
-    let mut session = Session::new(taken, server, mode, tls, Arc::clone(observer));
-    let begun = match mode {
-        UpstreamTls::Explicit => session.begin_explicit().await,
-        UpstreamTls::Same | UpstreamTls::Off if implicit => {
-            session
-                .begin_implicit(mode == UpstreamTls::Same, true)
-                .await
-        }
-        _ => Ok(()),
-    };
-    match begun {
+    let local = settings.tls.local();
+    let mut session = Session::new(taken, server, local, tls, Arc::clone(observer), faults);
+    session.inject_at_connect(place.open);
+    match session.begin(settings.tls).await {
         Ok(()) => session.run().await,
         Err(problem) => session.refuse(&problem).await,
     }
@@ -201,11 +227,18 @@ fn prepared(stream: &mut Stream) -> io::Result<Sighting<'static>> {
     tcp.set_nodelay(true)?;
     // Urgent octets stay in their place among the others.
     socket2::SockRef::from(tcp).set_out_of_band_inline(true)?;
+    watch(tcp)?;
     Ok(Sighting::Opened {
         ours: stream.local()?,
         theirs: stream.peer()?,
         mode: None,
     })
+}
+
+/// A peer that is gone without an end of the connection is noticed.
+fn watch(tcp: &TcpStream) -> io::Result<()> {
+    let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
+    socket2::SockRef::from(tcp).set_tcp_keepalive(&keepalive)
 }
 
 /// Connects to the first of these addresses that answers.

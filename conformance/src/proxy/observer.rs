@@ -38,6 +38,8 @@ pub(crate) enum Sighting<'a> {
     Sent(&'a [u8]),
     /// The client or server ended its direction.
     Ended(CloseKind),
+    /// A fault of the plan is injected, in the syntax of a plan.
+    Fault(&'a str),
 }
 
 /// Sees a session as it happens. Called from the tasks of the session, so it must not wait.

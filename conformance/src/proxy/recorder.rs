@@ -9,13 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use regex::bytes::Regex;
-use tokio::sync::mpsc;
 
 use super::observer::{Channel, Leg, Observer, Sighting};
 use crate::data::Data;
 use crate::recording::{self, BlobFolder};
 use crate::transcript::{
-    self, Connection, DataMode, End, Event, EventKind, Header, Seat, Side, Writer,
+    self, Connection, DataMode, End, Event, EventKind, Header, ObservationKind, Seat, Side, Writer,
 };
 
 /// Octets of a data connection that become one event.
@@ -30,8 +29,6 @@ const SCRUBBED: &[u8] = b"<scrubbed>";
 pub(crate) struct Recorder {
     start: Instant,
     scrub: Vec<Regex>,
-    /// Hears of the end of the session.
-    ended: mpsc::UnboundedSender<()>,
     state: Mutex<State>,
 }
 
@@ -49,12 +46,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Those of the file system.
-    pub(crate) fn create(
-        path: &Path,
-        name: String,
-        scrub: Vec<Regex>,
-        ended: mpsc::UnboundedSender<()>,
-    ) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, name: String, scrub: Vec<Regex>) -> io::Result<Self> {
         let header = Header {
             seat: Seat::Proxy,
             started: Some(jiff::Timestamp::now()),
@@ -64,7 +56,6 @@ impl Recorder {
         Ok(Self {
             start: Instant::now(),
             scrub,
-            ended,
             state: Mutex::new(State {
                 writer: recording::create(path, header)?,
                 data: BTreeMap::new(),
@@ -155,7 +146,6 @@ impl Recorder {
 impl Observer for Recorder {
     fn ended(&self) {
         self.write_waiting(&mut self.state());
-        let _nobody_waits = self.ended.send(());
     }
 
     fn see(&self, leg: Leg, channel: Channel, sighting: &Sighting<'_>) {
@@ -225,6 +215,12 @@ fn control_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKin
         Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
         Sighting::TlsEnded => EventKind::TlsEnded { clean: true },
         Sighting::Ended(how) => EventKind::Closed(End { by, how: *how }),
+        Sighting::Fault(fault) => EventKind::Observed {
+            kind: ObservationKind::InjectedFault,
+            fact: (*fault).to_owned(),
+            octets: Data::default(),
+            ok: true,
+        },
         Sighting::Received(_) | Sighting::Sent(_) => return None,
     })
 }
@@ -241,6 +237,8 @@ fn data_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKind> 
         },
         Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
         Sighting::Ended(how) => EventKind::DataClosed(End { by, how: *how }),
-        Sighting::TlsEnded | Sighting::Received(_) | Sighting::Sent(_) => return None,
+        Sighting::TlsEnded | Sighting::Received(_) | Sighting::Sent(_) | Sighting::Fault(_) => {
+            return None;
+        }
     })
 }

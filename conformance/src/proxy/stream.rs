@@ -1,5 +1,6 @@
 //! One connection of the proxy, in clear or under TLS, as client or as server.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
+use super::faults::Breakable;
 use crate::driver::{RecordGate, TlsClient, facts};
 use crate::transcript::{CloseKind, TlsFacts};
 
@@ -133,20 +135,7 @@ impl Stream {
         context: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<Result<usize, CloseKind>> {
-        let mut buffer = ReadBuf::new(into);
-        let read = match self {
-            Self::Clear(tcp) => Pin::new(tcp).poll_read(context, &mut buffer),
-            Self::Tls(tls) => Pin::new(tls).poll_read(context, &mut buffer),
-            Self::Closed => return Poll::Ready(Err(CloseKind::Reset)),
-        };
-        Poll::Ready(match ready!(read) {
-            Ok(()) if buffer.filled().is_empty() => Err(CloseKind::Clean),
-            Ok(()) => Ok(buffer.filled().len()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(CloseKind::NoCloseNotify)
-            }
-            Err(_) => Err(CloseKind::Reset),
-        })
+        poll_read(self, context, into)
     }
 
     /// Writes some of the octets.
@@ -202,6 +191,18 @@ impl Stream {
         *self = Self::Closed;
     }
 
+    /// Ends our direction as a whole and discards what still comes, in the background: closing with
+    /// unread octets would send a reset.
+    pub(crate) fn close(mut self) {
+        let closing = async move {
+            poll_fn(|context| self.poll_end(context, CloseKind::Clean)).await?;
+            let mut unread = [0; 4096];
+            while self.read(&mut unread).await? > 0 {}
+            io::Result::Ok(())
+        };
+        tokio::spawn(timeout(PARTING, closing));
+    }
+
     /// Sends the last octet as urgent data (RFC 854 Synch), those before it as they are.
     pub(crate) async fn send_urgent(&mut self, octets: &[u8]) -> io::Result<()> {
         match (self, octets.split_last()) {
@@ -221,5 +222,74 @@ impl Stream {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Reads some octets, at least one; or how the peer ended its direction.
+pub(crate) fn poll_read(
+    from: &mut (impl AsyncRead + Unpin),
+    context: &mut Context<'_>,
+    into: &mut [u8],
+) -> Poll<Result<usize, CloseKind>> {
+    let mut buffer = ReadBuf::new(into);
+    Poll::Ready(
+        match ready!(Pin::new(from).poll_read(context, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => Err(CloseKind::Clean),
+            Ok(()) => Ok(buffer.filled().len()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(CloseKind::NoCloseNotify)
+            }
+            Err(_) => Err(CloseKind::Reset),
+        },
+    )
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(tcp) => Pin::new(tcp).poll_read(context, into),
+            Self::Tls(tls) => Pin::new(tls).poll_read(context, into),
+            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(context, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_end(context, CloseKind::Clean)
+    }
+}
+
+impl Breakable for Stream {
+    fn reset(mut self) {
+        Self::reset(&mut self);
+    }
+
+    fn close(self) {
+        Self::close(self);
+    }
+
+    fn poll_shutdown_without_close_notify(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(context))?;
+        self.poll_end(context, CloseKind::NoCloseNotify)
     }
 }

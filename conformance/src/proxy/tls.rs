@@ -9,18 +9,54 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::faults::{BadCertificate, bad_certificate};
 use super::observer::Leg;
 use super::stream::Stream;
 use crate::driver::TlsClient;
 use crate::transcript::TlsFacts;
+
+/// How the connection with the server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum UpstreamTls {
+    /// As the client protects its own, with AUTH TLS.
+    #[default]
+    Same,
+    /// Not at all: only the client's side is under TLS, if the client wants that.
+    Off,
+    /// With AUTH TLS before anything else, whatever the client does.
+    Explicit,
+    /// From the first octet on.
+    Implicit,
+}
+
+/// How both sides are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Protections {
+    /// The side of the server.
+    pub(crate) upstream: UpstreamTls,
+    /// Whether the client's side is under TLS from the first octet on; else the client may use AUTH.
+    pub(crate) implicit_listener: bool,
+}
+
+impl Protections {
+    /// Whether AUTH, PBSZ, PROT and CCC of the client are for the proxy: the sides begin TLS in
+    /// different ways.
+    pub(crate) fn local(self) -> bool {
+        !matches!(
+            (self.upstream, self.implicit_listener),
+            (UpstreamTls::Same, false) | (UpstreamTls::Implicit, true)
+        )
+    }
+}
 
 /// The certificate authority of a proxy and the certificate it shows to clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Authority {
     pem: String,
     config: Arc<ServerConfig>,
+    issuer: Arc<Issuer<'static, KeyPair>>,
 }
 
 impl Authority {
@@ -44,23 +80,38 @@ impl Authority {
             .signed_by(&leaf_key, &issuer)
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .map_err(io::Error::other)?;
         Ok(Self {
             pem,
-            config: Arc::new(config),
+            config: server_config(vec![leaf.der().clone()], key)?,
+            issuer: Arc::new(issuer),
         })
+    }
+
+    /// With a certificate that no client should accept.
+    fn bad(&self, kind: BadCertificate) -> io::Result<Arc<ServerConfig>> {
+        let identity = bad_certificate(kind, Some(&self.issuer));
+        let (chain, key) = identity.map_err(io::Error::other)?;
+        server_config(chain, key)
     }
 
     /// The certificate that clients have to trust, in PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
+}
+
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> io::Result<Arc<ServerConfig>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(io::Error::other)?;
+    Ok(Arc::new(config))
 }
 
 /// TLS of one session.
@@ -100,5 +151,19 @@ impl SessionTls {
             Leg::Client => stream.accept_tls(&self.authority.config, data).await,
             Leg::Server => stream.connect_tls(&self.client, data).await,
         }
+    }
+
+    /// TLS with the client on a control connection, with a bad certificate.
+    ///
+    /// # Errors
+    /// In words, when the handshake fails.
+    pub(crate) async fn begin_badly(
+        &self,
+        stream: &mut Stream,
+        kind: BadCertificate,
+    ) -> Result<TlsFacts, String> {
+        let config = self.authority.bad(kind);
+        let config = config.map_err(|error| error.to_string())?;
+        stream.accept_tls(&config, false).await
     }
 }

@@ -253,6 +253,8 @@ pub enum ObservationKind {
     UnverifiedCertificate,
     /// Something could not be removed.
     Leftover,
+    /// A proxy injected a fault of its plan.
+    InjectedFault,
     /// Anything else, as a newer program may write.
     #[default]
     #[serde(other)]

@@ -6,13 +6,24 @@ use std::sync::Arc;
 
 use super::super::address::{PortCommand, active_address, active_line};
 use super::super::data::{DataConnection, Setup};
-use super::super::lines::{ClientPiece, split_command};
+use super::super::faults::{FaultEvent, TransferFaults};
+use super::super::lines::{ClientPiece, split_command, without_end};
 use super::super::observer::{Channel, Leg, Sighting};
-use super::{Effect, FIRST_PORT, NO_PROGRESS, REFUSED, Session, TRANSFERS, UpstreamTls};
+use super::injection::Injected;
+use super::output::shaped;
+use super::{Effect, FIRST_PORT, NO_PROGRESS, Pending, REFUSED, Session, TRANSFERS, UPLOADS};
 use crate::driver::listen;
 
 impl Session {
-    pub(super) async fn client_piece(&mut self, piece: ClientPiece) -> Result<(), ()> {
+    /// Does what the client has asked for so far.
+    pub(super) async fn client_pieces(&mut self) -> Result<(), ()> {
+        while let Some(piece) = self.client_lines.next_piece() {
+            self.client_piece(piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn client_piece(&mut self, piece: ClientPiece) -> Result<(), ()> {
         match piece {
             ClientPiece::Raw(octets) => self.server.out.extend(octets),
             ClientPiece::Telnet { octets, urgent } => {
@@ -22,7 +33,19 @@ impl Session {
                 }
             }
             ClientPiece::Command(line) => {
-                self.command(&line);
+                let (verb, argument) = split_command(&line);
+                let actions = self.faults_at(FaultEvent::Line(without_end(&line)));
+                match self.inject(actions, TRANSFERS.contains(&verb.as_str())) {
+                    Injected::Reply(armed) => {
+                        self.armed = armed;
+                        self.command(&line, &verb, argument);
+                        self.armed.clear();
+                    }
+                    Injected::Replaced(items) => self.push_pending(Effect::Local(items)),
+                }
+                if verb == "ABOR" {
+                    self.output.end_holds();
+                }
                 self.local_replies().await?;
             }
         }
@@ -41,18 +64,17 @@ impl Session {
         }
     }
 
-    fn command(&mut self, line: &[u8]) {
-        let (verb, argument) = split_command(line);
-        let local = self.upstream_tls != UpstreamTls::Same;
-        match verb.as_str() {
+    fn command(&mut self, line: &[u8], verb: &str, argument: &[u8]) {
+        let local = self.local_tls;
+        match verb {
             "" => self.server.out.extend(line),
             verb if REFUSED.contains(&verb) => {
-                self.reply(format!("502 The recorder does not carry {verb}."));
+                self.reply(format!("502 The proxy does not carry {verb}."));
             }
             "AUTH" if local => self.local_auth(argument),
             "PBSZ" if local => self.reply("200 PBSZ=0".into()),
             "PROT" if local => self.local_prot(argument),
-            "CCC" if local => self.reply("534 The recorder does not carry CCC here.".into()),
+            "CCC" if local => self.reply("534 The proxy does not carry CCC here.".into()),
             "AUTH" => self.pass(line, Effect::Auth),
             "CCC" => self.pass(line, Effect::Ccc),
             "REIN" => self.pass(line, Effect::Rein),
@@ -67,12 +89,15 @@ impl Session {
                 Some(command) => self.active_command(command, line, argument),
                 None if TRANSFERS.contains(&verb) => {
                     let agreed =
-                        |it: &Effect| matches!(it, Effect::Passive(_) | Effect::Active(..));
-                    if !self.pending.iter().any(agreed) {
+                        |it: &Pending| matches!(it.effect, Effect::Passive(_) | Effect::Active(..));
+                    let is_agreed = !self.pending.iter().any(agreed);
+                    let upload = UPLOADS.contains(&verb);
+                    self.pass(line, Effect::Transfer { upload });
+                    if is_agreed {
                         self.start_data();
                     }
-                    self.pass(line, Effect::Transfer);
                 }
+                None if self.faults.is_some() => self.pass(line, directory_effect(verb, argument)),
                 None => self.pass(line, Effect::None),
             },
         }
@@ -80,13 +105,20 @@ impl Session {
 
     fn pass(&mut self, line: &[u8], effect: Effect) {
         self.server.out.extend(line);
-        self.pending.push_back(effect);
+        self.push_pending(effect);
+    }
+
+    /// Expects a final reply that means this; the faults of the present command concern it.
+    pub(super) fn push_pending(&mut self, effect: Effect) {
+        let armed = std::mem::take(&mut self.armed);
+        self.pending.push_back(Pending { effect, armed });
     }
 
     /// Replies in place of the server, after the replies to all commands before.
     fn reply(&mut self, text: String) {
         let line = format!("{text}\r\n").into_bytes();
-        self.pending.push_back(Effect::Local(line));
+        let items = shaped(line, &self.armed);
+        self.push_pending(Effect::Local(items));
     }
 
     fn local_auth(&mut self, argument: &[u8]) {
@@ -98,7 +130,7 @@ impl Session {
             self.reply("503 The connection is protected.".into());
         } else {
             self.reply("234 TLS begins.".into());
-            self.pending.push_back(Effect::Auth);
+            self.push_pending(Effect::Auth);
         }
     }
 
@@ -134,18 +166,17 @@ impl Session {
             return self.pass(line, Effect::None);
         };
         if Some(client.ip().to_canonical()) != self.peer(Leg::Client) {
-            return self
-                .reply("504 The recorder connects to the client's own address only.".into());
+            return self.reply("504 The proxy connects to the client's own address only.".into());
         }
         if client.port() < FIRST_PORT {
-            return self.reply("504 The recorder does not connect to a well-known port.".into());
+            return self.reply("504 The proxy does not connect to a well-known port.".into());
         }
         let prepared = self.active(command, client);
         match prepared {
             Ok((line, setup)) => {
                 self.pass(&line, Effect::Active(command, setup));
             }
-            Err(error) => self.reply(format!("425 The recorder cannot listen: {error}.")),
+            Err(error) => self.reply(format!("425 The proxy cannot listen: {error}.")),
         }
     }
 
@@ -183,14 +214,37 @@ impl Session {
         );
         self.data = Some(data);
         // A transfer command that came before the reply to this is for this connection.
-        if self.pending.iter().any(|it| matches!(it, Effect::Transfer)) {
+        if self.transfer().is_some() {
             self.start_data();
         }
     }
 
+    /// The first transfer without a final reply.
+    fn transfer(&self) -> Option<&Pending> {
+        let is_transfer = |it: &&Pending| matches!(it.effect, Effect::Transfer { .. });
+        self.pending.iter().find(is_transfer)
+    }
+
     fn start_data(&mut self) {
+        let faults = match (self.transfer(), &self.faults) {
+            (Some(pending), Some(faults)) => {
+                let upload = matches!(pending.effect, Effect::Transfer { upload: true });
+                TransferFaults::of(&pending.armed, upload, faults.hold())
+            }
+            _ => TransferFaults::default(),
+        };
         if let Some(data) = &mut self.data {
-            data.start(self.protection);
+            data.start(self.protection, faults);
         }
+    }
+}
+
+/// What a command means for the working directory.
+fn directory_effect(verb: &str, argument: &[u8]) -> Effect {
+    match verb {
+        "CWD" | "XCWD" => Effect::Enter(argument.to_vec()),
+        "CDUP" | "XCUP" => Effect::Enter(b"..".to_vec()),
+        "PWD" | "XPWD" => Effect::Directory,
+        _ => Effect::None,
     }
 }

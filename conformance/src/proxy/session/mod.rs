@@ -2,24 +2,30 @@
 //! the server and watches them and the data connection at the same time, whatever it waits for.
 
 mod commands;
+mod control;
+mod injection;
+mod output;
 mod replies;
+mod security;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
 use super::address::PortCommand;
 use super::data::{DataConnection, Protection, Setup, UNPROTECTED};
-use super::lines::{ClientLines, ServerLines, ServerPiece};
+use super::faults::{Action, SessionFaults};
+use super::lines::{ClientLines, ServerLines};
 use super::observer::{Channel, Leg, Observer, Sighting};
 use super::stream::Stream;
 use super::tls::SessionTls;
 use crate::transcript::CloseKind;
+use control::Control;
+use output::{Item, Output};
 
 /// The first port that PORT and EPRT may name (RFC 2577 §3).
 const FIRST_PORT: u16 = 1024;
@@ -33,36 +39,18 @@ const NO_PROGRESS: Duration = Duration::from_secs(10);
 const PARTING: Duration = Duration::from_secs(60);
 
 /// Commands that use the data connection.
-const TRANSFERS: [&str; 8] = [
+pub(super) const TRANSFERS: [&str; 8] = [
     "RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD", "THMB",
 ];
 
+/// Those with which the client sends.
+const UPLOADS: [&str; 3] = ["STOR", "STOU", "APPE"];
+
+/// Said before a session ends that was idle longer than its fault plan allows.
+const IDLE: &[u8] = b"421 The session was idle for too long.\r\n";
+
 /// Commands that lead around the proxy, and what it replies in place of the server.
 const REFUSED: [&str; 5] = ["PRET", "CPSV", "SSCN", "LPRT", "LPSV"];
-
-/// How the connection with the server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum UpstreamTls {
-    /// As the client protects its own.
-    #[default]
-    Same,
-    /// Not at all: only the client's side is under TLS, if the client wants that.
-    Off,
-    /// With AUTH TLS before anything else, whatever the client does.
-    Explicit,
-}
-
-/// A control connection of the session.
-struct Control {
-    leg: Leg,
-    stream: Stream,
-    /// What is still to be sent.
-    out: VecDeque<u8>,
-    /// How this side ended its direction.
-    ended: Option<CloseKind>,
-    /// Whether we have ended ours.
-    closed: bool,
-}
 
 /// What a final reply of the server means for the proxy.
 #[derive(Debug)]
@@ -79,12 +67,25 @@ enum Effect {
     Passive(PortCommand),
     /// With 2yz, a data connection that the server makes.
     Active(PortCommand, Setup),
-    /// The end of a transfer.
-    Transfer,
+    /// The end of a transfer; whether the client sends.
+    Transfer { upload: bool },
     /// With 2yz, all is as after connecting; the server may end TLS.
     Rein,
+    /// With 2yz, the working directory is this one, named from the one before.
+    Enter(Vec<u8>),
+    /// A 257 names the working directory.
+    Directory,
     /// The proxy replies this itself, in its turn.
-    Local(Vec<u8>),
+    Local(Vec<Item>),
+    /// This is sent in place of the reply.
+    Replaced(Vec<Item>),
+}
+
+/// A command without a final reply.
+struct Pending {
+    effect: Effect,
+    /// What the fault plan does to its reply and its transfer.
+    armed: Vec<Action>,
 }
 
 /// What woke the session.
@@ -97,6 +98,19 @@ enum Wakeup {
     Lost(Leg),
 }
 
+/// What ends a wait of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    /// A pause of the fault plan is over.
+    Pause,
+    /// A reply that was held has waited without progress.
+    Held,
+    /// One side has ended, and the other goes on too long.
+    Parting,
+    /// The idle time of the fault plan is over.
+    Idle,
+}
+
 /// A session through the proxy.
 pub(crate) struct Session {
     client: Control,
@@ -104,8 +118,9 @@ pub(crate) struct Session {
     client_lines: ClientLines,
     server_lines: ServerLines,
     /// The effects of final replies that are still to come, in order.
-    pending: VecDeque<Effect>,
-    upstream_tls: UpstreamTls,
+    pending: VecDeque<Pending>,
+    /// Whether AUTH, PBSZ, PROT and CCC are for the proxy and not for the server.
+    local_tls: bool,
     tls: Arc<SessionTls>,
     observer: Arc<dyn Observer>,
     protection: Protection,
@@ -118,10 +133,27 @@ pub(crate) struct Session {
     /// Whether REIN was the last that was done, so that the server may end TLS now.
     reinitialized: bool,
     buffer: Vec<u8>,
+    /// What is to be sent to the client after what its control connection has already.
+    output: Output,
+    /// How the session ends, once everything is sent.
+    closing: Option<CloseKind>,
+    faults: Option<SessionFaults>,
+    /// What the plan does to the command that is passed on next.
+    armed: Vec<Action>,
+    /// The lines so far of a reply that the plan changes.
+    reply_lines: Vec<u8>,
+    /// A preliminary reply that waits for the completion.
+    glued: Vec<u8>,
+    /// Whether the completion of the transfer was sent too early.
+    early: bool,
 }
 
 struct Held {
-    octets: Vec<u8>,
+    code: u16,
+    reply: Vec<u8>,
+    armed: Vec<Action>,
+    /// What came after it.
+    after: Output,
     /// Octets carried when progress was last looked at.
     carried: u64,
 }
@@ -131,25 +163,18 @@ impl Session {
     pub(crate) fn new(
         client: Stream,
         server: Stream,
-        upstream_tls: UpstreamTls,
+        local_tls: bool,
         tls: SessionTls,
         observer: Arc<dyn Observer>,
+        faults: Option<SessionFaults>,
     ) -> Self {
-        let control = |leg, stream| Control {
-            leg,
-            stream,
-            out: VecDeque::new(),
-            ended: None,
-            closed: false,
-        };
         Self {
-            client: control(Leg::Client, client),
-            server: control(Leg::Server, server),
+            client: Control::new(Leg::Client, client),
+            server: Control::new(Leg::Server, server),
             client_lines: ClientLines::default(),
             server_lines: ServerLines::default(),
-            // The greeting.
-            pending: VecDeque::from([Effect::None]),
-            upstream_tls,
+            pending: VecDeque::new(),
+            local_tls,
             tls: Arc::new(tls),
             observer,
             protection: UNPROTECTED,
@@ -159,84 +184,13 @@ impl Session {
             preliminary: false,
             reinitialized: false,
             buffer: vec![0; 16 << 10],
-        }
-    }
-
-    /// Begins TLS with the client and the server before anything is said (implicit TLS).
-    ///
-    /// # Errors
-    /// In words, when a handshake fails.
-    pub(crate) async fn begin_implicit(
-        &mut self,
-        client: bool,
-        server: bool,
-    ) -> Result<(), String> {
-        if server {
-            self.start_tls(Leg::Server).await?;
-        }
-        if client {
-            self.start_tls(Leg::Client).await?;
-        }
-        self.protection = Protection { client, server };
-        Ok(())
-    }
-
-    /// Logs the proxy's own connection into TLS before the client's first command, and keeps the
-    /// greeting for the client ([`UpstreamTls::Explicit`]).
-    ///
-    /// # Errors
-    /// In words, when the server refuses.
-    pub(crate) async fn begin_explicit(&mut self) -> Result<(), String> {
-        let greeting = self.server_reply().await?;
-        self.client.out.extend(greeting.1);
-        self.pending.clear();
-        for (line, code) in [
-            ("AUTH TLS\r\n", 234),
-            ("PBSZ 0\r\n", 200),
-            ("PROT P\r\n", 200),
-        ] {
-            self.server.out.extend(line.as_bytes());
-            let (found, reply) = self.server_reply().await?;
-            if found != code {
-                let reply = String::from_utf8_lossy(&reply).trim_end().to_owned();
-                return Err(format!(
-                    "the server answered {} with {reply}",
-                    line.trim_end()
-                ));
-            }
-            if code == 234 {
-                self.start_tls(Leg::Server).await?;
-            }
-        }
-        self.protection.server = true;
-        Ok(())
-    }
-
-    /// One whole reply of the server.
-    async fn server_reply(&mut self) -> Result<(u16, Vec<u8>), String> {
-        let mut reply = Vec::new();
-        loop {
-            while let Some(piece) = self.server_lines.next_piece() {
-                match piece {
-                    ServerPiece::Line(line) => reply.extend(line),
-                    ServerPiece::Reply(code, line) => {
-                        reply.extend(line);
-                        return Ok((code, reply));
-                    }
-                }
-            }
-            let deadline = std::pin::pin!(tokio::time::sleep(PARTING));
-            match self.wakeup(deadline, true).await {
-                Wakeup::Read(Leg::Server, Ok(octets)) => {
-                    let octets = &self.buffer[..octets];
-                    self.observer
-                        .see(Leg::Server, Channel::Control, &Sighting::Received(octets));
-                    self.server_lines.push(octets);
-                }
-                Wakeup::Sent | Wakeup::Data => {}
-                Wakeup::Timeout => return Err("the server does not answer".into()),
-                _ => return Err("the server closed the connection".into()),
-            }
+            output: Output::default(),
+            closing: None,
+            faults,
+            armed: Vec::new(),
+            reply_lines: Vec::new(),
+            glued: Vec::new(),
+            early: false,
         }
     }
 
@@ -251,64 +205,81 @@ impl Session {
     /// Serves the session to its end.
     pub(crate) async fn run(mut self) {
         let mut timer = std::pin::pin!(tokio::time::sleep(PARTING));
-        loop {
+        let mut alive = self.client_pieces().await.is_ok();
+        while alive {
             self.settle();
+            self.advance_output();
             if self.is_over() {
                 break;
             }
-            let wait = match (&self.held, self.client.ended.or(self.server.ended)) {
-                (Some(_), _) => Some(NO_PROGRESS),
-                (None, Some(_)) => Some(PARTING),
-                (None, None) => None,
-            };
-            if let Some(wait) = wait {
-                timer.as_mut().reset(Instant::now() + wait);
+            let limit = self.limit();
+            if let Some((until, _)) = limit {
+                timer.as_mut().reset(until);
             }
-            match self.wakeup(timer.as_mut(), wait.is_some()).await {
-                Wakeup::Read(leg, Ok(octets)) => {
-                    if self.received(leg, octets).await.is_err() {
-                        break;
-                    }
-                }
+            alive = match self.wakeup(timer.as_mut(), limit.is_some()).await {
+                Wakeup::Read(leg, Ok(octets)) => self.received(leg, octets).await.is_ok(),
                 // A server ends TLS after REIN and goes on in clear (RFC 4217 §13).
                 Wakeup::Read(Leg::Server, Err(CloseKind::Clean)) if self.reinitialized => {
                     self.reinitialized = false;
                     self.protection = UNPROTECTED;
-                    if self.end_tls().await.is_err() {
-                        break;
-                    }
+                    self.end_tls().await.is_ok()
                 }
-                Wakeup::Read(leg, Err(how)) => self.side_ended(leg, how),
-                Wakeup::Timeout if self.held.is_some() => self.release_unless_moving(),
-                Wakeup::Timeout => break,
+                Wakeup::Read(leg, Err(how)) => {
+                    self.side_ended(leg, how);
+                    true
+                }
+                Wakeup::Timeout => self.timed_out(limit.map(|(_, limit)| limit)),
                 Wakeup::Lost(leg) => {
                     self.control(leg.other()).stream.reset();
-                    break;
+                    false
                 }
-                Wakeup::Data | Wakeup::Sent => {}
-            }
+                Wakeup::Data | Wakeup::Sent => true,
+            };
         }
         self.finish().await;
     }
 
+    /// When the present wait ends, and what ends it.
+    fn limit(&self) -> Option<(Instant, Limit)> {
+        let now = Instant::now();
+        let ended = self.client.ended.or(self.server.ended).is_some();
+        let idle = self.faults.as_ref().and_then(|faults| faults.idle);
+        let limits = [
+            self.output.until().map(|until| (until, Limit::Pause)),
+            self.held.as_ref().map(|_| (now + NO_PROGRESS, Limit::Held)),
+            (ended && self.held.is_none()).then_some((now + PARTING, Limit::Parting)),
+            idle.filter(|_| self.pending.is_empty() && self.output.is_empty())
+                .map(|idle| (now + idle, Limit::Idle)),
+        ];
+        limits.into_iter().flatten().min_by_key(|(until, _)| *until)
+    }
+
+    /// Does what follows from a limit; whether the session goes on.
+    fn timed_out(&mut self, limit: Option<Limit>) -> bool {
+        match limit {
+            Some(Limit::Held) => self.release_unless_moving(),
+            Some(Limit::Idle) => {
+                let farewell = Item::Octets(IDLE.to_vec());
+                self.emit([farewell, Item::Close(CloseKind::Clean)]);
+            }
+            Some(Limit::Pause) => {}
+            Some(Limit::Parting) | None => return false,
+        }
+        true
+    }
+
     /// Sends what is still to be sent and ends both connections.
     async fn finish(&mut self) {
+        let observer = Arc::clone(&self.observer);
         for leg in [Leg::Server, Leg::Client] {
-            let how = match self.control(leg.other()).ended {
-                Some(how) => how,
-                None => CloseKind::Clean,
+            let passed_on = self.control(leg.other()).ended.unwrap_or(CloseKind::Clean);
+            let how = match leg {
+                Leg::Client => self.closing.unwrap_or(passed_on),
+                Leg::Server => passed_on,
             };
             let control = self.control(leg);
             let parting = poll_fn(|context| {
-                while !control.out.is_empty() {
-                    let part = control.out.as_slices().0;
-                    match control.stream.poll_write(context, part) {
-                        Poll::Ready(Ok(octets)) => drop(control.out.drain(..octets)),
-                        Poll::Ready(Err(_)) => return Poll::Ready(()),
-                        Poll::Pending => return Poll::Pending,
-                    }
-                }
-                match control.stream.poll_flush(context) {
+                match control.poll_send(context, observer.as_ref()) {
                     Poll::Ready(Ok(())) => {}
                     other => return other.map(drop),
                 }
@@ -320,8 +291,37 @@ impl Session {
 
     fn is_over(&self) -> bool {
         let drained = |control: &Control| control.ended.is_some() && control.out.is_empty();
-        (drained(&self.client) && drained(&self.server))
-            || (self.server.ended.is_some() && self.client.out.is_empty() && self.held.is_none())
+        let sent = self.client.out.is_empty() && self.output.is_empty() && self.held.is_none();
+        self.closing.is_some()
+            || (drained(&self.client) && drained(&self.server))
+            || (self.server.ended.is_some() && sent)
+    }
+
+    /// Sends to the client, after what waits for that already.
+    fn emit(&mut self, items: impl IntoIterator<Item = Item>) {
+        for item in items {
+            match (&mut self.held, item) {
+                (Some(held), item) => held.after.push(item),
+                (None, Item::Octets(octets)) if self.output.is_empty() => {
+                    self.client.out.extend(octets);
+                }
+                (None, item) => self.output.push(item),
+            }
+        }
+    }
+
+    /// Does what waits and whose time has come.
+    fn advance_output(&mut self) {
+        while self.closing.is_none()
+            && let Some(item) = self.output.next(Instant::now())
+        {
+            match item {
+                Item::Octets(octets) => self.client.out.extend(octets),
+                Item::DropData => self.data = None,
+                Item::Close(how) => self.closing = Some(how),
+                Item::Pause(_) | Item::Hold(_) => {}
+            }
+        }
     }
 
     fn control(&mut self, leg: Leg) -> &mut Control {
@@ -341,6 +341,7 @@ impl Session {
             pending,
             observer,
             held,
+            output,
             ..
         } = self;
         poll_fn(|context| {
@@ -367,9 +368,11 @@ impl Session {
                     _ => {}
                 }
             }
-            let held = held.as_ref().map_or(0, |held| held.octets.len());
+            let held = held
+                .as_ref()
+                .map_or(0, |held| held.reply.len() + held.after.octets());
             if server.ended.is_none()
-                && client.out.len() + held <= WAITING
+                && client.out.len() + output.octets() + held <= WAITING
                 && let Poll::Ready(read) = server.stream.poll_read(context, buffer)
             {
                 return Poll::Ready(Wakeup::Read(Leg::Server, read));
@@ -403,8 +406,13 @@ impl Session {
             Leg::Server => self.server_lines.rest(),
         };
         self.control(leg).ended = Some(how);
-        let other = self.control(leg.other());
-        other.out.extend(rest);
+        match leg {
+            Leg::Client => self.server.out.extend(rest),
+            Leg::Server => {
+                let lines = std::mem::take(&mut self.reply_lines);
+                self.emit([Item::Octets(lines), Item::Octets(rest)]);
+            }
+        }
     }
 
     async fn received(&mut self, leg: Leg, octets: usize) -> Result<(), ()> {
@@ -414,9 +422,7 @@ impl Session {
         match leg {
             Leg::Client => {
                 self.client_lines.push(&octets);
-                while let Some(piece) = self.client_lines.next_piece() {
-                    self.client_piece(piece).await?;
-                }
+                self.client_pieces().await?;
             }
             Leg::Server => {
                 self.server_lines.push(&octets);
@@ -431,6 +437,11 @@ impl Session {
     /// Sends all that waits for the client, and for the server.
     async fn flush_client(&mut self) -> Result<(), ()> {
         self.release();
+        self.advance_output();
+        while let (Some(until), None) = (self.output.until(), self.closing) {
+            tokio::time::sleep_until(until).await;
+            self.advance_output();
+        }
         for leg in [Leg::Client, Leg::Server] {
             let observer = Arc::clone(&self.observer);
             let control = self.control(leg);
@@ -452,47 +463,5 @@ impl Session {
                 .see(leg, Channel::Control, &Sighting::TlsEnded);
         }
         Ok(())
-    }
-
-    async fn start_tls(&mut self, leg: Leg) -> Result<(), String> {
-        let tls = Arc::clone(&self.tls);
-        let stream = &mut self.control(leg).stream;
-        let shaken = tls.begin(leg, stream, false).await;
-        match shaken {
-            Ok(facts) => {
-                self.observer
-                    .see(leg, Channel::Control, &Sighting::TlsStarted(&facts));
-                Ok(())
-            }
-            Err(error) => {
-                self.observer
-                    .see(leg, Channel::Control, &Sighting::Failed(&error));
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Control {
-    /// Ready when everything has been sent.
-    fn poll_send(
-        &mut self,
-        context: &mut Context<'_>,
-        observer: &dyn Observer,
-    ) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
-            let part = self.out.make_contiguous();
-            let written = std::task::ready!(self.stream.poll_write(context, part))?;
-            observer.see(
-                self.leg,
-                Channel::Control,
-                &Sighting::Sent(&part[..written]),
-            );
-            self.out.drain(..written);
-        }
-        if self.closed {
-            return Poll::Ready(Ok(()));
-        }
-        self.stream.poll_flush(context)
     }
 }

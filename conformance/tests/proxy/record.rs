@@ -1,74 +1,16 @@
 //! `ftpspec record` and `judge`, as processes, in front of `ftpspec serve`.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use crate::processes::{FTPSPEC, Running};
 use ftpspec::recording;
 use ftpspec::transcript::{EventKind, Leg, Seat};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
-const FTPSPEC: &str = env!("CARGO_BIN_EXE_ftpspec");
 const PASSWORD: &str = "not-to-be-written";
-
-/// A process of `ftpspec` and its first line.
-struct Running {
-    process: Child,
-    ready: Value,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(FTPSPEC)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let mut said = String::new();
-            process
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut said)
-                .unwrap();
-            panic!("{error}: {line}{said}")
-        });
-        Self { process, ready }
-    }
-
-    fn text(&self, key: &str) -> String {
-        self.ready[key].as_str().unwrap().to_owned()
-    }
-
-    fn port(&self) -> u64 {
-        self.ready["port"].as_u64().unwrap()
-    }
-
-    /// Asks it to stop, and waits until it has.
-    fn stop(mut self) -> i32 {
-        let pid = Pid::from_child(&self.process);
-        kill_process(pid, Signal::INT).unwrap();
-        self.process.wait().unwrap().code().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
-}
 
 fn serve() -> Running {
     let user = format!("u:{PASSWORD}");

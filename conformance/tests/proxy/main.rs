@@ -1,0 +1,8 @@
+//! `ftpspec record` and `ftpspec proxy`, as processes, in front of reference servers.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod client;
+mod faults;
+mod processes;
+mod record;
