@@ -315,6 +315,12 @@ impl From<Vec<u8>> for Data {
     }
 }
 
+impl From<Bytes> for Data {
+    fn from(octets: Bytes) -> Self {
+        Self::of([Part::Octets(octets)])
+    }
+}
+
 impl From<&[u8]> for Data {
     fn from(octets: &[u8]) -> Self {
         octets.to_vec().into()

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::lines::{ClientLines, ClientPiece, ServerLines, ServerPiece, split_command};
@@ -104,6 +105,10 @@ impl Observer for Watcher {
         }
     }
 
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_ready(context)
+    }
+
     fn ended(&self) {
         self.inner.ended();
         (self.on_activity)(self.session, Activity::Ended);
@@ -121,7 +126,7 @@ impl State {
                 Vec::new()
             }
             (Leg::Client, Channel::Control, Sighting::Sent(octets)) => self.sent(octets),
-            (_, Channel::Data(_), Sighting::Received(octets)) => {
+            (_, Channel::Data(_), Sighting::Data(octets)) => {
                 self.octets += octets.len() as u64;
                 let total = self.octets;
                 let transfer = self.pending.iter().find(|it| it.is_transfer());
@@ -199,6 +204,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     #[test]
     fn logins_and_transfers_are_found_among_commands_and_replies() {
@@ -211,8 +217,9 @@ mod tests {
             };
             found.extend(state.see(Leg::Client, Channel::Control, &sighting));
             if text.starts_with("150") {
-                let octets = Sighting::Received(b"12345");
-                found.extend(state.see(Leg::Server, Channel::Data(1), &octets));
+                let octets = Bytes::from_static(b"12345");
+                let data = Sighting::Data(&octets);
+                found.extend(state.see(Leg::Server, Channel::Data(1), &data));
             }
         };
         say(false, "220 Hello\r\n");

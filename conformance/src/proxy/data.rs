@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -19,8 +20,11 @@ use super::stream::{Stream, poll_read};
 use super::tls::SessionTls;
 use crate::transcript::{CloseKind, DataMode};
 
-/// Octets held of each direction.
-const BUFFER: usize = 128 << 10;
+/// Octets that are read at most at a time.
+const BUFFER: usize = 512 << 10;
+/// With less room a buffer is replaced by another. What was read stays in its own until everybody
+/// has done with it.
+const LEAST: usize = 64 << 10;
 
 /// The TLS record of the fatal alert handshake_failure (RFC 8446 §6.2).
 pub(crate) const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
@@ -413,9 +417,10 @@ impl Side {
 /// One direction of a data connection.
 struct Direction {
     from: Leg,
-    buffer: Vec<u8>,
-    /// What of the buffer is still to be written.
-    held: std::ops::Range<usize>,
+    /// Room for what is read.
+    buffer: BytesMut,
+    /// What is still to be written.
+    held: Bytes,
     flushed: bool,
     ended: Option<CloseKind>,
     done: bool,
@@ -425,8 +430,8 @@ impl Direction {
     fn new(from: Leg) -> Self {
         Self {
             from,
-            buffer: vec![0; BUFFER],
-            held: 0..0,
+            buffer: BytesMut::new(),
+            held: Bytes::new(),
             flushed: true,
             ended: None,
             done: false,
@@ -447,12 +452,12 @@ impl Direction {
                 return Poll::Ready(Ok(()));
             }
             if !self.held.is_empty() {
-                let written = ready!(to.poll_write(context, &self.buffer[self.held.clone()]));
+                let written = ready!(to.poll_write(context, &self.held));
                 let Ok(written) = written else {
                     return Poll::Ready(Err(()));
                 };
                 carrier.carried.fetch_add(written as u64, Ordering::Relaxed);
-                self.held.start += written;
+                self.held.advance(written);
                 self.flushed = false;
             } else if let Some(how) = self.ended {
                 if ready!(to.poll_end(context, how)).is_err() || how == CloseKind::Reset {
@@ -461,25 +466,33 @@ impl Direction {
                 self.done = true;
                 carrier.report(Progress::EndPassedOn(self.from));
             } else {
+                if observer.poll_ready(context).is_pending() {
+                    return self.wait(context, to);
+                }
+                if self.buffer.len() < LEAST {
+                    self.buffer = BytesMut::zeroed(BUFFER);
+                }
                 match from.poll_read(context, &mut self.buffer) {
                     Poll::Ready(Ok(octets)) => {
-                        self.held = 0..octets;
-                        let sighting = Sighting::Received(&self.buffer[..octets]);
-                        observer.see(self.from, carrier.channel, &sighting);
+                        self.held = self.buffer.split_to(octets).freeze();
+                        observer.see(self.from, carrier.channel, &Sighting::Data(&self.held));
                     }
                     Poll::Ready(Err(how)) => {
                         self.ended = Some(how);
                         observer.see(self.from, carrier.channel, &Sighting::Ended(how));
                     }
-                    Poll::Pending => {
-                        if !self.flushed {
-                            self.flushed = ready!(to.poll_flush(context)).is_ok();
-                        }
-                        return Poll::Pending;
-                    }
+                    Poll::Pending => return self.wait(context, to),
                 }
             }
         }
+    }
+
+    /// Nothing can be read now: what was written is sent.
+    fn wait(&mut self, context: &mut Context<'_>, to: &mut Side) -> Poll<Result<(), ()>> {
+        if !self.flushed {
+            self.flushed = ready!(to.poll_flush(context)).is_ok();
+        }
+        Poll::Pending
     }
 }
 

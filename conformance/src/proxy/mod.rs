@@ -19,6 +19,7 @@ mod recorder;
 mod session;
 mod stream;
 mod tls;
+mod write_out;
 
 pub(crate) use activity::{Activity, OnActivity, Watcher};
 pub(crate) use faults::{Fault, FaultPlan, Plan, describe_for_proxy};

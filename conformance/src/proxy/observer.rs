@@ -1,6 +1,9 @@
 //! What the proxy reports of a session while it runs: octets and connections of both legs.
 
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 
 pub(crate) use crate::transcript::Leg;
 use crate::transcript::{CloseKind, DataMode, TlsFacts};
@@ -32,8 +35,10 @@ pub(crate) enum Sighting<'a> {
     TlsStarted(&'a TlsFacts),
     /// TLS has ended, and the connection goes on in clear.
     TlsEnded,
-    /// Octets the client or server sent, after TLS.
+    /// Octets the client or server sent on the control connection, after TLS.
     Received(&'a [u8]),
+    /// Octets the client or server sent on a data connection, after TLS.
+    Data(&'a Bytes),
     /// Octets the proxy sent, after TLS.
     Sent(&'a [u8]),
     /// The client or server ended its direction.
@@ -46,6 +51,11 @@ pub(crate) enum Sighting<'a> {
 pub(crate) trait Observer: Send + Sync {
     /// Something was seen.
     fn see(&self, leg: Leg, channel: Channel, sighting: &Sighting<'_>);
+
+    /// Ready when more octets of data connections can be taken.
+    fn poll_ready(&self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// The session has ended.
     fn ended(&self) {}

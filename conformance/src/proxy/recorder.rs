@@ -1,44 +1,48 @@
 //! Records a session of the proxy as a transcript, while it happens.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use regex::bytes::Regex;
 
 use super::observer::{Channel, Leg, Observer, Sighting};
+use super::write_out::WriteOut;
 use crate::data::Data;
-use crate::recording::{self, BlobFolder};
 use crate::transcript::{
-    self, Connection, DataMode, End, Event, EventKind, Header, ObservationKind, Seat, Side, Writer,
+    self, Connection, DataMode, End, Event, EventKind, Header, ObservationKind, Seat, Side,
 };
 
 /// Octets of a data connection that become one event.
-const PIECE: usize = 1 << 20;
+const PIECE: u64 = 1 << 20;
+/// How many times octets may come before they become one event.
+const PARTS: usize = 1000;
+/// How long octets of a data connection wait for more while more come.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// A line of the control connection that grows longer is written in pieces.
 const LONGEST_LINE: usize = 64 << 10;
 /// What stands in place of text that is not to be recorded.
 const SCRUBBED: &[u8] = b"<scrubbed>";
 
-/// Writes what is observed to a file, each event as soon as it is complete. The arguments of PASS,
+/// Writes what is observed to a file, each event soon after it is complete. The arguments of PASS,
 /// ACCT and ADAT are never written, nor what matches one of the patterns on a control connection.
 pub(crate) struct Recorder {
     start: Instant,
     scrub: Vec<Regex>,
+    file: WriteOut,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    writer: Writer<File, BlobFolder>,
-    /// Octets of data connections that wait for more.
-    data: BTreeMap<(Leg, u32), Vec<u8>>,
+    /// Octets of data connections that wait for more, and since when.
+    data: BTreeMap<(Leg, u32), (Data, Instant)>,
     /// Lines that are not complete, where patterns have to be found in whole lines.
     lines: BTreeMap<(Leg, Side), Vec<u8>>,
-    error: Option<io::Error>,
 }
 
 impl Recorder {
@@ -56,64 +60,54 @@ impl Recorder {
         Ok(Self {
             start: Instant::now(),
             scrub,
-            state: Mutex::new(State {
-                writer: recording::create(path, header)?,
-                data: BTreeMap::new(),
-                lines: BTreeMap::new(),
-                error: None,
-            }),
+            file: WriteOut::create(path, header)?,
+            state: Mutex::default(),
         })
     }
 
-    /// Writes what waited for more, and reports the first error there was.
+    /// Writes what waited for more, waits until all is written, and reports the first error there
+    /// was.
     ///
     /// # Errors
     /// Those of the file system.
     pub(crate) fn finish(&self) -> io::Result<()> {
-        let mut state = self.state();
-        self.write_waiting(&mut state);
-        state.error.take().map_or(Ok(()), Err)
+        self.write_waiting(&mut self.state());
+        self.file.finish()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, state: &mut State, channel: transcript::Channel, what: EventKind) {
+    fn write(&self, channel: transcript::Channel, what: EventKind) {
         let at = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let event = Event {
+        self.file.push(Event {
             at,
             connection: Connection::main(),
             channel,
             line: 0,
             what,
-        };
-        if state.error.is_none()
-            && let Err(error) = state.writer.event(&event)
-        {
-            state.error = Some(error);
-        }
+        });
     }
 
     fn write_waiting(&self, state: &mut State) {
         self.write_data(state);
         for ((leg, from), octets) in std::mem::take(&mut state.lines) {
-            self.write_control(state, leg, from, octets);
+            self.write_control(leg, from, octets);
         }
     }
 
     fn write_data(&self, state: &mut State) {
-        for ((leg, number), octets) in std::mem::take(&mut state.data) {
-            let octets = Data::from(octets);
+        for ((leg, number), (octets, _)) in std::mem::take(&mut state.data) {
             let what = match leg {
                 Leg::Client => EventKind::DataFromClient { octets },
                 Leg::Server => EventKind::DataFromServer { octets },
             };
-            self.write(state, transcript::Channel::LegData(leg, number), what);
+            self.write(transcript::Channel::LegData(leg, number), what);
         }
     }
 
-    fn write_control(&self, state: &mut State, leg: Leg, from: Side, mut octets: Vec<u8>) {
+    fn write_control(&self, leg: Leg, from: Side, mut octets: Vec<u8>) {
         for pattern in &self.scrub {
             octets = pattern.replace_all(&octets, SCRUBBED).into_owned();
         }
@@ -121,12 +115,12 @@ impl Recorder {
             Side::Client => EventKind::FromClient { octets },
             Side::Server => EventKind::FromServer { octets },
         };
-        self.write(state, transcript::Channel::LegControl(leg), what);
+        self.write(transcript::Channel::LegControl(leg), what);
     }
 
     fn control(&self, state: &mut State, leg: Leg, from: Side, octets: &[u8]) {
         if self.scrub.is_empty() {
-            return self.write_control(state, leg, from, octets.to_vec());
+            return self.write_control(leg, from, octets.to_vec());
         }
         let held = state.lines.entry((leg, from)).or_default();
         held.extend_from_slice(octets);
@@ -138,7 +132,7 @@ impl Recorder {
         };
         let whole: Vec<u8> = held.drain(..end).collect();
         if !whole.is_empty() {
-            self.write_control(state, leg, from, whole);
+            self.write_control(leg, from, whole);
         }
     }
 }
@@ -146,6 +140,10 @@ impl Recorder {
 impl Observer for Recorder {
     fn ended(&self) {
         self.write_waiting(&mut self.state());
+    }
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.file.poll_room(context)
     }
 
     fn see(&self, leg: Leg, channel: Channel, sighting: &Sighting<'_>) {
@@ -168,10 +166,12 @@ impl Observer for Recorder {
                 self.write_data(state);
                 return self.control(state, leg, ours, octets);
             }
-            (Channel::Data(number), Sighting::Received(octets)) => {
-                let held = state.data.entry((leg, number)).or_default();
-                held.extend_from_slice(octets);
-                if held.len() >= PIECE {
+            (Channel::Data(number), Sighting::Data(octets)) => {
+                let held = state.data.entry((leg, number));
+                let (held, since) = held.or_insert_with(|| (Data::default(), Instant::now()));
+                held.extend(Data::from((*octets).clone()));
+                let is_whole = held.len() >= PIECE || held.parts().len() >= PARTS;
+                if is_whole || since.elapsed() >= LONGEST_WAIT {
                     self.write_data(state);
                 }
                 return;
@@ -190,7 +190,7 @@ impl Observer for Recorder {
             ),
         };
         if let Some(what) = what {
-            self.write(state, to, what);
+            self.write(to, what);
         }
     }
 }
@@ -221,7 +221,7 @@ fn control_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKin
             octets: Data::default(),
             ok: true,
         },
-        Sighting::Received(_) | Sighting::Sent(_) => return None,
+        Sighting::Received(_) | Sighting::Sent(_) | Sighting::Data(_) => return None,
     })
 }
 
@@ -237,8 +237,10 @@ fn data_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKind> 
         },
         Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
         Sighting::Ended(how) => EventKind::DataClosed(End { by, how: *how }),
-        Sighting::TlsEnded | Sighting::Received(_) | Sighting::Sent(_) | Sighting::Fault(_) => {
-            return None;
-        }
+        Sighting::TlsEnded
+        | Sighting::Received(_)
+        | Sighting::Data(_)
+        | Sighting::Sent(_)
+        | Sighting::Fault(_) => return None,
     })
 }

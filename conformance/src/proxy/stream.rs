@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
@@ -21,6 +21,9 @@ use crate::transcript::{CloseKind, TlsFacts};
 /// How long a handshake may take. Longer than clients and servers themselves wait.
 const HANDSHAKE: Duration = Duration::from_secs(120);
 
+/// Octets that are read at a time from a data connection under TLS.
+const READ: usize = 128 << 10;
+
 /// How long a peer may take to end TLS.
 const PARTING: Duration = Duration::from_secs(10);
 
@@ -30,9 +33,92 @@ pub(crate) enum Stream {
     /// Octets as they are.
     Clear(TcpStream),
     /// Octets under TLS.
-    Tls(Box<TlsStream<RecordGate>>),
+    Tls(Box<TlsStream<Transport>>),
     /// No connection any more.
     Closed,
+}
+
+/// What TLS reads from and writes to.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// A control connection may go on in clear, so nothing is read beyond TLS.
+    Gated(RecordGate),
+    /// A data connection is read in large pieces.
+    Buffered(BufReader<TcpStream>),
+}
+
+impl Transport {
+    fn new(tcp: TcpStream, data: bool) -> Self {
+        match data {
+            true => Self::Buffered(BufReader::with_capacity(READ, tcp)),
+            false => Self::Gated(RecordGate::new(tcp)),
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Gated(gate) => gate.tcp(),
+            Self::Buffered(reader) => reader.get_ref(),
+        }
+    }
+
+    fn tcp_mut(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Gated(gate) => gate.tcp_mut(),
+            Self::Buffered(reader) => reader.get_mut(),
+        }
+    }
+
+    fn into_tcp(self) -> TcpStream {
+        match self {
+            Self::Gated(gate) => gate.into_tcp(),
+            Self::Buffered(reader) => reader.into_inner(),
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Gated(gate) => Pin::new(gate).poll_read(context, into),
+            Self::Buffered(reader) => Pin::new(reader).poll_read(context, into),
+        }
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.get_mut().tcp_mut()).poll_write(context, octets)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.get_mut().tcp_mut()).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.get_mut().tcp_mut()).poll_flush(context)
+    }
+
+    /// Keeps TCP open; a FIN is sent through the stream itself.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Stream {
@@ -69,9 +155,9 @@ impl Stream {
         client: &TlsClient,
         data: bool,
     ) -> Result<TlsFacts, String> {
-        let gate = self.gate()?;
+        let transport = self.transport(data)?;
         let connector = TlsConnector::from(client.config());
-        let shaken = timeout(HANDSHAKE, connector.connect(client.name(), gate)).await;
+        let shaken = timeout(HANDSHAKE, connector.connect(client.name(), transport)).await;
         let tls = shaken
             .map_err(|_| "the TLS handshake took too long".to_owned())?
             .map_err(|error| crate::driver::handshake_error(&error))?;
@@ -89,10 +175,10 @@ impl Stream {
         config: &Arc<ServerConfig>,
         data: bool,
     ) -> Result<TlsFacts, String> {
-        let gate = self.gate()?;
+        let transport = self.transport(data)?;
         let shaken = timeout(
             HANDSHAKE,
-            TlsAcceptor::from(Arc::clone(config)).accept(gate),
+            TlsAcceptor::from(Arc::clone(config)).accept(transport),
         )
         .await;
         let tls = shaken
@@ -103,9 +189,9 @@ impl Stream {
         Ok(facts)
     }
 
-    fn gate(&mut self) -> Result<RecordGate, String> {
+    fn transport(&mut self, data: bool) -> Result<Transport, String> {
         match std::mem::replace(self, Self::Closed) {
-            Self::Clear(tcp) => Ok(RecordGate::new(tcp)),
+            Self::Clear(tcp) => Ok(Transport::new(tcp, data)),
             _ => Err("the connection is not in clear".into()),
         }
     }
@@ -113,7 +199,7 @@ impl Stream {
     /// Goes on in clear after TLS has ended (CCC, RFC 4217 §12.3): sends close_notify.
     pub(crate) async fn end_tls(&mut self) {
         if let Self::Tls(mut tls) = std::mem::replace(self, Self::Closed) {
-            // The gate keeps TCP open: this is close_notify alone, and then that of the peer.
+            // The transport keeps TCP open: this is close_notify alone, and then that of the peer.
             let ending = async {
                 tls.shutdown().await?;
                 let mut unread = [0; 1024];
@@ -121,11 +207,11 @@ impl Stream {
                 io::Result::Ok(())
             };
             let _too_slow = timeout(PARTING, ending).await;
-            let gate = match *tls {
+            let transport = match *tls {
                 TlsStream::Client(tls) => tls.into_inner().0,
                 TlsStream::Server(tls) => tls.into_inner().0,
             };
-            *self = Self::Clear(gate.into_tcp());
+            *self = Self::Clear(transport.into_tcp());
         }
     }
 
@@ -172,7 +258,7 @@ impl Stream {
             }
             (_, Self::Clear(tcp)) => Pin::new(tcp).poll_shutdown(context),
             (CloseKind::Clean, Self::Tls(tls)) => {
-                // close_notify, and then FIN: the gate keeps TCP open by itself.
+                // close_notify, and then FIN: the transport keeps TCP open by itself.
                 ready!(Pin::new(&mut *tls).poll_shutdown(context))?;
                 Pin::new(tls.get_mut().0.tcp_mut()).poll_shutdown(context)
             }

@@ -186,6 +186,14 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
         Ok(())
     }
 
+    /// Flushes what the writer holds back.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
     fn long(&mut self, event: &Event, octets: &Data) -> io::Result<()> {
         let mut digest = Sha256::new();
         octets.pieces().for_each(|piece| digest.update(&piece));
