@@ -224,6 +224,29 @@ impl Stream {
         poll_read(self, context, into)
     }
 
+    /// [`poll_read`](Self::poll_read) where urgent data may come. A read ends before an urgent octet
+    /// although more has come, and tokio would take the short read for the end of what has come.
+    pub(crate) fn poll_read_urgent(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<Result<usize, CloseKind>> {
+        let Self::Clear(tcp) = self else {
+            return self.poll_read(context, into);
+        };
+        loop {
+            if ready!(tcp.poll_read_ready(context)).is_err() {
+                return Poll::Ready(Err(CloseKind::Reset));
+            }
+            return Poll::Ready(match tcp.try_read(into) {
+                Ok(0) => Err(CloseKind::Clean),
+                Ok(octets) => Ok(octets),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(_) => Err(CloseKind::Reset),
+            });
+        }
+    }
+
     /// Writes some of the octets.
     pub(crate) fn poll_write(
         &mut self,

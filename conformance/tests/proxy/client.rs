@@ -1,7 +1,7 @@
 //! A blocking FTP client that shows exactly what it receives.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,8 +97,12 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, line: &str) {
+        self.send_octets(format!("{line}\r\n").as_bytes());
+    }
+
+    pub(crate) fn send_octets(&mut self, octets: &[u8]) {
         // The peer may be gone, which reading shows.
-        let _gone = self.control.write_all(format!("{line}\r\n").as_bytes());
+        let _gone = self.control.write_all(octets);
         let _gone = self.control.flush();
     }
 
@@ -196,11 +200,30 @@ impl Client {
         address
     }
 
-    /// Sends a command and reads the data connection to its end; replies are not read.
-    pub(crate) fn download(&mut self, line: &str) -> Received {
-        let address = self.passive("EPSV");
-        let tcp = connected(address);
+    /// Sends a command after PORT or EPRT, and reads the data connection to its end; replies are not
+    /// read.
+    pub(crate) fn download_active(&mut self, port: &str, line: &str) -> Received {
+        let local = self.tcp.local_addr().unwrap();
+        let listener = TcpListener::bind((local.ip(), 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let argument = match (port, address) {
+            ("PORT", SocketAddr::V4(v4)) => {
+                let [high, low] = v4.port().to_be_bytes();
+                let host = v4.ip().to_string().replace('.', ",");
+                format!("{host},{high},{low}")
+            }
+            (_, address) => {
+                let family = if address.is_ipv6() { 2 } else { 1 };
+                format!("|{family}|{}|{}|", address.ip(), address.port())
+            }
+        };
+        self.expect(&format!("{port} {argument}"), "200");
         self.send(line);
+        let tcp = listener.accept().map(|(tcp, _)| tcp);
+        self.received(tcp)
+    }
+
+    fn received(&self, tcp: io::Result<TcpStream>) -> Received {
         let mut octets = Vec::new();
         let read = tcp.and_then(|tcp| match &self.tls {
             Some(config) => protected(tcp, config)?.read_to_end(&mut octets),
@@ -208,6 +231,14 @@ impl Client {
         });
         let whole = read.is_ok();
         Received { octets, whole }
+    }
+
+    /// Sends a command and reads the data connection to its end; replies are not read.
+    pub(crate) fn download(&mut self, line: &str) -> Received {
+        let address = self.passive("EPSV");
+        let tcp = connected(address);
+        self.send(line);
+        self.received(tcp)
     }
 
     /// Sends a command and these octets over a data connection; replies are not read.

@@ -4,5 +4,7 @@
 
 mod client;
 mod faults;
+mod peers;
 mod processes;
 mod record;
+mod sides;
