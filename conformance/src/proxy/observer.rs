@@ -39,6 +39,8 @@ pub(crate) enum Sighting<'a> {
     Received(&'a [u8]),
     /// Octets the client or server sent on a data connection, after TLS.
     Data(&'a Bytes),
+    /// The first of the octets that the proxy sends next is urgent data.
+    Urgent,
     /// Octets the proxy sent, after TLS.
     Sent(&'a [u8]),
     /// The client or server ended its direction.

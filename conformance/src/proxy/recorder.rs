@@ -214,6 +214,12 @@ fn control_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKin
         },
         Sighting::TlsStarted(facts) => EventKind::TlsEstablished((*facts).clone()),
         Sighting::TlsEnded => EventKind::TlsEnded { clean: true },
+        Sighting::Urgent => EventKind::Urgent {
+            from: match by {
+                Side::Client => Side::Server,
+                Side::Server => Side::Client,
+            },
+        },
         Sighting::Ended(how) => EventKind::Closed(End { by, how: *how }),
         Sighting::Fault(fault) => EventKind::Observed {
             kind: ObservationKind::InjectedFault,
@@ -240,6 +246,7 @@ fn data_event(leg: Leg, by: Side, sighting: &Sighting<'_>) -> Option<EventKind> 
         Sighting::TlsEnded
         | Sighting::Received(_)
         | Sighting::Data(_)
+        | Sighting::Urgent
         | Sighting::Sent(_)
         | Sighting::Fault(_) => return None,
     })

@@ -55,8 +55,17 @@ impl Session {
     /// Sends what waits for the server, the last octet of it as urgent data.
     async fn send_urgent(&mut self) -> Result<(), ()> {
         let octets: Vec<u8> = self.server.out.drain(..).collect();
-        self.observer
-            .see(Leg::Server, Channel::Control, &Sighting::Sent(&octets));
+        let see = |sighting| {
+            self.observer.see(Leg::Server, Channel::Control, &sighting);
+        };
+        match octets.split_last() {
+            Some((last, before)) if !self.server.stream.is_tls() => {
+                see(Sighting::Sent(before));
+                see(Sighting::Urgent);
+                see(Sighting::Sent(std::slice::from_ref(last)));
+            }
+            _ => see(Sighting::Sent(&octets)),
+        }
         let sent = tokio::time::timeout(NO_PROGRESS, self.server.stream.send_urgent(&octets));
         match sent.await {
             Ok(Ok(())) => Ok(()),
