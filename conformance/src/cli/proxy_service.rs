@@ -39,6 +39,7 @@ impl Service<'_> {
     ) -> Result<(), CommandError> {
         let failure = |error: io::Error| CommandError::failure(error);
         let mut stop = StopSignals::listen().map_err(failure)?;
+        raise_handle_limit();
         let (ended, mut endings) = mpsc::unbounded_channel();
         let settings = settings(observers(files, printer(self.format), ended));
         let implicit = settings.tls.implicit_listener;
@@ -62,6 +63,18 @@ impl Service<'_> {
         }
         proxy.stop();
         Ok(())
+    }
+}
+
+/// Allows as many open files as the system lets this process have: a session takes two connections,
+/// a file, and up to three more while data is transferred.
+fn raise_handle_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let _refused = setrlimit(Resource::Nofile, limit);
     }
 }
 

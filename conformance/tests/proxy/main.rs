@@ -7,4 +7,5 @@ mod faults;
 mod peers;
 mod processes;
 mod record;
+mod scale;
 mod sides;
