@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Other people's FTP servers, run natively on loopback ports (IPv4, IPv6, TLS) for the suite. Nothing is installed on the system.
+# Runs well-known FTP servers on loopback ports (IPv4, IPv6, TLS) for the suite, without installing them on the system.
 #
-#   ci/peers.sh tools                      installs what this script needs and a bare machine lacks
-#   ci/peers.sh install [NAME…]            fetches them into $FTPSPEC_PEERS: Debian packages of this machine's release, PyPI at fixed versions
+#   ci/peers.sh tools                      installs the programs this script needs, if they are missing
+#   ci/peers.sh install [NAME…]            fetches the servers into $FTPSPEC_PEERS: Debian packages of this release, PyPI at fixed versions
 #   ci/peers.sh serve NAME PORT            runs one in the foreground: vsftpd | proftpd | pure-ftpd | pyftpdlib | aioftp
-#   ci/peers.sh check NAME [ARGUMENT…]     runs one on a free port and `ftpspec check` against it
-#   ci/peers.sh known NAME [ARGUMENT…]     … with ci/baselines/NAME.toml: fails over what is not known, and over what is not true any more
+#   ci/peers.sh check NAME [ARGUMENT…]     runs one on a free port, and `ftpspec check` against it
+#   ci/peers.sh known NAME [ARGUMENT…]     the same with ci/baselines/NAME.toml: fails on new deviations and on stale entries
 #
 # vsftpd, proftpd and pure-ftpd change their user, so `serve` needs root.
 set -euo pipefail
@@ -19,7 +19,7 @@ tools() {
   apt-get install -y -qq --no-install-recommends openssl python3 python3-venv
 }
 
-# Debian packages and what only they need, unpacked side by side: as packages the daemons conflict.
+# Unpacks Debian packages and their own dependencies into one directory: installed as packages, the daemons conflict.
 debian() {
   local deb
   mkdir -p "$peers/debs"
@@ -74,8 +74,8 @@ serve() {
   scratch
   case $name in
     vsftpd)
-      # Anonymous with every write allowed, as a user that exists everywhere and has a home: needs no account on this
-      # machine. Its root must not be writable, a directory in it may. URL: ftp://anonymous:x@127.0.0.1:PORT/files
+      # Anonymous login with write access, as a user that exists on every system: needs no account of its own. The root
+      # must not be writable, a directory in it may be. URL: ftp://anonymous:x@127.0.0.1:PORT/files
       cat > "$scratch/common" <<CONF
 background=NO
 listen_port=$port
@@ -160,7 +160,7 @@ CONF
     pure-ftpd)
       printf '%s\n%s\n' "$password" "$password" |
         "$peers/root/usr/bin/pure-pw" useradd "$user" -f "$scratch/db" -u 65534 -g 65534 -d "$scratch/root/files" > /dev/null
-      # The hash pure-pw makes is dear on purpose; every scenario logs in twice.
+      # The hash of pure-pw is slow by design, and every scenario logs in twice.
       sed -i "s|^$user:[^:]*|$user:$(openssl passwd -1 "$password")|" "$scratch/db"
       "$peers/root/usr/bin/pure-pw" mkdb "$scratch/db.pdb" -f "$scratch/db"
       chown 65534:65534 "$scratch/root/files"
@@ -183,7 +183,7 @@ addresses() {
   python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2> /dev/null && echo ::1 || true
 }
 
-# Runs two commands, parted by --, until one of them ends. The second is for IPv6, where there is any.
+# Runs two commands, separated by --, until one of them ends. The second runs only on machines with IPv6.
 both() {
   local first=()
   while [ "$1" != -- ]; do first+=("$1"); shift; done
@@ -197,7 +197,7 @@ both() {
   wait -n
 }
 
-# A port that is free at every address given, and none that the system gives away as the end of somebody's connection.
+# Prints a port that is free at all the addresses, and outside the range of ephemeral ports.
 free_port() {
   python3 - "$@" <<'PYTHON'
 import random, socket, sys
@@ -214,7 +214,7 @@ sys.exit("peers: no port is free at " + " and ".join(sys.argv[1:]))
 PYTHON
 }
 
-# Ready is who greets at every address.
+# Waits until the server greets at all the addresses.
 greets() {
   python3 - "$@" <<'PYTHON'
 import socket, sys, time
@@ -251,7 +251,7 @@ known() {
   check "$name" --jobs 4 --baseline "$baseline" "$@"
 }
 
-# Read to its end before anything runs: an edit meanwhile does no harm.
+# A function, so that bash reads the whole file before anything runs.
 main() {
   local command=${1:-}
   shift || true

@@ -19,50 +19,44 @@
 //! ```
 
 pub use campaign::{CampaignError, Criteria, Event, Matrix, OnEvent, Options, run as check};
+pub use replay::{
+    Against, Credentials, Deviation, Deviations, Difference, PlayError, Recording, ReplayError,
+    ReplayServer, Replayed, Strictness, Subject,
+};
 pub use report::{Report, RunStatus};
 pub use runner::{CancelToken, Canceller};
 pub use scenario::{Scenario, ScenarioId};
 pub use transcript::Transcript;
 pub use verdict::Outcome;
 
-#[doc(hidden)]
-pub mod baseline;
+mod baseline;
 mod campaign;
-#[doc(hidden)]
-pub mod catalogue;
+mod catalogue;
 #[doc(hidden)]
 pub mod cli;
+mod compare;
+mod coverage;
+mod data;
+mod driver;
+mod import;
 #[doc(hidden)]
-pub mod compare;
-#[doc(hidden)]
-pub mod coverage;
-#[doc(hidden)]
-pub mod data;
-#[doc(hidden)]
-pub mod driver;
-#[doc(hidden)]
-pub mod judge;
+pub mod internals;
+mod judge;
 mod proxy;
 #[doc(hidden)]
 pub mod recording;
-#[doc(hidden)]
-pub mod report;
-#[doc(hidden)]
-pub mod runner;
-#[doc(hidden)]
-pub mod scenario;
-#[doc(hidden)]
-pub mod scripted;
-#[doc(hidden)]
-pub mod selftest;
-#[doc(hidden)]
-pub mod subject;
-#[doc(hidden)]
-pub mod suite;
+mod replay;
+mod report;
+mod runner;
+mod scenario;
+mod scenario_writer;
+mod scripted;
+mod selftest;
+mod styled_text;
+mod subject;
+mod suite;
 mod text;
 #[doc(hidden)]
 pub mod transcript;
-#[doc(hidden)]
-pub mod transfer_mode;
-#[doc(hidden)]
-pub mod verdict;
+mod transfer_mode;
+mod verdict;

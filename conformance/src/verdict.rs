@@ -2,7 +2,7 @@
 //!
 //! Requirement level and outcome are two facts; [`Outcome`] is what is shown.
 
-use crate::scenario::{Connection, Level, ScenarioId};
+use crate::scenario::{Connection, Level, Need, ScenarioId, TestCase, Variant, optional_variant};
 use crate::transcript::Excess;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -227,14 +227,16 @@ pub struct Verdict {
     /// Which scenario.
     pub scenario: ScenarioIdText,
     /// In which variant, as shown.
-    pub variant: String,
+    #[schemars(with = "String")]
+    pub variant: Variant,
     /// The outcome.
     pub outcome: Outcome,
     /// The reason where one is needed (a failed prerequisite, an internal error); else empty.
     pub reason: String,
     /// The need the server does not have, where that decided: a FEAT label or a verb.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lacks: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub lacks: Option<Need>,
     /// The findings.
     pub findings: Vec<Finding>,
     /// Ids of the requirements that no finding is about, and that were not looked at to the end
@@ -244,6 +246,15 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The scenario and the variant.
+    #[must_use]
+    pub fn case(&self) -> TestCase {
+        TestCase {
+            scenario: self.scenario.clone(),
+            variant: self.variant,
+        }
+    }
+
     /// Whether a finding has the impact that the scenario describes.
     #[must_use]
     pub fn has_impact(&self) -> bool {
@@ -296,7 +307,7 @@ impl Known {
 }
 
 /// A scenario id in a report.
-pub type ScenarioIdText = String;
+pub(crate) type ScenarioIdText = String;
 
 impl From<ScenarioId> for ScenarioIdText {
     fn from(id: ScenarioId) -> Self {
@@ -387,7 +398,9 @@ pub struct Located {
     /// The scenario that was played.
     pub scenario: String,
     /// In which variant, as shown.
-    pub variant: String,
+    #[serde(with = "optional_variant")]
+    #[schemars(with = "String")]
+    pub variant: Option<Variant>,
     /// The findings.
     #[serde(flatten)]
     pub finding: Finding,

@@ -2,15 +2,18 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod served;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::{env, fs, process, thread};
 
 use serde_json::Value;
+use served::Served;
 
 const FTPSPEC: &str = env!("CARGO_BIN_EXE_ftpspec");
 
@@ -52,42 +55,12 @@ fn facts(report: &Value) -> String {
     report["notices"].to_string()
 }
 
-/// `ftpspec serve`, stopped when dropped.
-struct Served {
-    process: Child,
-    url: String,
+/// The URL of a server.
+fn url(server: &Served) -> &str {
+    server.ready["url"].as_str().unwrap()
 }
 
-impl Served {
-    fn with(arguments: &[&str]) -> Self {
-        let mut process = Command::new(FTPSPEC)
-            .arg("serve")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut ready).unwrap();
-        let ready: Value = serde_json::from_str(&ready).unwrap();
-        let url = ready["url"].as_str().unwrap().to_owned();
-        Self { process, url }
-    }
-
-    fn for_anonymous(&self) -> String {
-        format!("ftp://{}", self.url.split_once('@').unwrap().1)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
-}
-
-/// Told to the process that is to be the server below.
+/// Set for the process that is the server below.
 const SERVER: &str = "FTPSPEC_TEST_SERVER";
 
 /// The directories of the plainest server, by their pathnames.
@@ -222,8 +195,8 @@ fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
         fs::write(seed.path().join(name), "somebody else's").unwrap();
     }
     let seed = seed.path().display().to_string();
-    let server = Served::with(&["--seed", &seed, "--anonymous"]);
-    let url = server.for_anonymous();
+    let server = Served::start(&["--seed", &seed, "--anonymous"]);
+    let url = format!("ftp://{}", url(&server).split_once('@').unwrap().1);
 
     let (read_only, code) = report(&["check", &url, "--read-only", "--path", "pub", "--jobs", "4"]);
     let played = rows(&read_only);
@@ -265,10 +238,10 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
         "--fault",
         "when handshake do handshake alert",
     ];
-    let server = Served::with(&faults);
+    let server = Served::start(&faults);
     let (report, code) = report(&[
         "check",
-        &server.url,
+        url(&server),
         "--select",
         "rfc3659/rest",
         "--jobs",
@@ -308,10 +281,10 @@ fn what_rests_on_something_that_does_not_hold_is_not_testable_and_names_it() {
 
 #[test]
 fn what_never_held_is_not_reported_as_lost_in_mid_run() {
-    let server = Served::with(&["--fault", "when PORT do reply 502 Not here."]);
+    let server = Served::start(&["--fault", "when PORT do reply 502 Not here."]);
     let id = "rfc4217/auth-forgets-the-data-port";
     let select = ["--select", id, "--select", "rfc3659/rest-retr-offset"];
-    let (report, _) = report(&[&["check", server.url.as_str()], &select[..]].concat());
+    let (report, _) = report(&[&["check", url(&server)], &select[..]].concat());
     let rows = rows(&report);
     let of = |id: &str, variant: &str| {
         let is = |row: &&(String, String, String, String)| row.0 == id && row.1 == variant;
@@ -326,8 +299,8 @@ fn what_never_held_is_not_reported_as_lost_in_mid_run() {
 /// A server that loses something in mid-run: that is one row, and what needs it is not testable,
 /// for one reason.
 fn lost_in_mid_run(select: &str, fault: &str, prerequisite: &str, why: &str) {
-    let server = Served::with(&["--tls", "off", "--fault", fault]);
-    let (report, code) = report(&["check", &server.url, "--select", select, "--jobs", "4"]);
+    let server = Served::start(&["--tls", "off", "--fault", fault]);
+    let (report, code) = report(&["check", url(&server), "--select", select, "--jobs", "4"]);
     assert_eq!(code, 1);
     let rows = rows(&report);
     let of = |outcome: &str| {
@@ -394,8 +367,8 @@ fn connections_that_are_turned_away_from_then_on_are_one_finding() {
 
 #[test]
 fn where_nothing_can_be_proven_nothing_is_played_and_the_step_that_failed_is_shown() {
-    let server = Served::with(&["--tls", "off", "--fault", "when RMD do reply 550 no"]);
-    let (report, _) = report(&["check", &server.url, "--select", "rfc959/stor*"]);
+    let server = Served::start(&["--tls", "off", "--fault", "when RMD do reply 550 no"]);
+    let (report, _) = report(&["check", url(&server), "--select", "rfc959/stor*"]);
     let rows = rows(&report);
     let (first, others) = rows.split_first().unwrap();
     let why = "no safe place to work: CWD does not lead into the directory that MKD made \
@@ -414,9 +387,9 @@ fn where_nothing_can_be_proven_nothing_is_played_and_the_step_that_failed_is_sho
 
 #[test]
 fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
-    let server = Served::with(&["--fault", "when download do no close_notify"]);
+    let server = Served::start(&["--fault", "when download do no close_notify"]);
     let scenario = "../scenarios/rfc4217/protected-transfers.ftpt";
-    let (report, code) = report(&["run", scenario, "--target", &server.url]);
+    let (report, code) = report(&["run", scenario, "--target", url(&server)]);
     let judges = report["judges"].as_array().unwrap();
     let bad: Vec<_> = judges.iter().filter(|it| it["outcome"] != "pass").collect();
     assert_eq!(bad.len(), 1, "{bad:#?}");
@@ -429,14 +402,14 @@ fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
 
 #[test]
 fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_passwords() {
-    let server = Served::with(&["--fault", "when USER do reply 550 No."]);
+    let server = Served::start(&["--fault", "when USER do reply 550 No."]);
     let select = [
         "--select",
         "rfc959/*password*",
         "--select",
         "login-user-pass",
     ];
-    let (report, _) = report(&[&["check", server.url.as_str()], &select[..]].concat());
+    let (report, _) = report(&[&["check", url(&server)], &select[..]].concat());
     let rows = rows(&report);
     assert!(rows.len() > 3, "{rows:#?}");
     for (id, _, outcome, why) in rows.iter().filter(|row| row.0.contains("password")) {
@@ -452,9 +425,9 @@ fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_password
 
 #[test]
 fn a_server_may_close_after_a_refused_login() {
-    let server = Served::with(&["--fault", "when QUIT do hang up"]);
+    let server = Served::start(&["--fault", "when QUIT do hang up"]);
     let scenario = "../scenarios/rfc959/wrong-password-530.ftpt";
-    let (report, code) = report(&["run", scenario, "--target", &server.url]);
+    let (report, code) = report(&["run", scenario, "--target", url(&server)]);
     let rows = rows(&report);
     let row = rows.iter().find(|row| row.0 == "rfc959/wrong-password-530");
     assert_eq!(row.map(|row| row.2.as_str()), Some("pass"), "{rows:#?}");
@@ -464,9 +437,8 @@ fn a_server_may_close_after_a_refused_login() {
 #[test]
 fn a_command_that_is_started_may_have_a_port_with_implicit_tls() {
     // Any server at that port of the same address will do.
-    let implicit = Served::with(&["--tls", "implicit", "--user", "ftpspec:ftpspec"]);
-    let port = implicit
-        .url
+    let implicit = Served::start(&["--tls", "implicit", "--user", "ftpspec:ftpspec"]);
+    let port = url(&implicit)
         .rsplit(':')
         .next()
         .unwrap()

@@ -1,11 +1,14 @@
 //! What somebody meets who uses the `ftpspec` command for the first time: mistakes, pipes, and commands to be pasted.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod served;
+
 use rstest::rstest;
+use served::Served;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 const FTPSPEC: &str = env!("CARGO_BIN_EXE_ftpspec");
 
@@ -107,8 +110,8 @@ fn what_cannot_be_written_is_told(#[case] arguments: &[&str]) {
 
 #[test]
 fn a_login_that_is_refused_is_told_once_with_what_to_try() {
-    let odd = Odd::start("anna", "geheim");
-    let url = odd.url("127.0.0.1", "anna", "falsch");
+    let served = odd("anna", "geheim");
+    let url = url(&served, "127.0.0.1", "anna", "falsch");
     let told = ftpspec(&["check", &url, "--select", "rfc959/dele*"]);
     let text = String::from_utf8(told.stdout).unwrap();
     assert_eq!(told.status.code(), Some(1), "{text}");
@@ -117,46 +120,19 @@ fn a_login_that_is_refused_is_told_once_with_what_to_try() {
     assert!(text.matches("530 ").count() <= 4, "{text}");
 }
 
-/// A server that answers NOOP with another code, to somebody of this name.
-struct Odd {
-    process: Child,
-    port: u64,
-    has_ipv6: bool,
+/// A server that answers NOOP with another code, for this user.
+fn odd(user: &str, password: &str) -> Served {
+    let user = format!("{user}:{password}");
+    let fault = "when NOOP do reply 250 Odd.";
+    Served::start(&["--tls", "off", "--user", &user, "--fault", fault])
 }
 
-impl Odd {
-    fn start(user: &str, password: &str) -> Self {
-        let mut command = Command::new(FTPSPEC);
-        command.args(["serve", "--tls", "off", "--user"]);
-        command.arg(format!("{user}:{password}"));
-        command.args(["--fault", "when NOOP do reply 250 Odd."]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut process = command.spawn().unwrap();
-        let mut ready = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut ready).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
-        Self {
-            process,
-            port: ready["port"].as_u64().unwrap(),
-            has_ipv6: ready["addresses"].to_string().contains("[::1]"),
-        }
-    }
-
-    fn url(&self, host: &str, user: &str, password: &str) -> String {
-        let mut url = url::Url::parse(&format!("ftp://{host}:{}/", self.port)).unwrap();
-        url.set_username(user).unwrap();
-        url.set_password(Some(password).filter(|it| !it.is_empty()))
-            .unwrap();
-        url.to_string()
-    }
-}
-
-impl Drop for Odd {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
+fn url(server: &Served, host: &str, user: &str, password: &str) -> String {
+    let mut url = url::Url::parse(&format!("ftp://{host}:{}/", server.ready["port"])).unwrap();
+    url.set_username(user).unwrap();
+    url.set_password(Some(password).filter(|it| !it.is_empty()))
+        .unwrap();
+    url.to_string()
 }
 
 /// What `reproduce` says of the NOOP that fails, pasted into a shell, shows the same failure.
@@ -202,15 +178,15 @@ const PASSWORD: &str = "it's a$(false) \"p@ss\\word\";!/?#%20 *";
 #[test]
 fn the_command_that_shows_it_again_can_be_pasted_into_a_shell() {
     let directory = tempfile::tempdir().unwrap();
-    let odd = Odd::start(NAME, PASSWORD);
+    let served = odd(NAME, PASSWORD);
     let select = ["--select", "rfc959/noop-says-200"];
-    let in_url = odd.url("127.0.0.1", NAME, PASSWORD);
+    let in_url = url(&served, "127.0.0.1", NAME, PASSWORD);
     pasted_it_fails_alike(
         &[&["check", &in_url][..], &select].concat(),
         PASSWORD,
         directory.path(),
     );
-    let anonymous = odd.url("127.0.0.1", "", "");
+    let anonymous = url(&served, "127.0.0.1", "", "");
     let beside = [
         "check",
         &anonymous,
@@ -222,8 +198,8 @@ fn the_command_that_shows_it_again_can_be_pasted_into_a_shell() {
         "2.5",
     ];
     pasted_it_fails_alike(&[&beside[..], &select].concat(), PASSWORD, directory.path());
-    if odd.has_ipv6 {
-        let url = odd.url("[::1]", NAME, PASSWORD);
+    if served.ready["addresses"].to_string().contains("[::1]") {
+        let url = url(&served, "[::1]", NAME, PASSWORD);
         pasted_it_fails_alike(
             &[&["check", &url][..], &select].concat(),
             PASSWORD,
@@ -238,8 +214,8 @@ fn files_with_odd_names_can_be_played_again() {
     let file = directory.path().join("-my own's (1).ftpt");
     let noop = include_str!("../../scenarios/rfc959/noop-says-200.ftpt");
     fs::write(&file, noop).unwrap();
-    let odd = Odd::start(NAME, PASSWORD);
-    let url = odd.url("127.0.0.1", NAME, "");
+    let served = odd(NAME, PASSWORD);
+    let url = url(&served, "127.0.0.1", NAME, "");
     pasted_it_fails_alike(
         &["run", "--target", &url, "./-my own's (1).ftpt"],
         PASSWORD,

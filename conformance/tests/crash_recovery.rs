@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod served;
+
+use served::Served;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,42 +18,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Who is told this is a client, to be killed.
 const CLIENT: &str = "FTPSPEC_TEST_CLIENT";
 
-/// A server on a directory, as a process of its own.
-struct Server {
-    process: Child,
-    address: SocketAddr,
+/// A server on a directory.
+fn server(root: &Path) -> Served {
+    let root = root.to_str().unwrap();
+    Served::start(&["--tls", "off", "--bind", "127.0.0.1", "--root", root])
 }
 
-impl Server {
-    fn start(root: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
-            .args(["serve", "--tls", "off", "--bind", "127.0.0.1", "--root"])
-            .arg(root)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        stdout.read_line(&mut ready).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
-        let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { process, address }
-    }
-
-    /// SIGKILL: it can do nothing any more.
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
+fn address(server: &Served) -> SocketAddr {
+    let port = u16::try_from(server.ready["port"].as_u64().unwrap()).unwrap();
+    SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
+/// SIGKILL: it can do nothing any more.
+fn kill(server: &mut Served) {
+    server.process.kill().unwrap();
+    server.process.wait().unwrap();
 }
 
 /// A client that does one thing at a time.
@@ -149,7 +131,7 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
         fs::write(root.join(name), &old).unwrap();
     }
     let before = files(root);
-    let mut server = Server::start(root);
+    let mut served = server(root);
     // More than the sockets on the way can hold: the server has begun to write.
     let half = vec![b'?'; 24 << 20];
     let mut under_way = Vec::new();
@@ -162,7 +144,7 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
         &["REST 1000", "STOR restarted"],
         &["REST 300000", "STOR extended"],
     ] {
-        let mut client = Client::login(server.address);
+        let mut client = Client::login(address(&served));
         let (last, first) = commands.split_last().unwrap();
         let reply = client.ask("EPSV", "229");
         for command in first {
@@ -177,20 +159,20 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
     assert_eq!(left_over(root), under_way.len());
     // One that was acknowledged is not lost with the others.
     let acknowledged = pattern(3, 500_000);
-    Client::login(server.address).upload("STOR acknowledged", &acknowledged);
-    server.kill();
+    Client::login(address(&served)).upload("STOR acknowledged", &acknowledged);
+    kill(&mut served);
     let mut expected = before;
     expected.insert("acknowledged".into(), acknowledged);
     assert!(files(root) == expected, "{:?}", files(root).keys());
     assert_eq!(left_over(root), under_way.len());
 
-    let server = Server::start(root);
+    let served = server(root);
     assert_eq!(
         left_over(root),
         0,
         "the next server clears away what is left"
     );
-    let mut client = Client::login(server.address);
+    let mut client = Client::login(address(&served));
     client.upload("STOR new", b"at last");
     assert_eq!(fs::read(root.join("new")).unwrap(), b"at last");
 }
@@ -280,9 +262,9 @@ fn killed_clients_lose_no_file_that_was_acknowledged() {
         return be_a_client(&orders);
     }
     let directory = tempfile::tempdir().unwrap();
-    let mut server = Server::start(directory.path());
+    let mut served = server(directory.path());
     let clients: Vec<_> = (0..24)
-        .map(|number| client_to_be_killed(server.address, number))
+        .map(|number| client_to_be_killed(address(&served), number))
         .collect();
     let stored: Vec<_> = std::thread::scope(|scope| {
         let killers: Vec<_> = (clients.into_iter().enumerate())
@@ -294,8 +276,8 @@ fn killed_clients_lose_no_file_that_was_acknowledged() {
             .collect()
     });
     // It still works, and then has no time to put anything in order.
-    Client::login(server.address).upload("STOR last", b"of all");
-    server.kill();
+    Client::login(address(&served)).upload("STOR last", b"of all");
+    kill(&mut served);
     let mut checked = 0;
     for (name, (seed, len)) in stored.into_iter().flatten() {
         let content = fs::read(directory.path().join(&name)).unwrap();

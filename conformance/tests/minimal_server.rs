@@ -4,12 +4,12 @@
 
 mod support;
 
-use ftpspec::driver::Trust;
-use ftpspec::runner::{Job, play};
-use ftpspec::selftest::Harness;
-use ftpspec::subject::{Target, TlsMode};
+use ftpspec::internals::driver::Trust;
+use ftpspec::internals::runner::{Job, play};
+use ftpspec::internals::selftest::Harness;
+use ftpspec::internals::subject::{Target, TlsMode};
+use ftpspec::internals::verdict::Outcome;
 use ftpspec::transcript::redact;
-use ftpspec::verdict::Outcome;
 use ftpspec_server::tls::TlsRequirement;
 use ftpspec_server::{Server, Tls};
 use libtest_mimic::{Failed, Trial};

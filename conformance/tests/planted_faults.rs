@@ -3,9 +3,9 @@
 
 mod support;
 
-use ftpspec::scenario::DriverKind;
-use ftpspec::selftest::Proof;
-use ftpspec::subject::Embedded;
+use ftpspec::internals::scenario::DriverKind;
+use ftpspec::internals::selftest::Proof;
+use ftpspec::internals::subject::Embedded;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use ftpspec::report::{self, Report};
+use ftpspec::internals::report::{self, Report};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -195,14 +195,10 @@ fn a_run_in_parts_is_the_run_in_one() {
     assert_eq!(merged.status.code(), Some(0), "{merged:?}");
     let (whole, merged) = (read(&at.join("whole.json")), read(&at.join("merged.json")));
     let rows = |report: &Report| {
-        let row = |row: &report::Row| {
-            (
-                row.verdict.scenario.clone(),
-                row.verdict.variant.clone(),
-                row.verdict.outcome,
-            )
-        };
-        let mut rows: Vec<_> = report.scenarios.iter().map(row).collect();
+        let verdicts = report.scenarios.iter().map(|row| &row.verdict);
+        let mut rows: Vec<_> = verdicts
+            .map(|it| (it.scenario.clone(), it.variant, it.outcome))
+            .collect();
         rows.sort();
         rows
     };

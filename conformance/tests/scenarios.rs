@@ -7,12 +7,12 @@
 mod elide;
 mod support;
 
-use ftpspec::runner::{Job, play};
-use ftpspec::scenario::DriverKind;
-use ftpspec::selftest::Harness;
-use ftpspec::subject::Embedded;
+use ftpspec::internals::runner::{Job, play};
+use ftpspec::internals::scenario::DriverKind;
+use ftpspec::internals::selftest::Harness;
+use ftpspec::internals::subject::Embedded;
+use ftpspec::internals::verdict::Outcome;
 use ftpspec::transcript::redact;
-use ftpspec::verdict::Outcome;
 use libtest_mimic::{Failed, Trial};
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -25,12 +26,25 @@ impl Serving {
         Self::of(command)
     }
 
-    fn of(mut command: Command) -> Self {
+    fn of(command: Command) -> Self {
+        Self::with_stdin(command, Stdio::null())
+    }
+
+    /// A server that systemd has started with one socket (sd_listen_fds(3)).
+    fn with_socket(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        let script = "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" serve \"$@\" 3<&0 </dev/null";
+        command.args(["-c", script, env!("CARGO_BIN_EXE_ftpspec"), "--systemd"]);
+        command.args(arguments);
+        Self::with_stdin(command, Stdio::from(socket.into()))
+    }
+
+    fn with_stdin(mut command: Command, stdin: Stdio) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let mut process = command
             .env("TMPDIR", temporary.path())
             .env_remove("FTPSPEC_PASSWORD")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -167,6 +181,25 @@ fn login(arguments: &[&str]) -> (String, String, String) {
 }
 
 #[test]
+fn the_url_of_the_ready_line_has_the_login_percent_encoded_and_the_port() {
+    let mut server = Serving::start(&["--tls", "off", "--user", "a@b:p:/%"]);
+    let ready = server.ready();
+    let expected = format!("ftp://a%40b:p%3A%2F%25@127.0.0.1:{}/", ready["port"]);
+    assert_eq!(ready["url"], expected);
+}
+
+#[test]
+fn a_server_with_implicit_tls_only_is_ready_with_an_ftps_url() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    fs::write(&config, "listen_implicit = [\"127.0.0.1:0\"]").unwrap();
+    let arguments = ["--config", config.to_str().unwrap(), "--user", "test:test"];
+    let ready = Serving::start(&arguments).ready();
+    let expected = format!("ftps://test:test@127.0.0.1:{}/", ready["port"]);
+    assert_eq!(ready["url"], expected);
+}
+
+#[test]
 fn the_default_password_is_used_on_loopback_addresses_only() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path().to_str().unwrap();
@@ -210,6 +243,68 @@ fn the_default_password_is_used_on_loopback_addresses_only() {
             (expected, ""),
             "{known:?}"
         );
+    }
+}
+
+#[test]
+fn a_socket_from_systemd_is_the_only_one_that_is_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    // The options override it.
+    fs::write(&config, "listen = [\"127.0.0.2:0\"]").unwrap();
+    let config = ["--config", config.to_str().unwrap(), "--user", "test"];
+    for arguments in [&[][..], &config] {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let mut server = Serving::with_socket(socket, arguments);
+        let ready = server.ready();
+        assert_eq!(ready["addresses"], serde_json::json!([address]));
+        assert_eq!(ready["url"], format!("ftp://test:test@{address}/"));
+        Control::log_in(&address).expect("QUIT", "221");
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended(), (Some(0), 0));
+        assert_eq!(server.rest_of_stderr(), "");
+    }
+}
+
+#[test]
+fn the_certificate_names_the_address_of_a_socket_from_systemd() {
+    let socket = TcpListener::bind("127.0.0.2:0").unwrap();
+    let mut server = Serving::with_socket(socket, &["--print-config"]);
+    let mut settings = String::new();
+    server.stdout.read_to_string(&mut settings).unwrap();
+    assert!(settings.contains("names = [\"127.0.0.2\"]"), "{settings}");
+}
+
+#[test]
+fn the_default_password_is_not_used_on_a_socket_from_systemd_that_others_can_reach() {
+    let socket = TcpListener::bind("0.0.0.0:0").unwrap();
+    let mut server = Serving::with_socket(socket, &[]);
+    assert_eq!(server.ready()["password"].as_str().unwrap().len(), 20);
+    server.signal(Signal::TERM);
+    let stderr = server.rest_of_stderr();
+    assert!(
+        stderr.contains("the password of test is random"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn sockets_from_systemd_that_cannot_be_served_are_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let file = fs::File::open("/dev/null").unwrap();
+    let with_bind = ["--bind", "127.0.0.1"];
+    for (mut server, expected) in [
+        (Serving::start(&["--systemd"]), "no socket was passed"),
+        (Serving::with_socket(connection, &[]), "needs Accept=no"),
+        (Serving::with_socket(file, &[]), "fd 3 is not a socket"),
+        (Serving::with_socket(listener, &with_bind), "'--bind"),
+        (Serving::start(&["--systemd", "--port", "0"]), "'--port"),
+    ] {
+        assert_eq!(server.ended(), (Some(2), 0), "{expected}");
+        let stderr = server.rest_of_stderr();
+        assert!(stderr.contains(expected), "{stderr}");
     }
 }
 

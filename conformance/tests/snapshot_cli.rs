@@ -1,6 +1,9 @@
 //! What the `ftpspec` command keeps and compares: snapshots and differences.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+mod served;
+
+use served::Served;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -207,49 +210,24 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
     }
 }
 
-/// A server that does something else once in a while.
-struct Odd {
-    process: std::process::Child,
-    url: String,
+/// A server with this fault.
+fn odd(fault: &str) -> Served {
+    Served::start(&["--bind", "127.0.0.1", "--tls", "off", "--fault", fault])
 }
 
-impl Odd {
-    fn start(fault: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_ftpspec"))
-            .args(["serve", "--bind", "127.0.0.1", "--tls", "off", "--fault"])
-            .arg(fault)
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        let stdout = process.stdout.take().unwrap();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut ready).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
-        let url = ready["url"].as_str().unwrap().to_owned();
-        Self { process, url }
-    }
-}
-
-impl Drop for Odd {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
+fn url(server: &Served) -> &str {
+    server.ready["url"].as_str().unwrap()
 }
 
 #[test]
 fn what_did_not_come_in_time_is_no_truth() {
     let directory = tempfile::tempdir().unwrap();
-    let (silent, talking) = (
-        Odd::start("when SIZE do drop"),
-        Odd::start("when NOOP nth 9999 do drop"),
-    );
-    let play = |verb: &str, odd: &Odd| {
+    let (silent, talking) = (odd("when SIZE do drop"), odd("when NOOP nth 9999 do drop"));
+    let play = |verb: &str, server: &Served| {
         let arguments = [
             "snapshot",
             verb,
-            &odd.url,
+            url(server),
             "--dir",
             "kept",
             "--timeout",
@@ -287,7 +265,7 @@ fn what_did_not_come_in_time_is_no_truth() {
 #[test]
 fn a_baseline_accepts_what_it_knows_until_it_holds() {
     let directory = tempfile::tempdir().unwrap();
-    let odd = Odd::start("when NOOP do reply 250 Odd.");
+    let faulty = odd("when NOOP do reply 250 Odd.");
     let check = |url: &[&str], more: &[&str]| {
         let select = [
             "--select",
@@ -297,7 +275,7 @@ fn a_baseline_accepts_what_it_knows_until_it_holds() {
         ];
         ftpspec(&[&["check"], url, &select, more].concat(), directory.path())
     };
-    let report = check(&[&odd.url], &["--format", "json"]);
+    let report = check(&[url(&faulty)], &["--format", "json"]);
     assert_eq!(code(&report), 1, "{}", said(&report));
     fs::write(directory.path().join("report.json"), &report.stdout).unwrap();
 
@@ -334,7 +312,7 @@ fn a_baseline_accepts_what_it_knows_until_it_holds() {
         0
     );
 
-    let known = check(&[&odd.url], &["--baseline", "known.toml"]);
+    let known = check(&[url(&faulty)], &["--baseline", "known.toml"]);
     assert_eq!(code(&known), 0, "{}{}", said(&known), complained(&known));
     let stale = check(&[], &["--baseline", "known.toml"]);
     assert_eq!(code(&stale), 1, "{}", said(&stale));
@@ -353,7 +331,7 @@ fn a_baseline_accepts_what_it_knows_until_it_holds() {
     let misspelt = text.replace("noop-says-200", "noop-said-200");
     fs::write(directory.path().join("typo.toml"), misspelt).unwrap();
     let typo = check(
-        &[&odd.url],
+        &[url(&faulty)],
         &["--baseline", "known.toml", "--baseline", "typo.toml"],
     );
     assert_eq!(code(&typo), 1);
@@ -368,7 +346,7 @@ fn a_baseline_accepts_what_it_knows_until_it_holds() {
         "[[known]]\nscenario = \"a\"\n",
     )
     .unwrap();
-    let bad = check(&[&odd.url], &["--baseline", "bad.toml"]);
+    let bad = check(&[url(&faulty)], &["--baseline", "bad.toml"]);
     assert_eq!((code(&bad), said(&bad).as_str()), (2, ""));
 }
 

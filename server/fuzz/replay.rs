@@ -29,7 +29,8 @@ pub(crate) fn every_file_obeys_its_law(fuzz: &Path, laws: &[Law]) {
     assert!(broken.is_empty(), "broken by\n{}", broken.join("\n"));
 }
 
-/// The same with some octets of a file replaced: a little fuzzing in every test run. Large files take too long for that.
+/// The same with some octets of a file replaced: a little fuzzing in every test run. Large files
+/// take too long for that.
 ///
 /// # Panics
 /// With the damage that breaks a law.

@@ -45,8 +45,8 @@ struct UserRule {
 impl ServerBuilder {
     /// Listens on `address`; port 0 is any free port. May be called again.
     ///
-    /// If no address and no listener is named, the server listens on 127.0.0.1, and on the same port
-    /// of ::1 where the host has it.
+    /// If no address and no listener is named, the server listens on 127.0.0.1, and on the same
+    /// port of ::1 where the host has it.
     #[must_use]
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.config.addresses.push(address);
@@ -69,8 +69,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Accepts connections from a listener of the caller, in addition to other addresses: for sockets
-    /// that systemd or a test harness has opened. May be called again.
+    /// Accepts connections from a listener of the caller, in addition to other addresses: for
+    /// sockets that systemd or a test harness has opened. May be called again.
     #[must_use]
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.config.listeners.push(Arc::new(listener));
@@ -99,16 +99,16 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1), as by default. If not, TYPE A is accepted
-    /// and files are transferred octet by octet, as in TYPE I.
+    /// Whether TYPE A converts line ends (RFC 959 §3.1.1.1), as by default. If not, TYPE A is
+    /// accepted and files are transferred octet by octet, as in TYPE I.
     #[must_use]
     pub fn ascii_conversion(mut self, converts: bool) -> Self {
         self.config.setup.ascii_conversion = converts;
         self
     }
 
-    /// The files of the named users. The default is an empty [`MemFs`](crate::MemFs). AVBL is disabled if the
-    /// storage does not know how much space is left.
+    /// The files of the named users. The default is an empty [`MemFs`](crate::MemFs). AVBL is
+    /// disabled if the storage does not know how much space is left.
     #[must_use]
     pub fn storage(self, storage: impl Storage) -> Self {
         self.shared_storage(Arc::new(storage))
@@ -158,9 +158,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets `user` log in with all permissions and without a password, with a client certificate that
-    /// `rule` accepts (RFC 4217 §12.2). May be called again. [`Tls::client_certificates`] makes the
-    /// server request certificates.
+    /// Lets `user` log in with all permissions and without a password, with a client certificate
+    /// that `rule` accepts (RFC 4217 §12.2). May be called again. [`Tls::client_certificates`]
+    /// makes the server request certificates.
     #[must_use]
     pub fn user_certificate(mut self, user: &str, rule: CertificateRule) -> Self {
         self.users.push(UserRule {
@@ -201,8 +201,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds a virtual host, which clients select with HOST (RFC 7151). `name` is a domain name or an
-    /// address, of IPv6 in brackets. May be called again.
+    /// Adds a virtual host, which clients select with HOST (RFC 7151). `name` is a domain name or
+    /// an address, of IPv6 in brackets. May be called again.
     #[must_use]
     pub fn host(mut self, name: &str, host: VirtualHost) -> Self {
         match HostName::parse(name.as_bytes()) {
@@ -212,8 +212,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the media type of all files whose name ends in `.ending`, for the media-type fact, which
-    /// a server must not guess (RFC 3659 §7.5.8). May be called again.
+    /// Sets the media type of all files whose name ends in `.ending`, for the media-type fact,
+    /// which a server must not guess (RFC 3659 §7.5.8). May be called again.
     #[must_use]
     pub fn media_type(mut self, ending: &str, media_type: &str) -> Self {
         if is_media_type(media_type) {
@@ -254,8 +254,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Disables a verb: it is answered 502, and FEAT, HELP and SITE HELP do not name it. One service
-    /// of SITE is disabled by both names (`SITE CHMOD`): it is answered 501. May be called again.
+    /// Disables a verb: it is answered 502, and FEAT, HELP and SITE HELP do not name it. One
+    /// service of SITE is disabled by both names (`SITE CHMOD`): it is answered 501. May be called
+    /// again.
     #[must_use]
     pub fn disable(mut self, command: &str) -> Self {
         match command.parse() {
@@ -311,9 +312,9 @@ impl ServerBuilder {
     }
 
     /// Expects a header of the PROXY protocol, version 1 or 2, at the beginning of each connection
-    /// from `networks`, before implicit TLS. The client that the header names is the client in every
-    /// respect: limits, logins, PORT and passive data connections. From other addresses a header is
-    /// an unknown command. May be called again.
+    /// from `networks`, before implicit TLS. The client that the header names is the client in
+    /// every respect: limits, logins, PORT and passive data connections. From other addresses a
+    /// header is an unknown command. May be called again.
     #[must_use]
     pub fn proxy_protocol_from(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.config.proxy_protocol_from.extend(networks);
@@ -371,8 +372,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds hooks, which observe and control sessions. May be called again; hooks are called in this
-    /// order.
+    /// Adds hooks, which observe and control sessions. May be called again; hooks are called in
+    /// this order.
     #[must_use]
     pub fn hooks(self, hooks: impl Hooks) -> Self {
         self.shared_hooks(Arc::new(hooks))
@@ -509,7 +510,7 @@ mod tests {
     use crate::wire::Service;
 
     #[test]
-    fn avbl_is_disabled_if_the_storage_does_not_know_its_free_space() {
+    fn avbl_is_disabled_if_the_storage_cannot_report_its_free_space() {
         use crate::storage::VfsStorage;
         let vfs = VfsStorage::new(MemFs::new().into());
         for (known, builder) in [

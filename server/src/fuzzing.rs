@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 use crate::net::{RecordGate, read_header};
 
-/// Reads a PROXY header from the beginning of `octets`. Returns the client that the header names, if
-/// any, and the octets after the header.
+/// Reads a PROXY header from the beginning of `octets`. Returns the client that the header names,
+/// if any, and the octets after the header.
 ///
 /// # Errors
 /// The header is invalid or incomplete.
@@ -20,8 +20,8 @@ pub fn proxy_header(mut octets: &[u8]) -> io::Result<(Option<SocketAddr>, &[u8])
 }
 
 /// Reads `octets`, which arrive in pieces of `arriving` octets, through a `RecordGate` with a
-/// buffer of `buffer` octets. With `ending`, the gate ends at clear text. Returns the result of each
-/// read, and the octets that are left.
+/// buffer of `buffer` octets. With `ending`, the gate ends at clear text. Returns the result of
+/// each read, and the octets that are left.
 ///
 /// # Errors
 /// Those of the gate.

@@ -46,6 +46,7 @@ mod passive_ports;
 mod pi;
 pub mod settings;
 pub mod storage;
+mod text;
 mod wire;
 
 /// Options of [`Tls`], and the error of certificates.

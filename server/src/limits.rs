@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Limits on what clients can make the server hold or wait for. The default limits fit a server that
-/// is open to untrusted clients on one machine; `usize::MAX` and `u64::MAX` are no limit.
+/// Limits on what clients can make the server hold or wait for. The default limits fit a server
+/// that is open to untrusted clients on one machine; `usize::MAX` and `u64::MAX` are no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Control connections at a time; one more is answered 421 and closed.

@@ -1,6 +1,8 @@
 //! What is read from 227, 229 and 257: a port somebody can listen at, a pathname that can be sent.
 
-use ftpspec::driver::{extended_passive_port, passive_address, port_argument, quoted_pathname};
+use ftpspec::internals::driver::{
+    extended_passive_port, passive_address, port_argument, quoted_pathname,
+};
 use std::net::SocketAddr;
 
 /// The octets are the text of such a reply.

@@ -1,7 +1,7 @@
 //! The reader of baselines: entries that can be meant, or an error that says where.
 
-use ftpspec::baseline::Baseline;
-use ftpspec::verdict::Outcome;
+use ftpspec::internals::baseline::Baseline;
+use ftpspec::internals::verdict::Outcome;
 
 const FILE: &str = "baseline.toml";
 

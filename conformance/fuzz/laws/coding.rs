@@ -1,7 +1,7 @@
 //! The strict readers of MODE B, C and Z: what was coded comes back, and what was cut short does
 //! not pass for a whole.
 
-use ftpspec::transfer_mode::Coding;
+use ftpspec::internals::transfer_mode::Coding;
 
 /// More than this no content of the scenario language has; a run of MODE C may end just beyond it.
 const LIMIT: usize = (64 << 20) + 127;

@@ -1,22 +1,13 @@
 //! The reader of FEAT and its judge: what is read of a listing stands in it.
 
 use super::wire::{received, sent, transcript};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES};
 use ftpspec::transcript::Conversation;
 use ftpspec::transcript::Features;
 
 /// Features that scenarios ask for.
-const NEEDS: [&str; 8] = [
-    "MLST",
-    "MLSD",
-    "REST STREAM",
-    "AUTH TLS",
-    "TLS",
-    "MODE Z",
-    "UTF8",
-    "SIZE",
-];
+const LABELS: [&str; 6] = ["MLST", "REST STREAM", "AUTH TLS", "MODE Z", "UTF8", "SIZE"];
 
 /// The octets stand between the first and the last line of the reply to FEAT.
 pub fn feat(lines: &[u8]) {
@@ -33,43 +24,40 @@ pub fn feat(lines: &[u8]) {
         .flat_map(|(_, reply)| reply.between())
         .map(|line| String::from_utf8_lossy(line).trim().to_owned())
         .collect();
-    for need in NEEDS {
-        let Some(line) = features.advertised(need) else {
+    for label in LABELS {
+        let Some(line) = features.advertised(label) else {
             continue;
         };
         assert!(
             listed.iter().any(|it| it == line),
-            "{need}: {line:?} is not in the reply"
+            "{label}: {line:?} is not in the reply"
         );
-        let label = match need {
-            "MLSD" => "MLST",
-            "TLS" => "AUTH",
-            _ => need.split(' ').next().unwrap_or(need),
-        };
-        let begins = line.get(..label.len());
+        let first = label.split(' ').next().unwrap_or(label);
+        let begins = line.get(..first.len());
         assert!(
-            begins.is_some_and(|it| it.eq_ignore_ascii_case(label)),
-            "{need}: {line:?}"
+            begins.is_some_and(|it| it.eq_ignore_ascii_case(first)),
+            "{label}: {line:?}"
         );
     }
     if features.asked() {
         let again = Features::listed(Some(&listed));
-        for need in NEEDS {
+        for label in LABELS {
             assert_eq!(
-                features.advertised(need).is_some(),
-                again.advertised(need).is_some()
+                features.advertised(label).is_some(),
+                again.advertised(label).is_some()
             );
         }
     }
 
     let judge = JUDGES.iter().find(|judge| judge.name == "feat");
-    let findings = (judge.expect("there is this judge").judge)(&Context {
+    let findings = judge.expect("there is this judge").findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry: Registry::built_in(),
     });
     for (at, finding) in findings.iter().enumerate() {
-        let same = |other: &ftpspec::verdict::Finding| other.requirement == finding.requirement;
+        let same =
+            |other: &ftpspec::internals::verdict::Finding| other.requirement == finding.requirement;
         assert!(
             !findings[..at].iter().any(same),
             "reported twice: {}",

@@ -1,6 +1,6 @@
 //! Listings as clean-up reads them: whatever a server sends, no name leads out of the directory.
 
-use ftpspec::runner::{Form, entries};
+use ftpspec::internals::runner::{Form, entries};
 
 /// The octets are a listing in any of the forms.
 pub fn listing(octets: &[u8]) {

@@ -1,8 +1,8 @@
 //! The judge of MLSx lines: a listing is sound if each of its lines is, over the data connection as in a reply.
 
 use super::wire::{ended, received, sent, transcript};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES};
 use ftpspec::transcript::{Conversation, EventKind};
 
 /// The octets are what MLSD sent.
@@ -48,7 +48,7 @@ fn is_sound(events: impl IntoIterator<Item = EventKind>) -> bool {
     let transcript = transcript(std::iter::once(greeting).chain(events));
     let conversations = Conversation::all(&transcript);
     let judge = JUDGES.iter().find(|judge| judge.name == "mlsx");
-    let findings = (judge.expect("there is this judge").judge)(&Context {
+    let findings = judge.expect("there is this judge").findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry: Registry::built_in(),

@@ -1,7 +1,9 @@
 //! The reader of report.json: a report or an error; what is read is written the same, and every
 //! form can be made of it.
 
-use ftpspec::report::{Look, Report, html, json, junit, markdown, merge, read, terminal};
+use ftpspec::internals::report::{
+    Look, Report, Sanitized, html, json, junit, markdown, merge, read, terminal,
+};
 
 /// The octets are the file.
 pub fn report(file: &[u8]) {
@@ -23,6 +25,7 @@ pub fn report(file: &[u8]) {
 
 /// Nothing in a form acts on the terminal of a person who reads it.
 fn forms(report: &Report) {
+    let report = &Sanitized::of(report);
     for strict in [false, true] {
         let look = Look {
             colour: false,

@@ -1,6 +1,8 @@
 //! Scenarios: any text is one or shows where it is not, and its canonical layout says the same and is its own.
 
-use ftpspec::scenario::{Diagnostic, Knowledge, Scenario, ScenarioId, format, lint, parse, render};
+use ftpspec::internals::scenario::{
+    Diagnostic, Knowledge, Scenario, ScenarioId, format, lint, parse, render,
+};
 
 /// The octets are a scenario file.
 pub fn scenario(data: &[u8]) {

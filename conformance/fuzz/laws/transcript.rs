@@ -2,8 +2,8 @@
 //! happened, each finding of a judge points at it.
 
 use super::wire::{ended, received, sent, transcript as of_events};
-use ftpspec::catalogue::Registry;
-use ftpspec::judge::{Context, JUDGES, always_on};
+use ftpspec::internals::catalogue::Registry;
+use ftpspec::internals::judge::{Context, JUDGES};
 use ftpspec::transcript::{
     Awaited, Conversation, EventKind, ReadError, Transcript, read, redact, write,
 };
@@ -56,8 +56,7 @@ fn judged(transcript: &Transcript) {
         conversations: &conversations,
         registry: Registry::built_in(),
     };
-    for finding in always_on(&context) {
-        assert!(JUDGES.iter().any(|judge| judge.name == finding.judge));
+    for finding in JUDGES.iter().flat_map(|judge| judge.findings(&context)) {
         assert!(finding.event < transcript.events.len(), "{finding:?}");
         assert!(!finding.expected.is_empty() && !finding.requirement.is_empty());
     }

@@ -1,6 +1,6 @@
 //! Transcripts of what might have happened.
 
-use ftpspec::scenario::Connection;
+use ftpspec::internals::scenario::Connection;
 use ftpspec::transcript::{CloseKind, End, Event, EventKind, Side, Transcript};
 
 /// These events, all of the main connection, behind a connect.

@@ -2,17 +2,17 @@
 
 use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
+use crate::scenario::Variant;
+use crate::text::did_you_mean;
 use crate::verdict::{Known, Outcome};
 
 /// The names an entry may refer to.
 #[derive(Clone, Copy)]
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// Ids of scenarios.
     pub scenarios: &'a [&'a str],
     /// Names of judges.
     pub judges: &'a [&'a str],
-    /// The canonical text of a variant; `None` for an invalid one.
-    pub variant: fn(&str) -> Option<String>,
 }
 
 /// Marks the known deviations of a report and adds the errors of the baselines to it.
@@ -21,7 +21,7 @@ pub struct Names<'a> {
 /// deviated. In a filtered run ([`Report::filters`]) only entries without wildcards can be stale.
 /// An entry about something that was not played is neither known nor stale. With `strict` a WARN
 /// has to be known too.
-pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
+pub(crate) fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, strict: bool) {
     let mut faults = Vec::new();
     for baseline in baselines {
         for entry in &baseline.entries {
@@ -53,12 +53,8 @@ pub fn apply(baselines: &[Baseline], report: &mut Report, names: Names<'_>, stri
 /// Why an entry refers to nothing; `None` if it refers to something.
 fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
     let closest = |text: &str, all: &[&str]| {
-        let scored = all
-            .iter()
-            .map(|name| (strsim::jaro_winkler(text, name), *name));
-        let best = scored.max_by(|one, other| one.0.total_cmp(&other.0));
-        best.filter(|(score, _)| *score > 0.7)
-            .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+        let help = did_you_mean(text, all.iter().copied());
+        help.map_or_else(String::new, |help| format!("; {help}"))
     };
     match &entry.about {
         About::Scenario { scenario, variant } => {
@@ -72,13 +68,13 @@ fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
             if !variant.is_literal() {
                 return None;
             }
-            match (names.variant)(&variant.text) {
-                Some(shown) if shown == variant.text => None,
-                Some(shown) => Some(format!(
-                    "there is no variant `{}`; did you mean `{shown}`?",
-                    variant.text
+            let text = &variant.text;
+            match text.parse::<Variant>() {
+                Ok(variant) if variant.to_string() == *text => None,
+                Ok(variant) => Some(format!(
+                    "there is no variant `{text}`; did you mean `{variant}`?"
                 )),
-                None => Some(format!("there is no variant `{}`", variant.text)),
+                Err(_) => Some(format!("there is no variant `{text}`")),
             }
         }
         About::Judge { judge, .. } => (!names.judges.contains(&judge.as_str())).then(|| {
@@ -91,12 +87,12 @@ fn unknown(entry: &KnownDeviation, names: Names<'_>) -> Option<String> {
 }
 
 /// Whether the entry refers to the row.
-fn fits(entry: &KnownDeviation, scenario: &str, variant: &str) -> bool {
+fn fits(entry: &KnownDeviation, scenario: &str, variant: Variant) -> bool {
     match &entry.about {
         About::Scenario {
             scenario: id,
             variant: wanted,
-        } => id.fits(scenario) && wanted.fits(variant),
+        } => id.fits(scenario) && wanted.fits(&variant.to_string()),
         About::Judge { .. } => false,
     }
 }
@@ -106,7 +102,7 @@ fn excuse_rows(entry: &KnownDeviation, report: &mut Report) -> bool {
     let mut excused = false;
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
-        if fits(entry, &verdict.scenario, &verdict.variant)
+        if fits(entry, &verdict.scenario, verdict.variant)
             && excuses(entry.outcome, verdict.outcome)
         {
             excused = true;
@@ -136,11 +132,13 @@ pub(super) fn is_stale(entry: &KnownDeviation, report: &Report) -> bool {
                 && (variant.is_literal() || !filters.variants);
             let skipped = report.skipped.iter().any(|skipped| {
                 scenario.fits(&skipped.scenario)
-                    && (skipped.variant.is_empty() || variant.fits(&skipped.variant))
+                    && skipped
+                        .variant
+                        .is_none_or(|it| variant.fits(&it.to_string()))
             });
             let rows = report.scenarios.iter().map(|row| &row.verdict);
             let mut outcomes = rows
-                .filter(|verdict| fits(entry, &verdict.scenario, &verdict.variant))
+                .filter(|verdict| fits(entry, &verdict.scenario, verdict.variant))
                 .map(|verdict| verdict.outcome);
             let holds = outcomes.clone().any(|outcome| outcome == Outcome::Pass);
             decided && !skipped && holds && outcomes.all(is_good)
@@ -168,7 +166,7 @@ fn is_good(outcome: Outcome) -> bool {
 fn mark_stale(entry: &KnownDeviation, report: &mut Report) {
     for row in &mut report.scenarios {
         let verdict = &row.verdict;
-        if fits(entry, &verdict.scenario, &verdict.variant) && verdict.outcome == Outcome::Pass {
+        if fits(entry, &verdict.scenario, verdict.variant) && verdict.outcome == Outcome::Pass {
             row.known.get_or_insert_with(|| known(entry));
         }
     }
@@ -223,7 +221,7 @@ pub(super) fn excuses_rule(
 pub(super) fn excuses_row(
     entry: &KnownDeviation,
     scenario: &str,
-    variant: &str,
+    variant: Variant,
     outcome: Outcome,
 ) -> bool {
     fits(entry, scenario, variant) && excuses(entry.outcome, outcome)

@@ -11,9 +11,9 @@ mod read;
 mod tests;
 mod update;
 
-pub use apply::{Names, apply};
-pub use read::BadBaseline;
-pub use update::{Update, update};
+pub(crate) use apply::{Names, apply};
+pub(crate) use read::BadBaseline;
+pub(crate) use update::update;
 
 use crate::verdict::Outcome;
 use globset::{Glob, GlobMatcher};

@@ -3,13 +3,14 @@
 use super::apply::{excuses_row, excuses_rule, is_stale};
 use super::{BadBaseline, Baseline, KnownDeviation};
 use crate::report::{Report, Row};
+use crate::scenario::Variant;
 use crate::verdict::Outcome;
 use std::collections::BTreeMap;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 /// The result of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
+pub(crate) struct Update {
     /// The new text of the file.
     pub text: String,
     /// Descriptions of the added entries.
@@ -29,7 +30,7 @@ struct New {
 ///
 /// # Errors
 /// The text is not a baseline.
-pub fn update(
+pub(crate) fn update(
     file: &str,
     text: &str,
     report: &Report,
@@ -48,7 +49,7 @@ pub fn update(
     let needed = |entry: &KnownDeviation| {
         let rows = report.scenarios.iter().map(|row| &row.verdict);
         let mut rows = rows.filter(|verdict| {
-            excuses_row(entry, &verdict.scenario, &verdict.variant, verdict.outcome)
+            excuses_row(entry, &verdict.scenario, verdict.variant, verdict.outcome)
         });
         rows.next().is_some() || !is_stale(entry, report)
     };
@@ -137,7 +138,7 @@ fn new_rows(baseline: &Baseline, report: &Report, reason: &str, strict: bool) ->
             let known = baseline
                 .entries
                 .iter()
-                .any(|entry| excuses_row(entry, scenario, &verdict.variant, verdict.outcome));
+                .any(|entry| excuses_row(entry, scenario, verdict.variant, verdict.outcome));
             !known && verdict.outcome != Outcome::Error && verdict.outcome.fails(strict)
         };
         let failed: Vec<_> = rows.iter().filter(is_new).collect();
@@ -155,7 +156,7 @@ fn new_rows(baseline: &Baseline, report: &Report, reason: &str, strict: bool) ->
             let verdict = &row.verdict;
             new.push(entry_of(
                 scenario,
-                Some(&verdict.variant),
+                Some(verdict.variant),
                 verdict.outcome,
                 reason,
             ));
@@ -164,17 +165,22 @@ fn new_rows(baseline: &Baseline, report: &Report, reason: &str, strict: bool) ->
     new
 }
 
-fn entry_of(scenario: &str, variant: Option<&str>, outcome: Outcome, reason: &str) -> New {
+fn entry_of(scenario: &str, variant: Option<Variant>, outcome: Outcome, reason: &str) -> New {
     let mut table = begun();
     table.insert("scenario", value(scenario));
-    if let Some(variant) = variant {
+    let variant = variant.map(|variant| variant.to_string());
+    if let Some(variant) = &variant {
         table.insert("variant", value(variant));
     }
     table.insert("outcome", value(outcome.word()));
     table.insert("reason", value(reason));
     New {
         table,
-        shown: format!("{} {scenario} [{}]", outcome.word(), variant.unwrap_or("*")),
+        shown: format!(
+            "{} {scenario} [{}]",
+            outcome.word(),
+            variant.as_deref().unwrap_or("*")
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::judge::RunJudge;
 use crate::judge::needs;
 use crate::report::{self, Report, Row, SkippedRow, Tested, excerpt};
 use crate::runner::{PREREQUISITES, Played, RunEvent, Skipped};
-use crate::scenario::Connection;
+use crate::scenario::{Connection, TestCase};
 use crate::subject::TargetFacts;
 use crate::verdict::{Finding, Outcome};
 use std::collections::BTreeMap;
@@ -92,14 +92,14 @@ impl<'a, 'b> Collector<'a, 'b> {
 
     /// The index of the row of the same prerequisite, which held before.
     fn earlier_row(&self, row: &Row) -> Option<usize> {
-        let key = |row: &Row| (row.verdict.scenario.clone(), row.verdict.variant.clone());
-        let is_prerequisite = row.verdict.scenario.starts_with(PREREQUISITES);
+        let case = row.verdict.case();
+        let is_prerequisite = case.scenario.starts_with(PREREQUISITES);
         let mut rows = self.rows.iter();
-        rows.position(|before| is_prerequisite && key(before) == key(row))
+        rows.position(|before| is_prerequisite && before.verdict.case() == case)
     }
 
     /// The prerequisites that failed, by scenario and variant, with the reason.
-    pub(super) fn failed_prerequisites(&self) -> BTreeMap<(String, String), String> {
+    pub(super) fn failed_prerequisites(&self) -> BTreeMap<TestCase, String> {
         let verdicts = self.rows.iter().map(|row| &row.verdict);
         verdicts
             .filter(|it| it.scenario.starts_with(PREREQUISITES) && it.outcome > Outcome::Warn)
@@ -113,7 +113,7 @@ impl<'a, 'b> Collector<'a, 'b> {
                     }
                     _ => it.reason.clone(),
                 };
-                ((it.scenario.clone(), it.variant.clone()), why)
+                (it.case(), why)
             })
             .collect()
     }
@@ -148,10 +148,11 @@ impl<'a, 'b> Collector<'a, 'b> {
 
     fn judge(&mut self, played: &Played) -> Row {
         let scenario = &played.job.scenario;
-        let variant = played.job.variant.to_string();
-        let verdict =
-            self.judge
-                .judge(scenario, &variant, played.stop.as_ref(), &played.transcript);
+        let variant = played.job.variant;
+        let stop = played.stop.as_ref();
+        let verdict = self
+            .judge
+            .judge(scenario, variant, stop, &played.transcript);
         // The first of the worst findings determines the outcome.
         let excerpt = match verdict.findings.iter().min_by_key(|finding| finding.level) {
             Some(finding) => excerpt(&played.transcript, finding.event),
@@ -167,10 +168,10 @@ impl<'a, 'b> Collector<'a, 'b> {
             cites: scenario.about.cites.clone(),
             covers: scenario.about.covers.clone(),
             commands: Catalogue::built_in().commands(&scenario.about.covers),
-            needs: needs(scenario, &variant).map(str::to_owned).collect(),
+            needs: needs(scenario, variant).collect(),
             duration_ms: u64::try_from(played.took.as_millis()).unwrap_or(u64::MAX),
             excerpt,
-            reproduce: self.options.reproduce(&scenario.id.0, &variant),
+            reproduce: self.options.reproduce(&scenario.id.0, variant),
             // The impact describes the claim of the scenario, not other failures in it.
             impact: match verdict.has_impact() {
                 true => scenario.about.impact.clone(),

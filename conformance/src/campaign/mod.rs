@@ -23,7 +23,7 @@ use crate::runner::{
     CancelToken, Job, PREREQUISITES, Plan, PlayOptions, Played, Prerequisites, Sanity, Schedule,
     blocked, plan, run_all,
 };
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::Scenario;
 use crate::subject::{Target, TargetFacts, TlsMode, Unmanaged, probe};
 use crate::suite::{Broken, Suite};
 use crate::text::read_limited;
@@ -280,7 +280,6 @@ fn apply_baselines(baselines: &[Baseline], report: &mut Report, suite: &Suite, s
     let names = Names {
         scenarios: &scenarios,
         judges: &judges,
-        variant: |text| Some(text.parse::<Variant>().ok()?.to_string()),
     };
     baseline::apply(baselines, report, names, strict);
 }

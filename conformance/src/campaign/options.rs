@@ -7,7 +7,7 @@ use super::CampaignError;
 use crate::driver::Timeouts;
 use crate::report::{Filters, Part};
 use crate::runner::Selection;
-use crate::scenario::Variant;
+use crate::scenario::{TestCase, Variant};
 use crate::subject::HostAddress;
 use crate::suite::sets::FrozenSet;
 use crate::suite::suggest::unmatched_pattern;
@@ -221,11 +221,11 @@ impl Options {
         Ok(SelectedSets(Some(ids)))
     }
 
-    /// Whether a scenario in a variant, as reports write it, is selected.
-    pub(crate) fn selects(&self, scenario: &str, variant: &str) -> bool {
+    /// Whether a scenario in a variant is selected.
+    pub(crate) fn selects(&self, case: &TestCase) -> bool {
         let mut patterns = self.select.iter();
-        (self.select.is_empty() || patterns.any(|pattern| selects(pattern, scenario)))
-            && self.variant.is_none_or(|only| only.to_string() == variant)
+        (self.select.is_empty() || patterns.any(|pattern| selects(pattern, &case.scenario)))
+            && self.variant.is_none_or(|only| only == case.variant)
     }
 
     pub(super) fn selection(&self) -> Selection {

@@ -1,5 +1,7 @@
 //! The shell command that plays one scenario of a run again.
 
+use crate::scenario::Variant;
+
 use super::options::{Options, with_scheme};
 use crate::subject::split_zone;
 
@@ -10,7 +12,7 @@ impl Options {
     /// The command that plays only `scenario` in `variant`, with every option that affects the
     /// result. It never contains a password: where one is needed, it is taken from the environment.
     #[must_use]
-    pub fn reproduce(&self, scenario: &str, variant: &str) -> String {
+    pub fn reproduce(&self, scenario: &str, variant: Variant) -> String {
         let mut words = Words::default();
         if self.needs_password() {
             words.0.push(PASSWORD.into());
@@ -38,7 +40,7 @@ impl Options {
         }
         words.option("--exec", self.exec.as_deref());
         words.option("--select", Some(scenario));
-        words.option("--variant", Some(variant));
+        words.option("--variant", Some(&variant.to_string()));
         for profile in &self.profiles {
             words.option("--profile", Some(profile));
         }
@@ -149,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_password_is_taken_from_the_environment() {
-        let command = |options: &Options| options.reproduce("rfc959/noop-says-200", "pasv");
+        let command =
+            |options: &Options| options.reproduce("rfc959/noop-says-200", "pasv".parse().unwrap());
         let plain =
             "ftpspec check ftp://anna@localhost:2121 --select rfc959/noop-says-200 --variant pasv";
         let with = format!("FTPSPEC_PASSWORD=${{FTPSPEC_PASSWORD:?}} {plain}");
@@ -170,7 +173,7 @@ mod tests {
             ..against("ftp://localhost:2121")
         };
         assert_eq!(
-            options.reproduce("a/b", "pasv"),
+            options.reproduce("a/b", "pasv".parse().unwrap()),
             "ftpspec check ftp://localhost:2121 --select a/b --variant pasv --address 127.0.0.1 --address ::1"
         );
     }
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn a_zone_is_part_of_the_command() {
         let options = against("ftp://anna:geheim@[fe80::1%25eth0]:2121/box");
-        let command = options.reproduce("a/b", "epsv");
+        let command = options.reproduce("a/b", "epsv".parse().unwrap());
         assert!(
             command.contains("ftp://anna@[fe80::1%25eth0]:2121/box"),
             "{command}"
@@ -193,7 +196,7 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(
-            options.reproduce("rfc959/noop-says-200", "epsv tls"),
+            options.reproduce("rfc959/noop-says-200", "epsv tls".parse().unwrap()),
             "ftpspec check --select rfc959/noop-says-200 --variant 'epsv tls'"
         );
     }

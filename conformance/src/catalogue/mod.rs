@@ -8,12 +8,11 @@ mod registry;
 mod requirement;
 mod summary;
 
-pub use level::Level;
-pub use registry::{
-    CodeRule, CommandRecord, General, Greeting, Kind, Registry, Secondary, Standing,
-};
-pub use requirement::{Catalogue, Gate, Requirement, RequirementSide};
-pub use summary::{RequirementsSummary, SummaryGroup, SummaryLevel, SummaryRow};
+pub(crate) use level::Level;
+pub use registry::Registry;
+pub(crate) use registry::{CommandRecord, Kind, Standing};
+pub(crate) use requirement::{Catalogue, Gate, Requirement, RequirementSide};
+pub(crate) use summary::{RequirementsSummary, SummaryGroup, SummaryLevel, SummaryRow};
 
 /// A file of the catalogue or the registry that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -45,7 +45,6 @@ pub struct Greeting {
 /// One command. `scenarios/registry.toml` explains each field.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the file that people edit explains them, once")]
 pub struct CommandRecord {
     pub verb: String,
     pub syntax: String,
@@ -73,12 +72,11 @@ pub struct CommandRecord {
 }
 
 /// Codes outside a command's row that another clause gives.
-pub type Secondary = General;
+pub(crate) type Secondary = General;
 
 /// The three groups of RFC 959 §4.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the words of RFC 959 §4.1")]
 pub enum Kind {
     Access,
     Parameter,

@@ -10,7 +10,7 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios/requireme
 
 /// One rule, in our words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requirement {
+pub(crate) struct Requirement {
     /// Its id, as in the `covers` of scenarios.
     pub id: String,
     /// The clause, as in `RFC 959 §5.4`.
@@ -36,7 +36,7 @@ pub struct Requirement {
 
 /// The condition under which a requirement applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Gate {
+pub(crate) enum Gate {
     /// It always applies.
     Always,
     /// It applies when FEAT has this label, or the verb is there.
@@ -46,7 +46,7 @@ pub enum Gate {
 /// Whom a requirement binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum RequirementSide {
+pub(crate) enum RequirementSide {
     /// The server-FTP process.
     Server,
     /// The user-FTP process.
@@ -55,7 +55,7 @@ pub enum RequirementSide {
 
 /// Every requirement, in the order of the documents.
 #[derive(Debug, Clone, Default)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     requirements: Vec<Requirement>,
     by_id: BTreeMap<String, usize>,
 }
@@ -89,8 +89,7 @@ impl Catalogue {
     ///
     /// # Panics
     /// Never: a test reads it.
-    #[must_use]
-    pub fn built_in() -> &'static Self {
+    pub(crate) fn built_in() -> &'static Self {
         static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
             let files = FILES.files().filter_map(|file| {
                 let name = file.path().to_string_lossy().into_owned();
@@ -105,7 +104,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// The first file that is not a catalogue, a duplicate id, or an `untestable` without a reason.
-    pub fn read<'a>(
+    pub(crate) fn read<'a>(
         files: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<Self, CatalogueError> {
         let mut files: Vec<_> = files
@@ -141,16 +140,13 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// A requirement by its id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Requirement> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Requirement> {
         self.by_id.get(id).map(|at| &self.requirements[*at])
     }
 
     /// The verbs these requirements are about, sorted, each once. Ids that are not here are passed
     /// over.
-    #[must_use]
-    pub fn commands(&self, ids: &[String]) -> Vec<String> {
+    pub(crate) fn commands(&self, ids: &[String]) -> Vec<String> {
         let about = ids.iter().filter_map(|id| self.get(id));
         let verbs = about.flat_map(|requirement| &requirement.commands);
         // `(connect)`, `(all)` and similar words are not verbs.
@@ -163,12 +159,11 @@ impl Catalogue {
     }
 
     /// Every requirement, file by file, in the order of the documents.
-    pub fn iter(&self) -> impl Iterator<Item = &Requirement> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Requirement> {
         self.requirements.iter()
     }
 
-    /// Every id.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.by_id.keys().map(String::as_str)
     }
 }

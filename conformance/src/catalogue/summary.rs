@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// The table of RFC 1123 §4.1.5: its headings, and its rows below them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RequirementsSummary {
+pub(crate) struct RequirementsSummary {
     /// In the order of the table.
     #[serde(rename = "group")]
     pub groups: Vec<SummaryGroup>,
@@ -16,7 +16,7 @@ pub struct RequirementsSummary {
 /// The rows below one heading.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SummaryGroup {
+pub(crate) struct SummaryGroup {
     /// The common fields of the rows.
     pub heading: String,
     /// In the order of the table.
@@ -26,8 +26,7 @@ pub struct SummaryGroup {
 /// One row of the table. `scenarios/rfc1123-table.toml` explains each field.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the file that people edit explains them, once")]
-pub struct SummaryRow {
+pub(crate) struct SummaryRow {
     pub feature: String,
     pub section: String,
     pub level: SummaryLevel,
@@ -43,23 +42,17 @@ pub struct SummaryRow {
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SummaryLevel {
-    /// Required.
+pub(crate) enum SummaryLevel {
     Must,
-    /// Recommended.
     Should,
-    /// Optional.
     May,
-    /// Recommended against.
     ShouldNot,
-    /// Forbidden.
     MustNot,
 }
 
 impl SummaryLevel {
     /// As RFC 2119 writes it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Must => "MUST",
             Self::Should => "SHOULD",
@@ -75,8 +68,7 @@ impl RequirementsSummary {
     ///
     /// # Panics
     /// Never: a test reads it.
-    #[must_use]
-    pub fn built_in() -> &'static Self {
+    pub(crate) fn built_in() -> &'static Self {
         static SUMMARY: LazyLock<RequirementsSummary> = LazyLock::new(|| {
             RequirementsSummary::read(include_str!("../../../scenarios/rfc1123-table.toml"))
                 .expect("the table in the binary is tested")
@@ -88,23 +80,17 @@ impl RequirementsSummary {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(text: &str) -> Result<Self, CatalogueError> {
+    pub(crate) fn read(text: &str) -> Result<Self, CatalogueError> {
         toml::from_str(text).map_err(|error| CatalogueError {
             file: "rfc1123-table.toml".into(),
             problem: error.to_string(),
         })
     }
-
-    /// Every row.
-    pub fn rows(&self) -> impl Iterator<Item = &SummaryRow> {
-        self.groups.iter().flat_map(|group| &group.rows)
-    }
 }
 
 impl SummaryRow {
     /// The section with its document.
-    #[must_use]
-    pub fn clause(&self) -> String {
+    pub(crate) fn clause(&self) -> String {
         if self.section.starts_with(|c: char| c.is_ascii_digit()) {
             format!("RFC 1123 §{}", self.section)
         } else {
@@ -161,7 +147,9 @@ mod tests {
             .collect();
         assert_eq!(rows, [19, 7, 2, 3, 33]);
         let row = RequirementsSummary::built_in()
-            .rows()
+            .groups
+            .iter()
+            .flat_map(|group| &group.rows)
             .find(|row| row.feature == "SMNT");
         assert_eq!(
             row.map(SummaryRow::clause).as_deref(),

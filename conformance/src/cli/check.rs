@@ -140,10 +140,7 @@ impl Run {
 
 async fn check(options: Options, output: Output) -> Result<ExitCode, CommandError> {
     options.reject_ineffective()?;
-    let files = ReportFiles {
-        json: output.report_json,
-        ..output.files
-    };
+    let files = output.files.with_json(output.report_json);
     files.prepare().map_err(CommandError::usage)?;
     if let Some(directory) = &output.transcripts {
         fs::create_dir_all(directory)
@@ -250,7 +247,7 @@ mod tests {
         full.jobs = Some(3);
         full.select = vec!["rfc959".into()];
         full.sets = vec!["core-1".into()];
-        let command = full.reproduce("rfc959/noop-says-200", "epsv tls");
+        let command = full.reproduce("rfc959/noop-says-200", "epsv tls".parse().unwrap());
         let expected = Options {
             select: vec!["rfc959/noop-says-200".into()],
             variant: Some("epsv tls".parse().unwrap()),
@@ -265,7 +262,7 @@ mod tests {
             it.url = Some("ftp://anna:geheim@localhost".into());
             it.password = Some("geheim".into());
         });
-        let command = options.reproduce("rfc959/noop-says-200", "pasv");
+        let command = options.reproduce("rfc959/noop-says-200", "pasv".parse().unwrap());
         assert!(!command.contains("geheim"), "{command}");
         assert!(command.starts_with("FTPSPEC_PASSWORD="), "{command}");
         let url = parsed(&command).url;

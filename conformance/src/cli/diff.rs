@@ -98,9 +98,7 @@ async fn sides(diff: &Diff) -> Result<Sides, CommandError> {
                 Side::of_report(name, &played.report).with(&played.snapshots)
             }
         };
-        side.retain(|(scenario, variant)| {
-            sets.contains(scenario) && diff.options.selects(scenario, variant)
-        });
+        side.retain(|case| sets.contains(&case.scenario) && diff.options.selects(case));
         sides.push(side);
         if interrupted {
             break;

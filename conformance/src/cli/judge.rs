@@ -55,7 +55,11 @@ impl Judge {
                 conversations: &conversations,
                 registry: Registry::built_in(),
             };
-            tally.look(&file.display().to_string(), &transcript.variant, &context);
+            tally.look(
+                &file.display().to_string(),
+                transcript.variant.parse().ok(),
+                &context,
+            );
         }
         let judged = Judged {
             schema: "ftpspec-judgement",

@@ -4,7 +4,7 @@ use super::Format;
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
 use crate::coverage::word;
-use crate::scenario::{DriverKind, Level, Scenario};
+use crate::scenario::{DriverKind, Level, Need, Scenario};
 use crate::suite::Suite;
 use crate::suite::sets::{FrozenSet, freeze};
 use crate::suite::suggest::unmatched_pattern;
@@ -22,7 +22,7 @@ struct Listed<'a> {
     level: Level,
     cites: &'a [String],
     covers: &'a [String],
-    needs: &'a [String],
+    needs: &'a [Need],
     axes: Vec<&'static str>,
     drivers: &'a [DriverKind],
     profile: Option<&'a str>,

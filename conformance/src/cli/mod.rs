@@ -8,6 +8,7 @@ mod diff;
 mod exit_code;
 mod explain;
 mod fmt;
+mod import;
 mod judge;
 mod lint;
 mod list;
@@ -17,6 +18,7 @@ mod progress;
 mod proxy;
 mod proxy_service;
 mod record;
+mod replay;
 mod report;
 mod selftest;
 mod serve;
@@ -73,9 +75,15 @@ enum Command {
     /// Records sessions between any client and a server, on both channels.
     #[command(after_help = record::HELP)]
     Record(Box<record::Record>),
+    /// Imports a capture of packets as transcripts, or a transcript as a scenario.
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
     /// Injects faults between any client and any server.
     #[command(after_help = proxy::HELP)]
     Proxy(Box<proxy::ProxyCommand>),
+    /// Plays one side of a recorded session and compares.
+    #[command(after_help = replay::HELP)]
+    Replay(Box<replay::Replay>),
     /// Judges recorded sessions without any network.
     Judge(judge::Judge),
     /// Records the literal replies of a server as files and compares them.
@@ -123,7 +131,9 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
+            Self::Import(import) => import.run(),
             Self::Proxy(proxy) => proxy.run().await,
+            Self::Replay(replay) => replay.run().await,
             Self::Judge(judge) => judge.run(),
             Self::Snapshot(snapshot) => snapshot.run().await,
             Self::Diff(diff) => diff.run().await,

@@ -2,9 +2,9 @@
 
 use super::Format;
 use super::exit_code::{CommandError, ExitCode};
-use crate::report::{self, Look, Report};
+use crate::report::{self, FORMATS, FileFormat, Look, MARKDOWN, Report, Sanitized};
 use anstream::{AutoStream, ColorChoice};
-use clap::Args;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
@@ -47,31 +47,64 @@ pub(super) fn print_report(report: &Report, strict: bool, format: Format) -> Res
     let colour = has_colour();
     write(&match format {
         Format::Json => report::json(report),
-        Format::Human => report::terminal(report, Look { colour, strict }),
+        Format::Human => report::terminal(&Sanitized::of(report), Look { colour, strict }),
     })
 }
 
 /// The files a report is written to, besides stdout.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ReportFiles {
     /// The JSON file; its option has another name in each verb.
-    #[arg(skip)]
-    pub(super) json: Option<PathBuf>,
-    /// Also writes the report as one self-contained HTML file.
-    #[arg(long, value_name = "FILE")]
-    pub(super) html: Option<PathBuf>,
-    /// Also writes the report as JUnit XML, for CI systems.
-    #[arg(long, value_name = "FILE")]
-    pub(super) junit: Option<PathBuf>,
-    /// Also writes the report as Markdown.
-    #[arg(long = "md", value_name = "FILE")]
-    pub(super) markdown: Option<PathBuf>,
-    /// Also appends the Markdown to the job summary of GitHub Actions ($GITHUB_STEP_SUMMARY).
-    #[arg(long)]
-    pub(super) github: bool,
+    json: Option<PathBuf>,
+    /// The files of [`FORMATS`], in their order.
+    files: [Option<PathBuf>; FORMATS.len()],
+    /// Also appends the Markdown to the job summary of GitHub Actions.
+    github: bool,
+}
+
+impl Args for ReportFiles {
+    fn augment_args(command: Command) -> Command {
+        let file = |format: &FileFormat| {
+            let parser = value_parser!(PathBuf);
+            let option = Arg::new(format.option).long(format.option);
+            option
+                .value_name("FILE")
+                .value_parser(parser)
+                .help(format.help)
+        };
+        let github = Arg::new("github").long("github").action(ArgAction::SetTrue);
+        command.args(FORMATS.iter().map(file)).arg(github.help(
+            "Also appends the Markdown to the job summary of GitHub Actions ($GITHUB_STEP_SUMMARY)",
+        ))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ReportFiles {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self {
+            json: None,
+            files: FORMATS
+                .each_ref()
+                .map(|format| matches.get_one(format.option).cloned()),
+            github: matches.get_flag("github"),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 impl ReportFiles {
+    pub(super) fn with_json(self, json: Option<PathBuf>) -> Self {
+        Self { json, ..self }
+    }
+
     /// Checks that every file can be written, before a long run; creates missing directories.
     ///
     /// # Errors
@@ -103,25 +136,25 @@ impl ReportFiles {
     /// The files that could not be written, one per line.
     pub(super) fn write(&self, report: &Report, strict: bool) -> Result<(), String> {
         let mut failed = Vec::new();
-        let mut save = |path: &Option<PathBuf>, text: &dyn Fn() -> String| {
-            if let Some(path) = path
-                && let Err(error) = fs::write(path, text())
-            {
+        let mut save = |path: &Path, written: io::Result<()>| {
+            if let Err(error) = written {
                 failed.push(format!("{}: {error}", path.display()));
             }
         };
-        save(&self.json, &|| report::json(report));
-        save(&self.html, &|| report::html(report, strict));
-        save(&self.junit, &|| report::junit(report, strict));
-        save(&self.markdown, &|| report::markdown(report, strict));
-        if self.github
-            && let Some(path) = summary()
-        {
-            let file = fs::OpenOptions::new().append(true).create(true).open(&path);
-            let text = report::markdown(report, strict);
-            if let Err(error) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
-                failed.push(format!("{}: {error}", PathBuf::from(path).display()));
+        if let Some(path) = &self.json {
+            save(path, fs::write(path, report::json(report)));
+        }
+        let report = &Sanitized::of(report);
+        for (format, path) in FORMATS.iter().zip(&self.files) {
+            if let Some(path) = path {
+                save(path, fs::write(path, (format.render)(report, strict)));
             }
+        }
+        if let (true, Some(path)) = (self.github, summary()) {
+            let file = fs::OpenOptions::new().append(true).create(true).open(&path);
+            let text = (MARKDOWN.render)(report, strict);
+            let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+            save(Path::new(&path), written);
         }
         if failed.is_empty() {
             Ok(())
@@ -136,8 +169,8 @@ impl ReportFiles {
     }
 
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        let all = [&self.json, &self.html, &self.junit, &self.markdown];
-        all.into_iter().flatten().map(PathBuf::as_path)
+        let all = std::iter::once(&self.json).chain(&self.files);
+        all.flatten().map(PathBuf::as_path)
     }
 }
 
@@ -172,7 +205,7 @@ mod tests {
         let file = scratch.path().join("file");
         fs::write(&file, "").unwrap();
         let files = ReportFiles {
-            junit: Some(file.join("below").join("junit.xml")),
+            json: Some(file.join("below").join("report.json")),
             ..ReportFiles::default()
         };
         assert!(
@@ -183,11 +216,11 @@ mod tests {
         );
         let new = scratch.path().join("new");
         let of = |path: &Path| ReportFiles {
-            junit: Some(path.to_owned()),
+            json: Some(path.to_owned()),
             ..ReportFiles::default()
         };
-        of(&new.join("junit.xml")).prepare().unwrap();
-        assert!(new.is_dir() && !new.join("junit.xml").exists());
+        of(&new.join("report.json")).prepare().unwrap();
+        assert!(new.is_dir() && !new.join("report.json").exists());
         // An existing file is kept until the report is written; a directory is refused.
         fs::write(&file, "before").unwrap();
         of(&file).prepare().unwrap();

@@ -75,10 +75,7 @@ impl Report {
             None => {}
         }
         let report = load(&self.from).map_err(usage)?;
-        let files = ReportFiles {
-            json: self.json,
-            ..self.files
-        };
+        let files = self.files.with_json(self.json);
         files.prepare().map_err(usage)?;
         let printed = match self.format {
             None if !files.is_empty() => Ok(()),
@@ -93,10 +90,7 @@ impl Report {
 impl Merge {
     fn run(self) -> Result<ExitCode, CommandError> {
         let merged = load(&self.from).map_err(usage)?;
-        let files = ReportFiles {
-            json: Some(self.output),
-            ..ReportFiles::default()
-        };
+        let files = ReportFiles::default().with_json(Some(self.output));
         let written = files.prepare();
         let written = written.and_then(|()| files.write(&merged, self.strict));
         written.map_err(failure)?;

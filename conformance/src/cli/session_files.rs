@@ -99,7 +99,7 @@ impl SessionFiles {
 }
 
 /// The file of a session: the first has the name that was given.
-fn numbered(file: &Path, number: u64) -> PathBuf {
+pub(super) fn numbered(file: &Path, number: u64) -> PathBuf {
     if number == 1 {
         return file.to_owned();
     }

@@ -1,4 +1,5 @@
-//! Compares two runs, and a run with saved snapshots.
+//! Compares two runs, a run with saved snapshots, and live replies with recorded ones.
 
-pub mod difference;
-pub mod snapshot;
+pub(crate) mod difference;
+pub(crate) mod replies;
+pub(crate) mod snapshot;

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 /// A requirement, and the scenarios that show it at each level.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     /// The requirement.
     pub requirement: &'a Requirement,
     /// Ids of the scenarios that cover it, by the level at which they report a failure of it.
@@ -22,20 +22,18 @@ pub struct Shown<'a> {
 
 impl Shown<'_> {
     /// The highest level at which a scenario shows it.
-    #[must_use]
-    pub fn highest(&self) -> Option<Level> {
+    pub(crate) fn highest(&self) -> Option<Level> {
         self.at.keys().next().copied()
     }
 
     /// Whether every scenario shows it at a lower level than its own.
-    #[must_use]
-    pub fn is_weaker(&self) -> bool {
+    pub(crate) fn is_weaker(&self) -> bool {
         let own = rank(self.requirement.level);
         self.highest().is_some_and(|level| rank(level) > own)
     }
 
     /// The scenarios that show it at a higher level than its own.
-    pub fn above(&self) -> impl Iterator<Item = (Level, &str)> {
+    pub(crate) fn above(&self) -> impl Iterator<Item = (Level, &str)> {
         let own = rank(self.requirement.level);
         let above = self.at.iter().filter(move |(level, _)| rank(**level) < own);
         above.flat_map(|(level, ids)| ids.iter().map(|id| (*level, *id)))
@@ -43,8 +41,7 @@ impl Shown<'_> {
 }
 
 /// Both MAY and PRACTICE are reported as a NOTE.
-#[must_use]
-pub fn rank(level: Level) -> u8 {
+pub(crate) fn rank(level: Level) -> u8 {
     match level {
         Level::Must => 0,
         Level::Should => 1,
@@ -53,8 +50,7 @@ pub fn rank(level: Level) -> u8 {
 }
 
 /// Every requirement of servers that a scenario covers, in the order of the catalogue.
-#[must_use]
-pub fn shown<'a>(
+pub(crate) fn shown<'a>(
     catalogue: &'a Catalogue,
     scenarios: &'a [Scenario],
     wanted: impl Fn(&Requirement) -> bool,
@@ -92,8 +88,7 @@ fn level_of(scenario: &Scenario, id: &str) -> Level {
 }
 
 /// Both lists, as a person reads them.
-#[must_use]
-pub fn levels(shown: &[Shown<'_>]) -> String {
+pub(crate) fn levels(shown: &[Shown<'_>]) -> String {
     let mut out = String::new();
     let weaker: Vec<_> = shown.iter().filter(|one| one.is_weaker()).collect();
     let _ = writeln!(

@@ -7,8 +7,8 @@
 mod levels;
 mod text;
 
-pub use levels::{Shown, levels, rank, shown};
-pub use text::{human, json, markdown};
+pub(crate) use levels::{levels, shown};
+pub(crate) use text::{human, json, markdown};
 
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
 use crate::judge::Judge;
@@ -18,12 +18,12 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// The levels requirements have, from the most binding.
-pub const LEVELS: [Level; 3] = [Level::Must, Level::Should, Level::May];
+pub(crate) const LEVELS: [Level; 3] = [Level::Must, Level::Should, Level::May];
 
 /// The status of a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub(crate) enum Standing {
     /// A scenario covers it, and perhaps a judge, too.
     Scenario,
     /// An always-on judge covers it, and no scenario.
@@ -36,7 +36,7 @@ pub enum Standing {
 
 /// One requirement and what covers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// The requirement.
     pub requirement: &'a Requirement,
     /// Ids of the scenarios that name it, sorted.
@@ -49,8 +49,7 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// Its status. A covered requirement is testable, whatever the catalogue says.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         if !self.scenarios.is_empty() {
             Standing::Scenario
         } else if !self.judges.is_empty() {
@@ -65,7 +64,7 @@ impl Row<'_> {
 
 /// The number of requirements by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Count {
+pub(crate) struct Count {
     /// All of them.
     pub all: usize,
     /// Covered by a scenario.
@@ -90,27 +89,24 @@ impl Count {
     }
 
     /// Those covered, by whatever it is.
-    #[must_use]
-    pub fn covered(&self) -> usize {
+    pub(crate) fn covered(&self) -> usize {
         self.scenario + self.judge
     }
 
     /// Those that can be tested.
-    #[must_use]
-    pub fn testable(&self) -> usize {
+    pub(crate) fn testable(&self) -> usize {
         self.all - self.untestable
     }
 
     /// Whether this percentage of the testable requirements is covered; true if there are none.
-    #[must_use]
-    pub fn reaches(&self, percent: u8) -> bool {
+    pub(crate) fn reaches(&self, percent: u8) -> bool {
         self.covered() * 100 >= usize::from(percent) * self.testable()
     }
 }
 
 /// Minimum coverage: `must=95`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threshold {
+pub(crate) struct Threshold {
     /// Of the requirements of this level
     pub level: Level,
     /// so many per cent of those that can be tested, 0 to 100.
@@ -134,7 +130,7 @@ impl FromStr for Threshold {
 
 /// Every requirement and what covers it, in the order of the catalogue.
 #[derive(Debug, Clone)]
-pub struct Coverage<'a> {
+pub(crate) struct Coverage<'a> {
     /// Requirements on servers: the suite tests these.
     pub server: Vec<Row<'a>>,
     /// Requirements on clients, separately: no scenario against a server can cover them.
@@ -143,8 +139,7 @@ pub struct Coverage<'a> {
 
 impl<'a> Coverage<'a> {
     /// The coverage of the selected requirements by these scenarios and judges.
-    #[must_use]
-    pub fn of(
+    pub(crate) fn of(
         catalogue: &'a Catalogue,
         scenarios: &'a [Scenario],
         judges: &'a [Judge],
@@ -180,20 +175,17 @@ impl<'a> Coverage<'a> {
     }
 
     /// Whether no threshold is set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.server.is_empty() && self.client.is_empty()
     }
 
     /// The requirements of one level that bind servers, counted.
-    #[must_use]
-    pub fn count(&self, level: Level) -> Count {
+    pub(crate) fn count(&self, level: Level) -> Count {
         count(&self.server, level)
     }
 
     /// Requirements on servers, counted by document and level: RFCs by number, then others by name.
-    #[must_use]
-    pub fn by_document(&self) -> Vec<(&'a str, [(Level, Count); 3])> {
+    pub(crate) fn by_document(&self) -> Vec<(&'a str, [(Level, Count); 3])> {
         let mut documents: Vec<&str> = Vec::new();
         for row in &self.server {
             let document = row.requirement.document.as_str();
@@ -217,8 +209,7 @@ impl<'a> Coverage<'a> {
     }
 
     /// The thresholds that are not reached, each with its count.
-    #[must_use]
-    pub fn below(&self, thresholds: &[Threshold]) -> Vec<(Threshold, Count)> {
+    pub(crate) fn below(&self, thresholds: &[Threshold]) -> Vec<(Threshold, Count)> {
         thresholds
             .iter()
             .map(|threshold| (*threshold, self.count(threshold.level)))
@@ -238,8 +229,7 @@ fn count<'r, 'a: 'r>(rows: impl IntoIterator<Item = &'r Row<'a>>, level: Level) 
 }
 
 /// A level as people write it.
-#[must_use]
-pub fn word(level: Level) -> &'static str {
+pub(crate) fn word(level: Level) -> &'static str {
     match level {
         Level::Must => "MUST",
         Level::Should => "SHOULD",

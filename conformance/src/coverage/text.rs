@@ -2,29 +2,24 @@
 
 use super::{Count, Coverage, LEVELS, Row, Standing, word};
 use crate::scenario::Level;
+use crate::styled_text::StyledText;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// The version of the JSON form. Fields are only ever added within one.
 const VERSION: u32 = 1;
 
 /// The table, what is untestable and why; with `rows` every requirement with what covers it, with
 /// `open` those that nothing covers.
-#[must_use]
-pub fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
-    let mut text = String::new();
-    let out = &mut text;
+pub(crate) fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
+    let mut out = StyledText::default();
     let documents = coverage.by_document();
     let width = documents.iter().map(|(name, _)| name.chars().count()).max();
     let width = width.unwrap_or_default().max("all documents".len());
-    line(
-        out,
-        format_args!(
-            "{:width$}  level     all  scenario  judge  untestable  open   of testable   of all",
-            "document"
-        ),
-    );
+    out.line(format!(
+        "{:width$}  level     all  scenario  judge  untestable  open   of testable   of all",
+        "document"
+    ));
     let totals = LEVELS.map(|level| (level, coverage.count(level)));
     let total = [("all documents", totals)];
     for (document, counts) in documents.iter().chain(&total) {
@@ -38,9 +33,7 @@ pub fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
                 untestable,
                 open,
             } = count;
-            line(
-                out,
-                format_args!(
+            out.line(format!(
                     "{name:width$}  {level:6}  {all:>5}  {scenario:>8}  {judge:>5}  {untestable:>10}  {open:>4}  {of_testable:>12}  {of_all:>7}"
                 ),
             );
@@ -54,24 +47,27 @@ pub fn human(coverage: &Coverage<'_>, rows: bool, open: bool) -> String {
         } else {
             ("bind clients", "are")
         };
-        line(
-            out,
-            format_args!("\n{clients} more {bind}, and {are} no part of this."),
-        );
+        out.line(format!(
+            "\n{clients} more {bind}, and {are} no part of this."
+        ));
     }
     list(
-        out,
+        &mut out,
         "Not testable from outside",
         with(coverage, Standing::Untestable),
     );
     if open {
-        list(out, "Open", with(coverage, Standing::Open));
+        list(&mut out, "Open", with(coverage, Standing::Open));
     }
     if rows {
-        list(out, "Requirements and what covers them", &coverage.server);
-        list(out, "Requirements that bind clients", &coverage.client);
+        list(
+            &mut out,
+            "Requirements and what covers them",
+            &coverage.server,
+        );
+        list(&mut out, "Requirements that bind clients", &coverage.client);
     }
-    text
+    out.text
 }
 
 fn with<'r, 'a>(
@@ -82,22 +78,23 @@ fn with<'r, 'a>(
     rows.filter(move |row| row.standing() == standing)
 }
 
-fn list<'r, 'a: 'r>(out: &mut String, title: &str, rows: impl IntoIterator<Item = &'r Row<'a>>) {
+fn list<'r, 'a: 'r>(
+    out: &mut StyledText,
+    title: &str,
+    rows: impl IntoIterator<Item = &'r Row<'a>>,
+) {
     let mut rows = rows.into_iter().peekable();
     if rows.peek().is_some() {
-        line(out, format_args!("\n{title}:"));
+        out.line(format!("\n{title}:"));
     }
     for row in rows {
         let requirement = row.requirement;
         let level = word(requirement.level);
-        line(
-            out,
-            format_args!(
-                "  {}  {level}  {}\n      {}",
-                requirement.id, requirement.clause, requirement.statement
-            ),
-        );
-        line(out, format_args!("      -> {}", how(row)));
+        out.line(format!(
+            "  {}  {level}  {}\n      {}",
+            requirement.id, requirement.clause, requirement.statement
+        ));
+        out.line(format!("      -> {}", how(row)));
     }
 }
 
@@ -121,16 +118,11 @@ fn how(row: &Row<'_>) -> String {
 }
 
 /// The same in Markdown, with every requirement.
-#[must_use]
-pub fn markdown(coverage: &Coverage<'_>) -> String {
-    let mut text = String::new();
-    let out = &mut text;
-    line(
-        out,
-        format_args!(
-            "| document | level | all | scenario | judge | untestable | open | of testable | of all |\n\
-             |---|---|--:|--:|--:|--:|--:|--:|--:|"
-        ),
+pub(crate) fn markdown(coverage: &Coverage<'_>) -> String {
+    let mut out = StyledText::default();
+    out.line(
+        "| document | level | all | scenario | judge | untestable | open | of testable | of all |\n\
+             |---|---|--:|--:|--:|--:|--:|--:|--:|",
     );
     let totals = LEVELS.map(|level| (level, coverage.count(level)));
     for (document, counts) in coverage
@@ -139,48 +131,40 @@ pub fn markdown(coverage: &Coverage<'_>) -> String {
         .chain(&[("all documents", totals)])
     {
         for (level, count) in counts.iter().filter(|(_, count)| count.all > 0) {
-            line(
-                out,
-                format_args!(
-                    "| {document} | {} | {} | {} | {} | {} | {} | {} | {} |",
-                    word(*level),
-                    count.all,
-                    count.scenario,
-                    count.judge,
-                    count.untestable,
-                    count.open,
-                    of_testable(count),
-                    of_all(count)
-                ),
-            );
+            out.line(format!(
+                "| {document} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                word(*level),
+                count.all,
+                count.scenario,
+                count.judge,
+                count.untestable,
+                count.open,
+                of_testable(count),
+                of_all(count)
+            ));
         }
     }
     for (title, rows) in [("servers", &coverage.server), ("clients", &coverage.client)] {
         if rows.is_empty() {
             continue;
         }
-        line(
-            out,
-            format_args!(
+        out.line(format!(
                 "\n## Requirements that bind {title}\n\n| requirement | clause | level | statement | covered by |\n|---|---|---|---|---|"
             ),
         );
         for row in rows {
             let requirement = row.requirement;
-            line(
-                out,
-                format_args!(
-                    "| {} | {} | {} | {} | {} |",
-                    requirement.id,
-                    requirement.clause,
-                    word(requirement.level),
-                    cell(&requirement.statement),
-                    cell(&how(row))
-                ),
-            );
+            out.line(format!(
+                "| {} | {} | {} | {} | {} |",
+                requirement.id,
+                requirement.clause,
+                word(requirement.level),
+                cell(&requirement.statement),
+                cell(&how(row))
+            ));
         }
     }
-    text
+    out.text
 }
 
 /// A bar would end the cell.
@@ -232,8 +216,7 @@ struct Listed<'a> {
 }
 
 /// The same for other programs, with every requirement.
-#[must_use]
-pub fn json(coverage: &Coverage<'_>) -> String {
+pub(crate) fn json(coverage: &Coverage<'_>) -> String {
     let documents = coverage.by_document().into_iter();
     let json = Json {
         schema: "ftpspec-coverage",
@@ -306,11 +289,6 @@ fn percent(part: usize, whole: usize) -> String {
         Some(tenths) => format!("{}.{} %", tenths / 10, tenths % 10),
         None => "-".to_owned(),
     }
-}
-
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(text, "{line}");
 }
 
 #[cfg(test)]

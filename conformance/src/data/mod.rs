@@ -17,7 +17,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 /// The maximum length of a transfer in a scenario.
-pub const CONTENT_LIMIT: u64 = 64 << 20;
+pub(crate) const CONTENT_LIMIT: u64 = 64 << 20;
 /// The maximum size of a piece, and of a single allocation.
 const PIECE: usize = 64 << 10;
 
@@ -31,7 +31,6 @@ pub struct Data {
 /// A part of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Stored octets.
     Octets(Bytes),
     /// These positions of the test pattern, see [`pattern`].
     Pattern(Range<u64>),
@@ -355,8 +354,7 @@ impl fmt::Debug for Data {
 /// Every eight octets are a unique number (the finaliser of SplitMix64 maps counters one to one),
 /// so lost, doubled, shifted or converted octets are detected at any position. Every octet value
 /// occurs (including CR, LF, NUL and the Telnet IAC), and the pattern does not compress.
-#[must_use]
-pub fn pattern(positions: Range<u64>) -> Vec<u8> {
+pub(crate) fn pattern(positions: Range<u64>) -> Vec<u8> {
     let Some(length) = positions.end.checked_sub(positions.start) else {
         return Vec::new();
     };

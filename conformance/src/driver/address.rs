@@ -17,8 +17,7 @@ pub fn port_argument(address: SocketAddr) -> Option<String> {
 }
 
 /// The host number in the argument of PORT, `h1,h2,h3,h4`; `None` where there is only IPv6.
-#[must_use]
-pub fn host_number(address: SocketAddr) -> Option<String> {
+pub(crate) fn host_number(address: SocketAddr) -> Option<String> {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => Some(ip.to_string().replace('.', ",")),
         IpAddr::V6(_) => None,
@@ -26,8 +25,7 @@ pub fn host_number(address: SocketAddr) -> Option<String> {
 }
 
 /// The argument of EPRT, `|1|127.0.0.1|p|` (RFC 2428 §2).
-#[must_use]
-pub fn eprt_argument(address: SocketAddr) -> String {
+pub(crate) fn eprt_argument(address: SocketAddr) -> String {
     let ip = address.ip().to_canonical();
     let family = if ip.is_ipv4() { 1 } else { 2 };
     format!("|{family}|{ip}|{}|", address.port())

@@ -39,7 +39,7 @@ const BETWEEN_SEGMENTS: Duration = Duration::from_millis(2);
 /// Follows the dialogue only to know whether data connections are private (RFC 4217 §9: after PROT
 /// P was accepted).
 #[derive(Debug)]
-pub struct Control {
+pub(crate) struct Control {
     name: Connection,
     recorder: Recorder,
     timeouts: Timeouts,
@@ -90,7 +90,7 @@ impl Received {
 /// The control connection could not be opened; also recorded in the transcript.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to {address}: {error}")]
-pub struct ConnectError {
+pub(crate) struct ConnectError {
     /// The address.
     pub address: SocketAddr,
     /// The error of the operating system.
@@ -102,7 +102,7 @@ impl Control {
     ///
     /// # Errors
     /// If the TCP connection is not established in time.
-    pub async fn connect(
+    pub(crate) async fn connect(
         name: Connection,
         address: SocketAddr,
         tls: TlsClient,
@@ -152,40 +152,29 @@ impl Control {
         })
     }
 
-    /// Our address.
-    #[must_use]
-    pub fn local(&self) -> SocketAddr {
+    pub(crate) fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// The server's address.
-    #[must_use]
-    pub fn peer(&self) -> SocketAddr {
+    pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Whether the connection is open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.ended
     }
 
-    /// Whether the greeting was read.
-    #[must_use]
-    pub fn is_greeted(&self) -> bool {
+    pub(crate) fn is_greeted(&self) -> bool {
         self.greeted
     }
 
-    /// Whether it is under TLS.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.wire.is_tls()
     }
 
     /// The TLS client to shake hands with on a data connection, if data connections are private
     /// now.
-    #[must_use]
-    pub fn data_protection(&self) -> Option<&TlsClient> {
+    pub(crate) fn data_protection(&self) -> Option<&TlsClient> {
         self.private.then_some(&self.tls)
     }
 
@@ -194,7 +183,7 @@ impl Control {
     /// # Errors
     /// [`DriverError::TimedOut`] if the server does not read. A closed connection is reported when
     /// a reply is expected.
-    pub async fn send_line(&mut self, line: &str) -> Result<(), DriverError> {
+    pub(crate) async fn send_line(&mut self, line: &str) -> Result<(), DriverError> {
         let mut octets = line.as_bytes().to_vec();
         octets.extend_from_slice(b"\r\n");
         self.send(&[octets]).await
@@ -204,7 +193,7 @@ impl Control {
     ///
     /// # Errors
     /// As [`Self::send_line`].
-    pub async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), DriverError> {
+    pub(crate) async fn send(&mut self, segments: &[Vec<u8>]) -> Result<(), DriverError> {
         let octets = segments.concat();
         self.follow(&octets);
         // Recorded before it is sent, so that the reply comes later in the transcript.
@@ -232,7 +221,7 @@ impl Control {
     ///
     /// # Errors
     /// If none arrives in time, the connection ends first, or the reply exceeds a limit.
-    pub async fn read_reply(&mut self) -> Result<Reply, DriverError> {
+    pub(crate) async fn read_reply(&mut self) -> Result<Reply, DriverError> {
         let mut patience = self.timeouts.reply;
         if self
             .pending
@@ -266,7 +255,7 @@ impl Control {
     ///
     /// # Errors
     /// If something arrives, or the connection ends.
-    pub async fn silent(&mut self, duration: Duration) -> Result<(), DriverError> {
+    pub(crate) async fn silent(&mut self, duration: Duration) -> Result<(), DriverError> {
         let deadline = Instant::now() + duration;
         loop {
             if self.take_reply().is_some() {
@@ -298,7 +287,7 @@ impl Control {
     ///
     /// # Errors
     /// If it does not end in time.
-    pub async fn until_closed(&mut self) -> Result<(), DriverError> {
+    pub(crate) async fn until_closed(&mut self) -> Result<(), DriverError> {
         self.until_closed_within(self.timeouts.reply).await
     }
 
@@ -306,7 +295,10 @@ impl Control {
     ///
     /// # Errors
     /// If the connection does not end in time.
-    pub async fn until_closed_within(&mut self, patience: Duration) -> Result<(), DriverError> {
+    pub(crate) async fn until_closed_within(
+        &mut self,
+        patience: Duration,
+    ) -> Result<(), DriverError> {
         let mut deadline = Instant::now() + patience;
         while !self.ended {
             self.record_unread_replies();
@@ -321,7 +313,7 @@ impl Control {
     }
 
     /// Records whole replies that were received but not read.
-    pub fn record_unread_replies(&mut self) {
+    pub(crate) fn record_unread_replies(&mut self) {
         while self.came.excess(0).is_none() && self.take_reply().is_some() {}
     }
 
@@ -329,7 +321,10 @@ impl Control {
     ///
     /// # Errors
     /// If the handshake fails, which ends the connection.
-    pub async fn handshake(&mut self, version: Option<TlsVersion>) -> Result<(), DriverError> {
+    pub(crate) async fn handshake(
+        &mut self,
+        version: Option<TlsVersion>,
+    ) -> Result<(), DriverError> {
         if version.is_some() {
             self.tls.held_to(version).map_err(DriverError::Trouble)?;
         }
@@ -362,8 +357,7 @@ impl Control {
     }
 
     /// Why the last TLS handshake failed, if one did.
-    #[must_use]
-    pub fn tls_failure(&self) -> Option<&str> {
+    pub(crate) fn tls_failure(&self) -> Option<&str> {
         self.tls_failure.as_deref()
     }
 
@@ -371,7 +365,7 @@ impl Control {
     ///
     /// # Errors
     /// If the connection is not under TLS.
-    pub async fn back_to_clear(&mut self) -> Result<(), DriverError> {
+    pub(crate) async fn back_to_clear(&mut self) -> Result<(), DriverError> {
         if !self.wire.is_tls() {
             return Err(DriverError::Broken);
         }
@@ -381,7 +375,7 @@ impl Control {
     }
 
     /// Closes from our side, without QUIT.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         if self.ended {
             return;
         }
@@ -430,9 +424,7 @@ impl Control {
 
     fn take_reply(&mut self) -> Option<Reply> {
         let reply = self.reader.next_reply()?;
-        self.record(EventKind::FromServer {
-            octets: reply.octets.clone(),
-        });
+        self.record(EventKind::from_server(reply.octets.clone()));
         self.came.replies += 1;
         self.came.fresh += REPLY_COST;
         self.came.lines += reply.lines.len() as u64;

@@ -15,17 +15,16 @@ mod user;
 mod wire;
 
 pub(crate) use self::suppaftp::{Client, Suppaftp, misses_extended_passive, misses_passive};
-pub use address::{
-    eprt_argument, extended_passive_port, host_number, passive_address, port_argument,
-    quoted_pathname,
-};
+pub(crate) use address::{eprt_argument, host_number};
+pub use address::{extended_passive_port, passive_address, port_argument, quoted_pathname};
 pub(crate) use budget::{Budget, Large};
-pub use control::{ConnectError, Control};
-pub use data::DataPort;
+pub(crate) use control::{ConnectError, Control};
+pub(crate) use data::DataPort;
 pub(crate) use data::Expected;
 pub(crate) use listen::{draw, listen};
-pub use recorder::Recorder;
-pub use tls::{TlsClient, Trust};
+pub(crate) use recorder::Recorder;
+pub(crate) use tls::TlsClient;
+pub use tls::Trust;
 pub(crate) use tls::{facts, in_words as handshake_error};
 pub(crate) use user::{ResolvedStep, StepResult};
 pub(crate) use wire::RecordGate;
@@ -74,7 +73,6 @@ impl Default for Timeouts {
 
 impl Timeouts {
     /// The additional time for all statements of a dialogue.
-    #[must_use]
     pub(crate) fn for_statements(self, scenario: &Scenario) -> Duration {
         let count = u32::try_from(scenario.in_order().count()).unwrap_or(u32::MAX);
         self.statement.saturating_mul(count)
@@ -99,7 +97,7 @@ impl Timeouts {
 
 /// Why a step could not be done. The event is recorded in the transcript already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DriverError {
+pub(crate) enum DriverError {
     /// The awaited event did not happen in time.
     TimedOut,
     /// The control connection has ended.

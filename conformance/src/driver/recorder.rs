@@ -16,7 +16,7 @@ use crate::transcript::{ChannelNumbers, Event, EventKind, Excess, Seat, Transcri
 /// A transcript that is being recorded. All clones record into the same one, so that nothing is
 /// lost when a task is cancelled.
 #[derive(Debug, Clone)]
-pub struct Recorder(Arc<Inner>);
+pub(crate) struct Recorder(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -118,18 +118,16 @@ impl Recorder {
     }
 
     /// Sets the line of the scenario for later events; 0 for the runner's own commands.
-    pub fn at_line(&self, line: u32) {
+    pub(crate) fn at_line(&self, line: u32) {
         self.0.line.store(line, Ordering::Relaxed);
     }
 
-    /// The current line.
-    #[must_use]
-    pub fn line(&self) -> u32 {
+    pub(crate) fn line(&self) -> u32 {
         self.0.line.load(Ordering::Relaxed)
     }
 
     /// Records an event on this connection with the current time.
-    pub fn record(&self, connection: &Connection, what: EventKind) {
+    pub(crate) fn record(&self, connection: &Connection, what: EventKind) {
         let at = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         if let EventKind::DataFromClient { octets } = &what {
             self.add_upload(octets.len());
@@ -147,7 +145,7 @@ impl Recorder {
     }
 
     /// Sets the initial variables of the dialogue.
-    pub fn begin_with(&self, variables: BTreeMap<String, String>) {
+    pub(crate) fn begin_with(&self, variables: BTreeMap<String, String>) {
         *self
             .0
             .variables
@@ -156,8 +154,7 @@ impl Recorder {
     }
 
     /// The number of events so far.
-    #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.events().all.len()
     }
 
@@ -167,8 +164,7 @@ impl Recorder {
     }
 
     /// Takes the transcript at the end of the job.
-    #[must_use]
-    pub fn finish(&self, name: &str, variant: &str) -> Transcript {
+    pub(crate) fn finish(&self, name: &str, variant: &str) -> Transcript {
         let variables = self.0.variables.lock();
         let mut variables = variables.unwrap_or_else(PoisonError::into_inner);
         Transcript {

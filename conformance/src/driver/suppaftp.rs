@@ -4,6 +4,7 @@
 //! limits: data is always private under TLS, TLS is never implicit, active mode is PORT on IPv4 and
 //! EPRT on IPv6, and it parses addresses in the usual form only.
 
+use crate::text::first_line;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -41,11 +42,8 @@ pub(crate) struct Client {
     pub(crate) host: String,
     /// The address of the server; `None` if it has none of the wanted family.
     pub(crate) address: Option<SocketAddr>,
-    /// Which certificates are accepted.
     pub(crate) trust: Trust,
-    /// The user name.
     pub(crate) user: String,
-    /// The password.
     pub(crate) password: String,
     /// The directory to enter after login.
     pub(crate) path: Option<String>,
@@ -82,7 +80,6 @@ impl Suppaftp {
         })
     }
 
-    /// Plays the step.
     pub(crate) async fn play_step(
         &mut self,
         user_step: &ResolvedStep,
@@ -115,7 +112,6 @@ impl Suppaftp {
 
 /// Why a step was not played to its end.
 enum StepError {
-    /// An error of the client.
     Client(FtpError),
     /// The server sent too much.
     Limit(Excess),
@@ -324,14 +320,7 @@ fn result_of(error: FtpError) -> StepResult {
     match &error {
         FtpError::UnexpectedResponse(reply) if matches!(reply.body.first(), Some(b'4' | b'5')) => {
             let text = String::from_utf8_lossy(&reply.body);
-            StepResult::Refused(
-                text.lines()
-                    .next()
-                    .unwrap_or_default()
-                    .chars()
-                    .take(120)
-                    .collect(),
-            )
+            StepResult::Refused(first_line(&text))
         }
         _ => StepResult::Failed(error.to_string().chars().take(LONGEST).collect()),
     }

@@ -53,7 +53,7 @@ impl Trust {
 
 /// The TLS side of one control connection and its data connections.
 #[derive(Clone)]
-pub struct TlsClient {
+pub(crate) struct TlsClient {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     trust: Trust,
@@ -64,7 +64,7 @@ impl TlsClient {
     ///
     /// # Errors
     /// If rustls refuses the configuration.
-    pub fn new(trust: &Trust, host: &str, ip: IpAddr) -> Result<Self, String> {
+    pub(crate) fn new(trust: &Trust, host: &str, ip: IpAddr) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::from(ip));
         Ok(Self {
             config: configure(trust, None)?,
@@ -77,14 +77,13 @@ impl TlsClient {
     ///
     /// # Errors
     /// If rustls refuses the configuration.
-    pub fn held_to(&mut self, version: Option<TlsVersion>) -> Result<(), String> {
+    pub(crate) fn held_to(&mut self, version: Option<TlsVersion>) -> Result<(), String> {
         self.config = configure(&self.trust, version)?;
         Ok(())
     }
 
     /// Whether nothing is verified.
-    #[must_use]
-    pub fn trusts_anything(&self) -> bool {
+    pub(crate) fn trusts_anything(&self) -> bool {
         matches!(self.trust, Trust::Anything)
     }
 

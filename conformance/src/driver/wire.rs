@@ -19,9 +19,7 @@ use crate::transcript::{CloseKind, End, Side, TlsFacts};
 pub(super) enum Wire {
     /// Octets as they are.
     Clear(TcpStream),
-    /// Octets under TLS.
     Tls(Box<TlsStream<RecordGate>>),
-    /// Closed.
     Closed,
 }
 
@@ -211,12 +209,10 @@ impl RecordGate {
         }
     }
 
-    /// The connection below.
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
     }
 
-    /// The connection below.
     pub(crate) fn tcp_mut(&mut self) -> &mut TcpStream {
         &mut self.tcp
     }

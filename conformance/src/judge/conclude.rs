@@ -2,18 +2,18 @@
 
 use crate::catalogue::Registry;
 use crate::judge::{Assessment, Ending};
-use crate::scenario::{Connection, Scenario};
+use crate::scenario::{Connection, Need, Scenario, Variant};
 use crate::transcript::Features;
 use crate::transcript::{Conversation, Exchange};
 use crate::verdict::{Finding, Outcome, Stop, Verdict};
 
 /// Everything a verdict rests on.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// What was played.
     pub scenario: &'a Scenario,
-    /// In which variant, as it is shown.
-    pub variant: &'a str,
+    /// In which variant.
+    pub variant: Variant,
     /// Why playing ended early, if it did.
     pub stop: Option<&'a Stop>,
     /// Commands and replies of the transcript.
@@ -28,11 +28,10 @@ pub struct Evidence<'a> {
 ///
 /// A finding is the scenario's own fault no longer when the server does not have what the scenario
 /// needs: then it is UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
-#[must_use]
-pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
+pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
         scenario: evidence.scenario.id.clone().into(),
-        variant: evidence.variant.to_owned(),
+        variant: evidence.variant,
         outcome,
         reason,
         lacks: None,
@@ -94,17 +93,9 @@ pub fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     }
 }
 
-/// FEAT labels and verbs a scenario needs: its own, and those of the variant (as shown) it is
-/// played in.
-pub fn needs<'a>(scenario: &'a Scenario, variant: &'a str) -> impl Iterator<Item = &'a str> {
-    let own = scenario.about.needs.iter().map(String::as_str);
-    let variant = variant.split(' ').filter_map(|word| match word {
-        "epsv" => Some("EPSV"),
-        "eprt" => Some("EPRT"),
-        "tls" | "tls-control" => Some("TLS"),
-        _ => None,
-    });
-    own.chain(variant)
+/// What a scenario needs of a server: its own needs, and those of the variant it is played in.
+pub(crate) fn needs(scenario: &Scenario, variant: Variant) -> impl Iterator<Item = Need> {
+    scenario.about.needs.iter().cloned().chain(variant.needs())
 }
 
 /// The outcome of all findings together.
@@ -117,7 +108,7 @@ pub(super) fn worst<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Outc
 
 /// Something the scenario needs and the server does not have.
 struct Missing {
-    need: String,
+    need: Need,
     outcome: Outcome,
     reason: String,
 }
@@ -137,13 +128,10 @@ impl Evidence<'_> {
     /// A need that is not a verb and is not in the FEAT listing.
     fn not_listed(&self) -> Option<Missing> {
         let mut needs = self.scenario.about.needs.iter().filter(|need| {
-            let verb = need.split(' ').next().unwrap_or(need);
-            !matches!(
-                need.as_str(),
-                "TLS" | "ipv6" | "server-name" | "own-password"
-            ) && self.registry.get(verb).is_none()
+            let command = need.command();
+            command.is_some_and(|(verb, _)| self.registry.get(verb).is_none())
         });
-        let need = needs.find(|need| self.features.advertised(need).is_none())?;
+        let need = needs.find(|need| self.advertised(need).is_none())?;
         // A server without FEAT advertises nothing.
         let reason = if self.features.asked() {
             format!("FEAT does not list {need}")
@@ -163,14 +151,15 @@ impl Evidence<'_> {
     /// is for the scenarios about what there is not; who advertises the need is held to that.
     fn feigned(&self) -> Option<Missing> {
         needs(self.scenario, self.variant).find_map(|need| {
-            let (verb, parameter) = split(need);
+            let (verb, parameter) = need.command()?;
             let feigned = parameter.is_some()
                 && self.features.takes_anything(verb)
-                && self.features.advertised(need).is_none();
-            feigned.then(|| Missing {
-                need: need.to_owned(),
+                && self.advertised(&need).is_none();
+            let reason = format!("{verb} takes even X, which does not exist");
+            feigned.then_some(Missing {
+                need,
                 outcome: Outcome::Unsupported,
-                reason: format!("{verb} takes even X, which does not exist"),
+                reason,
             })
         })
     }
@@ -178,8 +167,16 @@ impl Evidence<'_> {
     /// A need whose verb was refused as unknown, up to that event.
     fn missing(&self, last: usize) -> Option<Missing> {
         needs(self.scenario, self.variant).find_map(|need| {
-            let Some((exchange, code)) = self.refused(need, last) else {
-                return self.lacking_elsewhere(need);
+            let (verb, parameter) = need.command()?;
+            let Some((exchange, code)) = self.refused(verb, parameter, last) else {
+                let lacks = match (verb, parameter) {
+                    ("AUTH", _) => self.features.lacks_security(),
+                    (_, None) => self.features.lacks(verb),
+                    (_, Some(_)) => false,
+                };
+                // This dialogue may not show it: other drivers write down no commands, and a
+                // command without a reply says nothing.
+                return lacks.then(|| self.lacking(&need, format!("{verb} is not implemented")));
             };
             let sent = exchange
                 .command
@@ -190,46 +187,37 @@ impl Evidence<'_> {
                         .trim()
                         .to_owned()
                 });
-            Some(match self.features.advertised(need) {
-                Some(line) => Missing {
-                    need: need.to_owned(),
-                    outcome: Outcome::Misadvertised,
-                    reason: format!("FEAT lists `{line}`, and `{sent}` was answered {code}"),
-                },
-                None => Missing {
-                    need: need.to_owned(),
-                    outcome: Outcome::Unsupported,
-                    reason: format!("`{sent}` was answered {code}"),
-                },
-            })
+            Some(self.lacking(&need, format!("`{sent}` was answered {code}")))
         })
     }
 
-    /// A need of which other dialogues showed that it is not there. This one may not show it: other
-    /// drivers write down no commands, and a command without a reply says nothing.
-    fn lacking_elsewhere(&self, need: &str) -> Option<Missing> {
-        let (verb, parameter) = split(need);
-        let lacks = match (verb, parameter) {
-            ("AUTH", _) => self.features.lacks_security(),
-            (_, None) => self.features.lacks(verb),
-            (_, Some(_)) => false,
+    /// The feature line that advertises a need.
+    fn advertised(&self, need: &Need) -> Option<&str> {
+        self.features.advertised(need.label())
+    }
+
+    /// A need the server does not have, although FEAT may list it.
+    fn lacking(&self, need: &Need, reason: String) -> Missing {
+        let (outcome, reason) = match self.advertised(need) {
+            Some(line) => {
+                let reason = format!("FEAT lists `{line}`, and {reason}");
+                (Outcome::Misadvertised, reason)
+            }
+            None => (Outcome::Unsupported, reason),
         };
-        lacks.then(|| match self.features.advertised(need) {
-            Some(line) => Missing {
-                need: need.to_owned(),
-                outcome: Outcome::Misadvertised,
-                reason: format!("FEAT lists `{line}`, and {verb} is not implemented"),
-            },
-            None => Missing {
-                need: need.to_owned(),
-                outcome: Outcome::Unsupported,
-                reason: format!("{verb} is not implemented"),
-            },
-        })
+        Missing {
+            need: need.clone(),
+            outcome,
+            reason,
+        }
     }
 
-    fn refused(&self, need: &str, last: usize) -> Option<(&Exchange, u16)> {
-        let (verb, parameter) = split(need);
+    fn refused(
+        &self,
+        verb: &str,
+        parameter: Option<&str>,
+        last: usize,
+    ) -> Option<(&Exchange, u16)> {
         let verb_alone = parameter.is_none();
         if verb_alone && self.features.understood(verb) {
             return None;
@@ -271,22 +259,11 @@ impl Evidence<'_> {
     }
 }
 
-/// A need as a verb and its parameter.
-fn split(need: &str) -> (&str, Option<&str>) {
-    let need = if need == "TLS" { "AUTH TLS" } else { need };
-    let (verb, parameter) = need
-        .split_once(' ')
-        .map_or((need, None), |(verb, rest)| (verb, Some(rest)));
-    // `REST STREAM` and similar needs name a feature, not the argument of a command.
-    let takes = matches!(verb, "MODE" | "TYPE" | "STRU" | "AUTH" | "PROT" | "OPTS");
-    (verb, parameter.filter(|_| takes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::testing::transcript;
     use crate::scenario::{Level, ScenarioId, parse};
-    use crate::transcript::{Event, EventKind, Transcript};
     use rstest::rstest;
 
     fn scenario(needs: &str) -> Scenario {
@@ -298,34 +275,7 @@ mod tests {
     }
 
     fn dialogue(lines: &[&str]) -> Vec<Conversation> {
-        let mut transcript = Transcript::default();
-        for line in std::iter::once(&"S: 220 x").chain(lines) {
-            let (who, text) = line.split_at(3);
-            let octets = format!("{}\r\n", text.replace(" / ", "\r\n")).into_bytes();
-            let what = if who == "C: " {
-                EventKind::FromClient { octets }
-            } else {
-                EventKind::FromServer { octets }
-            };
-            if transcript.events.is_empty() {
-                let (local, peer) = (String::new(), String::new());
-                transcript
-                    .events
-                    .push(event(EventKind::Connected { local, peer }));
-            }
-            transcript.events.push(event(what));
-        }
-        Conversation::all(&transcript)
-    }
-
-    fn event(what: EventKind) -> Event {
-        Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        }
+        Conversation::all(&transcript(&[&["S: 220 x"], lines].concat()))
     }
 
     fn finding(level: Level) -> Finding {
@@ -354,7 +304,7 @@ mod tests {
         let conversations = dialogue(lines);
         let evidence = Evidence {
             scenario: &scenario(needs),
-            variant,
+            variant: variant.parse().expect("a variant"),
             stop: stop.as_ref(),
             conversations: &conversations,
             features: &Features::of(&conversations),
@@ -446,7 +396,7 @@ mod tests {
         let conversations = dialogue(&[]);
         let evidence = Evidence {
             scenario: &scenario(needs),
-            variant: "suppaftp",
+            variant: "suppaftp".parse().expect("a variant"),
             stop: None,
             conversations: &conversations,
             features: &Features::of(&dialogue(elsewhere)),
@@ -498,7 +448,7 @@ mod tests {
         let conversations = dialogue(&[]);
         let evidence = Evidence {
             scenario: &scenario(""),
-            variant: "pasv",
+            variant: Variant::PLAIN,
             stop: None,
             conversations: &conversations,
             features: &Features::default(),

@@ -17,10 +17,10 @@ mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use conclude::{Evidence, conclude, needs};
-pub use expectation::{Assessment, Ending, expectation};
-pub use rules::{Context, JUDGES, Judge, always_on};
-pub use run_judge::RunJudge;
-pub use tally::JudgeTally;
+pub(crate) use conclude::{Evidence, conclude, needs};
+pub(crate) use expectation::{Assessment, Ending, expectation};
+pub use rules::{Context, JUDGES, Judge};
+pub(crate) use run_judge::RunJudge;
+pub(crate) use tally::JudgeTally;
 
 use rules::{quoted, shown, shown_data};

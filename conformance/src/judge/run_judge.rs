@@ -3,14 +3,14 @@
 use super::{Evidence, JudgeTally, conclude};
 use crate::catalogue::Registry;
 use crate::judge::{Context, expectation};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Variant};
 use crate::transcript::Features;
 use crate::transcript::{Conversation, Transcript};
 use crate::verdict::{JudgeVerdict, Stop, Verdict};
 
 /// Judges every transcript of a run, and remembers facts that concern other transcripts.
 #[derive(Debug, Clone)]
-pub struct RunJudge {
+pub(crate) struct RunJudge {
     registry: &'static Registry,
     features: Features,
     judges: JudgeTally,
@@ -19,8 +19,7 @@ pub struct RunJudge {
 impl RunJudge {
     /// Begins with what is known before anything is played: the transcript of a first look at the
     /// server.
-    #[must_use]
-    pub fn knowing(first_look: &Transcript) -> Self {
+    pub(crate) fn knowing(first_look: &Transcript) -> Self {
         Self {
             registry: Registry::built_in(),
             features: Features::of(&Conversation::all(first_look)),
@@ -30,10 +29,10 @@ impl RunJudge {
 
     /// The verdict on one scenario as it was played in one variant; the always-on judges look at it
     /// too.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         scenario: &Scenario,
-        variant: &str,
+        variant: Variant,
         stop: Option<&Stop>,
         transcript: &Transcript,
     ) -> Verdict {
@@ -44,7 +43,7 @@ impl RunJudge {
             conversations: &conversations,
             registry: self.registry,
         };
-        self.judges.look(&scenario.id.0, variant, &context);
+        self.judges.look(&scenario.id.0, Some(variant), &context);
         let evidence = Evidence {
             scenario,
             variant,
@@ -58,14 +57,12 @@ impl RunJudge {
     }
 
     /// What the server advertises, as far as it is known so far.
-    #[must_use]
-    pub fn features(&self) -> &Features {
+    pub(crate) fn features(&self) -> &Features {
         &self.features
     }
 
     /// The verdicts of the always-on judges on all transcripts.
-    #[must_use]
-    pub fn judges(self) -> Vec<JudgeVerdict> {
+    pub(crate) fn judges(self) -> Vec<JudgeVerdict> {
         self.judges.verdicts()
     }
 }

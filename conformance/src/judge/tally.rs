@@ -2,6 +2,7 @@
 
 use super::conclude::worst;
 use super::{Context, JUDGES, Judge};
+use crate::scenario::Variant;
 use crate::verdict::{JudgeVerdict, Located, Outcome};
 
 /// The number of findings kept per judge; all are counted.
@@ -9,7 +10,7 @@ const KEPT: usize = 20;
 
 /// The always-on judges of a run, transcript by transcript.
 #[derive(Debug, Clone)]
-pub struct JudgeTally(Vec<JudgeVerdict>);
+pub(crate) struct JudgeTally(Vec<JudgeVerdict>);
 
 impl Default for JudgeTally {
     fn default() -> Self {
@@ -30,9 +31,9 @@ impl Default for JudgeTally {
 
 impl JudgeTally {
     /// Lets every judge look at one transcript.
-    pub fn look(&mut self, scenario: &str, variant: &str, context: &Context<'_>) {
+    pub(crate) fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
-            let findings = (judge.judge)(context);
+            let findings = judge.findings(context);
             verdict.outcome = verdict.outcome.max(worst(&findings));
             verdict.count += findings.len();
             for finding in findings {
@@ -44,9 +45,8 @@ impl JudgeTally {
                 });
                 if !known && verdict.findings.len() < KEPT {
                     let excerpt = crate::report::excerpt(context.transcript, finding.event);
-                    let (scenario, variant) = (scenario.to_owned(), variant.to_owned());
                     verdict.findings.push(Located {
-                        scenario,
+                        scenario: scenario.to_owned(),
                         variant,
                         finding,
                         excerpt,
@@ -57,8 +57,7 @@ impl JudgeTally {
     }
 
     /// Their verdicts on the run, in their order.
-    #[must_use]
-    pub fn verdicts(self) -> Vec<JudgeVerdict> {
+    pub(crate) fn verdicts(self) -> Vec<JudgeVerdict> {
         self.0
     }
 }
@@ -67,47 +66,16 @@ impl JudgeTally {
 mod tests {
     use super::*;
     use crate::catalogue::Registry;
-    use crate::scenario::Connection;
-    use crate::transcript::{Conversation, Event, EventKind, Transcript};
 
-    fn transcript(replies: &[&str]) -> Transcript {
-        let event = |what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        };
-        let octets = |text: &str| format!("{text}\r\n").into_bytes();
-        let connected = EventKind::Connected {
-            local: String::new(),
-            peer: String::new(),
-        };
-        let mut events = vec![
-            connected,
-            EventKind::FromServer {
-                octets: octets("220 hi"),
-            },
-        ];
-        for reply in replies {
-            events.push(EventKind::FromClient {
-                octets: octets("NOOP"),
-            });
-            events.push(EventKind::FromServer {
-                octets: octets(reply),
-            });
-        }
-        Transcript {
-            events: events.into_iter().map(event).collect(),
-            ..Transcript::default()
-        }
-    }
+    use crate::judge::testing::transcript;
+    use crate::transcript::Conversation;
 
     #[test]
     fn a_judge_counts_every_finding_and_keeps_one_of_each_sort() {
         let mut tally = JudgeTally::default();
-        for (name, replies) in [("a", &["200 x"][..]), ("b", &["250 x", "250 y", "350 z"])] {
-            let transcript = transcript(replies);
+        let replies = ["S: 250 x", "C: NOOP", "S: 250 y", "C: NOOP", "S: 350 z"];
+        for (name, replies) in [("a", &["S: 200 x"][..]), ("b", &replies)] {
+            let transcript = transcript(&[&["S: 220 hi", "C: NOOP"], replies].concat());
             let conversations = Conversation::all(&transcript);
             let registry = Registry::built_in();
             let context = Context {
@@ -115,7 +83,7 @@ mod tests {
                 conversations: &conversations,
                 registry,
             };
-            tally.look(name, "pasv", &context);
+            tally.look(name, Some(Variant::PLAIN), &context);
         }
         let verdicts = tally.verdicts();
         let codes = verdicts

@@ -28,14 +28,7 @@ pub(crate) fn transcript(dialogue: &[&str]) -> Transcript {
         peer: "127.0.0.1:2121".into(),
     };
     let mut add = |line, what| {
-        let connection = Connection::main();
-        transcript.events.push(Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection,
-            line,
-            what,
-        });
+        transcript.events.push(Event::at_line(line, what));
     };
     add(line, connected);
     for statement in dialogue {
@@ -59,18 +52,10 @@ fn what(statement: &str) -> EventKind {
         how: CloseKind::Clean,
     };
     match statement.split_at(statement.len().min(3)) {
-        ("C: ", text) => EventKind::FromClient {
-            octets: lines(text),
-        },
-        ("S: ", text) => EventKind::FromServer {
-            octets: lines(text),
-        },
-        ("C! ", text) => EventKind::FromClient {
-            octets: octets(text),
-        },
-        ("S! ", text) => EventKind::FromServer {
-            octets: octets(text),
-        },
+        ("C: ", text) => EventKind::from_client(lines(text)),
+        ("S: ", text) => EventKind::from_server(lines(text)),
+        ("C! ", text) => EventKind::from_client(octets(text)),
+        ("S! ", text) => EventKind::from_server(octets(text)),
         ("D< ", text) => EventKind::DataFromServer {
             octets: octets(text).into(),
         },
@@ -133,7 +118,7 @@ pub(super) fn findings(judge: &Judge, dialogue: &[&str]) -> Vec<Finding> {
     let transcript = transcript(dialogue);
     let conversations = Conversation::all(&transcript);
     let registry = Registry::built_in();
-    (judge.judge)(&Context {
+    judge.findings(&Context {
         transcript: &transcript,
         conversations: &conversations,
         registry,
@@ -245,7 +230,7 @@ proptest! {
         let conversations = Conversation::all(&transcript);
         let registry = Registry::built_in();
         let context = Context { transcript: &transcript, conversations: &conversations, registry };
-        for finding in super::always_on(&context) {
+        for finding in super::JUDGES.iter().flat_map(|judge| judge.findings(&context)) {
             prop_assert!(finding.event < transcript.events.len());
         }
     }

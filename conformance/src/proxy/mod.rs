@@ -22,9 +22,12 @@ mod tls;
 mod write_out;
 
 pub(crate) use activity::{Activity, OnActivity, Watcher};
+pub(crate) use address::{PortCommand, active_address, passive_line, passive_reply};
 pub(crate) use faults::{Fault, FaultPlan, Plan, describe_for_proxy};
+pub(crate) use lines::{ClientLines, ClientPiece, ServerLines, ServerPiece, split_command};
 pub(crate) use recorder::Recorder;
-pub(crate) use tls::{Protections, UpstreamTls};
+pub(crate) use stream::Stream;
+pub(crate) use tls::{Authority, Protections, UpstreamTls};
 
 use std::io;
 use std::net::SocketAddr;
@@ -41,8 +44,7 @@ use faults::SessionFaults;
 pub(crate) use observer::Observer;
 use observer::{Channel, Leg, Sighting};
 use session::Session;
-use stream::Stream;
-use tls::{Authority, SessionTls};
+use tls::SessionTls;
 
 /// How long connecting to the server may take.
 const CONNECT: Duration = Duration::from_secs(60);

@@ -57,6 +57,7 @@ pub(crate) struct Authority {
     pem: String,
     config: Arc<ServerConfig>,
     issuer: Arc<Issuer<'static, KeyPair>>,
+    data_config: Arc<ServerConfig>,
 }
 
 impl Authority {
@@ -80,9 +81,15 @@ impl Authority {
             .signed_by(&leaf_key, &issuer)
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let config = server_config(vec![leaf.der().clone()], key)?;
+        // A client that sends a file and closes would not read tickets, and octets that are not read
+        // turn its close into a reset.
+        let mut data_config = (*config).clone();
+        data_config.send_tls13_tickets = 0;
         Ok(Self {
             pem,
-            config: server_config(vec![leaf.der().clone()], key)?,
+            config,
+            data_config: Arc::new(data_config),
             issuer: Arc::new(issuer),
         })
     }
@@ -92,6 +99,15 @@ impl Authority {
         let identity = bad_certificate(kind, Some(&self.issuer));
         let (chain, key) = identity.map_err(io::Error::other)?;
         server_config(chain, key)
+    }
+
+    /// The settings of a server with its certificate, for control or data connections. Both know
+    /// the same sessions.
+    pub(crate) fn config(&self, data: bool) -> &Arc<ServerConfig> {
+        match data {
+            true => &self.data_config,
+            false => &self.config,
+        }
     }
 
     /// The certificate that clients have to trust, in PEM.
@@ -148,7 +164,7 @@ impl SessionTls {
         data: bool,
     ) -> Result<TlsFacts, String> {
         match leg {
-            Leg::Client => stream.accept_tls(&self.authority.config, data).await,
+            Leg::Client => stream.accept_tls(self.authority.config(data), data).await,
             Leg::Server => stream.connect_tls(&self.client, data).await,
         }
     }

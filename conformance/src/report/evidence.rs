@@ -1,6 +1,6 @@
 //! The wire around a finding, as lines a person reads.
 
-use super::sanitize;
+use crate::text;
 use crate::transcript::{Transcript, lines};
 
 /// Lines shown before those of the event a finding points to.
@@ -12,8 +12,7 @@ const WIDTH: usize = 160;
 
 /// The dialogue up to `event` on the same control connection, or up to its end if there is no such
 /// event; passwords are left out.
-#[must_use]
-pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
+pub(crate) fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     let events = &transcript.events;
     let Some(last) = events.len().checked_sub(1).map(|last| last.min(event)) else {
         return Vec::new();
@@ -32,7 +31,7 @@ pub fn excerpt(transcript: &Transcript, event: usize) -> Vec<String> {
     before.truncate(BEFORE);
     before.reverse();
     before.extend(cut(lines(&events[last])));
-    let cut = |line: &String| sanitize::cut(line, WIDTH).into_owned();
+    let cut = |line: &String| text::cut(line, WIDTH).into_owned();
     before.iter().map(cut).collect()
 }
 
@@ -51,45 +50,32 @@ fn cut(mut lines: Vec<String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Connection;
     use crate::transcript::{Event, EventKind};
 
     fn transcript(whats: Vec<EventKind>) -> Transcript {
-        let event = |what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what,
-        };
+        let events = whats.into_iter().map(|what| Event::at_line(1, what));
         Transcript {
-            events: whats.into_iter().map(event).collect(),
+            events: events.collect(),
             ..Transcript::default()
         }
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let sent = EventKind::FromClient {
-            octets: b"pass hunter2\r\n".to_vec(),
-        };
+        let sent = EventKind::from_client(b"pass hunter2\r\n");
         assert_eq!(excerpt(&transcript(vec![sent]), 0), ["C: pass <secret>"]);
     }
 
     #[test]
     fn only_the_lines_just_before_are_shown() {
-        let noop = || EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = || EventKind::from_client(b"NOOP\r\n");
         let shown = excerpt(&transcript((0..50).map(|_| noop()).collect()), 40);
         assert_eq!(shown.len(), BEFORE + 1);
     }
 
     #[test]
     fn an_event_that_is_not_there_shows_the_end() {
-        let said = EventKind::FromServer {
-            octets: b"200 Okay.\r\n".to_vec(),
-        };
+        let said = EventKind::from_server(b"200 Okay.\r\n");
         for event in [99, usize::MAX] {
             assert_eq!(
                 excerpt(&transcript(vec![said.clone()]), event),
@@ -102,9 +88,7 @@ mod tests {
     #[test]
     fn a_long_reply_loses_its_middle() {
         let lines: String = (0..30).map(|n| format!("211-{n}\r\n")).collect();
-        let said = EventKind::FromServer {
-            octets: lines.into(),
-        };
+        let said = EventKind::from_server(lines);
         let shown = excerpt(&transcript(vec![said]), 0);
         assert_eq!(shown.len(), MOST);
         assert_eq!(shown[9], "S: 211-9");
@@ -114,9 +98,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_shortened() {
-        let said = EventKind::FromServer {
-            octets: [b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat(),
-        };
+        let said = EventKind::from_server([b"200 ".as_slice(), &[b'x'; 500], b"\r\n"].concat());
         assert_eq!(
             excerpt(&transcript(vec![said]), 0)[0].chars().count(),
             WIDTH + 2

@@ -1,6 +1,7 @@
 //! One report out of the parts of a run, or out of several runs against one server.
 
 use super::{Report, Row};
+use crate::scenario::TestCase;
 use crate::verdict::JudgeVerdict;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,15 +124,15 @@ fn look(known: &mut JudgeVerdict, judge: JudgeVerdict) {
 }
 
 fn tidy(merged: &mut Report) {
-    let mut rows: BTreeMap<(String, String), Row> = BTreeMap::new();
+    let mut rows: BTreeMap<TestCase, Row> = BTreeMap::new();
     for row in std::mem::take(&mut merged.scenarios) {
-        let key = (row.verdict.scenario.clone(), row.verdict.variant.clone());
-        match rows.get(&key) {
+        let case = row.verdict.case();
+        match rows.get(&case) {
             Some(there) if there.verdict.outcome >= row.verdict.outcome => {}
-            _ => drop(rows.insert(key, row)),
+            _ => drop(rows.insert(case, row)),
         }
     }
-    let played: BTreeSet<(String, String)> = rows.keys().cloned().collect();
+    let played: BTreeSet<TestCase> = rows.keys().cloned().collect();
     merged.scenarios = rows.into_values().collect();
 
     merged.skipped.sort_by(|one, other| {
@@ -144,9 +145,11 @@ fn tidy(merged: &mut Report) {
     merged
         .skipped
         .dedup_by(|one, other| one.scenario == other.scenario && one.variant == other.variant);
-    merged.skipped.retain(|row| match row.variant.as_str() {
-        "" => !played.iter().any(|(scenario, _)| *scenario == row.scenario),
-        variant => !played.contains(&(row.scenario.clone(), variant.to_owned())),
+    merged.skipped.retain(|row| {
+        let is_it = |case: &TestCase| {
+            case.scenario == row.scenario && row.variant.is_none_or(|it| it == case.variant)
+        };
+        !played.iter().any(is_it)
     });
     sort(&mut merged.invalid_scenarios);
     sort(&mut merged.parts);
@@ -210,21 +213,20 @@ mod tests {
         let mut other = part(2, "b", Outcome::Pass);
         let skipped = |scenario: &str, variant: &str| SkippedRow {
             scenario: scenario.into(),
-            variant: variant.into(),
+            variant: variant.parse().ok(),
             reason: "no TLS".into(),
         };
         other.skipped = vec![
             skipped("a", "pasv"),
             skipped("a", "pasv tls"),
-            skipped("c", ""),
+            skipped("c", "all"),
         ];
         let merged = merge(vec![part(1, "a", Outcome::Pass), other.clone(), other]).unwrap();
-        let left: Vec<_> = merged
-            .skipped
-            .iter()
-            .map(|row| (row.scenario.as_str(), row.variant.as_str()))
+        let left = merged.skipped.iter();
+        let left: Vec<_> = left
+            .map(|row| (row.scenario.as_str(), row.variant))
             .collect();
-        assert_eq!(left, [("a", "pasv tls"), ("c", "")]);
+        assert_eq!(left, [("a", "pasv tls".parse().ok()), ("c", None)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod conclusion;
 mod evidence;
+mod formats;
 mod html;
 mod json;
 mod junit;
@@ -14,40 +15,42 @@ mod merge;
 mod partition;
 mod sanitize;
 mod schema;
-pub mod tables;
+pub(crate) mod tables;
 mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use evidence::excerpt;
+pub(crate) use evidence::excerpt;
+pub(crate) use formats::{FORMATS, FileFormat, MARKDOWN};
 pub use html::html;
-pub use json::{ReportError, json, read};
+pub use json::{json, read};
 pub use junit::junit;
 pub use markdown::markdown;
-pub use merge::{MergeError, merge};
-pub use partition::{Part, PartitionError};
-pub use schema::schema;
+pub use merge::merge;
+pub(crate) use partition::Part;
+pub use sanitize::Sanitized;
+pub(crate) use schema::schema;
 pub use terminal::{Look, terminal};
 
-use crate::scenario::Level;
+use crate::scenario::{Level, Need, Variant, optional_variant};
 use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What [`Report::schema`] says.
-pub const SCHEMA: &str = "ftpspec-report";
+pub(crate) const SCHEMA: &str = "ftpspec-report";
 
 /// The version of the JSON form. Fields are only ever added within one.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// Everything a run found out.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Always `ftpspec-report`.
     pub schema: String,
-    /// [`VERSION`].
+    /// The version of the form; fields are only ever added within one.
     pub version: u32,
     /// The version of ftpspec that made it.
     pub ftpspec: String,
@@ -151,7 +154,8 @@ pub struct Row {
     pub commands: Vec<String>,
     /// FEAT labels and verbs it depends on, those of its variant included.
     #[serde(default)]
-    pub needs: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    pub needs: Vec<Need>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// The wire around the first finding.
@@ -195,7 +199,9 @@ pub struct SkippedRow {
     /// Which scenario.
     pub scenario: String,
     /// Which variant; empty for all.
-    pub variant: String,
+    #[serde(with = "optional_variant")]
+    #[schemars(with = "String")]
+    pub variant: Option<Variant>,
     /// Why.
     pub reason: String,
 }

@@ -3,36 +3,103 @@
 //! A report contains text from servers, and a report read from a file may contain anything.
 //! Every renderer starts from a sanitized report and adds the escaping of its format (XML, HTML).
 
-use super::Report;
-use serde_json::Value;
+use super::{BaselineFault, Report, Row, SkippedRow, Tested};
+use crate::scenario::Need;
+use crate::verdict::{BrokenRule, Finding, JudgeVerdict, Known, Located, Verdict};
 use std::borrow::Cow;
 
-/// The report with every text in it [`sanitize`].
-pub(super) fn sanitized(report: &Report) -> Report {
-    let mut value =
-        serde_json::to_value(report).expect("a report holds only strings, numbers and lists");
-    walk(&mut value);
-    serde_json::from_value(value)
-        .expect("texts stay texts, and words of ours have nothing to sanitize")
+/// A report in which every text is sanitized; what renderers start from.
+#[derive(Debug)]
+pub struct Sanitized(Report);
+
+impl Sanitized {
+    /// A sanitized copy of a report. Of a greeting of several lines only the first is kept.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let mut report = report.clone();
+        let greeting = report.target.greeting.lines().next();
+        report.target.greeting = greeting.unwrap_or_default().to_owned();
+        report.sanitize();
+        Self(report)
+    }
+
+    /// The sanitized report.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.0
+    }
 }
 
-fn walk(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let Cow::Owned(sanitized) = sanitize(text) {
-                *text = sanitized;
+/// Sanitizes every text of a value. The patterns name every field, so that a new one cannot be
+/// forgotten.
+trait Sanitize {
+    fn sanitize(&mut self);
+}
+
+impl Sanitize for String {
+    fn sanitize(&mut self) {
+        if let Cow::Owned(sanitized) = sanitize(self) {
+            *self = sanitized;
+        }
+    }
+}
+
+impl<T: Sanitize> Sanitize for Vec<T> {
+    fn sanitize(&mut self) {
+        self.iter_mut().for_each(T::sanitize);
+    }
+}
+
+impl<T: Sanitize> Sanitize for Option<T> {
+    fn sanitize(&mut self) {
+        self.iter_mut().for_each(T::sanitize);
+    }
+}
+
+impl Sanitize for Need {
+    fn sanitize(&mut self) {
+        if let Self::Feature(label) = self {
+            label.sanitize();
+        }
+    }
+}
+
+/// Implements [`Sanitize`] for structs: the fields with text, and those without.
+macro_rules! sanitize_fields {
+    ($($kind:ident { $($text:ident)* ; $($other:ident)* })*) => {$(
+        impl Sanitize for $kind {
+            fn sanitize(&mut self) {
+                let Self { $($text,)* $($other: _,)* } = self;
+                $($text.sanitize();)*
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(walk),
-        Value::Object(fields) => fields.values_mut().for_each(walk),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    )*};
+}
+
+sanitize_fields! {
+    Report {
+        schema ftpspec target scenarios judges skipped invalid_scenarios notices baseline_errors;
+        version started duration_ms interrupted parts filters
     }
+    Tested { url greeting features implemented not_implemented; }
+    Row {
+        verdict title cites covers commands needs excerpt reproduce impact known;
+        level duration_ms
+    }
+    Verdict { scenario reason lacks findings unjudged; variant outcome }
+    Finding { judge requirement clause about expected observed; level connection line event shows_impact }
+    Known { reason; }
+    JudgeVerdict { judge statement impact clause findings rules known; outcome count }
+    Located { scenario finding excerpt; variant }
+    BrokenRule { requirement; outcome count }
+    SkippedRow { scenario reason; variant }
+    BaselineFault { file entry message; line fault }
 }
 
 /// The text on one line and without characters that do something: control characters (terminal
 /// escape sequences, and what XML 1.0 forbids) and those that change the direction of what follows
 /// are shown as escapes.
-pub(super) fn sanitize(text: &str) -> Cow<'_, str> {
+fn sanitize(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
@@ -45,14 +112,6 @@ pub(super) fn sanitize(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(sanitized)
-}
-
-/// The text, truncated to this number of characters.
-pub(super) fn cut(text: &str, width: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(width) {
-        Some((end, _)) => Cow::Owned(format!("{} …", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
 }
 
 fn acts(character: char) -> bool {
@@ -86,12 +145,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut(&"ü".repeat(40), 40).chars().count(), 40);
-        assert_eq!(cut(&"ü".repeat(1 << 20), 40).chars().count(), 42);
-    }
-
-    #[test]
     fn no_text_of_a_report_is_forgotten() {
         let mut report = report(&[Outcome::Fail]);
         report.target.greeting = "\u{1b}]0;x\u{7}".into();
@@ -99,7 +152,7 @@ mod tests {
         report.scenarios[0].excerpt = vec!["S: \u{1b}[0m".into()];
         report.scenarios[0].verdict.reason = "\u{1b}".into();
         report.invalid_scenarios = vec!["\u{1b}".into()];
-        let text = format!("{:?}", sanitized(&report));
+        let text = format!("{:?}", Sanitized::of(&report));
         // Debug would show an escape character as `\u{1b}`, and one that was sanitized as `\\u{1b}`.
         assert_eq!(text.matches("\\\\u{1b}").count(), 5, "{text}");
         assert_eq!(text.matches("\\u{1b}").count(), 5);

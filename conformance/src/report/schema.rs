@@ -7,8 +7,7 @@ use serde_json::json;
 /// The JSON Schema (draft 2020-12) of reports of [`VERSION`], with a newline at its end.
 ///
 /// Fields may be added within a version, so it allows those it does not know.
-#[must_use]
-pub fn schema() -> String {
+pub(crate) fn schema() -> String {
     let mut schema = SchemaSettings::draft2020_12()
         .into_generator()
         .into_root_schema_for::<Report>();

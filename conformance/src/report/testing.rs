@@ -12,7 +12,7 @@ pub(crate) fn report(outcomes: &[Outcome]) -> Report {
 pub(crate) fn row(scenario: &str, variant: &str, outcome: Outcome) -> Row {
     let mut row = report(&[outcome]).scenarios.remove(0);
     row.verdict.scenario = scenario.into();
-    row.verdict.variant = variant.into();
+    row.verdict.variant = variant.parse().expect("a variant");
     row
 }
 

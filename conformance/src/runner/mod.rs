@@ -30,22 +30,24 @@ pub(crate) mod testing;
 mod tests;
 mod user;
 
-pub use crate::verdict::Stop;
-pub use listing::{Form, ListedName, entries};
-pub use plan::{Plan, Selection, SkipReason, Skipped, plan};
-pub use play::{CancelToken, Canceller, PlayOptions, play};
-pub use prerequisites::{Sanity, blocked};
-pub use recheck::Prerequisites;
-pub use scheduler::{Schedule, run_all};
+pub(crate) use crate::verdict::Stop;
+pub use listing::{Form, entries};
+pub(crate) use plan::Plan;
+pub use plan::{Selection, SkipReason, Skipped, plan};
+pub(crate) use play::PlayOptions;
+pub use play::{CancelToken, Canceller, play};
+pub(crate) use prerequisites::{Sanity, blocked};
+pub(crate) use recheck::Prerequisites;
+pub(crate) use scheduler::{Schedule, run_all};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scenario::{Scenario, Variant};
+use crate::scenario::{Scenario, TestCase, Variant};
 use crate::transcript::Transcript;
 
 /// The prefix of the ids of prerequisites: scenarios that other scenarios depend on.
-pub const PREREQUISITES: &str = "sanity/";
+pub(crate) const PREREQUISITES: &str = "sanity/";
 
 /// One scenario to be played in one variant.
 #[derive(Debug, Clone)]
@@ -56,6 +58,17 @@ pub struct Job {
     pub scenario: Arc<Scenario>,
     /// How.
     pub variant: Variant,
+}
+
+impl Job {
+    /// The scenario and the variant.
+    #[must_use]
+    pub fn case(&self) -> TestCase {
+        TestCase {
+            scenario: self.scenario.id.0.clone(),
+            variant: self.variant,
+        }
+    }
 }
 
 /// The result of playing a job, in full or in part.
@@ -77,7 +90,7 @@ pub struct Played {
 
 /// An event of a run in progress.
 #[derive(Debug, Clone)]
-pub enum RunEvent {
+pub(crate) enum RunEvent {
     /// A job is being played. Reported in the order of starting.
     Started(Job),
     /// A job was played. Reported in the order of the plan; a prerequisite that no longer holds is

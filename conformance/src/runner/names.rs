@@ -96,13 +96,7 @@ mod tests {
 
     fn sent(line: &str) -> Event {
         let octets = line.as_bytes().to_vec();
-        Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line: 1,
-            what: EventKind::FromClient { octets },
-        }
+        Event::at_line(1, EventKind::FromClient { octets })
     }
 
     #[test]
@@ -130,9 +124,7 @@ mod tests {
     #[test]
     fn a_stray_has_our_prefix_and_a_positive_reply() {
         let received = |line: &str| Event {
-            what: EventKind::FromServer {
-                octets: line.as_bytes().to_vec(),
-            },
+            what: EventKind::from_server(line.as_bytes()),
             ..sent("")
         };
         let events = [

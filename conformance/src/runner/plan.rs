@@ -1,7 +1,6 @@
 //! Decides which scenarios are played in which variants.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::requirements_of_scenario::{
     begins_tls, ends_tls, is_ipv4_only, lacks_third_party, needs_own_directory, starts_tls, writes,
 };
 use crate::driver::{misses_extended_passive, misses_passive};
-use crate::scenario::{DataMode, DriverKind, Protection, Scenario, Variant};
+use crate::scenario::{DataMode, DriverKind, Need, Protection, Scenario, Variant};
 use crate::subject::{Target, TargetFacts, TlsMode};
 
 /// Which of the scenarios and variants the user selected.
@@ -42,42 +41,101 @@ pub struct Plan {
 pub struct Skipped {
     /// The id of the scenario.
     pub scenario: String,
-    /// The variant; empty for the whole scenario.
-    pub variant: String,
+    /// The variant; `None` for the whole scenario.
+    pub variant: Option<Variant>,
     /// Why.
     pub reason: SkipReason,
 }
 
 /// Why a scenario or variant is not played.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
     /// Its profile was not selected.
+    #[error("only in the profile {0}")]
     Profile(String),
     /// It creates, changes or needs files, and the target is read-only.
+    #[error("--read-only: it makes, changes or needs files of its own")]
     ReadOnly,
     /// The variant is impossible with any target.
-    Impossible(&'static str),
+    #[error(transparent)]
+    Impossible(Impossible),
     /// The target has no address of this family.
+    #[error("the target has no {} address", if *.ipv6 { "IPv6" } else { "IPv4" })]
     NoAddress {
         /// Whether the family is IPv6.
         ipv6: bool,
     },
     /// This target does not offer what the scenario or variant needs, or requires something else.
-    Target(&'static str),
+    #[error(transparent)]
+    Target(Unsuitable),
 }
 
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Profile(profile) => write!(f, "only in the profile {profile}"),
-            Self::ReadOnly => {
-                f.write_str("--read-only: it makes, changes or needs files of its own")
-            }
-            Self::Impossible(reason) | Self::Target(reason) => f.write_str(reason),
-            Self::NoAddress { ipv6: true } => f.write_str("the target has no IPv6 address"),
-            Self::NoAddress { ipv6: false } => f.write_str("the target has no IPv4 address"),
-        }
-    }
+/// Why a variant is impossible with any target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    /// PASV or PORT over IPv6.
+    #[error("PASV and PORT support IPv4 only (RFC 2428 §1)")]
+    Ipv4Mode,
+    /// The dialogue itself sends PASV or PORT, and the variant is over IPv6.
+    #[error("it uses PASV or PORT, which support IPv4 only")]
+    Ipv4Dialogue,
+    /// EPRT over IPv4 with suppaftp.
+    #[error("suppaftp uses EPRT over IPv6 only")]
+    SuppaftpEprt,
+    /// Unprotected data under TLS with suppaftp.
+    #[error("suppaftp always uses PROT P")]
+    SuppaftpClearData,
+    /// Implicit TLS with suppaftp.
+    #[error("suppaftp does not support implicit TLS")]
+    SuppaftpImplicit,
+}
+
+/// What a target does not offer, or requires instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unsuitable {
+    /// The scenario needs a host name.
+    #[error("the target is named by its address, and a TLS handshake names no address")]
+    NoServerName,
+    /// The scenario needs a user whose password is checked.
+    #[error("the target's user is anonymous, for whom any password will do")]
+    AnonymousUser,
+    /// The scenario does not log in.
+    #[error("the target requires TLS before login, and this scenario does not log in")]
+    TlsBeforeLogin,
+    /// The scenario is about the start of TLS.
+    #[error("the target uses implicit TLS, and this scenario is about the dialogue before TLS")]
+    ImplicitTls,
+    /// The scenario ends TLS.
+    #[error("the target requires TLS, and this scenario continues in clear after REIN")]
+    TlsAlways,
+    /// There is no second local address.
+    #[error(
+        "a third party needs a second local address, which exists only for a target on 127.0.0.1"
+    )]
+    NoThirdParty,
+    /// No port with implicit TLS.
+    #[error("no port with implicit TLS is known; --implicit-port names one")]
+    NoImplicitPort,
+    /// AUTH TLS is refused.
+    #[error("the target does not offer AUTH TLS")]
+    NoAuthTls,
+    /// PROT C is refused.
+    #[error("the target requires protected data connections")]
+    OnlyPrivateData,
+    /// EPSV is refused.
+    #[error("the target does not offer EPSV")]
+    NoEpsv,
+    /// EPRT is refused.
+    #[error("the target does not offer EPRT")]
+    NoEprt,
+    /// suppaftp cannot read the replies to PASV.
+    #[error(
+        "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 requires clients to work without"
+    )]
+    UnreadablePasv,
+    /// suppaftp cannot read the replies to EPSV.
+    #[error("suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server")]
+    UnreadableEpsv,
 }
 
 /// Plans the jobs.
@@ -91,7 +149,7 @@ pub fn plan(
     let mut plan = Plan::default();
     for scenario in scenarios {
         let id = &scenario.id.0;
-        let mut skip = |variant: String, reason: SkipReason| {
+        let mut skip = |variant: Option<Variant>, reason: SkipReason| {
             plan.skipped.push(Skipped {
                 scenario: id.clone(),
                 variant,
@@ -101,26 +159,24 @@ pub fn plan(
         if let Some(profile) = &scenario.about.profile
             && !selection.profiles.contains(profile)
         {
-            skip(String::new(), SkipReason::Profile(profile.clone()));
+            skip(None, SkipReason::Profile(profile.clone()));
             continue;
         }
-        if target.host.parse::<IpAddr>().is_ok() && needs(scenario, "server-name") {
-            let reason = "the target is named by its address, and a TLS handshake names no address";
-            skip(String::new(), SkipReason::Target(reason));
+        if target.host.parse::<IpAddr>().is_ok() && scenario.needs(&Need::ServerName) {
+            skip(None, SkipReason::Target(Unsuitable::NoServerName));
             continue;
         }
-        if target.is_anonymous() && needs(scenario, "own-password") {
-            let reason = "the target's user is anonymous, for whom any password will do";
-            skip(String::new(), SkipReason::Target(reason));
+        if target.is_anonymous() && scenario.needs(&Need::OwnPassword) {
+            skip(None, SkipReason::Target(Unsuitable::AnonymousUser));
             continue;
         }
         if let Some(reason) = clashes_with(target.tls, scenario) {
-            skip(String::new(), SkipReason::Target(reason));
+            skip(None, SkipReason::Target(reason));
             continue;
         }
         let unwritable = !target.writable && (writes(scenario) || needs_own_directory(scenario));
         if unwritable && facts.no_write.is_none() {
-            skip(String::new(), SkipReason::ReadOnly);
+            skip(None, SkipReason::ReadOnly);
             continue;
         }
         let blocked = facts.no_write.as_ref().filter(|_| unwritable);
@@ -135,22 +191,23 @@ pub fn plan(
             // selected.
             if let Some(reason) = impossible(variant) {
                 if selection.full || nothing_else {
-                    skip(variant.to_string(), SkipReason::Impossible(reason));
+                    skip(Some(variant), SkipReason::Impossible(reason));
                 }
                 continue;
             }
             if variant.ipv6 && is_ipv4_only(scenario) {
-                let reason = "it uses PASV or PORT, which support IPv4 only";
-                skip(variant.to_string(), SkipReason::Impossible(reason));
+                skip(
+                    Some(variant),
+                    SkipReason::Impossible(Impossible::Ipv4Dialogue),
+                );
                 continue;
             }
             if lacks_third_party(scenario, target.address(variant.ipv6)) {
-                let reason = "a third party needs a second local address, which exists only for a target on 127.0.0.1";
-                skip(variant.to_string(), SkipReason::Target(reason));
+                skip(Some(variant), SkipReason::Target(Unsuitable::NoThirdParty));
                 continue;
             }
             match not_offered(variant, target, facts) {
-                Some(reason) => skip(variant.to_string(), reason),
+                Some(reason) => skip(Some(variant), reason),
                 None => {
                     let number = plan.jobs.len();
                     if let Some(reason) = blocked {
@@ -178,7 +235,7 @@ const MODES: [DataMode; 4] = [
 /// All variants of a scenario, whether or not the target offers them and they are possible.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
-    let only_ipv6 = needs(scenario, "ipv6") || target.address(false).is_none();
+    let only_ipv6 = scenario.needs(&Need::Ipv6) || target.address(false).is_none();
     let usual = if only_ipv6 {
         DataMode::Epsv
     } else {
@@ -248,7 +305,7 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
         }
     }
     // With the axis, a scenario that needs TLS is about protected sessions only.
-    if about.axes.tls && needs(scenario, "TLS") {
+    if about.axes.tls && scenario.needs(&Need::Tls) {
         variants.retain(|variant| variant.protection != Protection::Clear);
     }
     variants
@@ -270,38 +327,34 @@ fn protections(base: Protection, axis: bool) -> Vec<Protection> {
 }
 
 /// Why this variant is impossible with any target.
-fn impossible(variant: Variant) -> Option<&'static str> {
+fn impossible(variant: Variant) -> Option<Impossible> {
     if variant.ipv6 && matches!(variant.data, DataMode::Pasv | DataMode::Port) {
-        return Some("PASV and PORT support IPv4 only (RFC 2428 §1)");
+        return Some(Impossible::Ipv4Mode);
     }
     if variant.driver == DriverKind::Raw {
         return None;
     }
     if variant.data == DataMode::Eprt && !variant.ipv6 {
-        return Some("suppaftp uses EPRT over IPv6 only");
+        return Some(Impossible::SuppaftpEprt);
     }
     match variant.protection {
         Protection::Clear | Protection::Explicit { data_private: true } => None,
         Protection::Explicit {
             data_private: false,
-        } => Some("suppaftp always uses PROT P"),
-        Protection::Implicit => Some("suppaftp does not support implicit TLS"),
+        } => Some(Impossible::SuppaftpClearData),
+        Protection::Implicit => Some(Impossible::SuppaftpImplicit),
     }
 }
 
 /// Why a scenario cannot be played with a target that requires TLS.
-fn clashes_with(tls: TlsMode, scenario: &Scenario) -> Option<&'static str> {
+fn clashes_with(tls: TlsMode, scenario: &Scenario) -> Option<Unsuitable> {
     match tls {
         TlsMode::Off => None,
         TlsMode::Explicit if !scenario.about.login && !starts_tls(scenario) => {
-            Some("the target requires TLS before login, and this scenario does not log in")
+            Some(Unsuitable::TlsBeforeLogin)
         }
-        TlsMode::Implicit if begins_tls(scenario) => {
-            Some("the target uses implicit TLS, and this scenario is about the dialogue before TLS")
-        }
-        TlsMode::Explicit | TlsMode::Implicit if ends_tls(scenario) => {
-            Some("the target requires TLS, and this scenario continues in clear after REIN")
-        }
+        TlsMode::Implicit if begins_tls(scenario) => Some(Unsuitable::ImplicitTls),
+        TlsMode::Explicit | TlsMode::Implicit if ends_tls(scenario) => Some(Unsuitable::TlsAlways),
         TlsMode::Explicit | TlsMode::Implicit => None,
     }
 }
@@ -314,26 +367,24 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
     {
         return Some(match variant.protection {
             Protection::Implicit if target.address(variant.ipv6).is_some() => {
-                SkipReason::Target("no port with implicit TLS is known; --implicit-port names one")
+                SkipReason::Target(Unsuitable::NoImplicitPort)
             }
             _ => SkipReason::NoAddress { ipv6: variant.ipv6 },
         });
     }
     if matches!(variant.protection, Protection::Explicit { .. }) && !facts.auth_tls {
-        return Some(SkipReason::Target("the target does not offer AUTH TLS"));
+        return Some(SkipReason::Target(Unsuitable::NoAuthTls));
     }
     let halfway = Protection::Explicit {
         data_private: false,
     };
     if variant.protection == halfway && facts.only_private {
-        return Some(SkipReason::Target(
-            "the target requires protected data connections",
-        ));
+        return Some(SkipReason::Target(Unsuitable::OnlyPrivateData));
     }
     // RFC 2428 is optional; RFC 1123 and RFC 959 require PASV and PORT.
     match variant.data {
-        DataMode::Epsv if !facts.epsv => Some(SkipReason::Target("the target does not offer EPSV")),
-        DataMode::Eprt if !facts.eprt => Some(SkipReason::Target("the target does not offer EPRT")),
+        DataMode::Epsv if !facts.epsv => Some(SkipReason::Target(Unsuitable::NoEpsv)),
+        DataMode::Eprt if !facts.eprt => Some(SkipReason::Target(Unsuitable::NoEprt)),
         mode if variant.driver == DriverKind::Suppaftp => {
             unreadable_by_suppaftp(mode, facts).map(SkipReason::Target)
         }
@@ -343,24 +394,17 @@ fn not_offered(variant: Variant, target: &Target, facts: &TargetFacts) -> Option
 
 /// Why suppaftp cannot read the data ports of a target that reports them in a valid but unusual
 /// form.
-fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<&'static str> {
-    let (told, misses): (_, fn(&str) -> bool) = match mode {
-        DataMode::Pasv => (&facts.passive, misses_passive),
-        DataMode::Epsv => (&facts.extended_passive, misses_extended_passive),
-        DataMode::Port | DataMode::Eprt => return None,
-    };
-    told.as_deref().filter(|text| misses(text))?;
-    Some(match mode {
-        DataMode::Pasv => {
-            "suppaftp needs parentheses in a 227; RFC 1123 §4.1.2.6 requires clients to work without"
+fn unreadable_by_suppaftp(mode: DataMode, facts: &TargetFacts) -> Option<Unsuitable> {
+    let (passive, extended) = (&facts.passive, &facts.extended_passive);
+    match mode {
+        DataMode::Pasv if passive.as_deref().is_some_and(misses_passive) => {
+            Some(Unsuitable::UnreadablePasv)
         }
-        _ => "suppaftp needs `|` in a 229; RFC 2428 §3 leaves the delimiter to the server",
-    })
-}
-
-/// Whether a scenario has this need.
-fn needs(scenario: &Scenario, what: &str) -> bool {
-    scenario.about.needs.iter().any(|need| need == what)
+        DataMode::Epsv if extended.as_deref().is_some_and(misses_extended_passive) => {
+            Some(Unsuitable::UnreadableEpsv)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -544,7 +588,7 @@ mod tests {
         assert_eq!((raw.len(), suppaftp.len()), ((4 + 2) * 4, (3 + 2) * 2));
         assert_eq!(plan.jobs.len() + plan.skipped.len(), 4 * 4 * 2 * 2);
         let why = |variant: &str| {
-            let is = |skipped: &&Skipped| skipped.variant == variant;
+            let is = |skipped: &&Skipped| skipped.variant == variant.parse().ok();
             plan.skipped
                 .iter()
                 .find(is)
@@ -552,19 +596,15 @@ mod tests {
         };
         assert_eq!(
             why("port tls ipv6"),
-            Some(SkipReason::Impossible(
-                "PASV and PORT support IPv4 only (RFC 2428 §1)"
-            ))
+            Some(SkipReason::Impossible(Impossible::Ipv4Mode))
         );
         assert_eq!(
             why("suppaftp eprt"),
-            Some(SkipReason::Impossible("suppaftp uses EPRT over IPv6 only"))
+            Some(SkipReason::Impossible(Impossible::SuppaftpEprt))
         );
         assert_eq!(
             why("suppaftp implicit"),
-            Some(SkipReason::Impossible(
-                "suppaftp does not support implicit TLS"
-            ))
+            Some(SkipReason::Impossible(Impossible::SuppaftpImplicit))
         );
         assert_eq!(why("eprt tls-control ipv6"), None);
     }
@@ -585,23 +625,16 @@ mod tests {
     fn a_missing_family_or_port_is_reported() {
         let scenario = job("pasv", "axes = [\"data\", \"tls\"]", "> NOOP\n< 200").scenario;
         let plan = plan(&[scenario], &Selection::default(), &target(V4), &facts());
-        let told: Vec<_> = plan
-            .skipped
-            .iter()
-            .map(|it| (it.variant.as_str(), &it.reason))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (
-                    "epsv implicit",
-                    &SkipReason::Target(
-                        "no port with implicit TLS is known; --implicit-port names one"
-                    )
-                ),
-                ("epsv ipv6", &SkipReason::NoAddress { ipv6: true }),
-            ]
-        );
+        let skipped = plan.skipped.into_iter().map(|it| (it.variant, it.reason));
+        let implicit = SkipReason::Target(Unsuitable::NoImplicitPort);
+        let expected = [
+            ("epsv implicit".parse().ok(), implicit),
+            (
+                "epsv ipv6".parse().ok(),
+                SkipReason::NoAddress { ipv6: true },
+            ),
+        ];
+        assert_eq!(skipped.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -625,7 +658,7 @@ mod tests {
         assert!(nobody.jobs.is_empty());
         assert_eq!(
             nobody.skipped[0].reason,
-            SkipReason::Impossible("suppaftp does not support implicit TLS")
+            SkipReason::Impossible(Impossible::SuppaftpImplicit)
         );
     }
 

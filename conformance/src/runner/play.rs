@@ -1,5 +1,6 @@
 //! Plays one job, from connecting to clean-up. Every wait is limited, and no panic reaches the run.
 
+use crate::text::first_line;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -191,8 +192,7 @@ fn turned_away(events: &[Event]) -> Option<String> {
         }
         EventKind::FromServer { octets } if fresh.remove(&event.connection) => {
             let text = String::from_utf8_lossy(octets);
-            let first = text.lines().next().unwrap_or_default();
-            let words = || format!("greeting: {}", first.chars().take(120).collect::<String>());
+            let words = || format!("greeting: {}", first_line(&text));
             octets.starts_with(b"421").then(words)
         }
         _ => None,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::requirements_of_scenario::{data_modes, needs_directory};
 use super::{Job, Prerequisites};
-use crate::scenario::{Action, DataMode, DriverKind, Scenario, Variant};
+use crate::scenario::{Action, DataMode, DriverKind, Scenario, TestCase, Variant};
 use crate::subject::{Target, TargetFacts};
 
 /// Login and PWD, and with write access MKD and CWD.
@@ -27,7 +27,7 @@ const LISTING: &str = "sanity/listing";
 
 /// The prerequisites of a set of jobs.
 #[derive(Debug, Clone, Default)]
-pub struct Sanity {
+pub(crate) struct Sanity {
     /// Played in order: each stage depends on the previous ones.
     pub stages: Vec<Vec<Job>>,
 }
@@ -37,8 +37,12 @@ type Prerequisite = (&'static str, Variant);
 
 impl Sanity {
     /// The prerequisites of these jobs, as jobs of the scenarios `known`.
-    #[must_use]
-    pub fn of(jobs: &[Job], known: &[Arc<Scenario>], target: &Target, facts: &TargetFacts) -> Self {
+    pub(crate) fn of(
+        jobs: &[Job],
+        known: &[Arc<Scenario>],
+        target: &Target,
+        facts: &TargetFacts,
+    ) -> Self {
         let mut stages: Vec<Vec<Prerequisite>> = vec![vec![]; 3];
         for job in jobs {
             for prerequisite in prerequisites_of(job, target, facts) {
@@ -71,18 +75,14 @@ impl Sanity {
 impl Sanity {
     /// The prerequisites that held, to be played again if one of them seems to be lost. Those in
     /// `failed` (as for [`blocked`]) never held, so they cannot be lost.
-    #[must_use]
-    pub fn prerequisites(
+    pub(crate) fn prerequisites(
         &self,
         jobs: &[Job],
-        failed: &BTreeMap<(String, String), String>,
+        failed: &BTreeMap<TestCase, String>,
         target: &Target,
         facts: &TargetFacts,
     ) -> Prerequisites {
-        let held = |job: &&Job| {
-            let name = (job.scenario.id.0.clone(), job.variant.to_string());
-            !failed.contains_key(&name)
-        };
+        let held = |job: &&Job| !failed.contains_key(&job.case());
         let all: Vec<Job> = self.stages.iter().flatten().filter(held).cloned().collect();
         let place = |(id, variant): Prerequisite| {
             all.iter()
@@ -101,10 +101,9 @@ impl Sanity {
 
 /// The jobs that depend on a prerequisite that does not hold (`scenario [variant]`, and why), by
 /// number.
-#[must_use]
-pub fn blocked(
+pub(crate) fn blocked(
     jobs: &[Job],
-    failed: &BTreeMap<(String, String), String>,
+    failed: &BTreeMap<TestCase, String>,
     target: &Target,
     facts: &TargetFacts,
 ) -> BTreeMap<usize, String> {
@@ -114,8 +113,9 @@ pub fn blocked(
             .into_iter()
             .filter(|prerequisite| *prerequisite != own)
             .find_map(|(id, variant)| {
-                let why = failed.get(&(id.to_owned(), variant.to_string()))?;
-                Some(format!("{id} [{variant}] did not hold: {why}"))
+                let scenario = id.to_owned();
+                let case = TestCase { scenario, variant };
+                Some(format!("{case} did not hold: {}", failed.get(&case)?))
             })
     };
     jobs.iter()

@@ -23,7 +23,7 @@ const REPLAYS: usize = 20;
 
 /// Prerequisites that held when the run began, and the jobs that depend on them.
 #[derive(Debug, Clone, Default)]
-pub struct Prerequisites {
+pub(crate) struct Prerequisites {
     all: Vec<Job>,
     /// Indices into `all`, by number of the job.
     of: BTreeMap<usize, Vec<usize>>,

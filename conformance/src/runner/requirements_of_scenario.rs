@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::scenario::{Action, Connection, DataMode, Given, Receive, Scenario, UserStep};
+use crate::scenario::{Action, Connection, DataMode, Given, Need, Receive, Scenario, UserStep};
 use crate::subject::Target;
 
 /// Whether a scenario can only be played over IPv4: it uses PASV or PORT and does not need IPv6.
 pub(super) fn is_ipv4_only(scenario: &Scenario) -> bool {
-    let needs_ipv6 = scenario.about.needs.iter().any(|need| need == "ipv6");
-    !needs_ipv6
+    !scenario.needs(&Need::Ipv6)
         && scenario.steps.iter().any(|step| match &step.action {
             Action::Send(line) => {
                 let verb = line.split_whitespace().next().unwrap_or_default();

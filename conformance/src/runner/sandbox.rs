@@ -50,9 +50,7 @@ pub(super) struct Sandbox {
 
 /// The result of reading a file back.
 pub(super) enum Fetched {
-    /// Its octets.
     Octets(Data),
-    /// The server refused.
     Refused(Reply),
 }
 
@@ -183,7 +181,6 @@ impl Sandbox {
         self.path.as_deref().unwrap_or(&self.name)
     }
 
-    /// Creates a file.
     pub(super) async fn make_file(&mut self, name: &str, octets: &Data) -> Result<(), SetupError> {
         let what = format!("@given {name}");
         stays_inside(name)?;
@@ -220,7 +217,6 @@ impl Sandbox {
         }
     }
 
-    /// Creates a directory.
     pub(super) async fn make_directory(&mut self, name: &str) -> Result<(), SetupError> {
         stays_inside(name)?;
         let line = format!("MKD {name}");

@@ -18,7 +18,6 @@ use crate::transcript::{EventKind, ObservationKind, Reply};
 const AFTER_LIMIT: usize = 100;
 
 impl Player {
-    /// Plays one statement.
     pub(super) async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         let name = &step.connection;
         match &step.action {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
-use super::testing::{Do, FIRST, Fake, job, play_options};
-use super::{Played, RunEvent, Schedule, Stop, play, run_all};
+use super::testing::{Do, FIRST, Fake, at_once, job, play_options};
+use super::{Played, RunEvent, Stop, play, run_all};
 use crate::scenario::Connection;
 use crate::subject::Unmanaged;
 use crate::transcript::{Awaited, CloseKind as How, Event, EventKind, Side};
@@ -24,15 +24,11 @@ fn on<'a>(played: &'a Played, connection: &str, line: u32) -> Vec<&'a EventKind>
 }
 
 fn received(octets: &str) -> EventKind {
-    EventKind::FromServer {
-        octets: octets.into(),
-    }
+    EventKind::from_server(octets)
 }
 
 fn sent(octets: &str) -> EventKind {
-    EventKind::FromClient {
-        octets: octets.into(),
-    }
+    EventKind::from_client(octets)
 }
 
 #[tokio::test]
@@ -41,7 +37,7 @@ async fn a_dialogue_is_played_to_its_end_and_cleaned_up() {
     let dialogue = "@given in.txt \"abc\"\n@given sub/\n@data\n> RETR in.txt\n< 150\n@receive \"abc\"\n< 226\n\
         @data\n> STOR sub/out.txt\n< 150\n@send \"xyz\"\n< 226\n@stored sub/out.txt \"xyz\"\n@missing nothing";
     for variant in ["pasv", "port"] {
-        let played = play(job(variant, "", dialogue), &server.target, &play_options()).await;
+        let played = server.play(variant, "", dialogue).await;
         assert_eq!(played.stop, None, "{variant}: {:#?}", played.transcript);
         let stored = on(&played, "runner", FIRST + 12);
         assert!(
@@ -56,7 +52,7 @@ async fn a_dialogue_is_played_to_its_end_and_cleaned_up() {
 async fn repeated_statements_are_played_once_in_each_turn() {
     let server = Fake::start(|_| None).await;
     let dialogue = "@repeat 2\n@given a${turn}.txt \"abc\"\n> SYST\n< 215 ${system}\n@end\n@repeat 3\n@put b${turn}.txt \"x\"\n@end";
-    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("pasv", "", dialogue).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let heard = played.transcript.events.iter();
     let heard = heard.filter_map(|event| match &event.what {
@@ -107,12 +103,7 @@ async fn every_turn_of_every_statement_adds_to_the_deadline() {
 #[tokio::test]
 async fn login_and_end_have_no_line_number() {
     let server = Fake::start(|_| None).await;
-    let played = play(
-        job("pasv", "", "> SYST\n< 215"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> SYST\n< 215").await;
     assert_eq!(on(&played, "main", FIRST), [&sent("SYST\r\n")]);
     assert_eq!(
         on(&played, "main", FIRST + 1),
@@ -139,12 +130,7 @@ async fn login_and_end_have_no_line_number() {
 async fn a_reply_in_single_octets_is_one_reply() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Bytewise("215-a\r\n215 b\r\n")]);
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> SYST\n< 215"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> SYST\n< 215").await;
     assert_eq!(played.stop, None);
     assert_eq!(
         on(&played, "main", FIRST + 1),
@@ -156,12 +142,9 @@ async fn a_reply_in_single_octets_is_one_reply() {
 async fn an_extra_reply_is_taken_by_the_next_expectation() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n250 b\r\n")]);
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> SYST\n< 215\n> NOOP\n< 2yz"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server
+        .play("pasv", "", "> SYST\n< 215\n> NOOP\n< 2yz")
+        .await;
     assert_eq!(on(&played, "main", FIRST + 3), [&received("250 b\r\n")]);
 }
 
@@ -169,12 +152,7 @@ async fn an_extra_reply_is_taken_by_the_next_expectation() {
 async fn an_extra_reply_before_the_end_is_recorded_there() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215 a\r\n200 b\r\n")]);
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> SYST\n< 215"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> SYST\n< 215").await;
     let own = on(&played, "main", 0);
     let noop = own
         .iter()
@@ -191,12 +169,7 @@ async fn an_extra_reply_before_the_end_is_recorded_there() {
 async fn half_a_reply_is_kept_when_the_server_closes() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("215-half\r\n21"), Do::Close]);
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> SYST\n< 215"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> SYST\n< 215").await;
     assert_eq!(played.stop, Some(Stop::ConnectionLost { line: FIRST + 1 }));
     let events = on(&played, "main", FIRST + 1);
     assert_eq!(events[0], &received("215-half\r\n21"));
@@ -210,12 +183,7 @@ async fn half_a_reply_is_kept_when_the_server_closes() {
 async fn a_time_out_ends_the_dialogue_and_clean_up_follows() {
     let server = Fake::start(|line| (line == "SYST").then(Vec::new)).await;
     let began = Instant::now();
-    let played = play(
-        job("pasv", "", "> SYST\n< 215"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> SYST\n< 215").await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 1 }));
     let silence = EventKind::Silence {
         waited_ms: 1000,
@@ -241,7 +209,7 @@ async fn the_deadline_ends_a_dialogue_that_no_single_time_out_ends() {
 async fn a_reply_of_another_class_stops_and_another_code_does_not() {
     let dialogue = "> SYST\n< 250\n> NOSUCH\n< 200\n> NOOP\n< 200";
     let server = Fake::start(|_| None).await;
-    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("pasv", "", dialogue).await;
     assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST + 3 }));
     assert!(
         !server.heard().contains(&"NOOP".to_owned()),
@@ -253,7 +221,7 @@ async fn a_reply_of_another_class_stops_and_another_code_does_not() {
 async fn a_captured_value_is_sent_again() {
     let server = Fake::start(|_| None).await;
     let dialogue = "> MKD a\n< 257 \"${made}\"\n> CWD ${made}\n< 250";
-    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("pasv", "", dialogue).await;
     assert_eq!(played.stop, None);
     let line = format!("CWD /{DIRECTORY}/a\r\n");
     assert_eq!(on(&played, "main", FIRST + 2), [&sent(&line)]);
@@ -268,7 +236,7 @@ async fn a_227_of_another_host_is_not_followed(#[case] host: &'static str, #[cas
     let server = Fake::start(rule).await;
     let dialogue =
         "@given a \"1\"\n@data\n> RETR a\n< 150\n@receive *\n< 226\n> PASV\n< 227\n@connect";
-    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("pasv", "", dialogue).await;
     assert_eq!(played.stop, None, "{:#?}", played.transcript);
     let events = played.transcript.events.iter();
     let events: Vec<_> = events
@@ -304,12 +272,7 @@ async fn suppaftp_follows_no_227_of_another_host_either() {
 async fn a_227_without_an_address_ends_the_dialogue() {
     let main_only = |line: &str| (line == "PASV").then(|| vec![Do::Say("227 somewhere\r\n")]);
     let server = Fake::start(main_only).await;
-    let played = play(
-        job("pasv", "", "@data\n> NOOP\n< 200"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "@data\n> NOOP\n< 200").await;
     assert_eq!(played.stop, Some(Stop::Mismatch { line: FIRST }));
     assert!(matches!(
         on(&played, "main", FIRST).last(),
@@ -322,7 +285,7 @@ async fn the_wait_for_a_data_connection_is_limited() {
     let rule = |line: &str| (line == "RETR a").then(|| vec![Do::Say("150 soon\r\n")]);
     let server = Fake::start(rule).await;
     let dialogue = "@data\n> RETR a\n< 150\n@receive *";
-    let played = play(job("port", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("port", "", dialogue).await;
     assert_eq!(played.stop, Some(Stop::TimedOut { line: FIRST + 3 }));
     let silence = EventKind::Silence {
         waited_ms: 1000,
@@ -336,7 +299,7 @@ async fn nodata_passes_without_a_data_connection() {
     let server = Fake::start(|_| None).await;
     let dialogue = "@data\n> RETR nothing\n< 550\n@nodata\n> NOOP\n< 200";
     for variant in ["port", "pasv"] {
-        let played = play(job(variant, "", dialogue), &server.target, &play_options()).await;
+        let played = server.play(variant, "", dialogue).await;
         assert_eq!(played.stop, None, "{variant}");
         let events = on(&played, "main", FIRST + 3);
         assert!(
@@ -352,12 +315,7 @@ async fn a_handshake_that_the_server_refuses_is_recorded_as_failed() {
     let rule = |line: &str| (line == "AUTH TLS").then(|| vec![Do::Say("234 go\r\n"), Do::Close]);
     let server = Fake::start(rule).await;
     let dialogue = "< 220\n> AUTH TLS\n< 234\n@tls";
-    let played = play(
-        job("pasv", "login = false", dialogue),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "login = false", dialogue).await;
     let line = FIRST + 3;
     assert_eq!(played.stop, Some(Stop::Mismatch { line }));
     let events = on(&played, "main", line);
@@ -370,12 +328,7 @@ async fn a_handshake_that_the_server_refuses_is_recorded_as_failed() {
 #[tokio::test]
 async fn a_tls_variant_without_auth_tls_lacks_a_prerequisite() {
     let server = Fake::start(|_| None).await;
-    let played = play(
-        job("pasv tls", "", "> NOOP\n< 200"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv tls", "", "> NOOP\n< 200").await;
     assert!(
         matches!(&played.stop, Some(Stop::Prerequisite(why)) if why.starts_with("AUTH TLS: 502"))
     );
@@ -388,12 +341,7 @@ async fn a_refused_login_is_a_missing_prerequisite() {
             .then(|| vec![Do::Say("530 no\r\n")])
     };
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> NOOP\n< 200"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> NOOP\n< 200").await;
     let Some(Stop::Prerequisite(why)) = &played.stop else {
         panic!("{:?}", played.stop)
     };
@@ -413,12 +361,7 @@ async fn clean_up_ignores_names_that_lead_elsewhere(#[case] listing: &'static st
         _ => None,
     };
     let server = Fake::start(rule).await;
-    play(
-        job("pasv", "", "> MKD a\n< 257"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    server.play("pasv", "", "> MKD a\n< 257").await;
     for line in server.heard() {
         if let Some((_, name)) = line
             .split_once(' ')
@@ -444,12 +387,7 @@ async fn clean_up_enters_no_directory_that_the_run_did_not_create() {
         _ => None,
     };
     let server = Fake::start(rule).await;
-    let played = play(
-        job("pasv", "", "> MKD a\n< 257"),
-        &server.target,
-        &play_options(),
-    )
-    .await;
+    let played = server.play("pasv", "", "> MKD a\n< 257").await;
     let heard = server.heard();
     assert!(
         heard.contains(&"RMD ftpspec-t-0000/out".to_owned()),
@@ -475,7 +413,7 @@ async fn results_come_in_the_order_of_the_plan() {
     }
     let mut finished = Vec::new();
     let mut unmanaged = Unmanaged::new(&server.target, Duration::ZERO);
-    let conduct = Schedule::at_once(3);
+    let conduct = at_once(3);
     run_all(
         jobs,
         &server.target,
@@ -514,7 +452,7 @@ async fn every_job_is_reported_when_the_target_is_gone() {
     let mut stops = Vec::new();
     let target = std::sync::Arc::new(target);
     let mut unmanaged = Unmanaged::new(&target, Duration::ZERO);
-    let conduct = Schedule::at_once(1);
+    let conduct = at_once(1);
     run_all(
         jobs,
         &target,
@@ -549,7 +487,7 @@ async fn clean_up_stops_at_the_maximum_depth() {
     };
     let server = Fake::start(rule).await;
     let dialogue = "> MKD again\n< 257";
-    let played = play(job("pasv", "", dialogue), &server.target, &play_options()).await;
+    let played = server.play("pasv", "", dialogue).await;
     let heard = server.heard();
     let depths = heard.iter().map(|line| line.matches("/again").count());
     assert_eq!(depths.max(), Some(17));

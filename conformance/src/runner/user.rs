@@ -4,6 +4,7 @@ use crate::data::Data;
 use crate::driver::{DriverError, Expected, ResolvedStep, StepResult};
 use crate::scenario::{DataMode, UserStep};
 use crate::subject::Session;
+use crate::text::first_line;
 use crate::transcript::Reply;
 
 /// Plays the step as the simplest client would.
@@ -162,13 +163,5 @@ fn result_of(reply: &Reply) -> StepResult {
 }
 
 fn shown(reply: &Reply) -> String {
-    let text = reply.text();
-    let first: String = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(120)
-        .collect();
-    format!("{} {first}", reply.code)
+    format!("{} {}", reply.code, first_line(&reply.text()))
 }

@@ -238,8 +238,7 @@ impl Serialize for Content {
 }
 
 /// Octets between quotes, with the escapes of the language.
-#[must_use]
-pub fn quoted(octets: &[u8]) -> String {
+pub(crate) fn quoted(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len() + 2);
     text.push('"');
     for chunk in octets.utf8_chunks() {

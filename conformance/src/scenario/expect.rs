@@ -6,7 +6,7 @@ use crate::transcript::Reply;
 
 /// How a reply relates to the expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
+pub(crate) enum Match {
     /// It is what was expected.
     Holds,
     /// None of the codes.
@@ -19,7 +19,7 @@ pub enum Match {
 ///
 /// `!should`, `!after` and `!ends` of the expectation are not looked at: what they are
 /// worth is for the caller to say.
-pub fn matches(expect: &Expect, reply: &Reply, variables: &mut Variables) -> Match {
+pub(crate) fn matches(expect: &Expect, reply: &Reply, variables: &mut Variables) -> Match {
     if !expect.codes.matches(reply.code) {
         return Match::WrongCode;
     }

@@ -15,7 +15,7 @@ const WIDTH: usize = 120;
 /// it is.
 ///
 /// Front matter has its keys in the order of `scenarios/README.md` and its equals signs below each
-/// other; every statement is written as [`Step`](super::Step) shows itself; one blank line parts
+/// other; every statement is written as `Step` shows itself; one blank line parts
 /// paragraphs.
 #[must_use]
 pub fn format(text: &str) -> String {

@@ -13,6 +13,7 @@ mod format;
 mod impact;
 mod json;
 mod lint;
+mod need;
 mod parse;
 mod pattern;
 mod ranges;
@@ -20,21 +21,29 @@ mod turns;
 mod variables;
 mod variant;
 
-pub use crate::catalogue::Level;
-pub use crate::data::CONTENT_LIMIT;
-pub use crate::transcript::{Connection, DataMode};
-pub use codes::{CodePattern, Codes};
-pub use content::{Content, ContentError, Piece, Slice, Source, quoted};
-pub use error::{Diagnostic, Severity, render};
-pub use expect::{Match, matches};
+pub(crate) use crate::catalogue::Level;
+pub(crate) use crate::data::CONTENT_LIMIT;
+pub use crate::transcript::Connection;
+pub(crate) use crate::transcript::DataMode;
+pub(crate) use codes::{CodePattern, Codes};
+pub(crate) use content::quoted;
+pub(crate) use content::{Content, ContentError, Piece, Slice, Source};
+pub use error::Diagnostic;
+pub(crate) use error::Severity;
+pub use error::render;
+pub(crate) use expect::{Match, matches};
 pub use format::format;
 pub use lint::{Knowledge, lint};
-pub use parse::{FILE_LIMIT, parse};
-pub use pattern::{Matcher, TextPattern};
+pub(crate) use need::Need;
+pub(crate) use parse::FILE_LIMIT;
+pub use parse::parse;
+pub(crate) use pattern::TextPattern;
 pub(crate) use ranges::names_in_range;
-pub use turns::{BeforeTurns, Place, new_turn};
-pub use variables::Variables;
-pub use variant::{Protection, Variant, VariantError};
+pub(crate) use turns::Place;
+pub(crate) use turns::{BeforeTurns, new_turn};
+pub(crate) use variables::Variables;
+pub(crate) use variant::{Protection, TestCase, Variant};
+pub(crate) use variant::{optional as optional_variant, shown_case};
 
 use crate::transfer_mode::Coding;
 use serde::Serialize;
@@ -85,6 +94,14 @@ pub struct Scenario {
     pub text: String,
 }
 
+impl Scenario {
+    /// Whether it has this need of its own.
+    #[must_use]
+    pub fn needs(&self, need: &Need) -> bool {
+        self.about.needs.contains(need)
+    }
+}
+
 /// The front matter.
 #[derive(Debug, Clone, Serialize)]
 pub struct About {
@@ -99,8 +116,8 @@ pub struct About {
     pub covers: Vec<String>,
     /// The level of a broken expectation.
     pub level: Level,
-    /// FEAT labels or verbs the scenario depends on.
-    pub needs: Vec<String>,
+    /// What the scenario depends on.
+    pub needs: Vec<Need>,
     /// What is varied.
     pub axes: Axes,
     /// Whether the runner logs in and enters a fresh directory first.

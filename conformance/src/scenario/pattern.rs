@@ -199,7 +199,6 @@ enum Token<'a> {
     Literal(char),
     /// `\` and a character.
     Escaped(char),
-    /// `${name}`
     Variable(&'a str),
 }
 

@@ -100,8 +100,7 @@ impl Scenario {
 }
 
 /// What is recorded at the line of `@repeat` when a turn begins.
-#[must_use]
-pub fn new_turn(turn: u32) -> EventKind {
+pub(crate) fn new_turn(turn: u32) -> EventKind {
     EventKind::Observed {
         kind: ObservationKind::Turn,
         fact: format!("@repeat: turn {turn}"),
@@ -123,11 +122,11 @@ fn is_new_turn(what: &EventKind) -> bool {
 /// The values that variables had before a `@repeat`: what a turn captures is forgotten when the
 /// next one begins.
 #[derive(Debug, Clone, Default)]
-pub struct BeforeTurns(Variables);
+pub(crate) struct BeforeTurns(Variables);
 
 impl BeforeTurns {
     /// A turn begins: `${turn}` is its number.
-    pub fn begin(&mut self, turn: u32, variables: &mut Variables) {
+    pub(crate) fn begin(&mut self, turn: u32, variables: &mut Variables) {
         match turn {
             1 => self.0 = variables.clone(),
             _ => *variables = self.0.clone(),
@@ -140,7 +139,7 @@ impl BeforeTurns {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
     use super::*;
-    use crate::scenario::{Connection, ScenarioId, parse};
+    use crate::scenario::{ScenarioId, parse};
 
     fn scenario(dialogue: &str) -> Scenario {
         let front = "+++\ntitle = \"t\"\ncites = [\"RFC 959 §5.4\"]\nlevel = \"must\"\n+++\n";
@@ -174,16 +173,8 @@ mod tests {
     #[test]
     fn an_event_belongs_to_the_turn_that_began_before_it() {
         let scenario = scenario(TWICE);
-        let event = |line, what| Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection: Connection::main(),
-            line,
-            what,
-        };
-        let sent = || EventKind::FromClient {
-            octets: b"B\r\n".to_vec(),
-        };
+        let event = |line, what| Event::at_line(line, what);
+        let sent = || EventKind::from_client(b"B\r\n");
         let events = [
             event(0, sent()),
             event(8, new_turn(1)),

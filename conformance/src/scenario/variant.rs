@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{DataMode, DriverKind};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{DataMode, DriverKind, Need};
 
 /// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +34,29 @@ pub enum Protection {
     Implicit,
 }
 
+/// A scenario in one of its variants; shown as `rfc959/noop-says-200 [epsv tls]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct TestCase {
+    /// The id of the scenario.
+    pub scenario: String,
+    /// The variant.
+    pub variant: Variant,
+}
+
+/// As [`TestCase`] is shown; the scenario alone without a variant.
+pub(crate) fn shown_case(scenario: &str, variant: Option<Variant>) -> String {
+    match variant {
+        Some(variant) => format!("{scenario} [{variant}]"),
+        None => scenario.to_owned(),
+    }
+}
+
+impl fmt::Display for TestCase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.scenario, self.variant)
+    }
+}
+
 impl Variant {
     /// What is played where nothing is asked for: PASV in clear over IPv4 by the raw driver.
     pub const PLAIN: Self = Self {
@@ -40,6 +65,17 @@ impl Variant {
         ipv6: false,
         driver: DriverKind::Raw,
     };
+
+    /// What it needs of a server besides what its scenario needs.
+    pub fn needs(self) -> impl Iterator<Item = Need> {
+        let data = match self.data {
+            DataMode::Epsv => Some(Need::Feature("EPSV".into())),
+            DataMode::Eprt => Some(Need::Feature("EPRT".into())),
+            DataMode::Pasv | DataMode::Port => None,
+        };
+        let tls = matches!(self.protection, Protection::Explicit { .. });
+        data.into_iter().chain(tls.then_some(Need::Tls))
+    }
 }
 
 impl fmt::Display for Variant {
@@ -103,6 +139,48 @@ impl FromStr for Variant {
             }
         }
         Ok(variant)
+    }
+}
+
+/// Written as it is shown.
+impl Serialize for Variant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Variant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A variant or none; none is written as an empty text.
+pub(crate) mod optional {
+    use super::{Deserialize, Deserializer, Serializer, Variant};
+
+    /// Writes the variant as it is shown.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub(crate) fn serialize<S: Serializer>(it: &Option<Variant>, to: S) -> Result<S::Ok, S::Error> {
+        match it {
+            Some(variant) => to.collect_str(variant),
+            None => to.serialize_str(""),
+        }
+    }
+
+    /// Reads what [`serialize`] writes.
+    ///
+    /// # Errors
+    /// The text is neither empty nor a variant.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Variant>, D::Error> {
+        let text = String::deserialize(from)?;
+        let variant = (!text.is_empty()).then(|| text.parse());
+        variant.transpose().map_err(serde::de::Error::custom)
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 /// How a scripted server sends its replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// Sends each octet in a segment or TLS record of its own.
     pub bytewise: bool,
     /// The delay before each reply.
@@ -31,7 +31,7 @@ pub struct Delivery {
 
 /// A scripted server; it stops when dropped.
 #[derive(Debug)]
-pub struct Scripted {
+pub(crate) struct Scripted {
     address: SocketAddr,
     running: JoinSet<()>,
 }
@@ -42,7 +42,7 @@ impl Scripted {
     ///
     /// # Errors
     /// If there is no free port, or the certificate cannot be created.
-    pub async fn start(
+    pub(crate) async fn start(
         transcript: &Transcript,
         delivery: Delivery,
         on: IpAddr,
@@ -66,13 +66,12 @@ impl Scripted {
     }
 
     /// The address on which it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Stops it and closes all its connections.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.running.abort_all();
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// One difference that the RFCs allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConformingVariant {
+pub(crate) enum ConformingVariant {
     /// Other texts in all replies: they are for human users (RFC 959 §4.2).
     OtherTexts,
     /// 125 for 150, 150 for 125, and 250 for 226 (RFC 959 §5.4).
@@ -33,8 +33,7 @@ pub enum ConformingVariant {
 }
 
 impl ConformingVariant {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::OtherTexts,
         Self::OtherCodes,
         Self::MultiLine,
@@ -47,8 +46,7 @@ impl ConformingVariant {
     ];
 
     /// How the server of this variant sends its replies.
-    #[must_use]
-    pub fn delivery(self) -> Delivery {
+    pub(crate) fn delivery(self) -> Delivery {
         Delivery {
             bytewise: self == Self::Dribbled,
             pause: match self {
@@ -60,8 +58,7 @@ impl ConformingVariant {
     }
 
     /// The transcript of this variant; `None` if it would be the same.
-    #[must_use]
-    pub fn apply(self, transcript: &Transcript) -> Option<Transcript> {
+    pub(crate) fn apply(self, transcript: &Transcript) -> Option<Transcript> {
         if self.delivery() != Delivery::default() {
             return Some(transcript.clone());
         }

@@ -13,12 +13,12 @@
 //! the reference server.
 
 mod conforming_variants;
-pub mod mutants;
+pub(crate) mod mutants;
 mod violations;
 mod wrong_replies;
 
-pub use conforming_variants::ConformingVariant;
-pub use violations::{VIOLATIONS, Violation};
+pub(crate) use conforming_variants::ConformingVariant;
+pub(crate) use violations::VIOLATIONS;
 
 use crate::driver::{Timeouts, Trust};
 use crate::judge::RunJudge;
@@ -69,9 +69,9 @@ impl Harness {
     #[must_use]
     pub fn verdict(&self, played: &Played) -> (Verdict, Vec<JudgeVerdict>) {
         let mut judging = RunJudge::knowing(&self.facts.transcript);
-        let variant = played.job.variant.to_string();
+        let variant = played.job.variant;
         let (scenario, stop) = (&played.job.scenario, played.stop.as_ref());
-        let verdict = judging.judge(scenario, &variant, stop, &played.transcript);
+        let verdict = judging.judge(scenario, variant, stop, &played.transcript);
         (verdict, judging.judges())
     }
 

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 /// One changed transcript.
 #[derive(Debug, Clone)]
-pub struct Mutant {
+pub(crate) struct Mutant {
     /// The line of the scenario whose expectation is broken.
     pub line: u32,
     /// The fault of the server there.
@@ -27,14 +27,13 @@ pub struct Mutant {
 
 /// The fault of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutation {
+pub(crate) enum Mutation {
     /// Answers with this code instead.
     Code(u16),
     /// Answers with a code that is permitted but not recommended.
     NotRecommended(u16),
     /// Answers with another text.
     Text,
-    /// Answers twice.
     Twice,
     /// Sends a reply without a command.
     Unsolicited,
@@ -85,8 +84,7 @@ impl fmt::Display for Mutation {
 }
 
 /// Every mutant of a transcript that `scenario` passed with.
-#[must_use]
-pub fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
+pub(crate) fn all(scenario: &Scenario, transcript: &Transcript) -> Vec<Mutant> {
     let mut maker = Maker {
         scenario,
         transcript,
@@ -382,9 +380,7 @@ impl Maker<'_> {
             .into_iter()
             .find(|(_, e)| matches!(e.what, EventKind::Silence { .. }));
         let Some((at, event)) = silence else { return };
-        let said = EventKind::FromServer {
-            octets: b"200 Still here.\r\n".to_vec(),
-        };
+        let said = EventKind::from_server(b"200 Still here.\r\n");
         self.insert(
             line,
             Mutation::Unsolicited,
@@ -430,9 +426,7 @@ impl Maker<'_> {
 
     /// Sends the last reply of the dialogue twice, if the dialogue goes on after it.
     fn twice(&mut self) {
-        let noop = EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = EventKind::from_client(b"NOOP\r\n");
         if !self
             .transcript
             .events

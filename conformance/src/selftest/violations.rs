@@ -6,7 +6,7 @@ use crate::transcript::{CloseKind, Conversation, Event, EventKind, Exchange, Sid
 
 /// A violation of a rule that an always-on judge checks.
 #[derive(Debug, Clone, Copy)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// The judge that has to detect it.
     pub judge: &'static str,
     /// What the server does wrong.
@@ -25,7 +25,6 @@ enum Change {
     Data(fn(&str) -> String),
     /// Additional octets on the data connection.
     More(u64),
-    /// The reply is sent twice.
     Twice,
     /// The preliminary reply is not sent.
     NoPreliminary,
@@ -62,7 +61,7 @@ const fn violation(
 }
 
 /// At least one for each rule of each judge.
-pub const VIOLATIONS: &[Violation] = &[
+pub(crate) const VIOLATIONS: &[Violation] = &[
     violation(
         "reply-syntax",
         "ends a reply with a bare LF",
@@ -378,8 +377,7 @@ pub const VIOLATIONS: &[Violation] = &[
 
 impl Violation {
     /// The transcript with this violation; `None` if it has no place for it.
-    #[must_use]
-    pub fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
+    pub(crate) fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
         for conversation in Conversation::all(transcript) {
             let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;
             for exchange in conversation.exchanges.iter().filter(fits) {
@@ -388,9 +386,7 @@ impl Violation {
                     .iter()
                     .find(|(_, reply)| reply.code == self.code);
                 let Some((at, reply)) = found else { continue };
-                let alone = EventKind::FromServer {
-                    octets: reply.octets.clone(),
-                };
+                let alone = EventKind::from_server(reply.octets.clone());
                 if transcript.events[*at].what != alone {
                     continue;
                 }
@@ -420,9 +416,8 @@ impl Violation {
                     }
                     NoTelnet => {
                         let told = reply.lines.join(&b"\r\n"[..]);
-                        spoiled.events[*at].what = EventKind::FromServer {
-                            octets: [&told, &b"\r\n"[..]].concat(),
-                        };
+                        spoiled.events[*at].what =
+                            EventKind::from_server([&told, &b"\r\n"[..]].concat());
                     }
                     LoneIac => {
                         let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();

@@ -6,7 +6,7 @@ use std::str::FromStr;
 ///
 /// It is split into words like a shell command line; no other shell feature is supported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecCommand {
+pub(crate) struct ExecCommand {
     pub(super) program: String,
     pub(super) arguments: Vec<String>,
 }

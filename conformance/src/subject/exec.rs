@@ -38,7 +38,7 @@ const PORTS: Range<u16> = 10_000..32_768;
 
 /// The command to start, and how to use the server.
 #[derive(Debug, Clone)]
-pub struct ExecOptions {
+pub(crate) struct ExecOptions {
     /// The command, with `{port}` and other placeholders.
     pub command: ExecCommand,
     /// The user; `anonymous` unless the command contains `{user}` or `{password}`.
@@ -53,7 +53,7 @@ pub struct ExecOptions {
 
 /// A server that was started by us.
 #[derive(Debug)]
-pub struct Exec {
+pub(crate) struct Exec {
     command: ExecCommand,
     child: Option<Child>,
     log: PathBuf,
@@ -73,7 +73,7 @@ impl Exec {
     /// # Errors
     /// If the command cannot be started, ends early or sends no greeting, as text with its last
     /// output.
-    pub async fn start(options: ExecOptions) -> Result<Self, String> {
+    pub(crate) async fn start(options: ExecOptions) -> Result<Self, String> {
         let asks = |name: &str| options.command.asks_for(name);
         let about = |error: io::Error| format!("exec: failed to make a scratch directory: {error}");
         let scratch = tempfile::Builder::new()
@@ -122,14 +122,12 @@ impl Exec {
         Ok(exec)
     }
 
-    /// The target.
-    #[must_use]
-    pub fn target(&self) -> &Arc<Target> {
+    pub(crate) fn target(&self) -> &Arc<Target> {
         &self.target
     }
 
     /// Stops the server. Returns the path of its output if that is kept.
-    pub async fn stop(mut self, keep_output: bool) -> Option<PathBuf> {
+    pub(crate) async fn stop(mut self, keep_output: bool) -> Option<PathBuf> {
         self.end().await;
         if !keep_output {
             return None;

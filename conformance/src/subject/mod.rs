@@ -9,16 +9,17 @@ mod server_tap;
 mod session;
 mod supervisor;
 
-pub use command::ExecCommand;
+pub(crate) use command::ExecCommand;
 pub use embedded::Embedded;
-pub use exec::{Exec, ExecOptions};
+pub(crate) use exec::{Exec, ExecOptions};
 pub(crate) use host_address::split_zone;
-pub use host_address::{HostAddress, HostAddressError};
-pub use probe::{TargetFacts, probe};
+pub(crate) use host_address::{HostAddress, HostAddressError};
+pub(crate) use probe::TargetFacts;
+pub use probe::probe;
 pub use server_tap::TranscriptTap;
 pub(crate) use session::{Session, outside, refused};
 pub(crate) use supervisor::answers;
-pub use supervisor::{Supervisor, Unmanaged};
+pub(crate) use supervisor::{Supervisor, Unmanaged};
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};

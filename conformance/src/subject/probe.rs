@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Session, Target, TlsMode, unguessable};
 use crate::driver::{Expected, Recorder, SetupError, Timeouts};
 use crate::scenario::{Connection, DataMode, DriverKind, Protection, Variant};
+use crate::text::first_line;
 use crate::transcript::Transcript;
 
 /// What a target offers.
@@ -148,17 +149,10 @@ async fn no_write(session: &mut Session) -> Result<Option<String>, SetupError> {
             .map_err(asked)?;
         return Ok(None);
     }
-    let text = made.text();
-    let first: String = text
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(120)
-        .collect();
     Ok(Some(format!(
-        "no write access (MKD: {} {first}); --read-only leaves it out",
-        made.code
+        "no write access (MKD: {} {}); --read-only leaves it out",
+        made.code,
+        first_line(&made.text())
     )))
 }
 

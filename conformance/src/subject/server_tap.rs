@@ -125,13 +125,9 @@ impl SessionState {
             WireFact::Octets { from, octets } => match (data, from) {
                 (false, tap::Side::Client) => {
                     self.follow(octets);
-                    EventKind::FromClient {
-                        octets: octets.to_vec(),
-                    }
+                    EventKind::from_client(octets)
                 }
-                (false, tap::Side::Server) => EventKind::FromServer {
-                    octets: octets.to_vec(),
-                },
+                (false, tap::Side::Server) => EventKind::from_server(octets),
                 (true, tap::Side::Client) => EventKind::DataFromClient {
                     octets: octets.into(),
                 },

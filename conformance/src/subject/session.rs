@@ -11,12 +11,12 @@ use crate::driver::{
     eprt_argument, extended_passive_port, passive_address, port_argument,
 };
 use crate::scenario::{Connection, DataMode, Protection, Variant};
+use crate::text::first_line;
 use crate::transcript::{EventKind, ObservationKind, Reply};
 
 /// A control connection with its data connection.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// The control connection.
     pub(crate) control: Control,
     /// Its data connection.
     pub(crate) data: DataPort,
@@ -333,10 +333,7 @@ pub(crate) fn refused(what: &str, reply: &Reply) -> SetupError {
     } else {
         what
     };
-    let text = reply.text();
-    let first = text.lines().next().unwrap_or_default();
-    let short: String = first.chars().take(120).collect();
-    let words = format!("{what}: {} {short}", reply.code);
+    let words = format!("{what}: {} {}", reply.code, first_line(&reply.text()));
     if reply.code == 421 {
         SetupError::Busy(words)
     } else {

@@ -10,7 +10,7 @@ use super::Target;
 use crate::scenario::Variant;
 
 /// Supervises the server under test while scenarios are played.
-pub trait Supervisor: Send {
+pub(crate) trait Supervisor: Send {
     /// How the server ended, as text, if it did since the last call.
     fn death(&mut self) -> Option<String>;
 
@@ -29,15 +29,14 @@ pub trait Supervisor: Send {
 
 /// The supervisor of a server that was not started by this process: it can only wait.
 #[derive(Debug, Clone)]
-pub struct Unmanaged {
+pub(crate) struct Unmanaged {
     target: Arc<Target>,
     patience: Duration,
 }
 
 impl Unmanaged {
     /// Waits this long for the target to come back.
-    #[must_use]
-    pub fn new(target: &Arc<Target>, patience: Duration) -> Self {
+    pub(crate) fn new(target: &Arc<Target>, patience: Duration) -> Self {
         Self {
             target: target.clone(),
             patience,

@@ -1,6 +1,6 @@
 //! The scenarios, as they travel inside the binary or lie in a directory.
 
-pub mod sets;
+pub(crate) mod sets;
 pub(crate) mod suggest;
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use crate::scenario::{
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
 
 /// What a scenario file is called.
-pub const ENDING: &str = "ftpt";
+pub(crate) const ENDING: &str = "ftpt";
 
 /// Scenarios that can be played, and files that cannot be read. One broken file does not stop the others.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,7 @@ pub struct Broken {
 
 /// A scenario file as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// As it was given, or below `scenarios/`.
     pub path: PathBuf,
     /// What it holds.
@@ -125,8 +125,7 @@ impl Suite {
 }
 
 /// What scenarios are checked against: the requirements and the registry this was built with.
-#[must_use]
-pub fn knowledge() -> Knowledge {
+pub(crate) fn knowledge() -> Knowledge {
     Knowledge {
         requirements: Catalogue::built_in()
             .iter()
@@ -140,8 +139,7 @@ pub fn knowledge() -> Knowledge {
 ///
 /// With `*`, `?`, `[` or `{` it is a glob for the whole id (`rfc3659/rest-*`, `*` crosses slashes). The name of a
 /// directory selects what is in it (`rfc959` does not select `rfc9590/…`). Anything else is a part of the id.
-#[must_use]
-pub fn selects(pattern: &str, id: &str) -> bool {
+pub(crate) fn selects(pattern: &str, id: &str) -> bool {
     if pattern.contains(['*', '?', '[', '{']) {
         let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
         return glob.is_ok_and(|glob| glob.compile_matcher().is_match(id));
@@ -203,7 +201,7 @@ fn embedded_files() -> Vec<SourceFile> {
 ///
 /// # Errors
 /// A path that cannot be read. The message names it.
-pub fn files_in(paths: &[PathBuf]) -> io::Result<Vec<SourceFile>> {
+pub(crate) fn files_in(paths: &[PathBuf]) -> io::Result<Vec<SourceFile>> {
     let mut found = BTreeSet::new();
     let mut left: Vec<(PathBuf, bool)> = paths.iter().map(|path| (path.clone(), true)).collect();
     let mut entered = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use crate::scenario::{DriverKind, Scenario, Step};
 use crate::suite::{Suite, embedded_sets};
-use crate::text::hexadecimal;
+use crate::text::{hexadecimal, joined};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ const FILE_LIMIT: u64 = 16 << 20;
 
 /// A named list of scenarios. Its name ends in its version, `core-1`; another list or a changed scenario is another version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrozenSet {
+pub(crate) struct FrozenSet {
     /// Its name: that of its file without the ending.
     pub name: String,
     /// What it is, in a few words.
@@ -39,7 +39,7 @@ struct Written {
 
 /// Why a text is no set.
 #[derive(Debug, thiserror::Error)]
-pub enum SetError {
+pub(crate) enum SetError {
     /// It is not the TOML of a set.
     #[error("set {0}: {1}")]
     Toml(String, #[source] Box<toml::de::Error>),
@@ -53,12 +53,11 @@ pub enum SetError {
 
 /// How a set is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thawed {
+pub(crate) enum Thawed {
     /// The scenario is not in the suite.
     Missing(String),
     /// The scenario does not ask what it asked.
     Changed {
-        /// Its id.
         scenario: String,
         /// Its digest now.
         now: String,
@@ -84,7 +83,7 @@ impl FrozenSet {
     ///
     /// # Errors
     /// A text that is no set, a name without a version, a set of nothing.
-    pub fn read(name: &str, text: &str) -> Result<Self, SetError> {
+    pub(crate) fn read(name: &str, text: &str) -> Result<Self, SetError> {
         let file: Written =
             toml::from_str(text).map_err(|error| SetError::Toml(name.into(), Box::new(error)))?;
         let version = name.rsplit_once('-').map_or("", |(_, version)| version);
@@ -103,8 +102,7 @@ impl FrozenSet {
     }
 
     /// The sets inside the binary, by name.
-    #[must_use]
-    pub fn built_in() -> &'static BTreeMap<String, Self> {
+    pub(crate) fn built_in() -> &'static BTreeMap<String, Self> {
         static SETS: LazyLock<BTreeMap<String, FrozenSet>> = LazyLock::new(|| {
             let sets = embedded_sets().into_iter().map(|(name, text)| {
                 let set = FrozenSet::read(&name, text).expect("a test reads every set");
@@ -119,7 +117,7 @@ impl FrozenSet {
     ///
     /// # Errors
     /// In words, with the names there are.
-    pub fn find(name: &str) -> Result<Self, String> {
+    pub(crate) fn find(name: &str) -> Result<Self, String> {
         if let Some(path) = name.ends_with(".toml").then(|| Path::new(name)) {
             let read = |path: &Path| {
                 let mut text = String::new();
@@ -142,8 +140,7 @@ impl FrozenSet {
     }
 
     /// How it is not what it was, given these scenarios; empty if it is.
-    #[must_use]
-    pub fn thawed(&self, suite: &Suite) -> Vec<Thawed> {
+    pub(crate) fn thawed(&self, suite: &Suite) -> Vec<Thawed> {
         let looked = self.scenarios.iter().map(|(id, frozen)| {
             let Some(scenario) = suite.get(id) else {
                 return Some(Thawed::Missing(id.clone()));
@@ -157,16 +154,13 @@ impl FrozenSet {
         looked.flatten().collect()
     }
 
-    /// The ids.
-    #[must_use]
-    pub fn ids(&self) -> BTreeSet<&str> {
+    pub(crate) fn ids(&self) -> BTreeSet<&str> {
         self.scenarios.keys().map(String::as_str).collect()
     }
 }
 
 /// A set of these scenarios as the TOML of a new file, to be given its title.
-#[must_use]
-pub fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> String {
+pub(crate) fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> String {
     let mut text = "title = \"\"\nabout = \"\"\n\n[scenarios]\n".to_owned();
     for scenario in scenarios {
         text.push_str(&format!("\"{}\" = \"{}\"\n", scenario.id, digest(scenario)));
@@ -176,8 +170,7 @@ pub fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> String {
 
 /// The first half of a SHA-256 of everything that decides what a scenario asks and what its answer is worth: the
 /// statements in canonical form and the front matter they are played by, but no comment, title or clause.
-#[must_use]
-pub fn digest(scenario: &Scenario) -> String {
+pub(crate) fn digest(scenario: &Scenario) -> String {
     let about = &scenario.about;
     let drivers: Vec<_> = about
         .drivers
@@ -190,7 +183,7 @@ pub fn digest(scenario: &Scenario) -> String {
     let mut text = format!(
         "level {}\nneeds {}\naxes {}{}\nlogin {}\nbarrier {}\ndrivers {}\nprofile {}\n",
         about.level.word(),
-        about.needs.join(", "),
+        joined(&about.needs),
         if about.axes.data { "data " } else { "" },
         if about.axes.tls { "tls" } else { "" },
         about.login,

@@ -136,22 +136,12 @@ impl Features {
         self.indifferent.contains(&verb.to_ascii_uppercase())
     }
 
-    /// The feature line that advertises a need such as `MLST`, `REST STREAM` or `AUTH TLS`.
+    /// The feature line that advertises a label such as `MLST`, `REST STREAM` or `AUTH TLS`.
     #[must_use]
-    pub fn advertised(&self, need: &str) -> Option<&str> {
-        let need = if need.eq_ignore_ascii_case("TLS") {
-            "AUTH TLS"
-        } else {
-            need
-        };
-        let (label, parameter) = need
-            .split_once(' ')
-            .map_or((need, None), |(label, rest)| (label, Some(rest.trim())));
-        // MLSD has no line of its own (RFC 3659 §7.8).
-        let label = if label.eq_ignore_ascii_case("MLSD") {
-            "MLST"
-        } else {
-            label
+    pub fn advertised(&self, label: &str) -> Option<&str> {
+        let (label, parameter) = match label.split_once(' ') {
+            Some((label, rest)) => (label, Some(rest.trim())),
+            None => (label, None),
         };
         self.lines
             .iter()
@@ -196,12 +186,10 @@ mod tests {
     }
 
     #[rstest]
-    #[case("MLST", true)]
-    #[case("mlsd", true)]
+    #[case("mlst", true)]
     #[case("REST STREAM", true)]
     #[case("REST BLOCK", false)]
     #[case("AUTH TLS", true)]
-    #[case("TLS", true)]
     #[case("MODE Z", true)]
     #[case("TVFS", false)]
     #[case("HASH", false)]

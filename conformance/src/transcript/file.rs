@@ -462,12 +462,8 @@ mod tests {
             EventKind::ConnectFailed {
                 error: "refused".into(),
             },
-            EventKind::FromClient {
-                octets: octets.clone(),
-            },
-            EventKind::FromServer {
-                octets: octets.clone(),
-            },
+            EventKind::from_client(octets.clone()),
+            EventKind::from_server(octets.clone()),
             EventKind::TlsEstablished(TlsFacts {
                 data: true,
                 version: "TLS 1.3".into(),
@@ -664,9 +660,7 @@ mod tests {
                 connection: Connection("B".into()),
                 channel: Channel::Control,
                 line: 0,
-                what: EventKind::FromClient {
-                    octets: piece.into(),
-                },
+                what: EventKind::from_client(piece),
             });
         }
         let text = write(&transcript);

@@ -11,20 +11,24 @@ mod mask;
 mod octets;
 mod redact;
 mod reply;
+mod scrub;
 mod telnet;
 
 pub use crate::data::{escape, unescape};
 pub use channel::{Channel, ChannelNumbers, Leg, Seat};
 pub use connection::{Connection, DataMode};
+pub(crate) use conversation::Pairing;
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{
     Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
 };
 pub use limit::{Excess, Limit};
-pub(crate) use redact::MARKER;
+pub(crate) use mask::SECRET;
+pub(crate) use redact::{MARKER, masked};
 pub use redact::{lines, redact};
 pub use reply::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, ReplyReader};
+pub(crate) use scrub::Scrub;
 pub use telnet::Negotiation;
 
 use crate::data::Data;
@@ -67,16 +71,29 @@ impl Transcript {
             )
         };
         let belongs = |event: &&Event| event.channel.leg() == Some(leg) || is_data(&event.what);
-        let events = self.events.iter().filter(belongs).map(|event| Event {
-            channel: event.channel.without_leg(),
-            ..event.clone()
-        });
+        // The peer of this leg that closes after the other one has only follows.
+        let mut ended_by = None;
+        let mut events = Vec::new();
+        for event in &self.events {
+            let is_control = event.channel.without_leg().is_control();
+            let mut what = event.what.clone();
+            if let (EventKind::Closed(end), true) = (&mut what, is_control) {
+                end.by = *ended_by.get_or_insert(end.by);
+            }
+            if belongs(&event) {
+                events.push(Event {
+                    what,
+                    channel: event.channel.without_leg(),
+                    ..event.clone()
+                });
+            }
+        }
         Self {
             seat: match leg {
                 Leg::Server => Seat::Client,
                 Leg::Client => Seat::Server,
             },
-            events: events.collect(),
+            events,
             name: self.name.clone(),
             variant: self.variant.clone(),
             variables: self.variables.clone(),
@@ -216,6 +233,52 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Octets of the client.
+    pub(crate) fn from_client(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        Self::FromClient { octets }
+    }
+
+    /// Octets of the server.
+    pub(crate) fn from_server(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        Self::FromServer { octets }
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// An event of the main control connection, at this line of the scenario.
+    pub(crate) fn at_line(line: u32, what: EventKind) -> Self {
+        Self {
+            at: 0,
+            channel: Channel::Control,
+            connection: Connection::main(),
+            line,
+            what,
+        }
+    }
+}
+
+impl Event {
+    /// Whether octets of a control connection are missing here, as in a capture that has lost some.
+    /// What follows cannot be paired or judged: the dialogue is not known.
+    #[must_use]
+    pub fn is_gap(&self) -> bool {
+        self.is_capture() && matches!(self.what, EventKind::Observed { ok: false, .. })
+    }
+
+    /// Whether it says what a capture does not contain of a control connection: octets that are
+    /// missing, or encrypted.
+    #[must_use]
+    pub fn is_capture(&self) -> bool {
+        let kind = ObservationKind::Capture;
+        self.channel.without_leg().is_control()
+            && matches!(&self.what, EventKind::Observed { kind: it, .. } if *it == kind)
+    }
+}
+
+impl EventKind {
     /// Whether it was on the wire. Other events are what the runner waited for or found out.
     #[must_use]
     pub fn is_wire_fact(&self) -> bool {
@@ -253,6 +316,8 @@ pub enum ObservationKind {
     UnverifiedCertificate,
     /// Something could not be removed.
     Leftover,
+    /// What a capture of packets does not contain: octets that are missing in it, or encrypted.
+    Capture,
     /// A proxy injected a fault of its plan.
     InjectedFault,
     /// Anything else, as a newer program may write.

@@ -295,6 +295,11 @@ fn stable(line: &str, transcript: &Transcript) -> String {
     if let Some(password) = password.filter(|password| user != Some(*password)) {
         line = line.replace(password.as_str(), "<secret>");
     }
+    masked(line)
+}
+
+/// The line with a name in place of each address, port, time and rate in it.
+pub(crate) fn masked(mut line: String) -> String {
     for (pattern, stands) in CHANGING.iter() {
         line = pattern
             .replace_all(&line, |found: &Captures<'_>| {
@@ -338,9 +343,7 @@ mod tests {
     }
 
     fn received(text: &str) -> EventKind {
-        EventKind::FromServer {
-            octets: format!("{text}\r\n").into(),
-        }
+        EventKind::from_server(format!("{text}\r\n"))
     }
 
     #[rstest]
@@ -422,9 +425,7 @@ mod tests {
 
     #[test]
     fn other_connections_have_a_label_and_the_runner_s_own_is_left_out() {
-        let noop = || EventKind::FromClient {
-            octets: b"NOOP\r\n".to_vec(),
-        };
+        let noop = || EventKind::from_client(b"NOOP\r\n");
         let events = vec![
             event(Connection("B".into()), noop()),
             event(Connection::runner(), noop()),

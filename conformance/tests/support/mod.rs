@@ -1,10 +1,10 @@
 //! The fixture of the tests that play the suite.
 
-use ftpspec::driver::Timeouts;
-use ftpspec::runner::{Job, Selection, SkipReason, Skipped, plan};
-use ftpspec::selftest::Harness;
-use ftpspec::subject::{Target, probe};
-use ftpspec::suite::Suite;
+use ftpspec::internals::driver::Timeouts;
+use ftpspec::internals::runner::{Job, Selection, SkipReason, Skipped, plan};
+use ftpspec::internals::selftest::Harness;
+use ftpspec::internals::subject::{Target, probe};
+use ftpspec::internals::suite::Suite;
 use libtest_mimic::{Arguments, Trial};
 use std::any::Any;
 use std::path::Path;
@@ -58,7 +58,8 @@ impl Fixture {
         let left = self.for_ipv6.iter();
         left.filter(move |it| every_variant || !plays(&it.scenario))
             .map(|it| {
-                let name = format!("{} [{}] (ignored: {})", it.scenario, it.variant, it.reason);
+                let variant = it.variant.map(|it| it.to_string()).unwrap_or_default();
+                let name = format!("{} [{variant}] (ignored: {})", it.scenario, it.reason);
                 Trial::test(name, || Ok(())).with_ignored_flag(true)
             })
     }

@@ -1,4 +1,4 @@
-//! Commands: any line is a command or an error, and what was understood means the same when it is written again.
+//! Commands: any line is a command or an error, and a command that is written is read as the same.
 
 use ftpspec_server::internals::wire::{
     Command, CommandLine, DigestArgument, ExtendedAddress, MffArgument, SiteCommand, SiteLine,
@@ -30,12 +30,12 @@ fn parsed(line: &[u8]) -> Option<Command<'_>> {
     CommandLine::split(line).ok()?.parse().ok()
 }
 
-/// Errors are said to people, in one line.
+/// Errors are texts of one line.
 fn sentence(SyntaxError(text): SyntaxError) {
     assert!(text.ends_with('.') && text.bytes().all(|octet| matches!(octet, b' '..=b'~')));
 }
 
-/// What is written of a command is the command.
+/// A command that is written is read as the same command.
 fn same(command: &Command<'_>, text: impl AsRef<[u8]>) {
     let text = text.as_ref();
     assert_eq!(
@@ -49,7 +49,7 @@ fn same(command: &Command<'_>, text: impl AsRef<[u8]>) {
 fn understood(command: &Command<'_>, verb: Verb, argument: &[u8]) {
     let name = verb.row().name;
     match command {
-        // RFC 3659 §2.2: a pathname is all that stands behind the one space.
+        // RFC 3659 §2.2: a pathname is everything after the one space.
         Command::Appe(pathname)
         | Command::Cwd(pathname)
         | Command::Dele(pathname)
@@ -123,7 +123,7 @@ fn understood(command: &Command<'_>, verb: Verb, argument: &[u8]) {
         Command::Mff(MffArgument::Known(changes, pathname)) => {
             assert!(!pathname.is_empty() && argument.ends_with(pathname));
             assert!(changes.mode.is_none_or(|mode| mode <= 0o7777));
-            // What is told of a time has milliseconds only, so it is what is told that stays.
+            // Times are written with milliseconds only, so the written form is compared.
             let told = |changes: &dyn Fn(&mut Vec<u8>)| {
                 let mut text = Vec::new();
                 changes(&mut text);

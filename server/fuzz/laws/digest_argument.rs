@@ -1,4 +1,4 @@
-//! What digests are asked of: names that may be quoted, and ranges.
+//! Arguments of digests: names that may be quoted, and ranges.
 
 use ftpspec_server::internals::wire::{Command, CommandLine};
 

@@ -1,4 +1,5 @@
-//! Fault plans: any text is a plan or an error that shows where, and a plan that is written reads the same.
+//! Fault plans: any text is a plan or an error with its place, and a plan that is written is read
+//! as the same.
 
 use ftpspec_server::fault::{Fault, ParseError, Plan};
 
@@ -22,7 +23,7 @@ fn written(fault: &Fault) {
     assert_eq!(text.parse().as_ref(), Ok(fault), "{text}");
 }
 
-/// What is wrong is a part of the line.
+/// The marked text is a part of the line.
 fn shown(error: &ParseError) {
     assert!(error.line.get(error.at.clone()).is_some(), "{error:?}");
     assert!(!error.message.is_empty() && !error.to_string().is_empty());

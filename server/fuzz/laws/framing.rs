@@ -1,12 +1,12 @@
-//! TYPE, STRU and MODE: octets of a data connection are a file or malformed however they are cut, no more comes out than
-//! may, and what is encoded comes back.
+//! TYPE, STRU and MODE: the octets of a data connection are a file or malformed, however they are
+//! cut; the output is bounded; and what is encoded is decoded as the same.
 
 use bytes::Bytes;
 use ftpspec_server::internals::dtp::{Decoder, Encoder, Piece};
 use ftpspec_server::internals::pi::{Coding, Malformed, Mode, Representation, Structure};
 use std::num::NonZeroU64;
 
-/// Content handed out at once, more or less.
+/// About the octets of a file that are passed on at once.
 const PIECE: usize = 64 << 10;
 /// Octets of a file that is decoded a second time.
 const SHORT: usize = 1 << 20;
@@ -32,7 +32,7 @@ pub fn compressed(data: &[u8]) {
 /// MODE Z (draft-preston-ftpext-deflate).
 pub fn deflate(data: &[u8]) {
     framing(|level| Mode::Deflate { level }, data);
-    // Rarely, since it takes long: a file that is large and says little.
+    // Rarely, since it takes long: a large file that compresses well.
     if let [0xff, level @ 0..=9, data @ ..] = data
         && !data.is_empty()
     {
@@ -51,8 +51,8 @@ pub fn deflate(data: &[u8]) {
     }
 }
 
-/// The first octet is TYPE, STRU, how often markers are sent and the level of MODE Z, the second how to cut; the others
-/// are taken for data of the connection, and then for a file.
+/// The first octet is TYPE, STRU, the distance of markers and the level of MODE Z, the second how
+/// to cut. The others are used as octets of a data connection, and then as a file.
 fn framing(mode: fn(u8) -> Mode, data: &[u8]) {
     let [how, cut, data @ ..] = data else {
         return;
@@ -72,7 +72,8 @@ fn framing(mode: fn(u8) -> Mode, data: &[u8]) {
         mode: mode(how >> 4),
         markers: NonZeroU64::new(u64::from(how >> 3 & 7)),
     };
-    // Each piece of a zlib stream costs a buffer of its own, so that a long one is not cut into single octets.
+    // Each piece of a zlib stream needs a buffer of its own, so a long one is not cut into single
+    // octets.
     let shortest = match coding.mode {
         Mode::Deflate { .. } => data.len() / 64 + 1,
         _ => 1,
@@ -87,7 +88,7 @@ fn receive(coding: &Coding, data: &[u8], cuts: [usize; 2]) {
     let whole = decode(coding, data, data.len().max(1));
     for length in cuts {
         let other = decode(coding, data, length);
-        // Where more than one thing is wrong, which of them is said does so too.
+        // Of several errors, the one that is reported may differ, too.
         assert_eq!(other.ok(), whole.clone().ok(), "in pieces of {length}");
     }
     if let Ok(Received { file, .. }) = whole
@@ -173,11 +174,12 @@ fn decode(coding: &Coding, data: &[u8], cut: usize) -> Result<Received, Refused>
                     assert!(input.is_empty(), "octets are left");
                     break;
                 }
-                Err(Malformed::Form | Malformed::BehindTheEnd) => return Err(Refused),
+                Err(Malformed::Form | Malformed::AfterTheEnd) => return Err(Refused),
             }
         }
     }
-    // Whoever has seen the end need not close; whoever closes has seen it in every framing but the plainest.
+    // After a marked end the peer need not close; in MODE S without records only the close is the
+    // end.
     if decoder.next(&mut Bytes::new()) != Ok(Piece::End) {
         received
             .file
@@ -187,7 +189,7 @@ fn decode(coding: &Coding, data: &[u8], cut: usize) -> Result<Received, Refused>
     Ok(received)
 }
 
-/// How much may come out of so many octets. The end of the last record is meant if it is not said.
+/// The maximum output of so many octets, including an implied end of the last record.
 fn most(coding: &Coding, read: usize) -> usize {
     let times = match coding.mode {
         Mode::Stream | Mode::Block => 1,

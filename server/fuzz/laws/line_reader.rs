@@ -1,8 +1,9 @@
-//! The line reader: where a stream is cut makes no difference, and it reads what a simpler reader reads.
+//! The line reader: where a stream is cut makes no difference, and the lines are those of a simpler
+//! reader.
 
 use ftpspec_server::internals::wire::{ControlEvent, LineReader, MAX_LINE};
 
-/// The first octet says how long the pieces are in one of the ways the others are cut.
+/// The first octet is the length of the pieces into which the others are cut.
 pub fn line_reader(data: &[u8]) {
     let Some((&cut, stream)) = data.split_first() else {
         return;
@@ -27,7 +28,7 @@ pub fn line_reader(data: &[u8]) {
     }
     assert!(whole.1.len() <= 3 * 64, "answers that nobody reads pile up");
 
-    // What came before AUTH TLS is not read behind it.
+    // What came before AUTH TLS is not read after it.
     let mut reader = LineReader::new();
     reader.feed(stream);
     reader.discard();
@@ -54,12 +55,12 @@ fn read(stream: &[u8], length: usize) -> (Vec<ControlEvent>, Vec<u8>) {
     (events, reader.take_answers())
 }
 
-/// The same, from the whole stream at once and with no thought of time or memory.
+/// The same, computed from the whole stream at once.
 fn simple(stream: &[u8]) -> (Vec<ControlEvent>, Vec<u8>) {
     let (octets, answers) = without_telnet(stream);
     let mut events = Vec::new();
     let mut lines = octets.split(|octet| *octet == b'\n');
-    // Behind the last line end stands what is no line yet.
+    // The octets after the last line end are not a line yet.
     let rest = lines.next_back().unwrap_or_default();
     events.extend(lines.map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -81,28 +82,28 @@ fn simple(stream: &[u8]) -> (Vec<ControlEvent>, Vec<u8>) {
     (events, answers)
 }
 
-/// The octets that are no Telnet commands (RFC 854), and what is answered to those that are.
+/// The octets that are not Telnet commands (RFC 854), and the answers to the commands.
 fn without_telnet(stream: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let (mut octets, mut answers) = (Vec::new(), Vec::new());
     let mut rest = stream;
-    while let Some((&octet, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((&octet, after)) = rest.split_first() {
+        rest = after;
         if octet != 255 {
             octets.push(octet);
             continue;
         }
-        let Some((&command, behind)) = rest.split_first() else {
+        let Some((&command, after)) = rest.split_first() else {
             break;
         };
-        rest = behind;
+        rest = after;
         match command {
             255 => octets.push(255),
-            250 => rest = behind_subnegotiation(rest),
+            250 => rest = after_subnegotiation(rest),
             251..=254 => {
-                let Some((&option, behind)) = rest.split_first() else {
+                let Some((&option, after)) = rest.split_first() else {
                     break;
                 };
-                rest = behind;
+                rest = after;
                 let refusal = match command {
                     251 => 254,
                     253 => 252,
@@ -118,8 +119,8 @@ fn without_telnet(stream: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (octets, answers)
 }
 
-/// What stands behind IAC SE, or behind the octets after which nobody waits for it any more.
-fn behind_subnegotiation(stream: &[u8]) -> &[u8] {
+/// The octets after IAC SE, or after the maximum length of a subnegotiation.
+fn after_subnegotiation(stream: &[u8]) -> &[u8] {
     let mut after_iac = false;
     for (at, octet) in stream.iter().enumerate() {
         if at >= 4096 || (after_iac && *octet == 240) {

@@ -1,4 +1,4 @@
-//! MLSx and the other listings: what OPTS MLST asks for is what comes, and a name never makes another line.
+//! MLSx and the other listings: the facts are those of OPTS MLST, and no name adds a line.
 
 use ftpspec_server::auth::Permissions;
 use ftpspec_server::internals::wire::{
@@ -9,10 +9,11 @@ use ftpspec_server::storage::{Entry, FileKind, Metadata, Owner, Owners};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The first line is the argument of OPTS MLST; behind it stand twelve octets of what is known of a file, and its name.
+/// The first line is the argument of OPTS MLST. It is followed by twelve octets, the known facts of
+/// a file, and by its name.
 pub fn mlsx(data: &[u8]) {
     let end = data.iter().position(|octet| *octet == b'\n');
-    let (asked, behind) = data.split_at(end.unwrap_or(data.len()));
+    let (asked, after) = data.split_at(end.unwrap_or(data.len()));
     let line = [b"OPTS MLST ", asked].concat();
     let Some(facts) = selected(&line) else {
         return;
@@ -23,10 +24,10 @@ pub fn mlsx(data: &[u8]) {
         .collect();
     let again = selected(format!("OPTS MLST {names}").as_bytes());
     assert_eq!(again, Some(facts), "{names}");
-    if let Some([_, known @ ..]) = behind.get(..13)
+    if let Some([_, known @ ..]) = after.get(..13)
         && let Ok(known) = known.try_into()
     {
-        listed(facts, known, &behind[13..]);
+        listed(facts, known, &after[13..]);
     }
 }
 
@@ -37,7 +38,7 @@ fn selected(line: &[u8]) -> Option<Facts> {
     }
 }
 
-/// Seconds as far from the epoch as four octets and a scale reach.
+/// Seconds from the epoch, from four octets and a scale.
 fn time([a, b, c, d]: [u8; 4], scale: u8) -> Option<SystemTime> {
     let count = i64::from(i32::from_be_bytes([a, b, c, d]));
     let far = Duration::from_millis(count.unsigned_abs() << (scale & 15));
@@ -106,7 +107,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
     assert!(entry.metadata.target.is_some() || long.ends_with(name));
 }
 
-/// What is written of an entry, which is one line.
+/// An entry as written, which is one line.
 fn line(lister: &Lister, entry: &Entry) -> Vec<u8> {
     let mut line = Vec::new();
     lister.write(entry, Naming::Own, &mut line);

@@ -1,7 +1,7 @@
-//! What must hold of any octets a peer may send: each law panics where it does not.
+//! Properties that hold for any octets of a peer; each law panics if its property does not hold.
 //!
-//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the ordinary test
-//! `server/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
+//! The fuzz targets run each law on generated octets, and the test `server/tests/fuzz_corpus.rs` on
+//! the files in `corpus/`.
 
 mod command;
 mod digest_argument;

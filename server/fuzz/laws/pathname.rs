@@ -1,9 +1,10 @@
-//! Pathnames and patterns: no pathname leaves the root, and a pattern matches what its definition says.
+//! Pathnames and patterns: no pathname leaves the root, and a pattern matches as defined.
 
 use ftpspec_server::internals::wire::{is_pattern, matches};
 use ftpspec_server::storage::{MAX_NAME, MAX_PATH, VirtualPath};
 
-/// The lines are pathnames, each taken from where the one before it led; each is also a pattern for the one before it.
+/// The lines are pathnames, each relative to the one before it, and each also a pattern for the one
+/// before it.
 pub fn pathname(data: &[u8]) {
     let mut here = VirtualPath::root();
     let mut before: &[u8] = b"";
@@ -14,7 +15,7 @@ pub fn pathname(data: &[u8]) {
                 path.components().collect::<Vec<_>>(),
                 names(&here, pathname)
             );
-            // Said again from anywhere it is the same path.
+            // As an absolute pathname it is the same path.
             assert_eq!(here.join(path.as_bytes()).ok().as_ref(), Some(&path));
             here = path;
         }
@@ -40,7 +41,7 @@ fn holds(path: &VirtualPath) {
     }
 }
 
-/// The names a pathname comes to, one after the other.
+/// The names of a pathname, resolved one by one.
 fn names<'a>(from: &'a VirtualPath, pathname: &'a [u8]) -> Vec<&'a [u8]> {
     let mut names: Vec<&[u8]> = Vec::new();
     if !pathname.starts_with(b"/") {
@@ -56,7 +57,7 @@ fn names<'a>(from: &'a VirtualPath, pathname: &'a [u8]) -> Vec<&'a [u8]> {
     names
 }
 
-/// Against the definition, where that does not take for ever.
+/// Compares with the definition, unless that takes too long.
 fn pattern(pattern: &[u8], name: &[u8]) {
     let found = matches(pattern, name);
     if !is_pattern(pattern) {
@@ -72,9 +73,9 @@ fn pattern(pattern: &[u8], name: &[u8]) {
 fn defined(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern, name) {
         ([], []) => true,
-        ([b'*', behind @ ..], _) => (0..=name.len()).any(|at| defined(behind, &name[at..])),
-        ([b'?', behind @ ..], [_, rest @ ..]) => defined(behind, rest),
-        ([octet, behind @ ..], [other, rest @ ..]) => octet == other && defined(behind, rest),
+        ([b'*', after @ ..], _) => (0..=name.len()).any(|at| defined(after, &name[at..])),
+        ([b'?', after @ ..], [_, rest @ ..]) => defined(after, rest),
+        ([octet, after @ ..], [other, rest @ ..]) => octet == other && defined(after, rest),
         _ => false,
     }
 }

@@ -1,5 +1,5 @@
-//! Sessions: whatever is said and whatever happens, each line is answered once and in order, replies are replies, and who
-//! may change nothing changes nothing.
+//! Sessions: each line is answered once and in order, each reply is well-formed, and a user without
+//! permissions changes nothing.
 
 #[allow(dead_code, reason = "the tests that play dialogues use all of it")]
 #[path = "../../tests/dialogue/world.rs"]
@@ -17,16 +17,16 @@ use std::io;
 use std::num::NonZeroU64;
 use world::World;
 
-/// So many lines make a session; what is behind them is left out.
+/// Maximum lines of a session; the rest is ignored.
 const LINES: usize = 48;
 
-/// The first octet is the set-up. Each line behind it is a command line, or one of these:
+/// The first octet is the set-up. Each line after it is a command line, or one of these:
 ///
 /// ```text
 /// !            a line that is too long
 /// ?            a line with a NUL or a bare CR
-/// +octets      what the next upload brings
-/// .            the transfer that runs ends well
+/// +octets      the data of the next upload
+/// .            the running transfer completes
 /// &1 ... &6    it ends otherwise, see `ending`
 /// ```
 pub fn session(data: &[u8]) {
@@ -89,7 +89,8 @@ pub fn session(data: &[u8]) {
     }
 }
 
-/// Counts replies: a preliminary one only where a transfer begins, and no completion without a line.
+/// Counts replies: a preliminary one only where a transfer begins, and no completion without a
+/// line.
 fn answered(mut unanswered: usize, said: &[Reply], was_running: bool, running: bool) -> usize {
     let mut preliminary = usize::from(was_running);
     for reply in said {
@@ -118,7 +119,7 @@ fn answered(mut unanswered: usize, said: &[Reply], was_running: bool, running: b
     unanswered
 }
 
-/// RFC 959 §4.2, read by somebody who knows no reply but its octets.
+/// RFC 959 §4.2, checked on the octets alone.
 fn well_formed(reply: &Reply) {
     let mut octets = Vec::new();
     reply.encode(&mut octets);
@@ -212,7 +213,7 @@ fn link(how: u8) -> Link {
     }
 }
 
-/// Every path with what stands there.
+/// Every path and its content.
 fn tree(files: &dyn Storage) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut rest = vec![VirtualPath::root()];

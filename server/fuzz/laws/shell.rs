@@ -6,18 +6,18 @@ use ftpspec_server::internals::fuzzing::{gated, proxy_header};
 use ftpspec_server::internals::wire::HostName;
 use std::net::IpAddr;
 
-/// The most octets of a PROXY header: the fixed part of version 2, and what may follow.
+/// Maximum octets of a PROXY header: the fixed part of version 2, and its addresses and options.
 const LONGEST_HEADER: usize = 16 + 4096;
 /// The content types of TLS records.
 const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=24;
 
 /// A header is read to its end and no further, and only a whole one is.
 pub fn proxy(data: &[u8]) {
-    let Ok((client, behind)) = proxy_header(data) else {
+    let Ok((client, after)) = proxy_header(data) else {
         return;
     };
-    assert!(data.ends_with(behind));
-    let header = &data[..data.len() - behind.len()];
+    assert!(data.ends_with(after));
+    let header = &data[..data.len() - after.len()];
     assert!(header.len() <= LONGEST_HEADER);
     let followed = [header, b"USER x\r\n"].concat();
     let again = proxy_header(&followed).expect("what follows makes no difference");
@@ -34,8 +34,8 @@ pub fn proxy(data: &[u8]) {
     }
 }
 
-/// No read goes past the end of a TLS record, and no octet is lost or changed. The first octets say
-/// how they come.
+/// No read goes past the end of a TLS record, and no octet is lost or changed. The first octets are
+/// the sizes of the reads.
 pub fn record_gate(data: &[u8]) {
     let [arriving, buffer, ending, octets @ ..] = data else {
         return;
@@ -64,7 +64,7 @@ pub fn record_gate(data: &[u8]) {
     assert_eq!(
         read.len(),
         clear_text,
-        "all records, and nothing behind them"
+        "all records, and nothing after them"
     );
     let mut from = 0;
     for piece in &reads {
@@ -77,7 +77,7 @@ pub fn record_gate(data: &[u8]) {
     }
 }
 
-/// A certificate is read whole or has no names, and a rule admits what it says.
+/// A certificate is read whole or has no names, and a rule matches its name only.
 pub fn certificate(data: &[u8]) {
     let certificate = ClientCertificate::from_der(data);
     assert!(CertificateRule::Fingerprint(*certificate.fingerprint()).admits(&certificate));

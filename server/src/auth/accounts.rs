@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_kind_of_password_lets_its_user_in_and_nobody_else() {
+    async fn each_kind_of_password_logs_only_its_user_in() {
         let hash = PasswordHash::of(b"secret").unwrap();
         let accounts = Accounts::new()
             .with("hashed", account(Password::Hash(hash)))
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_from_elsewhere_is_refused_like_a_wrong_password() {
+    async fn a_login_from_a_host_that_is_not_allowed_is_refused_as_a_wrong_password() {
         let mut account = account(Password::Plain(Secret::new("secret")));
         account.hosts = Some(vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
         let nowhere = Account {

@@ -1,5 +1,6 @@
 //! Client certificates: their names, and which of them let a user log in (RFC 4217 §10.1, §12.2).
 
+use crate::text::hexadecimal;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::net::IpAddr;
@@ -193,10 +194,7 @@ impl CertificateRule {
 impl fmt::Display for CertificateRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fingerprint(octets) => {
-                f.write_str("sha256:")?;
-                octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-            }
+            Self::Fingerprint(octets) => write!(f, "sha256:{}", hexadecimal(octets)),
             Self::CommonName(name) => write!(f, "cn:{name}"),
             Self::AlternativeName(AlternativeName::Email(name)) => write!(f, "email:{name}"),
             Self::AlternativeName(AlternativeName::Dns(name)) => write!(f, "dns:{name}"),
@@ -278,16 +276,16 @@ impl<'a> Der<'a> {
         if first >= 0x80 {
             // No certificate has a length of more than three octets.
             let count = usize::from(first & 0x7f);
-            let (octets, behind) = (1..=3)
+            let (octets, after) = (1..=3)
                 .contains(&count)
                 .then(|| rest.split_at_checked(count))??;
             length = octets
                 .iter()
                 .fold(0, |length, octet| length << 8 | usize::from(*octet));
-            rest = behind;
+            rest = after;
         }
-        let (content, behind) = rest.split_at_checked(length)?;
-        self.0 = behind;
+        let (content, after) = rest.split_at_checked(length)?;
+        self.0 = after;
         Some((tag, content))
     }
 
@@ -337,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_cut_anywhere_is_no_panic_and_admits_nobody() {
+    fn a_truncated_certificate_is_no_panic_and_matches_no_rule() {
         let der = der();
         for length in 0..der.len() {
             let cut = ClientCertificate::from_der(&der[..length]);
@@ -349,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_told_apart_and_matched() {
+    fn rules_are_distinguished_and_matched() {
         let certificate = ClientCertificate {
             fingerprint: [0xab; 32],
             common_names: vec!["alice".into()],

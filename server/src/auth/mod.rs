@@ -117,83 +117,56 @@ pub struct UserLimits {
     pub download: Option<Arc<Rate>>,
 }
 
-/// Permissions by effect, not by verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Permissions {
+/// Defines the permissions by their effects.
+macro_rules! permissions {
+    ($($(#[$about:meta])* $effect:ident,)*) => {
+        /// Permissions by effect, not by verb.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct Permissions {
+            $($(#[$about])* pub $effect: bool,)*
+        }
+
+        impl Permissions {
+            /// All effects.
+            pub const ALL: Self = Self { $($effect: true),* };
+            /// No effect: the user can only log in.
+            pub const NONE: Self = Self { $($effect: false),* };
+            /// The names of all effects, which are those of the fields.
+            pub const EFFECTS: [&'static str; 9] = [$(stringify!($effect)),*];
+
+            /// The permission for the effect of that name; `None` if there is no such effect.
+            pub fn effect(&mut self, name: &str) -> Option<&mut bool> {
+                match name {
+                    $(stringify!($effect) => Some(&mut self.$effect),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+permissions! {
     /// Read file content: RETR, HASH and all digests, COMB's sources.
-    pub read: bool,
+    read,
     /// List directories and read facts.
-    pub list: bool,
+    list,
     /// Create files: STOR, STOU and APPE, COMB, SITE SYMLINK.
-    pub create: bool,
+    create,
     /// Append to files: APPE, STOR from the end on (REST), COMB.
-    pub append: bool,
+    append,
     /// Replace the content of files: STOR, also within the file (REST, RANG), RNTO onto the file.
-    pub overwrite: bool,
+    overwrite,
     /// Change facts: MFMT, MFCT, MFF, SITE CHMOD and UTIME.
-    pub change_facts: bool,
+    change_facts,
     /// Remove: DELE, RMD, RMDA, COMB's sources.
-    pub delete: bool,
+    delete,
     /// Rename: RNFR.
-    pub rename: bool,
+    rename,
     /// Create directories: MKD, SITE MKDIR.
-    pub make_directory: bool,
+    make_directory,
 }
 
 impl Permissions {
-    /// All effects.
-    pub const ALL: Self = Self {
-        read: true,
-        list: true,
-        create: true,
-        append: true,
-        overwrite: true,
-        change_facts: true,
-        delete: true,
-        rename: true,
-        make_directory: true,
-    };
-    /// The names of all effects, which are those of the fields.
-    pub const EFFECTS: [&'static str; 9] = [
-        "read",
-        "list",
-        "create",
-        "append",
-        "overwrite",
-        "change_facts",
-        "delete",
-        "rename",
-        "make_directory",
-    ];
-
-    /// The permission for the effect of that name; `None` if there is no such effect.
-    pub fn effect(&mut self, name: &str) -> Option<&mut bool> {
-        Some(match name {
-            "read" => &mut self.read,
-            "list" => &mut self.list,
-            "create" => &mut self.create,
-            "append" => &mut self.append,
-            "overwrite" => &mut self.overwrite,
-            "change_facts" => &mut self.change_facts,
-            "delete" => &mut self.delete,
-            "rename" => &mut self.rename,
-            "make_directory" => &mut self.make_directory,
-            _ => return None,
-        })
-    }
-
-    /// No effect: the user can only log in.
-    pub const NONE: Self = Self {
-        read: false,
-        list: false,
-        create: false,
-        append: false,
-        overwrite: false,
-        change_facts: false,
-        delete: false,
-        rename: false,
-        make_directory: false,
-    };
     /// Reading and listing.
     pub const READ_ONLY: Self = Self {
         read: true,

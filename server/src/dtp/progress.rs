@@ -8,10 +8,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::stream::DataStream;
 use crate::auth::Rate;
-use crate::observe::journal::{DataMode, EventKind, hexadecimal};
+use crate::observe::journal::{DataMode, EventKind};
 use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::Channel;
 use crate::pi::RestartMarker;
+use crate::text::hexadecimal;
 
 /// The progress of a transfer.
 #[derive(Debug, Default)]

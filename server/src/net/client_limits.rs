@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_is_gone_leaves_no_trace() {
+    fn a_user_without_sessions_leaves_no_trace() {
         let guard = ClientLimits::default();
         assert!(guard.log_in("a", 1));
         assert!(!guard.log_in("a", 1));

@@ -52,20 +52,28 @@ impl ServerHandle {
     }
 
     /// The URL of the first address, `ftp://user:password@host:port/`, with the first user that was
-    /// named in the builder or the settings; special characters are percent-encoded. The password is
-    /// left out if it is known only as a hash, or if any is accepted; the user is left out with an
-    /// [`Authenticator`](crate::auth::Authenticator) of your own. The scheme is `ftps` if TLS starts
-    /// with the first octet. The host of an unspecified address (0.0.0.0) is the loopback address.
+    /// named in the builder or the settings; all but letters, digits and `-._~` is percent-encoded
+    /// in the name and the password. The port is written even if it is 21. The password is left out
+    /// if it is known only as a hash, or if any is accepted; the user is left out with an
+    /// [`Authenticator`](crate::auth::Authenticator) of your own. The scheme is `ftps` if TLS
+    /// starts with the first octet. The host of an unspecified address (0.0.0.0) is the loopback
+    /// address.
     ///
     /// It contains a password: do not log it.
     #[must_use]
     pub fn url(&self) -> String {
-        let explicit = self.addresses.first().map(|address| (self.scheme, address));
-        let implicit = self.implicit_addresses.first();
-        match explicit.or_else(|| implicit.map(|address| ("ftps", address))) {
-            Some((scheme, address)) => url(scheme, *address, self.url_user.as_ref()),
-            None => String::new(),
-        }
+        self.urls().into_iter().next().unwrap_or_default()
+    }
+
+    /// As [`url`](Self::url), for each of the [`addresses`](Self::addresses) and then for each of
+    /// the [`implicit_addresses`](Self::implicit_addresses).
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        let explicit = self.addresses.iter().map(|it| (self.scheme, it));
+        let implicit = self.implicit_addresses.iter().map(|it| ("ftps", it));
+        let all = explicit.chain(implicit);
+        all.map(|(scheme, address)| url(scheme, *address, self.url_user.as_ref()))
+            .collect()
     }
 
     /// The files of the named users, to read and to assert what clients have stored. They are those

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_is_who_the_header_names_and_nothing_after_it_is_lost() {
+    async fn the_header_names_the_client_and_no_octet_after_it_is_lost() {
         let v4 = [192, 0, 2, 1, 198, 51, 100, 2, 0x87, 0x07, 0, 21];
         let mut v6 = [0; 36];
         v6[15] = 1;

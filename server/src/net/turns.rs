@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn users_who_wait_get_their_turns_one_after_the_other() {
+    fn waiting_users_get_their_turns_in_order() {
         let turns = Arc::new(Turns::new(1));
         let first = poll(pin!(turns.take("many")));
         assert!(first.is_some());
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_not_lost_with_who_waited_for_it() {
+    fn a_turn_is_not_lost_with_the_user_that_waited_for_it() {
         let turns = Arc::new(Turns::new(1));
         let first = poll(pin!(turns.take("a")));
         for _ in 0..3 {

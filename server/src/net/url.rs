@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::config::UrlUser;
 
 /// `scheme://name:password@host:port/`, with the octets of the name and the password
-/// percent-encoded. An unspecified address (0.0.0.0, ::) becomes the loopback address.
+/// percent-encoded. The port is always written: clients differ in the default of `ftps`. An
+/// unspecified address (0.0.0.0, ::) becomes the loopback address.
 pub(super) fn url(scheme: &str, address: SocketAddr, user: Option<&UrlUser>) -> String {
     let mut url = format!("{scheme}://");
     if let Some(user) = user {
@@ -68,6 +69,10 @@ mod tests {
                 Some(user("a@b", Some("p:/%ä"))),
                 "ftp://a%40b:p%3A%2F%25%C3%A4@127.0.0.1:2121/",
             ),
+            (
+                Some(user("[b]", Some("!#?"))),
+                "ftp://%5Bb%5D:%21%23%3F@127.0.0.1:2121/",
+            ),
         ] {
             assert_eq!(url("ftp", v4, user.as_ref()), expected);
         }
@@ -77,7 +82,9 @@ mod tests {
     fn the_host_is_one_that_clients_can_connect_to() {
         for (address, expected) in [
             ("0.0.0.0:21", "ftps://127.0.0.1:21/"),
-            ("[::]:21", "ftps://[::1]:21/"),
+            ("[::]:990", "ftps://[::1]:990/"),
+            ("192.0.2.1:2121", "ftps://192.0.2.1:2121/"),
+            ("[2001:db8::1]:2121", "ftps://[2001:db8::1]:2121/"),
             ("[fe80::1%3]:21", "ftps://[fe80::1%253]:21/"),
         ] {
             let address = address

@@ -132,7 +132,7 @@ impl Channel {
         }
     }
 
-    /// Whether somebody wants to see the octets.
+    /// Whether anything reads the octets.
     pub(crate) fn is_tapped(&self) -> bool {
         self.tap.is_some()
     }

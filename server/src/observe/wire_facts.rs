@@ -2,14 +2,16 @@
 //! [tap](super::tap).
 
 use rustls::{HandshakeKind, ServerConnection};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use crate::text::{hexadecimal, optional_octets};
 
 /// One of the two ends of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// The FTP server, whoever opened the connection.
+    /// The FTP server, whichever side opened the connection.
     Server,
     /// The FTP client.
     Client,
@@ -91,46 +93,5 @@ impl TlsFacts {
             alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
             client_certificate: certificate.map(|der| hexadecimal(&Sha256::digest(der))),
         }
-    }
-}
-
-/// Octets as hexadecimal digits.
-pub(crate) fn hexadecimal(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(
-        String::with_capacity(octets.len() * 2),
-        |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        },
-    )
-}
-
-/// Octets as text that is printable ASCII.
-pub(crate) fn escaped(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(octets.len());
-    for octet in octets {
-        match octet {
-            b'\r' => text.push_str("\\r"),
-            b'\n' => text.push_str("\\n"),
-            b'\t' => text.push_str("\\t"),
-            b'\\' => text.push_str("\\\\"),
-            b' '..=b'~' => text.push(char::from(*octet)),
-            _ => {
-                let _ = write!(text, "\\x{octet:02x}");
-            }
-        }
-    }
-    text
-}
-
-pub(super) fn optional_octets<S: Serializer>(
-    octets: &Option<Vec<u8>>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match octets {
-        Some(octets) => to.serialize_some(&escaped(octets)),
-        None => to.serialize_none(),
     }
 }

@@ -1,12 +1,11 @@
 //! HASH, XCRC and similar commands, MD5 and MMD5: digests of files (drafts).
 
 use super::storage_replies::Act;
-use super::{
-    Decision, DigestRequest, HashAlgorithm, Pending, Question, Session, Step, Work, ask, look,
-};
-use crate::storage::{Digest, FileKind};
+use super::{Decision, HashAlgorithm, Pending, Session, Step, StoragePath, StorageWork, look};
+use crate::storage::{Digest, FileKind, Storage, VirtualPath, digest};
+use crate::text::hexadecimal;
 use crate::wire::{Completion, DigestArgument, QuotedPathname, done};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 
 /// A file of MD5 or MMD5.
 struct Named {
@@ -19,8 +18,7 @@ impl Session {
     /// HASH (draft-bryan-ftpext-hash-02 §3), over the octets that RANG selected (§3.3), as far as
     /// the file has them. The reply names the last octet of the range; for an empty file it is 0-0.
     pub(super) fn hash(&self, pathname: Vec<u8>, pending: Pending) -> Decision {
-        let at = self.resolve(Act::Hash, &pathname)?;
-        self.permit(Act::Hash, |may| may.read)?;
+        let at = self.permitted(Act::Hash, &pathname, |may| may.read)?;
         let hash = DigestRequest {
             at: at.clone(),
             algorithm: self.parameters.algorithm,
@@ -51,8 +49,7 @@ impl Session {
         algorithm: HashAlgorithm,
         argument: DigestArgument<'_>,
     ) -> Decision {
-        let at = self.resolve(Act::Find, &argument.pathname)?;
-        self.permit(Act::Find, |may| may.read)?;
+        let at = self.permitted(Act::Find, &argument.pathname, |may| may.read)?;
         let (start, end) = argument.range.unwrap_or((0, None));
         let hash = DigestRequest {
             at,
@@ -96,46 +93,65 @@ impl Session {
     }
 }
 
+/// A request for a digest.
+#[derive(Debug, Clone)]
+struct DigestRequest {
+    /// The file.
+    at: StoragePath,
+    /// The algorithm.
+    algorithm: HashAlgorithm,
+    /// The first octet.
+    start: u64,
+    /// The octet after the last; `None` is the end of the file.
+    end: Option<u64>,
+}
+
+impl DigestRequest {
+    /// Asks for the digest, and continues with it.
+    fn ask(
+        self,
+        then: impl FnOnce(&mut Session, io::Result<Digest>) -> Decision + Send + 'static,
+    ) -> Decision {
+        let Self {
+            at,
+            algorithm,
+            start,
+            end,
+        } = self;
+        let compute = move |storage: &dyn Storage, path: &VirtualPath| {
+            digest(storage, path, algorithm, start, end)
+        };
+        StorageWork::inquiry(at, compute, |session, _, outcome| then(session, outcome))
+            .long()
+            .ask()
+    }
+}
+
 /// 213 `algorithm first-last digest pathname`.
 fn ask_hash(hash: DigestRequest, pathname: Vec<u8>) -> Decision {
-    ask(Work::Hash(Question::new(
-        hash,
-        move |_, hash: DigestRequest, outcome: io::Result<Digest>| {
-            Step::Reply(match outcome {
-                Ok(hashed) => {
-                    let last = hashed.end.saturating_sub(1).max(hash.start);
-                    let mut text = Vec::with_capacity(160 + pathname.len());
-                    let _ = write!(text, "{} {}-{last} ", hash.algorithm.name(), hash.start);
-                    write_digest(&hashed.value, &mut text);
-                    text.push(b' ');
-                    text.extend_from_slice(&pathname);
-                    done(213, text)
-                }
-                // The file has become shorter since its metadata was read.
-                Err(error) if error.kind() == ErrorKind::InvalidInput => not_there(),
-                Err(error) => Act::Hash.refused(&error),
-            })
-        },
-    )))
+    let (algorithm, start) = (hash.algorithm.name(), hash.start);
+    hash.ask(move |_, outcome| match outcome {
+        Ok(hashed) => {
+            let last = hashed.end.saturating_sub(1).max(start);
+            let digits = hexadecimal(&hashed.value);
+            let mut text = format!("{algorithm} {start}-{last} {digits} ").into_bytes();
+            text.extend_from_slice(&pathname);
+            Ok(Step::Reply(done(213, text)))
+        }
+        // The file has become shorter since its metadata was read.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Err(not_there()),
+        Err(error) => Err(Act::Hash.refused(&error)),
+    })
 }
 
 /// 250 with the digest and nothing else.
 fn ask_digest(hash: DigestRequest) -> Decision {
-    ask(Work::Hash(Question::new(
-        hash,
-        |_, hash: DigestRequest, outcome: io::Result<Digest>| {
-            let partial = hash.start != 0 || hash.end.is_some();
-            Step::Reply(match outcome {
-                Ok(hashed) => {
-                    let mut text = Vec::with_capacity(128);
-                    write_digest(&hashed.value, &mut text);
-                    done(250, text)
-                }
-                Err(error) if partial && error.kind() == ErrorKind::InvalidInput => not_there(),
-                Err(error) => Act::Find.refused(&error),
-            })
-        },
-    )))
+    let partial = hash.start != 0 || hash.end.is_some();
+    hash.ask(move |_, outcome| match outcome {
+        Ok(hashed) => Ok(Step::Reply(done(250, hexadecimal(&hashed.value)))),
+        Err(error) if partial && error.kind() == ErrorKind::InvalidInput => Err(not_there()),
+        Err(error) => Err(Act::Find.refused(&error)),
+    })
 }
 
 /// Computes the digests one after the other: 251 with one, 252 with `many`, and an error reply
@@ -145,23 +161,18 @@ fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) 
         return Ok(Step::Reply(done(if many { 252 } else { 251 }, text)));
     };
     let Named { said, hash } = file;
-    ask(Work::Hash(Question::new(
-        hash,
-        move |_, _, outcome: io::Result<Digest>| match outcome {
-            Ok(hashed) => {
-                if !text.is_empty() {
-                    text.push(b',');
-                }
-                text.extend_from_slice(&said);
-                text.push(b' ');
-                let digits = text.len();
-                write_digest(&hashed.value, &mut text);
-                text[digits..].make_ascii_uppercase();
-                ask_md5(files, text, many).unwrap_or_else(Step::Reply)
+    hash.ask(move |_, outcome| match outcome {
+        Ok(hashed) => {
+            if !text.is_empty() {
+                text.push(b',');
             }
-            Err(error) => Step::Reply(without_md5(error.kind(), many)),
-        },
-    )))
+            text.extend_from_slice(&said);
+            text.push(b' ');
+            text.extend(hexadecimal(&hashed.value).to_uppercase().into_bytes());
+            ask_md5(files, text, many)
+        }
+        Err(error) => Err(without_md5(error.kind(), many)),
+    })
 }
 
 /// draft-twine-ftpmd5-00 §3.1, §3.2: 504 for anything but a file, and for any failure among several
@@ -173,12 +184,6 @@ fn without_md5(kind: ErrorKind, many: bool) -> Completion {
             done(504, "One of these files does not exist.")
         }
         kind => Act::Find.failed(kind),
-    }
-}
-
-fn write_digest(digest: &[u8], to: &mut Vec<u8>) {
-    for octet in digest {
-        let _ = write!(to, "{octet:02x}");
     }
 }
 

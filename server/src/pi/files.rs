@@ -2,13 +2,15 @@
 
 use super::storage_replies::Act;
 use super::{
-    Combine, Decision, Listing, Mode, Pending, Question, Representation, Session, Step,
-    StoragePath, Structure, Work, ask, look, look_at_name,
+    Decision, Listing, Mode, Pending, Question, Representation, Session, Step, StoragePath,
+    StorageWork, Structure, Work, ask, look, look_at_name,
 };
-use crate::storage::{FileKind, VirtualPath};
+use crate::storage::{
+    Change, FileKind, Storage, VirtualPath, combine, remove_subtree, set_facts, subtree_size,
+};
 use crate::wire::{
-    CombArgument, Completion, DotNames, Known, ListingFormat, MffArgument, Naming, Reply, done,
-    write_facts, write_time_val,
+    CombArgument, Completion, DotNames, FactChanges, Known, ListingFormat, MffArgument, Naming,
+    Reply, done, write_facts, write_time_val,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -44,32 +46,30 @@ impl Session {
 
     /// MKD.
     pub(super) fn make_directory(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.make_directory)?;
-        ask(Work::MakeDirectory(Question::new(
-            at,
-            |_, at: StoragePath, outcome: io::Result<()>| {
-                Step::Reply(match outcome {
-                    Ok(()) => directory_reply(&at.path, " created."),
-                    Err(error) => Act::Find.refused(&error),
-                })
-            },
-        )))
+        let at = self.permitted(Act::Find, pathname, |may| may.make_directory)?;
+        let make = |storage: &dyn Storage, path: &VirtualPath| {
+            storage.make_directory(path)?;
+            Ok(vec![Change::DirectoryMade { path: path.clone() }])
+        };
+        StorageWork::change(at, make, |_, at, outcome| {
+            outcome.map_err(|error| Act::Find.refused(&error))?;
+            Ok(Step::Reply(directory_reply(&at.path, " created.")))
+        })
+        .ask()
     }
 
     /// RMD.
     pub(super) fn remove_directory(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
-        ask(Work::RemoveDirectory(Question::new(
-            at,
-            |session: &mut Self, at, outcome: io::Result<()>| match outcome {
-                Err(error) => session
-                    .not_removed(at, error.kind())
-                    .unwrap_or_else(Step::Reply),
-                Ok(()) => Step::Reply(done(250, "Directory removed.")),
-            },
-        )))
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
+        let remove = |storage: &dyn Storage, path: &VirtualPath| {
+            storage.remove_directory(path)?;
+            Ok(vec![Change::DirectoryRemoved { path: path.clone() }])
+        };
+        StorageWork::change(at, remove, |session, at, outcome| match outcome {
+            Err(error) => session.not_removed(at, error.kind()),
+            Ok(()) => Ok(Step::Reply(done(250, "Directory removed."))),
+        })
+        .ask()
     }
 
     /// Finds the reason why RMD did not remove a directory, for the reply.
@@ -108,26 +108,29 @@ impl Session {
 
     /// RMDA (draft-peterson-streamlined-ftp-command-extensions §2).
     pub(super) fn remove_subtree(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
-        ask(Work::RemoveSubtree(Question::new(at, |_, _, outcome| {
-            plain(outcome, Act::Find, "Directory tree removed.")
-        })))
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
+        let remove = |storage: &dyn Storage, path: &VirtualPath| {
+            remove_subtree(storage, path)?;
+            Ok(vec![Change::SubtreeRemoved { path: path.clone() }])
+        };
+        StorageWork::change(at, remove, plain(250, Act::Find, "Directory tree removed."))
+            .long()
+            .ask()
     }
 
     /// DELE.
     pub(super) fn remove_file(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.delete)?;
-        ask(Work::RemoveFile(Question::new(at, |_, _, outcome| {
-            plain(outcome, Act::Find, "File removed.")
-        })))
+        let at = self.permitted(Act::Find, pathname, |may| may.delete)?;
+        let remove = |storage: &dyn Storage, path: &VirtualPath| {
+            storage.remove_file(path)?;
+            Ok(vec![Change::Removed { path: path.clone() }])
+        };
+        StorageWork::change(at, remove, plain(250, Act::Find, "File removed.")).ask()
     }
 
     /// RNFR.
     pub(super) fn rename_from(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.rename)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.rename)?;
         if at.path.is_root() {
             return Err(done(550, "The root directory cannot be renamed."));
         }
@@ -152,10 +155,13 @@ impl Session {
             storage: Arc::clone(&to.storage),
             path: from,
         };
-        let rename = |from, to| {
-            ask(Work::Rename(Question::new((from, to), |_, _, outcome| {
-                plain(outcome, Act::Name, "Rename successful.")
-            })))
+        let rename = |at: StoragePath, to: VirtualPath| {
+            let rename = |storage: &dyn Storage, path: &VirtualPath| {
+                storage.rename(path, &to)?;
+                let from = path.clone();
+                Ok(vec![Change::Renamed { from, to }])
+            };
+            StorageWork::change(at, rename, plain(250, Act::Name, "Rename successful.")).ask()
         };
         if self.user()?.user.permissions.overwrite {
             return rename(from, to.path);
@@ -171,8 +177,7 @@ impl Session {
     /// MODE B and C it would be neither an offset nor the length of the file, so it is refused, as
     /// §4.2 of the RFC allows.
     pub(super) fn size(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.list)?;
         let mut coding = self.coding();
         if !matches!(coding.mode, Mode::Stream | Mode::Deflate { .. }) {
             return Err(done(550, "SIZE is only available in MODE S and Z."));
@@ -204,8 +209,7 @@ impl Session {
 
     /// MDTM only reads (RFC 3659 §3.4), also for directories.
     pub(super) fn modification_time(&self, pathname: &[u8]) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.list)?;
         look(at, |_, _, found| {
             Ok(Step::Reply(match found.map(|metadata| metadata.modified) {
                 Ok(Some(time)) => {
@@ -229,31 +233,42 @@ impl Session {
                 return Err(done(504, text));
             }
         };
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.change_facts)?;
-        let pathname = pathname.to_vec();
-        ask(Work::SetFacts(Question::new(
-            (at, changes),
-            move |_, _, outcome| {
-                Step::Reply(match outcome {
-                    Ok(()) => {
-                        let mut text = Vec::new();
-                        changes.write(&mut text);
-                        text.push(b' ');
-                        text.extend_from_slice(&pathname);
-                        done(213, text)
-                    }
-                    Err(error) => Act::Find.refused(&error),
-                })
-            },
-        )))
+        let mut text = Vec::new();
+        changes.write(&mut text);
+        text.push(b' ');
+        text.extend_from_slice(pathname);
+        self.change_facts(pathname, changes, done(213, text))
+    }
+
+    /// Sets facts of a file or directory; the reply is `done`.
+    pub(super) fn change_facts(
+        &self,
+        pathname: &[u8],
+        changes: FactChanges,
+        done: Completion,
+    ) -> Decision {
+        let at = self.permitted(Act::Find, pathname, |may| may.change_facts)?;
+        let set = move |storage: &dyn Storage, path: &VirtualPath| {
+            let FactChanges { times, mode } = changes;
+            set_facts(storage, path, times, mode)?;
+            Ok(vec![Change::FactsSet {
+                path: path.clone(),
+                modified: times.modified,
+                created: times.created,
+                mode,
+            }])
+        };
+        StorageWork::change(at, set, |_, _, outcome| {
+            outcome.map_err(|error| Act::Find.refused(&error))?;
+            Ok(Step::Reply(done))
+        })
+        .ask()
     }
 
     /// MLST. The name is the whole path, as TVFS requires (RFC 3659 §7.3.1). A link is described as
     /// in MLSD.
     pub(super) fn facts(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         let (facts, permissions) = (self.parameters.facts, self.user()?.user.permissions);
         look_at_name(at, move |session, at, found| {
             Ok(Step::Reply(match found {
@@ -283,8 +298,7 @@ impl Session {
     /// COMB (Globalscape). A file that is named twice would be read while it is written, or removed
     /// twice, so it is refused.
     pub(super) fn combine(&self, argument: &CombArgument) -> Decision {
-        let target = self.resolve(Act::Find, &argument.target)?;
-        self.permit(Act::Find, |may| {
+        let target = self.permitted(Act::Find, &argument.target, |may| {
             may.create && may.append && may.read && may.delete
         })?;
         let mut sources: Vec<VirtualPath> = Vec::with_capacity(argument.sources.len());
@@ -295,10 +309,15 @@ impl Session {
             }
             sources.push(source);
         }
-        ask(Work::Combine(Question::new(
-            Combine { target, sources },
-            |_, _, outcome| plain(outcome, Act::Find, "Files combined."),
-        )))
+        let combine = |storage: &dyn Storage, path: &VirtualPath| {
+            combine(storage, path, &sources)?;
+            let stored = Change::Stored { path: path.clone() };
+            let removed = sources.into_iter().map(|path| Change::Removed { path });
+            Ok(std::iter::once(stored).chain(removed).collect())
+        };
+        StorageWork::change(target, combine, plain(250, Act::Find, "Files combined."))
+            .long()
+            .ask()
     }
 
     /// ALLO (RFC 959 §4.1.3). Nothing needs to be reserved, so the reply is 202 if there is space
@@ -309,43 +328,46 @@ impl Session {
             return Err(Act::Name.failed(ErrorKind::FileTooLarge));
         }
         let at = self.resolve(Act::Find, b"")?;
-        ask(Work::Allocate(Question::new(
-            (at, octets),
-            |_, _, room: io::Result<()>| {
-                Step::Reply(match room.map_err(|error| error.kind()) {
-                    Err(
-                        kind @ (ErrorKind::StorageFull
-                        | ErrorKind::QuotaExceeded
-                        | ErrorKind::FileTooLarge),
-                    ) => Act::Name.failed(kind),
-                    _ => done(202, "No storage allocation necessary."),
-                })
-            },
-        )))
+        let allocate =
+            move |storage: &dyn Storage, path: &VirtualPath| storage.allocate(path, octets);
+        StorageWork::inquiry(at, allocate, |_, _, room| {
+            Ok(Step::Reply(match room.map_err(|error| error.kind()) {
+                Err(
+                    kind @ (ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::FileTooLarge),
+                ) => Act::Name.failed(kind),
+                _ => done(202, "No storage allocation necessary."),
+            }))
+        })
+        .ask()
     }
 
     /// DSIZ (draft-peterson-streamlined-ftp-command-extensions §3): octets as stored, whatever the
     /// type.
     pub(super) fn subtree_size(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
-        ask(Work::SubtreeSize(Question::new(at, |_, _, octets| {
-            Step::Reply(number(octets))
-        })))
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
+        StorageWork::inquiry(at, subtree_size, |_, _, octets| {
+            Ok(Step::Reply(number(octets)))
+        })
+        .long()
+        .ask()
     }
 
     /// AVBL (draft-peterson-streamlined-ftp-command-extensions §4), for directories only.
     pub(super) fn available(&self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         look(at, |_, at, found| {
             let metadata = found.map_err(|error| Act::Find.refused(&error))?;
             if metadata.kind != FileKind::Directory {
                 return Err(Act::Find.failed(ErrorKind::NotADirectory));
             }
-            ask(Work::Available(Question::new(at, |_, _, octets| {
-                Step::Reply(number(octets))
-            })))
+            StorageWork::inquiry(
+                at,
+                |storage, path| storage.available(path),
+                |_, _, octets| Ok(Step::Reply(number(octets))),
+            )
+            .ask()
         })
     }
 }
@@ -358,12 +380,16 @@ fn number(octets: io::Result<u64>) -> Completion {
     }
 }
 
-/// 250 with this text.
-fn plain(outcome: io::Result<()>, act: Act, text: &'static str) -> Step {
-    Step::Reply(match outcome {
-        Ok(()) => done(250, text),
-        Err(error) => act.refused(&error),
-    })
+/// Continues with this code and text, or with the refusal.
+pub(super) fn plain(
+    code: u16,
+    act: Act,
+    text: &'static str,
+) -> impl FnOnce(&mut Session, StoragePath, io::Result<()>) -> Decision + Send + 'static {
+    move |_, _, outcome| match outcome {
+        Ok(()) => Ok(Step::Reply(done(code, text))),
+        Err(error) => Err(act.refused(&error)),
+    }
 }
 
 /// 257: the quoted path first, with quotes in it doubled (RFC 959 Appendix II).

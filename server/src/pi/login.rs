@@ -181,6 +181,18 @@ impl Session {
         }
     }
 
+    /// Resolves a pathname for a command whose effect the user must be allowed.
+    pub(super) fn permitted(
+        &self,
+        act: Act,
+        pathname: &[u8],
+        allowed: impl FnOnce(&Permissions) -> bool,
+    ) -> Result<StoragePath, Completion> {
+        let at = self.resolve(act, pathname)?;
+        self.permit(act, allowed)?;
+        Ok(at)
+    }
+
     /// Resolves a pathname against the working directory.
     pub(super) fn resolve(&self, act: Act, pathname: &[u8]) -> Result<StoragePath, Completion> {
         let user = self.user()?;

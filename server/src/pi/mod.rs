@@ -11,16 +11,18 @@ mod service;
 mod setup;
 mod site;
 mod storage_replies;
+mod storage_work;
 mod transfer;
 mod work;
 
 pub use crate::auth::TlsRequirement;
 pub use setup::{Link, NoopInTransfer, Setup, TlsPolicy, VirtualHost};
+pub use storage_work::{StorageWork, StorageWorkDone};
 pub use transfer::restart_marker;
 pub use work::*;
 
 use crate::auth::{ClientCertificate, User};
-use crate::storage::{Described, HashAlgorithm, Metadata, VirtualPath};
+use crate::storage::{HashAlgorithm, VirtualPath};
 use crate::wire::{
     Command, CommandLine, Completion, ControlEvent, Facts, InTransfer, LoginRule, Reply, Verb,
     done, is_foreign,
@@ -29,10 +31,10 @@ use login::Login;
 use parameters::Parameters;
 use security::Security;
 use std::borrow::Cow;
-use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::Range;
 use std::sync::Arc;
+use storage_work::{look, look_at_name};
 use transfer::Running;
 
 /// The state of one control connection.
@@ -385,26 +387,6 @@ fn unrecognized(line: &[u8]) -> Decision {
 /// Asks the caller to do some work.
 fn ask(work: Work) -> Decision {
     Ok(Step::Ask(Box::new(work)))
-}
-
-/// Asks for the metadata of a path, and continues with it.
-fn look(
-    at: StoragePath,
-    then: impl FnOnce(&mut Session, StoragePath, io::Result<Metadata>) -> Decision + Send + 'static,
-) -> Decision {
-    ask(Work::Stat(Question::new(at, |session, at, found| {
-        then(session, at, found).unwrap_or_else(Step::Reply)
-    })))
-}
-
-/// Asks for the description of a name; a dangling link is described as the link.
-fn look_at_name(
-    at: StoragePath,
-    then: impl FnOnce(&mut Session, StoragePath, io::Result<Described>) -> Decision + Send + 'static,
-) -> Decision {
-    ask(Work::Describe(Question::new(at, |session, at, found| {
-        then(session, at, found).unwrap_or_else(Step::Reply)
-    })))
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_error_is_a_refusal_that_tells_nothing_of_the_host() {
+    fn every_error_is_a_refusal_that_reveals_nothing_of_the_host() {
         for act in [Act::Find, Act::Name, Act::List, Act::Hash] {
             for kind in KINDS {
                 let Completion(reply) = act.refused(&io::Error::new(kind, "/etc/secret"));

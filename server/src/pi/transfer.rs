@@ -24,8 +24,7 @@ impl Session {
     /// RETR. The file is examined first where the reply depends on it: 550 comes before 425, and a
     /// restart marker beyond its end is 554 (RFC 1123 §4.1.3.4).
     pub(super) fn retrieve(&mut self, pathname: &[u8], pending: &Pending) -> Decision {
-        let at = self.resolve(Act::Find, pathname)?;
-        self.permit(Act::Find, |may| may.read)?;
+        let at = self.permitted(Act::Find, pathname, |may| may.read)?;
         let offset = self.offset(pending)?;
         if let Pending::Range(range) = pending {
             let range = range.clone();
@@ -43,7 +42,7 @@ impl Session {
                 return Err(Act::Find.failed(ErrorKind::IsADirectory));
             }
             if offset > metadata.len {
-                return Err(behind_the_end());
+                return Err(beyond_the_end());
             }
             session.start(Verb::Retr, Content::Retrieve { at, offset })
         })
@@ -93,7 +92,7 @@ impl Session {
             },
         };
         look(at, move |session, at, found| match found {
-            Ok(file) if offset > file.len => Err(behind_the_end()),
+            Ok(file) if offset > file.len => Err(beyond_the_end()),
             Ok(file) if !(may.overwrite || may.append && offset == file.len) => Err(denied()),
             Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 && !may.create => {
                 Err(denied())
@@ -105,7 +104,7 @@ impl Session {
             Err(error) if error.kind() == ErrorKind::NotFound && offset == 0 => {
                 session.start(verb, content)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(behind_the_end()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(beyond_the_end()),
             Err(error) => Err(Act::Name.refused(&error)),
         })
     }
@@ -113,8 +112,7 @@ impl Session {
     /// STOU. The 150 reply contains the unique name (RFC 1123 §4.1.2.9). A restart marker has no
     /// meaning here (RFC 3659 §5.3).
     pub(super) fn store_unique(&mut self, pathname: Option<&[u8]>, pending: &Pending) -> Decision {
-        let at = self.resolve(Act::Name, pathname.unwrap_or_default())?;
-        self.permit(Act::Name, |may| may.create)?;
+        let at = self.permitted(Act::Name, pathname.unwrap_or_default(), |may| may.create)?;
         if pending.offset() != 0 || matches!(pending, Pending::Range(_)) {
             return Err(done(554, "STOU cannot be restarted."));
         }
@@ -175,8 +173,7 @@ impl Session {
 
     /// MLSD. Not a directory: 501; not found: 550 (RFC 3659 §7.2.1).
     pub(super) fn list_facts(&mut self, pathname: Option<&[u8]>) -> Decision {
-        let at = self.resolve(Act::Find, pathname.unwrap_or_default())?;
-        self.permit(Act::Find, |may| may.list)?;
+        let at = self.permitted(Act::Find, pathname.unwrap_or_default(), |may| may.list)?;
         look(at, |session, at, found| match found {
             Ok(metadata) if metadata.kind == FileKind::Directory => {
                 let format = ListingFormat::Facts(session.parameters.facts);
@@ -207,8 +204,7 @@ impl Session {
         then: impl FnOnce(&mut Self, Listing, u16) -> Decision + Send + 'static,
     ) -> Decision {
         let given = pathname.unwrap_or_default().to_vec();
-        let at = self.resolve(Act::List, &given)?;
-        self.permit(Act::List, |may| may.list)?;
+        let at = self.permitted(Act::List, &given, |may| may.list)?;
         look_at_name(at, move |session, at, found| {
             let (listing, code) = session.named(&given, at, &found, format)?;
             then(session, listing, code)
@@ -410,7 +406,7 @@ fn ended(verb: Verb, end: &TransferEnd) -> Completion {
             451,
             match why {
                 Malformed::Form => "The data do not conform to MODE and STRU.",
-                Malformed::BehindTheEnd => "Data after end of file.",
+                Malformed::AfterTheEnd => "Data after end of file.",
             },
         ),
         TransferEnd::Aborted => done(426, "Transfer aborted."),
@@ -443,6 +439,6 @@ fn not_resumed(offered: SessionOffered) -> &'static str {
     }
 }
 
-fn behind_the_end() -> Completion {
+fn beyond_the_end() -> Completion {
     done(554, "The restart marker is beyond the end of the file.")
 }

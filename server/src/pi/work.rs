@@ -1,10 +1,11 @@
 //! Work that the server-PI requests from its caller. Each question knows the type of its answer and
-//! the continuation, so the caller can neither return a wrong answer nor decide anything.
+//! the continuation, so the caller can neither return a wrong answer nor decide anything. The
+//! server-PI itself does no I/O: a [`StorageWork`] calls the storage only when the caller runs it.
 
-use super::Session;
+use super::{Session, StorageWork};
 use crate::auth::{CertificateClaim, Credentials, Denied, Permissions, User};
-use crate::storage::{Described, Digest, Metadata, Storage, VirtualPath};
-use crate::wire::{Completion, FactChanges, Links, Lister, ListingFormat, OperatorFacts, Verb};
+use crate::storage::{Storage, VirtualPath};
+use crate::wire::{Completion, Links, Lister, ListingFormat, OperatorFacts, Verb};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -110,42 +111,13 @@ pub enum Work {
     PrepareTls(Question<(), bool>),
     /// PASV, EPSV: listen for one data connection, replacing any earlier listener.
     Listen(Question<Listen, io::Result<SocketAddr>>),
-    /// The metadata of a path; links are followed.
-    Stat(Question<StoragePath, io::Result<Metadata>>),
-    /// The description of a name; of a dangling link, the link.
-    Describe(Question<StoragePath, io::Result<Described>>),
+    /// Work on a storage.
+    Storage(StorageWork),
     /// The octets that a RETR would send in this coding, if the file has to be read for it (RFC
     /// 3659 §4).
     CodedSize(Question<(StoragePath, Coding), io::Result<u64>>),
-    /// SITE MKDIR: a directory and its missing parents.
-    MakeDirectories(Question<StoragePath, io::Result<()>>),
-    /// SITE SYMLINK: the path of the link, and its target.
-    Symlink(Question<(StoragePath, Vec<u8>), io::Result<()>>),
-    /// MKD.
-    MakeDirectory(Question<StoragePath, io::Result<()>>),
-    /// RMD.
-    RemoveDirectory(Question<StoragePath, io::Result<()>>),
-    /// RMDA: a directory and everything in it.
-    RemoveSubtree(Question<StoragePath, io::Result<()>>),
-    /// DSIZ: octets of all files below a directory.
-    SubtreeSize(Question<StoragePath, io::Result<u64>>),
-    /// DELE.
-    RemoveFile(Question<StoragePath, io::Result<()>>),
-    /// RNTO: from, to.
-    Rename(Question<(StoragePath, VirtualPath), io::Result<()>>),
-    /// MFMT, MFCT, MFF.
-    SetFacts(Question<(StoragePath, FactChanges), io::Result<()>>),
     /// STAT with a pathname: the listing, as lines without line ends.
     ListLines(Question<Listing, io::Result<Vec<Vec<u8>>>>),
-    /// AVBL.
-    Available(Question<StoragePath, io::Result<u64>>),
-    /// ALLO: whether this many more octets can be stored there.
-    Allocate(Question<(StoragePath, u64), io::Result<()>>),
-    /// HASH: the digest over the octets from `start` to `end` (exclusive; `None` is the end of the
-    /// file).
-    Hash(Question<DigestRequest, io::Result<Digest>>),
-    /// COMB: append the sources to the target, in order, then remove the sources.
-    Combine(Question<Combine, io::Result<()>>),
 }
 
 /// A listener for one data connection.
@@ -156,28 +128,6 @@ pub struct Listen {
     pub on: SocketAddr,
     /// Only connections from this peer are accepted (RFC 2577 §3). The port is ignored.
     pub from: SocketAddr,
-}
-
-/// A request for a digest.
-#[derive(Debug, Clone)]
-pub struct DigestRequest {
-    /// The file.
-    pub at: StoragePath,
-    /// The algorithm.
-    pub algorithm: crate::storage::HashAlgorithm,
-    /// The first octet.
-    pub start: u64,
-    /// The octet after the last; `None` is the end of the file.
-    pub end: Option<u64>,
-}
-
-/// The files of COMB.
-#[derive(Debug, Clone)]
-pub struct Combine {
-    /// The target; appended to if it exists.
-    pub target: StoragePath,
-    /// The sources, in order.
-    pub sources: Vec<VirtualPath>,
 }
 
 /// One transfer over the data connection.
@@ -403,7 +353,7 @@ pub enum Malformed {
     /// They do not conform to MODE and STRU.
     Form,
     /// There are octets after the end of the file.
-    BehindTheEnd,
+    AfterTheEnd,
 }
 
 /// Which TLS session a data connection offered that resumed none. Of several, the last of these

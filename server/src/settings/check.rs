@@ -1,9 +1,9 @@
-//! Checking: what must be true of the keys together, without a file.
+//! Rules about several settings together, checked without a file.
 
 use super::form::{Form, Section};
 use super::value::Value;
 
-/// What is wrong, each as `table.key: why`.
+/// The rules that are broken, each as `table.key: why`.
 pub(super) fn check(section: &mut impl Section) -> Vec<String> {
     let mut checker = Checker::default();
     section.fill(&mut checker);
@@ -12,7 +12,7 @@ pub(super) fn check(section: &mut impl Section) -> Vec<String> {
 
 #[derive(Default)]
 struct Checker {
-    /// The way to this table, each part with a dot behind it.
+    /// The path of this table, with a dot after each part.
     way: String,
     wrong: Vec<String>,
 }

@@ -1,28 +1,28 @@
-//! What a settings file consists of, said once: reading, printing and listing the keys all go by it.
+//! The structure of a settings file, defined once for reading, printing and checking.
 
-use super::value::{Size, Value};
+use super::value::Value;
 
-/// A table of the file: its keys, and what must be true of them together.
+/// A table of the file: its keys, and the rules about several of them together.
 pub(super) trait Section {
-    /// Goes through all keys.
+    /// Visits all keys.
     fn fill(&mut self, form: &mut impl Form);
 }
 
-/// What is done with the keys of a table.
+/// An operation on the keys of a table.
 pub(super) trait Form: Sized {
     /// `key = value`.
     fn value<T: Value>(&mut self, key: &'static str, value: &mut T);
 
-    /// `[key]`, with defaults where it is missing.
+    /// `[key]`, with the defaults if it is missing.
     fn table<T: Section>(&mut self, key: &'static str, table: &mut T);
 
-    /// `[key]`, which may be missing.
+    /// An optional `[key]`.
     fn optional<T: Section + Default>(&mut self, key: &'static str, table: &mut Option<T>);
 
     /// `[[key]]`.
     fn tables<T: Section + Default>(&mut self, key: &'static str, tables: &mut Vec<T>);
 
-    /// `[key]` with keys of the user's choice.
+    /// `[key]` with arbitrary keys.
     fn pairs(
         &mut self,
         key: &'static str,
@@ -30,21 +30,14 @@ pub(super) trait Form: Sized {
         check: fn(&str, &str) -> Result<(), String>,
     );
 
-    /// What is wrong with a key that was read, or with the table if the key is not there.
+    /// Reports an error at a key that was read, or at the table if the key is missing.
     fn wrong(&mut self, key: &str, why: impl Into<String>) {
         let _ = (key, why);
     }
 
-    /// Whether the file said something of a key that was wrong, and told.
+    /// Whether the value of the key was invalid; then it has been reported already.
     fn is_spoiled(&self, key: &str) -> bool {
         let _ = key;
         false
-    }
-
-    /// A number of octets.
-    fn size(&mut self, key: &'static str, octets: &mut u64) {
-        let mut size = Size(*octets);
-        self.value(key, &mut size);
-        *octets = size.0;
     }
 }

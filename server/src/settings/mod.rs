@@ -1,4 +1,4 @@
-//! Settings as a file: everything a [`ServerBuilder`](crate::ServerBuilder) can be told, as TOML.
+//! Settings of a [`ServerBuilder`](crate::ServerBuilder) as a TOML file.
 //!
 //! ```
 //! use ftpspec_server::settings::Settings;
@@ -21,8 +21,9 @@
 //! # }
 //! ```
 //!
-//! The tables and their keys are said once (`sections`); reading and printing both go by them, so what is
-//! [printed](Settings::to_toml) can be read. `server/examples/ftpspec.toml` explains every key.
+//! The tables and their keys are defined once (`sections`), for reading and for printing, so that
+//! what is [printed](Settings::to_toml) can be read. `server/examples/ftpspec.toml` explains every
+//! key.
 
 mod check;
 mod form;
@@ -55,59 +56,59 @@ use crate::{ActiveSource, Limits};
 
 use read::Source;
 
-/// The most octets of a settings file.
+/// Maximum octets of a settings file.
 pub const LARGEST_FILE: u64 = 1 << 20;
 
-/// Everything a server can be told.
+/// The settings of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where to listen; empty is 127.0.0.1 and ::1.
+    /// The addresses to listen on; empty is 127.0.0.1 and ::1.
     pub listen: Vec<SocketAddr>,
-    /// Where to listen for connections that are protected from the first octet, too.
+    /// More addresses to listen on, for implicit TLS.
     pub listen_implicit: Vec<SocketAddr>,
-    /// The port where `listen` is empty; 0 is a free one.
+    /// The port if `listen` is empty; 0 is any free port.
     pub port: u16,
-    /// The text of the 220.
+    /// The text of the greeting (220).
     pub greeting: Option<String>,
     /// Networks whose connections begin with a PROXY protocol header.
     pub proxy_protocol_from: Vec<Network>,
     /// Disabled commands.
     pub disable: Vec<DisabledCommand>,
-    /// Whether LIST, NLST and STAT know options such as `-a`.
+    /// Whether LIST, NLST and STAT accept options such as `-a`.
     pub list_options: bool,
     /// Whether TYPE A converts line ends.
     pub ascii_conversion: bool,
     /// The source port of active data connections.
     pub active_source: ActiveSource,
-    /// When a NOOP that comes during a transfer is answered.
+    /// When a NOOP received during a transfer is answered.
     pub noop_in_transfer: NoopInTransfer,
-    /// Octets of a file between two restart markers in MODE B and C.
+    /// Octets of a file between two restart markers in MODE B and C; `None` sends none.
     pub restart_markers: Option<Size>,
     /// The natural language of file names.
     pub language_of_names: Option<String>,
     /// Whether LIST, NLST and STAT show names that begin with a dot.
     pub dot_names: DotNames,
-    /// What listings show of symbolic links.
+    /// How listings show symbolic links.
     pub links: Links,
-    /// Where the journal goes; opened by `ftpspec serve`, not by [`prepare`](Self::prepare).
+    /// The file of the journal; opened by `ftpspec serve`, not by [`prepare`](Self::prepare).
     pub journal: Option<PathBuf>,
-    /// The file more users were read from; they stand among the others.
+    /// A file from which more users were read; they are in `users`.
     pub users_file: Option<PathBuf>,
     /// Planned misbehaviour.
     pub faults: Vec<Fault>,
-    /// The files.
+    /// The storage.
     pub storage: StorageSettings,
     /// TLS.
     pub tls: TlsSettings,
     /// Passive data connections.
     pub passive: PassiveSettings,
-    /// Limits for all.
+    /// Limits of all clients.
     pub limits: Limits,
-    /// Endings of file names and their media types.
+    /// Media types by the ending of the file name.
     pub media_types: Vec<(String, String)>,
-    /// Whether and how anybody may come without an account.
+    /// Anonymous logins; `None` refuses them.
     pub anonymous: Option<AnonymousSettings>,
-    /// Who may log in.
+    /// The users.
     pub users: Vec<UserSettings>,
     /// Virtual hosts.
     pub hosts: Vec<HostSettings>,
@@ -148,24 +149,24 @@ impl Default for Settings {
     }
 }
 
-/// Where files live. Without any path: in memory, and nothing is there.
+/// The storage. Without any path it is in memory and empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StorageSettings {
-    /// A directory that is served itself.
+    /// A directory that is served and changed.
     pub directory: Option<PathBuf>,
-    /// A directory that is read, with memory above it.
+    /// A directory that is only read; changes are kept in memory.
     pub overlay: Option<PathBuf>,
-    /// A directory that is copied into memory.
+    /// A directory that is copied into memory at the start.
     pub seed: Option<PathBuf>,
-    /// The most octets all files may hold.
+    /// Maximum octets of all files.
     pub quota: Option<Size>,
-    /// Uploads that broke off are kept as far as they came.
+    /// Whether the octets of interrupted uploads are kept.
     pub keep_aborted_uploads: bool,
-    /// An upload is safe from a crash of the host before its 226.
+    /// Whether an upload is written to the disk (fsync) before its 226.
     pub sync_uploads: bool,
 }
 
-/// How TLS is spoken; [`Tls`](crate::Tls) says what each means.
+/// TLS; the methods of [`Tls`](crate::Tls) describe each setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the method of Tls of its name")]
 pub struct TlsSettings {
@@ -175,7 +176,7 @@ pub struct TlsSettings {
     pub highest: TlsVersion,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
-    /// Names of the ephemeral certificate.
+    /// More names of the ephemeral certificate.
     pub names: Vec<String>,
     pub client_authorities: Option<PathBuf>,
     pub client_certificates: ClientCertificates,
@@ -184,7 +185,7 @@ pub struct TlsSettings {
     pub close_notify: CloseNotify,
     pub key_log: Option<PathBuf>,
     pub allow_ccc: bool,
-    /// Certificates by name.
+    /// Certificates by server name.
     pub hosts: Vec<TlsHostSettings>,
 }
 
@@ -210,7 +211,7 @@ impl Default for TlsSettings {
     }
 }
 
-/// A certificate for one name (SNI); without files an ephemeral one.
+/// The certificate for one server name (SNI); without files an ephemeral one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsHostSettings {
     /// The name.
@@ -224,36 +225,36 @@ pub struct TlsHostSettings {
 /// Passive data connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PassiveSettings {
-    /// Where they are listened for; `None` is any free port. With more than one range each port is announced on its own.
+    /// The ports to listen on, each range with its announced ports; `None` is any free port.
     pub ports: Option<Vec<Ports>>,
-    /// What a 227 names.
+    /// The address in a 227.
     pub address: Option<Ipv4Addr>,
     /// Whether sessions of different clients may share a port of `ports` at the same time.
     pub shared: bool,
 }
 
-/// What a user has of their own.
+/// Settings that users and anonymous have in common.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSettings {
-    /// What is allowed.
+    /// The permissions.
     pub permissions: Permissions,
-    /// The directory of the storage that is all they see.
+    /// The directory of the storage that is the root of the user.
     pub root: Option<VirtualPath>,
-    /// A directory of the host that is all they see.
+    /// A directory of the host, as a storage of the user's own.
     pub directory: Option<PathBuf>,
-    /// Where a session begins.
+    /// The directory after the login.
     pub home: Option<VirtualPath>,
-    /// The most octets the files below `root` or in `directory` may hold.
+    /// Maximum octets of the files below `root` or in `directory`.
     pub quota: Option<Size>,
-    /// Octets a second, of all uploads together.
+    /// Maximum octets per second of all uploads of the user together.
     pub upload_rate: Option<Size>,
-    /// Octets a second, of all downloads and listings together.
+    /// Maximum octets per second of all downloads and listings of the user together.
     pub download_rate: Option<Size>,
-    /// Where they may come from; `None` is anywhere.
+    /// The networks from which the user may log in; `None` is any.
     pub allowed_hosts: Option<Vec<Network>>,
-    /// Control connections at a time.
+    /// Maximum number of sessions at a time.
     pub sessions: Option<usize>,
-    /// What this user must protect, beside `tls.required`.
+    /// What this user must protect, in addition to `tls.required`.
     pub tls_required: TlsRequirement,
 }
 
@@ -274,12 +275,12 @@ impl AccountSettings {
     }
 }
 
-/// Who may come without an account (RFC 1635).
+/// Anonymous logins (RFC 1635).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnonymousSettings {
-    /// The names that need no password.
+    /// The user names that are accepted with any password.
     pub names: Vec<String>,
-    /// What they have.
+    /// What is allowed.
     pub account: AccountSettings,
 }
 
@@ -292,25 +293,25 @@ impl Default for AnonymousSettings {
     }
 }
 
-/// Who may log in. One of the passwords, or certificates, must be there.
+/// A user. A kind of password or a certificate is required.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserSettings {
     /// The name.
     pub name: String,
-    /// The password itself: for tests.
+    /// The password in clear: for tests.
     pub password: Option<Secret>,
-    /// Its hash.
+    /// The Argon2 hash of the password.
     pub password_hash: Option<PasswordHash>,
-    /// Any password will do.
+    /// Whether any password is accepted.
     pub any_password: bool,
-    /// Client certificates that make a password superfluous.
+    /// Client certificates that replace a password.
     pub certificates: Vec<CertificateRule>,
-    /// What they have.
+    /// What is allowed.
     pub account: AccountSettings,
 }
 
 impl UserSettings {
-    /// Who may do everything with this password.
+    /// A user with this password and all permissions.
     #[must_use]
     pub fn new(name: impl Into<String>, password: Secret) -> Self {
         Self {
@@ -334,20 +335,20 @@ impl Default for UserSettings {
     }
 }
 
-/// A virtual host (RFC 7151). What is not said is as without HOST.
+/// A virtual host (RFC 7151). What is not set is as without HOST.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostSettings {
-    /// What HOST calls it.
+    /// The name in HOST.
     pub name: String,
-    /// The text of the 220 that answers HOST.
+    /// The text of the 220 in reply to HOST.
     pub greeting: Option<String>,
-    /// The file more users were read from.
+    /// A file from which more users were read.
     pub users_file: Option<PathBuf>,
-    /// Files of its own.
+    /// A storage of its own.
     pub storage: Option<StorageSettings>,
-    /// Anonymous there.
+    /// Anonymous logins on this host.
     pub anonymous: Option<AnonymousSettings>,
-    /// Users of its own.
+    /// The users of this host.
     pub users: Vec<UserSettings>,
 }
 
@@ -357,7 +358,7 @@ struct UsersFile {
     users: Vec<UserSettings>,
 }
 
-/// A `[[fault]]` table: the words of a line under keys.
+/// A `[[fault]]` table: the parts of a fault as keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct PlannedFault {
     words: [Option<value::Word>; crate::fault::KEYS.len()],
@@ -365,7 +366,7 @@ struct PlannedFault {
 }
 
 impl PlannedFault {
-    /// What the keys come to.
+    /// The fault that the keys describe.
     fn line(&self) -> String {
         let words = self
             .words
@@ -378,14 +379,14 @@ impl PlannedFault {
 /// Why settings could not be read.
 #[derive(Debug)]
 pub enum SettingsError {
-    /// A file is not there, or no text, or too large.
+    /// A file is missing, is not text, or is too large.
     Read {
         /// Which.
         file: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// What it says is wrong: all mistakes that were found.
+    /// The content is invalid: all errors that were found.
     Wrong(Vec<Problem>),
 }
 
@@ -461,14 +462,15 @@ impl Settings {
         }
     }
 
-    /// What cannot be in these settings together, each with its key: for settings that were changed after they were read.
+    /// The rules about several settings that are broken, each with its key: for settings that were
+    /// changed after they were read.
     #[must_use]
     pub fn check(&self) -> Vec<String> {
         check::check(&mut self.clone())
     }
 
-    /// All settings as a file, the defaults among them. Passwords are left out, with a comment that says so; everything
-    /// else is read back as it is. Users of other files stand among the others.
+    /// All settings as a file, including defaults. A comment replaces each password; everything
+    /// else is read back as it is. Users of other files are included.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut whole = self.clone();
@@ -480,7 +482,7 @@ impl Settings {
     }
 }
 
-/// What is wrong with a text, once it was read.
+/// The errors of a text that was read.
 fn problems_of(
     file: &Path,
     text: &str,

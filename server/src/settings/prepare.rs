@@ -198,7 +198,7 @@ struct Place {
 #[derive(Default)]
 struct Files {
     skipped: Vec<Skipped>,
-    /// Some storage does not know its free space.
+    /// Whether a storage cannot report its free space.
     free_space_unknown: bool,
     /// Directories of users by path: users of the same directory share its locks.
     directories: HashMap<PathBuf, Arc<dyn Storage>>,

@@ -3,7 +3,7 @@
 use super::form::{Form, Section};
 use super::value::{Value, Written, quoted};
 
-/// The text of a table and all that is in it.
+/// The text of a table and of the tables in it.
 pub(super) fn print(section: &mut impl Section) -> String {
     let mut printer = Printer::default();
     section.fill(&mut printer);
@@ -13,7 +13,7 @@ pub(super) fn print(section: &mut impl Section) -> String {
 /// A table that is being printed: its own keys come before other tables.
 #[derive(Default)]
 struct Printer {
-    /// The way to this table, as it stands in brackets.
+    /// The path of this table, as in its header.
     way: String,
     values: String,
     tables: String,

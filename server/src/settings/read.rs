@@ -1,4 +1,4 @@
-//! Reading: what the text says goes into the settings, and what it says wrongly is told, all of it.
+//! Reads settings from text, and reports all errors of the text.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,17 +10,17 @@ use toml::de::{DeTable, DeValue};
 use super::form::{Form, Section};
 use super::value::{Value, did_you_mean, kind};
 
-/// The most mistakes that are told: who has more will read the first ones first.
+/// Maximum number of errors that are reported.
 const MOST_PROBLEMS: usize = 50;
-/// Keys of earlier versions and their names now.
+/// Keys of earlier versions and their present names.
 const RENAMED: [(&str, &str); 2] = [("without", "disable"), ("balancers", "proxy_protocol_from")];
-/// The most of a line that is shown.
+/// Maximum characters of a line that are shown.
 const LONGEST_LINE: usize = 160;
 
-/// What is wrong with a settings file: each mistake with its place.
+/// An error in a settings file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, as it was named.
+    /// The file, as the caller named it.
     pub file: PathBuf,
     /// The line, counted from 1.
     pub line: usize,
@@ -28,12 +28,12 @@ pub struct Problem {
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// The line and what is marked in it; nothing where it may hold a password.
+    /// The line and the marked part of it; empty if it may contain a password.
     shown: Option<(String, usize)>,
 }
 
 impl Problem {
-    /// What is wrong with a file as a whole.
+    /// An error of a file as a whole.
     pub(super) fn of_file(file: &Path, message: String) -> Self {
         Self {
             file: file.to_owned(),
@@ -66,7 +66,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A text, where it came from, and what is wrong with it.
+/// A text, its origin and its errors.
 pub(super) struct Source<'a> {
     pub(super) file: &'a Path,
     pub(super) text: &'a str,
@@ -79,7 +79,7 @@ impl Source<'_> {
     pub(super) fn read(&mut self, section: &mut impl Section) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
-            // What it says may have more than one line.
+            // The message may have several lines.
             let message = error.message().replace('\n', ": ");
             self.wrong(
                 error.span().unwrap_or_default(),
@@ -150,15 +150,15 @@ fn read_table(
 struct Reader<'r, 's, 't> {
     source: &'r mut Source<'s>,
     table: &'r DeTable<'t>,
-    /// Where it begins.
+    /// The offset of its first octet.
     place: Range<usize>,
     known: Vec<&'static str>,
-    /// Keys whose value was wrong.
+    /// Keys with an invalid value.
     spoiled: Vec<&'static str>,
 }
 
 impl<'r, 't> Reader<'r, '_, 't> {
-    /// The value of a key, if it is there.
+    /// The value of a key, if the key is present.
     fn find(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
         self.known.push(key);
         let mut entries = self.table.iter();

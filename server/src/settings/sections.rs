@@ -208,57 +208,30 @@ impl Section for PassiveSettings {
 
 impl Section for Limits {
     fn fill(&mut self, form: &mut impl Form) {
-        // Named one by one: a new limit is not to be forgotten here.
-        let Self {
-            sessions,
-            sessions_per_address,
-            sessions_per_user,
-            connections_per_second,
-            failed_logins,
-            login_delay,
-            longest_login_delay,
-            login,
-            session,
-            idle,
-            longest_idle,
-            handshake,
-            data_connection,
-            data_stall,
-            reply_stall,
-            queued_commands,
-            commands_per_second,
-            queued_replies,
-            upload,
-            listing,
-            long_jobs,
-            long_job_wait,
-            ascii_size,
-            stop,
-        } = self;
-        form.value("sessions", sessions);
-        form.value("sessions_per_address", sessions_per_address);
-        form.value("sessions_per_user", sessions_per_user);
-        form.value("connections_per_second", connections_per_second);
-        form.value("failed_logins", failed_logins);
-        form.value("login_delay", login_delay);
-        form.value("longest_login_delay", longest_login_delay);
-        form.value("login", login);
-        form.value("session", session);
-        form.value("idle", idle);
-        form.value("longest_idle", longest_idle);
-        form.value("handshake", handshake);
-        form.value("data_connection", data_connection);
-        form.value("data_stall", data_stall);
-        form.value("reply_stall", reply_stall);
-        form.value("queued_commands", queued_commands);
-        form.value("commands_per_second", commands_per_second);
-        form.value("queued_replies", queued_replies);
-        form.size("upload", upload);
-        form.value("listing", listing);
-        form.value("long_jobs", long_jobs);
-        form.value("long_job_wait", long_job_wait);
-        form.size("ascii_size", ascii_size);
-        form.value("stop", stop);
+        form.value("sessions", &mut self.sessions);
+        form.value("sessions_per_address", &mut self.sessions_per_address);
+        form.value("sessions_per_user", &mut self.sessions_per_user);
+        form.value("connections_per_second", &mut self.connections_per_second);
+        form.value("failed_logins", &mut self.failed_logins);
+        form.value("login_delay", &mut self.login_delay);
+        form.value("longest_login_delay", &mut self.longest_login_delay);
+        form.value("login", &mut self.login);
+        form.value("session", &mut self.session);
+        form.value("idle", &mut self.idle);
+        form.value("longest_idle", &mut self.longest_idle);
+        form.value("handshake", &mut self.handshake);
+        form.value("data_connection", &mut self.data_connection);
+        form.value("data_stall", &mut self.data_stall);
+        form.value("reply_stall", &mut self.reply_stall);
+        form.value("queued_commands", &mut self.queued_commands);
+        form.value("commands_per_second", &mut self.commands_per_second);
+        form.value("queued_replies", &mut self.queued_replies);
+        form.value("upload", &mut self.upload);
+        form.value("listing", &mut self.listing);
+        form.value("long_jobs", &mut self.long_jobs);
+        form.value("long_job_wait", &mut self.long_job_wait);
+        form.value("ascii_size", &mut self.ascii_size);
+        form.value("stop", &mut self.stop);
     }
 }
 

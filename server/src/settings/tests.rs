@@ -1,4 +1,4 @@
-//! What a settings file says is what the server is told; what it says wrongly is told with its place.
+//! Settings files: what is read and printed, and how errors are reported.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use super::form::{Form, Section};
@@ -7,7 +7,7 @@ use super::*;
 
 use rstest::rstest;
 
-/// The way to each key of the format, as `table.key`.
+/// The path of each key of the format, as `table.key`.
 #[derive(Default)]
 struct Keys {
     way: String,
@@ -59,6 +59,16 @@ impl Form for Keys {
     }
 }
 
+#[test]
+fn every_limit_is_a_key() {
+    let shown = format!("{:#?}", Limits::default());
+    let fields = shown.lines().filter_map(|line| {
+        let (field, _) = line.strip_prefix("    ")?.split_once(':')?;
+        (!field.starts_with(' ')).then_some(field)
+    });
+    assert!(fields.eq(Keys::of(&mut Limits::default())));
+}
+
 fn problems(text: &str) -> Vec<String> {
     match Settings::parse(text) {
         Ok(_) => Vec::new(),
@@ -73,7 +83,7 @@ fn problems(text: &str) -> Vec<String> {
 const EXAMPLE: &str = include_str!("../../examples/ftpspec.toml");
 
 #[test]
-fn the_example_is_read_and_says_something_of_every_key() {
+fn the_example_is_read_and_explains_every_key() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ftpspec.toml");
     let settings = Settings::read(&example).unwrap();
     assert!(!settings.users.is_empty() && settings.anonymous.is_some());
@@ -90,7 +100,7 @@ fn the_example_is_read_and_says_something_of_every_key() {
     }
 }
 
-/// Takes each line in that is commented out; below a header that is, all of its table.
+/// Removes the `#` of each line that is commented out, and of the whole table below such a header.
 #[test]
 fn what_is_commented_out_in_the_example_is_right_too() {
     let is_setting = |line: &str| {
@@ -115,7 +125,7 @@ fn what_is_commented_out_in_the_example_is_right_too() {
             *line = line.strip_prefix("# ").unwrap();
         }
         let wrong = problems(&lines.join("\n"));
-        // Some exclude each other or need another, but there is no key and no kind of value that is not known.
+        // Some exclude or require each other, but every key and kind of value is valid.
         let unknown = |wrong: &&String| {
             wrong.contains("there is no") || wrong.contains("expected") && below_a_header == 0
         };
@@ -123,7 +133,7 @@ fn what_is_commented_out_in_the_example_is_right_too() {
     }
 }
 
-/// As many keys as there are, each with another value than its default.
+/// Every key, each with a value other than its default.
 const ALL: &str = r#"
 listen = ["127.0.0.1:0", "[::1]:0"]
 listen_implicit = ["127.0.0.1:0"]
@@ -239,7 +249,7 @@ fn what_is_printed_is_read_as_the_same() {
 }
 
 #[test]
-fn a_password_is_neither_printed_nor_shown_and_its_absence_is_told() {
+fn a_password_is_neither_printed_nor_shown_and_a_comment_says_so() {
     let text = "[[user]]\nname = \"alice\"\npassword = \"s3cret\"\n";
     let printed = Settings::parse(text).unwrap().to_toml();
     assert!(
@@ -262,7 +272,7 @@ fn a_password_is_neither_printed_nor_shown_and_its_absence_is_told() {
 }
 
 #[test]
-fn a_mistake_is_shown_with_its_place_and_what_was_meant() {
+fn a_mistake_is_shown_with_its_place_and_a_suggestion() {
     let text = "port = 2121\n\n[passive]\nadress = \"203.0.113.5\"\n";
     let error = Settings::parse(text).unwrap_err();
     assert_eq!(
@@ -272,7 +282,7 @@ fn a_mistake_is_shown_with_its_place_and_what_was_meant() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+fn all_errors_are_reported_at_once_in_the_order_of_the_file() {
     let text =
         "prot = 1\nlisten = \"x\"\n[limits]\nidle = 5\nsessions = -1\n[[user]]\nname = \"a\"\n";
     let nobody = "nobody could log in: give a `password_hash` (ftpspec serve --hash-password), a `password`, \
@@ -414,7 +424,7 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 #[case("[[fault]]\nwhen = \"RETR\"", "1:1 ")]
 #[case("[[fault]]\nwhen = \"RETR\"\ndo = \"rset\"", "3:6 ")]
 #[case("a = [", "1:6 this is no TOML")]
-fn what_is_wrong_is_told_with_its_place(#[case] text: &str, #[case] expected: &str) {
+fn an_error_is_reported_with_its_place(#[case] text: &str, #[case] expected: &str) {
     let found = problems(text);
     assert!(
         found
@@ -503,7 +513,7 @@ fn paths_and_files_of_users_are_relative_to_the_file_that_names_them() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_no_text_or_too_large_is_refused() {
+fn a_file_that_is_missing_not_text_or_too_large_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ftpspec.toml");
     let refused = || match Settings::read(&file) {
@@ -535,7 +545,7 @@ proptest::proptest! {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_address_to_listen_at_may_have_a_zone() {
+fn an_address_to_listen_on_may_have_a_zone() {
     let settings = |zone| Settings::parse(&format!("listen = [\"[fe80::1%{zone}]:1\"]"));
     let SocketAddr::V6(address) = settings("lo").unwrap().listen[0] else {
         panic!("it is an IPv6 address");

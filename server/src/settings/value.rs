@@ -1,4 +1,4 @@
-//! What can stand behind a `=`, and how it is written.
+//! The values of keys: how they are read and printed.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::ops::Range;
@@ -23,21 +23,21 @@ use crate::wire::{DotNames, Links};
 
 use crate::fault::nearest;
 
-/// Why a value is none, and where.
+/// Why a value is invalid, and where.
 pub(super) type Wrong = (Range<usize>, String);
 
-/// What is printed of a value.
+/// The printed form of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Written {
     /// TOML.
     Value(String),
-    /// A comment in its place.
+    /// A comment that replaces it.
     Comment(&'static str),
-    /// It was not said.
+    /// The key has no value.
     Nothing,
 }
 
-/// What can stand behind a `=`.
+/// A value that a key can have.
 pub(super) trait Value: Sized {
     /// Reads it; relative paths are relative to `base`.
     fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong>;
@@ -116,14 +116,14 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn text<'a>(value: &'a Spanned<DeValue<'_>>, expected: &str) -> Result<&'a str, Wrong> {
-    let found = value.get_ref();
-    let wrong = || {
-        (
-            value.span(),
-            format!("expected {expected}, found {}", kind(found)),
-        )
-    };
-    found.as_str().ok_or_else(wrong)
+    let found = value.get_ref().as_str();
+    found.ok_or_else(|| unexpected(value, expected))
+}
+
+/// The value is of another kind.
+fn unexpected(value: &Spanned<DeValue<'_>>, expected: &str) -> Wrong {
+    let found = kind(value.get_ref());
+    (value.span(), format!("expected {expected}, found {found}"))
 }
 
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
@@ -137,7 +137,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// Types that are written as a text, with what is expected, how it is read and how it is written.
+/// Types that are written as text: what is expected, how it is read and how it is written.
 macro_rules! texts {
     ($($type:ty: $expected:literal, $read:expr, $write:expr;)*) => {$(
         impl Value for $type {
@@ -202,9 +202,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     duration.ok_or_else(|| "expected a duration, such as \"30s\", \"5m\" or \"1h 30m\"".to_owned())
 }
 
-/// A setting with a fixed set of values, each of them a word.
+/// A setting whose values are a fixed set of words.
 pub trait Keyword: FromStr<Err = KeywordError> {
-    /// Every word.
+    /// All words.
     const KEYWORDS: &'static [&'static str];
 
     /// The word for this value.
@@ -271,7 +271,7 @@ fn alternatives(keywords: &[&str]) -> String {
 pub enum TlsMode {
     /// Not at all.
     Off,
-    /// When the client says AUTH TLS.
+    /// After AUTH TLS.
     #[default]
     Explicit,
     /// From the first octet.
@@ -292,20 +292,12 @@ keywords! {
 }
 
 fn number<T: TryFrom<i64>>(value: &Spanned<DeValue<'_>>, expected: &str) -> Result<T, Wrong> {
-    let found = value.get_ref();
-    let Some(number) = found.as_integer() else {
-        let why = format!("expected {expected}, found {}", kind(found));
-        return Err((value.span(), why));
-    };
+    let number = value.get_ref().as_integer();
+    let number = number.ok_or_else(|| unexpected(value, expected))?;
     let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-    number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| {
-            (
-                value.span(),
-                format!("expected {expected}: that is too large or too small"),
-            )
-        })
+    let number = number.and_then(|number| T::try_from(number).ok());
+    let why = || format!("expected {expected}: that is too large or too small");
+    number.ok_or_else(|| (value.span(), why()))
 }
 
 macro_rules! numbers {
@@ -324,7 +316,7 @@ macro_rules! numbers {
 
 numbers! { u8 u16 u32 }
 
-/// How many at most; the greatest number is no limit.
+/// A maximum number; the greatest number is no limit.
 impl Value for usize {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
         if value.get_ref().as_str() == Some(UNLIMITED) {
@@ -361,16 +353,20 @@ impl Value for Size {
     }
 }
 
+impl Value for u64 {
+    fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
+        Size::read(value, base).map(|size| size.0)
+    }
+
+    fn write(&self) -> Written {
+        Size(*self).write()
+    }
+}
+
 impl Value for bool {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
-        let found = value.get_ref();
-        let wrong = || {
-            (
-                value.span(),
-                format!("expected true or false, found {}", kind(found)),
-            )
-        };
-        found.as_bool().ok_or_else(wrong)
+        let found = value.get_ref().as_bool();
+        found.ok_or_else(|| unexpected(value, "true or false"))
     }
 
     fn write(&self) -> Written {
@@ -378,7 +374,7 @@ impl Value for bool {
     }
 }
 
-/// A path of the host. `-` is itself.
+/// A path of the host. `-` is not changed.
 impl Value for PathBuf {
     fn read(value: &Spanned<DeValue<'_>>, base: &Path) -> Result<Self, Wrong> {
         match text(value, "a path")? {
@@ -455,14 +451,8 @@ fn list<'a, 'b>(
     value: &'a Spanned<DeValue<'b>>,
     expected: &str,
 ) -> Result<std::slice::Iter<'a, Spanned<DeValue<'b>>>, Wrong> {
-    let found = value.get_ref();
-    let wrong = || {
-        (
-            value.span(),
-            format!("expected {expected}, found {}", kind(found)),
-        )
-    };
-    found.as_array().map(|array| array.iter()).ok_or_else(wrong)
+    let found = value.get_ref().as_array().map(|array| array.iter());
+    found.ok_or_else(|| unexpected(value, expected))
 }
 
 impl<T: Value> Value for Option<T> {
@@ -497,12 +487,13 @@ impl<T: Value> Value for Vec<T> {
     }
 }
 
-/// Ports that are listened at, and the first they are announced as: `50000-50009`, `50000`, `50000-50009 as 31000`.
+/// The ports to listen on, and the first announced port, as `50000-50009`, `50000` or
+/// `50000-50009 as 31000`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ports {
-    /// What is listened at.
+    /// The ports to listen on.
     pub listened: std::ops::RangeInclusive<u16>,
-    /// What the first is announced as.
+    /// The announced port of the first one.
     pub announced: u16,
 }
 
@@ -539,7 +530,7 @@ impl FromStr for Ports {
     }
 }
 
-/// A text or a number, as a word.
+/// A text or a number, without quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Word(pub(super) String);
 

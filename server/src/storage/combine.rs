@@ -72,19 +72,16 @@ fn invalid(why: &'static str) -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::{MemFs, read_file, write_file};
+    use super::super::MemFs;
+    use super::super::tests::{content, kind, path, put};
     use super::*;
 
     use rstest::rstest;
 
-    fn path(name: &str) -> VirtualPath {
-        VirtualPath::root().join(name.as_bytes()).unwrap()
-    }
-
     fn fixture() -> MemFs {
         let fs = MemFs::new();
         for name in ["t", "a", "b", "c"] {
-            write_file(&fs, &path(name), format!("<{name}>").into()).unwrap();
+            put(&fs, name, &format!("<{name}>"));
         }
         fs.make_directory(&path("d")).unwrap();
         fs.symlink(b"t", &path("link-to-t")).unwrap();
@@ -100,13 +97,10 @@ mod tests {
     #[rstest]
     #[case("t", "<t><b><a>")]
     #[case("new", "<b><a>")]
-    fn sources_are_appended_in_order_and_removed(#[case] target: &str, #[case] content: &str) {
+    fn sources_are_appended_in_order_and_removed(#[case] target: &str, #[case] expected: &str) {
         let fs = fixture();
         combined(&fs, target, &["b", "a"]).unwrap();
-        assert_eq!(
-            read_file(&fs, &path(target), 99).unwrap(),
-            content.as_bytes()
-        );
+        assert_eq!(content(&fs, target), expected);
         assert!(fs.stat(&path("a"), false).is_err());
         assert!(fs.stat(&path("b"), false).is_err());
         assert!(fs.stat(&path("c"), false).is_ok());
@@ -131,11 +125,7 @@ mod tests {
         let fs = fixture();
         assert_eq!(combined(&fs, target, sources).unwrap_err().kind(), kind);
         for name in ["t", "a", "b", "c"] {
-            let expected = format!("<{name}>");
-            assert_eq!(
-                read_file(&fs, &path(name), 99).unwrap(),
-                expected.as_bytes()
-            );
+            assert_eq!(content(&fs, name), format!("<{name}>"));
         }
         assert!(fs.stat(&path("new"), false).is_err());
     }
@@ -143,9 +133,11 @@ mod tests {
     #[test]
     fn a_full_storage_leaves_target_and_sources() {
         let fs = fixture().with_quota(16);
-        let error = combined(&fs, "t", &["a", "b"]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
-        assert_eq!(read_file(&fs, &path("t"), 99).unwrap(), b"<t>");
-        assert_eq!(read_file(&fs, &path("a"), 99).unwrap(), b"<a>");
+        assert_eq!(
+            kind(combined(&fs, "t", &["a", "b"])),
+            ErrorKind::QuotaExceeded
+        );
+        assert_eq!(content(&fs, "t"), "<t>");
+        assert_eq!(content(&fs, "a"), "<a>");
     }
 }

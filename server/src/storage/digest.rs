@@ -112,12 +112,9 @@ impl Running {
 mod tests {
     use super::super::{MemFs, write_file};
     use super::*;
+    use crate::text::hexadecimal;
 
     use rstest::rstest;
-
-    fn hex(octets: &[u8]) -> String {
-        octets.iter().map(|octet| format!("{octet:02x}")).collect()
-    }
 
     fn of(
         content: &[u8],
@@ -128,7 +125,8 @@ mod tests {
         let fs = MemFs::new();
         let path = VirtualPath::root().join(b"file").unwrap();
         write_file(&fs, &path, content.to_vec().into()).unwrap();
-        digest(&fs, &path, algorithm, start, end).map(|digest| (hex(&digest.value), digest.end))
+        digest(&fs, &path, algorithm, start, end)
+            .map(|digest| (hexadecimal(&digest.value), digest.end))
     }
 
     /// FIPS 180-4 examples, RFC 1321 §A.5, and the check value of CRC-32/ISO-HDLC.

@@ -4,6 +4,7 @@
 //!
 //! Nothing in this module knows replies, sockets or tokio.
 
+mod change;
 mod combine;
 mod describe;
 mod digest;
@@ -27,6 +28,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use change::Change;
 pub use combine::combine;
 pub(crate) use describe::describe_found;
 pub use describe::{Described, describe};

@@ -1,5 +1,7 @@
 //! Absolute paths inside the root of a user. A path that escapes the root cannot be constructed.
 
+use crate::text::as_text;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
 
@@ -122,6 +124,13 @@ impl VirtualPath {
     #[must_use]
     pub fn to_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+}
+
+/// As escaped text.
+impl Serialize for VirtualPath {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        as_text(&self.0, to)
     }
 }
 

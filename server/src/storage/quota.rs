@@ -292,12 +292,9 @@ impl Drop for Upload {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::{MemFs, combine, read_file, write_file};
+    use super::super::tests::{content, kind, path, put};
+    use super::super::{MemFs, combine};
     use super::*;
-
-    fn path(name: &str) -> VirtualPath {
-        VirtualPath::root().join(name.as_bytes()).unwrap()
-    }
 
     fn upload(quota: &Quota, name: &str, how: OpenWrite, len: usize) -> io::Result<()> {
         let mut file = quota.open_write(&path(name), how)?;
@@ -308,12 +305,12 @@ mod tests {
     fn of(octets: u64) -> Quota {
         let fs = MemFs::new();
         fs.make_directory(&path("d")).unwrap();
-        write_file(&fs, &path("d/there"), "1234".into()).unwrap();
+        put(&fs, "d/there", "1234");
         Quota::new(Arc::new(fs), octets).unwrap()
     }
 
     fn exceeded(outcome: io::Result<()>) {
-        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+        assert_eq!(kind(outcome), ErrorKind::QuotaExceeded);
     }
 
     #[test]
@@ -371,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_is_charged_for_the_file_it_comes_behind() {
+    fn an_append_is_charged_for_the_file_it_extends() {
         let quota = of(10);
         let mut tail = quota
             .open_write(&path("d/there"), OpenWrite::Append)
@@ -381,10 +378,7 @@ mod tests {
         upload(&quota, "d/there", OpenWrite::Append, 1).unwrap();
         tail.commit().unwrap();
         assert_eq!(quota.used(), 10);
-        assert_eq!(
-            read_file(&quota, &path("d/there"), 99).unwrap(),
-            b"1234x12345"
-        );
+        assert_eq!(content(&quota, "d/there"), "1234x12345");
     }
 
     #[test]

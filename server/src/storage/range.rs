@@ -35,7 +35,7 @@ pub fn open_write_range(
     end: u64,
 ) -> io::Result<Box<dyn WriteHandle>> {
     // The octets after the range, as they are now: the commit would cut them off.
-    let behind = match storage.stat(path, true) {
+    let after = match storage.stat(path, true) {
         Ok(found) if found.len > end => Some(storage.open_read(path, end)?),
         Ok(_) => None,
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -43,7 +43,7 @@ pub fn open_write_range(
     };
     let file = storage.open_write(path, OpenWrite::At(start))?;
     let left = end.saturating_sub(start);
-    Ok(Box::new(Writer { file, behind, left }))
+    Ok(Box::new(Writer { file, after, left }))
 }
 
 struct Reader {
@@ -65,7 +65,7 @@ impl ReadHandle for Reader {
 
 struct Writer {
     file: Box<dyn WriteHandle>,
-    behind: Option<Box<dyn ReadHandle>>,
+    after: Option<Box<dyn ReadHandle>>,
     left: u64,
 }
 
@@ -80,8 +80,8 @@ impl WriteHandle for Writer {
         if self.left != 0 {
             return Err(not_as_long());
         }
-        while let Some(behind) = &mut self.behind {
-            let octets = behind.read_chunk(CHUNK)?;
+        while let Some(after) = &mut self.after {
+            let octets = after.read_chunk(CHUNK)?;
             if octets.is_empty() {
                 break;
             }
@@ -101,7 +101,8 @@ fn not_as_long() -> io::Error {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::tests::contract::{disk, memory, path, vfs_memory, vfs_physical};
+    use super::super::tests::contract::{disk, memory, vfs_memory, vfs_physical};
+    use super::super::tests::path;
     use super::super::{read_file, write_file};
     use super::*;
 

@@ -321,6 +321,7 @@ fn too_much(why: &'static str) -> io::Error {
 #[cfg(all(test, unix))]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
+    use super::super::tests::{kind, path};
     use super::super::{MemFs, VfsStorage, read_file};
     use super::*;
 
@@ -329,10 +330,6 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
     use tempfile::TempDir;
     use vfs::MemoryFS;
-
-    fn path(pathname: &str) -> VirtualPath {
-        VirtualPath::root().join(pathname.as_bytes()).unwrap()
-    }
 
     fn host() -> TempDir {
         let host = tempfile::tempdir().unwrap();
@@ -456,22 +453,25 @@ mod tests {
     #[test]
     fn a_seed_larger_than_the_quota_is_an_error() {
         let fs = MemFs::new().with_quota(100);
-        let error = seed(&fs, host().path()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+        assert_eq!(kind(seed(&fs, host().path())), ErrorKind::QuotaExceeded);
     }
 
     #[test]
     fn directories_too_deep_are_an_error() {
         let host = tempfile::tempdir().unwrap();
         fs::create_dir_all(host.path().join("d/".repeat(MAX_SEED_DEPTH + 1))).unwrap();
-        let error = seed(&MemFs::new(), host.path()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert_eq!(
+            kind(seed(&MemFs::new(), host.path())),
+            ErrorKind::InvalidInput
+        );
     }
 
     #[test]
     fn a_seed_that_is_no_directory_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = seed(&MemFs::new(), file.path()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotADirectory);
+        assert_eq!(
+            kind(seed(&MemFs::new(), file.path())),
+            ErrorKind::NotADirectory
+        );
     }
 }

@@ -233,7 +233,7 @@ impl WriteHandle for Upload {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
-    use super::super::tests::contract::{listed, path};
+    use super::super::tests::{kind, listed, path};
     use super::super::{MemFs, make_directories, read_file, write_file};
     use super::*;
 
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn denied<T>(outcome: io::Result<T>) {
-        assert_eq!(outcome.err().unwrap().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(kind(outcome), ErrorKind::PermissionDenied);
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_is_followed_whoever_made_it() {
+    fn no_link_is_followed_whatever_made_it() {
         let (fs, home) = home();
         for (target, link) in [
             ("/secret", "home/l"),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_became_a_link_leads_nowhere() {
+    fn a_root_that_became_a_link_is_not_followed() {
         let (fs, home) = home();
         fs.rename(&path("home"), &path("other")).unwrap();
         fs.symlink(b"/secret", &path("home")).unwrap();

@@ -4,7 +4,7 @@
 use super::facts::Facts;
 use super::time::parse_time_val;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::SystemTime;
 
 /// The argument of TYPE (RFC 959 §3.1.1).
@@ -20,52 +20,36 @@ pub enum TypeCode {
     Local(u8),
 }
 
-/// Format controls of TYPE A and E (RFC 959 §3.1.1.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `N`
-    NonPrint,
-    /// `T`
-    Telnet,
-    /// `C`
-    CarriageControl,
+/// Arguments of one letter, in any case.
+macro_rules! letters {
+    ($($(#[$about:meta])* $name:ident, $parse:ident: $($letter:literal => $variant:ident),*;)*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is the letter that the RFC gives it")]
+        pub enum $name { $($variant),* }
+
+        pub(super) fn $parse(argument: &[u8]) -> Option<$name> {
+            let [letter] = argument else {
+                return None;
+            };
+            match letter.to_ascii_uppercase() {
+                $($letter => Some($name::$variant),)*
+                _ => None,
+            }
+        }
+    )*};
 }
 
-/// The argument of STRU (RFC 959 §3.1.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StructureCode {
-    /// `F`
-    File,
-    /// `R`
-    Record,
-    /// `P`
-    Page,
-}
-
-/// The argument of MODE (RFC 959 §3.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModeCode {
-    /// `S`
-    Stream,
-    /// `B`
-    Block,
-    /// `C`
-    Compressed,
-    /// `Z` (draft-preston-ftpext-deflate)
-    Deflate,
-}
-
-/// The argument of PROT (RFC 2228 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProtectionLevel {
-    /// `C`
-    Clear,
-    /// `S`
-    Safe,
-    /// `E`
-    Confidential,
-    /// `P`
-    Private,
+letters! {
+    /// Format controls of TYPE A and E (RFC 959 §3.1.1.5).
+    Format, format_code: b'N' => NonPrint, b'T' => Telnet, b'C' => CarriageControl;
+    /// The argument of STRU (RFC 959 §3.1.2).
+    StructureCode, structure_code: b'F' => File, b'R' => Record, b'P' => Page;
+    /// The argument of MODE (RFC 959 §3.4; `Z`: draft-preston-ftpext-deflate).
+    ModeCode, mode_code: b'S' => Stream, b'B' => Block, b'C' => Compressed, b'Z' => Deflate;
+    /// The argument of PROT (RFC 2228 §3).
+    ProtectionLevel, protection_level:
+        b'C' => Clear, b'S' => Safe, b'E' => Confidential, b'P' => Private;
 }
 
 /// The argument of EPRT (RFC 2428 §2).
@@ -155,50 +139,8 @@ pub(super) fn type_code(argument: &[u8]) -> Option<TypeCode> {
 fn format(rest: &[u8], parameter: &[u8]) -> Option<Format> {
     match parameter {
         [] => Some(Format::NonPrint),
-        [_] if rest[0] != b' ' => None,
-        [code] => match code.to_ascii_uppercase() {
-            b'N' => Some(Format::NonPrint),
-            b'T' => Some(Format::Telnet),
-            b'C' => Some(Format::CarriageControl),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-pub(super) fn structure_code(argument: &[u8]) -> Option<StructureCode> {
-    Some(match letter(argument)? {
-        b'F' => StructureCode::File,
-        b'R' => StructureCode::Record,
-        b'P' => StructureCode::Page,
-        _ => return None,
-    })
-}
-
-pub(super) fn mode_code(argument: &[u8]) -> Option<ModeCode> {
-    Some(match letter(argument)? {
-        b'S' => ModeCode::Stream,
-        b'B' => ModeCode::Block,
-        b'C' => ModeCode::Compressed,
-        b'Z' => ModeCode::Deflate,
-        _ => return None,
-    })
-}
-
-pub(super) fn protection_level(argument: &[u8]) -> Option<ProtectionLevel> {
-    Some(match letter(argument)? {
-        b'C' => ProtectionLevel::Clear,
-        b'S' => ProtectionLevel::Safe,
-        b'E' => ProtectionLevel::Confidential,
-        b'P' => ProtectionLevel::Private,
-        _ => return None,
-    })
-}
-
-fn letter(argument: &[u8]) -> Option<u8> {
-    match argument {
-        [letter] => Some(letter.to_ascii_uppercase()),
-        _ => None,
+        _ if rest[0] != b' ' => None,
+        code => format_code(code),
     }
 }
 
@@ -256,7 +198,7 @@ pub(super) fn passive_protocol(argument: Option<&[u8]>) -> Option<PassiveProtoco
     })
 }
 
-/// A restart marker in stream mode (RFC 3659 §5.3). No file is longer than an `i64` can say.
+/// A restart marker in stream mode (RFC 3659 §5.3). No file is longer than the maximum of an `i64`.
 pub(super) fn restart_marker(argument: &[u8]) -> Option<u64> {
     number(argument).filter(|marker| i64::try_from(*marker).is_ok())
 }
@@ -303,11 +245,11 @@ pub(super) fn list_argument(argument: Option<&[u8]>) -> ListArgument<'_> {
     let given = argument.filter(|given| !given.is_empty());
     let mut all = false;
     let mut rest = given.unwrap_or_default();
-    while let [b'-', behind @ ..] = rest {
-        let end = memchr::memchr(b' ', behind).unwrap_or(behind.len());
-        let option = &behind[..end];
+    while let [b'-', after @ ..] = rest {
+        let end = memchr::memchr(b' ', after).unwrap_or(after.len());
+        let option = &after[..end];
         all |= option.contains(&b'a') || option.contains(&b'A');
-        rest = behind[end..].strip_prefix(b" ").unwrap_or_default();
+        rest = after[end..].strip_prefix(b" ").unwrap_or_default();
         if option == b"-" {
             break;
         }
@@ -376,9 +318,26 @@ fn facts(list: &[u8]) -> Option<Facts> {
 
 /// `time-val SP pathname` (draft-somers-ftp-mfxx §3.1).
 pub(super) fn time_and_pathname(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
+    let (time, pathname) = before_pathname(argument)?;
+    Some((parse_time_val(time)?, pathname))
+}
+
+/// A word, one space, and a pathname.
+pub(super) fn before_pathname(argument: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = memchr::memchr(b' ', argument)?;
-    let pathname = &argument[space + 1..];
-    (!pathname.is_empty()).then_some((parse_time_val(&argument[..space])?, pathname))
+    let (word, pathname) = (&argument[..space], &argument[space + 1..]);
+    (!pathname.is_empty()).then_some((word, pathname))
+}
+
+/// Octal digits, as many as `lengths` allows.
+pub(super) fn octal(digits: &[u8], lengths: RangeInclusive<usize>) -> Option<u32> {
+    if !lengths.contains(&digits.len()) {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, digit| match digit {
+        b'0'..=b'7' => Some(value * 8 + u32::from(digit - b'0')),
+        _ => None,
+    })
 }
 
 /// A target and at least one source, separated by spaces; a name may be in double quotes, with
@@ -387,23 +346,29 @@ pub(super) fn comb_argument(argument: &[u8]) -> Option<CombArgument> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();
     while !rest.is_empty() {
-        let (name, behind) = match rest {
-            [b'"', quoted @ ..] => quoted_name(quoted)?,
-            _ => {
-                let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-                (rest[..end].to_vec(), &rest[end..])
-            }
-        };
-        if name.is_empty() || !(behind.is_empty() || behind.starts_with(b" ")) {
+        let (name, after) = first_name(rest)?;
+        if !(after.is_empty() || after.starts_with(b" ")) {
             return None;
         }
         names.push(name);
-        rest = behind.trim_ascii_start();
+        rest = after.trim_ascii_start();
     }
     let mut names = names.into_iter();
     let target = names.next()?;
     let sources: Vec<_> = names.collect();
     (!sources.is_empty()).then_some(CombArgument { target, sources })
+}
+
+/// The first name, up to a space or in quotes, and the text after it.
+pub(super) fn first_name(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (name, rest) = match argument {
+        [b'"', quoted @ ..] => quoted_name(quoted)?,
+        bare => {
+            let (name, rest) = bare.split_at(memchr::memchr(b' ', bare).unwrap_or(bare.len()));
+            (name.to_vec(), rest)
+        }
+    };
+    (!name.is_empty()).then_some((name, rest))
 }
 
 /// The name up to its closing quote, and the text after that.
@@ -414,11 +379,11 @@ pub(super) fn quoted_name(quoted: &[u8]) -> Option<(Vec<u8>, &[u8])> {
         let quote = memchr::memchr(b'"', rest)?;
         name.extend_from_slice(&rest[..quote]);
         rest = &rest[quote + 1..];
-        let Some(behind) = rest.strip_prefix(b"\"") else {
+        let Some(after) = rest.strip_prefix(b"\"") else {
             return Some((name, rest));
         };
         name.push(b'"');
-        rest = behind;
+        rest = after;
     }
 }
 
@@ -498,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_protocol_is_told_apart_from_nonsense() {
+    fn an_unknown_protocol_is_distinguished_from_a_malformed_argument() {
         assert_eq!(
             extended_address(b"|3|whatever|1|"),
             Some(ExtendedAddress::OtherProtocol)

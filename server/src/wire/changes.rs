@@ -1,5 +1,6 @@
 //! The arguments of MFMT, MFCT and MFF (draft-somers-ftp-mfxx).
 
+use super::argument::{before_pathname, octal};
 use super::time::{parse_time_val, write_time_val};
 use crate::storage::Times;
 use std::io::Write as _;
@@ -47,34 +48,22 @@ impl FactChanges {
 /// `1*( fact "=" value ";" ) SP pathname`. A fact that is named twice would be ambiguous:
 /// malformed.
 pub(super) fn mff_argument(argument: &[u8]) -> Option<MffArgument<'_>> {
-    let space = memchr::memchr(b' ', argument)?;
-    let (facts, pathname) = (&argument[..space], &argument[space + 1..]);
-    if pathname.is_empty() {
-        return None;
-    }
+    let (facts, pathname) = before_pathname(argument)?;
     let mut changes = FactChanges::default();
     let mut unknown = None;
     for fact in facts.strip_suffix(b";")?.split(|octet| *octet == b';') {
         let (name, value) = named_value(fact)?;
-        let fresh = if name.eq_ignore_ascii_case(b"Modify") {
-            changes
-                .times
-                .modified
-                .replace(parse_time_val(value)?)
-                .is_none()
-        } else if name.eq_ignore_ascii_case(b"Create") {
-            changes
-                .times
-                .created
-                .replace(parse_time_val(value)?)
-                .is_none()
-        } else if name.eq_ignore_ascii_case(b"UNIX.mode") {
-            changes.mode.replace(octal(value)?).is_none()
-        } else {
-            unknown.get_or_insert(name);
-            true
+        let times = &mut changes.times;
+        let twice = match &name.to_ascii_lowercase()[..] {
+            b"modify" => times.modified.replace(parse_time_val(value)?).is_some(),
+            b"create" => times.created.replace(parse_time_val(value)?).is_some(),
+            b"unix.mode" => changes.mode.replace(octal(value, 1..=4)?).is_some(),
+            _ => {
+                unknown.get_or_insert(name);
+                false
+            }
         };
-        if !fresh {
+        if twice {
             return None;
         }
     }
@@ -116,17 +105,6 @@ fn named_value(fact: &[u8]) -> Option<(&[u8], &[u8])> {
     let token = |octet: &u8| octet.is_ascii_alphanumeric() || b".-/_".contains(octet);
     ((1..=MAX_NAME).contains(&name.len()) && name.iter().all(token))
         .then_some((name, &fact[equals + 1..]))
-}
-
-/// One to four octal digits.
-fn octal(digits: &[u8]) -> Option<u32> {
-    if !(1..=4).contains(&digits.len()) {
-        return None;
-    }
-    digits.iter().try_fold(0, |mode, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 8)?;
-        Some(mode << 3 | u32::from(digit))
-    })
 }
 
 #[cfg(test)]

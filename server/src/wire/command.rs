@@ -150,7 +150,7 @@ impl<'a> CommandLine<'a> {
         let pathname = || optional.ok_or(NO_NAME);
         let digest = |algorithm| {
             let argument = digest_argument(pathname()?).ok_or(SyntaxError(
-                "A pathname is expected, then perhaps the first octet and the one behind the last.",
+                "A pathname is expected, then perhaps the first octet and the one after the last.",
             ))?;
             Ok(Command::Digest(algorithm, argument))
         };

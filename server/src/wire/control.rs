@@ -89,9 +89,9 @@ impl LineReader {
             };
             self.data(&rest[..plain]);
             rest = &rest[plain..];
-            if let Some((first, behind)) = rest.split_first() {
+            if let Some((first, after)) = rest.split_first() {
                 self.command(*first);
-                rest = behind;
+                rest = after;
             }
         }
     }
@@ -223,19 +223,19 @@ impl LineReader {
 
     /// Takes the octets before `end`, and the LF at `end`.
     fn take_line(&mut self, end: usize) -> Vec<u8> {
-        let behind = end + 1;
-        if self.taken == 0 && behind == self.buffer.len() {
+        let after = end + 1;
+        if self.taken == 0 && after == self.buffer.len() {
             let mut line = std::mem::take(&mut self.buffer);
             self.scanned = 0;
             line.truncate(end);
             return line;
         }
         let line = self.buffer[self.taken..end].to_vec();
-        if behind == self.buffer.len() {
+        if after == self.buffer.len() {
             self.clear();
         } else {
-            self.taken = behind;
-            self.scanned = behind;
+            self.taken = after;
+            self.scanned = after;
         }
         line
     }

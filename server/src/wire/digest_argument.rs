@@ -33,13 +33,13 @@ pub struct QuotedPathname<'a> {
 /// it and separate the numbers.
 pub(super) fn digest_argument(argument: &[u8]) -> Option<DigestArgument<'_>> {
     if let [b'"', quoted @ ..] = argument {
-        let (pathname, behind) = quoted_name(quoted)?;
-        let mut numbers = behind
+        let (pathname, after) = quoted_name(quoted)?;
+        let mut numbers = after
             .split(|octet| matches!(octet, b' ' | b','))
             .filter(|word| !word.is_empty());
         let bound = |word: Option<&[u8]>| word.map_or(Some(None), |word| number(word).map(Some));
         let (start, end) = (bound(numbers.next())?, bound(numbers.next())?);
-        let apart = behind.is_empty() || matches!(behind[0], b' ' | b',');
+        let apart = after.is_empty() || matches!(after[0], b' ' | b',');
         if pathname.is_empty() || !apart || numbers.next().is_some() {
             return None;
         }
@@ -109,15 +109,15 @@ pub(super) fn said_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
             [b'"', quoted @ ..] => rest.len() - quoted_name(quoted)?.1.trim_ascii_start().len(),
             _ => memchr::memchr(b',', rest).unwrap_or(rest.len()),
         };
-        let (said, behind) = rest.split_at(end);
+        let (said, after) = rest.split_at(end);
         let name = one_name(said.trim_ascii())?;
         if name.pathname.is_empty() || names.len() == MAX_NAMES {
             return None;
         }
         names.push(name);
-        match behind {
+        match after {
             [] => return Some(names),
-            [b',', behind @ ..] => rest = behind.trim_ascii_start(),
+            [b',', after @ ..] => rest = after.trim_ascii_start(),
             _ => return None,
         }
     }
@@ -147,7 +147,7 @@ mod tests {
     #[case("\"a 3\"", "a 3", None)]
     #[case("\"a 3\" 3 7", "a 3", Some((3, Some(7))))]
     #[case("\"a\"\"b\", 3, 7", "a\"b", Some((3, Some(7))))]
-    fn a_range_may_stand_behind_a_name(
+    fn a_range_may_follow_a_name(
         #[case] argument: &str,
         #[case] pathname: &str,
         #[case] range: Bounds,
@@ -166,7 +166,7 @@ mod tests {
     #[case("\"a\" b")]
     #[case("\"a\" -1")]
     #[case("\"a\" 1 2 3")]
-    fn what_is_behind_quotes_is_a_range_or_wrong(#[case] argument: &str) {
+    fn only_a_range_may_follow_quotes(#[case] argument: &str) {
         assert_eq!(digest_argument(argument.as_bytes()), None);
     }
 

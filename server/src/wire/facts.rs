@@ -5,59 +5,42 @@ use crate::auth::Permissions;
 use crate::storage::{FileKind, Metadata};
 use std::io::Write as _;
 
-/// A fact of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the fact of its name")]
-pub enum Fact {
-    Type,
-    Size,
-    Modify,
-    Create,
-    Perm,
-    Unique,
-    UnixMode,
-    UnixOwner,
-    UnixGroup,
-    Charset,
-    Lang,
-    MediaType,
+/// Defines the facts by their names.
+macro_rules! facts {
+    ($($fact:ident => $name:literal,)*) => {
+        /// A fact of a file.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is the fact of its name")]
+        pub enum Fact { $($fact),* }
+
+        impl Fact {
+            /// All of them, in the order of output.
+            pub const ALL: [Self; 12] = [$(Self::$fact),*];
+
+            /// The name; system-specific ones are spelled as by other servers.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$fact => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Fact {
-    /// All of them, in the order of output.
-    pub const ALL: [Self; 12] = [
-        Self::Type,
-        Self::Size,
-        Self::Modify,
-        Self::Create,
-        Self::Perm,
-        Self::Unique,
-        Self::UnixMode,
-        Self::UnixOwner,
-        Self::UnixGroup,
-        Self::Charset,
-        Self::Lang,
-        Self::MediaType,
-    ];
-
-    /// The name; system-specific ones are spelled as by other servers.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::Size => "size",
-            Self::Modify => "modify",
-            Self::Create => "create",
-            Self::Perm => "perm",
-            Self::Unique => "unique",
-            Self::UnixMode => "UNIX.mode",
-            Self::UnixOwner => "UNIX.owner",
-            Self::UnixGroup => "UNIX.group",
-            Self::Charset => "charset",
-            Self::Lang => "lang",
-            Self::MediaType => "media-type",
-        }
-    }
+facts! {
+    Type => "type",
+    Size => "size",
+    Modify => "modify",
+    Create => "create",
+    Perm => "perm",
+    Unique => "unique",
+    UnixMode => "UNIX.mode",
+    UnixOwner => "UNIX.owner",
+    UnixGroup => "UNIX.group",
+    Charset => "charset",
+    Lang => "lang",
+    MediaType => "media-type",
 }
 
 /// A set of facts.

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_protocols_are_told_from_commands() {
+    fn other_protocols_are_distinguished_from_commands() {
         for line in [
             "GET / HTTP/1.1",
             "POST /x HTTP/1.0",

@@ -25,9 +25,9 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
         if let Some(length) = step {
             at += length;
             position += 1;
-        } else if let Some((behind_star, from)) = retry.filter(|(_, from)| *from < name.len()) {
-            retry = Some((behind_star, from + 1));
-            at = behind_star;
+        } else if let Some((after_star, from)) = retry.filter(|(_, from)| *from < name.len()) {
+            retry = Some((after_star, from + 1));
+            at = after_star;
             position = from + 1;
         } else {
             return false;

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_say_what_is_known_and_allowed() {
+    fn facts_are_those_that_are_known_and_allowed() {
         let facts = lister(ListingFormat::Facts(Facts::DEFAULT));
         assert_eq!(
             written(&facts, &entry("f", FileKind::File)),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_is_said_and_nothing_is_guessed() {
+    fn configured_media_types_are_reported_and_nothing_is_guessed() {
         let all = Fact::ALL.into_iter().fold(Facts::NONE, Facts::with);
         let wanted = all
             .without(Fact::Modify)

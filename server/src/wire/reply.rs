@@ -108,7 +108,7 @@ impl Reply {
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
         (0..=self.more.len()).map(|index| match index {
             0 => self.first.as_bytes(),
-            behind => self.more[behind - 1].as_bytes(),
+            index => self.more[index - 1].as_bytes(),
         })
     }
 

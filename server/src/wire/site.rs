@@ -1,25 +1,10 @@
 //! SITE: commands specific to this server, with a table of their own (RFC 959 §4.1.3). SITE HELP
 //! and HELP SITE use it.
 
-use super::argument::{number, quoted_name};
+use super::argument::{before_pathname, first_name, number, octal};
 use super::command::{SyntaxError, Unrecognized};
 use super::time::parse_time_val;
 use std::time::{Duration, SystemTime};
-
-/// The SITE commands, in alphabetical order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is documented by its row in the table")]
-pub enum Service {
-    Chgrp,
-    Chmod,
-    Chown,
-    Help,
-    Idle,
-    Mkdir,
-    Rmdir,
-    Symlink,
-    Utime,
-}
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -36,34 +21,37 @@ pub struct ServiceRow {
     pub implemented: bool,
 }
 
-const fn row(
-    service: Service,
-    name: &'static str,
-    syntax: &'static str,
-    help: &'static str,
-) -> ServiceRow {
-    ServiceRow {
-        service,
-        name,
-        syntax,
-        help,
-        implemented: true,
-    }
+/// Defines the SITE commands by their rows.
+macro_rules! services {
+    ($($service:ident: $name:literal, $syntax:literal, $help:literal, $implemented:literal;)*) => {
+        /// The SITE commands, in alphabetical order.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "each is documented by its row in the table")]
+        pub enum Service { $($service),* }
+
+        /// The table, sorted by name, a row for each [`Service`].
+        pub static SERVICES: &[ServiceRow] = &[$(ServiceRow {
+            service: Service::$service,
+            name: $name,
+            syntax: $syntax,
+            help: $help,
+            implemented: $implemented,
+        }),*];
+    };
 }
 
-/// The table, sorted by name, a row for each [`Service`].
 #[rustfmt::skip]
-pub static SERVICES: &[ServiceRow] = &[
-    ServiceRow { implemented: false, ..row(Service::Chgrp, "CHGRP", "<SP> <group> <SP> <pathname>", "Changing the group of a file is not supported.") },
-    row(Service::Chmod, "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory."),
-    ServiceRow { implemented: false, ..row(Service::Chown, "CHOWN", "<SP> <owner> <SP> <pathname>", "Changing the owner of a file is not supported.") },
-    row(Service::Help, "HELP", "[<SP> <service>]", "Lists the SITE commands, or explains one."),
-    row(Service::Idle, "IDLE", "[<SP> <seconds>]", "Returns or sets the idle timeout of the session."),
-    row(Service::Mkdir, "MKDIR", "<SP> <pathname>", "Creates a directory and its parents."),
-    row(Service::Rmdir, "RMDIR", "<SP> <pathname>", "Removes a directory and everything in it."),
-    row(Service::Symlink, "SYMLINK", "<SP> <target> <SP> <pathname>", "Creates a symbolic link; names may be quoted."),
-    row(Service::Utime, "UTIME", "<SP> <time-val> <SP> <pathname>", "Sets the modification time of a file."),
-];
+services! {
+    Chgrp: "CHGRP", "<SP> <group> <SP> <pathname>", "Changing the group of a file is not supported.", false;
+    Chmod: "CHMOD", "<SP> <octal mode> <SP> <pathname>", "Sets the permission bits of a file or directory.", true;
+    Chown: "CHOWN", "<SP> <owner> <SP> <pathname>", "Changing the owner of a file is not supported.", false;
+    Help: "HELP", "[<SP> <service>]", "Lists the SITE commands, or explains one.", true;
+    Idle: "IDLE", "[<SP> <seconds>]", "Returns or sets the idle timeout of the session.", true;
+    Mkdir: "MKDIR", "<SP> <pathname>", "Creates a directory and its parents.", true;
+    Rmdir: "RMDIR", "<SP> <pathname>", "Removes a directory and everything in it.", true;
+    Symlink: "SYMLINK", "<SP> <target> <SP> <pathname>", "Creates a symbolic link; names may be quoted.", true;
+    Utime: "UTIME", "<SP> <time-val> <SP> <pathname>", "Sets the modification time of a file.", true;
+}
 
 impl Service {
     /// The SITE command of that name, in any case.
@@ -188,59 +176,35 @@ impl<'a> SiteLine<'a> {
     }
 }
 
-/// Three or four octal digits.
-fn octal(digits: &[u8]) -> Option<u32> {
-    if !(3..=4).contains(&digits.len()) {
-        return None;
-    }
-    digits.iter().try_fold(0, |value, digit| match digit {
-        b'0'..=b'7' => Some(value * 8 + u32::from(digit - b'0')),
-        _ => None,
-    })
-}
-
 fn mode_and_pathname(argument: &[u8]) -> Option<(u32, &[u8])> {
-    let space = memchr::memchr(b' ', argument)?;
-    let pathname = &argument[space + 1..];
-    (!pathname.is_empty()).then_some((octal(&argument[..space])?, pathname))
+    let (mode, pathname) = before_pathname(argument)?;
+    Some((octal(mode, 3..=4)?, pathname))
 }
 
 /// Two names separated by a space; a name may be in double quotes, with quotes in it doubled.
 fn target_and_link(argument: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (target, rest) = name(argument.trim_ascii_start())?;
-    let (link, rest) = name(rest.strip_prefix(b" ")?.trim_ascii_start())?;
+    let (target, rest) = first_name(argument.trim_ascii_start())?;
+    let (link, rest) = first_name(rest.strip_prefix(b" ")?.trim_ascii_start())?;
     rest.trim_ascii().is_empty().then_some((target, link))
-}
-
-fn name(argument: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let (name, rest) = match argument {
-        [b'"', quoted @ ..] => quoted_name(quoted)?,
-        bare => {
-            let (name, rest) = bare.split_at(memchr::memchr(b' ', bare).unwrap_or(bare.len()));
-            (name.to_vec(), rest)
-        }
-    };
-    (!name.is_empty()).then_some((name, rest))
 }
 
 /// `time pathname`, or, as in pure-ftpd, `pathname access modification change UTC`. Only the
 /// modification time counts.
 fn utime(argument: &[u8]) -> Option<(SystemTime, &[u8])> {
-    let mut behind = argument.rsplitn(5, |octet| *octet == b' ');
-    if behind
+    let mut from_the_end = argument.rsplitn(5, |octet| *octet == b' ');
+    if from_the_end
         .next()
         .is_some_and(|zone| zone.eq_ignore_ascii_case(b"UTC"))
     {
-        let mut time = || behind.next().and_then(minutes_or_seconds);
+        let mut time = || from_the_end.next().and_then(minutes_or_seconds);
         if let (Some(_), Some(modified), Some(_)) = (time(), time(), time())
-            && let Some(pathname) = behind.next().filter(|pathname| !pathname.is_empty())
+            && let Some(pathname) = from_the_end.next().filter(|pathname| !pathname.is_empty())
         {
             return Some((modified, pathname));
         }
     }
-    let space = memchr::memchr(b' ', argument)?;
-    let pathname = &argument[space + 1..];
-    (!pathname.is_empty()).then_some((minutes_or_seconds(&argument[..space])?, pathname))
+    let (time, pathname) = before_pathname(argument)?;
+    Some((minutes_or_seconds(time)?, pathname))
 }
 
 /// A `time-val`, with or without seconds.
@@ -261,9 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_stand_where_their_service_points_and_are_sorted() {
-        for (index, row) in SERVICES.iter().enumerate() {
-            assert_eq!(row.service as usize, index, "{}", row.name);
+    fn rows_are_sorted_and_found_by_their_names() {
+        for row in SERVICES {
             assert_eq!(
                 Service::named(row.name.to_lowercase().as_bytes()),
                 Some(row.service)

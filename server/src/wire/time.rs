@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn list_dates_tell_the_time_while_recent_and_the_year_when_old() {
+    fn list_dates_have_the_time_if_recent_and_otherwise_the_year() {
         let time = parse_time_val(b"20231123040000").unwrap();
         let written = |now: &[u8]| {
             let mut text = Vec::new();

@@ -7,7 +7,7 @@ use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::Setup;
 
 #[test]
-fn each_tells_its_digest_and_nothing_else() {
+fn each_replies_with_its_digest_and_nothing_else() {
     logged_in(
         "C: XCRC a / S: 250 a684c7c6\\r\\n / C: XMD5 a / S: 250 781e5e245d69b566979b86e28d23f2c7\\r\\n
          C: XSHA a / S: 250 87acec17cd9dcd20a716cc2cf67417b71c8a7016\\r\\n / C: XSHA1 a / S: 250 87acec17cd9dcd20a716cc2cf67417b71c8a7016\\r\\n
@@ -47,14 +47,14 @@ fn a_number_is_a_part_of_the_name_if_there_is_such_a_file() {
 }
 
 #[test]
-fn what_is_no_file_has_no_digest() {
+fn only_a_file_has_a_digest() {
     logged_in(
         "C: XCRC nosuch / S: 550 / C: XMD5 d / S: 550 / C: XSHA / S: 501 / C: XSHA512 \"a / S: 501 / C: XSHA256  / S: 501",
     );
 }
 
 #[test]
-fn md5_repeats_the_name_and_shouts_the_digest() {
+fn md5_repeats_the_name_and_the_digest_is_in_capitals() {
     logged_in(
         "C: MD5 a / S: 251 a 781E5E245D69B566979B86E28D23F2C7\\r\\n / C: MD5 \"d/../a\" / S: 251 \"d/../a\" 781E5E245D69B566979B86E28D23F2C7\\r\\n
          C: MD5 nosuch / S: 550 / C: MD5 d / S: 504 A directory has no digest.\\r\\n / C: MD5 / S: 501 / C: MD5 \"a / S: 501",
@@ -62,7 +62,7 @@ fn md5_repeats_the_name_and_shouts_the_digest() {
 }
 
 #[test]
-fn mmd5_tells_of_all_or_of_none() {
+fn mmd5_replies_for_all_files_or_for_none() {
     logged_in(
         "C: MMD5 a, \"d/f\",empty / S: 252 a 781E5E245D69B566979B86E28D23F2C7,\"d/f\" 8FA14CDD754F91CC6554C9E71929CCE7,empty D41D8CD98F00B204E9800998ECF8427E\\r\\n
          C: MMD5 a / S: 251 a 781E5E245D69B566979B86E28D23F2C7\\r\\n
@@ -71,7 +71,7 @@ fn mmd5_tells_of_all_or_of_none() {
 }
 
 #[test]
-fn a_digest_is_for_those_who_may_read() {
+fn a_digest_needs_the_permission_to_read() {
     let mut world = World::new(setup(), link());
     world.play(NOBODY);
     world.play("C: XCRC a / S: 550 Permission denied.\\r\\n / C: MD5 a / S: 550 / C: MMD5 a,d / S: 550 / C: XSHA512 a 0 1 / S: 550");

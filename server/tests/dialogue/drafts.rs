@@ -22,7 +22,7 @@ fn mfmt_sets_the_modification_time() {
 }
 
 #[test]
-fn mfmt_refuses_dates_that_never_were_and_files_that_are_not() {
+fn mfmt_refuses_invalid_dates_and_missing_files() {
     logged_in(
         "C: MFMT 20010229000000 a / S: 501 / C: MFMT a / S: 501 / C: MFMT 20020717210715 / S: 501 / C: MFMT 20020717210715  / S: 501
          C: MFMT 20020717210715 nosuch / S: 550 / C: MFMT / S: 501",
@@ -30,7 +30,7 @@ fn mfmt_refuses_dates_that_never_were_and_files_that_are_not() {
 }
 
 #[test]
-fn hash_tells_algorithm_range_digest_and_name() {
+fn hash_replies_with_algorithm_range_digest_and_name() {
     logged_in(
         "C: HASH a / S: 213 SHA-256 0-9 84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882 a\\r\\n
          C: OPTS HASH MD5 / S: 200 MD5 / C: CWD d / S: 250 / C: HASH ../a / S: 213 MD5 0-9 781e5e245d69b566979b86e28d23f2c7 ../a\\r\\n
@@ -39,7 +39,7 @@ fn hash_tells_algorithm_range_digest_and_name() {
 }
 
 #[test]
-fn hash_does_not_mind_the_type() {
+fn hash_does_not_depend_on_the_type() {
     logged_in(
         "C: TYPE A / S: 200 / C: OPTS HASH SHA-1 / S: 200 SHA-1 / C: HASH text / S: 213 SHA-1 0-7 ",
     );
@@ -90,7 +90,7 @@ fn comb_needs_a_target_and_sources_that_are_there() {
 #[test]
 fn avbl_is_of_directories() {
     logged_in(
-        "C: AVBL / S: 213 4096\\r\\n / C: AVBL d / S: 213 / C: AVBL a / S: 550 / C: AVBL nosuch / S: 550",
+        "C: AVBL / S: 213 4294967274\\r\\n / C: AVBL d / S: 213 / C: AVBL a / S: 550 / C: AVBL nosuch / S: 550",
     );
 }
 
@@ -121,7 +121,7 @@ fn mff_refuses_what_cannot_be_set_and_names_it() {
 }
 
 #[test]
-fn who_may_only_look_sets_no_facts() {
+fn a_reader_sets_no_facts() {
     super::dialogue(&format!(
         "{} / C: MFCT 20020717212230 a / S: 550 / C: MFF UNIX.mode=777; a / S: 550 / C: MFMT 20020717212230 a / S: 550",
         super::READER
@@ -129,7 +129,7 @@ fn who_may_only_look_sets_no_facts() {
 }
 
 #[test]
-fn client_and_server_tell_who_they_are() {
+fn client_and_server_identify_themselves() {
     logged_in(
         "C: CSID Name=Client; Version=1.0; Frogs=many; / S: 200 Name=ftpspec; Version= ~ ; CaseSensitive=1;\\r\\n / C: CSID / S: 501 / C: CSID me / S: 501",
     );
@@ -137,6 +137,6 @@ fn client_and_server_tell_who_they_are() {
 }
 
 #[test]
-fn a_client_may_tell_its_name() {
+fn a_client_may_send_its_name() {
     super::dialogue("C: CLNT NcFTP 3.2.6 linux / S: 200 / C: CLNT / S: 501");
 }

@@ -1,4 +1,4 @@
-//! Every verb, before and behind the login, with every kind of argument: exactly one completion of
+//! Every verb, before and after the login, with every kind of argument: exactly one completion of
 //! a class that fits.
 
 use super::world::World;
@@ -29,7 +29,7 @@ fn line(verb: &str, argument: Option<&[u8]>) -> Vec<u8> {
     line
 }
 
-/// Gives the code of the one completion.
+/// Returns the code of the only completion reply.
 fn ask(world: &mut World, verb: &str, argument: Option<&[u8]>) -> u16 {
     let line = line(verb, argument);
     let mut said = world.receive(ControlEvent::Line(line.clone()));
@@ -63,7 +63,7 @@ fn before_the_login() {
 }
 
 #[test]
-fn behind_the_login() {
+fn after_the_login() {
     for row in VERBS {
         for argument in arguments() {
             let mut world = World::new(setup(), link());

@@ -1,4 +1,4 @@
-//! Laws over any octets.
+//! Properties for arbitrary octets.
 
 use super::world::World;
 use super::{LOGIN, link, setup};
@@ -20,7 +20,7 @@ fn events(pieces: &[&[u8]]) -> (Vec<ControlEvent>, Vec<u8>) {
     (events, answers)
 }
 
-/// Octets with a meaning, and any others.
+/// Octets with a meaning, and arbitrary ones.
 fn octet() -> impl Strategy<Value = u8> {
     prop_oneof![
         select(b"\r\n\0 \xff\xf0\xf2\xf4\xfa\xfb\xfd\xfeA".to_vec()),
@@ -40,7 +40,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A Telnet command that stands for nothing in a line.
+/// A Telnet command that represents no octet of a line.
 fn telnet() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         (241_u8..=249).prop_map(|command| vec![255, command]),
@@ -107,7 +107,7 @@ proptest! {
         prop_assert_eq!(&events(&[head, tail]), &whole);
     }
 
-    /// No line holds what a line cannot hold.
+    /// No line contains octets that a line cannot contain.
     #[test]
     fn lines_have_no_nul_and_no_line_feed(stream in stream()) {
         for event in events(&[&stream]).0 {
@@ -118,14 +118,14 @@ proptest! {
         }
     }
 
-    /// Telnet commands vanish wherever they stand, and every answer is a refusal.
+    /// Telnet commands are removed wherever they are, and every answer is a refusal.
     #[test]
-    fn telnet_commands_are_no_part_of_a_command(
+    fn telnet_commands_are_not_part_of_a_command(
         inserted in vec((0_usize..=10, telnet()), 0..8),
     ) {
         let mut stream = Vec::new();
         for (position, octet) in b"MKD x\xff\xffy\r\n".iter().enumerate() {
-            // Not between the two octets that stand for one 255.
+            // Not between the two octets that represent one 255.
             for (_, command) in inserted.iter().filter(|(at, _)| *at == position && position != 6) {
                 stream.extend(command);
             }
@@ -138,7 +138,7 @@ proptest! {
         }
     }
 
-    /// Whatever is said, each line gets one completion and at most one preliminary reply before it.
+    /// Each line gets one completion reply and at most one preliminary reply before it.
     #[test]
     fn each_line_gets_exactly_one_completion(
         lines in vec(command(), 1..40),
@@ -169,7 +169,7 @@ proptest! {
     /// A line that comes during a transfer is answered at once, or kept and answered later: never
     /// both, never lost.
     #[test]
-    fn nothing_said_during_a_transfer_is_lost(lines in vec(command(), 0..10)) {
+    fn no_command_during_a_transfer_is_lost(lines in vec(command(), 0..10)) {
         let mut world = World::new(setup(), link());
         world.play(LOGIN);
         world.play("C: PASV / S: 227");

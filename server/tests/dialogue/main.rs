@@ -1,4 +1,4 @@
-//! The server-PI by dialogue: what it is told and what it says, by document. No socket is opened.
+//! Dialogues with the server-PI: commands and replies, by document. No socket is opened.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod clients;
@@ -26,13 +26,13 @@ use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::{Link, Setup, TlsPolicy};
 use world::World;
 
-/// Plays a script on a session in the clear, with TLS at hand; see [`World::play`].
+/// Plays a script on a session in clear, with TLS available; see [`World::play`].
 #[track_caller]
 fn dialogue(script: &str) {
     World::new(setup(), link()).play(script);
 }
 
-/// Plays a script behind a login.
+/// Plays a script after a login.
 #[track_caller]
 fn logged_in(script: &str) {
     let mut world = World::new(setup(), link());
@@ -41,7 +41,7 @@ fn logged_in(script: &str) {
 }
 
 const LOGIN: &str = "C: USER test / S: 331 / C: PASS secret / S: 230";
-/// USER and PASS of one who may do nothing.
+/// USER and PASS of a user without permissions.
 const NOBODY: &str = "C: USER nobody / S: 331 / C: PASS secret / S: 230";
 const READER: &str = "C: USER reader / S: 331 / C: PASS secret / S: 230";
 

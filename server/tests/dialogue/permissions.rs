@@ -1,11 +1,11 @@
-//! Each effect is granted by itself: who may do one thing may do no other.
+//! Each permission allows one effect.
 
 use super::world::World;
 use super::{link, setup};
 use ftpspec_server::auth::Permissions;
 
-/// What shows each effect, once a data port is there, with the codes of who may do it. Others are
-/// 550.
+/// Commands with each effect, after a data port was named, and the codes with the permission.
+/// Without it the code is 550.
 const SHOWN: [(&str, &[(&str, &str)]); 9] = [
     ("read", &[("RETR a", "150 / S: 226"), ("XMD5 a", "250")]),
     (
@@ -45,7 +45,7 @@ const SHOWN: [(&str, &[(&str, &str)]); 9] = [
     ),
 ];
 
-/// A session of who may do this, with a data port.
+/// A session of a user with this permission, with a data port.
 fn who_may(effect: &str) -> World {
     let mut world = World::new(setup(), link());
     world.play(&format!(
@@ -55,13 +55,13 @@ fn who_may(effect: &str) -> World {
 }
 
 #[test]
-fn who_may_do_one_thing_may_do_no_other() {
+fn each_permission_allows_one_effect() {
     assert_eq!(SHOWN.map(|(effect, _)| effect), Permissions::EFFECTS);
     for user in Permissions::EFFECTS {
         for (effect, commands) in SHOWN {
             for (command, codes) in commands {
                 let codes = if user == effect { codes } else { "550" };
-                // Who may only make files is not told more than that the name is taken.
+                // With the permission to create only, the reply is that the name is taken.
                 let codes = match (user, *command) {
                     ("create", "STOR a" | "APPE a") => "553",
                     _ => codes,
@@ -73,7 +73,7 @@ fn who_may_do_one_thing_may_do_no_other() {
 }
 
 #[test]
-fn what_is_there_is_replaced_by_nobody_who_must_not_overwrite() {
+fn replacing_a_file_needs_the_permission_to_overwrite() {
     who_may("create").play(
         "U: xyz / C: STOR a / S: 553 / C: PASV / S: 227 / C: APPE a / S: 553 / F: /a = 0123456789",
     );
@@ -93,7 +93,7 @@ fn a_restart_at_the_end_is_appending_and_within_it_overwriting() {
 }
 
 #[test]
-fn who_may_not_create_changes_what_is_there_only() {
+fn without_the_permission_to_create_only_existing_files_change() {
     who_may("overwrite")
         .play("U: x / C: STOR new / S: 550 / C: STOR a / S: 150 / S: 226 / F: /a = x");
     who_may("append").play("U: x / C: APPE new / S: 550 / C: STOU / S: 550");

@@ -74,7 +74,7 @@ fn a_range_needs_a_mode_without_markers() {
 }
 
 #[test]
-fn what_is_no_file_has_no_range() {
+fn only_a_file_has_a_range() {
     logged_in(
         "C: TYPE I / S: 200 / C: RANG 3 6 / S: 350 / C: RETR nosuch / S: 550 / C: RANG 3 6 / S: 350 / C: RETR a / S: 425
          C: PASV / S: 227 / C: RANG 3 6 / S: 350 / C: RETR d / S: 550",
@@ -92,7 +92,7 @@ fn what_is_stored_into_a_range_changes_nothing_else() {
 }
 
 #[test]
-fn a_range_behind_the_end_cannot_be_stored_into() {
+fn a_range_beyond_the_end_cannot_be_stored_into() {
     logged_in(
         "C: TYPE I / S: 200 / C: PASV / S: 227 / C: RANG 11 12 / S: 350 / C: STOR a / S: 554 / F: /a = 0123456789
          C: RANG 1 2 / S: 350 / C: STOR new / S: 554 / C: MLST new / S: 550
@@ -101,7 +101,7 @@ fn a_range_behind_the_end_cannot_be_stored_into() {
 }
 
 #[test]
-fn hash_is_of_the_range_and_tells_it() {
+fn hash_is_of_the_range_and_names_it() {
     logged_in(
         "C: TYPE I / S: 200 / C: OPTS HASH SHA-1 / S: 200 / C: RANG 0 4 / S: 350
          C: HASH a / S: 213 SHA-1 0-4 11904a4e8b77f6242e2d288705023adad00a9310 a\\r\\n
@@ -134,7 +134,7 @@ fn rmda_removes_a_directory_with_all_that_is_in_it() {
 }
 
 #[test]
-fn who_may_only_look_removes_no_directory() {
+fn a_reader_removes_no_directory() {
     let mut world = World::new(setup(), link());
     world.play(READER);
     world.play("C: RMDA d / S: 550 Permission denied.\\r\\n / C: DSIZ d / S: 213 3\\r\\n");

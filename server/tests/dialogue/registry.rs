@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// The codes a command may get, by the registry.
+/// The codes that the registry allows for a command.
 struct Row {
     preliminary: BTreeSet<i64>,
     completion: BTreeSet<i64>,
@@ -140,7 +140,7 @@ fn said(world: &mut World, row: &VerbRow, argument: Option<&[u8]>) -> Vec<i64> {
     said.iter().map(|reply| reply.code.0.into()).collect()
 }
 
-/// Holds all replies in worlds of one kind against the registry.
+/// Compares all replies in worlds of one kind with the registry.
 fn hold(before: &[&str]) {
     let registry = registry();
     let mut strange = BTreeSet::new();
@@ -172,7 +172,7 @@ fn every_reply_before_the_login_is_in_the_registry() {
 }
 
 #[test]
-fn every_reply_behind_the_login_is_in_the_registry() {
+fn every_reply_after_the_login_is_in_the_registry() {
     hold(&[LOGIN]);
 }
 
@@ -182,7 +182,7 @@ fn every_reply_with_a_data_port_is_in_the_registry() {
 }
 
 #[test]
-fn every_reply_behind_a_restart_marker_is_in_the_registry() {
+fn every_reply_after_a_restart_marker_is_in_the_registry() {
     hold(&[
         LOGIN,
         "C: TYPE I / S: 200 / C: PASV / S: 227 / C: REST 3 / S: 350",
@@ -190,13 +190,13 @@ fn every_reply_behind_a_restart_marker_is_in_the_registry() {
 }
 
 #[test]
-fn every_reply_behind_rnfr_and_behind_user_is_in_the_registry() {
+fn every_reply_after_rnfr_and_after_user_is_in_the_registry() {
     hold(&[LOGIN, "C: RNFR a / S: 350"]);
     hold(&["C: USER test / S: 331"]);
 }
 
 #[test]
-fn every_reply_behind_auth_is_in_the_registry() {
+fn every_reply_after_auth_is_in_the_registry() {
     hold(&["C: AUTH TLS / S: 234"]);
     hold(&["C: AUTH TLS / S: 234 / C: PBSZ 0 / S: 200", LOGIN]);
 }

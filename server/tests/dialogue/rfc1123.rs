@@ -6,7 +6,7 @@ use ftpspec_server::Limits;
 use ftpspec_server::internals::pi::{Control, Setup};
 
 #[test]
-fn stou_tells_the_name_and_nothing_else_in_its_150() {
+fn stou_names_the_file_in_its_150_and_nothing_else() {
     logged_in(
         "U: x / C: CWD d / S: 250 / C: PASV / S: 227 / C: STOU / S: 150 FILE: /d/unique\\r\\n / S: 226 / F: /d/unique = x",
     );
@@ -35,7 +35,7 @@ fn the_old_names_of_directory_commands_do_the_same() {
 }
 
 #[test]
-fn a_restart_behind_the_end_is_554() {
+fn a_restart_beyond_the_end_is_554() {
     logged_in(
         "C: TYPE I / S: 200 / C: PASV / S: 227 / C: REST 11 / S: 350 / C: RETR a / S: 554 / C: REST 10 / S: 350 / C: RETR a / S: 150 / S: 226 / D: ",
     );
@@ -74,7 +74,7 @@ fn rein_does_not_make_new_attempts() {
 }
 
 #[test]
-fn a_login_forgives_and_no_limit_is_no_limit() {
+fn a_login_resets_the_count_and_0_is_no_limit() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S: 530";
     let mut world = World::new(setup(), link());
     world.play(&format!(

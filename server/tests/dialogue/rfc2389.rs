@@ -19,7 +19,7 @@ fn features(setup: Setup) -> Vec<String> {
 }
 
 #[test]
-fn features_are_listed_as_their_documents_want_them() {
+fn features_are_listed_as_their_documents_require() {
     assert_eq!(
         features(setup()),
         [

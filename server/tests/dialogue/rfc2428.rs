@@ -20,7 +20,7 @@ fn eprt_takes_any_delimiter_and_compares_addresses_as_numbers() {
 }
 
 #[test]
-fn eprt_goes_to_no_one_else() {
+fn eprt_to_another_host_or_a_low_port_is_refused() {
     logged_in(
         "C: EPRT |1|192.0.2.8|6275| / S: 501 / C: EPRT |1|127.0.0.1|6275| / S: 501 / C: EPRT |1|0.0.0.0|6275| / S: 501
          C: EPRT |2|::ffff:192.0.2.8|6275| / S: 501 / C: EPRT |1|192.0.2.7|25| / S: 504",
@@ -54,7 +54,7 @@ fn nonsense_is_501() {
 }
 
 #[test]
-fn epsv_tells_the_port_only() {
+fn epsv_replies_with_the_port_only() {
     logged_in(
         "C: EPSV / S: 229 Entering Extended Passive Mode (|||2121|)\\r\\n / C: EPSV 1 / S: 229 / C: EPSV  / S: 229",
     );

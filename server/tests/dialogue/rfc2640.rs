@@ -54,7 +54,7 @@ fn codes_facts_and_listings_do_not_depend_on_the_language() {
     for line in [
         "PWD", "MLST a", "STAT d", "SIZE a", "SYST", "EPSV", "PASV", "MLST ", "TYPE Q",
     ] {
-        // One world for both: what it shows of times is the same.
+        // One world for both, so that times are the same.
         let mut world = World::new(setup(), link());
         world.play(LOGIN);
         let mut said = |language: &str| {
@@ -68,7 +68,7 @@ fn codes_facts_and_listings_do_not_depend_on_the_language() {
     }
 }
 
-/// A reply text that was reworded would lose its translation unnoticed.
+/// Otherwise a reply text that is changed would lose its translation unnoticed.
 #[test]
 fn every_translated_text_is_a_text_of_the_sources() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -19,7 +19,7 @@ fn size_is_what_retr_would_send() {
 }
 
 #[test]
-fn mdtm_tells_and_never_sets() {
+fn mdtm_reports_the_time_and_never_sets_it() {
     logged_in(
         "C: mdtm a / S: 213 20231123040000\\r\\n / C: MDTM nosuch / S: 550 / C: MDTM / S: 501 / C: MDTM 19990929043300 a / S: 550
          C: MDTM a / S: 213 20231123040000\\r\\n / C: MDTM d / S: 213",
@@ -56,7 +56,7 @@ fn rest_and_stor_keep_the_head() {
 }
 
 #[test]
-fn behind_rest_appe_acts_as_stor() {
+fn after_rest_appe_acts_as_stor() {
     logged_in(
         "C: TYPE I / S: 200 / U: xy / C: PASV / S: 227 / C: REST 8 / S: 350 / C: APPE a / S: 150 / S: 226 / F: /a = 01234567xy",
     );
@@ -161,7 +161,7 @@ fn mlsd_of_a_file_is_501_and_of_nothing_550() {
 }
 
 #[test]
-fn perm_tells_what_the_user_may() {
+fn perm_has_the_letters_of_what_the_user_may_do() {
     logged_in(
         "C: OPTS MLST perm; / S: 200 / C: MLST a / S: 250 ~  perm=adfrw; / C: MLST d / S: 250 ~  perm=cdeflmp;",
     );
@@ -180,7 +180,7 @@ fn owner_group_and_charset_come_on_demand() {
 }
 
 #[test]
-fn media_types_and_languages_are_told_and_never_guessed() {
+fn media_types_and_languages_are_configured_and_never_guessed() {
     logged_in(
         "C: OPTS MLST media-type;lang; / S: 200 MLST OPTS\\r\\n / C: MLST d/g.txt / S: 250 ~   /d/g.txt",
     );

@@ -81,7 +81,7 @@ fn pbsz_is_always_zero() {
 }
 
 #[test]
-fn levels_tls_has_not_are_536_and_those_nobody_has_504() {
+fn levels_that_tls_lacks_are_536_and_unknown_ones_504() {
     dialogue(&format!(
         "{TLS} / C: PBSZ 0 / S: 200 / C: PROT S / S: 536 / C: PROT e / S: 536 / C: PROT X / S: 504 / C: PROT / S: 501
          C: prot p / S: 200 / C: STAT / S: 211 ~ data connections: private"
@@ -136,7 +136,7 @@ fn ccc_is_refused_in_the_clear_before_the_login_and_by_policy() {
 }
 
 #[test]
-fn rein_ends_tls_behind_its_reply() {
+fn rein_ends_tls_after_its_reply() {
     let mut world = World::new(setup(), link());
     world.play(&format!("{TLS} / {LOGIN} / C: REIN / S: 220"));
     assert_eq!(world.control, Some(Control::EndTls));
@@ -200,7 +200,7 @@ fn requiring(requirement: TlsRequirement) -> World {
 }
 
 #[test]
-fn where_the_control_connection_must_be_protected_nobody_logs_in_in_the_clear() {
+fn where_the_control_connection_must_be_protected_a_login_in_clear_is_refused() {
     for requirement in [TlsRequirement::Control, TlsRequirement::ControlAndData] {
         let mut world = requiring(requirement);
         world.play(&format!(
@@ -212,7 +212,7 @@ fn where_the_control_connection_must_be_protected_nobody_logs_in_in_the_clear() 
 }
 
 #[test]
-fn behind_ccc_a_new_login_would_be_in_the_clear() {
+fn after_ccc_a_new_login_would_be_in_clear() {
     requiring(TlsRequirement::Control).play(&format!(
         "{TLS} / {LOGIN} / C: CCC / S: 200 / C: PWD / S: 257 / C: USER test / S: 530 / C: PWD / S: 257"
     ));
@@ -236,7 +236,7 @@ fn where_data_must_be_protected_every_transfer_in_the_clear_is_521_whatever_name
         }
         assert_eq!(protected(&world), None, "nothing was opened");
     }
-    // The port of before PROT P serves, and is protected.
+    // The port from before PROT P is used, and is protected.
     world.play("C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: RETR a / S: 150 / S: 226");
     assert_eq!(protected(&world), Some(true));
     world.play("C: PASV / S: 227 / C: PROT C / S: 200 / C: RETR a / S: 521 / C: STAT a / S: 213");
@@ -259,7 +259,7 @@ fn carols() -> Option<Arc<ClientCertificate>> {
 }
 
 #[test]
-fn a_certificate_is_enough_for_its_user_and_nobody_else() {
+fn a_certificate_is_enough_for_its_user_only() {
     let mut world = World::new(setup(), link());
     world.play(TLS);
     world.session.client_certificate(carols());
@@ -276,7 +276,7 @@ fn a_certificate_is_enough_for_its_user_and_nobody_else() {
 }
 
 #[test]
-fn behind_ccc_and_rein_a_certificate_speaks_for_nobody() {
+fn after_ccc_and_rein_a_certificate_logs_nobody_in() {
     let mut world = World::new(setup(), link());
     world.play(TLS);
     world.session.client_certificate(carols());

@@ -59,12 +59,12 @@ fn a_refused_host_changes_nothing() {
 }
 
 #[test]
-fn host_between_user_and_pass_begins_anew() {
+fn host_between_user_and_pass_restarts_the_login() {
     hosts().play("C: USER alice / S: 331 / C: HOST one.example / S: 220 / C: PASS one / S: 503");
 }
 
 #[test]
-fn behind_the_login_host_is_503() {
+fn after_the_login_host_is_503() {
     logged_in("C: HOST test.example / S: 503 / C: HOST nosuch.example / S: 503 / C: PWD / S: 257");
 }
 
@@ -87,7 +87,7 @@ fn the_servers_own_name_and_address_are_hosts() {
 }
 
 #[test]
-fn ports_and_bare_ipv6_addresses_are_no_host_names() {
+fn ports_and_bare_ipv6_addresses_are_not_host_names() {
     hosts().play(
         "C: HOST / S: 501 / C: HOST 192.0.2.1:2112 / S: 501 / C: HOST [2001:db8::1]:2112 / S: 501 / C: HOST 2001:db8::1 / S: 501
          C: HOST b\\xc3\\xbccher.example / S: 501 / C: HOST one.example two.example / S: 501",
@@ -116,7 +116,7 @@ fn host_must_be_the_name_of_the_tls_handshake() {
 }
 
 #[test]
-fn nobody_logs_in_to_one_host_by_the_certificate_of_another() {
+fn a_certificate_of_one_host_logs_nobody_in_to_another() {
     let mut world = hosts();
     world.play("C: HOST two.example / S: 220 / C: AUTH TLS / S: 234");
     world.session.server_name(Some("one.example"));

@@ -33,7 +33,7 @@ fn verbs_are_taken_in_any_case() {
 }
 
 #[test]
-fn what_is_no_command_is_500() {
+fn a_line_that_is_not_a_command_is_500() {
     dialogue("C: XYZZ / S: 500 / C: / S: 500 / C:  NOOP / S: 500 / C: NOOP / S: 200");
 }
 
@@ -102,7 +102,7 @@ fn before_the_login_most_is_530() {
 }
 
 #[test]
-fn before_the_login_the_server_may_be_asked_about_itself() {
+fn queries_about_the_server_are_answered_before_the_login() {
     dialogue(
         "C: SYST / S: 215 UNIX Type: L8 / C: FEAT / S: 211- / C: HELP / S: 214- / C: HELP RETR / S: 214-
          C: OPTS UTF8 ON / S: 200 / C: CLNT me / S: 200 / C: NOOP / S: 200 / C: STAT / S: 211- / C: ABOR / S: 226",
@@ -201,7 +201,7 @@ fn pasv_names_the_address_the_client_connected_to() {
 }
 
 #[test]
-fn directories_are_changed_and_told() {
+fn the_directory_is_changed_and_reported() {
     logged_in(
         "C: PWD / S: 257 \"/\" / C: CWD d / S: 250 / C: PWD / S: 257 \"/d\" / C: CWD e / S: 250
          C: XPWD / S: 257 \"/d/e\" / C: CDUP / S: 250 / C: XCUP / S: 250 / C: CDUP / S: 250 / C: PWD / S: 257 \"/\" 
@@ -218,7 +218,7 @@ fn a_failed_cwd_changes_nothing() {
 }
 
 #[test]
-fn mkd_tells_the_whole_path_with_quotes_doubled() {
+fn mkd_replies_with_the_whole_path_with_quotes_doubled() {
     logged_in(
         "C: CWD d / S: 250 / C: MKD n / S: 257 \"/d/n\" / C: MKD n / S: 550 / C: XMKD a\"b / S: 257 \"/d/a\"\"b\" 
          C: CWD a\"b / S: 250 / C: PWD / S: 257 \"/d/a\"\"b\"  / C: MKD nosuch/x / S: 550 / C: MKD / S: 501",
@@ -226,7 +226,7 @@ fn mkd_tells_the_whole_path_with_quotes_doubled() {
 }
 
 #[test]
-fn rmd_and_dele_know_files_from_directories() {
+fn rmd_and_dele_distinguish_files_from_directories() {
     logged_in(
         "C: RMD d / S: 550 / C: RMD d/e / S: 250 / C: RMD d/e / S: 550 / C: RMD a / S: 550 / C: XRMD nosuch / S: 550
          C: DELE d / S: 550 / C: DELE a / S: 250 / C: DELE a / S: 550 / C: DELE / S: 501",
@@ -235,7 +235,7 @@ fn rmd_and_dele_know_files_from_directories() {
 }
 
 #[test]
-fn rename_takes_two_commands_one_right_after_the_other() {
+fn rename_takes_two_commands_in_succession() {
     logged_in("C: RNFR a / S: 350 / C: RNTO b / S: 250 / C: SIZE a / S: 550 / F: /b = 0123456789");
     logged_in("C: RNTO b / S: 503");
     logged_in("C: RNFR a / S: 350 / C: NOOP / S: 200 / C: RNTO b / S: 503");
@@ -267,7 +267,7 @@ fn a_directory_cannot_be_renamed_into_itself() {
 }
 
 #[test]
-fn stat_tells_the_parameters() {
+fn stat_reports_the_parameters() {
     logged_in(
         "C: TYPE I / S: 200 / C: STAT / S: 211-Status of test.example ~ TYPE: Image; STRU: File; MODE: Stream
          C: STAT / S: 211 ~ Logged in as test / C: PASV / S: 227 / C: STAT / S: 211 ~ Listening",
@@ -342,7 +342,7 @@ fn permission_is_by_effect() {
 }
 
 #[test]
-fn pathnames_that_can_be_none_are_refused() {
+fn invalid_pathnames_are_refused() {
     let long = "n".repeat(256);
     logged_in(&format!(
         "C: CWD {long} / S: 550 / C: STOR {long} / S: 553 / C: MKD {long} / S: 550 / C: LIST {long} / S: 450"

@@ -1,4 +1,4 @@
-//! RFC 959 §4.1.3: what moves, and what may be said meanwhile.
+//! RFC 959 §4.1.3: transfers, and commands during a transfer.
 
 use super::world::World;
 use super::{LOGIN, link, logged_in, setup};

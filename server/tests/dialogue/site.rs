@@ -24,7 +24,7 @@ fn help_lists_services_and_explains_one() {
 }
 
 #[test]
-fn what_nobody_knows_is_a_bad_parameter() {
+fn an_unknown_parameter_is_501() {
     logged_in(
         "C: SITE EXEC id / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE / S: 501 / C: SITE  / S: 501 / C: SITE CHMODE 600 a / S: 501",
     );
@@ -103,7 +103,7 @@ fn mkdir_makes_what_is_missing_and_rmdir_removes_all() {
 }
 
 #[test]
-fn who_may_only_look_changes_nothing_by_site() {
+fn a_reader_changes_nothing_by_site() {
     as_user(
         READER,
         "C: SITE CHMOD 600 a / S: 550 Permission denied.\\r\\n / C: SITE UTIME 200207172107 a / S: 550 / C: SITE SYMLINK a l / S: 550

@@ -16,7 +16,7 @@ fn without(verbs: &[Verb]) -> World {
     )
 }
 
-/// The lines of a reply, the first and the last left out.
+/// The lines of a reply without the first and the last.
 fn between(world: &mut World, line: &str) -> Vec<String> {
     let said = world.receive(ControlEvent::Line(line.as_bytes().to_vec()));
     let lines: Vec<String> = said[0]
@@ -33,7 +33,7 @@ fn names(lines: &[String], name: &str) -> bool {
 }
 
 #[test]
-fn each_verb_is_502_before_and_behind_the_login() {
+fn each_verb_is_502_before_and_after_the_login() {
     for row in VERBS {
         for argument in ["", " a", " 20020717210715 a", " 0", " TLS"] {
             let mut world = without(&[row.verb]);

@@ -1,21 +1,21 @@
-//! A world for a session: files in memory, logins decided at once, data connections that are only
-//! noted.
+//! The environment of a session: files in memory, immediate decisions about logins, data
+//! connections that are only recorded.
 
 use bytes::Bytes;
 use ftpspec_server::auth::accounts::{Account, Accounts, Password};
 use ftpspec_server::auth::{
-    Authenticator, CertificateRule, ClientCertificate, Permissions, Secret, User,
+    Authenticating, Authenticator as _, CertificateRule, ClientCertificate, Denied, Permissions,
+    Secret, User,
 };
 use ftpspec_server::internals::dtp::coded_size;
 use ftpspec_server::internals::pi::{
-    Coding, Content, Control, DataPort, DigestRequest, DuringTransfer, Link, Listing, Malformed,
-    Session, Setup, Step, TransferEnd, TransferQuestion, Work,
+    Coding, Content, Control, DataPort, DuringTransfer, Link, Listing, Malformed, Session, Setup,
+    Step, TransferEnd, TransferQuestion, Work,
 };
 use ftpspec_server::internals::wire::{Completion, ControlEvent, Naming, Reply, parse_time_val};
 use ftpspec_server::storage::{
     Entry, FileKind, MemFs, OpenWrite, ReadHandle, Storage, Times, VirtualPath, WriteHandle,
-    combine, describe, digest, make_directories, open_read_range, open_write_range, read_file,
-    remove_subtree, set_facts, subtree_size, write_file,
+    open_read_range, open_write_range, read_file, write_file,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -23,17 +23,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-/// A session and all it can ask for.
+/// A session and everything that it can request.
 pub(crate) struct World {
     pub(crate) session: Session,
     pub(crate) files: Arc<dyn Storage>,
     users: Accounts,
     listener: SocketAddr,
-    /// What was said and not yet looked at.
+    /// Replies that were not examined yet.
     said: VecDeque<Reply>,
     /// What the last transfer sent over the data connection, before TYPE A is applied.
     sent: Vec<u8>,
-    /// What the next STOR gets over it.
+    /// What the next STOR receives over it.
     received: Vec<u8>,
     running: Option<TransferQuestion>,
     queued: VecDeque<ControlEvent>,
@@ -42,15 +42,15 @@ pub(crate) struct World {
     pub(crate) certificate: bool,
     /// The last change of the connections.
     pub(crate) control: Option<Control>,
-    /// How the last transfer was asked for: port, protected, coding.
+    /// The last requested transfer: port, protected, coding.
     pub(crate) transfer: Option<(DataPort, bool, Coding)>,
 }
 
 impl World {
     /// Files: `/a` of ten digits, `/text` of two lines, `/empty`, `/-la`, `/d/f`, `/d/g.txt`,
-    /// `/d/.hidden`, and the directory `/d/e`. Users: `test` may all, `reader` may look, `nobody`
-    /// may nothing, one of the name of each effect may that; the password is `secret`. `carol` has
-    /// a certificate.
+    /// `/d/.hidden`, and the directory `/d/e`. Users: `test` has all permissions, `reader` may
+    /// read and list, `nobody` has none, and for each permission there is a user of its name; the
+    /// password is `secret`. `carol` has a certificate.
     pub(crate) fn new(setup: Setup, link: Link) -> Self {
         let files: Arc<dyn Storage> = Arc::new(MemFs::new());
         for directory in ["/d", "/d/e"] {
@@ -135,16 +135,16 @@ impl World {
     /// Plays a script of lines, or of parts between ` / `:
     ///
     /// ```text
-    /// C: NOOP         the client sends a line; everything it leads to is done
-    /// B: RETR a       it begins a transfer, which goes on until E or an ABOR
+    /// C: NOOP         the client sends a line, which is carried out
+    /// B: RETR a       it begins a transfer, which continues until E or an ABOR
     /// M: STAT         it sends a line meanwhile
     /// E: complete     the transfer ends: complete, lost, unconnected, unprotected, full, malformed
-    /// S: 226          the server says this: a code, or a code and how the rest begins
+    /// S: 226          the server replies: a code, or a code and the beginning of the text
     /// S: 211 ~ TYPE   a reply with these octets somewhere in it
-    /// N:              the server says nothing (more)
+    /// N:              the server sends no (other) reply
     /// D: a\r\nb       the data of the last transfer
-    /// U: xyz          the data the next upload brings
-    /// F: /a = xyz     the content of a file is this now
+    /// U: xyz          the data of the next upload
+    /// F: /a = xyz     the content of a file is now this
     /// ```
     #[track_caller]
     pub(crate) fn play(&mut self, script: &str) {
@@ -190,14 +190,15 @@ impl World {
         assert!(self.said.is_empty(), "at the end: {:?}", self.said);
     }
 
-    /// Does all that an event leads to, but leaves a transfer running. Gives what was said.
+    /// Does everything that an event leads to, except for a transfer, which keeps running. Returns
+    /// the replies.
     pub(crate) fn receive(&mut self, event: ControlEvent) -> Vec<Reply> {
         let step = self.session.receive(event);
         self.follow(step);
         self.take_said()
     }
 
-    /// The same, whether a transfer runs or not.
+    /// The same, with or without a running transfer.
     pub(crate) fn hear(&mut self, event: ControlEvent) -> Vec<Reply> {
         if self.is_transferring() {
             self.meanwhile(event);
@@ -211,17 +212,17 @@ impl World {
         self.running.is_some()
     }
 
-    /// What the next upload brings.
+    /// The data of the next upload.
     pub(crate) fn bring(&mut self, octets: &[u8]) {
         self.received = octets.to_vec();
     }
 
-    /// What was said and not yet looked at.
+    /// Replies that were not examined yet.
     pub(crate) fn take_said(&mut self) -> Vec<Reply> {
         self.said.drain(..).collect()
     }
 
-    /// Ends the transfer that runs, if one does. Gives what was said.
+    /// Ends the running transfer, if any. Returns the replies.
     pub(crate) fn finish(&mut self) -> Vec<Reply> {
         self.end(TransferEnd::Complete { octets: 0 });
         self.take_said()
@@ -260,7 +261,7 @@ impl World {
     }
 
     fn work_off(&mut self) {
-        // What stands behind a QUIT is not read.
+        // Commands after QUIT are not read.
         while !self.closed
             && let Some(event) = self.queued.pop_front()
         {
@@ -297,72 +298,20 @@ impl World {
             Work::Authenticate(q) => {
                 let of_host = session.authenticator().cloned();
                 let users = of_host.unwrap_or_else(|| Arc::new(self.users.clone()));
-                let mut deciding = users.authenticate(q.about.clone());
-                let mut context = Context::from_waker(Waker::noop());
-                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("these accounts are decided at once");
-                };
+                let outcome = at_once(users.authenticate(q.about.clone()));
                 q.answer(session, outcome)
             }
             Work::Recognize(q) => {
-                let mut deciding = self.users.recognize(q.about.clone());
-                let mut context = Context::from_waker(Waker::noop());
-                let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
-                    panic!("these accounts are decided at once");
-                };
+                let outcome = at_once(self.users.recognize(q.about.clone()));
                 q.answer(session, outcome)
             }
+            Work::Storage(work) => work.run().answer(session),
             Work::PrepareTls(q) => q.answer(session, self.certificate),
             Work::Listen(q) => q.answer(session, Ok(self.listener)),
-            Work::Stat(q) => {
-                let found = q.about.storage.stat(&q.about.path, true);
-                q.answer(session, found)
-            }
-            Work::Describe(q) => {
-                let found = describe(&*q.about.storage, &q.about.path);
-                q.answer(session, found)
-            }
             Work::CodedSize(q) => {
                 let (at, coding) = &q.about;
                 let size = coded_size(&*at.storage, &at.path, coding);
                 q.answer(session, size)
-            }
-            Work::MakeDirectory(q) => {
-                let made = q.about.storage.make_directory(&q.about.path);
-                q.answer(session, made)
-            }
-            Work::RemoveDirectory(q) => {
-                let removed = q.about.storage.remove_directory(&q.about.path);
-                q.answer(session, removed)
-            }
-            Work::MakeDirectories(q) => {
-                let made = make_directories(&*q.about.storage, &q.about.path);
-                q.answer(session, made.map(drop))
-            }
-            Work::Symlink(q) => {
-                let made = q.about.0.storage.symlink(&q.about.1, &q.about.0.path);
-                q.answer(session, made)
-            }
-            Work::RemoveSubtree(q) => {
-                let removed = remove_subtree(&*q.about.storage, &q.about.path);
-                q.answer(session, removed)
-            }
-            Work::SubtreeSize(q) => {
-                let size = subtree_size(&*q.about.storage, &q.about.path);
-                q.answer(session, size)
-            }
-            Work::RemoveFile(q) => {
-                let removed = q.about.storage.remove_file(&q.about.path);
-                q.answer(session, removed)
-            }
-            Work::Rename(q) => {
-                let renamed = q.about.0.storage.rename(&q.about.0.path, &q.about.1);
-                q.answer(session, renamed)
-            }
-            Work::SetFacts(q) => {
-                let (at, facts) = &q.about;
-                let set = set_facts(&*at.storage, &at.path, facts.times, facts.mode);
-                q.answer(session, set)
             }
             Work::ListLines(q) => {
                 let lines = listed(&q.about).map(|text| {
@@ -373,31 +322,10 @@ impl World {
                 });
                 q.answer(session, lines)
             }
-            Work::Available(q) => q.answer(session, Ok(4096)),
-            Work::Allocate(q) => {
-                let (at, octets) = &q.about;
-                let room = at.storage.allocate(&at.path, *octets);
-                q.answer(session, room)
-            }
-            Work::Hash(q) => {
-                let DigestRequest {
-                    at,
-                    algorithm,
-                    start,
-                    end,
-                } = &q.about;
-                let hashed = digest(&*at.storage, &at.path, *algorithm, *start, *end);
-                q.answer(session, hashed)
-            }
-            Work::Combine(q) => {
-                let target = &q.about.target;
-                let combined = combine(&*target.storage, &target.path, &q.about.sources);
-                q.answer(session, combined)
-            }
         }
     }
 
-    /// Opens, says the preliminary reply, and does all at once what goes over the data connection.
+    /// Opens the file, sends the preliminary reply, and moves all data at once.
     fn begin(&mut self, question: TransferQuestion) {
         let transfer = &question.about;
         assert_ne!(transfer.port, DataPort::None, "there is always a port");
@@ -486,6 +414,15 @@ impl World {
     }
 }
 
+/// The decision of an authenticator that does not wait.
+fn at_once(mut deciding: Authenticating<'_>) -> Result<User, Denied> {
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(outcome) = deciding.as_mut().poll(&mut context) else {
+        panic!("these accounts are decided at once");
+    };
+    outcome
+}
+
 fn stored(
     storage: &dyn Storage,
     path: &VirtualPath,
@@ -534,13 +471,13 @@ pub(crate) fn path(text: &str) -> VirtualPath {
     VirtualPath::root().join(text.as_bytes()).unwrap()
 }
 
-/// Octets of a script: `\r`, `\n`, `\0` and `\xFF` are what they say.
+/// Octets of a script, with the escapes `\r`, `\n`, `\0` and `\xFF`.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('\\') {
+    while let Some((before, after)) = rest.split_once('\\') {
         octets.extend_from_slice(before.as_bytes());
-        let length = match behind.as_bytes() {
+        let length = match after.as_bytes() {
             [b'r', ..] => {
                 octets.push(b'\r');
                 1
@@ -550,12 +487,12 @@ fn unescaped(text: &str) -> Vec<u8> {
                 1
             }
             [b'x', ..] => {
-                octets.push(u8::from_str_radix(&behind[1..3], 16).unwrap());
+                octets.push(u8::from_str_radix(&after[1..3], 16).unwrap());
                 3
             }
             _ => panic!("no such escape: {text}"),
         };
-        rest = &behind[length..];
+        rest = &after[length..];
     }
     octets.extend_from_slice(rest.as_bytes());
     octets

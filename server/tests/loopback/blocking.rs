@@ -1,4 +1,4 @@
-//! A storage that says its calls may wait, and that has the digests of some files.
+//! A storage whose calls may wait, and which has the digests of some files.
 
 use std::io;
 
@@ -54,7 +54,7 @@ impl Storage for Blocking {
         self.0.rename(from, to)
     }
 
-    /// That of the file `cached`, with the algorithm and the range in it.
+    /// The digest of the file `cached`, which contains the algorithm and the range.
     fn digest(
         &self,
         path: &VirtualPath,

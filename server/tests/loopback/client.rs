@@ -1,12 +1,13 @@
-//! A client that does what it is told, octet by octet.
+//! A client of which tests control every octet.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ftpspec_server::ServerHandle;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -31,7 +32,7 @@ impl Wire {
         }
     }
 
-    /// Reads once; 0 at the end, however it came.
+    /// Reads once; 0 at any kind of end.
     pub(crate) async fn read(&mut self, to: &mut [u8]) -> usize {
         match self {
             Self::Clear(stream) => stream.read(to).await.unwrap_or(0),
@@ -40,7 +41,7 @@ impl Wire {
         }
     }
 
-    /// Reads to the orderly end: under TLS that is close_notify.
+    /// Reads to the orderly end, which is close_notify under TLS.
     pub(crate) async fn read_to_end(&mut self) -> Vec<u8> {
         let mut octets = Vec::new();
         match self {
@@ -51,12 +52,36 @@ impl Wire {
         octets
     }
 
-    /// Ends what we send; under TLS with close_notify.
+    /// Ends the direction to the server; under TLS with close_notify.
     pub(crate) async fn end(&mut self) {
         match self {
             Self::Clear(stream) => stream.shutdown().await.unwrap(),
             Self::Tls(stream) => stream.shutdown().await.unwrap(),
             Self::Gone => {}
+        }
+    }
+
+    /// The stream of a connection in clear.
+    pub(crate) fn into_clear(self) -> TcpStream {
+        match self {
+            Self::Clear(stream) => stream,
+            Self::Tls(_) | Self::Gone => panic!("it is not in the clear"),
+        }
+    }
+
+    /// The stream of a connection that is protected.
+    pub(crate) fn into_tls(self) -> TlsStream<TcpStream> {
+        match self {
+            Self::Tls(stream) => *stream,
+            Self::Clear(_) | Self::Gone => panic!("it is not protected"),
+        }
+    }
+
+    /// The state of TLS.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1,
+            Self::Clear(_) | Self::Gone => panic!("it is not protected"),
         }
     }
 
@@ -69,20 +94,35 @@ impl Wire {
     }
 }
 
-/// TLS as a client of this server speaks it, in one version only.
-pub(crate) fn connector(
-    server: &ServerHandle,
+/// A certificate of a client and its private key.
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// TLS in one version only, for servers with a certificate of this authority.
+pub(crate) fn client_config(
+    ca: &str,
     version: &'static SupportedProtocolVersion,
-) -> TlsConnector {
+    identity: Option<Identity>,
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(server.ca_pem().unwrap().as_bytes()).unwrap();
+    let ca = CertificateDer::from_pem_slice(ca.as_bytes()).unwrap();
     roots.add(ca).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    match identity {
+        None => config.with_no_client_auth(),
+        Some((chain, key)) => config.with_client_auth_cert(chain, key).unwrap(),
+    }
+}
+
+/// TLS of a client that trusts this server.
+pub(crate) fn connector(
+    server: &ServerHandle,
+    version: &'static SupportedProtocolVersion,
+) -> TlsConnector {
+    let config = client_config(server.ca_pem().unwrap(), version, None);
     TlsConnector::from(Arc::new(config))
 }
 
@@ -102,7 +142,7 @@ pub(crate) async fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
     socket.connect(to).await.unwrap()
 }
 
-/// A data connection before and after it is there.
+/// A data connection before and after it is established.
 pub(crate) enum Data {
     Passive(TcpStream),
     Active(TcpListener),
@@ -112,7 +152,7 @@ impl Client {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(server: SocketAddr) -> Self {
         let mut client = Self::open(server).await;
-        assert!(client.reply().await.starts_with("220 "));
+        client.receive("220 ").await;
         client
     }
 
@@ -120,15 +160,20 @@ impl Client {
     pub(crate) async fn connect_implicit(server: SocketAddr, tls: TlsConnector) -> Self {
         let mut client = Self::open(server).await;
         client.shake_hands(tls).await;
-        assert!(client.reply().await.starts_with("220 "));
+        client.receive("220 ").await;
         client
     }
 
     /// Connects from another loopback address and reads the greeting.
     pub(crate) async fn connect_from(source: &str, server: SocketAddr) -> Self {
-        let mut client = Self::on(connect_from(source, server).await, server);
-        assert!(client.reply().await.starts_with("220 "));
+        let mut client = Self::open_from(source, server).await;
+        client.receive("220 ").await;
         client
+    }
+
+    /// Connects from another loopback address.
+    pub(crate) async fn open_from(source: &str, server: SocketAddr) -> Self {
+        Self::on(connect_from(source, server).await, server)
     }
 
     pub(crate) async fn open(server: SocketAddr) -> Self {
@@ -168,12 +213,24 @@ impl Client {
 
     /// Names the host in the handshake, unless it is an address.
     pub(crate) async fn shake_hands_with(&mut self, tls: TlsConnector, name: ServerName<'static>) {
-        let Wire::Clear(stream) = std::mem::replace(&mut self.wire, Wire::Gone) else {
-            panic!("it is protected already");
-        };
-        let stream = tls.connect(name, stream).await.unwrap();
-        self.wire = Wire::Tls(Box::new(stream));
+        self.try_shake_hands(tls, name).await.unwrap();
+    }
+
+    /// As [`shake_hands_with`](Self::shake_hands_with), where the handshake may fail.
+    pub(crate) async fn try_shake_hands(
+        &mut self,
+        tls: TlsConnector,
+        name: ServerName<'static>,
+    ) -> io::Result<()> {
+        let stream = self.take_wire().into_clear();
+        self.wire = Wire::Tls(Box::new(tls.connect(name, stream).await?));
         self.tls = Some(tls);
+        Ok(())
+    }
+
+    /// Takes the control connection out of the client.
+    pub(crate) fn take_wire(&mut self) -> Wire {
+        std::mem::replace(&mut self.wire, Wire::Gone)
     }
 
     pub(crate) async fn send(&mut self, command: &str) {
@@ -202,6 +259,17 @@ impl Client {
         }
     }
 
+    /// The next reply, which begins with `code`.
+    #[track_caller]
+    pub(crate) fn receive(&mut self, code: &str) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let reply = self.reply().await;
+            assert!(reply.starts_with(code), "{caller}: {reply}");
+            reply
+        }
+    }
+
     pub(crate) async fn ask(&mut self, command: &str) -> String {
         self.send(command).await;
         self.reply().await
@@ -217,11 +285,15 @@ impl Client {
         }
     }
 
+    /// EPSV: the port.
+    pub(crate) async fn extended_passive(&mut self) -> u16 {
+        let reply = self.expect("EPSV", "229").await;
+        reply.split('|').nth(3).unwrap().parse().unwrap()
+    }
+
     /// EPSV and connecting.
     pub(crate) async fn passive(&mut self) -> Data {
-        let reply = self.expect("EPSV", "229").await;
-        let port = reply.split('|').nth(3).unwrap().parse().unwrap();
-        let address = SocketAddr::new(self.server.ip(), port);
+        let address = SocketAddr::new(self.server.ip(), self.extended_passive().await);
         Data::Passive(TcpStream::connect(address).await.unwrap())
     }
 
@@ -234,6 +306,18 @@ impl Client {
         self.expect(&format!("EPRT |{family}|{here}|{port}|"), "200")
             .await;
         Data::Active(listener)
+    }
+
+    /// Begins a transfer over a passive data connection.
+    #[track_caller]
+    pub(crate) fn begin(&mut self, command: &str) -> impl Future<Output = Wire> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let data = self.passive().await;
+            let reply = self.ask(command).await;
+            assert!(reply.starts_with("150"), "{caller}: {command}: {reply}");
+            self.establish(data).await
+        }
     }
 
     /// The data connection of a transfer whose 150 has come.
@@ -279,10 +363,8 @@ impl Client {
 
     pub(crate) async fn finish_download(&mut self, command: &str, data: Data) -> Vec<u8> {
         self.expect(command, "150").await;
-        let mut data = self.establish(data).await;
-        let octets = data.read_to_end().await;
-        let reply = self.reply().await;
-        assert!(reply.starts_with("226"), "{command}: {reply}");
+        let octets = self.establish(data).await.read_to_end().await;
+        self.receive("226").await;
         octets
     }
 
@@ -292,16 +374,13 @@ impl Client {
         let mut data = self.establish(data).await;
         data.write(octets).await;
         data.end().await;
-        let reply = self.reply().await;
-        assert!(reply.starts_with("226"), "{command}: {reply}");
+        self.receive("226").await;
     }
 
     /// Uploads, and closes the data connection with everything the server sends unread in its
     /// socket. Returns the completion reply.
     pub(crate) async fn upload_unread(&mut self, command: &str, octets: &[u8]) -> String {
-        let data = self.passive().await;
-        self.expect(command, "150").await;
-        let mut data = self.establish(data).await;
+        let mut data = self.begin(command).await;
         data.write(octets).await;
         data.end().await;
         drop(data);

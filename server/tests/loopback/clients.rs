@@ -1,19 +1,17 @@
-//! What real clients need of a server: 22 points, each of which broke a known server with a known
+//! Requirements of real clients: 22 points, each of which a known server failed with a known
 //! client.
 
-use std::path::Path;
-
+use ftpspec_server::ServerHandle;
 use ftpspec_server::storage::MemFs;
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::AsyncReadExt as _;
 
+use crate::attacks::own_sources;
 use crate::client::{Client, Wire, connector};
-use crate::{builder, logged_in, start_with_tls};
+use crate::{VERSIONS, builder, logged_in, protected, serve, start_with_tls};
 
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
-
-/// Each point, and the tests that hold it: here, in the other files of this directory, in
+/// Each point, and the tests that check it: here, in the other files of this directory, in
 /// `dialogue/` and in `src/`.
 const POINTS: [(&str, &[&str]); 22] = [
     (
@@ -30,7 +28,7 @@ const POINTS: [(&str, &[&str]); 22] = [
         "a ticket on the control connection; reuse is not asked for by itself",
         &[
             "data_connections_resume_the_session_of_the_control_connection",
-            "reuse_that_is_only_warned_of_or_off_serves_everybody",
+            "reuse_that_is_optional_serves_every_client",
         ],
     ),
     (
@@ -88,7 +86,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     (
         "SYST, FEAT, OPTS, CLNT, HELP and AUTH have an answer before the login",
         &[
-            "before_the_login_the_server_may_be_asked_about_itself",
+            "queries_about_the_server_are_answered_before_the_login",
             "basic_ftp_sends_options_before_the_login",
         ],
     ),
@@ -100,7 +98,7 @@ const POINTS: [(&str, &[&str]); 22] = [
         "EPRT addresses are numbers; one that is nobody's is refused",
         &[
             "eprt_takes_any_delimiter_and_compares_addresses_as_numbers",
-            "eprt_goes_to_no_one_else",
+            "eprt_to_another_host_or_a_low_port_is_refused",
         ],
     ),
     (
@@ -113,7 +111,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     (
         "unknown commands are 500 or 502, and the session goes on",
         &[
-            "what_is_no_command_is_500",
+            "a_line_that_is_not_a_command_is_500",
             "what_is_known_but_not_done_is_502",
             "other_mechanisms_are_504",
         ],
@@ -128,7 +126,7 @@ const POINTS: [(&str, &[&str]); 22] = [
     ),
     (
         "a client that closes the data connection early is answered once",
-        &["a_client_that_has_enough_is_answered_once"],
+        &["a_client_that_closes_a_download_early_is_answered_once"],
     ),
     (
         "implicit TLS protects data without PBSZ and PROT",
@@ -149,17 +147,17 @@ const POINTS: [(&str, &[&str]); 22] = [
         "modification times are kept",
         &[
             "mfmt_sets_the_modification_time",
-            "mdtm_tells_and_never_sets",
+            "mdtm_reports_the_time_and_never_sets_it",
         ],
     ),
     ("NLST expands patterns", &["mget_expands_by_nlst"]),
     (
         "257, 227, 229 and replies of many lines are written as programs read them",
         &[
-            "mkd_tells_the_whole_path_with_quotes_doubled",
+            "mkd_replies_with_the_whole_path_with_quotes_doubled",
             "pasv_names_the_address_the_client_connected_to",
-            "epsv_tells_the_port_only",
-            "stat_tells_the_parameters",
+            "epsv_replies_with_the_port_only",
+            "stat_reports_the_parameters",
         ],
     ),
     (
@@ -168,23 +166,9 @@ const POINTS: [(&str, &[&str]); 22] = [
     ),
 ];
 
-fn sources(directory: &Path, all: &mut String) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push_str(&std::fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn each_point_has_its_tests() {
-    let mut all = String::new();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    sources(&here.join("tests"), &mut all);
-    sources(&here.join("src"), &mut all);
+    let all = own_sources();
     for (point, tests) in POINTS {
         assert!(!tests.is_empty(), "{point}");
         for test in tests {
@@ -193,13 +177,9 @@ fn each_point_has_its_tests() {
     }
 }
 
-async fn protected(
-    version: &'static SupportedProtocolVersion,
-) -> (ftpspec_server::ServerHandle, Client) {
+async fn start_protected(version: &'static SupportedProtocolVersion) -> (ServerHandle, Client) {
     let server = start_with_tls().await;
-    let mut client = Client::connect(server.addresses()[0]).await;
-    client.protect(connector(&server, version)).await;
-    client.login().await;
+    let client = protected(&server, connector(&server, version)).await;
     (server, client)
 }
 
@@ -207,7 +187,7 @@ async fn protected(
 async fn an_uploader_that_never_reads_loses_nothing() {
     let content: Vec<u8> = (0..200_000_u32).map(|number| number as u8).collect();
     for version in VERSIONS {
-        let (_server, mut client) = protected(version).await;
+        let (_server, mut client) = start_protected(version).await;
         for round in 0..20 {
             let reply = client.upload_unread("STOR file", &content).await;
             assert!(reply.starts_with("226"), "{version:?} {round}: {reply}");
@@ -221,26 +201,23 @@ async fn an_upload_that_is_reset_is_426_and_the_old_file_stays() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"old", false).await;
-    let data = client.passive().await;
-    client.expect("STOR file", "150").await;
-    let mut data = client.establish(data).await;
+    let mut data = client.begin("STOR file").await;
     data.write(b"new, but").await;
     data.tcp().set_zero_linger().unwrap();
     drop(data);
-    let reply = client.reply().await;
-    assert!(reply.starts_with("426"), "{reply}");
+    client.receive("426").await;
     assert_eq!(client.download("RETR file", false).await, b"old");
 }
 
 #[tokio::test]
 async fn an_empty_upload_may_end_before_the_command() {
     for version in VERSIONS {
-        let (_server, mut client) = protected(version).await;
+        let (_server, mut client) = start_protected(version).await;
         let data = client.passive().await;
         let mut data = client.establish(data).await;
         data.end().await;
         client.expect("STOR empty", "150").await;
-        assert!(client.reply().await.starts_with("226"));
+        client.receive("226").await;
         assert_eq!(client.expect("SIZE empty", "213").await, "213 0");
     }
 }
@@ -292,20 +269,19 @@ async fn a_client_that_connects_and_leaves_is_answered() {
     let data = client.passive().await;
     drop(data);
     client.expect("RETR file", "150").await;
-    let reply = client.reply().await;
-    assert!(reply.starts_with("42"), "{reply}");
+    client.receive("42").await;
     client.expect("NOOP", "200").await;
 }
 
 #[tokio::test]
-async fn a_client_that_has_enough_is_answered_once() {
+async fn a_client_that_closes_a_download_early_is_answered_once() {
     for version in [None, Some(&TLS12), Some(&TLS13)] {
-        let server = builder()
-            .storage(MemFs::new())
-            .tls(ftpspec_server::Tls::explicit())
-            .start()
-            .await
-            .unwrap();
+        let server = serve(
+            builder()
+                .storage(MemFs::new())
+                .tls(ftpspec_server::Tls::explicit()),
+        )
+        .await;
         let mut client = Client::connect(server.addresses()[0]).await;
         if let Some(version) = version {
             client.protect(connector(&server, version)).await;
@@ -314,13 +290,10 @@ async fn a_client_that_has_enough_is_answered_once() {
         client.upload("STOR file", &vec![7; 32 << 20], false).await;
         for offset in [0, 1_000] {
             client.expect(&format!("REST {offset}"), "350").await;
-            let data = client.passive().await;
-            client.expect("RETR file", "150").await;
-            let mut data = client.establish(data).await;
+            let mut data = client.begin("RETR file").await;
             assert!(data.read(&mut [0; 100]).await > 0);
             drop(data);
-            let reply = client.reply().await;
-            assert!(reply.starts_with("426"), "{reply}");
+            client.receive("426").await;
             // Exactly one: what follows is the answer to this.
             client.expect("NOOP", "200").await;
         }
@@ -329,18 +302,13 @@ async fn a_client_that_has_enough_is_answered_once() {
 
 #[tokio::test]
 async fn tickets_come_with_what_the_client_reads() {
-    let (_server, mut client) = protected(&TLS13).await;
-    let tickets = |wire: &Wire| match wire {
-        Wire::Tls(stream) => stream.get_ref().1.tls13_tickets_received(),
-        _ => 0,
-    };
+    let (_server, mut client) = start_protected(&TLS13).await;
+    let tickets = |wire: &Wire| wire.tls().tls13_tickets_received();
     assert!(tickets(&client.wire) >= 1);
     for command in ["NLST", "STOR file"] {
-        let data = client.passive().await;
-        client.expect(command, "150").await;
-        let mut data = client.establish(data).await;
+        let mut data = client.begin(command).await;
         data.end().await;
-        assert!(client.reply().await.starts_with("226"));
+        client.receive("226").await;
         assert_eq!(tickets(&data), 0);
         assert_eq!(data.read_to_end().await, b"");
         assert_eq!(tickets(&data), 2);

@@ -1,4 +1,4 @@
-//! Who ended a data connection, and how: the journal and the tap say what was seen on the wire.
+//! Who ended a data connection, and how: the journal and the tap record what was seen on the wire.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,28 +7,32 @@ use ftpspec_server::fault::{ACTIONS, Plan, Trigger};
 use ftpspec_server::internals::wire::Verb;
 use ftpspec_server::observe::journal::{Event, EventKind, Journal, Outcome};
 use ftpspec_server::observe::tap::{ChannelId, Observation, Side, StreamEnd, Tap, WireFact};
-use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
+use ftpspec_server::storage::{MemFs, write_file};
 use ftpspec_server::tls::CloseNotify;
 use ftpspec_server::{Limits, ServerHandle, Tls};
+use rstest::rstest;
 use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, Wire, connector};
-use crate::{builder, content};
-
-/// Far longer than anything here takes.
-const SOON: Duration = Duration::from_secs(20);
+use crate::{SOON, builder, content, path, serve};
 
 /// The side that ended a connection, and how.
 type End = (Side, StreamEnd);
 
+const CLIENT_FIN: End = (Side::Client, StreamEnd::Fin);
+const CLIENT_CLOSE_NOTIFY: End = (Side::Client, StreamEnd::CloseNotify);
+const CLIENT_RESET: End = (Side::Client, StreamEnd::Reset);
+const TIMED_OUT: End = (Side::Server, StreamEnd::TimedOut);
+const CLOSED: End = (Side::Server, StreamEnd::Closed);
+
 const ORDINARY: Option<End> = Some((Side::Server, StreamEnd::Fin));
 const ORDINARY_TLS: Option<End> = Some((Side::Server, StreamEnd::CloseNotify));
-const STALLED: Option<End> = Some((Side::Server, StreamEnd::TimedOut));
+const STALLED: Option<End> = Some(TIMED_OUT);
 const RESET: Option<End> = Some((Side::Server, StreamEnd::Reset));
 const UNANNOUNCED: Option<End> = Some((Side::Server, StreamEnd::MissingCloseNotify));
 
-/// What the tap has seen of one server.
+/// What the tap has recorded of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder(Mutex<Vec<(ChannelId, String)>>);
 
@@ -46,7 +50,7 @@ impl Tap for Recorder {
 }
 
 impl Recorder {
-    /// What was seen of one channel.
+    /// What was recorded of one channel.
     pub(crate) fn of(&self, channel: ChannelId) -> Vec<String> {
         let seen = self.0.lock().unwrap();
         let of_channel = |(at, text): &(ChannelId, String)| (*at == channel).then(|| text.clone());
@@ -78,20 +82,17 @@ impl Setup {
             ..Limits::default()
         };
         let files = MemFs::new();
-        let path = VirtualPath::root().join(b"file").unwrap();
-        let mut file = files.open_write(&path, OpenWrite::CreateNew).unwrap();
-        file.write_chunk(content().into()).unwrap();
-        file.commit().unwrap();
-        let server = builder()
-            .storage(files)
-            .tls(settings)
-            .limits(limits)
-            .journal(&journal)
-            .tap(Arc::clone(&tap))
-            .faults(Plan::of_lines(plan).unwrap())
-            .start()
-            .await
-            .unwrap();
+        write_file(&files, &path("file"), content().into()).unwrap();
+        let server = serve(
+            builder()
+                .storage(files)
+                .tls(settings)
+                .limits(limits)
+                .journal(&journal)
+                .tap(Arc::clone(&tap))
+                .faults(Plan::of_lines(plan).unwrap()),
+        )
+        .await;
         let mut client = Client::connect(server.addresses()[0]).await;
         if tls {
             client.protect(connector(&server, &TLS13)).await;
@@ -195,7 +196,7 @@ async fn the_end_of_a_download_is_what_each_fault_made_of_it() {
             while data.read(&mut octets).await > 0 {}
             drop(data);
             while setup.client.wire.read(&mut octets).await > 0 {}
-            drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+            drop(setup.client.take_wire());
             assert_eq!(setup.end().await, *expected, "{action}, TLS: {tls}");
         }
     }
@@ -218,9 +219,7 @@ enum Way {
 
 async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) {
     let mut setup = Setup::start(tls, "", settings).await;
-    let data = setup.client.passive().await;
-    setup.client.expect("STOR upload", "150").await;
-    let mut data = setup.client.establish(data).await;
+    let mut data = setup.client.begin("STOR upload").await;
     data.write(b"some octets").await;
     let opened = |event: &Event| matches!(event.what, EventKind::DataOpened { .. });
     setup.journal.wait_for(opened, SOON).await.unwrap();
@@ -237,7 +236,7 @@ async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) 
             data.end().await;
         }
         Way::Abort => setup.client.send("ABOR").await,
-        Way::ControlLost => drop(std::mem::replace(&mut setup.client.wire, Wire::Gone)),
+        Way::ControlLost => drop(setup.client.take_wire()),
         Way::ClosedByOperator => setup.server.sessions()[0].close(),
         Way::ClientStalls | Way::Stop => {}
     }
@@ -262,74 +261,30 @@ async fn uploaded(way: Way, tls: bool, settings: Tls) -> (Option<End>, Outcome) 
     }
     let ended = |event: &Event| matches!(event.what, EventKind::TransferEnded(_));
     setup.journal.wait_for(ended, SOON).await.unwrap();
-    drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+    drop(setup.client.take_wire());
     let outcome = setup.journal.transfers()[0].outcome.clone();
     (setup.end().await, outcome)
 }
 
+#[rstest]
+#[case(Way::ClientEnds, CLIENT_FIN, CLIENT_CLOSE_NOTIFY, Outcome::Complete)]
+#[case(Way::ClientResets, CLIENT_RESET, CLIENT_RESET, Outcome::ConnectionLost)]
+#[case(Way::ClientStalls, TIMED_OUT, TIMED_OUT, Outcome::ConnectionLost)]
+#[case(Way::Quit, CLIENT_FIN, CLIENT_CLOSE_NOTIFY, Outcome::Complete)]
+#[case(Way::Abort, CLOSED, CLOSED, Outcome::Aborted)]
+#[case(Way::ControlLost, CLOSED, CLOSED, Outcome::SessionEnded)]
+#[case(Way::Stop, CLOSED, CLOSED, Outcome::Aborted)]
+#[case(Way::ClosedByOperator, CLOSED, CLOSED, Outcome::SessionEnded)]
 #[tokio::test]
-async fn the_end_of_an_upload_is_what_the_client_or_the_server_did() {
-    use Side::{Client, Server};
-    let complete = Outcome::Complete;
-    let lost = Outcome::ConnectionLost;
-    for (way, clear, protected, outcome) in [
-        (
-            Way::ClientEnds,
-            (Client, StreamEnd::Fin),
-            (Client, StreamEnd::CloseNotify),
-            &complete,
-        ),
-        (
-            Way::ClientResets,
-            (Client, StreamEnd::Reset),
-            (Client, StreamEnd::Reset),
-            &lost,
-        ),
-        (
-            Way::ClientStalls,
-            (Server, StreamEnd::TimedOut),
-            (Server, StreamEnd::TimedOut),
-            &lost,
-        ),
-        (
-            Way::Quit,
-            (Client, StreamEnd::Fin),
-            (Client, StreamEnd::CloseNotify),
-            &complete,
-        ),
-        (
-            Way::Abort,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::Aborted,
-        ),
-        (
-            Way::ControlLost,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::SessionEnded,
-        ),
-        (
-            Way::Stop,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::Aborted,
-        ),
-        (
-            Way::ClosedByOperator,
-            (Server, StreamEnd::Closed),
-            (Server, StreamEnd::Closed),
-            &Outcome::SessionEnded,
-        ),
-    ] {
-        for (tls, expected) in [(false, clear), (true, protected)] {
-            let ended = uploaded(way, tls, Tls::explicit()).await;
-            assert_eq!(
-                ended,
-                (Some(expected), outcome.clone()),
-                "{way:?}, TLS: {tls}"
-            );
-        }
+async fn the_end_of_an_upload_is_what_the_client_or_the_server_did(
+    #[case] way: Way,
+    #[case] clear: End,
+    #[case] protected: End,
+    #[case] outcome: Outcome,
+) {
+    for (tls, expected) in [(false, clear), (true, protected)] {
+        let ended = uploaded(way, tls, Tls::explicit()).await;
+        assert_eq!(ended, (Some(expected), outcome.clone()), "TLS: {tls}");
     }
 }
 
@@ -352,14 +307,11 @@ async fn a_client_that_resets_a_download_has_ended_it() {
         let mut setup = Setup::start(tls, "", Tls::explicit()).await;
         let large = content().repeat(100);
         setup.client.upload("STOR large", &large, false).await;
-        let data = setup.client.passive().await;
-        setup.client.expect("RETR large", "150").await;
-        let mut data = setup.client.establish(data).await;
+        let mut data = setup.client.begin("RETR large").await;
         data.read(&mut [0]).await;
         data.tcp().set_zero_linger().unwrap();
         drop(data);
-        let reply = setup.client.reply().await;
-        assert!(reply.starts_with("426"), "{reply}");
+        setup.client.receive("426").await;
         let end = setup.tap.first_end(ChannelId::Data(2));
         assert_eq!(end.as_deref(), Some("Client ended: Reset"), "TLS: {tls}");
     }
@@ -373,7 +325,7 @@ async fn the_tap_sees_both_connections_in_the_clear() {
         setup.client.expect("QUIT", "221").await;
         assert_eq!(setup.client.reply().await, "");
         setup.client.wire.end().await;
-        drop(std::mem::replace(&mut setup.client.wire, Wire::Gone));
+        drop(setup.client.take_wire());
         setup.end().await;
         let control = setup.tap.of(ChannelId::Control);
         let data = setup.tap.of(ChannelId::Data(1));

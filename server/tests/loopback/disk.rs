@@ -1,5 +1,5 @@
-//! Files of the host: the octets of a large one take another way than those of a small one, and
-//! another one in the clear than under TLS.
+//! Files of the host: large files are sent by other code than small ones, and in clear by other
+//! code than under TLS.
 #![cfg(unix)]
 
 use ftpspec_server::observe::journal::Journal;
@@ -10,9 +10,9 @@ use rustls::version::TLS13;
 use sha2::{Digest as _, Sha256};
 
 use super::client::{Client, connector};
-use super::logged_in;
+use super::{logged_in, protected, serve};
 
-/// More than a batch of pieces, more than one turn of the host, and no round number.
+/// More than one batch of pieces, more than one call of sendfile, and not a round number.
 const OCTETS: usize = (6 << 20) + 4711;
 
 fn octets() -> Vec<u8> {
@@ -33,14 +33,14 @@ struct House {
 async fn house(journal: Journal) -> House {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("large"), octets()).unwrap();
-    let server = Server::builder()
-        .storage(DiskStorage::open(root.path()).unwrap())
-        .user("test", "secret")
-        .journal(&journal)
-        .tls(Tls::explicit().named("127.0.0.2"))
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        Server::builder()
+            .storage(DiskStorage::open(root.path()).unwrap())
+            .user("test", "secret")
+            .journal(&journal)
+            .tls(Tls::explicit().named("127.0.0.2")),
+    )
+    .await;
     House {
         server,
         journal,
@@ -62,9 +62,7 @@ async fn a_large_file_arrives_whole_from_every_offset_in_the_clear_and_under_tls
     let house = house(Journal::new()).await;
     let mut client = logged_in(&house.server).await;
     downloads(&mut client).await;
-    let mut client = Client::connect(house.server.addresses()[0]).await;
-    client.protect(connector(&house.server, &TLS13)).await;
-    client.login().await;
+    let mut client = protected(&house.server, connector(&house.server, &TLS13)).await;
     client.protect_data().await;
     downloads(&mut client).await;
 }
@@ -97,16 +95,14 @@ async fn the_journal_counts_and_hashes_a_large_file(
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_a_large_file_is_told_so() {
+async fn a_client_that_leaves_a_large_file_receives_426() {
     let house = house(Journal::new()).await;
     let mut client = logged_in(&house.server).await;
-    let data = client.passive().await;
-    client.expect("RETR large", "150").await;
-    let mut wire = client.establish(data).await;
+    let mut wire = client.begin("RETR large").await;
     let mut some = vec![0; 2 << 20];
     assert!(wire.read(&mut some).await > 0);
     wire.tcp().set_zero_linger().unwrap();
     drop(wire);
-    assert!(client.reply().await.starts_with("426 "));
+    client.receive("426 ").await;
     client.expect("NOOP", "200").await;
 }

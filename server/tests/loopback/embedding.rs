@@ -1,4 +1,4 @@
-//! What an embedder can hand in or decide: listeners, ports, directories, requirements of one user.
+//! What an embedder can provide or decide: listeners, ports, directories, requirements of one user.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -16,15 +16,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::client::{Client, Data, Wire, connect_from, connector};
-use crate::{builder, logged_in};
+use crate::{builder, free_port, logged_in, path, serve};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// A port that is free at this moment.
-fn free_port() -> u16 {
-    let free = StdListener::bind((LOOPBACK, 0)).unwrap();
-    free.local_addr().unwrap().port()
-}
 
 #[tokio::test]
 async fn listeners_that_are_handed_in_are_served_and_nothing_else_is() {
@@ -33,13 +27,13 @@ async fn listeners_that_are_handed_in_are_served_and_nothing_else_is() {
         StdListener::bind((LOOPBACK, 0)).unwrap(),
     );
     let (at, implicit_at) = (clear.local_addr().unwrap(), implicit.local_addr().unwrap());
-    let server = builder()
-        .tls(Tls::explicit())
-        .listener(clear)
-        .implicit_listener(implicit)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .tls(Tls::explicit())
+            .listener(clear)
+            .implicit_listener(implicit),
+    )
+    .await;
     assert_eq!(server.addresses(), [at]);
     assert_eq!(server.implicit_addresses(), [implicit_at]);
     Client::connect(at).await.login().await;
@@ -55,12 +49,7 @@ async fn listeners_that_are_handed_in_are_served_and_nothing_else_is() {
 async fn one_shared_port(builder: ServerBuilder) -> ServerHandle {
     let port = free_port();
     let ports = PassivePorts::from(port..=port).shared();
-    let server = builder
-        .bind((LOOPBACK, 0).into())
-        .passive_ports(ports)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder.bind((LOOPBACK, 0).into()).passive_ports(ports)).await;
     let mut client = logged_in(&server).await;
     for name in ["2", "3", "4"] {
         client
@@ -75,8 +64,7 @@ async fn waiting_from(source: &str, server: &ServerHandle) -> (Client, SocketAdd
     let at = server.addresses()[0];
     let mut client = Client::connect_from(source, at).await;
     client.login().await;
-    let reply = client.expect("EPSV", "229").await;
-    let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+    let port = client.extended_passive().await;
     (client, SocketAddr::new(at.ip(), port))
 }
 
@@ -89,7 +77,7 @@ async fn sessions_of_several_clients_share_a_port_and_each_gets_its_own_connecti
     }
     let ports: Vec<u16> = sessions.iter().map(|(_, (_, at))| at.port()).collect();
     assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
-    // A client that waits for nothing is turned away, and the last to wait connects first.
+    // A client without a waiting session is refused. The others connect in the reverse order.
     let mut stranger = connect_from("127.0.0.5", sessions[0].1.1).await;
     assert_eq!(stranger.read(&mut [0; 1]).await.unwrap_or(0), 0);
     for (source, (client, at)) in sessions.iter_mut().rev() {
@@ -113,7 +101,7 @@ async fn two_sessions_of_one_client_never_wait_at_one_port() {
     let data = Data::Passive(connect_from("127.0.0.2", at).await);
     assert_eq!(first.finish_download("RETR 127.0.0.2", data).await, b"2");
     second.expect("EPSV", "229").await;
-    // And a session that ends gives it up.
+    // A session that ends releases it.
     second.expect("QUIT", "221").await;
     assert_eq!(second.reply().await, "");
     first.expect("EPSV", "229").await;
@@ -126,12 +114,11 @@ async fn a_shared_port_carries_tls_and_is_closed_when_nobody_waits() {
     let (mut client, _) = waiting_from("127.0.0.2", &server).await;
     client.protect(connector(&server, &TLS13)).await;
     client.login().await;
-    let reply = client.expect("EPSV", "229").await;
-    let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+    let port = client.extended_passive().await;
     let at = SocketAddr::new(LOOPBACK, port);
     let data = Data::Passive(connect_from("127.0.0.2", at).await);
     assert_eq!(client.finish_download("RETR 127.0.0.2", data).await, b"2");
-    // The listener goes soon after the last session has its connection.
+    // The listener is closed soon after the last session has its connection.
     while let Ok(mut late) = tokio::net::TcpStream::connect(at).await {
         assert_eq!(late.read(&mut [0; 1]).await.unwrap_or(0), 0);
     }
@@ -140,12 +127,12 @@ async fn a_shared_port_carries_tls_and_is_closed_when_nobody_waits() {
 #[tokio::test]
 async fn active_connections_come_from_the_port_that_was_asked_for() {
     let port = free_port();
-    let server = builder()
-        .active_source(ActiveSource::Port(port))
-        .bind((LOOPBACK, 0).into())
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .active_source(ActiveSource::Port(port))
+            .bind((LOOPBACK, 0).into()),
+    )
+    .await;
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"content", false).await;
     // Twice: the first connection lingers at that port.
@@ -159,12 +146,12 @@ async fn active_connections_come_from_the_port_that_was_asked_for() {
         let (stream, from) = listener.accept().await.unwrap();
         assert_eq!(from, SocketAddr::new(LOOPBACK, port));
         assert_eq!(Wire::Clear(stream).read_to_end().await, b"content");
-        assert!(client.reply().await.starts_with("226"));
+        client.receive("226").await;
     }
 }
 
 #[tokio::test]
-async fn what_one_user_must_protect_binds_no_other() {
+async fn the_required_protection_of_one_user_does_not_apply_to_others() {
     let storage = Arc::new(MemFs::new());
     let account = |name: &str, tls_required| Account {
         user: User {
@@ -179,12 +166,12 @@ async fn what_one_user_must_protect_binds_no_other() {
         .with("free", account("free", TlsRequirement::None))
         .with("control", account("control", TlsRequirement::Control))
         .with("data", account("data", TlsRequirement::ControlAndData));
-    let server = builder()
-        .authenticator(Arc::new(accounts))
-        .tls(Tls::explicit())
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .authenticator(Arc::new(accounts))
+            .tls(Tls::explicit()),
+    )
+    .await;
     for (user, in_clear, clear_data) in [
         ("free", "230", "150"),
         ("control", "530", "150"),
@@ -208,12 +195,7 @@ async fn what_one_user_must_protect_binds_no_other() {
 
 #[tokio::test]
 async fn options_of_list_and_the_conversion_of_ascii_can_be_switched_off() {
-    let server = builder()
-        .list_options(false)
-        .ascii_conversion(false)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder().list_options(false).ascii_conversion(false)).await;
     let mut client = logged_in(&server).await;
     client.upload("STOR -la", b"one\ntwo\r\n", false).await;
     let listed = client.download("NLST -la", false).await;
@@ -243,7 +225,7 @@ impl Hooks for Counting {
         let count = session.extra::<Commands>().map_or(0, |commands| commands.0);
         session.set_extra(Commands(count + 1));
         if command.verb() == Some(Verb::Noop) {
-            session.set_directory(VirtualPath::root().join(b"sent/here").unwrap());
+            session.set_directory(path("sent/here"));
         }
         Box::pin(std::future::ready(CommandAction::Proceed))
     }

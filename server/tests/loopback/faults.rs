@@ -1,24 +1,19 @@
-//! The fault plan on the wire: each fault does what it says, and the session goes on where it
-//! should.
+//! The fault plan on the wire: each fault has its effect, and the session continues if it should.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ftpspec_server::fault::Plan;
 use ftpspec_server::{Limits, ServerHandle, Tls};
 use rstest::rstest;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use crate::client::{Client, Data, Wire, connector};
-use crate::{builder, logged_in};
+use crate::{VERSIONS, builder, logged_in, protected};
 
-/// A server with short limits and these faults, one a line.
+/// A server with short limits and these faults, one per line.
 async fn faulty(plan: &str) -> ServerHandle {
     let limits = Limits {
         data_connection: Duration::from_millis(100),
@@ -35,7 +30,7 @@ async fn faulty(plan: &str) -> ServerHandle {
         .unwrap()
 }
 
-/// Reads as many octets as `expected` has, and holds them against it.
+/// Reads as many octets as `expected` has, and compares them.
 #[track_caller]
 fn receives<'a>(client: &'a mut Client, expected: &'a str) -> impl Future<Output = ()> + 'a {
     let caller = std::panic::Location::caller();
@@ -52,7 +47,7 @@ fn receives<'a>(client: &'a mut Client, expected: &'a str) -> impl Future<Output
     }
 }
 
-/// Nothing unread is left, and the session answers.
+/// Asserts that no octet is left to read, and that the session answers.
 async fn goes_on(client: &mut Client) {
     client.send("PWD").await;
     receives(client, "257 \"/\" is the current directory.\r\n").await;
@@ -129,7 +124,7 @@ async fn an_unsolicited_421_follows_the_reply_and_ends_the_session() {
 }
 
 #[tokio::test]
-async fn hanging_up_is_the_end_without_a_word() {
+async fn hang_up_closes_the_connection_without_a_reply() {
     let server = faulty("when NOOP do hang up\nwhen connect session 2 do hang up").await;
     let mut client = logged_in(&server).await;
     client.send("NOOP").await;
@@ -182,9 +177,7 @@ async fn with_a_file(server: &ServerHandle) -> (Client, Vec<u8>) {
 /// Begins a transfer, reads until the end or failure of the data connection: what came, whether it
 /// ended orderly.
 async fn retrieve(client: &mut Client) -> (Vec<u8>, bool) {
-    let data = client.passive().await;
-    client.expect("RETR file", "150").await;
-    let mut data = client.establish(data).await;
+    let mut data = client.begin("RETR file").await;
     let mut octets = Vec::new();
     let end = match &mut data {
         Wire::Clear(stream) => stream.read_to_end(&mut octets).await,
@@ -220,7 +213,7 @@ async fn a_download_is_cut_short(
     if !action.starts_with("stall") {
         assert_eq!(end, orderly);
     }
-    assert!(client.reply().await.starts_with(reply));
+    client.receive(reply).await;
     goes_on(&mut client).await;
     assert_eq!(client.download("RETR file", false).await, content);
 }
@@ -263,12 +256,8 @@ async fn an_upload_is_cut_short(
     let server = faulty(&format!("when STOR nth 1 do {action}")).await;
     let mut client = logged_in(&server).await;
     let content = [b'x'; 10_000];
-    let data = client.passive().await;
-    client.expect("STOR file", "150").await;
-    let Wire::Clear(mut data) = client.establish(data).await else {
-        panic!("it is in the clear");
-    };
-    // It may be gone while we write.
+    let mut data = client.begin("STOR file").await.into_clear();
+    // The connection may end while the client writes.
     let _ = data.write_all(&content).await;
     let _ = data.shutdown().await;
     assert!(client.reply().await.starts_with(reply), "{action}");
@@ -292,7 +281,7 @@ async fn a_slow_connection_is_slow_in_both_directions() {
         } else {
             assert_eq!(client.download("RETR file", false).await, [b'x'; 200]);
         }
-        // Nothing is owed for the last piece.
+        // There is no pause after the last piece.
         assert!(start.elapsed() >= Duration::from_millis(130), "{command}");
     }
     let start = Instant::now();
@@ -310,7 +299,7 @@ async fn a_data_connection_does_not_come_about(#[case] action: &str) {
         let mut client = logged_in(&server).await;
         let data = client.data(active).await;
         client.expect("NLST", "150").await;
-        assert!(client.reply().await.starts_with("425"));
+        client.receive("425").await;
         if let Data::Passive(mut stream) = data {
             assert!(stream.read_u8().await.is_err());
         }
@@ -336,7 +325,7 @@ async fn pasv_and_epsv_name_the_wrong_place() {
     let refused = TcpStream::connect(("127.0.0.1", port)).await.unwrap_err();
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
     client.expect("NLST", "150").await;
-    assert!(client.reply().await.starts_with("425"));
+    client.receive("425").await;
     assert_eq!(client.download("NLST", false).await, b"");
 }
 
@@ -381,7 +370,7 @@ async fn abor_ends_a_transfer_that_a_fault_holds_up() {
     client.expect("RETR file", "150").await;
     client.send("ABOR").await;
     for code in ["426", "426", "226"] {
-        assert!(client.reply().await.starts_with(code));
+        client.receive(code).await;
     }
     drop(data);
     goes_on(&mut client).await;
@@ -425,29 +414,18 @@ async fn limits_are_planned() {
     receives(&mut second, "421 Too many sessions.\r\n").await;
     assert_eq!(second.reply().await, "");
     client.expect("NOOP", "200").await;
-    assert!(client.reply().await.starts_with("421"));
+    client.receive("421").await;
     assert_eq!(client.reply().await, "");
 }
 
-/// A client that checks the certificate for `name`: what it finds wrong.
+/// A client that checks the certificate for `name`: the error, if any.
 async fn handshake(server: &ServerHandle, name: &str) -> Result<(), std::io::Error> {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.expect("AUTH TLS", "234").await;
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(server.ca_pem().unwrap().as_bytes()).unwrap();
-    roots.add(ca).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let Wire::Clear(stream) = std::mem::replace(&mut client.wire, Wire::Gone) else {
-        panic!("it is in the clear");
-    };
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let tls = TlsConnector::from(Arc::new(config));
-    tls.connect(name, stream).await.map(drop)
+    client
+        .try_shake_hands(connector(server, &TLS13), name)
+        .await
 }
 
 #[rstest]
@@ -487,7 +465,7 @@ async fn auth_is_refused_and_the_session_goes_on_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_reply_in_the_clear_stands_behind_234() {
+async fn a_reply_in_clear_follows_234() {
     let server = faulty("when AUTH do plaintext").await;
     let mut client = Client::connect(server.addresses()[0]).await;
     client.send("AUTH TLS").await;
@@ -501,16 +479,14 @@ async fn a_reply_in_the_clear_stands_behind_234() {
 #[tokio::test]
 async fn tls_ends_without_close_notify() {
     let server = faulty("when data nth 2 do no close_notify\nwhen QUIT do no close_notify").await;
-    let mut client = Client::connect(server.addresses()[0]).await;
-    client.protect(connector(&server, &TLS13)).await;
-    client.login().await;
+    let mut client = protected(&server, connector(&server, &TLS13)).await;
     client.upload("STOR file", &[b'x'; 100], false).await;
     let (octets, orderly) = retrieve(&mut client).await;
     assert_eq!((octets.len(), orderly), (100, false));
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
     let (octets, orderly) = retrieve(&mut client).await;
     assert_eq!((octets.len(), orderly), (100, true));
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
     client.expect("QUIT", "221").await;
     let Wire::Tls(stream) = &mut client.wire else {
         panic!("it is protected");
@@ -525,21 +501,19 @@ async fn tls_ends_without_close_notify() {
 #[case("truncate to 4096", 4096, true, "226")]
 #[case("stall at 4096", 4096, false, "426")]
 #[tokio::test]
-async fn a_protected_download_is_cut_short_behind_as_many_octets_of_the_file(
+async fn a_protected_download_is_cut_short_after_the_planned_octets_of_the_file(
     #[case] action: &str,
     #[case] octets: usize,
     #[case] orderly: bool,
     #[case] reply: &str,
 ) {
-    for version in [&TLS12, &TLS13] {
+    for version in VERSIONS {
         let server = faulty(&format!("when RETR nth 1 do {action}")).await;
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+        let mut client = protected(&server, connector(&server, version)).await;
         client.upload("STOR file", &[b'x'; 10_000], false).await;
         let (received, end) = retrieve(&mut client).await;
         assert_eq!((received.len(), end), (octets, orderly));
-        assert!(client.reply().await.starts_with(reply));
+        client.receive(reply).await;
         goes_on(&mut client).await;
         assert_eq!(client.download("RETR file", false).await.len(), 10_000);
     }
@@ -548,17 +522,13 @@ async fn a_protected_download_is_cut_short_behind_as_many_octets_of_the_file(
 #[tokio::test]
 async fn a_data_connection_must_resume_a_session() {
     let server = faulty("when data do require session reuse").await;
-    for version in [&TLS12, &TLS13] {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+    for version in VERSIONS {
+        let mut client = protected(&server, connector(&server, version)).await;
         client.upload("STOR file", b"mine", false).await;
         // Another TLS client has no session to resume.
         client.tls = Some(connector(&server, version));
-        let data = client.passive().await;
-        client.expect("STOR file", "150").await;
-        let stranger = client.establish(data).await;
-        assert!(client.reply().await.starts_with("522"));
+        let stranger = client.begin("STOR file").await;
+        client.receive("522").await;
         drop(stranger);
         goes_on(&mut client).await;
     }

@@ -1,4 +1,4 @@
-//! What the journal writes down, what hooks have a say in, and sessions seen from outside.
+//! Events of the journal, decisions of hooks, and the list of sessions.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -10,20 +10,13 @@ use ftpspec_server::observe::hooks::{BoxFuture, CommandAction, Greeting, Request
 use ftpspec_server::observe::journal::{
     CloseReason, DataMode, Event, EventKind, Journal, Notice, Outcome, Side, StreamEnd,
 };
-use ftpspec_server::storage::VirtualPath;
-use ftpspec_server::{Hooks, PassivePorts, ServerHandle, SessionInfo, Tls};
+use ftpspec_server::storage::Change;
+use ftpspec_server::{Hooks, PassivePorts, SessionInfo, Tls};
 use rustls::version::TLS13;
 use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, Data, connector};
-use crate::{builder, content, logged_in};
-
-/// Far longer than anything here takes.
-const SOON: Duration = Duration::from_secs(20);
-
-fn path(name: &str) -> VirtualPath {
-    VirtualPath::root().join(name.as_bytes()).unwrap()
-}
+use crate::{SOON, builder, content, free_port, logged_in, path, protected, serve};
 
 async fn closed(journal: &Journal) -> Arc<Event> {
     let closed = |event: &Event| matches!(event.what, EventKind::Closed { .. });
@@ -40,7 +33,7 @@ fn kinds(journal: &Journal) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_session_is_written_down_from_connecting_to_closing() {
+async fn a_session_is_recorded_from_connecting_to_closing() {
     let journal = Journal::new().hashing();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -151,14 +144,14 @@ async fn a_password_is_in_no_event_whatever_the_client_writes() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
+async fn the_journal_distinguishes_aborted_lost_and_refused_transfers() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
     let data = client.passive().await;
     client.expect("STOR aborted", "150").await;
     client.expect("ABOR", "426").await;
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
     drop(data);
 
     let Data::Passive(data) = client.passive().await else {
@@ -169,7 +162,7 @@ async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
         .set_linger(Some(Duration::ZERO))
         .unwrap();
     drop(data);
-    assert!(client.reply().await.starts_with("426"));
+    client.receive("426").await;
 
     let data = client.passive().await;
     client.expect("RETR missing", "550").await;
@@ -198,22 +191,14 @@ async fn the_journal_tells_aborted_lost_and_refused_transfers_apart() {
     );
     assert_eq!(outcomes[3], ("STOR".into(), Outcome::SessionEnded));
     assert!(journal.uploads().is_empty());
-    let stored = |event: &&Arc<Event>| matches!(event.what, EventKind::Stored { .. });
-    assert_eq!(journal.events().iter().filter(stored).count(), 0);
+    assert!(journal.changes().is_empty());
 }
 
 #[tokio::test]
-async fn tls_facts_of_both_connections_are_written_down() {
+async fn tls_facts_of_both_connections_are_recorded() {
     let journal = Journal::new();
-    let server = builder()
-        .tls(Tls::explicit())
-        .journal(&journal)
-        .start()
-        .await
-        .unwrap();
-    let mut client = Client::connect(server.addresses()[0]).await;
-    client.protect(connector(&server, &TLS13)).await;
-    client.login().await;
+    let server = serve(builder().tls(Tls::explicit()).journal(&journal)).await;
+    let mut client = protected(&server, connector(&server, &TLS13)).await;
     client.upload("STOR file", b"content", false).await;
     let events = journal.events();
     let control = events.iter().find_map(|event| match &event.what {
@@ -237,7 +222,7 @@ async fn tls_facts_of_both_connections_are_written_down() {
 }
 
 #[tokio::test]
-async fn changes_to_the_storage_are_written_down() {
+async fn changes_to_the_storage_are_recorded() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -250,41 +235,25 @@ async fn changes_to_the_storage_are_written_down() {
     client.expect("DELE d/name.1", "250").await;
     client.expect("DELE missing", "550").await;
     client.expect("RMD d", "250").await;
-    let events = journal.events();
-    let changes: Vec<_> = events
-        .iter()
-        .map(|event| &event.what)
-        .filter(|what| {
-            matches!(
-                what,
-                EventKind::Stored { .. }
-                    | EventKind::Removed { .. }
-                    | EventKind::Renamed { .. }
-                    | EventKind::DirectoryMade { .. }
-                    | EventKind::DirectoryRemoved { .. }
-            )
-        })
-        .cloned()
-        .collect();
     let (from, to) = (path("d/name"), path("moved"));
     let expected = [
-        EventKind::DirectoryMade { path: path("d") },
-        EventKind::Stored {
+        Change::DirectoryMade { path: path("d") },
+        Change::Stored {
             path: path("d/name"),
         },
-        EventKind::Stored {
+        Change::Stored {
             path: path("d/name.1"),
         },
-        EventKind::Renamed { from, to },
-        EventKind::Removed {
+        Change::Renamed { from, to },
+        Change::Removed {
             path: path("moved"),
         },
-        EventKind::Removed {
+        Change::Removed {
             path: path("d/name.1"),
         },
-        EventKind::DirectoryRemoved { path: path("d") },
+        Change::DirectoryRemoved { path: path("d") },
     ];
-    assert_eq!(changes, expected);
+    assert_eq!(journal.changes(), expected);
 }
 
 #[tokio::test]
@@ -356,7 +325,7 @@ async fn a_session_can_be_seen_and_closed_from_outside() {
     assert_eq!(session.data_mode, None);
 
     session.close();
-    assert!(client.reply().await.starts_with("421"));
+    client.receive("421").await;
     assert_eq!(client.reply().await, "");
     drop(client);
     server.stop().await;
@@ -370,7 +339,7 @@ async fn a_session_in_a_transfer_can_be_closed_too() {
     let data = client.passive().await;
     client.expect("STOR file", "150").await;
     server.sessions()[0].close();
-    assert!(client.reply().await.starts_with("421"));
+    client.receive("421").await;
     assert_eq!(client.reply().await, "");
     drop(data);
     assert!(server.sessions().iter().all(SessionInfo::is_over));
@@ -380,23 +349,23 @@ async fn a_session_in_a_transfer_can_be_closed_too() {
 async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
-    let server = builder()
-        .before([Verb::Dele, Verb::Rnto], |session, command| {
-            assert_eq!(session.user.as_deref(), Some("test"));
-            match command.argument() {
-                b"kept" => CommandAction::reply(550, "It is kept.\nFor ever."),
-                b"last" => CommandAction::Close(Reply::text(421, "That was too much.")),
-                b"odd" => CommandAction::reply(150, "Wait."),
-                _ => CommandAction::Proceed,
-            }
-        })
-        .after([Verb::Dele, Verb::Stor], move |_, command, reply| {
-            let line = String::from_utf8(command.line().to_vec()).unwrap();
-            tell.lock().unwrap().push((line, reply.code.0));
-        })
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .before([Verb::Dele, Verb::Rnto], |session, command| {
+                assert_eq!(session.user.as_deref(), Some("test"));
+                match command.argument() {
+                    b"kept" => CommandAction::reply(550, "It is kept.\nFor ever."),
+                    b"last" => CommandAction::Close(Reply::text(421, "That was too much.")),
+                    b"odd" => CommandAction::reply(150, "Wait."),
+                    _ => CommandAction::Proceed,
+                }
+            })
+            .after([Verb::Dele, Verb::Stor], move |_, command, reply| {
+                let line = String::from_utf8(command.line().to_vec()).unwrap();
+                tell.lock().unwrap().push((line, reply.code.0));
+            }),
+    )
+    .await;
     let mut client = logged_in(&server).await;
     for name in ["kept", "other"] {
         client.upload(&format!("STOR {name}"), b"1", false).await;
@@ -428,7 +397,7 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
     assert_eq!(codes, expected);
 }
 
-/// Says something wherever it can, after having waited.
+/// Replaces the text wherever it can, after a wait.
 #[derive(Debug, Default)]
 struct Talkative {
     refuses: bool,
@@ -472,7 +441,7 @@ impl Hooks for Talkative {
 }
 
 #[tokio::test]
-async fn hooks_may_wait_and_have_a_say_in_greeting_login_and_goodbye() {
+async fn hooks_may_wait_and_decide_the_texts_of_greeting_login_and_goodbye() {
     let hooks = Arc::new(Talkative::default());
     let server = builder().shared_hooks(hooks.clone()).start().await.unwrap();
     let mut client = Client::open(server.addresses()[0]).await;
@@ -492,7 +461,7 @@ async fn hooks_may_wait_and_have_a_say_in_greeting_login_and_goodbye() {
     let seen = hooks.seen.lock().unwrap();
     let user = "test".into();
     assert!(seen.contains(&EventKind::LoggedIn { user }));
-    assert!(seen.contains(&EventKind::Stored { path: path("file") }));
+    assert!(seen.contains(&EventKind::Changed(Change::Stored { path: path("file") })));
     assert!(seen.contains(&EventKind::Command {
         line: b"PASS ***".to_vec()
     }));
@@ -529,23 +498,13 @@ fn address_of(announced: &str) -> (String, u16) {
     (numbers[..4].join("."), port(4) << 8 | port(5))
 }
 
-/// A port that was free a moment ago.
-fn a_free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[tokio::test]
 async fn what_is_announced_can_change_while_the_server_runs() {
-    let server: ServerHandle = builder()
-        .public_address(Ipv4Addr::new(192, 0, 2, 1))
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder().public_address(Ipv4Addr::new(192, 0, 2, 1))).await;
     let mut client = logged_in(&server).await;
     assert_eq!(address_of(&announced(&mut client).await).0, "192.0.2.1");
     server.set_public_address(None);
-    let listened = a_free_port();
+    let listened = free_port();
     server.set_passive_ports(PassivePorts::from_iter([(listened, 31_000)]));
     let (ip, port) = address_of(&announced(&mut client).await);
     assert_eq!((ip.as_str(), port), ("127.0.0.1", 31_000));
@@ -563,16 +522,16 @@ async fn what_is_announced_can_change_while_the_server_runs() {
 
 #[tokio::test]
 async fn the_public_address_can_be_another_for_each_client() {
-    let server = builder()
-        .public_address(Ipv4Addr::new(192, 0, 2, 1))
-        .public_address_by(|session| async move {
-            tokio::task::yield_now().await;
-            (session.user.as_deref() == Some("test")).then_some(Ipv4Addr::new(192, 0, 2, 9))
-        })
-        .user("other", "secret")
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .public_address(Ipv4Addr::new(192, 0, 2, 1))
+            .public_address_by(|session| async move {
+                tokio::task::yield_now().await;
+                (session.user.as_deref() == Some("test")).then_some(Ipv4Addr::new(192, 0, 2, 9))
+            })
+            .user("other", "secret"),
+    )
+    .await;
     let mut client = logged_in(&server).await;
     assert_eq!(address_of(&announced(&mut client).await).0, "192.0.2.9");
     client.expect("USER other", "331").await;
@@ -581,7 +540,7 @@ async fn the_public_address_can_be_another_for_each_client() {
 }
 
 #[tokio::test]
-async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
+async fn every_change_to_the_storage_is_recorded_and_nothing_else() {
     let journal = Journal::new();
     let server = builder().journal(&journal).start().await.unwrap();
     let mut client = logged_in(&server).await;
@@ -609,15 +568,15 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
         client.expect(command, code).await;
     }
     let time = |second: u64| Some(UNIX_EPOCH + Duration::from_secs(1_704_164_640 + second));
-    let facts = |modified, created, mode| EventKind::FactsSet {
+    let facts = |modified, created, mode| Change::FactsSet {
         path: path("file"),
         modified,
         created,
         mode,
     };
-    let directory = |name| EventKind::DirectoryMade { path: path(name) };
+    let directory = |name| Change::DirectoryMade { path: path(name) };
     let expected = [
-        EventKind::Stored { path: path("file") },
+        Change::Stored { path: path("file") },
         directory("d"),
         directory("d/e"),
         directory("d/e/f"),
@@ -626,22 +585,22 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
         facts(time(6), None, None),
         facts(None, time(7), None),
         facts(time(8), None, Some(0o644)),
-        EventKind::LinkMade {
+        Change::LinkMade {
             path: path("link"),
             target: b"file".to_vec(),
         },
-        EventKind::Renamed {
+        Change::Renamed {
             from: path("file"),
             to: path("moved"),
         },
-        EventKind::Removed {
+        Change::Removed {
             path: path("moved"),
         },
-        EventKind::DirectoryRemoved {
+        Change::DirectoryRemoved {
             path: path("d/e/f"),
         },
-        EventKind::SubtreeRemoved { path: path("d/e") },
-        EventKind::SubtreeRemoved { path: path("d") },
+        Change::SubtreeRemoved { path: path("d/e") },
+        Change::SubtreeRemoved { path: path("d") },
     ];
     assert_eq!(journal.changes(), expected);
     let lines: Vec<String> = journal
@@ -660,23 +619,23 @@ async fn every_change_to_the_storage_is_written_down_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn faults_that_strike_are_written_down_with_what_they_strike() {
+async fn injected_faults_are_recorded_with_their_events() {
     let journal = Journal::new();
     let plan = "when connect nth 2 do reply 421 Full\n\
         when NOOP nth 2 do reply 451 Later\n\
         when PASS do delay 1ms\n\
         when RETR do drop";
-    let server = builder()
-        .journal(&journal)
-        .faults(Plan::of_lines(plan).unwrap())
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .journal(&journal)
+            .faults(Plan::of_lines(plan).unwrap()),
+    )
+    .await;
     let mut client = logged_in(&server).await;
     client.expect("NOOP", "200").await;
     client.expect("NOOP", "451").await;
     let mut refused = Client::open(server.addresses()[0]).await;
-    assert!(refused.reply().await.starts_with("421 "));
+    refused.receive("421 ").await;
 
     let struck: Vec<_> = journal
         .events()

@@ -1,31 +1,26 @@
-//! Symbolic links: what MLSD, MLST and LIST say of a link is what the commands then do, in every
-//! storage.
+//! Symbolic links: listings describe a link as the commands treat it, in every storage.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ftpspec_server::storage::{
-    DiskStorage, MemFs, Overlay, Quota, Storage, Subdirectory, VfsStorage, VirtualPath,
-    make_directories, write_file,
+    DiskStorage, MemFs, Overlay, Quota, Storage, Subdirectory, VfsStorage, make_directories,
+    write_file,
 };
 use ftpspec_server::{Links, Server};
 use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::logged_in;
+use crate::{logged_in, path, serve};
 
 /// Every letter of the perm fact (RFC 3659 §7.5.5).
 const LETTERS: &str = "acdeflmprw";
-/// A directory and a file, a link to each, and two links that lead to nothing.
+/// A directory and a file, a link to each, and two dangling links.
 const ENTRIES: [&str; 6] = ["dangling", "dir", "file", "loop", "to-dir", "to-file"];
 
-/// A storage, and the directory of the host it needs, if it does.
+/// A storage, and the directory of the host if it needs one.
 type Made = (Arc<dyn Storage>, Option<TempDir>);
-
-fn path(name: &str) -> VirtualPath {
-    VirtualPath::root().join(name.as_bytes()).unwrap()
-}
 
 fn linked(storage: &dyn Storage, below: &str) {
     let at = |name: &str| path(&format!("{below}/{name}"));
@@ -63,7 +58,7 @@ fn quota() -> Made {
     (Arc::new(Quota::new(memory().0, 1 << 20).unwrap()), None)
 }
 
-/// It follows no link (see [`Subdirectory`]): each is as good as one that leads to nothing.
+/// It follows no link (see [`Subdirectory`]): each is treated as dangling.
 fn subdirectory() -> Made {
     let files = MemFs::new();
     linked(&files, "home");
@@ -80,17 +75,17 @@ fn vfs() -> Made {
 }
 
 async fn start(made: &Made) -> (ftpspec_server::ServerHandle, Client) {
-    let server = Server::builder()
-        .shared_storage(Arc::clone(&made.0))
-        .user("test", "secret")
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        Server::builder()
+            .shared_storage(Arc::clone(&made.0))
+            .user("test", "secret"),
+    )
+    .await;
     let client = logged_in(&server).await;
     (server, client)
 }
 
-/// The code of the last reply to a command; what has a data connection moves something over it.
+/// The code of the last reply to a command. A transfer moves some data.
 async fn code(client: &mut Client, command: &str) -> String {
     let transfer = ["APPE", "STOR", "RETR", "MLSD", "LIST", "NLST"];
     let verb = command.split(' ').next().unwrap();
@@ -112,7 +107,7 @@ async fn code(client: &mut Client, command: &str) -> String {
     client.reply().await[..3].to_owned()
 }
 
-/// Whether the command a letter stands for works.
+/// Whether the command of a letter works.
 async fn works(client: &mut Client, letter: char, name: &str, directory: bool) -> bool {
     let commands = match letter {
         'a' => vec![format!("APPE {name}")],
@@ -180,7 +175,7 @@ async fn a_perm_letter_is_there_exactly_if_its_command_works(#[case] make: fn() 
 }
 
 #[tokio::test]
-async fn the_root_can_be_neither_removed_nor_renamed_and_says_so() {
+async fn the_root_can_be_neither_removed_nor_renamed() {
     let (_server, mut client) = start(&memory()).await;
     let facts = client.expect("MLST /", "250").await;
     assert!(facts.contains("perm=celmp;"), "{facts}");
@@ -242,7 +237,7 @@ async fn every_verb_follows_links_or_acts_on_them(#[case] make: fn() -> Made) {
 }
 
 #[tokio::test]
-async fn rmd_of_a_link_says_how_a_link_is_removed() {
+async fn rmd_of_a_link_replies_how_a_link_is_removed() {
     let (_server, mut client) = start(&memory()).await;
     for name in ["to-dir", "to-file", "dangling"] {
         let reply = client.expect(&format!("RMD {name}"), "550").await;
@@ -266,15 +261,15 @@ async fn a_link_to_nothing_is_renamed_and_lists_as_a_link() {
 }
 
 #[tokio::test]
-async fn listings_follow_links_or_leave_them_out_as_the_server_is_told() {
+async fn listings_follow_links_or_leave_them_out_as_configured() {
     let start = async |links| {
-        let server = Server::builder()
-            .shared_storage(memory().0)
-            .user("test", "secret")
-            .links(links)
-            .start()
-            .await
-            .unwrap();
+        let server = serve(
+            Server::builder()
+                .shared_storage(memory().0)
+                .user("test", "secret")
+                .links(links),
+        )
+        .await;
         let client = logged_in(&server).await;
         (server, client)
     };
@@ -284,7 +279,7 @@ async fn listings_follow_links_or_leave_them_out_as_the_server_is_told() {
         let name = line.split_once(" -> ").map_or(line, |(name, _)| name);
         (&line[..1], name.rsplit(' ').next().unwrap())
     });
-    // What leads to nothing cannot be followed.
+    // A dangling link cannot be followed.
     let expected = ["l", "d", "-", "l", "d", "-"].into_iter().zip(ENTRIES);
     assert!(kinds.eq(expected), "{lines}");
 

@@ -1,4 +1,4 @@
-//! The server over real sockets: what only sockets can show.
+//! The server over real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod attacks;
@@ -26,7 +26,9 @@ use std::time::Duration;
 
 use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
 use ftpspec_server::{Limits, NoopInTransfer, Server, ServerBuilder, ServerHandle, Tls};
+use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use tokio_rustls::TlsConnector;
 
 use blocking::Blocking;
 use client::{Client, Data, Wire, connector};
@@ -37,19 +39,55 @@ fn builder() -> ServerBuilder {
         .user("test", "secret")
 }
 
+/// A running server.
+async fn serve(builder: ServerBuilder) -> ServerHandle {
+    builder.start().await.unwrap()
+}
+
+/// A running server with the default limits, changed by `set`.
+async fn limited(set: impl FnOnce(&mut Limits)) -> ServerHandle {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    serve(builder().limits(limits)).await
+}
+
 async fn start_with_tls() -> ServerHandle {
-    builder()
-        .tls(Tls::explicit().named("127.0.0.2"))
-        .allow_ccc()
-        .start()
-        .await
-        .unwrap()
+    serve(
+        builder()
+            .tls(Tls::explicit().named("127.0.0.2"))
+            .allow_ccc(),
+    )
+    .await
 }
 
 async fn logged_in(server: &ServerHandle) -> Client {
     let mut client = Client::connect(server.addresses()[0]).await;
     client.login().await;
     client
+}
+
+/// A session that is logged in, with both connections protected.
+async fn protected(server: &ServerHandle, tls: TlsConnector) -> Client {
+    let mut client = Client::connect(server.addresses()[0]).await;
+    client.protect(tls).await;
+    client.login().await;
+    client
+}
+
+/// The versions of TLS that the server speaks.
+const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+
+/// Far longer than any step takes.
+const SOON: Duration = Duration::from_secs(20);
+
+fn path(name: &str) -> VirtualPath {
+    VirtualPath::root().join(name.as_bytes()).unwrap()
+}
+
+/// A port of 127.0.0.1 that is free at this moment.
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }
 
 /// 300 000 octets with every value in them, more than one chunk.
@@ -107,8 +145,8 @@ async fn carry_everything(mut client: Client, active: bool) {
     assert_eq!(client.reply().await, "");
 }
 
-/// 127.0.0.1 and, where this machine has it, ::1. What is not played without it is told by the
-/// suite's own tests.
+/// 127.0.0.1 and, where this machine has it, ::1. The suite's own tests report
+/// what is not played without it.
 #[tokio::test]
 async fn files_travel_at_every_address_active_and_passive_in_the_clear() {
     let server = builder().start().await.unwrap();
@@ -135,7 +173,7 @@ async fn files_travel_from_and_to_a_storage_that_blocks() {
 }
 
 #[tokio::test]
-async fn a_full_storage_ends_an_upload_and_the_client_gets_to_read_it() {
+async fn a_full_storage_ends_an_upload_and_the_client_receives_552() {
     let full = MemFs::new().with_quota(100_000);
     for blocking in [false, true] {
         let builder = if blocking {
@@ -145,9 +183,7 @@ async fn a_full_storage_ends_an_upload_and_the_client_gets_to_read_it() {
         };
         let server = builder.start().await.unwrap();
         let mut client = logged_in(&server).await;
-        let data = client.passive().await;
-        client.expect("STOR file", "150").await;
-        let mut data = client.establish(data).await;
+        let mut data = client.begin("STOR file").await;
         data.write(&content()).await;
         data.end().await;
         let reply = client.reply().await;
@@ -196,18 +232,16 @@ async fn a_listing_is_sent_in_pieces_whatever_its_length() {
 
 #[tokio::test]
 async fn files_travel_protected_explicitly_and_implicitly_in_both_versions() {
-    let server = builder()
-        .tls(Tls::explicit())
-        .bind("127.0.0.1:0".parse().unwrap())
-        .bind_implicit("127.0.0.1:0".parse().unwrap())
-        .start()
-        .await
-        .unwrap();
-    for version in [&TLS12, &TLS13] {
+    let server = serve(
+        builder()
+            .tls(Tls::explicit())
+            .bind("127.0.0.1:0".parse().unwrap())
+            .bind_implicit("127.0.0.1:0".parse().unwrap()),
+    )
+    .await;
+    for version in VERSIONS {
         for active in [false, true] {
-            let mut client = Client::connect(server.addresses()[0]).await;
-            client.protect(connector(&server, version)).await;
-            client.login().await;
+            let client = protected(&server, connector(&server, version)).await;
             carry_everything(client, active).await;
 
             let tls = connector(&server, version);
@@ -242,14 +276,14 @@ async fn abor_is_answered_while_the_client_does_not_read() {
     socket2::SockRef::from(client.wire.tcp())
         .send_out_of_band(b"ABOR\r\n")
         .unwrap();
-    assert!(client.reply().await.starts_with("426"));
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("426").await;
+    client.receive("226").await;
     drop(data);
     client.expect("NOOP", "200").await;
     assert_eq!(client.expect("SIZE large", "213").await, "213 67108864");
 }
 
-/// One segment or two make no difference: only what is set up does.
+/// The segments make no difference, only the setting does.
 #[tokio::test]
 async fn a_noop_during_a_transfer_waits_unless_it_is_to_be_answered_at_once() {
     for (when, order) in [
@@ -263,10 +297,10 @@ async fn a_noop_during_a_transfer_waits_unless_it_is_to_be_answered_at_once() {
             for command in commands {
                 client.send(command).await;
             }
-            assert!(client.reply().await.starts_with("150"));
+            client.receive("150").await;
             let mut data = client.establish(data).await;
             if when == NoopInTransfer::AtOnce {
-                assert!(client.reply().await.starts_with(order[0]));
+                client.receive(order[0]).await;
             }
             data.write(b"content").await;
             // STAT is answered in the transfer: whatever came before it would have been, too.
@@ -288,20 +322,14 @@ async fn a_noop_during_a_transfer_waits_unless_it_is_to_be_answered_at_once() {
 #[tokio::test]
 async fn abor_is_heard_after_any_number_of_waiting_noops() {
     const NOOPS: usize = 1000;
-    let limits = Limits {
-        queued_commands: 2,
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+    let server = limited(|limits| limits.queued_commands = 2).await;
     let mut client = logged_in(&server).await;
-    let data = client.passive().await;
-    client.expect("STOR file", "150").await;
-    let _data = client.establish(data).await;
+    let _data = client.begin("STOR file").await;
     client.wire.write(&b"NOOP\r\n".repeat(NOOPS)).await;
     client.expect("ABOR", "426").await;
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
     for _ in 0..NOOPS {
-        assert!(client.reply().await.starts_with("200"));
+        client.receive("200").await;
     }
 }
 
@@ -325,33 +353,25 @@ async fn commands_sent_during_a_transfer_are_done_after_it_in_order() {
 
 #[tokio::test]
 async fn a_data_connection_that_does_not_come_is_425() {
-    let limits = Limits {
-        data_connection: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+    let server = limited(|limits| limits.data_connection = Duration::from_millis(50)).await;
     let mut client = logged_in(&server).await;
     client.expect("EPSV", "229").await;
     client.expect("NLST", "150").await;
-    assert!(client.reply().await.starts_with("425"));
+    client.receive("425").await;
 
     let Data::Active(listener) = client.active().await else {
         panic!("it is active");
     };
     drop(listener);
     client.expect("NLST", "150").await;
-    assert!(client.reply().await.starts_with("425"));
+    client.receive("425").await;
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_told_421() {
-    let limits = Limits {
-        idle: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+async fn an_idle_connection_receives_421() {
+    let server = limited(|limits| limits.idle = Duration::from_millis(50)).await;
     let mut client = Client::connect(server.addresses()[0]).await;
-    assert!(client.reply().await.starts_with("421"));
+    client.receive("421").await;
     assert_eq!(client.reply().await, "");
 }
 
@@ -360,32 +380,30 @@ async fn a_stopping_server_says_421_and_lets_a_transfer_end() {
     let server = builder().start().await.unwrap();
     let mut idle = logged_in(&server).await;
     let mut busy = logged_in(&server).await;
-    let data = busy.passive().await;
-    busy.expect("STOR file", "150").await;
-    let mut data = busy.establish(data).await;
+    let mut data = busy.begin("STOR file").await;
     assert_eq!(server.session_count(), 2);
     let stopping = tokio::spawn(server.stop());
-    assert!(idle.reply().await.starts_with("421"));
+    idle.receive("421").await;
     assert_eq!(idle.reply().await, "");
     data.write(b"late").await;
     data.end().await;
-    assert!(busy.reply().await.starts_with("226"));
-    assert!(busy.reply().await.starts_with("421"));
+    busy.receive("226").await;
+    busy.receive("421").await;
     drop((idle, busy));
     stopping.await.unwrap();
 }
 
 #[tokio::test]
 async fn passive_ports_stay_in_their_range() {
-    // A free port of this moment; another process may take it, which the server must then say.
+    // A port that is free now; if another process takes it, the server must report it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
-    let server = builder()
-        .bind("127.0.0.1:0".parse().unwrap())
-        .passive_ports(port..=port)
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .bind("127.0.0.1:0".parse().unwrap())
+            .passive_ports(port..=port),
+    )
+    .await;
     let mut client = logged_in(&server).await;
     assert!(
         client.ask("EPSV").await.starts_with('4'),
@@ -401,16 +419,12 @@ async fn passive_ports_stay_in_their_range() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_421() {
-    let limits = Limits {
-        sessions: 1,
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+async fn one_connection_too_many_receives_421() {
+    let server = limited(|limits| limits.sessions = 1).await;
     let _first = Client::connect(server.addresses()[0]).await;
     let address: SocketAddr = server.addresses()[0];
     let mut second = Client::open(address).await;
-    assert!(second.reply().await.starts_with("421"));
+    second.receive("421").await;
     assert_eq!(second.reply().await, "");
     assert!(matches!(second.wire, Wire::Clear(_)));
 }

@@ -1,25 +1,23 @@
 //! TLS: injection, its end, resumption and truncation.
 
+use rustls::HandshakeKind;
 use rustls::pki_types::ServerName;
-use rustls::version::{TLS12, TLS13};
-use rustls::{HandshakeKind, SupportedProtocolVersion};
+use rustls::version::TLS13;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, Wire, connector};
-use crate::{logged_in, start_with_tls};
-
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+use crate::{VERSIONS, logged_in, protected, start_with_tls};
 
 #[tokio::test]
-async fn what_is_sent_behind_auth_never_becomes_a_command() {
+async fn octets_sent_after_auth_never_become_a_command() {
     let server = start_with_tls().await;
     for version in VERSIONS {
         let mut client = Client::connect(server.addresses()[0]).await;
         // One segment: the server has read the USER when it answers AUTH.
         client.wire.write(b"AUTH TLS\r\nUSER test\r\n").await;
-        assert!(client.reply().await.starts_with("234"));
+        client.receive("234").await;
         client.shake_hands(connector(&server, version)).await;
-        // Had it been taken, this would be 331 for the USER, and 230 for the PASS.
+        // If it were accepted, this would be 331 for the USER, and 230 for the PASS.
         client.expect("PASS secret", "503").await;
     }
 }
@@ -46,13 +44,8 @@ async fn host_can_be_no_other_than_the_server_name_of_the_handshake() {
 async fn after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read() {
     let server = start_with_tls().await;
     for version in VERSIONS {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
-        let Wire::Tls(stream) = std::mem::replace(&mut client.wire, Wire::Gone) else {
-            panic!("it is protected");
-        };
-        let (mut tcp, mut tls) = stream.into_inner();
+        let mut client = protected(&server, connector(&server, version)).await;
+        let (mut tcp, mut tls) = client.take_wire().into_tls().into_inner();
         let mut octets = Vec::new();
         std::io::Write::write_all(&mut tls.writer(), b"CCC\r\n").unwrap();
         tls.send_close_notify();
@@ -82,22 +75,15 @@ async fn after_ccc_clear_text_in_the_same_segment_as_close_notify_is_read() {
 async fn data_connections_resume_the_session_of_the_control_connection() {
     let server = start_with_tls().await;
     for version in VERSIONS {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+        let mut client = protected(&server, connector(&server, version)).await;
         // Two tickets are sent, and rustls presents each once only; others present one again and
         // again.
         for name in ["a", "b"] {
-            let data = client.passive().await;
-            client.expect(&format!("STOR {name}"), "150").await;
-            let mut data = client.establish(data).await;
-            let Wire::Tls(stream) = &data else {
-                panic!("it is protected");
-            };
-            let kind = stream.get_ref().1.handshake_kind();
+            let mut data = client.begin(&format!("STOR {name}")).await;
+            let kind = data.tls().handshake_kind();
             assert_eq!(kind, Some(HandshakeKind::Resumed), "{version:?} {name}");
             data.end().await;
-            assert!(client.reply().await.starts_with("226"));
+            client.receive("226").await;
         }
     }
 }
@@ -106,15 +92,13 @@ async fn data_connections_resume_the_session_of_the_control_connection() {
 async fn a_client_may_shake_hands_before_it_sends_the_command() {
     let server = start_with_tls().await;
     for version in VERSIONS {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+        let mut client = protected(&server, connector(&server, version)).await;
         let data = client.passive().await;
         let mut data = client.establish(data).await;
         client.expect("STOR early", "150").await;
         data.write(b"bird").await;
         data.end().await;
-        assert!(client.reply().await.starts_with("226"));
+        client.receive("226").await;
         assert_eq!(client.download("RETR early", false).await, b"bird");
     }
 }
@@ -123,19 +107,12 @@ async fn a_client_may_shake_hands_before_it_sends_the_command() {
 async fn an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays() {
     let server = start_with_tls().await;
     for version in VERSIONS {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+        let mut client = protected(&server, connector(&server, version)).await;
         client.upload("STOR file", b"old", false).await;
-        let data = client.passive().await;
-        client.expect("STOR file", "150").await;
-        let mut data = client.establish(data).await;
+        let mut data = client.begin("STOR file").await;
         data.write(b"new and cut").await;
-        let Wire::Tls(stream) = data else {
-            panic!("it is protected");
-        };
-        drop(stream.into_inner().0);
-        assert!(client.reply().await.starts_with("426"));
+        drop(data.into_tls().into_inner().0);
+        client.receive("426").await;
         assert_eq!(client.download("RETR file", false).await, b"old");
     }
 }
@@ -143,9 +120,7 @@ async fn an_upload_that_ends_without_close_notify_is_426_and_the_old_file_stays(
 #[tokio::test]
 async fn prot_c_is_clear_data_beside_a_protected_control_connection() {
     let server = start_with_tls().await;
-    let mut client = Client::connect(server.addresses()[0]).await;
-    client.protect(connector(&server, &TLS13)).await;
-    client.login().await;
+    let mut client = protected(&server, connector(&server, &TLS13)).await;
     client.expect("PROT C", "200").await;
     client.tls = None;
     client
@@ -176,9 +151,7 @@ async fn a_client_that_speaks_no_tls_after_234_is_closed() {
 async fn a_data_connection_that_is_reset_after_its_handshake_is_426() {
     let server = start_with_tls().await;
     for version in VERSIONS {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+        let mut client = protected(&server, connector(&server, version)).await;
         client.upload("STOR file", b"old", false).await;
         for command in ["RETR file", "STOR file", "LIST"] {
             let data = client.passive().await;

@@ -7,11 +7,10 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use ftpspec_server::ServerHandle;
-use rustls::version::{TLS12, TLS13};
 
 use super::blocking::Blocking;
 use super::client::{Client, Wire, connector};
-use super::{builder, content, logged_in, start_with_tls};
+use super::{VERSIONS, builder, content, logged_in, protected, serve, start_with_tls};
 
 fn deflated(octets: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
@@ -29,9 +28,7 @@ fn inflated(octets: &[u8]) -> Vec<u8> {
 
 /// Begins an upload and sends `octets`; the data connection stays open.
 async fn begin(client: &mut Client, command: &str, octets: &[u8]) -> Wire {
-    let data = client.passive().await;
-    client.expect(command, "150").await;
-    let mut wire = client.establish(data).await;
+    let mut wire = client.begin(command).await;
     wire.write(octets).await;
     wire
 }
@@ -72,7 +69,7 @@ async fn deflate_goes_both_ways(mut client: Client) {
     assert_eq!(inflated(&data), content[299_990..]);
     let names = client.download("NLST", false).await;
     assert_eq!(inflated(&names), b"z\r\n");
-    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp breaks off if this is not
+    // RFC 3659 §7.2 has MODE S for it, but knew no MODE Z, and lftp aborts if this is not
     // deflated.
     let facts = inflated(&client.download("MLSD", false).await);
     assert!(facts.ends_with(b"; z\r\n"), "{}", facts.escape_ascii());
@@ -89,10 +86,8 @@ async fn mode_z_deflates_files_and_listings() {
 #[tokio::test]
 async fn mode_z_deflates_under_tls_too() {
     let server = start_with_tls().await;
-    for version in [&TLS12, &TLS13] {
-        let mut client = Client::connect(server.addresses()[0]).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
+    for version in VERSIONS {
+        let client = protected(&server, connector(&server, version)).await;
         deflate_goes_both_ways(client).await;
     }
     server.stop().await;
@@ -110,21 +105,20 @@ async fn a_bad_zlib_stream_leaves_the_old_file() {
     for (data, code) in [(cut, "426"), (&goes_on, "451"), (b"no zlib", "451")] {
         let mut wire = begin(&mut client, "STOR a", data).await;
         wire.end().await;
-        let reply = client.reply().await;
-        assert!(reply.starts_with(code), "{reply}");
+        client.receive(code).await;
     }
     assert_eq!(file(&mut client, "a").await, b"old");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn the_end_is_told_in_the_data_and_not_waited_for() {
+async fn the_server_closes_after_an_end_that_the_data_mark() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.expect("MODE B", "200").await;
     let mut wire = begin(&mut client, "STOR b", b"\0\0\x03abc\x40\0\0").await;
-    // The client has not closed; our 226 says that we have (RFC 959 §3.2).
-    assert!(client.reply().await.starts_with("226"));
+    // The client has not closed; the server has, as its 226 says (RFC 959 §3.2).
+    client.receive("226").await;
     assert_eq!(wire.read(&mut [0; 1]).await, 0);
     let data = client.download("RETR b", false).await;
     assert_eq!(data, b"\x40\0\x03abc");
@@ -153,25 +147,21 @@ async fn records_and_ebcdic_are_lines_of_the_file() {
 fn unblocked(mut data: &[u8]) -> (Vec<u8>, Vec<(u64, usize)>) {
     let (mut file, mut markers) = (Vec::new(), Vec::new());
     while let [descriptor, high, low, rest @ ..] = data {
-        let (block, behind) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        let (block, after) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
         if descriptor & 16 == 0 {
             file.extend_from_slice(block);
         } else {
             let marker = std::str::from_utf8(block).unwrap().parse().unwrap();
             markers.push((marker, file.len()));
         }
-        data = behind;
+        data = after;
     }
     (file, markers)
 }
 
 #[tokio::test]
 async fn a_download_begins_again_at_a_marker_that_was_sent() {
-    let server = builder()
-        .restart_markers(NonZeroU64::new(70_000).unwrap())
-        .start()
-        .await
-        .unwrap();
+    let server = serve(builder().restart_markers(NonZeroU64::new(70_000).unwrap())).await;
     let mut client = logged_in(&server).await;
     let content = content();
     client.upload("STOR a", &content, false).await;
@@ -196,10 +186,10 @@ async fn an_upload_is_taken_up_again(server: &ServerHandle, mode: &str, data: [&
     client.expect(&format!("MODE {mode}"), "200").await;
     let mut wire = begin(&mut client, "STOR a", before).await;
     wire.write(marker).await;
-    // Ours is in octets of the file, which has LF where the data have CRLF.
+    // The marker of the server is in octets of the file, which has LF where the data have CRLF.
     assert_eq!(client.reply().await, "110 MARK here = 6");
     wire.write(rest).await;
-    // Everything breaks off. What the 110 promised is there.
+    // Both connections end. What the 110 promised is stored.
     drop((wire, client));
     let mut client = logged_in(server).await;
     client.expect("TYPE A", "200").await;
@@ -207,7 +197,7 @@ async fn an_upload_is_taken_up_again(server: &ServerHandle, mode: &str, data: [&
     client.expect("REST 6", "350").await;
     let mut wire = begin(&mut client, "STOR a", rest).await;
     wire.end().await;
-    assert!(client.reply().await.starts_with("426"));
+    client.receive("426").await;
     client.expect("REST 6", "350").await;
     let whole = [
         rest,
@@ -250,7 +240,7 @@ async fn a_storage_that_blocks_takes_markers_too() {
     let data = b"\0\0\x03abc\x10\0\x01x\0\0\x01d\x10\0\x01y\x40\0\x01e";
     let _wire = begin(&mut client, "STOR a", data).await;
     assert_eq!(client.reply().await, "110 MARK x = 3");
-    assert!(client.reply().await.starts_with("226"));
+    client.receive("226").await;
     assert_eq!(file(&mut client, "a").await, b"abcde");
     server.stop().await;
 }

@@ -7,14 +7,13 @@ use ftpspec_server::tls::SessionReuse;
 use ftpspec_server::{ServerHandle, Tls};
 use rustls::client::{ClientSessionStore, Resumption, TicketRequest, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, NamedGroup, SupportedProtocolVersion};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, NamedGroup};
 use tokio_rustls::TlsConnector;
 
 use crate::client::{Client, Wire, connector};
-use crate::{builder, content};
+use crate::{VERSIONS, builder, content, protected};
 
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 /// More than any client has tickets.
 const MANY: usize = 100;
 
@@ -23,19 +22,9 @@ async fn start(reuse: SessionReuse) -> ServerHandle {
     builder().tls(tls).start().await.unwrap()
 }
 
-async fn protected(server: &ServerHandle, tls: TlsConnector) -> Client {
-    let mut client = Client::connect(server.addresses()[0]).await;
-    client.protect(tls).await;
-    client.login().await;
-    client
-}
-
-/// Sends a file. Gives the data connection after close_notify was sent, and what the server has
-/// said of it.
+/// Sends a file. Returns the data connection after close_notify was sent, and the reply.
 async fn store(client: &mut Client, name: &str, octets: &[u8]) -> (Wire, String) {
-    let data = client.passive().await;
-    client.expect(&format!("STOR {name}"), "150").await;
-    let mut data = client.establish(data).await;
+    let mut data = client.begin(&format!("STOR {name}")).await;
     data.write(octets).await;
     data.end().await;
     let reply = client.reply().await;
@@ -73,8 +62,8 @@ async fn a_client_that_uses_each_ticket_once_downloads_without_end_where_resumpt
     }
 }
 
-/// Its socket is closed while everything the server sends is unread: had it a ticket in it, the
-/// reset would take the end of the upload away.
+/// Its socket is closed while everything the server sends is unread: a ticket in it would
+/// cause a reset, which loses the end of the upload.
 #[tokio::test]
 async fn a_client_that_closes_an_upload_without_reading_loses_nothing_of_it() {
     for reuse in [SessionReuse::Off, SessionReuse::Warn] {

@@ -1,6 +1,6 @@
-//! What a settings file says takes effect.
+//! The effects of settings files.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::accounts::PasswordHash;
 use ftpspec_server::settings::Settings;
 use rustls::version::TLS13;
-use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
-use crate::client::{Client, Wire, connector};
+use crate::client::{Client, connector};
 
 async fn start(text: &str) -> ServerHandle {
     let settings = Settings::parse(text).unwrap();
-    // What is printed is as good, but for passwords.
+    // What is printed is equivalent, except for passwords.
     if !text.contains("password = ") {
         assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings);
     }
@@ -36,7 +35,7 @@ async fn login(server: &ServerHandle, user: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_password_is_known_by_its_hash_and_nothing_tells_a_wrong_one_from_no_user() {
+async fn a_password_matches_its_hash_and_a_wrong_one_is_answered_as_an_unknown_user() {
     let hash = PasswordHash::of(b"secret").unwrap();
     let server = start(&format!(
         "[[user]]\nname = \"alice\"\npassword_hash = \"{hash}\"\n"
@@ -49,7 +48,7 @@ async fn a_password_is_known_by_its_hash_and_nothing_tells_a_wrong_one_from_no_u
 }
 
 #[tokio::test]
-async fn who_comes_from_elsewhere_is_told_what_a_wrong_password_is_told() {
+async fn a_login_from_a_host_that_is_not_allowed_is_answered_as_a_wrong_password() {
     let server = start(
         "[[user]]\nname = \"here\"\nany_password = true\nallowed_hosts = [\"127.0.0.2/32\"]\n
          [[user]]\nname = \"wrong\"\npassword = \"other\"\n",
@@ -59,18 +58,13 @@ async fn who_comes_from_elsewhere_is_told_what_a_wrong_password_is_told() {
     let (_, wrong) = try_login(&server, "wrong", "secret").await;
     assert_eq!((&refused[..4], &refused), ("530 ", &wrong));
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let address = server.addresses()[0];
-    let mut client = Client::open(address).await;
-    client.wire = Wire::Clear(socket.connect(address).await.unwrap());
-    client.reply().await;
+    let mut client = Client::connect_from("127.0.0.2", server.addresses()[0]).await;
     client.expect("USER here", "331").await;
     client.expect("PASS x", "230").await;
 }
 
 #[tokio::test]
-async fn a_root_is_all_its_user_sees_and_a_quota_all_it_holds() {
+async fn a_user_sees_only_its_root_which_holds_only_its_quota() {
     let server = start(
         "[[user]]\nname = \"all\"\nany_password = true\n
          [[user]]\nname = \"alice\"\nany_password = true\nroot = \"home/alice\"\nquota = 20\n
@@ -92,11 +86,11 @@ async fn a_root_is_all_its_user_sees_and_a_quota_all_it_holds() {
     alice.upload("STOR in/a", &[b'x'; 20], false).await;
     let data = alice.data(false).await;
     alice.send("STOR in/b").await;
-    assert!(alice.reply().await.starts_with("150 "));
+    alice.receive("150 ").await;
     let mut wire = alice.establish(data).await;
     wire.write(b"y").await;
     wire.end().await;
-    assert!(alice.reply().await.starts_with("552 "));
+    alice.receive("552 ").await;
 
     let mut too = login(&server, "too").await;
     assert!(too.expect("PWD", "257").await.contains("\"/in\""));
@@ -247,7 +241,7 @@ async fn a_virtual_host_has_its_own_greeting_users_and_files() {
 }
 
 #[tokio::test]
-async fn addresses_tls_and_passive_ports_are_as_said() {
+async fn addresses_tls_and_passive_ports_are_as_configured() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
@@ -274,18 +268,12 @@ async fn addresses_tls_and_passive_ports_are_as_said() {
     assert!(reply.contains("203,0,113,5,4,"), "{reply}");
     client.expect("CCC", "200").await;
 
-    let socket = TcpSocket::new_v4().unwrap();
-    socket
-        .bind("127.0.0.3:0".parse::<SocketAddr>().unwrap())
-        .unwrap();
-    let address = server.addresses()[0];
-    let mut proxied = Client::open(address).await;
-    proxied.wire = Wire::Clear(socket.connect(address).await.unwrap());
+    let mut proxied = Client::open_from("127.0.0.3", server.addresses()[0]).await;
     proxied
         .wire
         .write(b"PROXY TCP4 192.0.2.1 198.51.100.2 34567 21\r\n")
         .await;
-    assert!(proxied.reply().await.starts_with("220 "));
+    proxied.receive("220 ").await;
     assert_eq!(
         server.sessions().last().unwrap().peer.ip().to_string(),
         "192.0.2.1"
@@ -307,7 +295,7 @@ async fn a_fault_and_a_limit_on_commands_are_planned_in_both_ways() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_told_with_its_path() {
+async fn what_cannot_be_used_is_reported_with_its_path() {
     let user = "[[user]]\nname = \"a\"\nany_password = true\n";
     for text in [
         format!("[storage]\nseed = \"/no/such\"\n{user}"),

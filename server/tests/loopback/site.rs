@@ -1,14 +1,14 @@
-//! SITE, and what takes long: what only a whole server can show.
+//! SITE, and jobs that take long.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ftpspec_server::ServerHandle;
 use ftpspec_server::storage::{
     MemFs, Overlay, Quota, Storage, Subdirectory, VirtualPath, write_file,
 };
-use ftpspec_server::{Limits, ServerHandle};
 
-use super::{builder, logged_in};
+use super::{builder, limited, logged_in};
 use crate::blocking::Blocking;
 use crate::client::Client;
 
@@ -46,18 +46,17 @@ async fn a_range_goes_over_the_wire_both_ways() {
     let mut wire = client.establish(data).await;
     wire.write(b"four").await;
     wire.end().await;
-    assert!(client.reply().await.starts_with("451 "));
+    client.receive("451 ").await;
     assert_eq!(client.download("RETR file", false).await, changed);
 }
 
 #[tokio::test]
-async fn long_jobs_take_turns_and_one_too_many_is_told_to_come_again() {
-    let limits = Limits {
-        long_jobs: 0,
-        long_job_wait: Duration::ZERO,
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+async fn long_jobs_take_turns_and_one_too_many_is_450() {
+    let server = limited(|limits| {
+        limits.long_jobs = 0;
+        limits.long_job_wait = Duration::ZERO;
+    })
+    .await;
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"content", false).await;
     client.expect("TYPE A", "200").await;
@@ -70,15 +69,11 @@ async fn long_jobs_take_turns_and_one_too_many_is_told_to_come_again() {
 
 #[tokio::test]
 async fn an_idle_time_that_was_chosen_counts() {
-    let limits = Limits {
-        idle: Duration::from_millis(300),
-        ..Limits::default()
-    };
-    let server = builder().limits(limits).start().await.unwrap();
+    let server = limited(|limits| limits.idle = Duration::from_millis(300)).await;
     let mut short: Client = logged_in(&server).await;
     let mut long: Client = logged_in(&server).await;
     long.expect("SITE IDLE 60", "200").await;
-    assert!(short.reply().await.starts_with("421 "));
+    short.receive("421 ").await;
     long.expect("NOOP", "200").await;
 }
 

@@ -1,4 +1,4 @@
-//! The TLS laboratory: each mode with a client that is right and one that is wrong.
+//! TLS: each mode with a client that complies and one that does not.
 
 use std::sync::Arc;
 
@@ -10,23 +10,18 @@ use ftpspec_server::{ServerHandle, Tls};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
 };
+use rustls::SupportedProtocolVersion;
 use rustls::client::Resumption;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::version::TLS13;
 use tokio_rustls::TlsConnector;
 
-use crate::builder;
-use crate::client::{Client, Wire, connector};
-
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+use crate::client::{Client, Identity, Wire, client_config, connector};
+use crate::{VERSIONS, builder, protected, serve};
 
 async fn start(tls: Tls) -> ServerHandle {
     builder().tls(tls).start().await.unwrap()
 }
-
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// A certificate authority of clients.
 struct Authority {
@@ -56,26 +51,6 @@ impl Authority {
     }
 }
 
-/// A client that trusts the server, with something of its own.
-fn client_config(
-    ca: &str,
-    version: &'static SupportedProtocolVersion,
-    identity: Option<Identity>,
-) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    let ca = CertificateDer::from_pem_slice(ca.as_bytes()).unwrap();
-    roots.add(ca).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_root_certificates(roots);
-    match identity {
-        None => config.with_no_client_auth(),
-        Some((chain, key)) => config.with_client_auth_cert(chain, key).unwrap(),
-    }
-}
-
 fn showing(
     server: &ServerHandle,
     version: &'static SupportedProtocolVersion,
@@ -97,15 +72,8 @@ async fn handshake(
     name: ServerName<'static>,
 ) -> Result<(), String> {
     client.expect("AUTH TLS", "234").await;
-    let Wire::Clear(stream) = std::mem::replace(&mut client.wire, Wire::Gone) else {
-        panic!("it is protected already");
-    };
-    let stream = tls
-        .connect(name, stream)
-        .await
-        .map_err(|error| error.to_string())?;
-    client.wire = Wire::Tls(Box::new(stream));
-    client.tls = Some(tls.clone());
+    let shaken = client.try_shake_hands(tls.clone(), name).await;
+    shaken.map_err(|error| error.to_string())?;
     let Wire::Tls(stream) = &mut client.wire else {
         panic!("it is protected");
     };
@@ -122,12 +90,9 @@ fn localhost() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
-/// What the server has shown.
+/// The certificate that the server has presented.
 fn shown(client: &Client) -> CertificateDer<'static> {
-    let Wire::Tls(stream) = &client.wire else {
-        panic!("it is protected");
-    };
-    stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+    client.wire.tls().peer_certificates().unwrap()[0].clone()
 }
 
 #[tokio::test]
@@ -155,7 +120,7 @@ async fn where_data_is_required_nothing_goes_in_the_clear_over_epsv_or_eprt() {
         client.tls = None;
         let data = client.data(active).await;
         client.expect("NLST", "521").await;
-        // The port still serves, once PROT P has come.
+        // The port can still be used after PROT P.
         client.protect_data().await;
         client.tls = Some(tls.clone());
         assert_eq!(client.finish_download("NLST", data).await, b"");
@@ -184,12 +149,12 @@ async fn a_client_certificate_logs_in_and_must_be_the_same_on_data_connections()
     let authority = Authority::new();
     let tls =
         Tls::explicit().client_certificates(ClientCertificates::Required, authority.pem.clone());
-    let server = builder()
-        .tls(tls)
-        .user_certificate("alice", CertificateRule::CommonName("alice".into()))
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .tls(tls)
+            .user_certificate("alice", CertificateRule::CommonName("alice".into())),
+    )
+    .await;
     for version in VERSIONS {
         let mut client = connect(&server).await;
         let alices = showing(&server, version, Some(authority.client("alice")));
@@ -198,11 +163,9 @@ async fn a_client_certificate_logs_in_and_must_be_the_same_on_data_connections()
         client.expect("TYPE I", "200").await;
         client.upload("STOR file", b"hers", false).await;
         assert_eq!(client.download("RETR file", true).await, b"hers");
-        // Bob's is as good as hers, but it is not hers.
+        // Bob's certificate is valid too, but not for alice.
         client.tls = Some(showing(&server, version, Some(authority.client("bob"))));
-        let data = client.passive().await;
-        client.expect("RETR file", "150").await;
-        let mut data = client.establish(data).await;
+        let mut data = client.begin("RETR file").await;
         assert_eq!(data.read(&mut [0; 16]).await, 0);
         let reply = client.reply().await;
         assert!(reply.starts_with("522 "), "{reply}");
@@ -218,7 +181,7 @@ async fn a_client_certificate_logs_in_and_must_be_the_same_on_data_connections()
 }
 
 #[tokio::test]
-async fn who_has_no_certificate_or_a_strangers_is_refused_where_one_is_required() {
+async fn a_missing_or_untrusted_certificate_is_refused_where_one_is_required() {
     let authority = Authority::new();
     let stranger = Authority::new();
     let demanding = |demand| Tls::explicit().client_certificates(demand, authority.pem.clone());
@@ -238,19 +201,17 @@ async fn who_has_no_certificate_or_a_strangers_is_refused_where_one_is_required(
             assert_eq!(outcome.is_ok(), welcome, "{version:?}: {outcome:?}");
         }
     }
-    let mut client = connect(&optional).await;
-    client.protect(connector(&optional, &TLS13)).await;
-    client.login().await;
+    protected(&optional, connector(&optional, &TLS13)).await;
 }
 
 #[tokio::test]
 async fn each_host_shows_its_own_certificate_asked_for_by_sni_or_host() {
-    let server = builder()
-        .tls(Tls::explicit().host("one.example").host("two.example"))
-        .host("one.example", ftpspec_server::VirtualHost::default())
-        .start()
-        .await
-        .unwrap();
+    let server = serve(
+        builder()
+            .tls(Tls::explicit().host("one.example").host("two.example"))
+            .host("one.example", ftpspec_server::VirtualHost::default()),
+    )
+    .await;
     for version in VERSIONS {
         let mut certificates = Vec::new();
         for name in ["localhost", "one.example", "TWO.example"] {
@@ -264,7 +225,7 @@ async fn each_host_shows_its_own_certificate_asked_for_by_sni_or_host() {
         assert_ne!(certificates[0], certificates[1]);
         assert_ne!(certificates[1], certificates[2]);
 
-        // A client that names nobody in the handshake has named the host before (RFC 7151 §4).
+        // A client without SNI has sent HOST before (RFC 7151 §4).
         let mut config = client_config(server.ca_pem().unwrap(), version, None);
         config.enable_sni = false;
         let mut client = connect(&server).await;
@@ -315,7 +276,7 @@ fn forgetful(server: &ServerHandle, version: &'static SupportedProtocolVersion) 
     TlsConnector::from(Arc::new(config))
 }
 
-/// A transfer that is refused behind its 150.
+/// A transfer that is refused after its 150.
 async fn refused(client: &mut Client, active: bool, reason: &str) {
     let data = client.data(active).await;
     client.expect("NLST", "150").await;
@@ -329,19 +290,15 @@ async fn refused(client: &mut Client, active: bool, reason: &str) {
 }
 
 #[tokio::test]
-async fn required_reuse_serves_clients_that_resume_and_tells_others_why_not() {
+async fn required_reuse_serves_clients_that_resume_and_refuses_others_with_a_reason() {
     let server = start(Tls::explicit().session_reuse(SessionReuse::Require)).await;
     for version in VERSIONS {
         for active in [false, true] {
-            let mut client = connect(&server).await;
-            client.protect(connector(&server, version)).await;
-            client.login().await;
+            let mut client = protected(&server, connector(&server, version)).await;
             client.upload("STOR file", b"resumed", active).await;
             assert_eq!(client.download("RETR file", active).await, b"resumed");
 
-            let mut client = connect(&server).await;
-            client.protect(forgetful(&server, version)).await;
-            client.login().await;
+            let mut client = protected(&server, forgetful(&server, version)).await;
             refused(&mut client, active, "session reuse is required").await;
             client.expect("NOOP", "200").await;
         }
@@ -349,30 +306,24 @@ async fn required_reuse_serves_clients_that_resume_and_tells_others_why_not() {
 }
 
 #[tokio::test]
-async fn required_reuse_tells_another_connections_session_from_none() {
+async fn required_reuse_distinguishes_the_session_of_another_connection_from_none() {
     let server = start(Tls::explicit().session_reuse(SessionReuse::Require)).await;
     for version in VERSIONS {
         // Both have one store, and the later session is on top.
         let tls = connector(&server, version);
-        let mut first = connect(&server).await;
-        first.protect(tls.clone()).await;
-        first.login().await;
-        let mut second = connect(&server).await;
-        second.protect(tls).await;
-        second.login().await;
+        let mut first = protected(&server, tls.clone()).await;
+        let _second = protected(&server, tls).await;
         refused(&mut first, false, "the session of another connection").await;
     }
 }
 
 #[tokio::test]
-async fn reuse_that_is_only_warned_of_or_off_serves_everybody() {
+async fn reuse_that_is_optional_serves_every_client() {
     for reuse in [SessionReuse::Off, SessionReuse::Warn] {
         let server = start(Tls::explicit().session_reuse(reuse)).await;
         for version in VERSIONS {
             for tls in [forgetful(&server, version), connector(&server, version)] {
-                let mut client = connect(&server).await;
-                client.protect(tls).await;
-                client.login().await;
+                let mut client = protected(&server, tls).await;
                 client.upload("STOR file", b"served", false).await;
             }
         }
@@ -383,19 +334,11 @@ async fn reuse_that_is_only_warned_of_or_off_serves_everybody() {
 async fn a_lenient_server_takes_an_upload_without_close_notify() {
     let server = start(Tls::explicit().close_notify(CloseNotify::Lenient)).await;
     for version in VERSIONS {
-        let mut client = connect(&server).await;
-        client.protect(connector(&server, version)).await;
-        client.login().await;
-        let data = client.passive().await;
-        client.expect("STOR file", "150").await;
-        let mut data = client.establish(data).await;
+        let mut client = protected(&server, connector(&server, version)).await;
+        let mut data = client.begin("STOR file").await;
         data.write(b"cut, or not").await;
-        let Wire::Tls(stream) = data else {
-            panic!("it is protected");
-        };
-        drop(stream.into_inner().0);
-        let reply = client.reply().await;
-        assert!(reply.starts_with("226"), "{reply}");
+        drop(data.into_tls().into_inner().0);
+        client.receive("226").await;
         assert_eq!(client.download("RETR file", false).await, b"cut, or not");
     }
 }
@@ -419,9 +362,7 @@ async fn the_key_log_has_the_secrets_of_both_versions() {
 #[tokio::test]
 async fn a_rotated_certificate_is_for_new_connections_and_old_ones_live_on() {
     let server = start(Tls::explicit()).await;
-    let mut old = connect(&server).await;
-    old.protect(connector(&server, &TLS13)).await;
-    old.login().await;
+    let mut old = protected(&server, connector(&server, &TLS13)).await;
     let before = shown(&old);
 
     let key = KeyPair::generate().unwrap();

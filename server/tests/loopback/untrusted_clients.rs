@@ -1,4 +1,4 @@
-//! Peers that mean harm, or are gone.
+//! Peers that are hostile, or have disappeared.
 
 use std::net::SocketAddr;
 
@@ -34,12 +34,11 @@ async fn a_hundred_thousand_pipelined_commands_get_as_many_replies() {
 }
 
 #[tokio::test]
-async fn a_stranger_on_the_passive_port_is_turned_away_and_the_owner_is_served() {
+async fn another_client_on_the_passive_port_is_refused_and_the_owner_is_served() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"for the owner", false).await;
-    let reply = client.expect("EPSV", "229").await;
-    let port = reply.split('|').nth(3).unwrap().parse().unwrap();
+    let port = client.extended_passive().await;
     let address = SocketAddr::new(server.addresses()[0].ip(), port);
 
     let mut stranger = connect_from("127.0.0.2", address).await;
@@ -55,12 +54,10 @@ async fn a_lost_control_connection_leaves_the_old_file() {
     let server = builder().start().await.unwrap();
     let mut client = logged_in(&server).await;
     client.upload("STOR file", b"old", false).await;
-    let data = client.passive().await;
-    client.expect("STOR file", "150").await;
-    let mut data = client.establish(data).await;
+    let mut data = client.begin("STOR file").await;
     data.write(b"new and").await;
     drop(client);
-    // The server lets go of the data connection: that is when the transfer has ended.
+    // The server closes the data connection when the transfer has ended.
     assert_eq!(data.read(&mut [0; 1]).await, 0);
     let mut client = logged_in(&server).await;
     assert_eq!(client.download("RETR file", false).await, b"old");
@@ -72,7 +69,7 @@ async fn a_client_that_reads_no_replies_is_not_read_either() {
     let client = Client::connect(server.addresses()[0]).await;
     let stream = client.wire.tcp();
     let commands = b"HELP\r\n".repeat(10_000);
-    // Far more than any socket buffer: if the server went on reading, this would not end.
+    // Far more than any socket buffer: if the server continued to read, this would not end.
     let mut accepted = 0;
     let stalled = loop {
         match tokio::time::timeout(std::time::Duration::from_millis(500), stream.writable()).await {

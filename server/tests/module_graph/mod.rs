@@ -19,7 +19,8 @@ type Module = Vec<String>;
 /// Modules that only tests have.
 const TESTS: [&str; 3] = ["tests", "testing", "fuzzing"];
 
-/// Every cycle among sibling modules of the crate with this `src` folder, with an example of each use.
+/// Every cycle among sibling modules of the crate with this `src` folder, with an example of each
+/// use.
 pub(crate) fn cycles(src: &Path) -> Vec<String> {
     let mut sources = BTreeMap::new();
     read(src, &mut Vec::new(), &mut sources);
@@ -64,7 +65,7 @@ fn read(folder: &Path, module: &mut Module, sources: &mut BTreeMap<Module, Strin
 struct Names {
     /// Paths it uses.
     used: BTreeSet<Vec<String>>,
-    /// Names it re-exports: the name, and the path it stands for.
+    /// Re-exported names and their paths.
     exported: Vec<(String, Vec<String>)>,
 }
 

@@ -14,8 +14,9 @@ use crate::scenario::Scenario;
 use crate::selftest::VIOLATIONS;
 use crate::suite::Suite;
 use crate::suite::suggest::similar;
+use crate::text::joined;
 use clap::Args;
-use page::{Look, Page};
+use page::Page;
 use played::Examples;
 
 pub(super) const HELP: &str = "\
@@ -44,7 +45,7 @@ impl Explain {
         let id = &self.id;
         let suite = Suite::embedded();
         let sources = Sources::of(&suite);
-        let mut page = Page::coloured(true);
+        let mut page = Page::new(true);
         let example = sources.explain(id, &mut page).map_err(|similar| {
             let similar = similar.iter().map(|id| format!("  did you mean `{id}`?\n"));
             CommandError::nothing_selected(format!(
@@ -60,7 +61,7 @@ impl Explain {
                 Err(why) => anstream::eprintln!("explain: no example available: {why}"),
             }
         }
-        finish(&page.into_text(), ExitCode::Success)
+        finish(&page.text, ExitCode::Success)
     }
 }
 
@@ -105,30 +106,25 @@ impl<'a> Sources<'a> {
     fn scenario(&self, scenario: &Scenario, page: &mut Page) {
         let about = &scenario.about;
         let level = word(about.level);
-        page.heading(Look::Plain, &format!("{}  {level}", scenario.id));
-        page.line(format_args!("{}", about.title));
-        page.line(format_args!("{}", about.cites.join(", ")));
+        page.section(&format!("{}  {level}", scenario.id));
+        page.line(&about.title);
+        page.line(about.cites.join(", "));
         if !about.impact.is_empty() {
-            page.line(format_args!("Impact of a failure: {}", about.impact));
+            page.line(format!("Impact of a failure: {}", about.impact));
         }
-        page.heading(Look::Plain, "Requirements");
+        page.section("Requirements");
         let covered = about.covers.iter();
         for requirement in covered.filter_map(|id| self.catalogue.get(id)) {
             rule(requirement, page);
         }
         if !about.needs.is_empty() {
-            let needs = about.needs.join(", ");
-            page.line(format_args!(
-                "\nWithout {needs} it is not played: UNSUPPORTED."
-            ));
+            let needs = joined(&about.needs);
+            page.line(format!("\nWithout {needs} it is not played: UNSUPPORTED."));
         }
         if let Some(profile) = &about.profile {
-            page.line(format_args!("\nOnly played with --profile {profile}."));
+            page.line(format!("\nOnly played with --profile {profile}."));
         }
-        page.heading(
-            Look::Plain,
-            "Dialogue (> is sent, < is the expected reply, @ is another action)",
-        );
+        page.section("Dialogue (> is sent, < is the expected reply, @ is another action)");
         page.block(dialogue(scenario));
     }
 
@@ -136,10 +132,10 @@ impl<'a> Sources<'a> {
     fn requirement(&self, requirement: &Requirement, page: &mut Page) -> Option<&'a Scenario> {
         rule(requirement, page);
         if requirement.side == RequirementSide::Client {
-            page.line(format_args!("It applies to clients."));
+            page.line("It applies to clients.");
         }
         if let Gate::Feature(feature) = &requirement.gate {
-            page.line(format_args!("It applies to servers with {feature}."));
+            page.line(format!("It applies to servers with {feature}."));
         }
         let claims = |judge: &&Judge| judge.covers.contains(&requirement.id.as_str());
         let judges: Vec<_> = JUDGES.iter().filter(claims).collect();
@@ -150,27 +146,27 @@ impl<'a> Sources<'a> {
             .filter(|scenario| scenario.about.covers.contains(&requirement.id))
             .collect();
         if !judges.is_empty() {
-            page.heading(Look::Plain, "Judges that check it in every transcript");
+            page.section("Judges that check it in every transcript");
         }
         for judge in &judges {
             let name = page.name(judge.name);
-            page.line(format_args!("  {name}  {}", judge.statement));
+            page.line(format!("  {name}  {}", judge.statement));
         }
         if !covering.is_empty() {
-            page.heading(Look::Plain, "Scenarios that cover it");
+            page.section("Scenarios that cover it");
             list(&covering, page);
         }
         let first = covering.first().copied();
         match (first, &requirement.untestable) {
             (Some(first), _) => {
-                page.heading(Look::Plain, &format!("Dialogue of {}", first.id));
+                page.section(&format!("Dialogue of {}", first.id));
                 page.block(dialogue(first));
             }
-            (None, Some(reason)) => page.line(format_args!(
-                "\nIt cannot be tested from outside: {reason}."
-            )),
+            (None, Some(reason)) => {
+                page.line(format!("\nIt cannot be tested from outside: {reason}."))
+            }
             (None, None) if judges.is_empty() => {
-                page.line(format_args!("\nNothing in the suite tests it yet."));
+                page.line("\nNothing in the suite tests it yet.");
             }
             (None, None) => {}
         }
@@ -179,15 +175,15 @@ impl<'a> Sources<'a> {
 
     /// An always-on judge: its rule, its requirements and what it reports.
     fn judge(&self, judge: &Judge, page: &mut Page) {
-        page.heading(Look::Plain, judge.name);
-        page.line(format_args!("{}.", judge.statement));
-        page.line(format_args!("{}, in every transcript", judge.clause));
-        page.line(format_args!("Impact of a failure: {}", judge.impact));
-        page.heading(Look::Bad, "It reports, for example, a server that");
+        page.section(judge.name);
+        page.line(format!("{}.", judge.statement));
+        page.line(format!("{}, in every transcript", judge.clause));
+        page.line(format!("Impact of a failure: {}", judge.impact));
+        page.bad("It reports, for example, a server that");
         for offence in VIOLATIONS.iter().filter(|it| it.judge == judge.name) {
-            page.line(format_args!("  {}", offence.what));
+            page.line(format!("  {}", offence.what));
         }
-        page.heading(Look::Plain, "Requirements");
+        page.section("Requirements");
         let covered = judge.covers.iter();
         for requirement in covered.filter_map(|id| self.catalogue.get(id)) {
             rule(requirement, page);
@@ -202,16 +198,13 @@ impl<'a> Sources<'a> {
             Kind::Service => "service",
         };
         let level = word(entry.level);
-        page.heading(Look::Plain, &entry.syntax);
-        page.line(format_args!(
-            "{kind} command, {level} ({})",
-            entry.level_source
-        ));
-        page.line(format_args!("{}", entry.sources.join(", ")));
+        page.section(&entry.syntax);
+        page.line(format!("{kind} command, {level} ({})", entry.level_source));
+        page.line(entry.sources.join(", "));
         if let Some(label) = &entry.feat {
-            page.line(format_args!("FEAT label `{label}`"));
+            page.line(format!("FEAT label `{label}`"));
         }
-        page.heading(Look::Plain, "Replies");
+        page.section("Replies");
         let lists = [
             ("preliminary", &entry.preliminary),
             ("during", &entry.during),
@@ -221,23 +214,19 @@ impl<'a> Sources<'a> {
             ("refused", &entry.refusal),
         ];
         for (name, codes) in lists.into_iter().filter(|(_, codes)| !codes.is_empty()) {
-            page.line(format_args!("  {}  {name}", code_list(codes)));
+            page.line(format!("  {}  {name}", code_list(codes)));
         }
         for class in &entry.any {
-            page.line(format_args!("  {class}yz  any code of the class"));
+            page.line(format!("  {class}yz  any code of the class"));
         }
-        page.heading(Look::Plain, "Also allowed, by other clauses");
+        page.section("Also allowed, by other clauses");
         for group in entry.secondary.iter().chain(&self.registry.general) {
-            page.line(format_args!(
-                "  {}  {}",
-                code_list(&group.codes),
-                group.source
-            ));
+            page.line(format!("  {}  {}", code_list(&group.codes), group.source));
         }
         let about = |requirement: &&Requirement| requirement.commands.contains(&entry.verb);
         let requirements: Vec<_> = self.catalogue.iter().filter(about).collect();
         if !requirements.is_empty() {
-            page.heading(Look::Plain, "Requirements");
+            page.section("Requirements");
         }
         for requirement in &requirements {
             rule(requirement, page);
@@ -248,7 +237,7 @@ impl<'a> Sources<'a> {
         };
         let scenarios: Vec<_> = self.suite.scenarios.iter().filter(covers).collect();
         if !scenarios.is_empty() {
-            page.heading(Look::Plain, "Scenarios");
+            page.section("Scenarios");
             list(&scenarios, page);
         }
     }
@@ -269,8 +258,8 @@ impl<'a> Sources<'a> {
 fn rule(requirement: &Requirement, page: &mut Page) {
     let level = word(requirement.level);
     let id = page.name(&requirement.id);
-    page.line(format_args!("{id}  {level}  {}", requirement.clause));
-    page.line(format_args!("  {}", requirement.statement));
+    page.line(format!("{id}  {level}  {}", requirement.clause));
+    page.line(format!("  {}", requirement.statement));
 }
 
 /// Scenarios as a table.
@@ -279,7 +268,7 @@ fn list(scenarios: &[&Scenario], page: &mut Page) {
     let width = widths.max().unwrap_or(0);
     for scenario in scenarios {
         let id = page.name(&format!("{:width$}", scenario.id.0));
-        page.line(format_args!("  {id}  {}", scenario.about.title));
+        page.line(format!("  {id}  {}", scenario.about.title));
     }
 }
 

@@ -1,53 +1,54 @@
 //! A text with headings, for a terminal.
 
+use crate::styled_text::StyledText;
 use anstyle::{AnsiColor, Style};
-use std::fmt::{self, Write as _};
+use std::ops::{Deref, DerefMut};
 
 /// The text of an explanation. Colours are removed when it is printed to something else than a
 /// terminal.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    text: String,
-    coloured: bool,
+#[derive(Debug)]
+pub(super) struct Page(StyledText);
+
+impl Deref for Page {
+    type Target = StyledText;
+
+    fn deref(&self) -> &StyledText {
+        &self.0
+    }
 }
 
-/// The style of a heading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    /// Neutral.
-    Plain,
-    /// A correct example.
-    Good,
-    /// A wrong example.
-    Bad,
+impl DerefMut for Page {
+    fn deref_mut(&mut self) -> &mut StyledText {
+        &mut self.0
+    }
 }
 
 impl Page {
-    pub(super) fn coloured(coloured: bool) -> Self {
-        Self {
-            coloured,
-            ..Self::default()
-        }
+    pub(super) fn new(colour: bool) -> Self {
+        Self(StyledText::new(colour))
     }
 
-    /// A line after a blank one.
-    pub(super) fn heading(&mut self, look: Look, text: &str) {
-        let bold = Style::new().bold();
-        let style = match look {
-            Look::Plain => bold,
-            Look::Good => bold.fg_color(Some(AnsiColor::Green.into())),
-            Look::Bad => bold.fg_color(Some(AnsiColor::Red.into())),
-        };
+    /// A bold line after a blank one.
+    pub(super) fn section(&mut self, text: &str) {
+        self.styled_section(text, Style::new());
+    }
+
+    /// The heading of a correct example.
+    pub(super) fn good(&mut self, text: &str) {
+        self.styled_section(text, AnsiColor::Green.on_default());
+    }
+
+    /// The heading of a wrong example.
+    pub(super) fn bad(&mut self, text: &str) {
+        self.styled_section(text, AnsiColor::Red.on_default());
+    }
+
+    fn styled_section(&mut self, text: &str, style: Style) {
         if !self.text.is_empty() {
-            self.text.push('\n');
+            self.line("");
         }
-        let text = self.painted(text, style);
-        self.line(format_args!("{text}"));
-    }
-
-    pub(super) fn line(&mut self, line: fmt::Arguments<'_>) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "{line}");
+        let text = self.painted(text, style.bold());
+        self.line(text);
     }
 
     /// A name that `explain` accepts.
@@ -63,20 +64,7 @@ impl Page {
             } else {
                 line.to_owned()
             };
-            let line = format!("  {line}");
-            self.line(format_args!("{}", line.trim_end()));
-        }
-    }
-
-    pub(super) fn into_text(self) -> String {
-        self.text
-    }
-
-    fn painted(&self, text: &str, style: Style) -> String {
-        if self.coloured {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
+            self.line(format!("  {line}"));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Example dialogues of a scenario: with the reference server, and with a single-fault mutant.
 
-use super::page::{Look, Page};
+use super::page::Page;
 use crate::cli::selftest::{harness, jobs};
 use crate::scenario::{Connection, Scenario, ScenarioId};
 use crate::selftest::Harness;
 use crate::selftest::mutants::{self, Mutant, Mutation};
+use crate::text::cut;
 use crate::transcript::{Transcript, redact};
 use crate::verdict::{Finding, Outcome};
 use std::time::Duration;
@@ -97,25 +98,21 @@ impl Examples {
         })
     }
 
-    /// Writes the examples.
     pub(super) fn show(&self, page: &mut Page) {
-        page.heading(Look::Good, "Good: what the reference server does");
+        page.good("Good: what the reference server does");
         page.block(&self.good);
         let Some(bad) = &self.bad else { return };
         let heading = match bad.statement.as_str() {
             "" => format!("Bad: a server that {}", bad.mutation),
             statement => format!("Bad: a server that, at `{statement}`, {}", bad.mutation),
         };
-        page.heading(Look::Bad, &heading);
+        page.bad(&heading);
         page.block(&bad.dialogue);
-        page.heading(Look::Plain, &format!("Reported as {}", bad.outcome.word()));
+        page.section(&format!("Reported as {}", bad.outcome.word()));
         for finding in bad.findings.iter().take(FINDINGS) {
-            page.line(format_args!(
-                "  {}: {}",
-                finding.clause, finding.requirement
-            ));
-            page.line(format_args!("  expected  {}", finding.expected));
-            page.line(format_args!("  observed  {}", finding.observed));
+            page.line(format!("  {}: {}", finding.clause, finding.requirement));
+            page.line(format!("  expected  {}", finding.expected));
+            page.line(format!("  observed  {}", finding.observed));
         }
     }
 }
@@ -142,10 +139,7 @@ fn statement(scenario: &Scenario, line: u32) -> String {
     let index = usize::try_from(line).unwrap_or(usize::MAX).checked_sub(1);
     let text = index.and_then(|index| scenario.text.lines().nth(index));
     let text = text.unwrap_or_default();
-    match text.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &text[..cut]),
-        None => text.to_owned(),
-    }
+    cut(text, WIDTH).into_owned()
 }
 
 /// The dialogue up to the event `last`, without login and clean-up.

@@ -4,18 +4,18 @@ use super::*;
 
 fn explanation(id: &str) -> Result<String, Vec<String>> {
     let suite = Suite::embedded();
-    let mut page = Page::coloured(false);
+    let mut page = Page::new(false);
     Sources::of(&suite).explain(id, &mut page)?;
-    Ok(page.into_text())
+    Ok(page.text.clone())
 }
 
 async fn example(id: &str) -> String {
     let suite = Suite::embedded();
-    let mut page = Page::coloured(false);
+    let mut page = Page::new(false);
     let scenario = Sources::of(&suite).explain(id, &mut page).unwrap().unwrap();
-    let mut page = Page::coloured(false);
+    let mut page = Page::new(false);
     Examples::of(&scenario.id).await.unwrap().show(&mut page);
-    page.into_text()
+    page.text.clone()
 }
 
 #[tokio::test]
@@ -158,18 +158,18 @@ fn every_name_can_be_explained() {
         .chain(judges)
         .chain(registry.verbs())
     {
-        let mut page = Page::coloured(false);
+        let mut page = Page::new(false);
         assert!(sources.explain(id, &mut page).is_ok(), "{id}");
-        assert!(page.into_text().lines().count() > 1, "{id}");
+        assert!(page.text.clone().lines().count() > 1, "{id}");
     }
 }
 
 #[test]
 fn the_text_without_colours_is_the_same() {
     let suite = Suite::embedded();
-    let mut page = Page::coloured(true);
+    let mut page = Page::new(true);
     assert!(Sources::of(&suite).explain("NOOP", &mut page).is_ok());
-    let coloured = page.into_text();
+    let coloured = page.text.clone();
     assert!(coloured.contains('\u{1b}'), "{coloured}");
     let stripped = anstream::adapter::strip_str(&coloured).to_string();
     assert_eq!(stripped, explanation("NOOP").unwrap());

@@ -71,9 +71,13 @@ pub(in crate::cli) struct Serve {
     /// Port to listen on; 0 is any free port. [default: 0]
     #[arg(long)]
     pub(super) port: Option<u16>,
+    /// Listens on the sockets that systemd passes (LISTEN_FDS), in place of --bind and --port, and
+    /// of `listen` and `port` of --config. The socket unit needs Accept=no.
+    #[arg(long, conflicts_with_all = ["bind", "port"])]
+    pub(super) systemd: bool,
     /// A user with all permissions; may be repeated. Without PASSWORD it is that of --password, or
-    /// `test`, or random if a --bind address is not a loopback address. [default, without --config:
-    /// test]
+    /// `test`, or random if an address to listen on is not a loopback address. [default, without
+    /// --config: test]
     #[arg(long, value_name = "NAME[:PASSWORD]", value_parser = login)]
     pub(super) user: Vec<(String, Option<String>)>,
     /// The password of every --user without one.

@@ -5,6 +5,7 @@ mod journal;
 mod ready;
 mod session_log;
 mod settings;
+mod systemd;
 
 pub(super) use args::{HELP, Serve};
 
@@ -21,6 +22,7 @@ use journal::JournalFile;
 use ready::Ready;
 use std::error::Error as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 
 /// Maximum octets of a password on stdin.
@@ -46,11 +48,14 @@ impl Serve {
             false => Format::Json,
         };
         let format = self.format.unwrap_or(default_format);
-        let settings = self.settings().map_err(usage)?;
+        let listeners = self.systemd.then(systemd::listeners).transpose();
+        let listeners = listeners.map_err(usage)?.unwrap_or_default();
+        let passed: io::Result<Vec<_>> = listeners.iter().map(TcpListener::local_addr).collect();
+        let settings = self.settings(&passed.map_err(usage)?).map_err(usage)?;
         if print_config {
             return print(&settings.to_toml()).map_err(usage);
         }
-        Ok(serve(settings, format, stop).await)
+        Ok(serve(settings, listeners, format, stop).await)
     }
 }
 
@@ -59,11 +64,16 @@ impl Serve {
 /// Returns [`ExitCode::Usage`] if the server could not start (for example a port in use, an invalid
 /// certificate or a missing directory), and [`ExitCode::Failure`] if stdout, the file of the CA or
 /// the journal could not be written.
-async fn serve(settings: Settings, format: Format, mut stop: StopSignals) -> ExitCode {
+async fn serve(
+    settings: Settings,
+    listeners: Vec<TcpListener>,
+    format: Format,
+    mut stop: StopSignals,
+) -> ExitCode {
     let started = tokio::select! {
         biased;
         () = stop.next() => return ExitCode::Success,
-        started = start(&settings, format) => started,
+        started = start(&settings, listeners, format) => started,
     };
     let (server, mut journal_file) = match started {
         Ok(started) => started,
@@ -122,6 +132,7 @@ async fn serve(settings: Settings, format: Format, mut stop: StopSignals) -> Exi
 /// Opens the directories and the journal, and starts the server.
 async fn start(
     settings: &Settings,
+    listeners: Vec<TcpListener>,
     format: Format,
 ) -> io::Result<(ServerHandle, Option<JournalFile>)> {
     let settings = settings.clone();
@@ -136,6 +147,9 @@ async fn start(
         complain(&format!("not seeded: {skipped}"));
     }
     let mut builder = prepared.builder;
+    for listener in listeners {
+        builder = builder.listener(listener);
+    }
     if let Some(file) = &journal_file {
         builder = builder.journal(file.journal());
     } else if format == Format::Human {

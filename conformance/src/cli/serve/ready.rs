@@ -3,11 +3,11 @@
 use crate::cli::ca_file::CaFile;
 use ftpspec_server::ServerHandle;
 use ftpspec_server::auth::Secret;
-use ftpspec_server::settings::{Keyword as _, Settings, TlsMode};
+use ftpspec_server::settings::{Keyword as _, Settings};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// How to connect to the server. As JSON it is version 1 of the ready line: fields are only added.
 #[derive(Debug, Clone, Serialize)]
@@ -40,27 +40,18 @@ impl Ready {
         server: &ServerHandle,
         ca: Option<&CaFile>,
     ) -> io::Result<Self> {
-        let addresses = server.addresses();
-        let first = *addresses.first().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let implicit = server.implicit_addresses();
+        let first = server.addresses().iter().chain(implicit).next();
+        let first = *first.ok_or(io::ErrorKind::AddrNotAvailable)?;
         let (user, password) = login(settings);
-        let scheme = match settings.tls.mode {
-            TlsMode::Implicit => "ftps",
-            TlsMode::Off | TlsMode::Explicit => "ftp",
-        };
-        let url = |scheme, address: SocketAddr| {
-            url(scheme, &host(address), address.port(), &user, &password)
-        };
-        let explicit = addresses.iter().map(|address| url(scheme, *address));
-        let implicit = server.implicit_addresses().iter();
-        let urls = explicit.chain(implicit.map(|address| url("ftps", *address)));
         Ok(Self {
             event: "ready",
             version: 1,
-            addresses: addresses.to_vec(),
+            addresses: server.addresses().to_vec(),
             host: host(first),
             port: first.port(),
-            url: url(scheme, first)?,
-            urls: urls.collect::<io::Result<_>>()?,
+            url: server.url(),
+            urls: server.urls(),
             tls: settings.tls.mode.keyword(),
             ca: ca.map(|file| file.path().display().to_string()),
             ca_sha256: server.ca_fingerprint().map(str::to_owned),
@@ -127,41 +118,9 @@ fn host(address: SocketAddr) -> String {
     }
 }
 
-fn url(scheme: &str, host: &str, port: u16, user: &str, password: &str) -> io::Result<String> {
-    let mut url = url::Url::parse(&format!("{scheme}://localhost/")).map_err(io::Error::other)?;
-    let (ip, zone) = host.split_once('%').unwrap_or((host, ""));
-    let ip: IpAddr = ip.parse().map_err(io::Error::other)?;
-    // The setters refuse only URLs that cannot have these parts; an ftp URL can.
-    let _ = url.set_ip_host(ip);
-    let _ = url.set_port(Some(port));
-    let _ = url.set_username(user);
-    let _ = url.set_password((!password.is_empty()).then_some(password));
-    // Brackets in a user name or password are escaped. The crate cannot hold a zone (RFC 6874 §2).
-    Ok(match zone {
-        "" => url.into(),
-        zone => String::from(url).replacen(']', &format!("%25{zone}]"), 1),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
-
-    #[test]
-    fn the_url_has_the_zone_of_a_link_local_address() {
-        for (address, expected) in [
-            ("[fe80::1%7]:2121", "ftp://b%5Db:s%5D@[fe80::1%257]:2121/"),
-            ("[::1]:21", "ftp://b%5Db:s%5D@[::1]/"),
-            ("0.0.0.0:2121", "ftp://b%5Db:s%5D@127.0.0.1:2121/"),
-            ("[::]:2121", "ftp://b%5Db:s%5D@[::1]:2121/"),
-        ] {
-            let address: SocketAddr = address.parse().unwrap();
-            let url = url("ftp", &host(address), address.port(), "b]b", "s]");
-            assert_eq!(url.unwrap(), expected);
-        }
-    }
 
     #[test]
     fn the_greeting_shows_how_to_connect_and_how_to_stop() {

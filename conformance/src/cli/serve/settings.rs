@@ -7,6 +7,7 @@ use ftpspec_server::auth::Secret;
 use ftpspec_server::fault::Plan;
 use ftpspec_server::settings::{Settings, UserSettings};
 use std::io;
+use std::net::SocketAddr;
 
 /// The default user, and its password if only this machine can connect.
 const DEFAULT_LOGIN: (&str, &str) = ("test", "test");
@@ -16,17 +17,18 @@ const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const PASSWORD_LENGTH: usize = 20;
 
 impl Serve {
-    /// The settings of the file, or the defaults, changed by the options.
+    /// The settings of the file, or the defaults, changed by the options. `passed` are the addresses
+    /// of the sockets that were passed to the process.
     ///
     /// # Errors
     /// A file that cannot be read or is invalid, or options that contradict each other.
-    pub(super) fn settings(self) -> io::Result<Settings> {
+    pub(super) fn settings(self, passed: &[SocketAddr]) -> io::Result<Settings> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file).map_err(io::Error::other)?,
             None => Settings::default(),
         };
-        self.set_addresses(&mut settings);
-        self.set_users(&mut settings)?;
+        self.set_addresses(&mut settings, passed);
+        self.set_users(&mut settings, passed)?;
         if self.anonymous {
             settings.anonymous.get_or_insert_default();
         }
@@ -68,8 +70,13 @@ impl Serve {
         }
     }
 
-    fn set_addresses(&self, settings: &mut Settings) {
-        if !self.bind.is_empty() {
+    fn set_addresses(&self, settings: &mut Settings, passed: &[SocketAddr]) {
+        if !passed.is_empty() {
+            settings.listen.clear();
+            settings.port = 0;
+            let names = passed.iter().map(|address| address.ip().to_string());
+            settings.tls.names.extend(names);
+        } else if !self.bind.is_empty() {
             let port = self.port.unwrap_or(settings.port);
             let addresses = self.bind.iter().map(|address| address.with_port(port));
             settings.listen = addresses.collect();
@@ -88,7 +95,7 @@ impl Serve {
 
     /// Replaces the users of the file by those of the options, and adds the certificates. The
     /// well-known default password is used only if no other machine can connect.
-    fn set_users(&self, settings: &mut Settings) -> io::Result<()> {
+    fn set_users(&self, settings: &mut Settings, passed: &[SocketAddr]) -> io::Result<()> {
         let default = [(DEFAULT_LOGIN.0.to_owned(), None)];
         let users = match &self.user[..] {
             // A settings file names its users.
@@ -97,7 +104,8 @@ impl Serve {
             users => users,
         };
         if !users.is_empty() {
-            let mut addresses = settings.listen.iter().chain(&settings.listen_implicit);
+            let configured = settings.listen.iter().chain(&settings.listen_implicit);
+            let mut addresses = configured.chain(passed);
             let is_local = addresses.all(|address| address.ip().to_canonical().is_loopback());
             let default_password = match &self.password {
                 Some(password) => password.clone(),

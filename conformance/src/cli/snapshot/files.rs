@@ -2,6 +2,7 @@
 
 use crate::cli::exit_code::CommandError;
 use crate::compare::snapshot::{ENDING, PENDING, SnapError, Snapshot};
+use crate::scenario::TestCase;
 use crate::text::read_limited;
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,15 +19,15 @@ pub(super) struct Saved {
 }
 
 /// The snapshots of a directory, by scenario and variant.
-pub(super) struct SavedSnapshots(BTreeMap<(String, String), Saved>);
+pub(super) struct SavedSnapshots(BTreeMap<TestCase, Saved>);
 
 impl SavedSnapshots {
     pub(super) fn all(&self) -> impl Iterator<Item = &Saved> {
         self.0.values()
     }
 
-    pub(super) fn get(&self, (scenario, variant): (&str, &str)) -> Option<&Saved> {
-        self.0.get(&(scenario.to_owned(), variant.to_owned()))
+    pub(super) fn get(&self, case: &TestCase) -> Option<&Saved> {
+        self.0.get(case)
     }
 }
 
@@ -51,8 +52,7 @@ pub(super) fn read_directory(directory: &Path) -> Result<SavedSnapshots, Command
         let text = read_limited(&path, FILE_LIMIT).map_err(CommandError::usage)?;
         match Snapshot::read(&text) {
             Ok(snapshot) => {
-                let key = (snapshot.scenario.clone(), snapshot.variant.clone());
-                saved.insert(key, Saved { path, snapshot });
+                saved.insert(snapshot.case.clone(), Saved { path, snapshot });
             }
             Err(SnapError::NotOurs) => {}
             Err(error) => {

@@ -11,11 +11,12 @@ use super::output::{finish, has_colour};
 use crate::campaign::Options;
 use crate::compare::snapshot::{Change, Compared, Lost, PENDING, Snapshot as Dialogue};
 use crate::compare::snapshot::{compare, unified};
-use anstyle::{AnsiColor, Style};
+use crate::scenario::TestCase;
+use crate::styled_text::StyledText;
+use anstyle::AnsiColor;
 use clap::{Args, Subcommand};
 use files::{file_error, pending, read_directory, remove};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -82,7 +83,7 @@ async fn record(directory: &Path, options: &Options) -> Result<ExitCode, Command
     let mut lines = Vec::new();
     for snapshot in run.complete() {
         let path = directory.join(snapshot.file_name());
-        match saved.get(snapshot.key()) {
+        match saved.get(&snapshot.case) {
             Some(saved) if saved.snapshot.dialogue != snapshot.dialogue => changed += 1,
             Some(_) => same += 1,
             None => new += 1,
@@ -91,23 +92,23 @@ async fn record(directory: &Path, options: &Options) -> Result<ExitCode, Command
         remove(&pending(&path))?;
     }
     for saved in saved.all() {
-        let (scenario, variant) = saved.snapshot.key();
-        if !run.played(scenario, variant)
-            && let Lost::Gone(why) = run.lost(options, scenario, variant)
+        let case = &saved.snapshot.case;
+        if !run.played(case)
+            && let Lost::Gone(why) = run.lost(options, case)
         {
             remove(&saved.path)?;
             remove(&pending(&saved.path))?;
-            lines.push(format!("removed {scenario} [{variant}]: {why}"));
+            lines.push(format!("removed {case}: {why}"));
             removed += 1;
         }
     }
-    for (key, why) in run.errors() {
-        lines.push(format!("ERROR {key}: {why}; not saved"));
+    for (case, why) in run.errors() {
+        lines.push(format!("ERROR {case}: {why}; not saved"));
     }
     for snapshot in run.snapshots.iter().filter(|it| run.is_timed_out(it)) {
         lines.push(format!(
-            "TIME-OUT {} [{}]: not saved; try a longer --timeout",
-            snapshot.scenario, snapshot.variant
+            "TIME-OUT {}: not saved; try a longer --timeout",
+            snapshot.case
         ));
     }
     lines.push(format!(
@@ -134,13 +135,13 @@ async fn check(directory: &Path, options: &Options) -> Result<ExitCode, CommandE
         return Ok(run.exit_code(true));
     }
     let snapshots = saved.all().map(|saved| saved.snapshot.clone());
-    let lost = |scenario: &str, variant: &str| run.lost(options, scenario, variant);
+    let lost = |case: &TestCase| run.lost(options, case);
     // `record` does not save a dialogue with a time-out, so it is not new; but it may be a change.
-    let relevant = |it: &&Dialogue| !run.is_timed_out(it) || saved.get(it.key()).is_some();
+    let relevant = |it: &&Dialogue| !run.is_timed_out(it) || saved.get(&it.case).is_some();
     let played = run.snapshots.iter().filter(relevant).cloned();
     let compared = compare(snapshots, played, lost);
     // insta expects the pending file next to the file it may replace.
-    let path = |snapshot: &Dialogue| match saved.get(snapshot.key()) {
+    let path = |snapshot: &Dialogue| match saved.get(&snapshot.case) {
         Some(saved) => saved.path.clone(),
         None => directory.join(snapshot.file_name()),
     };
@@ -159,18 +160,9 @@ async fn check(directory: &Path, options: &Options) -> Result<ExitCode, CommandE
 
 /// The comparison for people. A change that occurs in many scenarios is shown once.
 fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: bool) -> String {
-    let painted = |word: &str, style: Style| match colour {
-        true => format!("{style}{word}{style:#}"),
-        false => word.to_owned(),
-    };
-    let key = |snapshot: &Dialogue| format!("{} [{}]", snapshot.scenario, snapshot.variant);
     let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());
-    let mut text = String::new();
-    // Writing to a String does not fail.
-    let mut line = |line: String| {
-        let _ = writeln!(text, "{line}");
-    };
-    let mut groups: Vec<(String, &Dialogue, &Dialogue, Vec<String>)> = Vec::new();
+    let mut styled = StyledText::new(colour);
+    let mut groups: Vec<(String, &Dialogue, &Dialogue, Vec<&TestCase>)> = Vec::new();
     let mut places = BTreeMap::new();
     let (mut changed, mut new, mut vanished) = (0, 0, 0);
     for change in &compared.changes {
@@ -183,7 +175,7 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
                     .collect();
                 let place = *places.entry(changes.clone()).or_insert(groups.len());
                 match groups.get_mut(place) {
-                    Some((.., others)) => others.push(key(now)),
+                    Some((.., others)) => others.push(&now.case),
                     None => groups.push((changes, kept, now, Vec::new())),
                 }
             }
@@ -192,34 +184,45 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
         }
     }
     for (_, kept, now, others) in &groups {
-        line(format!("{} {}", painted("CHANGED", red.bold()), key(now)));
+        styled.line(format!(
+            "{} {}",
+            styled.painted("CHANGED", red.bold()),
+            now.case
+        ));
         let diff = unified(&kept.dialogue, &now.dialogue, colour);
-        line(diff.trim_end().to_owned());
+        styled.line(diff.trim_end());
         if let Some(first) = others.first() {
             let more = match others.len() {
                 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            line(format!("  same change in {first}{more}"));
+            styled.line(format!("  same change in {first}{more}"));
         }
-        line(String::new());
+        styled.line("");
     }
     for change in &compared.changes {
         match change {
-            Change::New(now) => line(format!("{} {}", painted("NEW", green.bold()), key(now))),
+            Change::New(now) => styled.line(format!(
+                "{} {}",
+                styled.painted("NEW", green.bold()),
+                now.case
+            )),
             Change::Vanished { kept, why } => {
-                line(format!(
+                styled.line(format!(
                     "{} {}: {why}",
-                    painted("MISSING", red.bold()),
-                    key(kept)
+                    styled.painted("MISSING", red.bold()),
+                    kept.case
                 ));
             }
             Change::Changed { .. } => {}
         }
     }
     let mut errors = 0;
-    for (key, why) in run.errors() {
-        line(format!("{} {key}: {why}", painted("ERROR", red.bold())));
+    for (case, why) in run.errors() {
+        styled.line(format!(
+            "{} {case}: {why}",
+            styled.painted("ERROR", red.bold())
+        ));
         errors += 1;
     }
     let mut counts = vec![format!("{} unchanged", compared.same.len())];
@@ -233,14 +236,14 @@ fn render(compared: &Compared, run: &RunSnapshots, directory: &Path, colour: boo
             counts.push(format!("{count} {what}"));
         }
     }
-    line(counts.join(", "));
+    styled.line(counts.join(", "));
     if changed + new > 0 {
-        line(format!(
+        styled.line(format!(
             "  {} *.{PENDING} in {} to review (`cargo insta review`, or `ftpspec snapshot record` \
              accepts all)",
             changed + new,
             directory.display()
         ));
     }
-    text
+    styled.text
 }

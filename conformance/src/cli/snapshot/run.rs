@@ -5,6 +5,7 @@ use crate::cli::exit_code::{CommandError, ExitCode};
 use crate::cli::play::play;
 use crate::compare::snapshot::{Lost, Snapshot};
 use crate::report::Report;
+use crate::scenario::TestCase;
 use crate::suite::Suite;
 use crate::transcript::redact;
 use crate::verdict::{Outcome, Stop};
@@ -16,7 +17,7 @@ pub(in crate::cli) struct RunSnapshots {
     /// The dialogues, except those that ended in ERROR or were not played.
     pub(in crate::cli) snapshots: Vec<Snapshot>,
     /// Those that ended with a time-out.
-    timed_out: BTreeSet<(String, String)>,
+    timed_out: BTreeSet<TestCase>,
 }
 
 impl RunSnapshots {
@@ -31,11 +32,10 @@ impl RunSnapshots {
             // An empty dialogue was not played, because a prerequisite failed.
             if row.verdict.outcome != Outcome::Error && !dialogue.is_empty() {
                 if matches!(played.stop, Some(Stop::TimedOut { .. })) {
-                    timed_out.insert((row.verdict.scenario.clone(), row.verdict.variant.clone()));
+                    timed_out.insert(row.verdict.case());
                 }
                 snapshots.push(Snapshot {
-                    scenario: row.verdict.scenario.clone(),
-                    variant: row.verdict.variant.clone(),
+                    case: row.verdict.case(),
                     outcome: row.verdict.outcome,
                     dialogue,
                 });
@@ -51,8 +51,7 @@ impl RunSnapshots {
 
     /// Whether it ended with a time-out: a slow server would have sent more.
     pub(super) fn is_timed_out(&self, snapshot: &Snapshot) -> bool {
-        let key = (snapshot.scenario.clone(), snapshot.variant.clone());
-        self.timed_out.contains(&key)
+        self.timed_out.contains(&snapshot.case)
     }
 
     /// The complete snapshots, without those that ended with a time-out.
@@ -60,19 +59,19 @@ impl RunSnapshots {
         self.snapshots.iter().filter(|it| !self.is_timed_out(it))
     }
 
-    pub(super) fn played(&self, scenario: &str, variant: &str) -> bool {
+    pub(super) fn played(&self, case: &TestCase) -> bool {
         let mut rows = self.report.scenarios.iter().map(|row| &row.verdict);
-        rows.any(|verdict| verdict.scenario == scenario && verdict.variant == variant)
+        rows.any(|it| it.scenario == case.scenario && it.variant == case.variant)
     }
 
     /// Why a saved scenario has no new snapshot.
-    pub(super) fn lost(&self, options: &Options, scenario: &str, variant: &str) -> Lost {
-        if self.played(scenario, variant) {
+    pub(super) fn lost(&self, options: &Options, case: &TestCase) -> Lost {
+        if self.played(case) {
             // An ERROR, or a blocked scenario, says nothing about the dialogue.
             return Lost::NotAsked;
         }
         let suite = Suite::embedded();
-        let known = suite.get(scenario);
+        let known = suite.get(&case.scenario);
         let not_asked = known
             .and_then(|known| known.about.profile.as_ref())
             .is_some_and(|profile| !options.profiles.contains(profile));
@@ -80,8 +79,10 @@ impl RunSnapshots {
             return Lost::NotAsked;
         }
         let mut skipped = self.report.skipped.iter().filter(|skipped| {
-            skipped.scenario == scenario
-                && (skipped.variant.is_empty() || skipped.variant == variant)
+            skipped.scenario == case.scenario
+                && skipped
+                    .variant
+                    .is_none_or(|variant| variant == case.variant)
         });
         match skipped.next() {
             Some(skipped) => Lost::Gone(skipped.reason.clone()),
@@ -93,13 +94,10 @@ impl RunSnapshots {
     }
 
     /// The scenarios that ended in ERROR, and why.
-    pub(super) fn errors(&self) -> impl Iterator<Item = (String, &str)> {
+    pub(super) fn errors(&self) -> impl Iterator<Item = (TestCase, &str)> {
         let rows = self.report.scenarios.iter().map(|row| &row.verdict);
         let errors = rows.filter(|verdict| verdict.outcome == Outcome::Error);
-        errors.map(|verdict| {
-            let key = format!("{} [{}]", verdict.scenario, verdict.variant);
-            (key, verdict.reason.as_str())
-        })
+        errors.map(|verdict| (verdict.case(), verdict.reason.as_str()))
     }
 
     pub(super) fn exit_code(&self, as_expected: bool) -> ExitCode {

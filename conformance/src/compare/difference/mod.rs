@@ -5,59 +5,49 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use replies::{Around, Code, Replies, Way, Words};
-pub use terminal::terminal;
+pub(crate) use replies::Replies;
+pub(crate) use terminal::terminal;
 
 use crate::compare::snapshot::Snapshot;
 use crate::report::Report;
+use crate::scenario::TestCase;
 use crate::verdict::Outcome;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the JSON form. Fields are only ever added within one.
-pub const VERSION: u32 = 1;
-
-/// A scenario and a variant of it.
-pub type Key = (String, String);
+pub(crate) const VERSION: u32 = 1;
 
 /// The results of one side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Side {
+pub(crate) struct Side {
     /// Its name: a URL without password, a path or `embedded`.
     pub name: String,
     /// The outcome of each scenario and variant.
-    pub outcomes: BTreeMap<Key, Outcome>,
+    pub outcomes: BTreeMap<TestCase, Outcome>,
     /// The outcome of each always-on judge; empty if unknown.
     pub judges: BTreeMap<String, Outcome>,
     /// The redacted dialogues; `None` for a report, which contains none.
-    pub dialogues: Option<BTreeMap<Key, String>>,
+    pub dialogues: Option<BTreeMap<TestCase, String>>,
     /// The lines of FEAT; `None` if unknown, or if the server does not support FEAT.
     pub features: Option<BTreeSet<String>>,
 }
 
 impl Side {
-    /// A side from a report.
-    #[must_use]
-    pub fn of_report(name: impl Into<String>, report: &Report) -> Self {
-        let key = |row: &crate::report::Row| {
-            let verdict = &row.verdict;
-            (verdict.scenario.clone(), verdict.variant.clone())
-        };
-        let rows = report.scenarios.iter();
+    pub(crate) fn of_report(name: impl Into<String>, report: &Report) -> Self {
+        let verdicts = report.scenarios.iter().map(|row| &row.verdict);
         let judges = report.judges.iter();
         let features = report.target.features.as_ref();
         Self {
             name: name.into(),
-            outcomes: rows.map(|row| (key(row), row.verdict.outcome)).collect(),
+            outcomes: verdicts.map(|it| (it.case(), it.outcome)).collect(),
             judges: judges.map(|row| (row.judge.clone(), row.outcome)).collect(),
             dialogues: None,
             features: features.map(|lines| lines.iter().map(|line| line.trim().into()).collect()),
         }
     }
 
-    /// A side from snapshots.
-    #[must_use]
-    pub fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
+    pub(crate) fn of_snapshots(name: impl Into<String>, snapshots: &[Snapshot]) -> Self {
         let mut side = Self {
             name: name.into(),
             ..Self::default()
@@ -72,33 +62,32 @@ impl Side {
     }
 
     /// Adds dialogues to the results of a report.
-    #[must_use]
-    pub fn with(mut self, snapshots: &[Snapshot]) -> Self {
+    pub(crate) fn with(mut self, snapshots: &[Snapshot]) -> Self {
         self.hear(snapshots);
         self
     }
 
     /// Removes all other scenarios and variants.
-    pub fn retain(&mut self, wanted: impl Fn(&Key) -> bool) {
-        self.outcomes.retain(|key, _| wanted(key));
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&TestCase) -> bool) {
+        self.outcomes.retain(|case, _| wanted(case));
         if let Some(dialogues) = &mut self.dialogues {
-            dialogues.retain(|key, _| wanted(key));
+            dialogues.retain(|case, _| wanted(case));
         }
     }
 
     fn hear(&mut self, snapshots: &[Snapshot]) {
         let dialogues = self.dialogues.get_or_insert_default();
         for snapshot in snapshots {
-            let key = (snapshot.scenario.clone(), snapshot.variant.clone());
-            dialogues.insert(key.clone(), snapshot.dialogue.clone());
-            self.outcomes.insert(key, snapshot.outcome);
+            dialogues.insert(snapshot.case.clone(), snapshot.dialogue.clone());
+            self.outcomes
+                .insert(snapshot.case.clone(), snapshot.outcome);
         }
     }
 }
 
 /// Everything that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Always `ftpspec-diff`.
     pub schema: &'static str,
     /// [`VERSION`].
@@ -125,11 +114,9 @@ pub struct Difference {
 
 /// A scenario with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OtherVerdict {
-    /// Which scenario.
-    pub scenario: String,
-    /// In which variant.
-    pub variant: String,
+pub(crate) struct OtherVerdict {
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The outcome of the first side.
     pub a: Outcome,
     /// The outcome of the second side.
@@ -138,7 +125,7 @@ pub struct OtherVerdict {
 
 /// An always-on judge with different outcomes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OtherJudge {
+pub(crate) struct OtherJudge {
     /// Which judge.
     pub judge: String,
     /// The outcome of the first side.
@@ -149,18 +136,16 @@ pub struct OtherJudge {
 
 /// Something only one side has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Only {
-    /// Which scenario.
-    pub scenario: String,
-    /// In which variant.
-    pub variant: String,
+pub(crate) struct Only {
+    #[serde(flatten)]
+    pub case: TestCase,
     /// Its outcome there.
     pub outcome: Outcome,
 }
 
 /// Lines of FEAT only one side has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Features {
+pub(crate) struct Features {
     /// Only the first.
     pub only_a: Vec<String>,
     /// Only the second.
@@ -174,14 +159,12 @@ impl Features {
 }
 
 /// Compares two sides.
-#[must_use]
-pub fn compare(a: &Side, b: &Side) -> Difference {
+pub(crate) fn compare(a: &Side, b: &Side) -> Difference {
     let only = |one: &Side, other: &Side| {
         let rest = one.outcomes.iter();
         let rest = rest.filter(|(key, _)| !other.outcomes.contains_key(*key));
-        rest.map(|((scenario, variant), outcome)| Only {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+        rest.map(|(case, outcome)| Only {
+            case: case.clone(),
             outcome: *outcome,
         })
         .collect::<Vec<_>>()
@@ -208,9 +191,8 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
         b: b.name.clone(),
         compared: both.count(),
         verdicts: verdicts
-            .map(|((scenario, variant), a, b)| OtherVerdict {
-                scenario: scenario.clone(),
-                variant: variant.clone(),
+            .map(|(case, a, b)| OtherVerdict {
+                case: case.clone(),
                 a,
                 b,
             })
@@ -228,8 +210,7 @@ pub fn compare(a: &Side, b: &Side) -> Difference {
 
 impl Difference {
     /// Whether nothing that could be compared differs.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.verdicts.is_empty()
             && self.judges.is_empty()
             && self.only_a.is_empty()
@@ -239,8 +220,7 @@ impl Difference {
     }
 
     /// As JSON, with a newline at its end.
-    #[must_use]
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
             .expect("it holds only strings, numbers and lists, which JSON can hold");
         text.push('\n');

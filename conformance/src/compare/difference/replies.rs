@@ -3,14 +3,14 @@
 //! The texts of two servers usually differ in every reply, which would hide differences that matter.
 //! So different codes are listed per scenario, and different texts once per pair of texts.
 
-use super::Key;
+use crate::compare::replies::{Pair, pairs};
+use crate::scenario::TestCase;
 use serde::Serialize;
-use similar::{Algorithm, DiffOp, capture_diff_slices};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs in the replies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Replies {
+pub(crate) struct Replies {
     /// The number of identical dialogues.
     pub same: usize,
     /// The number of differing dialogues.
@@ -27,11 +27,9 @@ pub struct Replies {
 
 /// A command with different reply codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Code {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+pub(crate) struct Code {
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The command line; empty for the greeting.
     pub command: String,
     /// The lines of the replies on the first side; none if it did not answer.
@@ -42,7 +40,7 @@ pub struct Code {
 
 /// A pair of replies with the same codes and different texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Words {
+pub(crate) struct Words {
     /// The verb; empty for the greeting.
     pub verb: String,
     /// The lines of the first side.
@@ -51,19 +49,16 @@ pub struct Words {
     pub b: Vec<String>,
     /// How often.
     pub count: usize,
-    /// The first scenario it was seen in.
-    pub scenario: String,
-    /// And its variant.
-    pub variant: String,
+    /// The first one it was seen in.
+    #[serde(flatten)]
+    pub case: TestCase,
 }
 
 /// A difference other than replies after a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Around {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+pub(crate) struct Around {
+    #[serde(flatten)]
+    pub case: TestCase,
     /// The command line it follows.
     pub command: String,
     /// What happened on the first side.
@@ -74,11 +69,9 @@ pub struct Around {
 
 /// A dialogue in which the sides received different commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Way {
-    /// The scenario.
-    pub scenario: String,
-    /// The variant.
-    pub variant: String,
+pub(crate) struct Way {
+    #[serde(flatten)]
+    pub case: TestCase,
     /// Commands only the first side was given.
     pub only_a: Vec<String>,
     /// Commands only the second side was given.
@@ -92,18 +85,18 @@ impl Replies {
 }
 
 /// Compares the dialogues both sides have.
-pub(super) fn compare(a: &BTreeMap<Key, String>, b: &BTreeMap<Key, String>) -> Replies {
+pub(super) fn compare(a: &BTreeMap<TestCase, String>, b: &BTreeMap<TestCase, String>) -> Replies {
     let mut replies = Replies::default();
     let mut words = BTreeMap::new();
-    for (key, a) in a {
-        let Some(b) = b.get(key) else { continue };
+    for (case, a) in a {
+        let Some(b) = b.get(case) else { continue };
         let (a, b) = (a.trim_end(), b.trim_end());
         if a == b {
             replies.same += 1;
             continue;
         }
         replies.other += 1;
-        dialogue(key, &turns(a), &turns(b), &mut replies, &mut words);
+        dialogue(case, &turns(a), &turns(b), &mut replies, &mut words);
     }
     replies.words = words.into_values().collect();
     // What is seen most often first.
@@ -183,38 +176,31 @@ fn codes<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn dialogue(
-    (scenario, variant): &Key,
+    case: &TestCase,
     a: &[Turn<'_>],
     b: &[Turn<'_>],
     replies: &mut Replies,
     words: &mut BTreeMap<(String, Vec<String>, Vec<String>), Words>,
 ) {
-    let commands = |turns: &[Turn<'_>]| -> Vec<String> {
-        let named = |turn: &Turn<'_>| format!("{} {}", turn.connection, turn.command);
-        turns
-            .iter()
-            .map(|turn| named(turn).trim().to_owned())
-            .collect()
-    };
     let owned =
         |lines: &[&str]| -> Vec<String> { lines.iter().map(|line| (*line).into()).collect() };
-    let (commands_a, commands_b) = (commands(a), commands(b));
-    let mut pairs = Vec::new();
+    let named = |turn: &Turn<'_>| -> String {
+        let named = format!("{} {}", turn.connection, turn.command);
+        named.trim().to_owned()
+    };
     let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
-    for operation in capture_diff_slices(Algorithm::Myers, &commands_a, &commands_b) {
-        if let DiffOp::Equal {
-            old_index,
-            new_index,
-            len,
-        } = operation
-        {
-            pairs.extend((0..len).map(|n| (&a[old_index + n], &b[new_index + n])));
-        } else {
-            only_a.extend_from_slice(&commands_a[operation.old_range()]);
-            only_b.extend_from_slice(&commands_b[operation.new_range()]);
-        }
-    }
-    for (a, b) in pairs {
+    for pair in pairs(a, b, named) {
+        let (a, b) = match pair {
+            Pair::Both(a, b) => (a, b),
+            Pair::OnlyA(a) => {
+                only_a.push(named(a));
+                continue;
+            }
+            Pair::OnlyB(b) => {
+                only_b.push(named(b));
+                continue;
+            }
+        };
         if a.replies != b.replies {
             let (said_a, said_b) = (owned(&a.replies), owned(&b.replies));
             if codes(&a.replies) == codes(&b.replies) {
@@ -225,14 +211,12 @@ fn dialogue(
                     a: said_a,
                     b: said_b,
                     count: 0,
-                    scenario: scenario.clone(),
-                    variant: variant.clone(),
+                    case: case.clone(),
                 };
                 words.entry(sort).or_insert_with(first).count += 1;
             } else {
                 replies.codes.push(Code {
-                    scenario: scenario.clone(),
-                    variant: variant.clone(),
+                    case: case.clone(),
                     command: a.command.to_owned(),
                     a: said_a,
                     b: said_b,
@@ -248,8 +232,7 @@ fn dialogue(
             continue;
         };
         replies.around.push(Around {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+            case: case.clone(),
             command: a.command.to_owned(),
             a: owned(around_a),
             b: owned(around_b),
@@ -257,8 +240,7 @@ fn dialogue(
     }
     if !only_a.is_empty() || !only_b.is_empty() {
         replies.ways.push(Way {
-            scenario: scenario.clone(),
-            variant: variant.clone(),
+            case: case.clone(),
             only_a,
             only_b,
         });

@@ -3,10 +3,12 @@
 
 use super::{Difference, Features, Only, Replies};
 use crate::compare::snapshot::unified;
-use crate::text::counted;
-use crate::verdict::Outcome;
-use anstyle::{AnsiColor, Style};
+use crate::scenario::Variant;
+use crate::styled_text::StyledText;
+use crate::text::{counted, cut, joined};
+use anstyle::Style;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 
 /// Pairs of replies told of one verb.
 const SORTS: usize = 4;
@@ -14,12 +16,8 @@ const SORTS: usize = 4;
 const LINES: usize = 12;
 
 /// The differences as text; a single sentence if there are none.
-#[must_use]
-pub fn terminal(difference: &Difference, colour: bool) -> String {
-    let mut writer = Writer {
-        text: String::new(),
-        colour,
-    };
+pub(crate) fn terminal(difference: &Difference, colour: bool) -> String {
+    let mut writer = Writer(StyledText::new(colour));
     writer.line(format!("A  {}", difference.a));
     writer.line(format!("B  {}", difference.b));
     writer.line("");
@@ -36,12 +34,23 @@ pub fn terminal(difference: &Difference, colour: bool) -> String {
     writer.only("Only B", &difference.only_b);
     writer.verdicts(difference);
     writer.summary(difference);
-    writer.text
+    writer.0.text
 }
 
-struct Writer {
-    text: String,
-    colour: bool,
+struct Writer(StyledText);
+
+impl Deref for Writer {
+    type Target = StyledText;
+
+    fn deref(&self) -> &StyledText {
+        &self.0
+    }
+}
+
+impl DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut StyledText {
+        &mut self.0
+    }
 }
 
 /// The document of a scenario and its name there.
@@ -50,36 +59,6 @@ fn place(scenario: &str) -> (&str, &str) {
 }
 
 impl Writer {
-    fn line(&mut self, line: impl AsRef<str>) {
-        self.text.push_str(line.as_ref().trim_end());
-        self.text.push('\n');
-    }
-
-    fn painted(&self, text: &str, style: Style) -> String {
-        if self.colour {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn heading(&mut self, text: &str) {
-        let text = self.painted(text, Style::new().bold());
-        self.line(text);
-    }
-
-    fn outcome(&self, outcome: Outcome) -> String {
-        let colour = match outcome {
-            Outcome::Pass => AnsiColor::Green,
-            Outcome::Inconclusive | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
-            Outcome::Warn => AnsiColor::Yellow,
-            Outcome::Blocked | Outcome::Fail | Outcome::Misadvertised | Outcome::Error => {
-                AnsiColor::Red
-            }
-        };
-        self.painted(outcome.word(), colour.on_default().bold())
-    }
-
     /// Lines under their document, which is told once.
     fn by_document<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, String)>) {
         let mut told = BTreeMap::<&str, Vec<String>>::new();
@@ -100,11 +79,11 @@ impl Writer {
         }
         self.heading("Other verdicts, A → B");
         // Variants that changed alike share a line.
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for other in &difference.verdicts {
-            let (document, name) = place(&other.scenario);
+            let (document, name) = place(&other.case.scenario);
             let sort = (document, other.a, other.b, name);
-            alike.entry(sort).or_default().push(&other.variant);
+            alike.entry(sort).or_default().push(other.case.variant);
         }
         let lines: Vec<_> = alike
             .into_iter()
@@ -112,7 +91,7 @@ impl Writer {
                 let (a, b) = (self.outcome(a), self.outcome(b));
                 (
                     document,
-                    format!("{a} → {b}  {name} [{}]", variants.join(", ")),
+                    format!("{a} → {b}  {name} [{}]", joined(&variants)),
                 )
             })
             .collect();
@@ -134,15 +113,15 @@ impl Writer {
             return;
         }
         self.heading(&format!("{heading} played"));
-        let mut by_name = BTreeMap::<_, Vec<&str>>::new();
+        let mut by_name = BTreeMap::<_, Vec<Variant>>::new();
         for one in only {
-            let variants = by_name.entry(place(&one.scenario)).or_default();
-            variants.push(&one.variant);
+            let variants = by_name.entry(place(&one.case.scenario)).or_default();
+            variants.push(one.case.variant);
         }
         let lines: Vec<_> = by_name
             .into_iter()
             .map(|((document, name), variants)| {
-                (document, format!("{name} [{}]", variants.join(", ")))
+                (document, format!("{name} [{}]", joined(&variants)))
             })
             .collect();
         self.by_document(lines);
@@ -168,16 +147,16 @@ impl Writer {
             return;
         }
         self.heading("Other reply codes, A → B");
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for code in &replies.codes {
-            let (document, name) = place(&code.scenario);
+            let (document, name) = place(&code.case.scenario);
             let brief = |lines: &[String]| match lines {
                 [] => "no reply".to_owned(),
                 lines => shortened(&lines.join(" / ")),
             };
             let command = command(&code.command);
             let sort = (document, name, command, brief(&code.a), brief(&code.b));
-            alike.entry(sort).or_default().push(&code.variant);
+            alike.entry(sort).or_default().push(code.case.variant);
         }
         let mut lines = Vec::new();
         let mut before = None;
@@ -185,7 +164,7 @@ impl Writer {
             if before.replace((document, name)) != Some((document, name)) {
                 lines.push((document, name.to_owned()));
             }
-            lines.push((document, format!("  {command} [{}]", variants.join(", "))));
+            lines.push((document, format!("  {command} [{}]", joined(&variants))));
             lines.push((document, format!("    A  {a}")));
             lines.push((document, format!("    B  {b}")));
         }
@@ -215,7 +194,7 @@ impl Writer {
                     1 => "in".to_owned(),
                     count => format!("{count} times, first in"),
                 };
-                let seen = format!("{times} {} [{}]", words.scenario, words.variant);
+                let seen = format!("{times} {}", words.case);
                 let seen = self.painted(&seen, Style::new().dimmed());
                 self.line(format!("       {seen}"));
             }
@@ -229,13 +208,13 @@ impl Writer {
             return;
         }
         self.heading("Other data, or another end of a connection");
-        let mut alike = BTreeMap::<_, Vec<&str>>::new();
+        let mut alike = BTreeMap::<_, Vec<Variant>>::new();
         for around in &replies.around {
-            let sort = (&around.scenario, &around.command, &around.a, &around.b);
-            alike.entry(sort).or_default().push(&around.variant);
+            let sort = (&around.case.scenario, &around.command, &around.a, &around.b);
+            alike.entry(sort).or_default().push(around.case.variant);
         }
         for ((scenario, said, a, b), variants) in alike {
-            let variants = variants.join(", ");
+            let variants = joined(&variants);
             self.line(format!("  {scenario} [{variants}], {}", command(said)));
             self.unified(a, b, 4);
         }
@@ -244,22 +223,15 @@ impl Writer {
 
     fn ways(&mut self, replies: &Replies) {
         // Behind another code another way is no news.
-        let known: BTreeSet<_> = replies
-            .codes
-            .iter()
-            .map(|code| (&code.scenario, &code.variant))
-            .collect();
-        let mut ways = replies.ways.iter();
-        let news: Vec<_> = ways
-            .by_ref()
-            .filter(|way| !known.contains(&(&way.scenario, &way.variant)))
-            .collect();
+        let known: BTreeSet<_> = replies.codes.iter().map(|code| &code.case).collect();
+        let ways = replies.ways.iter();
+        let news: Vec<_> = ways.filter(|way| !known.contains(&way.case)).collect();
         if news.is_empty() {
             return;
         }
         self.heading("Dialogues that went another way");
         for way in news {
-            self.line(format!("  {} [{}]", way.scenario, way.variant));
+            self.line(format!("  {}", way.case));
             self.unified(&way.only_a, &way.only_b, 4);
         }
         self.line("");
@@ -342,8 +314,5 @@ fn how_many(count: usize, what: &str) -> String {
 fn shortened(line: &str) -> String {
     /// Characters a person reads at once.
     const WIDTH: usize = 160;
-    match line.char_indices().nth(WIDTH) {
-        Some((cut, _)) => format!("{} …", &line[..cut]),
-        None => line.to_owned(),
-    }
+    cut(line, WIDTH).into_owned()
 }

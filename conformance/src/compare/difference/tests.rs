@@ -3,10 +3,16 @@
 use super::*;
 use rstest::rstest;
 
+fn case(scenario: &str, variant: &str) -> TestCase {
+    TestCase {
+        scenario: scenario.into(),
+        variant: variant.parse().unwrap(),
+    }
+}
+
 fn snapshot(scenario: &str, variant: &str, outcome: Outcome, dialogue: &str) -> Snapshot {
     Snapshot {
-        scenario: scenario.into(),
-        variant: variant.into(),
+        case: case(scenario, variant),
         outcome,
         dialogue: dialogue.replace(" / ", "\n"),
     }
@@ -163,7 +169,7 @@ fn a_person_sees_by_document_what_differs_and_nothing_else() {
     Other reply codes, A → B
       rfc959
         abor
-          ABOR [epsv, pasv]
+          ABOR [pasv, epsv]
             A  225 Nothing.
             B  226 Ended.
 
@@ -177,7 +183,7 @@ fn a_person_sees_by_document_what_differs_and_nothing_else() {
 
     Other verdicts, A → B
       rfc959
-        FAIL → PASS  abor [epsv, pasv]
+        FAIL → PASS  abor [pasv, epsv]
 
     7 compared: 2 other verdicts, 1 only B played, 2 feature lines
       dialogues: 0 alike, 7 not: 2 commands with other codes, 3 sorts of other words
@@ -224,11 +230,11 @@ fn a_side_is_like_itself() {
 }
 
 #[rstest]
-#[case::verdict(|side: &mut Side| { side.outcomes.insert(("rfc959/noop".into(), "pasv".into()), Outcome::Error); })]
-#[case::only_one(|side: &mut Side| { side.outcomes.insert(("rfc959/new".into(), "pasv".into()), Outcome::Pass); })]
+#[case::verdict(|side: &mut Side| { side.outcomes.insert(case("rfc959/noop", "pasv"), Outcome::Error); })]
+#[case::only_one(|side: &mut Side| { side.outcomes.insert(case("rfc959/new", "pasv"), Outcome::Pass); })]
 #[case::judge(|side: &mut Side| { side.judges.insert("feat".into(), Outcome::Fail); })]
 #[case::feature(|side: &mut Side| { side.features = Some(["TVFS".to_owned()].into()); })]
-#[case::reply(|side: &mut Side| { side.dialogues.as_mut().unwrap().insert(("rfc959/noop".into(), "pasv".into()), "S: 220 ho".into()); })]
+#[case::reply(|side: &mut Side| { side.dialogues.as_mut().unwrap().insert(case("rfc959/noop", "pasv"), "S: 220 ho".into()); })]
 fn every_sort_of_difference_counts(#[case] change: fn(&mut Side)) {
     let mut one = old();
     one.judges.insert("feat".into(), Outcome::Pass);

@@ -1,6 +1,7 @@
 //! Compares saved snapshots with those of a run.
 
 use super::Snapshot;
+use crate::scenario::TestCase;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
@@ -9,19 +10,13 @@ use std::time::Duration;
 
 /// A difference from the saved snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Played, but not saved.
     New(Snapshot),
     /// Played with another dialogue.
-    Changed {
-        /// The saved snapshot.
-        kept: Snapshot,
-        /// The new snapshot.
-        now: Snapshot,
-    },
+    Changed { kept: Snapshot, now: Snapshot },
     /// Saved, but not playable any more.
     Vanished {
-        /// The saved snapshot.
         kept: Snapshot,
         /// Why it was not played.
         why: String,
@@ -30,7 +25,7 @@ pub enum Change {
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Equal snapshots, in the order of the run.
     pub same: Vec<Snapshot>,
     /// Differences: first those of the run, in its order, then the missing ones.
@@ -39,7 +34,7 @@ pub struct Compared {
 
 /// Why a saved scenario and variant was not played.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// It is not selected, or was not completed: not a difference.
     NotAsked,
     /// It is selected, but cannot be played; the reason.
@@ -47,20 +42,16 @@ pub enum Lost {
 }
 
 /// Compares. `lost` classifies a saved scenario and variant that was not played.
-#[must_use]
-pub fn compare(
+pub(crate) fn compare(
     kept: impl IntoIterator<Item = Snapshot>,
     played: impl IntoIterator<Item = Snapshot>,
-    lost: impl Fn(&str, &str) -> Lost,
+    lost: impl Fn(&TestCase) -> Lost,
 ) -> Compared {
-    let mut kept: BTreeMap<(String, String), Snapshot> = kept
-        .into_iter()
-        .map(|kept| ((kept.scenario.clone(), kept.variant.clone()), kept))
-        .collect();
+    let kept = kept.into_iter().map(|kept| (kept.case.clone(), kept));
+    let mut kept: BTreeMap<TestCase, Snapshot> = kept.collect();
     let mut compared = Compared::default();
     for now in played {
-        let key = (now.scenario.clone(), now.variant.clone());
-        match kept.remove(&key) {
+        match kept.remove(&now.case) {
             None => compared.changes.push(Change::New(now)),
             Some(kept) if kept.dialogue.trim_end() == now.dialogue.trim_end() => {
                 compared.same.push(now);
@@ -68,8 +59,8 @@ pub fn compare(
             Some(kept) => compared.changes.push(Change::Changed { kept, now }),
         }
     }
-    for ((scenario, variant), kept) in kept {
-        if let Lost::Gone(why) = lost(&scenario, &variant) {
+    for (case, kept) in kept {
+        if let Lost::Gone(why) = lost(&case) {
             compared.changes.push(Change::Vanished { kept, why });
         }
     }
@@ -82,8 +73,7 @@ const AROUND: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A unified diff: `-` marks lines of the first text only, `+` those of the second.
-#[must_use]
-pub fn unified(old: &str, new: &str, colour: bool) -> String {
+pub(crate) fn unified(old: &str, new: &str, colour: bool) -> String {
     // Lines without their ends: the last one has none, and is like any other.
     let (old, new): (Vec<_>, Vec<_>) = (
         old.trim_end().lines().collect(),
@@ -121,12 +111,15 @@ pub fn unified(old: &str, new: &str, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Variant;
     use crate::verdict::Outcome;
 
     fn snapshot(scenario: &str, dialogue: &str) -> Snapshot {
         Snapshot {
-            scenario: scenario.into(),
-            variant: "pasv".into(),
+            case: TestCase {
+                scenario: scenario.into(),
+                variant: Variant::PLAIN,
+            },
             outcome: Outcome::Pass,
             dialogue: dialogue.into(),
         }
@@ -145,7 +138,7 @@ mod tests {
             let one = |(scenario, dialogue): &(&str, &str)| snapshot(scenario, dialogue);
             list.iter().map(one).collect::<Vec<_>>()
         };
-        let lost = |scenario: &str, _: &str| match scenario {
+        let lost = |case: &TestCase| match case.scenario.as_str() {
             "gone" => Lost::Gone("no EPSV".into()),
             _ => Lost::NotAsked,
         };
@@ -173,7 +166,7 @@ mod tests {
             outcome: Outcome::Fail,
             ..snapshot("a", "S: 1")
         };
-        let compared = compare([snapshot("a", "S: 1")], [failed], |_, _| Lost::NotAsked);
+        let compared = compare([snapshot("a", "S: 1")], [failed], |_| Lost::NotAsked);
         assert!(compared.changes.is_empty());
     }
 

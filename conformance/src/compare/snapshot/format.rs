@@ -12,7 +12,7 @@ use std::fmt;
 
 /// A file in the format of insta: two fields of its front matter and the compared text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snap {
+pub(crate) struct Snap {
     /// The file it was made from.
     pub source: String,
     /// One line that identifies it.
@@ -23,7 +23,7 @@ pub struct Snap {
 
 /// Why a text is not a snapshot of ftpspec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SnapError {
+pub(crate) enum SnapError {
     /// It has no complete front matter.
     #[error("it has no front matter between two lines `---`")]
     NoFrontMatter,
@@ -40,7 +40,7 @@ impl Snap {
     ///
     /// # Errors
     /// [`SnapError::NoFrontMatter`] and [`SnapError::BrokenValue`].
-    pub fn read(text: &str) -> Result<Self, SnapError> {
+    pub(crate) fn read(text: &str) -> Result<Self, SnapError> {
         let text = text.replace("\r\n", "\n");
         let rest = text.strip_prefix("---\n").ok_or(SnapError::NoFrontMatter)?;
         let (front, contents) = match rest.strip_prefix("---\n") {

@@ -3,24 +3,23 @@
 mod compare;
 mod format;
 
-pub use compare::{Change, Compared, Lost, compare, unified};
-pub use format::{Snap, SnapError};
+pub(crate) use compare::{Change, Compared, Lost, compare, unified};
+pub(crate) use format::{Snap, SnapError};
 
+use crate::scenario::TestCase;
 use crate::verdict::Outcome;
 use std::fmt;
 
 /// The extension of a saved snapshot.
-pub const ENDING: &str = "snap";
+pub(crate) const ENDING: &str = "snap";
 /// The extension of a differing snapshot that waits for review.
-pub const PENDING: &str = "snap.new";
+pub(crate) const PENDING: &str = "snap.new";
 
 /// The redacted dialogue of one scenario in one variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The scenario's id.
-    pub scenario: String,
-    /// The variant, as it is shown.
-    pub variant: String,
+pub(crate) struct Snapshot {
+    /// What was played.
+    pub case: TestCase,
     /// Its outcome when it was played.
     pub outcome: Outcome,
     /// The output of [`crate::transcript::redact`], without a final line end.
@@ -32,50 +31,43 @@ impl Snapshot {
     ///
     /// # Errors
     /// The text is not a snapshot, or was not written by ftpspec.
-    pub fn read(text: &str) -> Result<Self, SnapError> {
+    pub(crate) fn read(text: &str) -> Result<Self, SnapError> {
         let snap = Snap::read(text)?;
-        let told = || {
+        let described = || {
             let (outcome, rest) = snap.description.split_once(": ")?;
             let (scenario, variant) = rest.strip_suffix(']')?.split_once(" [")?;
-            let outcome = outcome.parse().ok()?;
-            Some((outcome, scenario.to_owned(), variant.to_owned()))
+            let case = TestCase {
+                scenario: scenario.to_owned(),
+                variant: variant.parse().ok()?,
+            };
+            Some((outcome.parse().ok()?, case))
         };
-        let (outcome, scenario, variant) = told().ok_or(SnapError::NotOurs)?;
+        let (outcome, case) = described().ok_or(SnapError::NotOurs)?;
         Ok(Self {
-            scenario,
-            variant,
+            case,
             outcome,
             dialogue: snap.contents,
         })
     }
 
     /// Its file name, in the style of insta: `rfc959__noop-says-200@epsv-tls.snap`.
-    #[must_use]
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         let safe = |letter: char| match letter {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' => letter,
             _ => '-',
         };
-        let scenario: String = self.scenario.replace('/', "__").chars().map(safe).collect();
-        let variant: String = self.variant.chars().map(safe).collect();
+        let TestCase { scenario, variant } = &self.case;
+        let scenario: String = scenario.replace('/', "__").chars().map(safe).collect();
+        let variant: String = variant.to_string().chars().map(safe).collect();
         format!("{scenario}@{variant}.{ENDING}")
-    }
-
-    /// The scenario and the variant.
-    #[must_use]
-    pub fn key(&self) -> (&str, &str) {
-        (&self.scenario, &self.variant)
     }
 }
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            scenario, variant, ..
-        } = self;
         let snap = Snap {
-            source: format!("scenarios/{scenario}.ftpt"),
-            description: format!("{}: {scenario} [{variant}]", self.outcome.word()),
+            source: format!("scenarios/{}.ftpt", self.case.scenario),
+            description: format!("{}: {}", self.outcome.word(), self.case),
             contents: self.dialogue.clone(),
         };
         snap.fmt(f)
@@ -90,8 +82,10 @@ mod tests {
 
     fn snapshot(outcome: Outcome) -> Snapshot {
         Snapshot {
-            scenario: "rfc959/noop-says-200".into(),
-            variant: "epsv tls".into(),
+            case: TestCase {
+                scenario: "rfc959/noop-says-200".into(),
+                variant: "epsv tls".parse().unwrap(),
+            },
             outcome,
             dialogue: "S: 220 x\nC: NOOP\nS: 200 y".into(),
         }
@@ -112,6 +106,7 @@ mod tests {
             "GOOD: a [b]",
             "",
             "PASS: a b]",
+            "PASS: a [b]",
         ] {
             let text = format!("---\nsource: a.rs\ndescription: \"{description}\"\n---\nx\n");
             assert_eq!(
@@ -128,10 +123,8 @@ mod tests {
             snapshot(Outcome::Pass).file_name(),
             "rfc959__noop-says-200@epsv-tls.snap"
         );
-        let hostile = Snapshot {
-            scenario: "../a\\b:c".into(),
-            ..snapshot(Outcome::Pass)
-        };
+        let mut hostile = snapshot(Outcome::Pass);
+        hostile.case.scenario = "../a\\b:c".into();
         assert_eq!(hostile.file_name(), "..__a-b-c@epsv-tls.snap");
     }
 }

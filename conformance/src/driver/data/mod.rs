@@ -23,7 +23,7 @@ use crate::transcript::{Connection, DataMode};
 const THIRD_PARTY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// The data connection of a control connection, in any of its states.
 #[derive(Debug)]
-pub struct DataPort {
+pub(crate) struct DataPort {
     name: Connection,
     recorder: Recorder,
     timeouts: Timeouts,
@@ -51,8 +51,7 @@ enum State {
 
 impl DataPort {
     /// Without a connection.
-    #[must_use]
-    pub fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
+    pub(crate) fn new(name: Connection, timeouts: Timeouts, recorder: Recorder) -> Self {
         Self {
             name,
             recorder,
@@ -67,7 +66,7 @@ impl DataPort {
     ///
     /// # Errors
     /// If the operating system refuses.
-    pub async fn listen(
+    pub(crate) async fn listen(
         &mut self,
         mode: DataMode,
         at: SocketAddr,
@@ -87,7 +86,11 @@ impl DataPort {
     ///
     /// # Errors
     /// If that fails.
-    pub async fn connect(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
+    pub(crate) async fn connect(
+        &mut self,
+        mode: DataMode,
+        to: SocketAddr,
+    ) -> Result<(), DriverError> {
         self.close().await;
         match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
             Ok(Ok(tcp)) => self.opened(mode, tcp),
@@ -106,7 +109,11 @@ impl DataPort {
     ///
     /// # Errors
     /// If that is not the case.
-    pub async fn is_refused(&mut self, mode: DataMode, to: SocketAddr) -> Result<(), DriverError> {
+    pub(crate) async fn is_refused(
+        &mut self,
+        mode: DataMode,
+        to: SocketAddr,
+    ) -> Result<(), DriverError> {
         match self.connect(mode, to).await {
             // No answer counts as refused: the port may be filtered.
             Err(DriverError::Broken | DriverError::TimedOut) => Ok(()),
@@ -124,7 +131,7 @@ impl DataPort {
 
     /// Connects there, in addition to the data connection, until the session ends. Not an error if
     /// the connection is refused.
-    pub async fn connect_besides(&mut self, to: SocketAddr) {
+    pub(crate) async fn connect_besides(&mut self, to: SocketAddr) {
         let outcome = match timeout(self.timeouts.connect, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => {
                 self.beside.push(stream);
@@ -145,7 +152,7 @@ impl DataPort {
     ///
     /// # Errors
     /// If this machine has no such address.
-    pub async fn third_party(&mut self, to: SocketAddr) -> Result<(), DriverError> {
+    pub(crate) async fn third_party(&mut self, to: SocketAddr) -> Result<(), DriverError> {
         let trouble =
             |error| DriverError::Trouble(format!("cannot connect from {THIRD_PARTY}: {error}"));
         let socket = TcpSocket::new_v4().map_err(trouble)?;
@@ -170,8 +177,7 @@ impl DataPort {
     }
 
     /// Whether a data connection is open.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
 
@@ -180,7 +186,10 @@ impl DataPort {
     ///
     /// # Errors
     /// If the server does not connect in time, or the handshake fails.
-    pub async fn ready(&mut self, protection: Option<&TlsClient>) -> Result<(), DriverError> {
+    pub(crate) async fn ready(
+        &mut self,
+        protection: Option<&TlsClient>,
+    ) -> Result<(), DriverError> {
         self.accept(self.timeouts.data).await?;
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.no_connection());
@@ -209,8 +218,7 @@ impl DataPort {
     }
 
     /// Whether a data connection was prepared and not used yet.
-    #[must_use]
-    pub fn is_prepared(&self) -> bool {
+    pub(crate) fn is_prepared(&self) -> bool {
         !matches!(self.state, State::Nothing)
     }
 
@@ -219,7 +227,7 @@ impl DataPort {
     ///
     /// # Errors
     /// If that is not the case.
-    pub async fn no_data(&mut self) -> Result<(), DriverError> {
+    pub(crate) async fn no_data(&mut self) -> Result<(), DriverError> {
         match &self.state {
             State::Nothing => Ok(()),
             State::Listening { .. } => match self.accept(self.timeouts.quiet).await {
@@ -238,7 +246,7 @@ impl DataPort {
     }
 
     /// Ends the connection from our side with FIN, close_notify before it under TLS.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         match std::mem::replace(&mut self.state, State::Nothing) {
             State::Open { mut wire, wrote } => {
                 // Errors are ignored: the server may have closed already.
@@ -257,7 +265,7 @@ impl DataPort {
 
     /// Ends the connection from our side with a FIN alone, as an attacker on the path could (RFC
     /// 4217 §12.7).
-    pub async fn cut(&mut self) {
+    pub(crate) async fn cut(&mut self) {
         if let State::Open { mut wire, wrote } = std::mem::replace(&mut self.state, State::Nothing)
         {
             // Errors are ignored: the server may have closed already.
@@ -278,7 +286,7 @@ impl DataPort {
     }
 
     /// Ends the connection from our side with a TCP reset.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         if let State::Open { mut wire, .. } = std::mem::replace(&mut self.state, State::Nothing) {
             // Errors are ignored: the connection may have ended already.
             let _ = wire.reset();

@@ -21,7 +21,6 @@ const HEAD: u64 = 64 << 10;
 pub(crate) enum Expected {
     /// A listing, or unspecified data.
     Listing,
-    /// These octets.
     Content(Data),
     /// Encoded data of this many octets, which may be twice as long.
     Coded(u64),
@@ -70,7 +69,7 @@ impl DataPort {
     /// # Errors
     /// [`DriverError::TimedOut`] if the server does not read. Not an error if it closed: the reply
     /// gives the reason.
-    pub async fn write(&mut self, octets: &Data) -> Result<(), DriverError> {
+    pub(crate) async fn write(&mut self, octets: &Data) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, wrote } = &mut self.state else {
             return Err(self.no_connection());
@@ -127,7 +126,7 @@ impl DataPort {
     ///
     /// # Errors
     /// If nothing arrives for too long, or the data does not end.
-    pub async fn outlast(&mut self) -> Result<(), DriverError> {
+    pub(crate) async fn outlast(&mut self) -> Result<(), DriverError> {
         let patience = self.timeouts.data;
         let State::Open { wire, .. } = &mut self.state else {
             return Err(self.no_connection());
@@ -153,7 +152,7 @@ impl DataPort {
     ///
     /// # Errors
     /// If fewer octets arrive.
-    pub async fn read_exactly(&mut self, count: u64) -> Result<Data, DriverError> {
+    pub(crate) async fn read_exactly(&mut self, count: u64) -> Result<Data, DriverError> {
         self.read(Some(count), &Expected::Coded(count)).await
     }
 

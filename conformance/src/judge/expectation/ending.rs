@@ -7,7 +7,7 @@ use crate::transcript::{EventKind, Side};
 
 /// Why the rest of a scenario cannot be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// The server replied in another legal way: the outcome is INCONCLUSIVE.
     Reply,
     /// The server closed the control connection, which it may: what held so far is all there is to

@@ -13,7 +13,7 @@ mod place;
 mod tests;
 mod words;
 
-pub use ending::Ending;
+pub(crate) use ending::Ending;
 
 use super::{Context, quoted};
 use crate::scenario::{
@@ -33,7 +33,7 @@ const NAME: &str = "expectation";
 
 /// The result of a scenario's own expectations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Assessment {
+pub(crate) struct Assessment {
     /// The findings.
     pub findings: Vec<Finding>,
     /// How the dialogue ended early, where something just as legal left the rest nothing to test
@@ -46,8 +46,7 @@ pub struct Assessment {
 /// `@alive` and the barrier ask for one reply to one command. A server that does not implement NOOP
 /// is asked no more than that: its one refusal will do, and what NOOP itself has to be is for the
 /// scenarios about it.
-#[must_use]
-pub fn expectation(
+pub(crate) fn expectation(
     scenario: &Scenario,
     stop: Option<&Stop>,
     context: &Context<'_>,

@@ -290,14 +290,7 @@ fn what_stopped_before_the_first_step_is_no_finding_of_the_scenario() {
 
 fn with(dialogue: &[&str], line: u32, what: EventKind) -> Transcript {
     let mut transcript = played(dialogue);
-    let connection = Connection::main();
-    transcript.events.push(Event {
-        at: 0,
-        channel: crate::transcript::Channel::Control,
-        connection,
-        line: line + OFFSET,
-        what,
-    });
+    transcript.events.push(Event::at_line(line + OFFSET, what));
     transcript
 }
 
@@ -412,25 +405,13 @@ fn the_listener_gives_variables_their_values() {
     };
     let mut transcript = with(&["0:S: 220 x"], 1, listening);
     let replies = "200 127,0,0,1,4,3 |1|127.0.0.1|1027| 127.0.0.1 1027 1\r\n";
-    let event = |line, what| Event {
-        at: 0,
-        channel: crate::transcript::Channel::Control,
-        connection: Connection::main(),
-        line: line + OFFSET,
-        what,
-    };
-    transcript.events.push(event(
-        2,
-        EventKind::FromClient {
-            octets: b"X\r\n".to_vec(),
-        },
-    ));
-    transcript.events.push(event(
-        3,
-        EventKind::FromServer {
-            octets: replies.into(),
-        },
-    ));
+    let event = |line, what| Event::at_line(line + OFFSET, what);
+    transcript
+        .events
+        .push(event(2, EventKind::from_client(b"X\r\n")));
+    transcript
+        .events
+        .push(event(3, EventKind::from_server(replies)));
     let steps = "@listen\n> X\n< 200 ${hostport} ${eprt} ${address} ${port} ${family}";
     assert_eq!(judged(steps, None, &transcript).findings, []);
 }

@@ -7,10 +7,8 @@ use crate::transcript::{EventKind, Reply};
 use crate::verdict::Finding;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-const NAME: &str = "address";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "address",
     statement: "227 has six numbers, 229 has a port between delimiters, both accept connections, and active data connections come from the same host",
     impact: "Downloads, uploads and listings hang until a time-out or fail, because client and server use different ports.",
     clause: "RFC 959 §4.1.2 and RFC 2428 §3",
@@ -26,14 +24,12 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const SIX_NUMBERS: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §4.1.2 and §5.3.2",
     requirement: "227 gives the host and port as six decimal numbers of 0 to 255 between commas",
 };
 
 const DELIMITED_PORT: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 2428 §3",
     requirement: "229 gives the port in parentheses, after three delimiters and before one",
@@ -42,7 +38,6 @@ const DELIMITED_PORT: Rule = Rule {
 /// Behind an address translator a server cannot know its address, and clients use the one they
 /// connected to.
 const SAME_ADDRESS: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §4.1.2",
     requirement: "The address in 227 is one at which the server can be reached",
@@ -50,21 +45,18 @@ const SAME_ADDRESS: Rule = Rule {
 
 /// Behind an address translator the port that the client connected to need not be L.
 const NOT_DEFAULT_PORT: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §4.1.2",
     requirement: "PASV gives a port other than the server's default data port, which is one below the control port",
 };
 
 const SAME_HOST: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 1123 §4.1.2.12",
     requirement: "Active data connections come from the IP address of the control connection",
 };
 
 const NOT_IN_ORDER: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2577 §8",
     requirement: "Passive ports are chosen at random, so that the next one cannot be predicted",

@@ -6,10 +6,8 @@ use crate::scenario::Level;
 use crate::transcript::{CloseKind, Conversation, EventKind, Reply, Side};
 use crate::verdict::Finding;
 
-const NAME: &str = "closing";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "closing",
     statement: "The server sends 221 or 421 before it closes the control connection, and ends it with FIN, under TLS with close_notify",
     impact: "A client cannot distinguish a closed session from a network failure, and retries at once or not at all.",
     clause: "RFC 959 §2.3 and §4.2.1",
@@ -20,7 +18,6 @@ pub(super) const JUDGE: Judge = Judge {
 /// "Before closing the control connection the server must send a return code of 421", where the
 /// reason is a password.
 const AFTER_PASSWORD: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2577 §5",
     requirement: "A server that closes because of a wrong password sends 421 first",
@@ -29,7 +26,6 @@ const AFTER_PASSWORD: Rule = Rule {
 /// §2.3 has the user request the end; 421 is the reply of a server that ends a session for reasons
 /// of its own.
 const SAYS_WHY: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §2.3 and §4.2.1",
     requirement: "A server that closes the control connection on its own sends 421 first",
@@ -37,7 +33,6 @@ const SAYS_WHY: Rule = Rule {
 
 /// A reset may overtake the reply before it.
 const NOT_RESET: Rule = Rule {
-    judge: NAME,
     level: Level::Practice,
     clause: "RFC 959 §4.1.1",
     requirement: "The control connection ends with FIN after 221 or 421, so that the reply is not lost",
@@ -45,7 +40,6 @@ const NOT_RESET: Rule = Rule {
 
 /// It is a MUST of TLS (RFC 8446 §6.1); RFC 4217 does not repeat it.
 const CLOSE_NOTIFY: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 8446 §6.1",
     requirement: "The side that ends a protected control connection sends close_notify before FIN",
@@ -72,6 +66,7 @@ fn ends(context: &Context<'_>, conversation: &Conversation) -> Vec<Finding> {
         match &event.what {
             EventKind::Connected { .. } => (begin, strange) = (index, false),
             EventKind::TlsFailed { data: false, .. } => strange = true,
+            _ if event.is_gap() => strange = true,
             EventKind::Closed(end) if end.by == Side::Server && !strange => {
                 let session = Session {
                     conversation,

@@ -5,10 +5,8 @@ use crate::catalogue::Registry;
 use crate::scenario::Level;
 use crate::verdict::Finding;
 
-const NAME: &str = "feat";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "feat",
     statement: "FEAT is answered with `211-`, one feature per line after one space, and `211 End`",
     impact: "Clients choose features by FEAT: they miss some (exact times, TLS, resuming) or try missing ones.",
     clause: "RFC 2389 §3.2",
@@ -27,7 +25,6 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const ONE_SPACE: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 2389 §3.2",
     requirement: "Every feature line begins with exactly one space",
@@ -35,21 +32,18 @@ const ONE_SPACE: Rule = Rule {
 
 /// Every client in the wild only looks for the code.
 const END: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2",
     requirement: "The last line of the feature listing is `211 End`",
 };
 
 const AT_LEAST_ONE: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 2389 §3.2",
     requirement: "A listing has at least one feature; with none, FEAT is answered in one line",
 };
 
 const ONE_A_LINE: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 2389 §3.2",
     requirement: "Each feature is listed on a line of its own",
@@ -57,28 +51,24 @@ const ONE_A_LINE: Rule = Rule {
 
 /// It affects no client, so it is a WARN only.
 const NOT_ITSELF: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2",
     requirement: "FEAT and OPTS are not listed: the reply to FEAT implies both",
 };
 
 const UPPER_CASE: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2",
     requirement: "The names of features are sent in upper case",
 };
 
 const NO_MLSD: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 3659 §7.8",
     requirement: "MLST in the list implies MLSD, which has no line of its own",
 };
 
 const EXTENSIONS: Rule = Rule {
-    judge: NAME,
     level: Level::May,
     clause: "RFC 2389 §3",
     requirement: "Commands of RFC 959 are not extensions and need not be listed",
@@ -86,7 +76,6 @@ const EXTENSIONS: Rule = Rule {
 
 /// A value without its name would be read as an unknown feature.
 const LABEL_FIRST: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2",
     requirement: "A feature line begins with the label that the document of the feature gives",
@@ -94,14 +83,12 @@ const LABEL_FIRST: Rule = Rule {
 
 /// Clients keep the first or the last of them.
 const ONCE: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 2389 §3.2 and RFC 3659 §7.8",
     requirement: "Each feature is listed once",
 };
 
 const NO_PSEUDO_CODE: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 5797 §2.2",
     requirement: "The pseudo codes of the IANA registry are not sent in reply to FEAT",

@@ -6,10 +6,8 @@ use crate::transcript::{EventKind, Limit};
 use crate::verdict::Finding;
 use std::collections::BTreeSet;
 
-const NAME: &str = "limits";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "limits",
     statement: "Replies, listings and files come to an end",
     impact: "Clients wait for ever, or store what comes until their memory or disk is full.",
     clause: "RFC 959 §3.2, §4.2 and §5.4",
@@ -18,21 +16,18 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const DATA: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §3.2",
     requirement: "The server closes the data connection when it has sent the requested data",
 };
 
 const REPLY: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §4.2",
     requirement: "A reply has a last line",
 };
 
 const REPLIES: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4",
     requirement: "Replies are sent only to commands",
@@ -65,11 +60,11 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, always_on};
+    use super::super::{Context, JUDGES};
     use super::*;
     use crate::catalogue::Registry;
     use crate::judge::testing::{findings, transcript};
-    use crate::scenario::Connection;
+
     use crate::transcript::{Conversation, Event, Excess};
 
     #[test]
@@ -77,13 +72,10 @@ mod tests {
         let mut transcript = transcript(&["S: 220 x", "C: LIST", "S: 150 x", "D< a\\r\\n"]);
         for limit in [Limit::Data, Limit::Data, Limit::Reply] {
             let most = 1 << 20;
-            transcript.events.push(Event {
-                at: 0,
-                channel: crate::transcript::Channel::Control,
-                connection: Connection::main(),
-                line: 7,
-                what: EventKind::LimitExceeded(Excess { limit, most }),
-            });
+            transcript.events.push(Event::at_line(
+                7,
+                EventKind::LimitExceeded(Excess { limit, most }),
+            ));
         }
         let conversations = Conversation::all(&transcript);
         let context = Context {
@@ -91,8 +83,11 @@ mod tests {
             conversations: &conversations,
             registry: Registry::built_in(),
         };
-        let found = always_on(&context);
-        let own: Vec<_> = found.iter().filter(|it| it.judge == NAME).collect();
+        let found: Vec<_> = JUDGES
+            .iter()
+            .flat_map(|judge| judge.findings(&context))
+            .collect();
+        let own: Vec<_> = found.iter().filter(|it| it.judge == JUDGE.name).collect();
         assert_eq!(own.len(), 2);
         let words = "the server sent more than 1048576 octets of data in one transfer";
         assert_eq!((own[0].observed.as_str(), own[0].line), (words, 7));

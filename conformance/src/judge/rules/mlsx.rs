@@ -5,10 +5,8 @@ use crate::scenario::Level;
 use crate::transcript::{CloseKind, EventKind, Side};
 use crate::verdict::Finding;
 
-const NAME: &str = "mlsx";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "mlsx",
     statement: "Lines of MLST and MLSD are facts, exactly one space and the pathname",
     impact: "Clients that list with MLSD show wrong names, sizes or times, or leave files out; mirrors copy too much or too little.",
     clause: "RFC 3659 §7.2 and §7.5",
@@ -32,28 +30,24 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const ENTRY: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.2",
     requirement: "An entry is `fact=value;` any number of times, one space and the pathname, and ends in CRLF",
 };
 
 const LEADING_SPACE: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.2",
     requirement: "250 to MLST has the entry on a line of its own between `250-` and `250`, after one space",
 };
 
 const NO_PARENT: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.5.1.4",
     requirement: "type=pdir is only in what MLSD lists",
 };
 
 const VALUE: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §7.5",
     requirement: "Facts have valid values, and names that are registered or have a prefix",

@@ -46,8 +46,20 @@ pub struct Judge {
     /// The requirements that cannot be broken in any transcript without a finding of its; ids of
     /// the catalogue.
     pub covers: &'static [&'static str],
-    /// The judge.
-    pub judge: fn(&Context<'_>) -> Vec<Finding>,
+    /// The judge; what it finds has no name yet.
+    pub(crate) judge: fn(&Context<'_>) -> Vec<Finding>,
+}
+
+impl Judge {
+    /// What it finds in a transcript.
+    #[must_use]
+    pub fn findings(&self, context: &Context<'_>) -> Vec<Finding> {
+        let mut findings = (self.judge)(context);
+        for finding in &mut findings {
+            finding.judge = self.name.into();
+        }
+        findings
+    }
 }
 
 /// Every always-on judge, in the order of reports.
@@ -66,18 +78,8 @@ pub const JUDGES: &[Judge] = &[
     limits::JUDGE,
 ];
 
-/// The findings of all always-on judges in one transcript.
-#[must_use]
-pub fn always_on(context: &Context<'_>) -> Vec<Finding> {
-    JUDGES
-        .iter()
-        .flat_map(|judge| (judge.judge)(context))
-        .collect()
-}
-
 /// A rule of a judge; findings repeat its fields.
 struct Rule {
-    judge: &'static str,
     level: Level,
     clause: &'static str,
     requirement: &'static str,
@@ -99,7 +101,7 @@ impl Context<'_> {
         observed: impl Into<String>,
     ) -> Finding {
         Finding {
-            judge: rule.judge.into(),
+            judge: String::new(),
             level: rule.level,
             requirement: rule.requirement.into(),
             clause: rule.clause.into(),

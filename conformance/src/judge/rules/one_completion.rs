@@ -6,10 +6,8 @@ use crate::scenario::Level;
 use crate::transcript::{Conversation, Exchange};
 use crate::verdict::Finding;
 
-const NAME: &str = "one-completion";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "one-completion",
     statement: "Every command gets exactly one completion, after at most one preliminary reply, and there are no unsolicited replies",
     impact: "From that command on the client reads each reply as that to another command: it hangs, or takes a failure as a success.",
     clause: "RFC 959 §4.2 and §5.4",
@@ -23,21 +21,18 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const ONE_PRELIMINARY: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §4.2",
     requirement: "At most one 1yz reply is sent per command",
 };
 
 const PRELIMINARY_FIRST: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4",
     requirement: "A transfer that succeeds is announced with 125 or 150 before it is completed",
 };
 
 const NOTHING_UNASKED: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4 and RFC 1123 §4.1.2.11",
     requirement: "There are no spontaneous replies: one command, one completion",

@@ -4,10 +4,8 @@ use super::{Context, Judge, Rule, quoted};
 use crate::scenario::Level;
 use crate::verdict::Finding;
 
-const NAME: &str = "pathname-257";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "pathname-257",
     statement: "257 begins with the pathname in double quotes, quotes within it doubled",
     impact: "Clients read their directory from 257: in a directory with such a name they use a wrong path or give up.",
     clause: "RFC 959 §4.2.1 and Appendix II",
@@ -16,14 +14,12 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const FIRST: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §4.2.1 and Appendix II",
     requirement: "The pathname comes first in the text of 257, in double quotes",
 };
 
 const DOUBLED: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 959 Appendix II",
     requirement: "A double quote within the pathname of 257 is doubled",

@@ -5,10 +5,8 @@ use crate::catalogue::Standing;
 use crate::scenario::Level;
 use crate::verdict::Finding;
 
-const NAME: &str = "reply-code";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "reply-code",
     statement: "Every reply code is a valid reply to its command",
     impact: "Clients decide by the code alone: with a wrong code they give up or continue by mistake.",
     clause: "RFC 959 §5.4 and RFC 1123 §4.1.2.11",
@@ -56,14 +54,12 @@ pub(super) const JUDGE: Judge = Judge {
 
 /// RFC 1123 §4.1.2.11 lets servers use other codes as long as the first digit is right.
 const CLASS: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 959 §5.4",
     requirement: "The first digit of a reply is valid for the command",
 };
 
 const CODE: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 1123 §4.1.2.11",
     requirement: "The codes of RFC 959 are used where they apply",

@@ -5,10 +5,8 @@ use crate::scenario::Level;
 use crate::transcript::{Awaited, EventKind, Reply, ReplyFault, Side};
 use crate::verdict::Finding;
 
-const NAME: &str = "reply-syntax";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "reply-syntax",
     statement: "Every reply has the form of RFC 959: three digits, a space or hyphen, text, CRLF",
     impact: "Clients that parse replies strictly hang or close the connection.",
     clause: "RFC 959 §4.2",
@@ -68,7 +66,6 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
 }
 
 const SECOND_DIGIT: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 959 §4.2",
     requirement: "The second digit of a reply code is one of the six groups that are defined",
@@ -89,13 +86,11 @@ fn was_given_up(context: &Context<'_>, place: &Location<'_>) -> bool {
 /// The rule a defect breaks; `None` if a document allows it, or none forbids it.
 fn rule(fault: &ReplyFault, reply: &Reply, verb: &str) -> Option<Rule> {
     let must = |clause, requirement| Rule {
-        judge: NAME,
         level: Level::Must,
         clause,
         requirement,
     };
     let style = |clause, requirement| Rule {
-        judge: NAME,
         level: Level::Practice,
         clause,
         requirement,

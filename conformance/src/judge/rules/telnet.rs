@@ -6,10 +6,8 @@ use crate::transcript::{EventKind, Negotiation};
 use crate::verdict::Finding;
 use std::collections::{BTreeMap, BTreeSet};
 
-const NAME: &str = "telnet";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "telnet",
     statement: "Telnet negotiations on the control connection are answered, by DONT or WONT if nothing else, and only once",
     impact: "A client that uses a Telnet library waits for an answer that does not come.",
     clause: "RFC 1123 §4.1.2.12",
@@ -18,7 +16,6 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const ANSWERED: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 1123 §4.1.2.12",
     requirement: "WILL and DO are answered: refused with DONT and WONT, or accepted",
@@ -26,7 +23,6 @@ const ANSWERED: Rule = Rule {
 
 /// Two programs that acknowledge each other's refusals do so for ever.
 const NO_LOOP: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 854 page 2",
     requirement: "A refusal is sent only in answer to WILL or DO, or to end an accepted option",

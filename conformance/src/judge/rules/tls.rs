@@ -7,10 +7,8 @@ use crate::transcript::{CloseKind, EventKind, Side};
 use crate::verdict::Finding;
 use std::collections::BTreeMap;
 
-const NAME: &str = "tls";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "tls",
     statement: "Protected data connections end with close_notify and show the certificate of the control connection",
     impact: "An attacker on the network can truncate a download unnoticed, or provide a data connection of their own.",
     clause: "RFC 4217 §12.7 and §15.1.1",
@@ -21,7 +19,6 @@ pub(super) const JUDGE: Judge = Judge {
 /// RFC 4217 draws it (§12.6, §12.7) and says no word about it; that TLS itself has it as a MUST
 /// (RFC 8446 §6.1) is not what FTP is judged by.
 const SHUTDOWN: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 4217 §12.7",
     requirement: "The side that ends a protected data connection sends close_notify before FIN",
@@ -29,7 +26,6 @@ const SHUTDOWN: Rule = Rule {
 
 /// "Strongly recommended"; other ways to recognize the server are allowed.
 const SAME_CERTIFICATE: Rule = Rule {
-    judge: NAME,
     level: Level::Should,
     clause: "RFC 4217 §15.1.1",
     requirement: "The certificate of a data connection is that of its control connection",

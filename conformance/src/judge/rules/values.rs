@@ -5,10 +5,8 @@ use super::{Context, Judge, Rule, quoted};
 use crate::scenario::Level;
 use crate::verdict::Finding;
 
-const NAME: &str = "mdtm-size-213";
-
 pub(super) const JUDGE: Judge = Judge {
-    name: NAME,
+    name: "mdtm-size-213",
     statement: "213 to MDTM is a time in UTC, 213 to SIZE is a decimal number, and nothing follows",
     impact: "Clients compare SIZE and MDTM with what they have: they resume at a wrong octet, or copy too much or too little.",
     clause: "RFC 3659 §2.3, §3 and §4",
@@ -25,14 +23,12 @@ pub(super) const JUDGE: Judge = Judge {
 };
 
 const TIME: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §2.3 and §3.1",
     requirement: "MDTM is answered with 213 and the time as YYYYMMDDHHMMSS, with a fraction if there is one",
 };
 
 const NUMBER: Rule = Rule {
-    judge: NAME,
     level: Level::Must,
     clause: "RFC 3659 §4.1",
     requirement: "SIZE is answered with 213 and the number of octets in decimal digits",

@@ -5,6 +5,7 @@ use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, Requirement, RequirementSide};
 use crate::report::Row;
 use crate::report::tables::{Group, ReasonGroup, entries, reason_groups};
+use crate::scenario::Variant;
 use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 use maud::{Markup, html as markup};
 use std::cmp::Reverse;
@@ -130,12 +131,7 @@ impl<'a> Page<'a> {
                 }
             }
         };
-        Some(Section {
-            id: "findings",
-            short: "Findings",
-            title: "What was found",
-            body,
-        })
+        Some(Section::of("findings", "Findings", "What was found", body))
     }
 
     fn card(&self, card: &Card<'_>) -> Markup {
@@ -188,11 +184,11 @@ impl<'a> Page<'a> {
     }
 
     /// The scenario, the variants in which it came to this, and those in which it holds.
-    fn where_played(&self, row: &Row, variants: &[&str]) -> Markup {
+    fn where_played(&self, row: &Row, variants: &[Variant]) -> Markup {
         let same = self.report.scenarios.iter().filter(|other| {
             other.verdict.scenario == row.verdict.scenario && other.verdict.outcome == Outcome::Pass
         });
-        let held: Vec<&str> = same.map(|other| other.verdict.variant.as_str()).collect();
+        let held: Vec<Variant> = same.map(|other| other.verdict.variant).collect();
         markup! {
             span.meta {
                 code { (cut(&row.verdict.scenario)) }
@@ -234,7 +230,7 @@ impl<'a> Page<'a> {
                         p.also { (cut(&located.finding.requirement)) }
                         (compared(&located.finding))
                         details {
-                            summary { "Evidence" span.meta { code { (cut(&located.scenario)) } " in " span.variant { (cut(&located.variant)) } } }
+                            summary { "Evidence" span.meta { code { (cut(&located.scenario)) } @if let Some(variant) = located.variant { " in " span.variant { (variant) } } } }
                             (excerpt(&located.excerpt))
                         }
                     }
@@ -260,7 +256,7 @@ impl<'a> Page<'a> {
                         summary { "Which, and how to repeat it" }
                         ul.rules {
                             @for row in reason_group.rows.iter().take(NAMED) {
-                                li { (self.scenario_link(&row.verdict.scenario)) " " (cut(&row.verdict.variant)) }
+                                li { (self.scenario_link(&row.verdict.scenario)) " " (row.verdict.variant) }
                             }
                             @if reason_group.rows.len() > NAMED { li { "and " (reason_group.rows.len() - NAMED) " more" } }
                         }
@@ -323,11 +319,11 @@ pub(super) fn times(count: usize) -> String {
 }
 
 /// As in `pasv, epsv, port`.
-pub(super) fn list(names: &[&str]) -> Markup {
+pub(super) fn list(variants: &[Variant]) -> Markup {
     markup! {
-        @for (at, name) in names.iter().enumerate() {
+        @for (at, variant) in variants.iter().enumerate() {
             @if at > 0 { ", " }
-            span.variant { (cut(name)) }
+            span.variant { (variant) }
         }
     }
 }

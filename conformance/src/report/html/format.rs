@@ -1,7 +1,7 @@
 //! Formats numbers, times and levels, and truncates long texts.
 
-use crate::report::sanitize;
 use crate::scenario::Level;
+use crate::text;
 use crate::verdict::Outcome;
 use maud::{Markup, html as markup};
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ const WIDTH: usize = 600;
 
 /// The text, truncated.
 pub(super) fn cut(text: &str) -> Cow<'_, str> {
-    sanitize::cut(text, WIDTH)
+    text::cut(text, WIDTH)
 }
 
 /// `1 warning`, `2 warnings`.

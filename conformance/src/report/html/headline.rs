@@ -4,6 +4,7 @@ use super::Page;
 use super::findings::cards;
 use super::format::{cut, duration, meaning, moment, plural, tone};
 use crate::report::tables::Tally;
+use crate::scenario::Need;
 use crate::verdict::{JudgeVerdict, Outcome};
 use maud::{Markup, html as markup};
 use std::collections::BTreeSet;
@@ -52,10 +53,8 @@ impl Page<'_> {
             .filter(|row| row.verdict.outcome == Outcome::Misadvertised);
         let refused: BTreeSet<&str> = refused
             .map(|row| {
-                row.verdict
-                    .lacks
-                    .as_deref()
-                    .unwrap_or(&row.verdict.scenario)
+                let lacks = row.verdict.lacks.as_ref();
+                lacks.map_or(row.verdict.scenario.as_str(), Need::as_str)
             })
             .collect();
         let unjudged = |outcome| {

@@ -47,7 +47,7 @@ impl Page<'_> {
                 ul.plain {
                     @for row in &stale {
                         li {
-                            (self.scenario_link(&row.verdict.scenario)) " " span.variant { (cut(&row.verdict.variant)) }
+                            (self.scenario_link(&row.verdict.scenario)) " " span.variant { (row.verdict.variant) }
                             @if let Some(known) = &row.known { ": " (cut(&known.reason)) }
                         }
                     }
@@ -60,12 +60,7 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "known",
-            short: "Known",
-            title: "Known deviations",
-            body,
-        })
+        Some(Section::of("known", "Known", "Known deviations", body))
     }
 
     fn known_judge(&self, judge: &JudgeVerdict) -> Markup {

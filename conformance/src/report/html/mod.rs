@@ -19,7 +19,7 @@ mod tests;
 mod untested;
 
 use super::Report;
-use super::sanitize::sanitized;
+use super::Sanitized;
 use anchor::Anchors;
 use maud::{Markup, PreEscaped, html as markup};
 
@@ -38,8 +38,8 @@ const HEAD: &str = concat!(
 
 /// The report as one HTML file. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn html(report: &Report, strict: bool) -> String {
-    let report = &sanitized(report);
+pub fn html(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
     let page = Page {
         report,
         strict,
@@ -102,4 +102,15 @@ struct Section {
     short: &'static str,
     title: &'static str,
     body: Markup,
+}
+
+impl Section {
+    fn of(id: &'static str, short: &'static str, title: &'static str, body: Markup) -> Self {
+        Self {
+            id,
+            short,
+            title,
+            body,
+        }
+    }
 }

@@ -32,7 +32,7 @@ impl Page<'_> {
                         @for row in slowest {
                             tr {
                                 th scope="row" { (self.scenario_link(&row.verdict.scenario)) }
-                                td { span.variant { (cut(&row.verdict.variant)) } }
+                                td { span.variant { (row.verdict.variant) } }
                                 td.took { (duration(row.duration_ms)) }
                             }
                         }
@@ -41,12 +41,7 @@ impl Page<'_> {
             }
             @if let Some(command) = whole(report) { (repeat(&command)) }
         };
-        Some(Section {
-            id: "run",
-            short: "Run",
-            title: "The run",
-            body,
-        })
+        Some(Section::of("run", "Run", "The run", body))
     }
 }
 

@@ -52,12 +52,12 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "scenarios",
-            short: "Scenarios",
-            title: "Everything that was played",
+        Some(Section::of(
+            "scenarios",
+            "Scenarios",
+            "Everything that was played",
             body,
-        })
+        ))
     }
 
     /// One scenario with all its variants.
@@ -76,7 +76,7 @@ impl Page<'_> {
                         a.id href=(anchor::to(&anchor::scenario(id))) { (cut(id)) }
                         @for row in rows {
                             " " span.variant {
-                                (cut(&row.verdict.variant))
+                                (row.verdict.variant)
                                 @if outcomes.len() > 1 { " " (row.verdict.outcome.word()) }
                             }
                         }

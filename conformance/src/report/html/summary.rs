@@ -36,12 +36,12 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "rfc1123",
-            short: "RFC 1123",
-            title: "RFC 1123 §4.1.5, filled in",
+        Some(Section::of(
+            "rfc1123",
+            "RFC 1123",
+            "RFC 1123 §4.1.5, filled in",
             body,
-        })
+        ))
     }
 
     fn summary_row(&self, filled: &FilledRow<'_>) -> Markup {

@@ -24,12 +24,12 @@ impl Page<'_> {
             p.lead { "Every requirement on servers that the suite knows, what it came to, and the scenarios that ask for it." }
             @for document in &documents { (self.document(document)) }
         };
-        Some(Section {
-            id: "documents",
-            short: "Clauses",
-            title: "Clause by clause",
+        Some(Section::of(
+            "documents",
+            "Clauses",
+            "Clause by clause",
             body,
-        })
+        ))
     }
 
     fn document(&self, document: &DocumentClauses<'_>) -> Markup {
@@ -136,12 +136,12 @@ impl Page<'_> {
             }
             @if commands.len() > ROWS { p.where { "and " (commands.len() - ROWS) " more" } }
         };
-        Some(Section {
-            id: "commands",
-            short: "Commands",
-            title: "Command by command",
+        Some(Section::of(
+            "commands",
+            "Commands",
+            "Command by command",
             body,
-        })
+        ))
     }
 
     pub(super) fn features(&self) -> Option<Section> {
@@ -197,12 +197,7 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "feat",
-            short: "FEAT",
-            title: "Is FEAT true?",
-            body,
-        })
+        Some(Section::of("feat", "FEAT", "Is FEAT true?", body))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::format::{cut, plural};
 use super::{Page, Section};
 use crate::report::tables::absent;
+use crate::scenario::Variant;
 use crate::verdict::Outcome;
 use maud::html as markup;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +16,10 @@ const REASONS: usize = 200;
 impl Page<'_> {
     pub(super) fn untested(&self) -> Option<Section> {
         let report = self.report;
-        let mut skipped: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+        let mut skipped: BTreeMap<&str, Vec<(&str, Option<Variant>)>> = BTreeMap::new();
         for row in &report.skipped {
             let names = skipped.entry(&row.reason).or_default();
-            names.push((&row.scenario, &row.variant));
+            names.push((&row.scenario, row.variant));
         }
         let absent = absent(report);
         let rows = report.scenarios.iter().map(|row| &row.verdict);
@@ -56,7 +57,7 @@ impl Page<'_> {
                         summary { (cut(reason)) " " span.numbers { (names.len()) } }
                         ul.plain {
                             @for (scenario, variant) in names.iter().take(NAMED) {
-                                li { code { (cut(scenario)) } @if !variant.is_empty() { " " span.variant { (cut(variant)) } } }
+                                li { code { (cut(scenario)) } @if let Some(variant) = variant { " " span.variant { (variant) } } }
                             }
                         }
                         @if names.len() > NAMED { p.where { "and " (names.len() - NAMED) " more" } }
@@ -64,11 +65,11 @@ impl Page<'_> {
                 }
             }
         };
-        Some(Section {
-            id: "untested",
-            short: "Not tested",
-            title: "What was not tested, and why",
+        Some(Section::of(
+            "untested",
+            "Not tested",
+            "What was not tested, and why",
             body,
-        })
+        ))
     }
 }

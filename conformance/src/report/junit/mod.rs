@@ -5,10 +5,12 @@
 //! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was not
 //! played, is absent or is excused by a baseline is `skipped`, with its reason.
 
-use super::sanitize::{cut, sanitized};
+use super::Sanitized;
 use super::tables::{document_name, documents};
 use super::terminal::{judge_told, row_told};
 use super::{Report, Row};
+use crate::scenario::shown_case;
+use crate::text::cut;
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -16,11 +18,11 @@ use std::io;
 
 /// The report as JUnit XML. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn junit(report: &Report, strict: bool) -> String {
-    let report = sanitized(report);
-    let suites = suites(&report, strict);
+pub fn junit(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
+    let suites = suites(report, strict);
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    write(&mut writer, &report, &suites).expect("writing into memory cannot fail");
+    write(&mut writer, report, &suites).expect("writing into memory cannot fail");
     let mut text = String::from_utf8(writer.into_inner()).expect("it was written from strings");
     text.push('\n');
     text
@@ -84,7 +86,7 @@ fn suites(report: &Report, strict: bool) -> Vec<Suite> {
             suites.len() - 1
         });
         suites[at].cases.push(Case {
-            name: shown(&skipped.scenario, &skipped.variant),
+            name: shown_case(&skipped.scenario, skipped.variant),
             classname: classname(&skipped.scenario),
             duration_ms: 0,
             end: CaseResult::Skipped(format!("not played: {}", skipped.reason)),
@@ -129,19 +131,11 @@ fn classname(id: &str) -> String {
     }
 }
 
-fn shown(id: &str, variant: &str) -> String {
-    if variant.is_empty() {
-        id.to_owned()
-    } else {
-        format!("{id} [{variant}]")
-    }
-}
-
 fn case(row: &Row, strict: bool) -> Case {
     let verdict = &row.verdict;
     let finding = verdict.findings.iter().min_by_key(|finding| finding.level);
     Case {
-        name: shown(&verdict.scenario, &verdict.variant),
+        name: verdict.case().to_string(),
         classname: classname(&verdict.scenario),
         duration_ms: row.duration_ms,
         end: end(verdict.outcome, row.known.as_ref(), strict, || {

@@ -4,7 +4,7 @@
 //! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is
 //! Markdown: it cannot make tables, links or mentions.
 
-use super::sanitize::{cut, sanitized};
+use super::Sanitized;
 use super::tables::{
     Answer, FilledRow, Group, ReasonGroup, documents, entries, misleading_features, reason_groups,
     requirements_summary, slowest, summary_counts,
@@ -12,6 +12,7 @@ use super::tables::{
 use super::terminal::{entry_told, judge_told, reason_group_text};
 use super::{Report, Row, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
+use crate::text::{cut, joined};
 use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -23,19 +24,19 @@ const WIDTH: usize = 200;
 
 /// The report as Markdown for GitHub and GitLab. With `strict` a WARN is a failure, too.
 #[must_use]
-pub fn markdown(report: &Report, strict: bool) -> String {
-    let report = sanitized(report);
+pub fn markdown(report: &Sanitized, strict: bool) -> String {
+    let report = report.report();
     let mut writer = Writer {
         text: String::new(),
         strict,
     };
-    writer.head(&report);
-    writer.failures(&report);
-    writer.summary_table(&report);
-    writer.features(&report);
-    writer.documents(&report);
-    writer.slowest(&report);
-    writer.skipped(&report);
+    writer.head(report);
+    writer.failures(report);
+    writer.summary_table(report);
+    writer.features(report);
+    writer.documents(report);
+    writer.slowest(report);
+    writer.skipped(report);
     writer.text
 }
 
@@ -148,7 +149,7 @@ impl Writer {
         for reason_group in reason_groups.iter().take(MOST) {
             let verdict = &reason_group.rows[0].verdict;
             let name = match reason_group.rows.len() {
-                1 => format!("{} [{}]", verdict.scenario, verdict.variant),
+                1 => verdict.case().to_string(),
                 _ => format!(
                     "{}: {}",
                     reason_group.scale(),
@@ -159,7 +160,7 @@ impl Writer {
         }
         for entry in entries.iter().take(MOST).filter(|entry| !is_stale(entry)) {
             let id = &entry.rows[0].verdict.scenario;
-            let name = format!("{id} [{}]", entry.variants().join(", "));
+            let name = format!("{id} [{}]", joined(&entry.variants()));
             self.details(&name, &entry_told(entry));
         }
         for row in &judges {
@@ -178,7 +179,7 @@ impl Writer {
             "{}<br><code>{}</code> [{}]<br>{}",
             html(&row.title),
             html(&row.verdict.scenario),
-            html(&entry.variants().join(", ")),
+            joined(&entry.variants()),
             html(&clause)
         );
         let shown = match is_stale(entry) {
@@ -195,7 +196,7 @@ impl Writer {
                 "{}<br><code>{}</code> [{}]<br>{}",
                 html(&row.title),
                 html(&row.verdict.scenario),
-                html(&row.verdict.variant),
+                row.verdict.variant,
                 html(&row.cites.join(", "))
             ),
             _ => reason_group.scale(),
@@ -348,7 +349,7 @@ impl Writer {
             self.line(format!(
                 "<tr><td><code>{}</code> [{}]</td><td align=\"right\">{:.1} s</td></tr>",
                 html(&row.verdict.scenario),
-                html(&row.verdict.variant),
+                row.verdict.variant,
                 row.duration_ms as f64 / 1000.0
             ));
         }
@@ -369,7 +370,7 @@ impl Writer {
                 self.text,
                 "<tr><td><code>{}</code> {}</td><td>{}</td></tr>",
                 html(&row.scenario),
-                html(&row.variant),
+                row.variant.map(|it| it.to_string()).unwrap_or_default(),
                 html(&row.reason)
             );
         }

@@ -5,7 +5,7 @@ use crate::report::tests::{finding, of_every_outcome, report};
 
 #[test]
 fn numbers_come_first_and_then_what_is_wrong() {
-    let text = markdown(&of_every_outcome(), false);
+    let text = markdown(&Sanitized::of(&of_every_outcome()), false);
     // The whole table is long, and has a test of its own.
     let (before, rest) = text
         .split_once("<details><summary>The whole table</summary>")
@@ -23,7 +23,7 @@ fn what_a_server_sends_is_no_markdown_and_no_html() {
     report.target.url = hostile.into();
     report.target.features = Some(vec![hostile.into(), "SIZE <b>".into()]);
     report.target.not_implemented = vec!["SIZE".into()];
-    let text = markdown(&report, false);
+    let text = markdown(&Sanitized::of(&report), false);
     assert!(!text.lines().any(|line| line.starts_with("# x")), "{text}");
     assert!(text.contains("SIZE &lt;b&gt;"), "{text}");
     // Outside fenced code there is no markup from the server.

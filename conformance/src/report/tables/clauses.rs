@@ -7,7 +7,7 @@ use crate::verdict::Outcome;
 
 /// One document of the catalogue.
 #[derive(Debug, Clone)]
-pub struct DocumentClauses<'a> {
+pub(crate) struct DocumentClauses<'a> {
     /// As in `RFC 959`.
     pub document: &'a str,
     /// In the order of the catalogue.
@@ -16,7 +16,7 @@ pub struct DocumentClauses<'a> {
 
 /// One section of a document.
 #[derive(Debug, Clone)]
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// As in `RFC 959 §5.4`.
     pub clause: &'a str,
     /// In the order of the catalogue.
@@ -25,7 +25,7 @@ pub struct Section<'a> {
 
 /// One requirement and its result.
 #[derive(Debug, Clone)]
-pub struct RequirementLine<'a> {
+pub(crate) struct RequirementLine<'a> {
     /// The rule.
     pub requirement: &'a Requirement,
     /// The combined outcome of the scenarios that cover it; `None` if none was played.
@@ -36,8 +36,10 @@ pub struct RequirementLine<'a> {
 
 /// Every requirement on servers, by document and section. A scenario that covers several
 /// requirements speaks for each, but for those its findings are not about (`!about`).
-#[must_use]
-pub fn clauses<'a>(report: &'a Report, catalogue: &'a Catalogue) -> Vec<DocumentClauses<'a>> {
+pub(crate) fn clauses<'a>(
+    report: &'a Report,
+    catalogue: &'a Catalogue,
+) -> Vec<DocumentClauses<'a>> {
     let mut by_id = by_requirement(&report.scenarios);
     let mut documents: Vec<DocumentClauses<'a>> = Vec::new();
     let on_servers = catalogue

@@ -7,7 +7,7 @@ use crate::verdict::Outcome;
 
 /// One command.
 #[derive(Debug, Clone)]
-pub struct CommandLine<'a> {
+pub(crate) struct CommandLine<'a> {
     /// In capitals.
     pub verb: &'a str,
     /// Whether the server has it; `None` if it was never sent.
@@ -23,8 +23,7 @@ pub struct CommandLine<'a> {
 /// Every command with a result, in the order of the registry; unknown commands come last. A
 /// scenario about several commands speaks for each, but for those its findings are not about
 /// (`!about`).
-#[must_use]
-pub fn commands<'a>(
+pub(crate) fn commands<'a>(
     report: &'a Report,
     registry: &'a Registry,
     catalogue: &Catalogue,

@@ -6,28 +6,25 @@ use std::collections::BTreeMap;
 
 /// How often each outcome is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally(BTreeMap<Outcome, usize>);
+pub(crate) struct Tally(BTreeMap<Outcome, usize>);
 
 impl Tally {
     /// One more.
-    pub fn add(&mut self, outcome: Outcome) {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
         *self.0.entry(outcome).or_default() += 1;
     }
 
     /// How often this one is there.
-    #[must_use]
-    pub fn of(&self, outcome: Outcome) -> usize {
+    pub(crate) fn of(&self, outcome: Outcome) -> usize {
         self.0.get(&outcome).copied().unwrap_or(0)
     }
 
-    /// All together.
-    #[must_use]
-    pub fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.0.values().sum()
     }
 
     /// Those that are there, with how often, in the order of [`Outcome::ALL`].
-    pub fn iter(&self) -> impl Iterator<Item = (Outcome, usize)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Outcome, usize)> {
         let shown = Outcome::ALL
             .into_iter()
             .map(|outcome| (outcome, self.of(outcome)));
@@ -37,7 +34,7 @@ impl Tally {
 
 /// The scenarios of one document, or the always-on judges.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentSummary {
+pub(crate) struct DocumentSummary {
     /// As it is shown: `RFC 959`, `hash`; `every transcript` for the judges.
     pub name: String,
     /// The directory of the scenarios below `scenarios/`, as in `rfc959`; empty for the judges.
@@ -51,8 +48,7 @@ pub struct DocumentSummary {
 }
 
 /// One line for each directory of scenarios, RFCs first and by number, the always-on judges last.
-#[must_use]
-pub fn documents(report: &Report, strict: bool) -> Vec<DocumentSummary> {
+pub(crate) fn documents(report: &Report, strict: bool) -> Vec<DocumentSummary> {
     let mut found: Vec<DocumentSummary> = Vec::new();
     for row in &report.scenarios {
         let id = row.verdict.scenario.as_str();

@@ -2,7 +2,8 @@
 //! 2389 §3.2).
 
 use crate::catalogue::Registry;
-use crate::report::{Report, Row};
+use crate::report::Report;
+use crate::scenario::Need;
 use crate::transcript::Features;
 use crate::verdict::Outcome;
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde::Serialize;
 /// Whether a feature is implemented, whatever FEAT lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Seen {
+pub(crate) enum Seen {
     /// It is there.
     Served,
     /// It is refused as unknown.
@@ -24,7 +25,7 @@ pub enum Seen {
 /// Whether FEAT is right about a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Truth {
+pub(crate) enum Truth {
     /// Advertised, and served.
     Truthful,
     /// Advertised, and refused, or part of it.
@@ -40,9 +41,7 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// In words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Truthful => "truthful",
             Self::AdvertisedAndRefused => "advertised and refused",
@@ -53,16 +52,14 @@ impl Truth {
         }
     }
 
-    /// Whether it misleads a client.
-    #[must_use]
-    pub fn misleads(self) -> bool {
+    pub(crate) fn misleads(self) -> bool {
         matches!(self, Self::AdvertisedAndRefused | Self::ServedAndHidden)
     }
 }
 
 /// One feature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeatureTruth<'a> {
+pub(crate) struct FeatureTruth<'a> {
     /// As FEAT would say it.
     pub label: String,
     /// The line that advertises it.
@@ -80,8 +77,7 @@ pub struct FeatureTruth<'a> {
 const WITHOUT_VERB: [&str; 3] = ["UTF8", "TVFS", "MODE Z"];
 
 /// Every feature that is advertised or has a result, the known ones first.
-#[must_use]
-pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+pub(crate) fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
     let features = Features::listed(report.target.features.as_deref());
     let mut labels: Vec<&str> = Vec::new();
     let with_verb = registry
@@ -130,8 +126,10 @@ pub fn feature_truth<'a>(report: &'a Report, registry: &Registry) -> Vec<Feature
 }
 
 /// The features for which FEAT is wrong.
-#[must_use]
-pub fn misleading_features<'a>(report: &'a Report, registry: &Registry) -> Vec<FeatureTruth<'a>> {
+pub(crate) fn misleading_features<'a>(
+    report: &'a Report,
+    registry: &Registry,
+) -> Vec<FeatureTruth<'a>> {
     let mut truths = feature_truth(report, registry);
     truths.retain(|truth| truth.truth.misleads());
     truths
@@ -143,14 +141,15 @@ fn truth<'a>(
     label: &str,
     advertised: Option<String>,
 ) -> FeatureTruth<'a> {
-    let needing = || report.scenarios.iter().filter(|row| needs(row, label));
+    let is = |need: &Need| need.label().eq_ignore_ascii_case(label);
+    let needing = || {
+        report
+            .scenarios
+            .iter()
+            .filter(|row| row.needs.iter().any(is))
+    };
     let mut refused_in: Vec<&str> = needing()
-        .filter(|row| {
-            row.verdict
-                .lacks
-                .as_deref()
-                .is_some_and(|need| is(need, label))
-        })
+        .filter(|row| row.verdict.lacks.as_ref().is_some_and(is))
         .map(|row| row.verdict.scenario.as_str())
         .collect();
     refused_in.dedup();
@@ -200,21 +199,6 @@ fn truth<'a>(
         truth,
         refused_in,
     }
-}
-
-fn needs(row: &Row, label: &str) -> bool {
-    row.needs.iter().any(|need| is(need, label))
-}
-
-/// Whether a need of a scenario is this label of FEAT.
-fn is(need: &str, label: &str) -> bool {
-    let need = match need {
-        "TLS" => "AUTH TLS",
-        // MLSD has no line of its own (RFC 3659 §7.8).
-        "MLSD" => "MLST",
-        need => need,
-    };
-    need.eq_ignore_ascii_case(label)
 }
 
 #[cfg(test)]
@@ -287,7 +271,7 @@ mod tests {
         report.target.implemented = vec!["NOOP".into()];
         for (row, lacks) in report.scenarios.iter_mut().zip([None, Some("TLS")]) {
             row.needs = vec!["TLS".into()];
-            row.verdict.lacks = lacks.map(Into::into);
+            row.verdict.lacks = lacks.map(Need::from);
         }
         let truths = feature_truth(&report, Registry::built_in());
         let found = truths.iter().find(|truth| truth.label == "AUTH TLS");

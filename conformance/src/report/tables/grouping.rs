@@ -2,13 +2,14 @@
 //! feature.
 
 use crate::report::{Report, Row};
+use crate::scenario::{Need, Variant};
 use crate::verdict::{Finding, Outcome};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A scenario, with all the variants in which it came to the same.
 #[derive(Debug, Clone)]
-pub struct Group<'a> {
+pub(crate) struct Group<'a> {
     /// What it came to.
     pub outcome: Outcome,
     /// At least one, in the order of the plan.
@@ -17,16 +18,16 @@ pub struct Group<'a> {
 
 /// A finding, and the variants that have it.
 #[derive(Debug, Clone)]
-pub struct GroupedFinding<'a> {
+pub(crate) struct GroupedFinding<'a> {
     /// As it was found in the first of them.
     pub finding: &'a Finding,
     /// In the order of the plan.
-    pub variants: Vec<&'a str>,
+    pub variants: Vec<Variant>,
 }
 
 /// Why scenarios were not judged, and which ones.
 #[derive(Debug, Clone)]
-pub struct ReasonGroup<'a> {
+pub(crate) struct ReasonGroup<'a> {
     /// What that made of them.
     pub outcome: Outcome,
     /// In words.
@@ -36,8 +37,7 @@ pub struct ReasonGroup<'a> {
 }
 
 /// The rows, those of the same scenario and outcome together.
-#[must_use]
-pub fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
+pub(crate) fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
     let mut entries: Vec<Group<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
     for row in rows {
@@ -55,8 +55,7 @@ pub fn entries<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Group<'a>> {
 }
 
 /// The rows grouped by outcome and reason: the worst first, then the largest group.
-#[must_use]
-pub fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
+pub(crate) fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonGroup<'a>> {
     let mut reason_groups: Vec<ReasonGroup<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, Outcome), usize> = BTreeMap::new();
     for row in rows {
@@ -79,12 +78,14 @@ pub fn reason_groups<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<ReasonG
 
 /// The optional features that are absent and not advertised, each with the scenarios that would
 /// have been about it.
-#[must_use]
-pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
+pub(crate) fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut absent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for verdict in report.scenarios.iter().map(|row| &row.verdict) {
         if verdict.outcome == Outcome::Unsupported {
-            let lacks = verdict.lacks.as_deref().unwrap_or("something optional");
+            let lacks = verdict
+                .lacks
+                .as_ref()
+                .map_or("something optional", Need::as_str);
             absent.entry(lacks).or_default().insert(&verdict.scenario);
         }
     }
@@ -93,22 +94,17 @@ pub fn absent(report: &Report) -> BTreeMap<&str, BTreeSet<&str>> {
 
 impl<'a> Group<'a> {
     /// Why a baseline accepts it; empty if it does not.
-    #[must_use]
-    pub fn accepted(&self) -> &'a str {
+    pub(crate) fn accepted(&self) -> &'a str {
         let known = self.rows.iter().find_map(|row| row.known.as_ref());
         known.map_or("", |known| &known.reason)
     }
 
-    /// The variants.
-    #[must_use]
-    pub fn variants(&self) -> Vec<&'a str> {
-        let rows = self.rows.iter();
-        rows.map(|row| row.verdict.variant.as_str()).collect()
+    pub(crate) fn variants(&self) -> Vec<Variant> {
+        self.rows.iter().map(|row| row.verdict.variant).collect()
     }
 
     /// The requirements it is about in any of its variants.
-    #[must_use]
-    pub fn concerns(&self) -> Vec<&'a str> {
+    pub(crate) fn concerns(&self) -> Vec<&'a str> {
         let mut ids: Vec<&str> = Vec::new();
         for id in self.rows.iter().flat_map(|row| row.concerns()) {
             if !ids.contains(&id) {
@@ -119,14 +115,12 @@ impl<'a> Group<'a> {
     }
 
     /// The row that speaks for all: the first with a wire to show.
-    #[must_use]
-    pub fn representative(&self) -> &'a Row {
+    pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }
 
     /// Its findings, each once, those of the highest level first.
-    #[must_use]
-    pub fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
+    pub(crate) fn grouped_findings(&self) -> Vec<GroupedFinding<'a>> {
         let mut grouped_findings: Vec<GroupedFinding<'a>> = Vec::new();
         for row in &self.rows {
             for finding in &row.verdict.findings {
@@ -138,16 +132,13 @@ impl<'a> Group<'a> {
                 };
                 match grouped_findings.iter_mut().find(same) {
                     Some(grouped_finding) => {
-                        if !grouped_finding
-                            .variants
-                            .contains(&row.verdict.variant.as_str())
-                        {
-                            grouped_finding.variants.push(&row.verdict.variant);
+                        if !grouped_finding.variants.contains(&row.verdict.variant) {
+                            grouped_finding.variants.push(row.verdict.variant);
                         }
                     }
                     None => grouped_findings.push(GroupedFinding {
                         finding,
-                        variants: vec![&row.verdict.variant],
+                        variants: vec![row.verdict.variant],
                     }),
                 }
             }
@@ -159,8 +150,7 @@ impl<'a> Group<'a> {
 
 impl<'a> ReasonGroup<'a> {
     /// How much it stopped: `1 scenario`, `3 scenarios in 8 variants`.
-    #[must_use]
-    pub fn scale(&self) -> String {
+    pub(crate) fn scale(&self) -> String {
         let rows = self.rows.iter();
         let scenarios: BTreeSet<&str> = rows.map(|row| row.verdict.scenario.as_str()).collect();
         match (scenarios.len(), self.rows.len()) {
@@ -172,8 +162,7 @@ impl<'a> ReasonGroup<'a> {
     }
 
     /// The row that speaks for all: the first with a wire to show.
-    #[must_use]
-    pub fn representative(&self) -> &'a Row {
+    pub(crate) fn representative(&self) -> &'a Row {
         representative(&self.rows)
     }
 }
@@ -185,8 +174,11 @@ fn representative<'a>(rows: &[&'a Row]) -> &'a Row {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
     use super::*;
     use crate::report::tests::{finding, report};
+    use crate::text::joined;
 
     #[test]
     fn variants_that_come_to_the_same_are_one_entry() {
@@ -196,7 +188,7 @@ mod tests {
             .iter_mut()
             .zip(["pasv", "epsv", "port", "eprt"])
         {
-            row.verdict.variant = variant.into();
+            row.verdict.variant = variant.parse().unwrap();
             if variant != "epsv" {
                 row.verdict.findings.push(finding(variant));
             }
@@ -204,17 +196,17 @@ mod tests {
         report.scenarios[3].verdict.findings[0].line = 9;
         report.scenarios[2].excerpt = vec!["S: 500 What?".into()];
         let entries = entries(&report.scenarios);
-        let variants: Vec<_> = entries.iter().map(Group::variants).collect();
-        assert_eq!(variants, [vec!["pasv", "port", "eprt"], vec!["epsv"]]);
+        let variants: Vec<_> = entries.iter().map(|it| joined(&it.variants())).collect();
+        assert_eq!(variants, ["pasv, port, eprt", "epsv"]);
         // Another line is another finding, another text is not.
         let grouped_findings: Vec<_> = entries[0]
             .grouped_findings()
             .into_iter()
-            .map(|it| it.variants)
+            .map(|it| joined(&it.variants))
             .collect();
-        assert_eq!(grouped_findings, [vec!["pasv", "port"], vec!["eprt"]]);
-        assert_eq!(entries[0].representative().verdict.variant, "port");
-        assert_eq!(entries[1].representative().verdict.variant, "epsv");
+        assert_eq!(grouped_findings, ["pasv, port", "eprt"]);
+        let representatives = [0, 1].map(|at| entries[at].representative().verdict.variant);
+        assert_eq!(joined(&representatives), "port, epsv");
     }
 
     #[test]

@@ -12,14 +12,14 @@ mod grouping;
 mod slowest;
 mod summary;
 
-pub use clauses::{DocumentClauses, RequirementLine, Section, clauses};
-pub use commands::{CommandLine, commands};
+pub(crate) use clauses::{DocumentClauses, RequirementLine, clauses};
+pub(crate) use commands::commands;
 pub(super) use documents::name as document_name;
-pub use documents::{DocumentSummary, Tally, documents};
-pub use features::{FeatureTruth, Seen, Truth, feature_truth, misleading_features};
-pub use grouping::{Group, GroupedFinding, ReasonGroup, absent, entries, reason_groups};
-pub use slowest::slowest;
-pub use summary::{Answer, FilledGroup, FilledRow, requirements_summary, summary_counts};
+pub(crate) use documents::{Tally, documents};
+pub(crate) use features::{Seen, Truth, feature_truth, misleading_features};
+pub(crate) use grouping::{Group, GroupedFinding, ReasonGroup, absent, entries, reason_groups};
+pub(crate) use slowest::slowest;
+pub(crate) use summary::{Answer, FilledRow, requirements_summary, summary_counts};
 
 use super::Row;
 use crate::verdict::Outcome;
@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 /// The outcome of a row for one requirement or one command.
 #[derive(Debug, Clone, Copy)]
-pub struct Said<'a> {
+pub(crate) struct Said<'a> {
     /// The row.
     pub row: &'a Row,
     /// Of this requirement: with `!about`, other requirements of the row may have a worse outcome.

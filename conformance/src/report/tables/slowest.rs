@@ -10,8 +10,7 @@ const MOST: usize = 5;
 
 /// The slowest rows, the slowest first; none in a short run. Of a scenario only the slowest
 /// variant.
-#[must_use]
-pub fn slowest(report: &Report) -> Vec<&Row> {
+pub(crate) fn slowest(report: &Report) -> Vec<&Row> {
     let mut rows: Vec<&Row> = report.scenarios.iter().collect();
     rows.retain(|row| row.duration_ms >= SLOW);
     rows.sort_by_key(|row| Reverse(row.duration_ms));

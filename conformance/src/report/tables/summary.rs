@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The result of a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The server conforms to the row.
     Kept,
     /// It does not.
@@ -33,9 +33,7 @@ const ANSWERS: [Answer; 5] = [
 ];
 
 impl Answer {
-    /// In words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Kept => "kept",
             Self::Broken => "broken",
@@ -48,7 +46,7 @@ impl Answer {
 
 /// The rows below one heading.
 #[derive(Debug, Clone)]
-pub struct FilledGroup<'a> {
+pub(crate) struct FilledGroup<'a> {
     /// The heading.
     pub heading: &'a str,
     /// In the order of the table.
@@ -57,7 +55,7 @@ pub struct FilledGroup<'a> {
 
 /// One row of the table, filled in.
 #[derive(Debug, Clone)]
-pub struct FilledRow<'a> {
+pub(crate) struct FilledRow<'a> {
     /// What it asks.
     pub row: &'a SummaryRow,
     /// The result.
@@ -72,8 +70,7 @@ pub struct FilledRow<'a> {
 }
 
 /// Fills the table in.
-#[must_use]
-pub fn requirements_summary<'a>(
+pub(crate) fn requirements_summary<'a>(
     report: &'a Report,
     table: &'a RequirementsSummary,
 ) -> Vec<FilledGroup<'a>> {
@@ -90,8 +87,7 @@ pub fn requirements_summary<'a>(
 }
 
 /// How many rows of the table have each answer that is given at all.
-#[must_use]
-pub fn summary_counts(groups: &[FilledGroup<'_>]) -> Vec<(Answer, usize)> {
+pub(crate) fn summary_counts(groups: &[FilledGroup<'_>]) -> Vec<(Answer, usize)> {
     let count = |answer| {
         let rows = groups.iter().flat_map(|group| &group.rows);
         rows.filter(|filled| filled.answer == answer).count()

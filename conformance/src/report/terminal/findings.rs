@@ -1,9 +1,11 @@
 //! The failures, each reported once and with its evidence.
 
-use super::{Writer, shortened};
+use super::{Look, Writer, shortened};
 use crate::catalogue::Catalogue;
 use crate::report::Row;
 use crate::report::tables::{Group, GroupedFinding, ReasonGroup, entries};
+use crate::scenario::{Variant, shown_case};
+use crate::text::joined;
 use crate::verdict::{Finding, JudgeVerdict, Outcome};
 use anstyle::Style;
 
@@ -20,23 +22,23 @@ pub(in crate::report) fn row_told(row: &Row) -> String {
 
 /// A scenario with its variants in full, without colours.
 pub(in crate::report) fn entry_told(entry: &Group<'_>) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.entry(entry);
-    writer.text
+    writer.styled.text
 }
 
 /// The scenarios with one reason, without colours.
 pub(in crate::report) fn reason_group_text(reason_group: &ReasonGroup<'_>) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.reason_group(reason_group);
-    writer.text
+    writer.styled.text
 }
 
 /// A judge's row in full, without colours.
 pub(in crate::report) fn judge_told(row: &JudgeVerdict) -> String {
-    let mut writer = Writer::plain();
+    let mut writer = Writer::new(Look::default());
     writer.judge(row);
-    writer.text
+    writer.styled.text
 }
 
 impl Writer {
@@ -79,7 +81,7 @@ impl Writer {
             self.heading(
                 reason_group.outcome,
                 &row.verdict.scenario,
-                &[&row.verdict.variant],
+                &[row.verdict.variant],
             );
             self.line(format!("  {}", row.title));
         } else {
@@ -94,7 +96,7 @@ impl Writer {
             for (index, entry) in named.iter().take(NAMED).enumerate() {
                 let label = if index == 0 { "of these" } else { "" };
                 let id = &entry.rows[0].verdict.scenario;
-                let variants = entry.variants().join(", ");
+                let variants = joined(&entry.variants());
                 self.line(format!("  {label:<9} {id} [{variants}]"));
             }
             self.more(named.len(), NAMED);
@@ -104,10 +106,10 @@ impl Writer {
         self.line("");
     }
 
-    fn heading(&mut self, outcome: Outcome, scenario: &str, variants: &[&str]) {
+    fn heading(&mut self, outcome: Outcome, scenario: &str, variants: &[Variant]) {
         let outcome = self.outcome(outcome);
         let id = self.painted(scenario, Style::new().bold());
-        self.line(format!("{outcome} {id} [{}]", variants.join(", ")));
+        self.line(format!("{outcome} {id} [{}]", joined(variants)));
     }
 
     pub(super) fn judge(&mut self, row: &JudgeVerdict) {
@@ -122,10 +124,8 @@ impl Writer {
         worst_first.sort_by_key(|sighting| sighting.finding.level);
         for sighting in worst_first.iter().take(MOST) {
             self.finding(&sighting.finding, &row.statement);
-            self.line(format!(
-                "  seen in   {} [{}]",
-                sighting.scenario, sighting.variant
-            ));
+            let case = shown_case(&sighting.scenario, sighting.variant);
+            self.line(format!("  seen in   {case}"));
             self.excerpt(&sighting.excerpt);
             self.line("");
         }
@@ -143,10 +143,7 @@ impl Writer {
     ) {
         self.finding(grouped_finding.finding, title);
         if grouped_finding.variants.len() < variants {
-            self.line(format!(
-                "  in        {}",
-                grouped_finding.variants.join(", ")
-            ));
+            self.line(format!("  in        {}", joined(&grouped_finding.variants)));
         }
     }
 

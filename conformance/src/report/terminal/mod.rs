@@ -4,18 +4,21 @@ mod findings;
 
 pub(super) use findings::{entry_told, judge_told, reason_group_text, row_told};
 
-use super::sanitize::{cut, sanitize, sanitized};
+use super::sanitize::Sanitized;
 use super::tables::{
     Answer, absent, documents, entries, misleading_features, reason_groups, requirements_summary,
     slowest, summary_counts,
 };
 use super::{Report, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
+use crate::styled_text::StyledText;
+use crate::text::{cut, joined};
 use crate::verdict::{Known, Outcome};
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 
 /// How the report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,15 +31,10 @@ pub struct Look {
 
 /// The report as text.
 #[must_use]
-pub fn terminal(report: &Report, look: Look) -> String {
-    // Of a greeting of several lines the first is shown.
-    let greeting = sanitize(report.target.greeting.lines().next().unwrap_or_default()).into_owned();
-    let report = &sanitized(report);
-    let mut writer = Writer {
-        text: String::new(),
-        look,
-    };
-    writer.head(report, &greeting);
+pub fn terminal(report: &Sanitized, look: Look) -> String {
+    let report = report.report();
+    let mut writer = Writer::new(look);
+    writer.head(report);
     for outcome in DETAILED {
         let told =
             |known: &Option<Known>, of| of == outcome && (known.is_none() || of == Outcome::Error);
@@ -69,7 +67,7 @@ pub fn terminal(report: &Report, look: Look) -> String {
     writer.requirements(report);
     writer.slowest(report);
     writer.summary(report);
-    writer.text
+    writer.styled.text
 }
 
 /// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the
@@ -92,44 +90,34 @@ fn shortened(text: &str) -> Cow<'_, str> {
 }
 
 struct Writer {
-    text: String,
-    look: Look,
+    styled: StyledText,
+    strict: bool,
+}
+
+impl Deref for Writer {
+    type Target = StyledText;
+
+    fn deref(&self) -> &StyledText {
+        &self.styled
+    }
+}
+
+impl DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut StyledText {
+        &mut self.styled
+    }
 }
 
 impl Writer {
-    fn plain() -> Self {
+    fn new(look: Look) -> Self {
         Self {
-            text: String::new(),
-            look: Look::default(),
+            styled: StyledText::new(look.colour),
+            strict: look.strict,
         }
     }
 
-    fn line(&mut self, line: impl AsRef<str>) {
-        self.text.push_str(line.as_ref().trim_end());
-        self.text.push('\n');
-    }
-
-    fn painted(&self, text: &str, style: Style) -> String {
-        if self.look.colour {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn outcome(&self, outcome: Outcome) -> String {
-        let colour = match outcome {
-            Outcome::Pass => AnsiColor::Green,
-            Outcome::Inconclusive | Outcome::Note | Outcome::Unsupported => AnsiColor::Blue,
-            Outcome::Warn => AnsiColor::Yellow,
-            Outcome::Blocked | Outcome::Fail | Outcome::Misadvertised | Outcome::Error => {
-                AnsiColor::Red
-            }
-        };
-        self.painted(outcome.word(), colour.on_default().bold())
-    }
-
-    fn head(&mut self, report: &Report, greeting: &str) {
+    fn head(&mut self, report: &Report) {
+        let greeting = &report.target.greeting;
         let said = if greeting.is_empty() {
             String::new()
         } else {
@@ -192,7 +180,7 @@ impl Writer {
     fn known(&mut self, report: &Report) {
         let rows = report.scenarios.iter().filter_map(|row| {
             let known = row.known.as_ref()?;
-            let name = format!("{} [{}]", row.verdict.scenario, row.verdict.variant);
+            let name = row.verdict.case().to_string();
             Some((name, row.verdict.outcome, known))
         });
         let judges = report
@@ -241,7 +229,7 @@ impl Writer {
 
     /// One line for each document.
     fn by_document(&mut self, report: &Report) {
-        let documents = documents(report, self.look.strict);
+        let documents = documents(report, self.strict);
         if documents.is_empty() {
             return;
         }
@@ -302,10 +290,9 @@ impl Writer {
         self.line("Slowest");
         for row in slowest {
             self.line(format!(
-                "  {:>5.1} s  {} [{}]",
+                "  {:>5.1} s  {}",
                 row.duration_ms as f64 / 1000.0,
-                row.verdict.scenario,
-                row.verdict.variant
+                row.verdict.case()
             ));
         }
         self.line("");
@@ -340,25 +327,22 @@ impl Writer {
         }
         let missing = report.missing_parts();
         if !missing.is_empty() {
-            let shown = |parts: &[super::Part]| {
-                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
-                parts.join(", ")
-            };
             self.line(format!(
                 "  only part {} of the run; not here: {}",
-                shown(&report.parts),
-                shown(&missing)
+                joined(&report.parts),
+                joined(&missing)
             ));
         }
-        if self.look.strict && report.count(Outcome::Warn) > 0 {
+        if self.strict && report.count(Outcome::Warn) > 0 {
             self.line("  --strict: a WARN fails the run");
         }
-        let colour = match report.status(self.look.strict) {
+        let colour = match report.status(self.strict) {
             RunStatus::AsExpected => AnsiColor::Green,
             _ => AnsiColor::Red,
         };
-        let conclusion = report.conclusion(self.look.strict);
-        self.line(self.painted(&conclusion, colour.on_default().bold()));
+        let conclusion = report.conclusion(self.strict);
+        let conclusion = self.painted(&conclusion, colour.on_default().bold());
+        self.line(conclusion);
     }
 }
 

@@ -11,7 +11,7 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
     row.excerpt = vec!["C: NOOP".into(), "S: 500 What?".into()];
     row.covers = vec!["959-5.4-greeting-code".into(), "gone".into()];
     row.verdict.findings.push(finding("500 What?"));
-    insta::assert_snapshot!(terminal(&report, Look::default()), @r"
+    insta::assert_snapshot!(terminal(&Sanitized::of(&report), Look::default()), @r"
     ftpspec 0.0.0 · ftp://127.0.0.1:2121
 
     FAIL rfc959/noop-200 [pasv]
@@ -34,7 +34,7 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
 
 #[test]
 fn what_matters_comes_first_and_then_how_it_stands() {
-    let text = terminal(&of_every_outcome(), Look::default());
+    let text = terminal(&Sanitized::of(&of_every_outcome()), Look::default());
     insta::assert_snapshot!("every_outcome", text);
 }
 
@@ -42,11 +42,11 @@ fn what_matters_comes_first_and_then_how_it_stands() {
 fn what_fails_alike_in_many_variants_is_told_once() {
     let mut report = report(&[Outcome::Fail; 3]);
     for (row, variant) in report.scenarios.iter_mut().zip(["pasv", "epsv", "port"]) {
-        row.verdict.variant = variant.into();
+        row.verdict.variant = variant.parse().expect("a variant");
         row.verdict.findings.push(finding(variant));
     }
     report.scenarios[2].verdict.findings[0].expected = "226".into();
-    let text = terminal(&report, Look::default());
+    let text = terminal(&Sanitized::of(&report), Look::default());
     insta::assert_snapshot!(text.split("\n\n").nth(1).unwrap(), @r"
     FAIL rfc959/noop-200 [pasv, epsv, port]
       NOOP is answered 200
@@ -69,11 +69,11 @@ fn what_one_reason_stopped_is_told_once_however_much_it_is() {
     let mut report = report(&[Outcome::Blocked; 40]);
     for (index, row) in report.scenarios.iter_mut().enumerate() {
         row.verdict.scenario = format!("rfc959/{:02}", index / 2);
-        row.verdict.variant = ["pasv", "epsv"][index % 2].into();
+        row.verdict.variant = ["pasv", "epsv"][index % 2].parse().expect("a variant");
         row.verdict.reason = "login: 530 No.".into();
     }
     report.scenarios[3].excerpt = vec!["S: 530 No.".into()];
-    let text = terminal(&report, Look::default());
+    let text = terminal(&Sanitized::of(&report), Look::default());
     insta::assert_snapshot!(text.split("\n\n").nth(1).unwrap(), @r"
     BLOCKED 20 scenarios in 40 variants
       because   login: 530 No.
@@ -94,9 +94,9 @@ fn where_the_time_of_a_long_run_went_is_told() {
     let mut report = report(&[Outcome::Pass, Outcome::Pass]);
     report.scenarios[0].duration_ms = 4321;
     let told = "Slowest\n    4.3 s  rfc959/noop-200 [pasv]\n\n";
-    assert!(!terminal(&report, Look::default()).contains("Slowest"));
+    assert!(!terminal(&Sanitized::of(&report), Look::default()).contains("Slowest"));
     report.duration_ms = 10_000;
-    let text = terminal(&report, Look::default());
+    let text = terminal(&Sanitized::of(&report), Look::default());
     assert!(text.contains(told), "{text}");
 }
 
@@ -105,7 +105,7 @@ fn where_nothing_was_played_no_judge_says_that_all_is_well() {
     let mut report = report(&[]);
     report.judges = of_every_outcome().judges;
     report.judges[0].outcome = Outcome::Pass;
-    insta::assert_snapshot!(terminal(&report, Look::default()), @r"
+    insta::assert_snapshot!(terminal(&Sanitized::of(&report), Look::default()), @r"
     ftpspec 0.0.0 ·
 
     0 scenarios in 1.5 s
@@ -115,7 +115,7 @@ fn where_nothing_was_played_no_judge_says_that_all_is_well() {
 
 #[test]
 fn nothing_a_server_sends_acts_on_the_terminal() {
-    let text = terminal(&of_every_outcome(), Look::default());
+    let text = terminal(&Sanitized::of(&of_every_outcome()), Look::default());
     let acting = text.chars().find(|c| c.is_control() && *c != '\n');
     assert_eq!(acting, None);
     assert!(text.contains("\\u{1b}[0m"), "{text}");
@@ -124,10 +124,10 @@ fn nothing_a_server_sends_acts_on_the_terminal() {
 #[test]
 fn colours_come_only_when_asked_for() {
     let report = report(&[Outcome::Fail]);
-    assert!(!terminal(&report, Look::default()).contains('\u{1b}'));
+    assert!(!terminal(&Sanitized::of(&report), Look::default()).contains('\u{1b}'));
     assert!(
         terminal(
-            &report,
+            &Sanitized::of(&report),
             Look {
                 colour: true,
                 strict: false

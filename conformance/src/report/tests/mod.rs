@@ -11,7 +11,7 @@ pub(super) fn report(outcomes: &[Outcome]) -> Report {
     let row = |outcome: &Outcome| Row {
         verdict: Verdict {
             scenario: "rfc959/noop-200".into(),
-            variant: "pasv".into(),
+            variant: "pasv".parse().expect("a variant"),
             outcome: *outcome,
             reason: String::new(),
             lacks: None,
@@ -127,7 +127,7 @@ pub(super) fn of_every_outcome() -> Report {
         count: 3,
         findings: vec![Located {
             scenario: "rfc959/a".into(),
-            variant: "pasv".into(),
+            variant: "pasv".parse().ok(),
             finding: finding("20 Okay"),
             excerpt: vec!["S: 20 Okay".into()],
         }],
@@ -136,7 +136,7 @@ pub(super) fn of_every_outcome() -> Report {
     }];
     report.skipped = vec![SkippedRow {
         scenario: "rfc4217/m".into(),
-        variant: "pasv tls".into(),
+        variant: "pasv tls".parse().ok(),
         reason: "the target has no TLS".into(),
     }];
     report.invalid_scenarios = vec!["mine/broken.ftpt".into()];

@@ -36,7 +36,7 @@ const FILES: u64 = 48 << 20;
 
 /// How the jobs of a run are scheduled.
 #[derive(Debug, Clone)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// The maximum number of simultaneous jobs.
     pub at_once: usize,
     /// The maximum number of simultaneous control connections, which may limit the jobs further.
@@ -50,20 +50,6 @@ pub struct Schedule {
     pub cut: CancelToken,
 }
 
-impl Schedule {
-    /// Plays this many jobs at once, without further limits.
-    #[must_use]
-    pub fn at_once(at_once: usize) -> Self {
-        Self {
-            at_once,
-            connections: None,
-            blocked: BTreeMap::new(),
-            prerequisites: Prerequisites::default(),
-            cut: CancelToken::never(),
-        }
-    }
-}
-
 /// Plays all jobs and reports them. Every job is finished exactly once, in the given order, unless
 /// the run is cancelled:
 ///
@@ -74,7 +60,7 @@ impl Schedule {
 ///   restarts the server, and if that fails the remaining jobs become the same.
 ///
 /// What else happens, in clean-up and between jobs, is reported as [`RunEvent::Fact`].
-pub async fn run_all(
+pub(crate) async fn run_all(
     jobs: Vec<Job>,
     target: &Arc<Target>,
     options: &PlayOptions,

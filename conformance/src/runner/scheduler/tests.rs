@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::runner::Canceller;
-use crate::runner::testing::{Do, Fake, job, play_options};
+use crate::runner::testing::{Do, Fake, at_once, job, play_options};
 use crate::subject::Unmanaged;
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -64,7 +64,7 @@ fn nothing_special(_: &str) -> Option<Vec<Do>> {
 async fn a_server_with_few_connections_gets_fewer_jobs_and_nothing_fails() {
     let server = Fake::start_at(anywhere(), 3, nothing_special).await;
     let jobs = jobs(&[NOOP; 8]);
-    let told = run(jobs, &server, Schedule::at_once(8), &mut unmanaged(&server)).await;
+    let told = run(jobs, &server, at_once(8), &mut unmanaged(&server)).await;
     let stops: Vec<_> = (0..8).map(|number| (number, None)).collect();
     assert_eq!(told.stops, stops, "{:?}", told.facts);
     assert!(
@@ -79,7 +79,7 @@ async fn a_server_with_few_connections_gets_fewer_jobs_and_nothing_fails() {
 async fn a_server_without_free_connections_is_no_failure_and_retries_end() {
     let server = Fake::start_at(anywhere(), 1, nothing_special).await;
     let jobs = jobs(&[NOOP; 5]);
-    let told = run(jobs, &server, Schedule::at_once(2), &mut unmanaged(&server)).await;
+    let told = run(jobs, &server, at_once(2), &mut unmanaged(&server)).await;
     assert_eq!(told.stops.len(), 5);
     let busy = |(_, stop): &(usize, Option<Stop>)| matches!(stop, Some(Stop::Busy(_)));
     assert!(told.stops.iter().all(busy), "{:?}", told.stops);
@@ -97,13 +97,7 @@ async fn a_421_greeting_is_not_a_failure_of_the_server() {
     let server = Fake::start_at(anywhere(), 0, nothing_special).await;
     let mut greeting = job("pasv", "login = false", "< 220");
     greeting.number = 0;
-    let told = run(
-        vec![greeting],
-        &server,
-        Schedule::at_once(1),
-        &mut unmanaged(&server),
-    )
-    .await;
+    let told = run(vec![greeting], &server, at_once(1), &mut unmanaged(&server)).await;
     assert!(
         matches!(&told.stops[..], [(0, Some(Stop::Busy(why)))] if why.contains("421 too many"))
     );
@@ -116,7 +110,7 @@ async fn the_connection_limit_is_respected() {
     let jobs = jobs(&[NOOP, NOOP, two_more, NOOP, NOOP]);
     let conduct = Schedule {
         connections: Some(2),
-        ..Schedule::at_once(8)
+        ..at_once(8)
     };
     let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
     let Some(Stop::Prerequisite(why)) = &told.stops[2].1 else {
@@ -137,7 +131,7 @@ async fn a_blocked_job_is_finished_without_contacting_the_server() {
     let server = Fake::start(nothing_special).await;
     let conduct = Schedule {
         blocked: BTreeMap::from([(1, "it is closed".to_owned())]),
-        ..Schedule::at_once(1)
+        ..at_once(1)
     };
     let jobs = jobs(&[NOOP, SYST, NOOP]);
     let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
@@ -154,7 +148,7 @@ fn dies_at_syst(line: &str) -> Option<Vec<Do>> {
 async fn a_complete_report_is_made_when_the_server_dies() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut unmanaged(&server)).await;
+    let told = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
     assert_eq!(told.stops[0], (0, None));
     let why: Vec<_> = told.stops[1..]
         .iter()
@@ -196,13 +190,7 @@ fn restarting(server: &Fake) -> RestartingSupervisor {
 async fn a_restarted_server_is_tested_to_the_end() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(
-        jobs,
-        &server,
-        Schedule::at_once(1),
-        &mut restarting(&server),
-    )
-    .await;
+    let told = run(jobs, &server, at_once(1), &mut restarting(&server)).await;
     assert!(
         matches!(&told.stops[1].1, Some(Stop::TargetGone(_))),
         "{told:?}"
@@ -221,7 +209,7 @@ async fn a_server_that_keeps_dying_is_given_up() {
     let server = Fake::start(dies_at_syst).await;
     let mut restarting = restarting(&server);
     let jobs = jobs(&[SYST; 8]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut restarting).await;
+    let told = run(jobs, &server, at_once(1), &mut restarting).await;
     assert_eq!((told.stops.len(), restarting.servers.len()), (8, DEATHS));
     let Some(Stop::TargetGone(why)) = &told.stops[7].1 else {
         panic!("{told:?}")
@@ -234,7 +222,7 @@ async fn a_closed_connection_fails_its_scenario_only() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("421 idle\r\n"), Do::Close]);
     let server = Fake::start(rule).await;
     let jobs = jobs(&[SYST, "> SYST\n> NOOP\n< 215\n< 200", NOOP]);
-    let told = run(jobs, &server, Schedule::at_once(1), &mut unmanaged(&server)).await;
+    let told = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
     assert!(
         matches!(told.stops[0].1, Some(Stop::Mismatch { .. })),
         "{told:?}"
@@ -249,7 +237,7 @@ async fn a_closed_connection_fails_its_scenario_only() {
 
 #[tokio::test]
 async fn a_job_that_timed_out_beside_others_is_played_again_alone() {
-    for (at_once, again) in [(2, true), (1, false)] {
+    for (jobs_at_once, again) in [(2, true), (1, false)] {
         let silent = std::sync::atomic::AtomicBool::new(true);
         let rule = move |line: &str| {
             let once = || silent.swap(false, std::sync::atomic::Ordering::Relaxed);
@@ -260,7 +248,7 @@ async fn a_job_that_timed_out_beside_others_is_played_again_alone() {
         let told = run(
             jobs,
             &server,
-            Schedule::at_once(at_once),
+            at_once(jobs_at_once),
             &mut unmanaged(&server),
         )
         .await;
@@ -287,10 +275,7 @@ fn cancel_at_syst(canceller: Canceller) -> impl Fn(&str) -> Option<Vec<Do>> {
 }
 
 fn until(cut: CancelToken) -> Schedule {
-    Schedule {
-        cut,
-        ..Schedule::at_once(1)
-    }
+    Schedule { cut, ..at_once(1) }
 }
 
 #[tokio::test]

@@ -16,10 +16,21 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use self::tree::{Files, Tree};
-use super::{Job, PlayOptions};
+use super::{CancelToken, Job, PlayOptions, Played, Prerequisites, Schedule};
 use crate::driver::Timeouts;
 use crate::scenario::{ScenarioId, Variant, parse};
 use crate::subject::Target;
+
+/// Plays this many jobs at once, without further limits.
+pub(super) fn at_once(at_once: usize) -> Schedule {
+    Schedule {
+        at_once,
+        connections: None,
+        blocked: BTreeMap::new(),
+        prerequisites: Prerequisites::default(),
+        cut: CancelToken::never(),
+    }
+}
 
 /// What a server does instead of its correct reply.
 #[derive(Debug, Clone)]
@@ -32,7 +43,6 @@ pub(super) enum Do {
     Passive(&'static str),
     /// Sends these octets on the data connection, between 150 and 226.
     Data(&'static str),
-    /// Closes the control connection.
     Close,
     /// Stops the server: nothing is answered, and no connection is accepted.
     Die,
@@ -43,7 +53,6 @@ type Rule = dyn Fn(&str) -> Option<Vec<Do>> + Send + Sync;
 /// The single fault of a server's file system, in every session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum FileFault {
-    /// No fault.
     #[default]
     None,
     /// PWD reports `/` wherever the session is.
@@ -62,7 +71,6 @@ pub(super) enum FileFault {
     Flat,
     /// Every listing has this content.
     Listing(&'static str),
-    /// NLST reports absolute pathnames.
     AbsoluteNlst,
     /// Names are case-insensitive.
     CaseBlind,
@@ -84,6 +92,11 @@ impl Fake {
         rule: impl Fn(&str) -> Option<Vec<Do>> + Send + Sync + 'static,
     ) -> Self {
         Self::start_at("127.0.0.1:0".parse().unwrap(), usize::MAX, rule).await
+    }
+
+    /// Plays a scenario with this front matter and dialogue against the server.
+    pub(super) async fn play(&self, variant: &str, front: &str, dialogue: &str) -> Played {
+        super::play(job(variant, front, dialogue), &self.target, &play_options()).await
     }
 
     /// Starts a server with this fault and these files; entries without octets are directories.

@@ -1,7 +1,7 @@
 //! `!about` names what the scenario covers, and `impact` is said of the statements it is true of.
 
-use super::super::error::did_you_mean;
 use super::{Linter, Step};
+use crate::text::did_you_mean;
 
 impl<'a> Linter<'a> {
     /// An impact that stands beside a failure that does not show it accuses a server of what it

@@ -1,12 +1,13 @@
 //! The front matter: what it says about the catalogue and the registry, and how.
 
-use super::super::error::did_you_mean;
 use super::{Action, DriverKind, Knowledge, Linter};
+use crate::scenario::Need;
+use crate::text::did_you_mean;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Needs that are not verbs: looked up in FEAT, or determined by the runner.
-const OTHER_NEEDS: &[&str] = &["TVFS", "UTF8", "TLS", "ipv6", "server-name", "own-password"];
+/// Features without a verb of their own that scenarios need (RFC 2640 §2.2, RFC 3659 §6).
+const WITHOUT_VERB: [&str; 2] = ["TVFS", "UTF8"];
 
 /// The longest `impact`, in characters.
 const MEANING_LIMIT: usize = 200;
@@ -54,13 +55,17 @@ impl Linter<'_> {
             if self.is_full() {
                 break;
             }
-            let verb = need.split_whitespace().next().unwrap_or_default();
-            let known = OTHER_NEEDS.contains(&need.as_str()) || knowledge.verbs.contains(verb);
+            let text = need.as_str();
+            let verb = text.split_whitespace().next().unwrap_or_default();
+            let known = !matches!(need, Need::Feature(_))
+                || WITHOUT_VERB.contains(&text)
+                || knowledge.verbs.contains(verb);
             if !knowledge.verbs.is_empty() && !known {
+                let others = Need::OTHERS.iter().map(Need::as_str);
                 let names = knowledge.verbs.iter().map(String::as_str);
-                let help = did_you_mean(verb, names.chain(OTHER_NEEDS.iter().copied()));
+                let help = did_you_mean(verb, names.chain(WITHOUT_VERB).chain(others));
                 self.warning(
-                    self.in_front(need),
+                    self.in_front(text),
                     format!("the need `{need}` is unknown"),
                     help,
                 );

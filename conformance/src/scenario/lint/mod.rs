@@ -7,12 +7,12 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
-use super::error::did_you_mean;
 use super::{
     Action, Connection, Dated, Diagnostic, DriverKind, Expect, Given, Level, Octets, Receive,
     ReplyPattern, Scenario, Severity, Step, TextPattern, UserStep,
 };
 use super::{Content, variables};
+use crate::text::did_you_mean;
 use front::quoted_texts;
 
 /// The knowledge a scenario is checked against. Empty parts are not checked.

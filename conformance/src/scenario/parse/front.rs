@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::{About, Axes, DriverKind, Level};
+use super::super::{About, Axes, DriverKind, Level, Need};
 use super::{Problem, Problems, did_you_mean, shown};
 
 /// Every key, in the order of the canonical layout.
@@ -92,7 +92,7 @@ impl<'a> Front<'_, 'a> {
             cites: cites?,
             covers: covers?,
             level: level?,
-            needs: without_places(needs),
+            needs: without_places(needs).into_iter().map(Need::from).collect(),
             axes,
             login: login.unwrap_or(true),
             barrier: barrier.unwrap_or(true),

@@ -12,10 +12,11 @@ mod repeat;
 mod reply;
 mod statement;
 
+use crate::text::{cut, did_you_mean, nearest};
 use std::ops::Range;
 use std::time::Duration;
 
-use super::error::{Diagnostic, Severity, did_you_mean, nearest};
+use super::error::{Diagnostic, Severity};
 use super::variables::variable_at;
 use super::{Action, Connection, Scenario, ScenarioId, Step};
 pub(super) use about::can_fail;
@@ -23,7 +24,7 @@ use cursor::Cursor;
 pub(super) use front::KEYS;
 
 /// The largest file that is read. The whole suite is smaller than this.
-pub const FILE_LIMIT: usize = 1 << 20;
+pub(crate) const FILE_LIMIT: usize = 1 << 20;
 
 /// The largest front matter that is read.
 const FRONT_LIMIT: usize = 64 << 10;
@@ -94,7 +95,6 @@ pub(super) struct Line<'a> {
     pub(super) number: u32,
     /// Where it starts in the file.
     pub(super) start: usize,
-    /// Its text.
     pub(super) text: &'a str,
 }
 
@@ -436,10 +436,7 @@ fn check_variables(text: &str, start: usize) -> Result<(), Problem> {
 
 /// A piece of the file in a message: not too long.
 fn shown(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    cut(text, 40).into_owned()
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ pub(super) struct Nesting {
 }
 
 impl Nesting {
-    /// The next statement.
     pub(super) fn statement(&mut self, action: &Action, line: Line<'_>) -> Result<(), Problem> {
         match action {
             Action::Repeat(_) if self.open.is_some() => {

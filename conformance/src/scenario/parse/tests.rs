@@ -281,7 +281,7 @@ profile = "security"
     assert_eq!(about.cites, ["RFC 959 §5.4", "RFC 1123 §4.1"]);
     assert_eq!(about.covers, ["a", "b"]);
     assert_eq!(about.level, Level::Practice);
-    assert_eq!(about.needs, ["REST STREAM"]);
+    assert_eq!(about.needs, ["REST STREAM".into()]);
     assert_eq!(
         about.axes,
         Axes {

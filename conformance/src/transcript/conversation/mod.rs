@@ -63,7 +63,10 @@ impl Conversation {
                 pairings.push(Pairing::new(event.connection.clone()));
                 pairings.len() - 1
             });
-            pairings[at].take(index, event.line, &event.what);
+            match event.is_gap() {
+                true => pairings[at].lose_track(),
+                false => pairings[at].take(index, event.line, &event.what),
+            }
         }
         pairings.into_iter().map(Pairing::finish).collect()
     }
@@ -140,8 +143,9 @@ impl Exchange {
     }
 }
 
-/// One control connection being paired.
-struct Pairing {
+/// One control connection being paired, event by event.
+#[derive(Debug)]
+pub(crate) struct Pairing {
     conversation: Conversation,
     reader: ReplyReader,
     /// Indices of exchanges that wait for their completion, oldest first.
@@ -155,10 +159,13 @@ struct Pairing {
     adrift: bool,
     /// AUTH was answered 234, and no handshake has ended well since.
     handshake_due: bool,
+    /// Octets are missing, so that nobody knows what belongs together until it connects again.
+    lost: bool,
 }
 
 impl Pairing {
-    fn new(connection: Connection) -> Self {
+    /// Nothing has happened on this control connection.
+    pub(crate) fn new(connection: Connection) -> Self {
         Self {
             conversation: Conversation {
                 connection,
@@ -172,16 +179,33 @@ impl Pairing {
             received: 0,
             adrift: false,
             handshake_due: false,
+            lost: false,
         }
     }
 
-    fn take(&mut self, index: usize, line: u32, what: &EventKind) {
+    /// What was begun stays as it is, and what follows is left out.
+    fn lose_track(&mut self) {
+        self.reader = ReplyReader::default();
+        self.waiting.clear();
+        self.unsent.clear();
+        self.lost = true;
+    }
+
+    /// What has been paired so far.
+    pub(crate) fn so_far(&self) -> &Conversation {
+        &self.conversation
+    }
+
+    /// Takes the next event, with its index and the line of the scenario.
+    pub(crate) fn take(&mut self, index: usize, line: u32, what: &EventKind) {
         match what {
             EventKind::Connected { .. } => {
                 self.end();
+                self.lost = false;
                 self.adrift = false;
                 self.begin(None, line, index, false);
             }
+            _ if self.lost => {}
             EventKind::FromClient { octets } => self.sent(index, line, octets),
             // A handshake that goes wrong may end with an alert where a 421 is the other choice (RFC 4217 §10.1).
             EventKind::FromServer { octets }
@@ -332,7 +356,8 @@ impl Pairing {
         self.unsent.clear();
     }
 
-    fn finish(mut self) -> Conversation {
+    /// Nothing more happens.
+    pub(crate) fn finish(mut self) -> Conversation {
         self.end();
         self.conversation
     }

@@ -1,42 +1,8 @@
 use super::*;
+use crate::judge::testing::transcript as played;
 use crate::transcript::Event;
 use proptest::prelude::*;
 use rstest::rstest;
-
-/// `C: ` lines are sent, `S: ` lines are received, `TLS` is a handshake; the greeting needs no `C: `.
-fn played(dialogue: &[&str]) -> Transcript {
-    let connected = EventKind::Connected {
-        local: "127.0.0.1:1".into(),
-        peer: "127.0.0.1:2".into(),
-    };
-    let mut transcript = Transcript::default();
-    let mut add = |what| {
-        let connection = Connection::main();
-        transcript.events.push(Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection,
-            line: 1,
-            what,
-        });
-    };
-    add(connected);
-    for line in dialogue {
-        let octets = |text: &str| format!("{text}\r\n").into_bytes();
-        add(match line.split_at(3) {
-            ("C: ", text) => EventKind::FromClient {
-                octets: octets(text),
-            },
-            ("S: ", text) => EventKind::FromServer {
-                octets: octets(text),
-            },
-            _ => EventKind::FromClient {
-                octets: line.as_bytes().to_vec(),
-            },
-        });
-    }
-    transcript
-}
 
 /// `VERB code code, VERB code; unasked code`.
 fn shown(transcript: &Transcript) -> String {
@@ -117,20 +83,15 @@ fn after_a_reply_that_did_not_come_in_time_nothing_is_certain() {
 fn telnet_signals_before_abor_are_no_part_of_the_verb() {
     let mut transcript = played(&["S: 220 hi"]);
     let octets = b"\xff\xf4\xff\xf2ABOR\r\n".to_vec();
-    let connection = Connection::main();
-    transcript.events.push(Event {
-        at: 0,
-        channel: crate::transcript::Channel::Control,
-        connection,
-        line: 2,
-        what: EventKind::FromClient { octets },
-    });
+    transcript
+        .events
+        .push(Event::at_line(2, EventKind::FromClient { octets }));
     assert_eq!(shown(&transcript), "greeting 220, ABOR;");
 }
 
 #[test]
 fn an_answer_to_half_a_line_is_shown_and_not_judged() {
-    let transcript = played(&["S: 220 hi", "NOOP\n", "S: 200 ok"]);
+    let transcript = played(&["S: 220 hi", "C! NOOP\\n", "S: 200 ok"]);
     let conversations = Conversation::all(&transcript);
     let exchange = &conversations[0].exchanges[1];
     assert!(exchange.irregular && !exchange.is_whole());
@@ -140,15 +101,10 @@ fn an_answer_to_half_a_line_is_shown_and_not_judged() {
 #[test]
 fn an_alert_where_the_handshake_belongs_is_no_reply() {
     let mut transcript = played(&["S: 220 hi", "C: AUTH TLS", "S: 234 go", "C: no handshake"]);
-    transcript.events.push(Event {
-        at: 0,
-        channel: crate::transcript::Channel::Control,
-        connection: Connection::main(),
-        line: 0,
-        what: EventKind::FromServer {
-            octets: vec![0x15, 3, 3, 0, 2, 2, 0x32],
-        },
-    });
+    transcript.events.push(Event::at_line(
+        0,
+        EventKind::from_server(vec![0x15, 3, 3, 0, 2, 2, 0x32]),
+    ));
     let conversations = Conversation::all(&transcript);
     let replies: Vec<_> = conversations[0]
         .every_reply()
@@ -168,22 +124,11 @@ fn what_was_sent_before_the_handshake_waits_for_nothing_after_it() {
         certificate: None,
     };
     let mut add = |what| {
-        let connection = Connection::main();
-        transcript.events.push(Event {
-            at: 0,
-            channel: crate::transcript::Channel::Control,
-            connection,
-            line: 2,
-            what,
-        });
+        transcript.events.push(Event::at_line(2, what));
     };
     add(EventKind::TlsEstablished(facts));
-    add(EventKind::FromClient {
-        octets: b"PWD\r\n".to_vec(),
-    });
-    add(EventKind::FromServer {
-        octets: b"257 x\r\n".to_vec(),
-    });
+    add(EventKind::from_client(b"PWD\r\n"));
+    add(EventKind::from_server(b"257 x\r\n"));
     assert_eq!(shown(&transcript), "greeting 220, AUTH 234, NOOP, PWD 257;");
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Pure, and indifferent to how octets are cut into pieces. All combinations work. A record is a
 //! line of a file: its end is LF there, whatever the type; a CR before it belongs to it in text,
-//! and is content in TYPE I. RFC 959 §3.4.1 wants the end of the last record said, so a last line
+//! and is content in TYPE I. RFC 959 §3.4.1 requires the end of the last record, so a last line
 //! without LF comes back with one.
 //!
 //! Transfers in TYPE A or I, STRU F and MODE S do not use it.
@@ -391,7 +391,7 @@ impl Decoder {
         }
         match (self.ended, octets.is_empty()) {
             (true, true) => Ok(Piece::End),
-            (true, false) => Err(Malformed::BehindTheEnd),
+            (true, false) => Err(Malformed::AfterTheEnd),
             (false, _) => Ok(Piece::Hungry),
         }
     }
@@ -476,7 +476,7 @@ impl Inflated {
         loop {
             if let Some(records) = &mut self.records {
                 match records.next(&mut self.octets)? {
-                    Some(_) if self.file_ended => return Err(Malformed::BehindTheEnd),
+                    Some(_) if self.file_ended => return Err(Malformed::AfterTheEnd),
                     Some(Item::EndOfFile) => {
                         self.file_ended = true;
                         continue;
@@ -503,7 +503,7 @@ impl Inflated {
     }
 }
 
-/// What the filler of MODE C stands for: a space in text, else a zero (RFC 959 §3.4.3).
+/// The octet that the filler of MODE C represents: a space in text, else a zero (RFC 959 §3.4.3).
 fn filler(coding: &Coding) -> u8 {
     let mut filler = b' ';
     match coding.representation {

@@ -40,7 +40,7 @@ fn encode<'a>(coding: &Coding, pieces: impl IntoIterator<Item = &'a [u8]>) -> Ve
 #[derive(Debug, PartialEq)]
 enum Failed {
     Form,
-    BehindTheEnd,
+    AfterTheEnd,
     CutShort,
 }
 
@@ -76,7 +76,7 @@ fn receive<'a>(
                     break;
                 }
                 Err(Malformed::Form) => return Err(Failed::Form),
-                Err(Malformed::BehindTheEnd) => return Err(Failed::BehindTheEnd),
+                Err(Malformed::AfterTheEnd) => return Err(Failed::AfterTheEnd),
             }
         }
     }
@@ -161,21 +161,21 @@ fn what_others_may_send(
 #[case::within_a_header(I, F, B, b"\x40\0", Failed::CutShort)]
 #[case::within_the_last_block(I, F, B, b"\x40\0\x02a", Failed::CutShort)]
 #[case::an_undefined_bit(I, F, B, b"\x41\0\0", Failed::Form)]
-#[case::after_the_end(I, F, B, b"\x40\0\0a", Failed::BehindTheEnd)]
+#[case::after_the_end(I, F, B, b"\x40\0\0a", Failed::AfterTheEnd)]
 #[case::an_empty_marker(I, F, B, b"\x10\0\0\x40\0\0", Failed::Form)]
 #[case::a_marker_with_a_space(I, F, B, b"\x10\0\x031 2\x40\0\0", Failed::Form)]
 #[case::a_long_marker(I, F, B, &[&b"\x10\xff\xff"[..], &[b'1'; 300]].concat(), Failed::Form)]
 #[case::no_end_in_compressed(I, F, C, b"\x01a", Failed::CutShort)]
 #[case::within_a_string(I, F, C, b"\0\x40\x05a", Failed::CutShort)]
 #[case::an_undefined_descriptor(I, F, C, b"\0\x01", Failed::Form)]
-#[case::strings_after_the_end(I, F, C, b"\0\x40\x01a\x01b", Failed::BehindTheEnd)]
+#[case::strings_after_the_end(I, F, C, b"\0\x40\x01a\x01b", Failed::AfterTheEnd)]
 #[case::no_end_of_records(I, R, S, b"a\xff\x01", Failed::CutShort)]
 #[case::within_a_code(I, R, S, b"a\xff", Failed::CutShort)]
 #[case::an_undefined_code(I, R, S, b"\xff\x04", Failed::Form)]
-#[case::after_the_code(I, R, S, b"\xff\x02a", Failed::BehindTheEnd)]
+#[case::after_the_code(I, R, S, b"\xff\x02a", Failed::AfterTheEnd)]
 #[case::no_zlib_stream(I, F, Z, b"no zlib stream", Failed::Form)]
 #[case::nothing_at_all(I, F, Z, b"", Failed::CutShort)]
-fn what_is_not_whole_is_no_file(
+fn an_incomplete_file_is_refused(
     #[case] representation: Representation,
     #[case] structure: Structure,
     #[case] mode: Mode,
@@ -209,7 +209,7 @@ fn a_zlib_stream_is_read_as_rfc_1950_has_it() {
 #[rstest]
 #[case::file(F)]
 #[case::records(R)]
-fn a_zlib_stream_that_is_cut_wrong_or_goes_on_is_no_file(#[case] structure: Structure) {
+fn a_zlib_stream_that_is_cut_wrong_or_goes_on_is_refused(#[case] structure: Structure) {
     let coding = coding(A, structure, Z);
     let whole = encode(&coding, [&b"one\ntwo\nthree\n"[..]]);
     for length in 0..whole.len() {
@@ -219,7 +219,7 @@ fn a_zlib_stream_that_is_cut_wrong_or_goes_on_is_no_file(#[case] structure: Stru
     *wrong.last_mut().unwrap() ^= 1;
     assert_eq!(decode(&coding, [&wrong[..]]), Err(Failed::Form));
     let more = [&whole[..], b"x"].concat();
-    assert_eq!(decode(&coding, [&more[..]]), Err(Failed::BehindTheEnd));
+    assert_eq!(decode(&coding, [&more[..]]), Err(Failed::AfterTheEnd));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn records_in_a_zlib_stream_end_before_it() {
     let read = |data: &[u8]| decode(&records, [&wrapped(data)[..]]);
     assert_eq!(read(b"a\xff\x03"), Ok(b"a\n".to_vec()));
     assert_eq!(read(b"a\xff\x01"), Err(Failed::Form));
-    assert_eq!(read(b"a\xff\x03b"), Err(Failed::BehindTheEnd));
+    assert_eq!(read(b"a\xff\x03b"), Err(Failed::AfterTheEnd));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn what_deflates_a_thousandfold_comes_back_a_piece_at_a_time() {
 #[rstest]
 #[case(B, b"\0\0\x04abcd\x10\0\x014\0\0\x04efgh\x10\0\x018\x40\0\x01i")]
 #[case(C, b"\x04abcd\0\x10\x014\x04efgh\0\x10\x018\x01i\0\x40\xc0")]
-fn restart_markers_are_sent_where_asked(#[case] mode: Mode, #[case] data: &[u8]) {
+fn restart_markers_are_sent_as_configured(#[case] mode: Mode, #[case] data: &[u8]) {
     let coding = Coding {
         markers: NonZeroU64::new(4),
         ..coding(I, F, mode)
@@ -268,7 +268,7 @@ fn restart_markers_are_sent_where_asked(#[case] mode: Mode, #[case] data: &[u8])
 }
 
 #[test]
-fn no_marker_stands_between_cr_and_lf() {
+fn no_marker_is_sent_between_cr_and_lf() {
     let coding = Coding {
         markers: NonZeroU64::new(2),
         ..coding(A, F, B)
@@ -318,7 +318,7 @@ fn returnable(coding: &Coding, mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// The same file; where more than one thing is wrong, which of them is said depends on the cut.
+/// The same file; of several errors, the one reported depends on the cut.
 fn agree(
     one: Result<Vec<u8>, Failed>,
     other: Result<Vec<u8>, Failed>,

@@ -20,7 +20,7 @@ use crate::wire::{Completion, ControlEvent, Reply};
 pub(super) enum Immediate {
     /// The hooks decide.
     Deciding(ControlEvent, Box<Interception>),
-    /// The reply is sent in the way a fault wants it.
+    /// The reply is sent as a fault prescribes.
     Answering(Answering),
 }
 
@@ -148,7 +148,7 @@ impl Connection {
         self.record.note_reply(reply);
     }
 
-    /// Gives a reply as the faults want it; what is left if that takes its time.
+    /// Sends a reply as the faults prescribe; returns what is left if that takes time.
     fn answer_immediately(&mut self, reply: &Reply, actions: Vec<Action>) -> Option<Immediate> {
         let reply = &*self.session.translated(reply);
         self.record.note_reply(reply);

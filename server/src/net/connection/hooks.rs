@@ -10,7 +10,7 @@ use crate::observe::hooks::Greeting;
 use crate::observe::journal::{EventKind, Outcome, TransferFacts};
 use crate::observe::sessions::SessionRecord;
 use crate::pi::{Step, Transfer, TransferEnd};
-use crate::storage::VirtualPath;
+use crate::storage::{Change, VirtualPath};
 use crate::wire::{Completion, Reply, Verb};
 
 impl Connection {
@@ -133,7 +133,7 @@ impl ObservedTransfer {
         });
         if self.stores && matches!(end, Some(TransferEnd::Complete { .. })) {
             let path = self.path.clone();
-            record.note(|| EventKind::Stored { path });
+            record.note(|| EventKind::Changed(Change::Stored { path }));
         }
     }
 }

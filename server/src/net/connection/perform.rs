@@ -4,16 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 
+use super::super::turns::Turn;
 use super::{Connection, End};
 use crate::auth::User;
 use crate::dtp::{PassivePort, coded_size, listing_lines, on_a_thread, on_storage};
 use crate::observe::journal::EventKind;
-use crate::pi::{DigestRequest, Step, StoragePath, Work};
-use crate::storage::{
-    Storage, combine, describe, digest, make_directories, remove_subtree, set_facts, subtree_size,
-};
+use crate::pi::{Step, StoragePath, StorageWork, StorageWorkDone, Work};
+use crate::storage::Storage;
 
 impl Connection {
     /// Does the work and returns the next step.
@@ -99,107 +99,26 @@ impl Connection {
                 let address = self.announced_address(address);
                 question.answer(&mut self.session, address)
             }
-            Work::Stat(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let found = on_storage(&storage, move |storage| storage.stat(&path, true)).await;
-                question.answer(&mut self.session, found)
-            }
-            Work::Describe(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let found = on_storage(&storage, move |storage| describe(storage, &path)).await;
-                question.answer(&mut self.session, found)
+            Work::Storage(work) => {
+                let done = self.work_on_storage(work).await?;
+                for change in &done.changes {
+                    self.record.note(|| EventKind::Changed(change.clone()));
+                }
+                done.answer(&mut self.session)
             }
             Work::CodedSize(question) => {
                 let (StoragePath { storage, path }, coding) = question.about.clone();
-                let size = self
-                    .in_turn(&storage, move |storage| coded_size(storage, &path, &coding))
-                    .await?;
+                let size = match self.turn().await? {
+                    Ok(turn) => {
+                        let job = move |storage: &dyn Storage| {
+                            let _turn = turn;
+                            coded_size(storage, &path, &coding)
+                        };
+                        on_a_thread(&storage, job).await
+                    }
+                    Err(busy) => Err(busy),
+                };
                 question.answer(&mut self.session, size)
-            }
-            Work::MakeDirectories(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let made =
-                    on_storage(&storage, move |storage| make_directories(storage, &path)).await;
-                for path in made.iter().flatten() {
-                    self.record
-                        .note(|| EventKind::DirectoryMade { path: path.clone() });
-                }
-                question.answer(&mut self.session, made.map(drop))
-            }
-            Work::Symlink(question) => {
-                let (StoragePath { storage, path }, target) = question.about.clone();
-                let made =
-                    on_storage(&storage, move |storage| storage.symlink(&target, &path)).await;
-                self.note_if(&made, || EventKind::LinkMade {
-                    path: question.about.0.path.clone(),
-                    target: question.about.1.clone(),
-                });
-                question.answer(&mut self.session, made)
-            }
-            Work::MakeDirectory(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let made = on_storage(&storage, move |storage| storage.make_directory(&path)).await;
-                self.note_if(&made, || EventKind::DirectoryMade {
-                    path: question.about.path.clone(),
-                });
-                question.answer(&mut self.session, made)
-            }
-            Work::RemoveDirectory(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let removed =
-                    on_storage(&storage, move |storage| storage.remove_directory(&path)).await;
-                self.note_if(&removed, || EventKind::DirectoryRemoved {
-                    path: question.about.path.clone(),
-                });
-                question.answer(&mut self.session, removed)
-            }
-            Work::RemoveSubtree(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let removed = self
-                    .in_turn(&storage, move |storage| remove_subtree(storage, &path))
-                    .await?;
-                self.note_if(&removed, || EventKind::SubtreeRemoved {
-                    path: question.about.path.clone(),
-                });
-                question.answer(&mut self.session, removed)
-            }
-            Work::SubtreeSize(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let size = self
-                    .in_turn(&storage, move |storage| subtree_size(storage, &path))
-                    .await?;
-                question.answer(&mut self.session, size)
-            }
-            Work::RemoveFile(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let removed = on_storage(&storage, move |storage| storage.remove_file(&path)).await;
-                self.note_if(&removed, || EventKind::Removed {
-                    path: question.about.path.clone(),
-                });
-                question.answer(&mut self.session, removed)
-            }
-            Work::Rename(question) => {
-                let (StoragePath { storage, path }, to) = question.about.clone();
-                let renamed = on_storage(&storage, move |storage| storage.rename(&path, &to)).await;
-                self.note_if(&renamed, || EventKind::Renamed {
-                    from: question.about.0.path.clone(),
-                    to: question.about.1.clone(),
-                });
-                question.answer(&mut self.session, renamed)
-            }
-            Work::SetFacts(question) => {
-                let (StoragePath { storage, path }, facts) = question.about.clone();
-                let set = on_storage(&storage, move |storage| {
-                    set_facts(storage, &path, facts.times, facts.mode)
-                })
-                .await;
-                self.note_if(&set, || EventKind::FactsSet {
-                    path: question.about.0.path.clone(),
-                    modified: facts.times.modified,
-                    created: facts.times.created,
-                    mode: facts.mode,
-                });
-                question.answer(&mut self.session, set)
             }
             Work::ListLines(question) => {
                 let listing = question.about.clone();
@@ -207,54 +126,6 @@ impl Connection {
                 let lines =
                     on_storage(&storage, move |storage| listing_lines(storage, &listing)).await;
                 question.answer(&mut self.session, lines)
-            }
-            Work::Available(question) => {
-                let StoragePath { storage, path } = question.about.clone();
-                let octets = on_storage(&storage, move |storage| storage.available(&path)).await;
-                question.answer(&mut self.session, octets)
-            }
-            Work::Allocate(question) => {
-                let (StoragePath { storage, path }, octets) = question.about.clone();
-                let room =
-                    on_storage(&storage, move |storage| storage.allocate(&path, octets)).await;
-                question.answer(&mut self.session, room)
-            }
-            Work::Hash(question) => {
-                let asked = question.about.clone();
-                let storage = Arc::clone(&asked.at.storage);
-                let hashed = self
-                    .in_turn(&storage, move |storage| {
-                        let DigestRequest {
-                            at,
-                            algorithm,
-                            start,
-                            end,
-                        } = asked;
-                        digest(storage, &at.path, algorithm, start, end)
-                    })
-                    .await?;
-                question.answer(&mut self.session, hashed)
-            }
-            Work::Combine(question) => {
-                let asked = question.about.clone();
-                let storage = Arc::clone(&asked.target.storage);
-                let combined = self
-                    .in_turn(&storage, move |storage| {
-                        combine(storage, &asked.target.path, &asked.sources)
-                    })
-                    .await?;
-                if combined.is_ok() {
-                    let asked = &question.about;
-                    self.record.note(|| EventKind::Stored {
-                        path: asked.target.path.clone(),
-                    });
-                    for source in &asked.sources {
-                        self.record.note(|| EventKind::Removed {
-                            path: source.clone(),
-                        });
-                    }
-                }
-                question.answer(&mut self.session, combined)
             }
         })
     }
@@ -281,34 +152,37 @@ impl Connection {
         self.rest(now + delay).await
     }
 
-    /// Runs a job whose time grows with the size of files, on a thread, when it is this session's
-    /// turn ([`Limits::long_jobs`]). A turn ends with the job, even if the client is gone by then.
+    /// Does work on a storage: at once if it never waits, else on a thread, and in its turn if its
+    /// time grows with the size of files.
+    async fn work_on_storage(&mut self, work: StorageWork) -> Result<StorageWorkDone, End> {
+        if !work.is_long && work.storage.abilities().never_blocks {
+            return Ok(work.run());
+        }
+        let turn = match work.is_long {
+            true => match self.turn().await? {
+                Ok(turn) => Some(turn),
+                Err(busy) => return Ok(work.refuse(busy)),
+            },
+            false => None,
+        };
+        let job = spawn_blocking(move || {
+            let _turn = turn;
+            work.run()
+        });
+        // The job does not panic: the runtime is being shut down.
+        job.await.map_err(|_| End::Stopped)
+    }
+
+    /// Waits until it is this session's turn for a job whose time grows with the size of files
+    /// ([`Limits::long_jobs`]). A turn ends with the job, even if the client is gone by then.
     ///
     /// [`Limits::long_jobs`]: crate::Limits::long_jobs
-    async fn in_turn<T: Send + 'static>(
-        &mut self,
-        storage: &Arc<dyn Storage>,
-        job: impl FnOnce(&dyn Storage) -> io::Result<T> + Send + 'static,
-    ) -> Result<io::Result<T>, End> {
+    async fn turn(&mut self) -> Result<io::Result<Turn>, End> {
         self.flush().await?;
         let shared = self.shared();
         let user = self.session.logged_in();
         let user = user.map_or("", |(user, _)| user.name.as_str());
-        let turn = shared.long_jobs.take(user);
-        let Ok(turn) = timeout(shared.limits.long_job_wait, turn).await else {
-            return Ok(Err(io::ErrorKind::WouldBlock.into()));
-        };
-        let outcome = on_a_thread(storage, move |storage| {
-            let _turn = turn;
-            job(storage)
-        });
-        Ok(outcome.await)
-    }
-
-    /// Reports a change if it was made.
-    fn note_if(&self, outcome: &io::Result<()>, what: impl FnOnce() -> EventKind) {
-        if outcome.is_ok() {
-            self.record.note(what);
-        }
+        let turn = timeout(shared.limits.long_job_wait, shared.long_jobs.take(user)).await;
+        Ok(turn.map_err(|_| io::ErrorKind::WouldBlock.into()))
     }
 }

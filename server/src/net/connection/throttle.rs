@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_so_many_commands_and_the_next_one_as_many() {
+    fn the_limit_of_commands_applies_to_each_second() {
         let now = Instant::now();
         let mut throttle = Throttle::limited_to(2, now).unwrap();
         for now in [now, now + SECOND] {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -19,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
 use crate::error::CertificateError;
+use crate::text::hexadecimal;
 
 /// Names and addresses every ephemeral server certificate is valid for: whatever a test on this
 /// host, or in a container on it, connects to.
@@ -198,22 +199,12 @@ impl EphemeralAuthority {
     }
 
     fn new() -> Result<Self, CertificateError> {
-        let mut authority = CertificateParams::new(Vec::new())?;
-        authority.distinguished_name = rcgen::DistinguishedName::new();
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "ftpspec ephemeral CA");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        valid_now(&mut authority);
+        let authority = authority_params("ftpspec ephemeral CA")?;
         let key = KeyPair::generate()?;
         let certificate = authority.self_signed(&key)?;
         let public = Authority {
             pem: certificate.pem(),
-            fingerprint: Sha256::digest(certificate.der())
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect(),
+            fingerprint: hexadecimal(&Sha256::digest(certificate.der())),
         };
         let issuer = Issuer::new(authority, key);
         Ok(Self {
@@ -228,35 +219,53 @@ impl EphemeralAuthority {
         names: Vec<String>,
         provider: &CryptoProvider,
     ) -> Result<CertifiedKey, CertificateError> {
-        let mut server = CertificateParams::new(names)?;
-        server.distinguished_name = rcgen::DistinguishedName::new();
-        server
-            .distinguished_name
-            .push(DnType::CommonName, common_name);
-        server.key_usages = vec![
-            KeyUsagePurpose::DigitalSignature,
-            KeyUsagePurpose::KeyAgreement,
-        ];
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        server.use_authority_key_identifier_extension = true;
-        valid_now(&mut server);
         let key = KeyPair::generate()?;
-        let certificate = server.signed_by(&key, &self.issuer)?;
+        let certificate = server_params(common_name, names)?.signed_by(&key, &self.issuer)?;
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let chain = vec![certificate.der().clone()];
         Ok(CertifiedKey::from_der(chain, key, provider)?)
     }
 }
 
-fn valid_now(certificate: &mut CertificateParams) {
+/// A certificate authority.
+pub(super) fn authority_params(common_name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut authority = params(common_name, Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(authority)
+}
+
+/// A server with these names and addresses.
+pub(super) fn server_params(
+    common_name: &str,
+    names: Vec<String>,
+) -> Result<CertificateParams, rcgen::Error> {
+    let mut server = params(common_name, names)?;
+    server.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyAgreement,
+    ];
+    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    server.use_authority_key_identifier_extension = true;
+    Ok(server)
+}
+
+/// A certificate that is valid now.
+fn params(common_name: &str, names: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     let day = Duration::from_hours(24);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     // A client's clock may be behind ours.
-    certificate.not_before = epoch + now.saturating_sub(day);
-    certificate.not_after = epoch + now + 397 * day;
+    params.not_before = epoch + now.saturating_sub(day);
+    params.not_after = epoch + now + 397 * day;
+    Ok(params)
 }
 
 /// `[::1]` is how people write it in a URL.

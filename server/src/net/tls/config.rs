@@ -11,7 +11,7 @@ use crate::pi::TlsRequirement;
 ///
 /// Without a certificate of its own the server makes a certificate authority when it starts, and
 /// the private key of that authority is forgotten at once;
-/// [`ServerHandle::ca_pem`](crate::ServerHandle::ca_pem) is what clients are told to trust.
+/// [`ServerHandle::ca_pem`](crate::ServerHandle::ca_pem) is the certificate for clients to trust.
 ///
 /// ```
 /// use ftpspec_server::Tls;

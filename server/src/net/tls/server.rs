@@ -21,6 +21,7 @@ use crate::auth::ClientCertificate;
 use crate::dtp::{CONTROL_SESSIONS, DataProtection, SessionMap, SessionReuse, Sessions, Terms};
 use crate::error::CertificateError;
 use crate::fault::BadCertificate;
+use crate::text::hexadecimal;
 use crate::wire::HostName;
 use rustls::sign::CertifiedKey;
 
@@ -269,10 +270,6 @@ impl KeyLog for KeyLogFile {
             tracing::warn!(%error, "failed to write the key log");
         }
     }
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::observe::wire_facts::{DataMode, Side, StreamEnd, TlsFacts, escaped, optional_octets};
-use crate::storage::VirtualPath;
+use crate::observe::wire_facts::{DataMode, Side, StreamEnd, TlsFacts};
+use crate::storage::{Change, VirtualPath};
+use crate::text::{as_text, optional_octets, rfc3339};
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,83 +106,10 @@ pub enum EventKind {
         /// The command that did.
         verb: String,
         /// The file or directory; for STOU the directory or the requested name.
-        #[serde(serialize_with = "pathname")]
         path: VirtualPath,
     },
     /// A transfer ended.
     TransferEnded(Box<TransferFacts>),
-    /// A file was stored.
-    Stored {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-    },
-    /// A file was removed.
-    Removed {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-    },
-    /// A file or directory was renamed.
-    Renamed {
-        /// The old one.
-        #[serde(serialize_with = "pathname")]
-        from: VirtualPath,
-        /// The new one.
-        #[serde(serialize_with = "pathname")]
-        to: VirtualPath,
-    },
-    /// A directory was made.
-    DirectoryMade {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-    },
-    /// A directory was removed.
-    DirectoryRemoved {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-    },
-    /// A directory was removed with its content (RMDA, SITE RMDIR).
-    SubtreeRemoved {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-    },
-    /// A symbolic link was made.
-    LinkMade {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-        /// Its target.
-        #[serde(serialize_with = "as_text")]
-        target: Vec<u8>,
-    },
-    /// Facts of a file or directory were set (MFMT, MFCT, MFF, SITE CHMOD, SITE UTIME).
-    FactsSet {
-        /// Which.
-        #[serde(serialize_with = "pathname")]
-        path: VirtualPath,
-        /// The time of the last modification, if that was set.
-        #[serde(
-            skip_serializing_if = "Option::is_none",
-            serialize_with = "optional_rfc3339"
-        )]
-        modified: Option<SystemTime>,
-        /// The time of creation, if that was set.
-        #[serde(
-            skip_serializing_if = "Option::is_none",
-            serialize_with = "optional_rfc3339"
-        )]
-        created: Option<SystemTime>,
-        /// The permission bits, if they were set. As JSON they are octal text.
-        #[serde(
-            skip_serializing_if = "Option::is_none",
-            serialize_with = "optional_octal"
-        )]
-        mode: Option<u32>,
-    },
     /// A fault of the plan was injected (see [`fault`](crate::fault)).
     FaultInjected {
         /// Which, counted from 1 in the order of the plan.
@@ -198,6 +126,9 @@ pub enum EventKind {
         /// Why.
         reason: CloseReason,
     },
+    /// The storage was changed.
+    #[serde(untagged)]
+    Changed(Change),
 }
 
 /// The most of a reply's text that is kept.
@@ -230,7 +161,6 @@ pub struct TransferFacts {
     /// The command that asked for it.
     pub verb: String,
     /// The file or directory; for STOU the file that was made.
-    #[serde(serialize_with = "pathname")]
     pub path: VirtualPath,
     /// Octets over the data connection.
     pub octets: u64,
@@ -283,22 +213,6 @@ pub enum Outcome {
 }
 
 impl EventKind {
-    /// Whether it changes the storage.
-    #[must_use]
-    pub fn changes_storage(&self) -> bool {
-        matches!(
-            self,
-            Self::Stored { .. }
-                | Self::Removed { .. }
-                | Self::Renamed { .. }
-                | Self::DirectoryMade { .. }
-                | Self::DirectoryRemoved { .. }
-                | Self::SubtreeRemoved { .. }
-                | Self::LinkMade { .. }
-                | Self::FactsSet { .. }
-        )
-    }
-
     /// Octets this keeps in memory, roughly.
     pub(super) fn weight(&self) -> usize {
         size_of::<Event>()
@@ -306,15 +220,8 @@ impl EventKind {
                 Self::Command { line } => line.len(),
                 Self::Reply { text, .. } => text.len(),
                 Self::LoginRefused { user } => user.len(),
-                Self::TransferStarted { path, .. }
-                | Self::Stored { path }
-                | Self::Removed { path }
-                | Self::DirectoryMade { path }
-                | Self::DirectoryRemoved { path }
-                | Self::SubtreeRemoved { path }
-                | Self::FactsSet { path, .. } => path.as_bytes().len(),
-                Self::Renamed { from, to } => from.as_bytes().len() + to.as_bytes().len(),
-                Self::LinkMade { path, target } => path.as_bytes().len() + target.len(),
+                Self::TransferStarted { path, .. } => path.as_bytes().len(),
+                Self::Changed(change) => change.weight(),
                 Self::FaultInjected { fault, line, .. } => {
                     fault.len() + line.as_ref().map_or(0, Vec::len)
                 }
@@ -324,32 +231,5 @@ impl EventKind {
                 Self::TlsStarted(_) => size_of::<TlsFacts>(),
                 _ => 0,
             }
-    }
-}
-
-fn as_text<S: Serializer>(octets: &[u8], to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&escaped(octets))
-}
-
-fn pathname<S: Serializer>(path: &VirtualPath, to: S) -> Result<S::Ok, S::Error> {
-    as_text(path.as_bytes(), to)
-}
-
-fn rfc3339<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    let time = jiff::Timestamp::try_from(*time).unwrap_or_default();
-    to.serialize_str(&format!("{time:.6}"))
-}
-
-fn optional_rfc3339<S: Serializer>(time: &Option<SystemTime>, to: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => rfc3339(time, to),
-        None => to.serialize_none(),
-    }
-}
-
-fn optional_octal<S: Serializer>(bits: &Option<u32>, to: S) -> Result<S::Ok, S::Error> {
-    match bits {
-        Some(bits) => to.serialize_str(&format!("{bits:04o}")),
-        None => to.serialize_none(),
     }
 }

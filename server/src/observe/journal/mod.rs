@@ -26,9 +26,9 @@ mod queries;
 mod secret;
 
 pub use super::wire_facts::{DataMode, Side, StreamEnd, TlsFacts};
+pub use crate::storage::Change;
 pub use event::{CloseReason, Event, EventKind, MAX_TEXT, Outcome, TransferFacts};
 
-pub(crate) use super::wire_facts::hexadecimal;
 pub(crate) use secret::{open_part, without_secrets};
 
 use std::collections::VecDeque;
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_too_slowly_is_told_how_much_is_gone() {
+    async fn a_slow_subscriber_receives_the_number_of_missed_events() {
         let journal = Journal::keeping(2);
         let mut subscription = journal.subscribe();
         journal.record(1, 1, EventKind::TlsEnded);

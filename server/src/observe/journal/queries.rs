@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::event::{Event, EventKind, Outcome, TransferFacts};
 use super::{Journal, Notice};
-use crate::observe::wire_facts::escaped;
+use crate::storage::Change;
+use crate::text::escaped;
 
 impl Journal {
     /// The events that are kept, the oldest first.
@@ -57,10 +58,13 @@ impl Journal {
         transfers
     }
 
-    /// The changes to the storage, in order: events with [`EventKind::changes_storage`].
+    /// The changes to the storage, in order.
     #[must_use]
-    pub fn changes(&self) -> Vec<EventKind> {
-        self.pick(|what| what.changes_storage().then(|| what.clone()))
+    pub fn changes(&self) -> Vec<Change> {
+        self.pick(|what| match what {
+            EventKind::Changed(change) => Some(change.clone()),
+            _ => None,
+        })
     }
 
     /// The faults that were injected, in order, as they are written in the plan.

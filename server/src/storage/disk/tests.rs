@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use super::*;
+use crate::storage::tests::{content, kind, listed, path, upload};
 use crate::storage::{FileKind, read_file, write_file};
 
 use std::fs;
@@ -12,32 +13,6 @@ fn root() -> (TempDir, DiskStorage) {
     let directory = tempfile::tempdir().unwrap();
     let disk = DiskStorage::open(directory.path()).unwrap();
     (directory, disk)
-}
-
-fn path(pathname: &str) -> VirtualPath {
-    VirtualPath::root().join(pathname.as_bytes()).unwrap()
-}
-
-fn content(disk: &DiskStorage, pathname: &str) -> String {
-    String::from_utf8(read_file(disk, &path(pathname), 1 << 20).unwrap()).unwrap()
-}
-
-fn listed(disk: &DiskStorage, pathname: &str) -> Vec<String> {
-    let entries = disk.list(&path(pathname)).unwrap();
-    entries
-        .map(|entry| String::from_utf8(entry.unwrap().name).unwrap())
-        .collect()
-}
-
-fn upload(
-    disk: &DiskStorage,
-    pathname: &str,
-    how: OpenWrite,
-    octets: &str,
-) -> Box<dyn WriteHandle> {
-    let mut file = disk.open_write(&path(pathname), how).unwrap();
-    file.write_chunk(octets.to_owned().into()).unwrap();
-    file
 }
 
 fn refusals(disk: &DiskStorage, pathname: &str) -> Vec<ErrorKind> {
@@ -64,7 +39,7 @@ fn refusals(disk: &DiskStorage, pathname: &str) -> Vec<ErrorKind> {
 }
 
 #[test]
-fn links_lead_inside_whatever_they_say() {
+fn links_never_lead_out_of_the_root() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "secret").unwrap();
     let (directory, disk) = root();
@@ -84,8 +59,11 @@ fn links_lead_inside_whatever_they_say() {
     assert_eq!(content(&disk, "d/around"), "inside");
     assert_eq!(listed(&disk, "up"), listed(&disk, "/"));
     for gone in ["out/secret", "up/etc/passwd", "loop", "loop/x"] {
-        let error = disk.stat(&path(gone), true).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotFound, "{gone}");
+        assert_eq!(
+            kind(disk.stat(&path(gone), true)),
+            ErrorKind::NotFound,
+            "{gone}"
+        );
     }
     let error = disk.open_write(&path("out/new"), OpenWrite::Truncate);
     assert_eq!(error.map(drop).unwrap_err().kind(), ErrorKind::NotFound);
@@ -115,7 +93,7 @@ fn a_link_that_is_made_leads_to_the_same_place_for_everybody_on_the_host() {
 }
 
 #[test]
-fn nobody_sees_or_reaches_an_upload_under_way() {
+fn an_unfinished_upload_is_neither_shown_nor_reachable() {
     let (directory, disk) = root();
     fs::write(directory.path().join("file"), "content").unwrap();
     fs::create_dir(directory.path().join("d")).unwrap();
@@ -175,7 +153,7 @@ fn names_are_octets() {
     let name = b"\xff\xfe latin \xe9";
     write_file(&disk, &VirtualPath::root().join(name).unwrap(), "x".into()).unwrap();
     assert!(directory.path().join(OsStr::from_bytes(name)).exists());
-    // No client could say these.
+    // No client can send these.
     fs::write(directory.path().join("a\nb"), "").unwrap();
     let names: Vec<_> = disk
         .list(&path("/"))
@@ -216,8 +194,10 @@ fn permission_bits_survive_an_upload_and_never_let_a_program_run_as_the_server()
         .unwrap();
     assert_eq!(disk.stat(&path("a"), true).unwrap().mode, Some(0o640));
     for mode in [0o4755, 0o2755] {
-        let error = disk.set_mode(&path("a"), mode).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert_eq!(
+            kind(disk.set_mode(&path("a"), mode)),
+            ErrorKind::PermissionDenied
+        );
     }
     disk.set_mode(&path("/"), 0o711).unwrap();
     let mode = fs::metadata(directory.path()).unwrap().permissions().mode();
@@ -246,12 +226,14 @@ fn two_names_of_one_file_are_one_file_and_times_have_nanoseconds() {
         modified: None,
         created: modified,
     };
-    let error = disk.set_times(&path("a"), created).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        kind(disk.set_times(&path("a"), created)),
+        ErrorKind::Unsupported
+    );
 }
 
 #[test]
-fn an_upload_given_up_is_kept_where_that_costs_no_octet() {
+fn an_aborted_upload_is_kept_unless_old_octets_would_be_lost() {
     let (_directory, disk) = root();
     let disk = disk.aborted(AbortedUpload::Keep);
     for (old, how, expected) in [
@@ -287,7 +269,7 @@ fn an_upload_given_up_is_kept_where_that_costs_no_octet() {
 }
 
 #[test]
-fn many_who_append_and_one_who_stores_lose_nothing() {
+fn concurrent_appends_and_a_store_lose_nothing() {
     let (_directory, disk) = root();
     write_file(&disk, &path("log"), "".into()).unwrap();
     std::thread::scope(|scope| {
@@ -315,13 +297,12 @@ fn many_who_append_and_one_who_stores_lose_nothing() {
 }
 
 #[test]
-fn a_unique_name_is_never_taken_from_who_came_from_elsewhere() {
+fn a_unique_name_never_replaces_a_file_stored_in_the_meantime() {
     let (directory, disk) = root();
     let unique = upload(&disk, "a", OpenWrite::CreateNew, "unique");
     assert_eq!(listed(&disk, "/"), Vec::<String>::new());
     fs::write(directory.path().join("a"), "of the host").unwrap();
-    let error = unique.commit().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(kind(unique.commit()), ErrorKind::AlreadyExists);
     assert_eq!(content(&disk, "a"), "of the host");
 }
 

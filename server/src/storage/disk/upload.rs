@@ -114,7 +114,7 @@ impl Upload {
             };
             let whole = match &old {
                 None => None,
-                Some((old, _)) => Some(self.behind(old.try_clone()?.into_std())?),
+                Some((old, _)) => Some(self.appended_to(old.try_clone()?.into_std())?),
             };
             let in_turn = early.unwrap_or_else(|| disk.in_turn());
             let place = self.find()?;
@@ -133,7 +133,7 @@ impl Upload {
 
     /// A new file with the octets of `old`, followed by those of the upload. Octets are shared
     /// between the files if the file system supports it.
-    fn behind(&mut self, mut old: File) -> io::Result<(Temporary, File)> {
+    fn appended_to(&mut self, mut old: File) -> io::Result<(Temporary, File)> {
         let (temporary, mut whole) = self.disk.uploads()?.make()?;
         io::copy(&mut old, &mut whole)?;
         self.file.rewind()?;

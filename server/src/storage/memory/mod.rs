@@ -49,8 +49,8 @@ const LIST_BATCH: usize = 1024;
 ///   dropped without commit.
 /// * [`OpenWrite::Append`] appends to the content at the time of the commit.
 /// * [`OpenWrite::At`] keeps the octets before the offset as they were when it was opened. An
-///   offset beyond the end is refused (`InvalidInput`): such a restart marker cannot be of this file, and
-///   filling the gap would let a client allocate any amount of memory.
+///   offset beyond the end is refused (`InvalidInput`): such a restart marker cannot be of this
+///   file, and filling the gap would let a client allocate any amount of memory.
 ///
 /// Permission bits are stored and reported but not enforced.
 #[derive(Clone)]
@@ -369,8 +369,8 @@ impl Iterator for Listing {
         let entry = self.batch.next()?;
         if self.more && self.batch.as_slice().is_empty() {
             // A directory that was removed meanwhile has no more entries.
-            let behind = Bound::Excluded(&entry.name[..]);
-            let batch = batch(&self.fs.tree(), self.directory, behind).unwrap_or_default();
+            let after = Bound::Excluded(&entry.name[..]);
+            let batch = batch(&self.fs.tree(), self.directory, after).unwrap_or_default();
             self.more = batch.len() == LIST_BATCH;
             self.batch = batch.into_iter();
         }
@@ -378,10 +378,10 @@ impl Iterator for Listing {
     }
 }
 
-fn batch(tree: &Tree, directory: Id, behind: Bound<&[u8]>) -> io::Result<Vec<Entry>> {
+fn batch(tree: &Tree, directory: Id, after: Bound<&[u8]>) -> io::Result<Vec<Entry>> {
     let entries: &Entries = tree.entries(directory)?;
     entries
-        .range::<[u8], _>((behind, Bound::Unbounded))
+        .range::<[u8], _>((after, Bound::Unbounded))
         .take(LIST_BATCH)
         .map(|(name, id)| {
             Ok(Entry {

@@ -214,7 +214,7 @@ impl Write for WriteThrough {
         if octets.is_empty() {
             return Ok(0);
         }
-        let behind = self
+        let after = self
             .at
             .checked_add(octets.len() as u64)
             .ok_or(ErrorKind::QuotaExceeded)?;
@@ -224,11 +224,11 @@ impl Write for WriteThrough {
             return Err(ErrorKind::NotFound.into());
         };
         let len = content.len();
-        self.fs.usage().change(len, len.max(behind))?;
+        self.fs.usage().change(len, len.max(after))?;
         *reserved = false;
         Arc::make_mut(content).write_at(self.at, octets);
         inode.modified = SystemTime::now();
-        self.at = behind;
+        self.at = after;
         Ok(octets.len())
     }
 

@@ -1,28 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-use super::super::{make_directories, read_file};
+use super::super::make_directories;
+use super::super::tests::{content, kind, listed, path, put, upload};
 use super::*;
 
 use std::time::{Duration, UNIX_EPOCH};
-
-fn path(pathname: &str) -> VirtualPath {
-    VirtualPath::root().join(pathname.as_bytes()).unwrap()
-}
-
-fn put(storage: &dyn Storage, pathname: &str, content: &str) {
-    write_file(storage, &path(pathname), content.to_owned().into()).unwrap();
-}
-
-fn content(storage: &dyn Storage, pathname: &str) -> String {
-    String::from_utf8(read_file(storage, &path(pathname), 1 << 20).unwrap()).unwrap()
-}
-
-fn listed(storage: &dyn Storage, pathname: &str) -> Vec<String> {
-    let entries = storage.list(&path(pathname)).unwrap();
-    entries
-        .map(|entry| String::from_utf8(entry.unwrap().name).unwrap())
-        .collect()
-}
 
 /// A storage below, and what is above it.
 fn layers() -> (MemFs, Overlay) {
@@ -47,12 +29,6 @@ fn layers() -> (MemFs, Overlay) {
     lower.set_mode(&path("a"), 0o600).unwrap();
     let overlay = Overlay::new(Arc::new(lower.clone()));
     (lower, overlay)
-}
-
-fn upload(overlay: &Overlay, pathname: &str, how: OpenWrite, octets: &str) -> Box<dyn WriteHandle> {
-    let mut file = overlay.open_write(&path(pathname), how).unwrap();
-    file.write_chunk(octets.to_owned().into()).unwrap();
-    file
 }
 
 #[test]
@@ -91,7 +67,7 @@ fn what_is_below_is_shown_as_it_is() {
 }
 
 #[test]
-fn links_lead_into_directories_nobody_has_read_yet() {
+fn links_lead_into_unread_directories() {
     let (_, overlay) = layers();
     assert_eq!(content(&overlay, "link/e/file"), "deeper below");
     let (_, overlay) = layers();
@@ -99,7 +75,7 @@ fn links_lead_into_directories_nobody_has_read_yet() {
 }
 
 #[test]
-fn nothing_that_is_done_above_is_done_below() {
+fn changes_to_an_overlay_do_not_change_the_lower_layer() {
     let (lower, overlay) = layers();
     let untouched = lower.snapshot();
     upload(&overlay, "a", OpenWrite::Append, " and above")
@@ -140,8 +116,10 @@ fn nothing_that_is_done_above_is_done_below() {
 #[test]
 fn a_directory_made_where_one_was_removed_is_empty() {
     let (_, overlay) = layers();
-    let error = overlay.remove_directory(&path("d/e")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(
+        kind(overlay.remove_directory(&path("d/e"))),
+        ErrorKind::DirectoryNotEmpty
+    );
     overlay.remove_file(&path("d/e/file")).unwrap();
     overlay.remove_directory(&path("d/e")).unwrap();
     overlay.make_directory(&path("d/e")).unwrap();
@@ -149,18 +127,22 @@ fn a_directory_made_where_one_was_removed_is_empty() {
 }
 
 #[test]
-fn a_directory_nobody_has_read_is_renamed_with_what_is_in_it() {
+fn an_unread_directory_is_renamed_with_its_content() {
     let (_, overlay) = layers();
-    let error = overlay.rename(&path("d/e"), &path("link")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotADirectory);
+    assert_eq!(
+        kind(overlay.rename(&path("d/e"), &path("link"))),
+        ErrorKind::NotADirectory
+    );
     overlay.rename(&path("d"), &path("x")).unwrap();
     overlay.rename(&path("x/e"), &path("e")).unwrap();
     assert_eq!(content(&overlay, "e/file"), "deeper below");
     assert_eq!(content(&overlay, "x/file"), "deep below");
     overlay.make_directory(&path("d")).unwrap();
     assert_eq!(listed(&overlay, "link"), Vec::<String>::new());
-    let error = overlay.rename(&path("x"), &path("e")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(
+        kind(overlay.rename(&path("x"), &path("e"))),
+        ErrorKind::DirectoryNotEmpty
+    );
 }
 
 #[test]
@@ -175,7 +157,7 @@ fn a_file_below_that_is_replaced_by_a_rename_is_gone() {
 }
 
 #[test]
-fn an_upload_given_up_leaves_the_file_below() {
+fn an_aborted_upload_leaves_the_lower_file() {
     let (_, overlay) = layers();
     let before = overlay.stat(&path("a"), true).unwrap();
     for how in [
@@ -196,10 +178,10 @@ fn an_upload_given_up_leaves_the_file_below() {
 fn a_memory_without_room_leaves_the_file_below() {
     let (lower, _) = layers();
     let overlay = Overlay::with_memory(Arc::new(lower), MemFs::new().with_quota(7));
-    let error = upload(&overlay, "a", OpenWrite::Append, "123")
-        .commit()
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert_eq!(
+        kind(upload(&overlay, "a", OpenWrite::Append, "123").commit()),
+        ErrorKind::QuotaExceeded
+    );
     assert_eq!(content(&overlay, "a"), "below");
     upload(&overlay, "a", OpenWrite::Append, "12")
         .commit()
@@ -212,8 +194,10 @@ fn a_directory_too_large_for_the_memory_is_not_shown_in_part() {
     let (lower, _) = layers();
     let overlay = Overlay::with_memory(Arc::new(lower), MemFs::new().with_max_entries(3));
     for _ in 0..2 {
-        let error = overlay.list(&path("/")).map(drop).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert_eq!(
+            kind(overlay.list(&path("/")).map(drop)),
+            ErrorKind::StorageFull
+        );
     }
     assert!(overlay.stat(&path("a"), true).is_err());
 }

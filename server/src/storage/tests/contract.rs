@@ -1,9 +1,11 @@
-//! What is claimed of every storage, told of each of ours.
+//! What is claimed of every storage, for each of ours.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+use super::{content, kind, listed, path, put};
 use crate::storage::*;
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -19,6 +21,15 @@ pub(in crate::storage) fn subject(storage: impl Storage) -> Subject {
     Subject {
         storage: Box::new(storage),
         _directory: None,
+    }
+}
+
+/// A storage of a directory of the host.
+fn in_a_directory<S: Storage>(open: impl FnOnce(&Path) -> S) -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    Subject {
+        storage: Box::new(open(directory.path())),
+        _directory: Some(directory),
     }
 }
 
@@ -46,11 +57,7 @@ pub(in crate::storage) fn vfs_mem_fs() -> Subject {
 }
 
 pub(in crate::storage) fn vfs_physical() -> Subject {
-    let directory = tempfile::tempdir().unwrap();
-    Subject {
-        storage: Box::new(VfsStorage::new(PhysicalFS::new(directory.path()).into())),
-        _directory: Some(directory),
-    }
+    in_a_directory(|directory| VfsStorage::new(PhysicalFS::new(directory).into()))
 }
 
 pub(in crate::storage) fn vfs_overlay() -> Subject {
@@ -67,21 +74,15 @@ pub(in crate::storage) fn vfs_below_the_root() -> Subject {
 
 #[cfg(unix)]
 pub(in crate::storage) fn disk() -> Subject {
-    let directory = tempfile::tempdir().unwrap();
-    Subject {
-        storage: Box::new(DiskStorage::open(directory.path()).unwrap()),
-        _directory: Some(directory),
-    }
+    in_a_directory(|directory| DiskStorage::open(directory).unwrap())
 }
 
 #[cfg(unix)]
 pub(in crate::storage) fn overlay() -> Subject {
-    let directory = tempfile::tempdir().unwrap();
-    let lower = DiskStorage::open_read_only(directory.path()).unwrap();
-    Subject {
-        storage: Box::new(Overlay::new(Arc::new(lower))),
-        _directory: Some(directory),
-    }
+    in_a_directory(|directory| {
+        let lower = DiskStorage::open_read_only(directory).unwrap();
+        Overlay::new(Arc::new(lower))
+    })
 }
 
 pub(in crate::storage) fn quota() -> Subject {
@@ -97,37 +98,14 @@ pub(in crate::storage) fn subdirectory() -> Subject {
 
 #[cfg(unix)]
 pub(in crate::storage) fn quota_on_disk() -> Subject {
-    let directory = tempfile::tempdir().unwrap();
-    let inner = Arc::new(DiskStorage::open(directory.path()).unwrap());
-    Subject {
-        storage: Box::new(Quota::new(inner, 1 << 40).unwrap()),
-        _directory: Some(directory),
-    }
-}
-
-pub(in crate::storage) fn path(pathname: &str) -> VirtualPath {
-    VirtualPath::root().join(pathname.as_bytes()).unwrap()
-}
-
-fn put(storage: &dyn Storage, pathname: &str, content: &str) {
-    write_file(storage, &path(pathname), content.to_owned().into()).unwrap();
-}
-
-fn content(storage: &dyn Storage, pathname: &str) -> String {
-    String::from_utf8(read_file(storage, &path(pathname), 1 << 20).unwrap()).unwrap()
+    in_a_directory(|directory| {
+        let inner = Arc::new(DiskStorage::open(directory).unwrap());
+        Quota::new(inner, 1 << 40).unwrap()
+    })
 }
 
 fn exists(storage: &dyn Storage, pathname: &str) -> bool {
     storage.stat(&path(pathname), true).is_ok()
-}
-
-/// The names an overlay shows of its own bookkeeping are left out.
-pub(in crate::storage) fn listed(storage: &dyn Storage, pathname: &str) -> Vec<String> {
-    let entries = storage.list(&path(pathname)).unwrap();
-    entries
-        .map(|entry| String::from_utf8(entry.unwrap().name).unwrap())
-        .filter(|name| name != ".whiteout")
-        .collect()
 }
 
 fn open(storage: &dyn Storage, pathname: &str, how: OpenWrite) -> Box<dyn WriteHandle> {
@@ -135,84 +113,41 @@ fn open(storage: &dyn Storage, pathname: &str, how: OpenWrite) -> Box<dyn WriteH
 }
 
 fn refused(storage: &dyn Storage, pathname: &str, how: OpenWrite) -> ErrorKind {
-    match storage.open_write(&path(pathname), how) {
-        Ok(_) => panic!("{pathname} was opened"),
-        Err(error) => error.kind(),
-    }
+    kind(storage.open_write(&path(pathname), how))
 }
 
-fn kind<T>(result: io::Result<T>) -> ErrorKind {
-    match result {
-        Ok(_) => panic!("it was not refused"),
-        Err(error) => error.kind(),
-    }
+/// One test for each storage.
+macro_rules! on_each_storage {
+    ($test:ident: $($(#[$attribute:meta])? $name:ident => $subject:ident,)*) => {$(
+        $(#[$attribute])?
+        #[test]
+        fn $name() {
+            $test(&*$subject().storage);
+        }
+    )*};
 }
 
 /// One test for each claim and each storage, as `claim::storage`.
 macro_rules! claims {
-    ($($(#[$attribute:meta])* fn $claim:ident($storage:ident: &dyn Storage) $body:block)*) => {$(
+    ($(fn $claim:ident($storage:ident: &dyn Storage) $body:block)*) => {$(
         mod $claim {
             use super::*;
 
-            $(#[$attribute])*
             fn claim($storage: &dyn Storage) $body
 
-            #[test]
-            fn mem_fs() {
-                claim(&*memory().storage);
-            }
-
-            #[test]
-            #[cfg(unix)]
-            fn disk_storage() {
-                claim(&*disk().storage);
-            }
-
-            #[test]
-            #[cfg(unix)]
-            fn overlay_on_disk() {
-                claim(&*overlay().storage);
-            }
-
-            #[test]
-            fn quota_on_mem_fs() {
-                claim(&*quota().storage);
-            }
-
-            #[test]
-            fn a_subdirectory_of_mem_fs() {
-                claim(&*subdirectory().storage);
-            }
-
-            #[test]
-            #[cfg(unix)]
-            fn quota_on_disk_storage() {
-                claim(&*quota_on_disk().storage);
-            }
-
-            #[test]
-            fn vfs_memory_fs() {
-                claim(&*vfs_memory().storage);
-            }
-
-            #[test]
-            fn mem_fs_through_vfs() {
-                claim(&*vfs_mem_fs().storage);
-            }
-
-            #[test]
-            fn vfs_physical_fs() {
-                claim(&*vfs_physical().storage);
-            }
-
-            #[test]
-            fn vfs_overlay_fs() {
-                claim(&*vfs_overlay().storage);
-            }
-
-            #[test]
-            fn vfs_altroot_fs() {
-                claim(&*vfs_below_the_root().storage);
+            on_each_storage! {
+                claim:
+                mem_fs => memory,
+                #[cfg(unix)] disk_storage => disk,
+                #[cfg(unix)] overlay_on_disk => overlay,
+                quota_on_mem_fs => quota,
+                a_subdirectory_of_mem_fs => subdirectory,
+                #[cfg(unix)] quota_on_disk_storage => quota_on_disk,
+                vfs_memory_fs => vfs_memory,
+                mem_fs_through_vfs => vfs_mem_fs,
+                vfs_physical_fs => vfs_physical,
+                vfs_overlay_fs => vfs_overlay,
+                vfs_altroot_fs => vfs_below_the_root,
             }
         }
     )*};
@@ -258,7 +193,7 @@ claims! {
         assert_eq!(listed(storage, ""), ["a"]);
     }
 
-    fn an_upload_that_is_given_up_leaves_no_trace(storage: &dyn Storage) {
+    fn an_aborted_upload_leaves_no_trace(storage: &dyn Storage) {
         storage.make_directory(&path("d")).unwrap();
         put(storage, "d/a", "old");
         for how in [OpenWrite::Truncate, OpenWrite::Append, OpenWrite::At(0), OpenWrite::At(2), OpenWrite::At(3)] {
@@ -278,7 +213,7 @@ claims! {
         storage.remove_directory(&path("d")).unwrap();
     }
 
-    fn appended_octets_go_behind_what_is_there_at_commit(storage: &dyn Storage) {
+    fn octets_are_appended_to_the_content_at_commit(storage: &dyn Storage) {
         let mut first = open(storage, "a", OpenWrite::Append);
         first.write_chunk("first".into()).unwrap();
         let mut second = open(storage, "a", OpenWrite::Append);
@@ -323,7 +258,7 @@ claims! {
         assert_eq!(refused(storage, "", OpenWrite::CreateNew), ErrorKind::AlreadyExists);
     }
 
-    fn a_new_name_given_up_is_not_taken_from_who_stored_there_meanwhile(storage: &dyn Storage) {
+    fn an_aborted_new_name_leaves_what_was_stored_there_meanwhile(storage: &dyn Storage) {
         let given_up = open(storage, "a", OpenWrite::CreateNew);
         put(storage, "a", "");
         drop(given_up);

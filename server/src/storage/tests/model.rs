@@ -1,7 +1,8 @@
 //! Every storage against the simplest thing that could be one: a map from paths to content.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-use super::contract::{self, Subject, listed, path};
+use super::contract::{self, Subject};
+use super::{listed, path};
 use crate::storage::*;
 
 use proptest::prelude::*;
@@ -301,29 +302,28 @@ proptest! {
         prop_assert_eq!(quota.available(&path("/")).unwrap(), MemFs::DEFAULT_QUOTA - held as u64);
     }
 
-    #[test]
-    #[cfg(unix)]
-    fn disk_storage_is_what_the_model_is(operations in operations()) {
-        compare(&contract::disk(), &operations);
-    }
+}
 
-    #[test]
-    fn vfs_memory_fs_is_what_the_model_is(operations in operations()) {
-        compare(&contract::vfs_memory(), &operations);
-    }
+macro_rules! is_what_the_model_is {
+    ($($(#[$attribute:meta])? $test:ident => $subject:ident,)*) => {
+        proptest! {
+            #![proptest_config(cases(48))]
 
-    #[test]
-    fn mem_fs_through_vfs_is_what_the_model_is(operations in operations()) {
-        compare(&contract::vfs_mem_fs(), &operations);
-    }
+            $(
+                $(#[$attribute])?
+                #[test]
+                fn $test(operations in operations()) {
+                    compare(&contract::$subject(), &operations);
+                }
+            )*
+        }
+    };
+}
 
-    #[test]
-    fn vfs_physical_fs_is_what_the_model_is(operations in operations()) {
-        compare(&contract::vfs_physical(), &operations);
-    }
-
-    #[test]
-    fn vfs_overlay_fs_is_what_the_model_is(operations in operations()) {
-        compare(&contract::vfs_overlay(), &operations);
-    }
+is_what_the_model_is! {
+    #[cfg(unix)] disk_storage_is_what_the_model_is => disk,
+    vfs_memory_fs_is_what_the_model_is => vfs_memory,
+    mem_fs_through_vfs_is_what_the_model_is => vfs_mem_fs,
+    vfs_physical_fs_is_what_the_model_is => vfs_physical,
+    vfs_overlay_fs_is_what_the_model_is => vfs_overlay,
 }

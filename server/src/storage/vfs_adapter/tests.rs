@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use super::*;
-use crate::storage::{MemFs, read_file, write_file};
+use crate::storage::MemFs;
+use crate::storage::tests::{content, kind, listed, path, put, try_put};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,31 +12,11 @@ use vfs::{
     FileSystem, MemoryFS, OverlayFS, PhysicalFS, SeekAndWrite, VfsError, VfsMetadata, VfsResult,
 };
 
-fn path(pathname: &str) -> VirtualPath {
-    VirtualPath::root().join(pathname.as_bytes()).unwrap()
-}
-
-fn put(storage: &dyn Storage, pathname: &str, content: &str) -> io::Result<()> {
-    write_file(storage, &path(pathname), content.to_owned().into())
-}
-
-fn content(storage: &dyn Storage, pathname: &str) -> String {
-    String::from_utf8(read_file(storage, &path(pathname), 1 << 20).unwrap()).unwrap()
-}
-
-fn listed(storage: &dyn Storage, pathname: &str) -> Vec<String> {
-    let entries = storage.list(&path(pathname)).unwrap();
-    entries
-        .map(|entry| String::from_utf8(entry.unwrap().name).unwrap())
-        .collect()
-}
-
 #[test]
 fn names_that_are_not_utf8_are_invalid() {
     let storage = VfsStorage::new(MemoryFS::new().into());
     let name = VirtualPath::root().join(b"\xff").unwrap();
-    let error = storage.stat(&name, true).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(kind(storage.stat(&name, true)), ErrorKind::InvalidInput);
 }
 
 #[test]
@@ -45,10 +26,14 @@ fn temporary_files_cannot_be_named() {
     let upload = storage.open_write(&path("a"), OpenWrite::Truncate).unwrap();
     let temporary = root.read_dir().unwrap().next().unwrap().filename();
     assert!(temporary.starts_with(PREFIX));
-    let error = storage.stat(&path(&temporary), true).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let error = put(&storage, &format!("{PREFIX}x/y"), "").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(
+        kind(storage.stat(&path(&temporary), true)),
+        ErrorKind::InvalidInput
+    );
+    assert_eq!(
+        kind(try_put(&storage, &format!("{PREFIX}x/y"), "")),
+        ErrorKind::InvalidInput
+    );
     drop(upload);
     assert_eq!(root.read_dir().unwrap().count(), 0);
 }
@@ -64,8 +49,10 @@ fn what_a_server_left_over_is_not_shown_and_does_not_hold_a_directory() {
     let upload = storage
         .open_write(&path("d/a"), OpenWrite::Truncate)
         .unwrap();
-    let error = storage.remove_directory(&path("d")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(
+        kind(storage.remove_directory(&path("d"))),
+        ErrorKind::DirectoryNotEmpty
+    );
     drop(upload);
     storage.remove_directory(&path("d")).unwrap();
     assert!(!root.join("d").unwrap().exists().unwrap());
@@ -77,7 +64,7 @@ fn an_overlay_does_not_gather_a_mark_for_every_upload() {
     let lower = VfsPath::new(MemoryFS::new());
     let storage = VfsStorage::new(OverlayFS::new(&[upper.clone(), lower]).into());
     for _ in 0..20 {
-        put(&storage, "a", "content").unwrap();
+        put(&storage, "a", "content");
     }
     let marks = upper.join(".whiteout").unwrap().read_dir().unwrap().count();
     assert!(marks <= 3, "{marks} marks");
@@ -93,15 +80,19 @@ fn an_overlay_shows_the_lower_layer_and_leaves_it_alone() {
         file.write_all(b"lower").unwrap();
     }
     let storage = VfsStorage::new(OverlayFS::new(&[upper, lower.clone()]).into());
-    let error = storage.remove_directory(&path("d")).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+    assert_eq!(
+        kind(storage.remove_directory(&path("d"))),
+        ErrorKind::DirectoryNotEmpty
+    );
     let times = Times {
         modified: Some(UNIX_EPOCH),
         created: None,
     };
-    let error = storage.set_times(&path("d/a"), times).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    put(&storage, "d/a", "upper").unwrap();
+    assert_eq!(
+        kind(storage.set_times(&path("d/a"), times)),
+        ErrorKind::Unsupported
+    );
+    put(&storage, "d/a", "upper");
     storage.remove_file(&path("d/b")).unwrap();
     assert_eq!(content(&storage, "d/a"), "upper");
     assert_eq!(listed(&storage, "d"), ["a"]);
@@ -124,7 +115,7 @@ fn a_directory_of_the_host_with_odd_names_and_dangling_links_is_listed() {
     assert_eq!(listed(&storage, "/"), ["plain"]);
 }
 
-/// A file system that breaks when told to.
+/// A file system with errors on demand.
 #[derive(Debug, Default)]
 struct Breaking {
     inner: MemFs,
@@ -212,12 +203,14 @@ fn an_upload_the_storage_has_no_room_for_leaves_the_old_file() {
     let breaking = Breaking::default();
     let on_write = breaking.on_write.clone();
     let storage = VfsStorage::new(breaking.into());
-    put(&storage, "a", "old").unwrap();
+    put(&storage, "a", "old");
     let mut upload = storage.open_write(&path("a"), OpenWrite::Truncate).unwrap();
     upload.write_chunk("some".into()).unwrap();
     on_write.store(true, Ordering::Relaxed);
-    let error = upload.write_chunk("more".into()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    assert_eq!(
+        kind(upload.write_chunk("more".into())),
+        ErrorKind::StorageFull
+    );
     on_write.store(false, Ordering::Relaxed);
     upload.write_chunk("goes on".into()).unwrap_err();
     upload.commit().unwrap_err();
@@ -231,14 +224,14 @@ fn a_file_that_could_not_be_replaced_comes_back() {
     let on_move = breaking.on_move.clone();
     let root = VfsPath::new(breaking);
     let storage = VfsStorage::new(root.clone());
-    put(&storage, "a", "old").unwrap();
+    put(&storage, "a", "old");
     let times = Times {
         modified: Some(UNIX_EPOCH + Duration::from_secs(1)),
         created: None,
     };
     storage.set_times(&path("a"), times).unwrap();
     on_move.store(true, Ordering::Relaxed);
-    put(&storage, "a", "new").unwrap_err();
+    try_put(&storage, "a", "new").unwrap_err();
     assert!(!on_move.load(Ordering::Relaxed));
     assert_eq!(content(&storage, "a"), "old");
     assert_eq!(
@@ -246,7 +239,7 @@ fn a_file_that_could_not_be_replaced_comes_back() {
         times.modified
     );
     assert_eq!(root.read_dir().unwrap().count(), 1);
-    put(&storage, "a", "new").unwrap();
+    put(&storage, "a", "new");
     assert_eq!(content(&storage, "a"), "new");
 }
 
@@ -255,10 +248,9 @@ fn a_panic_in_the_file_system_is_an_error_of_that_call_alone() {
     let breaking = Breaking::default();
     let on_metadata = breaking.on_metadata.clone();
     let storage = VfsStorage::new(breaking.into());
-    put(&storage, "a", "content").unwrap();
+    put(&storage, "a", "content");
     on_metadata.store(true, Ordering::Relaxed);
-    let error = storage.stat(&path("a"), true).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!(kind(storage.stat(&path("a"), true)), ErrorKind::Other);
     assert!(storage.open_write(&path("a"), OpenWrite::Truncate).is_err());
     on_metadata.store(false, Ordering::Relaxed);
     assert_eq!(content(&storage, "a"), "content");

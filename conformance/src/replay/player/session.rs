@@ -1,0 +1,581 @@
+//! One session that is played again, event by event.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Playback;
+use super::control::Control;
+use super::data::{DataConnection, Instruction, Opening, Recorded};
+use super::substitute::{Pathnames, SUBSTITUTED, is_masked, unique_name};
+use crate::driver::{TlsClient, eprt_argument, listen, port_argument, quoted_pathname};
+use crate::proxy::{PortCommand, passive_reply};
+use crate::replay::compare::Played;
+use crate::replay::dialogue::{Session, Transfer};
+use crate::subject::Target;
+use crate::transcript::{Channel, CloseKind, Command, DataMode, End, EventKind, Side};
+
+/// Octets a server may send on a control connection beyond four times those of the recording.
+const SURPLUS: u64 = 8 << 20;
+/// The longest command line that is held back to see which command it is.
+const LONGEST_HELD: usize = 4096;
+/// Commands after which nothing is played when they are refused, but were not in the recording:
+/// what follows would act on something else.
+const NEEDED: [&str; 9] = [
+    "USER", "PASS", "ACCT", "CWD", "XCWD", "CDUP", "XCUP", "AUTH", "REIN",
+];
+
+/// A session while it is played.
+pub(super) struct Playing<'a> {
+    recorded: &'a Session,
+    target: &'a Target,
+    playback: &'a Playback,
+    /// The replies of each event: exchange, and which of its replies; `None` for unasked ones.
+    answers: BTreeMap<usize, Vec<Option<(usize, usize)>>>,
+    control: Option<Control>,
+    tls: Option<TlsClient>,
+    /// The beginning of a command line whose verb is not complete or whose argument changes.
+    held: Vec<u8>,
+    urgent: bool,
+    listener: Option<TcpListener>,
+    passive: Option<SocketAddr>,
+    data: BTreeMap<u32, DataConnection>,
+    received: BTreeMap<u32, u64>,
+    transfers: BTreeMap<u32, Transfer>,
+    /// How the client ended the control connection.
+    ending: Option<CloseKind>,
+    pathnames: Pathnames,
+    knows_directory: bool,
+    stopped: Option<String>,
+    no_connection: Option<String>,
+}
+
+impl<'a> Playing<'a> {
+    pub(super) fn new(recorded: &'a Session, target: &'a Target, playback: &'a Playback) -> Self {
+        let mut answers: BTreeMap<usize, Vec<Option<(usize, usize)>>> = BTreeMap::new();
+        for (number, exchange) in recorded.exchanges.iter().enumerate() {
+            for (nth, (event, _)) in exchange.replies.iter().enumerate() {
+                answers.entry(*event).or_default().push(Some((number, nth)));
+            }
+        }
+        for (event, _) in &recorded.unasked {
+            answers.entry(*event).or_default().push(None);
+        }
+        Self {
+            recorded,
+            target,
+            playback,
+            answers,
+            control: None,
+            tls: None,
+            held: Vec::new(),
+            urgent: false,
+            listener: None,
+            passive: None,
+            data: BTreeMap::new(),
+            received: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            ending: None,
+            pathnames: Pathnames::default(),
+            knows_directory: false,
+            stopped: None,
+            no_connection: None,
+        }
+    }
+
+    /// Why there was no connection.
+    pub(super) fn unreachable(&self) -> Option<&str> {
+        self.no_connection.as_deref()
+    }
+
+    /// Waits, and takes meanwhile what the server sends.
+    pub(super) async fn pause(&mut self, until: Instant) {
+        let Some(control) = &mut self.control else {
+            return sleep_until(until).await;
+        };
+        let mut failed = None;
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => break,
+                received = control.receive() => {
+                    if let Err(problem) = received {
+                        failed = Some(problem);
+                        break;
+                    }
+                }
+            }
+        }
+        self.stopped = self.stopped.take().or(failed);
+    }
+
+    /// Plays one event.
+    pub(super) async fn step(&mut self, index: usize) {
+        if self.stopped.is_none()
+            && let Err(problem) = self.event(index).await
+        {
+            self.stopped = Some(problem);
+        }
+    }
+
+    async fn event(&mut self, index: usize) -> Result<(), String> {
+        let recorded = self.recorded;
+        let (_, event) = &recorded.events[index];
+        if self.control.is_none() {
+            self.connect().await?;
+        }
+        match (&event.what, event.channel) {
+            (EventKind::FromClient { octets }, _) => {
+                self.settle().await?;
+                self.send(octets).await?;
+            }
+            (EventKind::FromServer { .. }, _) => {
+                for answer in self.answers.remove(&index).unwrap_or_default() {
+                    match answer {
+                        Some((exchange, nth)) => self.await_reply(exchange, nth).await?,
+                        None => self.await_unasked(index).await?,
+                    }
+                }
+            }
+            (EventKind::Urgent { from: Side::Client }, _) => self.urgent = true,
+            (EventKind::TlsEstablished(facts), Channel::Data(number)) if facts.data => {
+                if let (Some(tls), Some(data)) = (&self.tls, self.data.get_mut(&number)) {
+                    data.instruct(Instruction::Handshake(tls.clone()));
+                }
+            }
+            (EventKind::TlsEstablished(_), _) => {
+                let tls = self.tls.clone().ok_or("TLS is not available")?;
+                self.control()?.begin_tls(&tls).await?;
+            }
+            (EventKind::TlsEnded { .. }, _) => self.control()?.end_tls().await,
+            (EventKind::DataOpened { mode, .. }, Channel::Data(number)) => {
+                self.open_data(number, *mode);
+            }
+            (EventKind::DataFromClient { octets }, Channel::Data(number)) => {
+                self.instruct(number, Instruction::Send(octets.clone()));
+            }
+            (EventKind::DataFromServer { octets }, Channel::Data(number)) => {
+                let received = self.received.entry(number).or_default();
+                *received += octets.len();
+                let position = *received;
+                self.instruct(number, Instruction::ReceiveUpTo(position));
+            }
+            (EventKind::DataClosed(end) | EventKind::HalfClosed(end), Channel::Data(number)) => {
+                self.instruct(
+                    number,
+                    match end.by {
+                        Side::Client => Instruction::End(end.how),
+                        Side::Server => Instruction::ReceiveToEnd,
+                    },
+                );
+            }
+            (EventKind::HalfClosed(end) | EventKind::Closed(end), _) => {
+                self.control_ended(end).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn connect(&mut self) -> Result<(), String> {
+        let recorded = self
+            .recorded
+            .events
+            .iter()
+            .map(|(_, event)| match &event.what {
+                EventKind::FromServer { octets } => octets.len() as u64,
+                _ => 0,
+            });
+        let most = recorded
+            .sum::<u64>()
+            .saturating_mul(4)
+            .saturating_add(SURPLUS);
+        let mut addresses = self.target.addresses.clone();
+        // The family of the recording first: PORT and PASV cannot name an IPv6 address.
+        let was_ipv6 = self
+            .recorded
+            .events
+            .iter()
+            .find_map(|(_, it)| match &it.what {
+                EventKind::Connected { peer, .. } => peer.parse::<SocketAddr>().ok(),
+                _ => None,
+            });
+        let was_ipv6 = was_ipv6.is_some_and(|it| it.ip().to_canonical().is_ipv6());
+        addresses.sort_by_key(|address| address.is_ipv6() != was_ipv6);
+        let connecting = Control::connect(&addresses, self.playback.patience, most);
+        let control = connecting.await.inspect_err(|problem| {
+            self.no_connection = Some(problem.clone());
+        })?;
+        if let Some(peer) = control.peer() {
+            let target = self.target;
+            self.tls = Some(TlsClient::new(&target.trust, &target.host, peer)?);
+        }
+        self.control = Some(control);
+        Ok(())
+    }
+
+    fn control(&mut self) -> Result<&mut Control, String> {
+        self.control
+            .as_mut()
+            .ok_or_else(|| "there is no connection".into())
+    }
+
+    fn instruct(&mut self, number: u32, instruction: Instruction) {
+        if let Some(data) = self.data.get_mut(&number) {
+            data.instruct(instruction);
+        }
+    }
+
+    /// Sends octets as they were recorded, but for arguments that are worked out anew.
+    async fn send(&mut self, octets: &[u8]) -> Result<(), String> {
+        self.held.extend_from_slice(octets);
+        let mut ready = Vec::new();
+        let first = self.control()?.conversation().exchanges.len();
+        let mut aborts = false;
+        let mut number = first;
+        while let Some(end) = memchr::memchr(b'\n', &self.held) {
+            let line: Vec<u8> = self.held.drain(..=end).collect();
+            aborts |= memchr::memmem::find(&line.to_ascii_uppercase(), b"ABOR").is_some();
+            ready.extend(self.live_line(number, &line)?);
+            number += 1;
+        }
+        if !may_change(&self.held) || self.held.len() > LONGEST_HELD {
+            ready.append(&mut self.held);
+        }
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let urgent = std::mem::take(&mut self.urgent);
+        self.control()?.send(&ready, urgent).await?;
+        if aborts {
+            // Some servers do not see the command while they cannot send.
+            for data in self.data.values_mut() {
+                data.instruct(Instruction::ReceiveToEnd);
+            }
+        }
+        Ok(())
+    }
+
+    /// The line to send in place of a recorded one; `number` is that of its exchange.
+    fn live_line(&mut self, number: usize, line: &[u8]) -> Result<Vec<u8>, String> {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        let ending = &line[text.len()..];
+        let command = Command::of_line(text);
+        let Some(argument) = &command.argument else {
+            return Ok(line.to_vec());
+        };
+        let verb = &text[..text.len() - argument.len()];
+        let credentials = &self.playback.credentials;
+        let argument = match command.verb.as_str() {
+            "USER" if !self.is_refused(number) => {
+                let user = credentials.user.as_ref();
+                user.map_or_else(|| argument.clone(), |user| user.clone().into_bytes())
+            }
+            "PASS" if is_masked(argument) && !self.is_refused(number) => {
+                let password = credentials.password.as_ref();
+                password
+                    .unwrap_or(&self.target.password)
+                    .clone()
+                    .into_bytes()
+            }
+            "ACCT" if is_masked(argument) && !self.is_refused(number) => {
+                credentials.account.clone().unwrap_or_default().into_bytes()
+            }
+            "PORT" | "EPRT" => return self.port_line(&command.verb, argument, line),
+            other => self.pathnames.live(other, argument),
+        };
+        Ok([verb, &argument, ending].concat())
+    }
+
+    /// Whether the recorded server refused this login: the command, or the PASS after a USER.
+    fn is_refused(&self, number: usize) -> bool {
+        let refused = |number: usize| {
+            let exchange = self.recorded.exchanges.get(number)?;
+            Some((exchange.verb(), exchange.completion()?.class() >= 4))
+        };
+        match (refused(number), refused(number + 1)) {
+            (Some(("USER", false)), Some(("PASS", refused))) => refused,
+            (own, _) => own.is_some_and(|(_, refused)| refused),
+        }
+    }
+
+    /// PORT or EPRT with a port of ours. What named no address is sent as it was.
+    fn port_line(&mut self, verb: &str, argument: &[u8], line: &[u8]) -> Result<Vec<u8>, String> {
+        let command = PortCommand::of(verb)
+            .filter(|command| crate::proxy::active_address(*command, argument).is_some());
+        let (Some(command), Some(mut local)) = (command, self.control()?.local()) else {
+            return Ok(line.to_vec());
+        };
+        local.set_port(0);
+        let listener = listen(local).map_err(|error| format!("no port to listen on: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        self.listener = Some(listener);
+        self.passive = None;
+        Ok(match (command, port_argument(address)) {
+            (PortCommand::Port, Some(argument)) => format!("PORT {argument}\r\n"),
+            _ => format!("EPRT {}\r\n", eprt_argument(address)),
+        }
+        .into_bytes())
+    }
+
+    fn open_data(&mut self, number: u32, mode: DataMode) {
+        let peer = self.control.as_ref().and_then(Control::peer);
+        let opening = match (mode, self.passive, self.listener.take(), peer) {
+            (DataMode::Pasv | DataMode::Epsv, Some(address), _, _) => Opening::Connect(address),
+            (DataMode::Port | DataMode::Eprt, _, Some(listener), Some(peer)) => {
+                Opening::Accept(listener, peer)
+            }
+            _ => {
+                let error = Some("no reply named an address for it".into());
+                let transfer = Transfer {
+                    error,
+                    ..Transfer::default()
+                };
+                self.transfers.insert(number, transfer);
+                return;
+            }
+        };
+        let octets = self
+            .recorded
+            .transfers
+            .get(&number)
+            .map(|it| it.from_server.clone());
+        let mut users = self.recorded.exchanges.iter();
+        let is_listing = users.any(|exchange| {
+            exchange.transfer == Some(number) && matches!(exchange.verb(), "LIST" | "NLST" | "MLSD")
+        });
+        let recorded = Recorded {
+            mode,
+            octets: octets.unwrap_or_default(),
+            is_listing,
+        };
+        let data = DataConnection::open(opening, recorded, self.playback.patience);
+        self.data.insert(number, data);
+    }
+
+    /// Waits until the data connections have done what the client had done when it sent its next
+    /// command, unless nothing moves.
+    async fn settle(&mut self) -> Result<(), String> {
+        let patience = self.playback.patience;
+        loop {
+            let Some(data) = self.data.values_mut().find(|data| !data.is_idle()) else {
+                return Ok(());
+            };
+            let Some(control) = &mut self.control else {
+                return Ok(());
+            };
+            if control.closed.is_some() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = data.changed() => {}
+                received = control.receive() => received?,
+                () = sleep(patience) => return Ok(()),
+            }
+            self.deal_with_completions().await;
+        }
+    }
+
+    /// Waits for a reply to this exchange; a completion is every reply that was left.
+    async fn await_reply(&mut self, exchange: usize, nth: usize) -> Result<(), String> {
+        loop {
+            self.deal_with_completions().await;
+            let live = self.control()?.conversation().exchanges.get(exchange);
+            let replies = live.map_or(0, |live| live.replies.len());
+            if replies > nth || live.is_some_and(|live| live.completion().is_some()) {
+                break;
+            }
+            self.receive("no reply came in time").await?;
+        }
+        self.learn(exchange);
+        self.is_needed(exchange)
+    }
+
+    async fn await_unasked(&mut self, event: usize) -> Result<(), String> {
+        let wanted = self
+            .recorded
+            .unasked
+            .iter()
+            .filter(|(at, _)| *at <= event)
+            .count();
+        while self.control()?.conversation().unasked.len() < wanted {
+            self.receive("a reply that was recorded here did not come")
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what the server sends next, as long as something moves.
+    async fn receive(&mut self, silence: &str) -> Result<(), String> {
+        let patience = self.playback.patience;
+        loop {
+            let moved = |data: &BTreeMap<u32, DataConnection>| -> u64 {
+                data.values().map(|data| data.progress().moved).sum()
+            };
+            let before = moved(&self.data);
+            let control = self.control.as_mut().ok_or("there is no connection")?;
+            if control.closed.is_some() {
+                return Err("the server has ended the control connection".into());
+            }
+            tokio::select! {
+                received = control.receive() => return received,
+                () = sleep(patience) => {}
+            }
+            if moved(&self.data) == before {
+                return Err(silence.to_owned());
+            }
+        }
+    }
+
+    /// What follows from replies that completed a command: data connections end, or are not needed.
+    async fn deal_with_completions(&mut self) {
+        let Some(control) = &self.control else {
+            return;
+        };
+        let exchanges = &control.conversation().exchanges;
+        let open: Vec<u32> = self.data.keys().copied().collect();
+        let mut over = Vec::new();
+        for (index, recorded) in self.recorded.exchanges.iter().enumerate() {
+            let Some(number) = recorded.transfer.filter(|number| open.contains(number)) else {
+                continue;
+            };
+            let live = exchanges.get(index);
+            let completion = live.and_then(|live| live.completion());
+            if let (Some((_, reply)), Some(live)) = (completion, live) {
+                let began = live.preliminary().next().is_some();
+                over.push((number, began || reply.class() < 4));
+            }
+        }
+        for (number, began) in over {
+            let Some(data) = self.data.remove(&number) else {
+                continue;
+            };
+            if began {
+                let transfer = data.finish(self.playback.patience).await;
+                self.transfers.insert(number, transfer);
+            } else {
+                data.abandon();
+                let error = Some("the server refused the transfer".into());
+                let transfer = Transfer {
+                    error,
+                    ..Transfer::default()
+                };
+                self.transfers.insert(number, transfer);
+            }
+        }
+    }
+
+    /// Learns what the live server chose: ports, the login directory, unique names.
+    fn learn(&mut self, exchange: usize) {
+        let Some(control) = &self.control else {
+            return;
+        };
+        let Some(live) = control.conversation().exchanges.get(exchange) else {
+            return;
+        };
+        let recorded = &self.recorded.exchanges[exchange];
+        match recorded.verb() {
+            "PASV" | "EPSV" => {
+                let Some((_, reply)) = live.completion() else {
+                    return;
+                };
+                let line = reply.lines.last().map(Vec::as_slice).unwrap_or_default();
+                let peer = control.peer();
+                self.passive = peer.and_then(|peer| passive_reply(reply.code, line, peer));
+            }
+            "PWD" | "XPWD" if !std::mem::replace(&mut self.knows_directory, true) => {
+                let named = |text: Option<String>| text.as_deref().and_then(quoted_pathname);
+                let was = named(recorded.completion().map(|it| it.first_line_text()));
+                let is = named(live.completion().map(|(_, it)| it.first_line_text()));
+                self.pathnames.login_directory = was.zip(is).filter(|(was, is)| was != is);
+            }
+            "CWD" | "XCWD" | "CDUP" | "XCUP" => self.knows_directory = true,
+            "STOU" => {
+                let mut was = recorded.replies.iter();
+                let was = was.find_map(|(_, reply)| unique_name(&reply.first_line_text()));
+                let mut is = live.replies.iter();
+                let is = is.find_map(|(_, reply)| unique_name(&reply.first_line_text()));
+                self.pathnames.unique_names.extend(was.zip(is));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether what follows can be played: a refused login or directory makes it something else.
+    fn is_needed(&mut self, exchange: usize) -> Result<(), String> {
+        let recorded = &self.recorded.exchanges[exchange];
+        let was_done = recorded.completion().is_some_and(|it| it.class() < 4);
+        let control = self.control()?;
+        let live = control.conversation().exchanges.get(exchange);
+        let completion = live.and_then(|live| live.completion());
+        let is_refused = completion.is_some_and(|(_, reply)| reply.class() >= 4);
+        match was_done && is_refused && NEEDED.contains(&recorded.verb()) {
+            true => Err(format!(
+                "{} was refused; what follows would act on something else",
+                recorded.verb()
+            )),
+            false => Ok(()),
+        }
+    }
+
+    async fn control_ended(&mut self, end: &End) -> Result<(), String> {
+        match end.by {
+            // At the end: replies that were recorded later were on their way.
+            Side::Client => self.ending = Some(end.how),
+            Side::Server => {
+                self.end_control().await;
+                while self.control()?.closed.is_none() {
+                    // That it stays open is found by the comparison.
+                    if self.receive("").await.is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_control(&mut self) {
+        if let (Some(how), Some(control)) = (self.ending.take(), &mut self.control) {
+            control.end(how).await;
+        }
+    }
+
+    /// What was played, when nothing more is.
+    pub(super) async fn finish(mut self) -> Played {
+        self.deal_with_completions().await;
+        self.end_control().await;
+        for (number, data) in std::mem::take(&mut self.data) {
+            let transfer = data.finish(self.playback.patience).await;
+            self.transfers.insert(number, transfer);
+        }
+        let mut session = Session {
+            transfers: self.transfers,
+            ..Session::default()
+        };
+        if let Some(control) = self.control {
+            session.closed = control.closed.clone();
+            session.take_conversation(control.into_pairing());
+        }
+        Played {
+            session,
+            stopped: self.stopped,
+            directories: self.pathnames.login_directory,
+        }
+    }
+}
+
+/// Whether the beginning of a line may be one whose argument is not sent as it was recorded.
+fn may_change(beginning: &[u8]) -> bool {
+    let upper = beginning.to_ascii_uppercase();
+    let upper = upper
+        .split(|octet| *octet == b' ')
+        .next()
+        .unwrap_or_default();
+    !upper.is_empty()
+        && SUBSTITUTED
+            .iter()
+            .any(|verb| verb.as_bytes().starts_with(upper))
+}
