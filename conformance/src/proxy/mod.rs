@@ -41,8 +41,8 @@ use tokio::time::timeout;
 use crate::driver::listen;
 use crate::subject::Target;
 use faults::SessionFaults;
-pub(crate) use observer::Observer;
-use observer::{Channel, Leg, Sighting};
+use observer::Leg;
+pub(crate) use observer::{Channel, Observer, Sighting};
 use session::Session;
 use tls::SessionTls;
 
