@@ -401,7 +401,7 @@ fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
 }
 
 #[test]
-fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_passwords() {
+fn a_server_that_refuses_every_login_does_not_fail_scenarios_about_wrong_passwords() {
     let server = Served::start(&["--fault", "when USER do reply 550 No."]);
     let select = [
         "--select",

@@ -200,7 +200,7 @@ fn be_a_client(orders: &str) {
 
 struct KilledClient {
     process: Child,
-    told: BufReader<ChildStdout>,
+    reports: BufReader<ChildStdout>,
 }
 
 /// Runs this very test again in a process of its own, as a client.
@@ -217,8 +217,8 @@ fn client_to_be_killed(address: SocketAddr, number: usize) -> KilledClient {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let told = BufReader::new(process.stdout.take().unwrap());
-    KilledClient { process, told }
+    let reports = BufReader::new(process.stdout.take().unwrap());
+    KilledClient { process, reports }
 }
 
 impl KilledClient {
@@ -240,7 +240,7 @@ impl KilledClient {
             halves
         };
         let mut line = String::new();
-        while self.told.read_line(&mut line).unwrap() > 0 {
+        while self.reports.read_line(&mut line).unwrap() > 0 {
             if hear(&line) == round {
                 break;
             }
@@ -249,7 +249,7 @@ impl KilledClient {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         // What it said before the end has been promised to it.
-        for line in self.told.lines() {
+        for line in self.reports.lines() {
             hear(&line.unwrap());
         }
         stored

@@ -122,8 +122,8 @@ fn weighed(fixture: &Fixture, job: Job, fails: bool) -> Result<(), Failed> {
     };
     if alarmed || !as_expected {
         let dialogue = redact(&played.transcript);
-        let told = if fails { "no alarm" } else { "a false alarm" };
-        return Err(format!("{told}: {verdict:#?}\n{judges:#?}\n{dialogue}").into());
+        let alarm = if fails { "no alarm" } else { "a false alarm" };
+        return Err(format!("{alarm}: {verdict:#?}\n{judges:#?}\n{dialogue}").into());
     }
     Ok(())
 }

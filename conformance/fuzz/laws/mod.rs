@@ -5,6 +5,7 @@
 
 mod address;
 mod baseline;
+mod capture;
 mod coding;
 mod feat;
 mod listing;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use address::address;
 pub use baseline::baseline;
+pub use capture::capture;
 pub use coding::coding;
 pub use feat::feat;
 pub use listing::listing;
@@ -34,6 +36,7 @@ pub const LAWS: &[Law] = &[
     ("address", address),
     ("listing", listing),
     ("baseline", baseline),
+    ("capture", capture),
     ("coding", coding),
     ("feat", feat),
     ("mlsx", mlsx),

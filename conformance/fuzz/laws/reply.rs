@@ -48,9 +48,9 @@ fn sound(reply: &Reply) {
         let same = |other: &ReplyFault| discriminant(other) == discriminant(fault);
         assert!(!reply.faults[..at].iter().any(same), "told twice: {fault}");
     }
-    let told = |fault: &dyn Fn(&ReplyFault) -> bool| reply.faults.iter().any(fault);
+    let has = |fault: &dyn Fn(&ReplyFault) -> bool| reply.faults.iter().any(fault);
     let long = reply.lines.iter().any(|line| line.len() > LONG_LINE);
-    assert!(!long || told(&|fault| matches!(fault, ReplyFault::LongLine { .. })));
+    assert!(!long || has(&|fault| matches!(fault, ReplyFault::LongLine { .. })));
     let digits = reply
         .octets
         .iter()

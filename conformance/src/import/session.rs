@@ -60,9 +60,11 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Whether a connection from one address to the other is it.
+    /// Whether a connection from one address to the other is it. A server with several addresses
+    /// may connect from another one.
     pub(super) fn is(&self, from: SocketAddr, to: SocketAddr) -> bool {
-        to.port() == self.port && self.to.contains(&to.ip()) && from.ip() == self.from
+        let is_from = from.ip() == self.from || self.is_active();
+        to.port() == self.port && self.to.contains(&to.ip()) && is_from
     }
 
     /// Whether the client listens.

@@ -5,7 +5,7 @@
 
 use super::{BaselineFault, Report, Row, SkippedRow, Tested};
 use crate::scenario::Need;
-use crate::verdict::{BrokenRule, Finding, JudgeVerdict, Known, Located, Verdict};
+use crate::verdict::{Accepted, BrokenRule, Finding, JudgeVerdict, Located, Verdict};
 use std::borrow::Cow;
 
 /// A report in which every text is sanitized; what renderers start from.
@@ -88,7 +88,7 @@ sanitize_fields! {
     }
     Verdict { scenario reason lacks findings unjudged; variant outcome }
     Finding { judge requirement clause about expected observed; level connection line event shows_impact }
-    Known { reason; }
+    Accepted { reason; }
     JudgeVerdict { judge statement impact clause findings rules known; outcome count }
     Located { scenario finding excerpt; variant }
     BrokenRule { requirement; outcome count }

@@ -119,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_caret_stands_below_the_place() {
+    fn a_caret_is_below_the_place() {
         let text = "one\n> NOOP\n@alife\n";
         let diagnostic = Diagnostic {
             severity: Severity::Error,

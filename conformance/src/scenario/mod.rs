@@ -39,7 +39,7 @@ pub(crate) use parse::FILE_LIMIT;
 pub use parse::parse;
 pub(crate) use pattern::TextPattern;
 pub(crate) use ranges::names_in_range;
-pub(crate) use turns::Place;
+pub(crate) use turns::PlayedStep;
 pub(crate) use turns::{BeforeTurns, new_turn};
 pub(crate) use variables::Variables;
 pub(crate) use variant::{Protection, TestCase, Variant};

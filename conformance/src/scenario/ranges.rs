@@ -92,7 +92,7 @@ mod tests {
     #[case::downwards("${2..1}", &["${2..1}"])]
     #[case::open("${1..2", &["${1..2"])]
     #[case::too_long("${1..9999999999}", &["${1..9999999999}"])]
-    fn a_range_stands_for_a_name_for_each_number(#[case] name: &str, #[case] wanted: &[&str]) {
+    fn a_range_is_one_name_per_number(#[case] name: &str, #[case] wanted: &[&str]) {
         assert_eq!(names_in_range(name), wanted);
         assert_eq!(count(name), wanted.len());
     }

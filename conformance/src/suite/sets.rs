@@ -212,12 +212,12 @@ mod tests {
         assert!(FrozenSet::built_in().len() >= 3);
         for (name, set) in FrozenSet::built_in() {
             let thawed = set.thawed(&suite);
-            let told: Vec<_> = thawed.iter().map(Thawed::to_string).collect();
+            let lines: Vec<_> = thawed.iter().map(Thawed::to_string).collect();
             assert!(
-                told.is_empty(),
+                lines.is_empty(),
                 "scenarios/sets/{name}.toml is frozen; make a new version of it beside (`ftpspec list --freeze`), or \
                  put these back:\n{}",
-                told.join("\n")
+                lines.join("\n")
             );
             assert!(!set.title.is_empty() && !set.about.is_empty(), "{name}");
         }

@@ -347,8 +347,8 @@ async fn a_session_in_a_transfer_can_be_closed_too() {
 
 #[tokio::test]
 async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&told);
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&observed);
     let server = serve(
         builder()
             .before([Verb::Dele, Verb::Rnto], |session, command| {
@@ -362,7 +362,7 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
             })
             .after([Verb::Dele, Verb::Stor], move |_, command, reply| {
                 let line = String::from_utf8(command.line().to_vec()).unwrap();
-                tell.lock().unwrap().push((line, reply.code.0));
+                record.lock().unwrap().push((line, reply.code.0));
             }),
     )
     .await;
@@ -381,8 +381,8 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
     client.expect("SIZE kept", "213").await;
     client.expect("DELE last", "421").await;
     assert_eq!(client.reply().await, "");
-    let told = told.lock().unwrap().clone();
-    let codes: Vec<_> = told
+    let observed = observed.lock().unwrap().clone();
+    let codes: Vec<_> = observed
         .iter()
         .map(|(line, code)| (line.as_str(), *code))
         .collect();

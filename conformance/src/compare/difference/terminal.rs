@@ -61,11 +61,11 @@ fn place(scenario: &str) -> (&str, &str) {
 impl Writer {
     /// Lines under their document, which is told once.
     fn by_document<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, String)>) {
-        let mut told = BTreeMap::<&str, Vec<String>>::new();
+        let mut shown = BTreeMap::<&str, Vec<String>>::new();
         for (document, line) in lines {
-            told.entry(document).or_default().push(line);
+            shown.entry(document).or_default().push(line);
         }
-        for (document, lines) in told {
+        for (document, lines) in shown {
             self.line(format!("  {document}"));
             for line in lines {
                 self.line(format!("    {line}"));
@@ -246,9 +246,9 @@ impl Writer {
         self.more(lines.len(), LINES, indent);
     }
 
-    fn more(&mut self, found: usize, told: usize, indent: usize) {
-        if found > told {
-            let more = found - told;
+    fn more(&mut self, found: usize, shown: usize, indent: usize) {
+        if found > shown {
+            let more = found - shown;
             self.line(format!(
                 "{:indent$}… and {more} more; --format json tells all",
                 ""

@@ -124,7 +124,7 @@ mod tests {
         "B@repeat 2\n@alive\n@end",
         "`@repeat` is about statements of any connection at `@repeat`"
     )]
-    fn a_broken_repeat_is_told_once(#[case] dialogue: &str, #[case] expected: &str) {
+    fn a_broken_repeat_is_reported_once(#[case] dialogue: &str, #[case] expected: &str) {
         assert_eq!(problems_in(dialogue), [expected]);
     }
 
