@@ -83,7 +83,7 @@ fn without(verbs: &[&str]) -> Arc<Fixture> {
     })
 }
 
-/// Where nobody logs in in clear, whether TLS comes on request or at once.
+/// No login in clear, with explicit and implicit TLS.
 fn under_tls(mode: TlsMode) -> Arc<Fixture> {
     Fixture::start(async {
         let tls = match mode {

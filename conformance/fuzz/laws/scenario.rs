@@ -32,7 +32,7 @@ fn read(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     parse(ScenarioId("fuzz".into()), text)
 }
 
-/// What is wrong stands in the text, and can be shown there.
+/// Every diagnostic has a place in the text and can be shown there.
 fn shown(text: &str, diagnostics: &[Diagnostic]) {
     assert!(diagnostics.len() <= 101, "{}", diagnostics.len());
     for diagnostic in diagnostics {

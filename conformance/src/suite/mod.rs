@@ -1,4 +1,4 @@
-//! The scenarios, as they travel inside the binary or lie in a directory.
+//! The scenarios: those embedded in the binary, or those of a directory.
 
 pub(crate) mod sets;
 pub(crate) mod suggest;
@@ -230,7 +230,7 @@ fn read_file(path: PathBuf) -> io::Result<SourceFile> {
     use io::Read as _;
     let about =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    // One octet more than the grammar takes is enough to be told that it is too large.
+    // One octet more than the grammar accepts is enough for its error.
     let limit = FILE_LIMIT as u64 + 1;
     let mut octets = Vec::new();
     fs::File::open(&path)

@@ -159,7 +159,7 @@ impl Features {
     }
 }
 
-/// Whether no document names this type, structure or transmission mode: X, as far as anybody asks for one.
+/// Whether no document defines this type, structure or transmission mode: X, which scenarios use.
 fn is_invented(verb: &str, argument: &[u8]) -> bool {
     matches!(verb, "TYPE" | "STRU" | "MODE") && argument.eq_ignore_ascii_case(b"X")
 }

@@ -47,7 +47,7 @@ pub struct Transcript {
     /// When recording started; `None` if that is not known (version 1 of the format).
     pub started: Option<jiff::Timestamp>,
     /// The variables that had a value before the first step: `user`, `password`, `dir`, `host`. The player sets them,
-    /// so that whoever judges can read a step as it was played; captures follow from the events.
+    /// so that a judge can read a step as it was played; captures follow from the events.
     pub variables: BTreeMap<String, String>,
     /// What happened.
     pub events: Vec<Event>,
@@ -124,7 +124,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum EventKind {
-    /// The control connection stands.
+    /// The control connection is established.
     Connected {
         /// The address of the client.
         local: String,
@@ -185,7 +185,7 @@ pub enum EventKind {
         /// Our address.
         local: String,
     },
-    /// A data connection stands.
+    /// A data connection is established.
     DataOpened {
         /// How it was prepared.
         mode: DataMode,

@@ -219,7 +219,7 @@ fn silence(awaited: Awaited) -> &'static str {
     }
 }
 
-/// What changes from run to run, and what stands for it. The order matters: what is more particular comes first.
+/// What changes from run to run, and its replacement. More specific patterns come first.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
     let patterns: [(String, &str); 19] = [

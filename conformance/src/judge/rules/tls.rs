@@ -1,4 +1,4 @@
-//! `tls`: a protected data connection ends in a way nobody on the path can imitate, and is the same
+//! `tls`: a protected data connection ends in a way that nobody on the path can imitate, and is the same
 //! server's.
 
 use super::{Context, Judge, Location, Rule, Whole};
@@ -40,7 +40,7 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A transfer that is said to be complete, over a data connection anybody could have ended. One
+/// A transfer that is said to be complete, over a data connection whose end is not authenticated. One
 /// that was broken off says so in its reply.
 fn cut(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     const VERBS: &[&str] = &["RETR", "LIST", "NLST", "MLSD"];

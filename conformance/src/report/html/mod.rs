@@ -3,7 +3,7 @@
 //!
 //! The page is HTML and well-formed XML at the same time: a strict parser holds the tests against
 //! all of it. Texts are escaped by the type of what is written (maud), were sanitized before, and are
-//! cut where nobody would read on.
+//! truncated to a readable length.
 
 mod anchor;
 mod findings;

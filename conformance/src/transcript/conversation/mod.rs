@@ -30,7 +30,7 @@ pub struct Conversation {
 pub struct Command {
     /// The verb in capitals.
     pub verb: String,
-    /// What stands behind the first space.
+    /// What follows the first space.
     pub argument: Option<Vec<u8>>,
 }
 
@@ -45,7 +45,7 @@ pub struct Exchange {
     pub sent: usize,
     /// Preliminary replies and the completion, with the index of the event each came in.
     pub replies: Vec<(usize, Reply)>,
-    /// Whether nobody can say which replies belong to it: the line was not what RFC 959 §5.3 calls a command line
+    /// Whether its replies cannot be identified: the line was not what RFC 959 §5.3 calls a command line
     /// (bare LF, NUL, over-long …), or a reply was given up before and may still have come.
     pub irregular: bool,
 }
@@ -159,7 +159,7 @@ pub(crate) struct Pairing {
     adrift: bool,
     /// AUTH was answered 234, and no handshake has ended well since.
     handshake_due: bool,
-    /// Octets are missing, so that nobody knows what belongs together until it connects again.
+    /// Octets are missing, so that nothing can be paired until it connects again.
     lost: bool,
 }
 
@@ -228,7 +228,7 @@ impl Pairing {
             }
             EventKind::TlsEnded { .. } | EventKind::Closed(_) => self.end(),
             EventKind::Silence { awaited, .. } => {
-                // Who waited in vain begins anew. The reply may still come, and then nobody can say to what.
+                // After a time-out pairing starts again. A late reply cannot be attributed.
                 self.give_up();
                 self.adrift |= *awaited == Awaited::Reply && !self.waiting.is_empty();
                 if self.adrift {

@@ -7,7 +7,7 @@
 use super::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, code_of};
 use crate::transcript::telnet::{DONT, IAC, WILL, telnet};
 
-/// How far behind a CR one has to look to know what it is: `CR`, three digits, separator.
+/// The octets after a CR that decide what it is: `CR`, three digits, separator.
 const LOOK_AHEAD: usize = 5;
 
 /// Cuts octets into replies.
@@ -54,7 +54,7 @@ impl ReplyReader {
                 return None;
             }
             let Some(end) = self.line_end() else {
-                // Behind the limit there is room to look ahead, so that it does not matter how octets arrive.
+                // The look-ahead comes on top of the limit, so that segmentation makes no difference.
                 if self.buffer.len() - self.start > LONG_REPLY + LOOK_AHEAD {
                     return Some(self.cut_off());
                 }
@@ -147,7 +147,7 @@ impl ReplyReader {
         last
     }
 
-    /// Takes what stands behind the last whole line, up to `end`, as a line without end.
+    /// Takes what follows the last whole line, up to `end`, as a line without end.
     fn take_fragment(&mut self, end: usize) {
         if self.cursor == end {
             return;
