@@ -1,4 +1,5 @@
-//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and read-only servers.
+//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and read-only
+//! servers.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 

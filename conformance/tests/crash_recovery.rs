@@ -177,7 +177,8 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
     assert_eq!(fs::read(root.join("new")).unwrap(), b"at last");
 }
 
-/// Uploads without end, reported on stdout: `half NAME` in the middle of each, `done NAME SEED LEN` after its 226.
+/// Uploads without end, reported on stdout: `half NAME` in the middle of each, `done NAME SEED LEN`
+/// after its 226.
 fn be_a_client(orders: &str) {
     let (address, number) = orders.split_once(' ').unwrap();
     let number: u64 = number.parse().unwrap();

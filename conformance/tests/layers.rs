@@ -1,4 +1,5 @@
-//! The modules of this crate and their imports. A module that imports what it must not fails here, with the reason.
+//! The modules of this crate and their imports. A module that imports what it must not fails here,
+//! with the reason.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 

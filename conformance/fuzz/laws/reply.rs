@@ -1,4 +1,5 @@
-//! The lenient reply reader: where octets are cut makes no difference, none is lost, and each kind of fault is reported once.
+//! The lenient reply reader: where octets are cut makes no difference, none is lost, and each kind
+//! of fault is reported once.
 
 use ftpspec::transcript::{LONG_LINE, Reply, ReplyFault, ReplyReader};
 use std::mem::discriminant;

@@ -1,4 +1,5 @@
-//! Scenarios: any text is one or shows where it is not, and its canonical layout says the same and is its own.
+//! Scenarios: any text is one or shows where it is not, and its canonical layout says the same and
+//! is its own.
 
 use ftpspec::internals::scenario::{
     Diagnostic, Knowledge, Scenario, ScenarioId, format, lint, parse, render,

@@ -244,8 +244,8 @@ pub fn read(text: &str) -> Result<Transcript, ReadError> {
     read_with(text, &mut ())
 }
 
-/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that was
-/// not written to its end.
+/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that
+/// was not written to its end.
 ///
 /// # Errors
 /// [`ReadError`]

@@ -27,7 +27,8 @@ impl<'a> Linter<'a> {
             for id in bound.requirements.iter().filter(|id| !covers.contains(id)) {
                 let text = &self.scenario.text;
                 let from = self.line(bound.line).start;
-                // The line of the `!about` itself is one of the next; a comment may be between them.
+                // The line of the `!about` itself is one of the next; a comment may be between
+                // them.
                 let at = text[from..].find(id.as_str()).map(|at| from + at);
                 let span = at.map_or_else(|| self.line(bound.line), |at| at..at + id.len());
                 let help = did_you_mean(id, covers.iter().map(String::as_str));

@@ -63,7 +63,8 @@ impl Reply {
         }
     }
 
-    /// The first digit: 1 preliminary, 2 completed, 3 intermediate, 4 and 5 refused; 0 where there is no code.
+    /// The first digit: 1 preliminary, 2 completed, 3 intermediate, 4 and 5 refused; 0 where there
+    /// is no code.
     #[must_use]
     pub fn class(&self) -> u16 {
         self.code / 100
