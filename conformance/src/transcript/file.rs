@@ -1,7 +1,7 @@
 //! Transcripts as files: JSON lines. The first line is a header with the version of the format, the
 //! time at which recording started and the seat; each further line is one event.
 //!
-//! Lines are written one by one as events happen. What a program that was killed left behind is
+//! Lines are written one by one as events happen. What a program had written when it was killed is
 //! read, too: a last line without line end that cannot be read is dropped. The arguments of PASS,
 //! ACCT and ADAT are replaced before anything is written ([`Mask`]).
 //!
@@ -261,8 +261,8 @@ pub fn read(text: &str) -> Result<Transcript, ReadError> {
     read_with(text, &mut ())
 }
 
-/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that was
-/// not written to its end.
+/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that
+/// was not written to its end.
 ///
 /// # Errors
 /// [`ReadError`]
