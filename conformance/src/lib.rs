@@ -33,6 +33,8 @@ pub mod catalogue;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod client;
+#[doc(hidden)]
 pub mod compare;
 #[doc(hidden)]
 pub mod coverage;

@@ -27,7 +27,12 @@ const PURE: [&str; 11] = [
 
 /// Where the reference server may be named: what starts it, the target that is it, and what writes
 /// down what it sees on the wire.
-const HOSTS: [&str; 3] = ["cli/serve", "subject/embedded.rs", "subject/server_tap.rs"];
+const HOSTS: [&str; 4] = [
+    "cli/serve",
+    "client/play/server.rs",
+    "subject/embedded.rs",
+    "subject/server_tap.rs",
+];
 
 /// What the pure rooms must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [

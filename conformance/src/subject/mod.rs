@@ -10,8 +10,10 @@ mod session;
 mod supervisor;
 
 pub use command::ExecCommand;
+pub(crate) use command::filled;
 pub use embedded::Embedded;
 pub use exec::{Exec, ExecOptions};
+pub(crate) use exec::{end_group, has_ended};
 pub(crate) use host_address::split_zone;
 pub use host_address::{HostAddress, HostAddressError};
 pub use probe::{TargetFacts, probe};
