@@ -317,6 +317,7 @@ impl Adapter {
             ("task", setting.task.to_owned()),
             ("url", format!("{base}{path}")),
             ("dirurl", directory),
+            ("path", path),
             ("base", base),
             ("scheme", scheme.to_owned()),
             ("host", setting.host.to_owned()),

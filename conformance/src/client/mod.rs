@@ -10,9 +10,12 @@
 //! and the client and observes both; `campaign` plays a suite.
 
 pub mod adapter;
+pub mod campaign;
+pub mod judge;
 pub mod language;
 pub mod outcome;
 pub mod play;
 pub mod scripted;
+pub mod suite;
 pub mod task;
 pub mod variant;

@@ -22,5 +22,6 @@ pub use expectation::{Assessment, Ending, expectation};
 pub use rules::{Context, JUDGES, Judge, always_on};
 pub use run_judge::RunJudge;
 pub use tally::JudgeTally;
+pub(crate) use tally::record;
 
 use rules::{quoted, shown, shown_data};

@@ -2,7 +2,8 @@
 
 use super::conclude::worst;
 use super::{Context, JUDGES, Judge};
-use crate::verdict::{JudgeVerdict, Located, Outcome};
+use crate::transcript::Transcript;
+use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 
 /// The number of findings kept per judge; all are counted.
 const KEPT: usize = 20;
@@ -33,26 +34,7 @@ impl JudgeTally {
     pub fn look(&mut self, scenario: &str, variant: &str, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
             let findings = (judge.judge)(context);
-            verdict.outcome = verdict.outcome.max(worst(&findings));
-            verdict.count += findings.len();
-            for finding in findings {
-                let outcome = Outcome::of_broken(finding.level);
-                verdict.count_rule(&finding.requirement, outcome, 1);
-                let known = verdict.findings.iter().any(|known| {
-                    known.finding.requirement == finding.requirement
-                        && known.finding.expected == finding.expected
-                });
-                if !known && verdict.findings.len() < KEPT {
-                    let excerpt = crate::report::excerpt(context.transcript, finding.event);
-                    let (scenario, variant) = (scenario.to_owned(), variant.to_owned());
-                    verdict.findings.push(Located {
-                        scenario,
-                        variant,
-                        finding,
-                        excerpt,
-                    });
-                }
-            }
+            record(verdict, findings, scenario, variant, context.transcript);
         }
     }
 
@@ -63,12 +45,42 @@ impl JudgeTally {
     }
 }
 
+/// Adds what a judge found in one transcript to its verdict.
+pub(crate) fn record(
+    verdict: &mut JudgeVerdict,
+    findings: Vec<Finding>,
+    scenario: &str,
+    variant: &str,
+    transcript: &Transcript,
+) {
+    verdict.outcome = verdict.outcome.max(worst(&findings));
+    verdict.count += findings.len();
+    for finding in findings {
+        let outcome = Outcome::of_broken(finding.level);
+        verdict.count_rule(&finding.requirement, outcome, 1);
+        let known = verdict.findings.iter().any(|known| {
+            known.finding.requirement == finding.requirement
+                && known.finding.expected == finding.expected
+        });
+        if !known && verdict.findings.len() < KEPT {
+            let excerpt = crate::report::excerpt(transcript, finding.event);
+            let (scenario, variant) = (scenario.to_owned(), variant.to_owned());
+            verdict.findings.push(Located {
+                scenario,
+                variant,
+                finding,
+                excerpt,
+            });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalogue::Registry;
     use crate::scenario::Connection;
-    use crate::transcript::{Conversation, Event, EventKind, Transcript};
+    use crate::transcript::{Conversation, Event, EventKind};
 
     fn transcript(replies: &[&str]) -> Transcript {
         let event = |what| Event {

@@ -9,6 +9,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use display::Alternatives;
 pub use lint::{Knowledge, lint};
 pub use parse::{KEYS, is_client, parse};
 
