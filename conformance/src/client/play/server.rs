@@ -70,12 +70,9 @@ pub fn check_fault(line: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with them.
 pub fn check_settings(settings: &[(&str, &str)]) -> Result<(), String> {
-    let text = settings_text(settings, Variant::default(), ACCOUNT, None);
-    let settings = Settings::parse(&text).map_err(|error| with_cause(&error))?;
-    match settings.check().first() {
-        None => Ok(()),
-        Some(problem) => Err(problem.clone()),
-    }
+    let text = settings_text(settings, Variant::default(), None);
+    let settings = Settings::parse(&text);
+    settings.map(drop).map_err(|error| with_cause(&error))
 }
 
 fn with_cause(error: &dyn Error) -> String {
@@ -89,7 +86,6 @@ fn with_cause(error: &dyn Error) -> String {
 fn settings_text(
     settings: &[(&str, &str)],
     variant: Variant,
-    account: (&str, &str),
     ports: Option<u16>,
 ) -> String {
     let host = match variant.ipv6 {
@@ -108,10 +104,6 @@ fn settings_text(
     if let Some(port) = ports {
         text.push_str(&format!("passive.ports = [\"{port}\"]\npassive.shared = true\n"));
     }
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let (user, password) = account;
-    let (user, password) = (quoted(user), quoted(password));
-    text.push_str(&format!("[[user]]\nname = {user}\npassword = {password}\n"));
     text
 }
 
@@ -141,7 +133,7 @@ impl Server {
         let port = trap.as_ref().map(|(_, port)| *port);
         let account = scenario.account().unwrap_or(ACCOUNT);
         let settings: Vec<_> = scenario.settings().collect();
-        let text = settings_text(&settings, variant, account, port);
+        let text = settings_text(&settings, variant, port);
         let settings = Settings::parse(&text).map_err(|error| failed(&error))?;
         let prepared = settings.prepare().map_err(|error| failed(&error))?;
         let files = MemFs::new().with_quota(QUOTA);
@@ -151,6 +143,7 @@ impl Server {
         let observer = Arc::clone(recorder);
         let tap = TranscriptTap::new(move |session, event| observer.take(session, event));
         let builder = prepared.builder.storage(files.clone()).tap(tap).faults(plan);
+        let builder = builder.user(account.0, account.1);
         let handle = builder.start().await.map_err(|error| failed(&error))?;
         let addresses = match variant.protection {
             Protection::Implicit => handle.implicit_addresses(),
