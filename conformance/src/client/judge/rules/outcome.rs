@@ -34,7 +34,9 @@ pub(super) fn truthful_exit(context: &Context<'_>) -> Vec<Breach> {
         let Some(observed) = whole.and_then(|whole| missing(run, place, task, &whole)) else {
             continue;
         };
-        if let Some(failure) = failure(context, run.line) {
+        // Nothing is transferred where nothing is left to resume.
+        let resumes = matches!(task.kind, TaskKind::ResumeDownload | TaskKind::ResumeUpload);
+        if let Some(failure) = failure(context, run.line, resumes) {
             breaches.push(Breach {
                 observed: format!("{observed} after {}", failure.observed),
                 ..failure
@@ -61,7 +63,7 @@ fn missing(run: &TaskRun, place: Place, task: &Task, whole: &Data) -> Option<Str
 }
 
 /// How the last transfer of a file in a task failed, in a way that its client could see.
-fn failure(context: &Context<'_>, line: u32) -> Option<Breach> {
+fn failure(context: &Context<'_>, line: u32, resumes: bool) -> Option<Breach> {
     let transfers = context.conversations.iter().flat_map(|conversation| {
         let exchanges = conversation.exchanges.iter();
         exchanges.map(move |exchange| (conversation, exchange))
@@ -72,7 +74,7 @@ fn failure(context: &Context<'_>, line: u32) -> Option<Breach> {
         .filter(|(_, it)| is_file(it.name()))
         .last();
     let Some((conversation, exchange)) = last else {
-        return Some(Breach {
+        return (!resumes).then(|| Breach {
             connection: Connection::main(),
             event: usize::MAX,
             observed: "no transfer".into(),

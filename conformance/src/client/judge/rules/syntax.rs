@@ -61,10 +61,13 @@ pub(super) fn telnet(context: &Context<'_>) -> Vec<Breach> {
 }
 
 pub(super) fn one_space(context: &Context<'_>) -> Vec<Breach> {
-    let named = context.scenario.steps().iter().any(|step| {
-        let mut names = step.task.names.iter();
-        names.any(|name| name.starts_with(' '))
-    });
+    let scenario = context.scenario;
+    let files = scenario.given().chain(scenario.local());
+    let files = files.map(|file| file.name.as_str());
+    let steps = scenario.steps();
+    let tasks = steps.iter().flat_map(|step| &step.task.names);
+    let mut names = files.chain(tasks.map(String::as_str));
+    let named = names.any(|name| name.split('/').any(|part| part.starts_with(' ')));
     let mut breaches = Vec::new();
     for conversation in context.conversations.iter().filter(|_| !named) {
         for exchange in &conversation.exchanges {
