@@ -116,7 +116,10 @@ impl CheckClient {
         let loaded = self.client()?;
         let client = Client::Program {
             adapter: loaded.0.clone(),
-            files: loaded.1.as_ref().map_or_else(PathBuf::new, |it| it.files.clone()),
+            files: loaded
+                .1
+                .as_ref()
+                .map_or_else(PathBuf::new, |it| it.files.clone()),
         };
         let refuses = refuses_unknown_tasks(&client, &limits).await;
         refuses.map_err(|why| CommandError::usage(format!("check-client: {why}")))?;
@@ -163,7 +166,8 @@ impl CheckClient {
         match &self.adapter {
             Some(name) => {
                 let loaded = LoadedAdapter::find(name);
-                let loaded = loaded.map_err(|why| CommandError::usage(format!("check-client: {why}")))?;
+                let loaded =
+                    loaded.map_err(|why| CommandError::usage(format!("check-client: {why}")))?;
                 Ok((loaded.adapter.clone(), Some(loaded)))
             }
             None if self.command.is_empty() => Err(CommandError::usage(
@@ -173,7 +177,8 @@ impl CheckClient {
                 let mut words = self.command.clone();
                 // The client runs in another directory.
                 for word in &mut words {
-                    if Path::new(word.as_str()).is_relative() && Path::new(word.as_str()).is_file() {
+                    if Path::new(word.as_str()).is_relative() && Path::new(word.as_str()).is_file()
+                    {
                         let absolute = std::path::absolute(&word);
                         *word = absolute.map_or(word.clone(), |it| it.display().to_string());
                     }
@@ -228,7 +233,8 @@ impl CheckClient {
         for file in &self.scenarios {
             words.extend(["--scenarios".to_owned(), file.display().to_string()]);
         }
-        for (option, value, usual) in [("--timeout", self.timeout, 5), ("--limit", self.limit, 30)] {
+        for (option, value, usual) in [("--timeout", self.timeout, 5), ("--limit", self.limit, 30)]
+        {
             if value != usual {
                 words.extend([option.to_owned(), value.to_string()]);
             }

@@ -32,8 +32,9 @@ impl Fmt {
             let formatted = match is_client(&file.text) {
                 true => language::parse(id, &file.text)
                     .map(|scenario| (language::format(&file.text), json(&scenario))),
-                false => parse(id, &file.text)
-                    .map(|scenario| (format(&file.text), json(&scenario))),
+                false => {
+                    parse(id, &file.text).map(|scenario| (format(&file.text), json(&scenario)))
+                }
             };
             code = code.max(match formatted {
                 Ok((formatted, json)) => self.format(file, &formatted, &json)?,

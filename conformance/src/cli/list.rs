@@ -97,7 +97,8 @@ impl List {
             }
             Format::Json => {
                 let scenarios: Vec<_> = scenarios.iter().map(AsRef::as_ref).collect();
-                let text = serde_json::to_string_pretty::<Vec<&client::language::Scenario>>(&scenarios);
+                let text =
+                    serde_json::to_string_pretty::<Vec<&client::language::Scenario>>(&scenarios);
                 text.expect("texts, numbers and lists are always JSON") + "\n"
             }
         };
@@ -142,7 +143,11 @@ fn as_table(scenarios: &[&Scenario]) -> String {
             Some(profile) => format!("  (only in the profile {profile})"),
             None => String::new(),
         };
-        (scenario.id.0.clone(), about.level, format!("{}{profile}", about.title))
+        (
+            scenario.id.0.clone(),
+            about.level,
+            format!("{}{profile}", about.title),
+        )
     };
     table(scenarios.iter().map(row).collect())
 }

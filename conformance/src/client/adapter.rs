@@ -426,11 +426,10 @@ mod tests {
         );
         let has = |name: &str, value: &str| made.environment.contains(&(name.into(), value.into()));
         assert!(has("FTPSPEC_TASK", "download") && has("FTPSPEC_PASSWORD", "{url}"));
-        let listed = adapter.invocation(&setting("list", &[], "passive")).unwrap();
-        assert_eq!(
-            listed.arguments,
-            [";ftp://an%3Ana:%7Burl%7D@[::1]:2121/"]
-        );
+        let listed = adapter
+            .invocation(&setting("list", &[], "passive"))
+            .unwrap();
+        assert_eq!(listed.arguments, [";ftp://an%3Ana:%7Burl%7D@[::1]:2121/"]);
     }
 
     #[test]
@@ -451,7 +450,11 @@ mod tests {
         missing(TaskKind::Upload, "passive", "no command for `upload`");
         missing(TaskKind::Download, "passive implicit", "implicit TLS");
         missing(TaskKind::Download, "passive ipv6", "IPv6");
-        assert!(adapter.invocation(&setting("upload", &[], "passive")).is_none());
+        assert!(
+            adapter
+                .invocation(&setting("upload", &[], "passive"))
+                .is_none()
+        );
     }
 
     #[test]
@@ -467,8 +470,14 @@ mod tests {
     #[case("name = \"x\"\n[tasks]\nget = \"x\"", "there is no task `get`")]
     #[case("name = \"x\"\n[tasks]\nlist = \"'\"", "cannot be split")]
     #[case("name = \"x\"\n[tasks]\nlist = \"\"", "the command is empty")]
-    #[case("name = \"x\"\n[tasks]\nlist = \"x\"\n[mode]\npasv = \"\"", "[mode] has no key `pasv`")]
-    #[case("name = \"x\"\ncommand = \"x\"\n[tasks]\nlist = \"x\"", "either `command`")]
+    #[case(
+        "name = \"x\"\n[tasks]\nlist = \"x\"\n[mode]\npasv = \"\"",
+        "[mode] has no key `pasv`"
+    )]
+    #[case(
+        "name = \"x\"\ncommand = \"x\"\n[tasks]\nlist = \"x\"",
+        "either `command`"
+    )]
     #[case("nam = \"x\"", "unknown field")]
     fn a_file_that_is_not_an_adapter_is_refused(#[case] text: &str, #[case] why: &str) {
         let error = text.parse::<Adapter>().unwrap_err();

@@ -235,7 +235,10 @@ fn row(played: &Played, options: &Options, tally: &mut Tally) -> Row {
         tally.look(&context);
     }
     let about = &scenario.about;
-    let (id, quoted) = (&scenario.id.0, shell_words::quote(&variant.to_string()).into_owned());
+    let (id, quoted) = (
+        &scenario.id.0,
+        shell_words::quote(&variant.to_string()).into_owned(),
+    );
     Row {
         title: about.title.clone(),
         level: about.level,
@@ -270,10 +273,16 @@ fn evidence(played: &Played, verdict: &Verdict) -> Vec<String> {
         return lines;
     };
     let seconds = run.took.as_secs_f64();
-    lines.push(format!("-- the client ended after {seconds:.1} s: {}", run.exit));
+    lines.push(format!(
+        "-- the client ended after {seconds:.1} s: {}",
+        run.exit
+    ));
     for (name, octets) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {
         let text = String::from_utf8_lossy(octets);
-        let written: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let written: Vec<_> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let last = written.len().saturating_sub(OUTPUT_LINES);
         for line in &written[last..] {
             let line: String = line.chars().take(OUTPUT_WIDTH).collect();

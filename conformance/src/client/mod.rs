@@ -16,6 +16,7 @@ pub mod language;
 pub mod outcome;
 pub mod play;
 pub mod scripted;
+pub mod selftest;
 pub mod suite;
 pub mod task;
 pub mod variant;

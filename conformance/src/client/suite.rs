@@ -123,7 +123,9 @@ impl LoadedAdapter {
             return Self::of_file(Path::new(name));
         };
         let failed = |error: io::Error| format!("adapter {name}: {error}");
-        let directory = tempfile::Builder::new().prefix("ftpspec-adapter-").tempdir();
+        let directory = tempfile::Builder::new()
+            .prefix("ftpspec-adapter-")
+            .tempdir();
         let directory = directory.map_err(failed)?;
         for (file, octets) in built_in.iter().filter(|(file, _)| !file.ends_with(".toml")) {
             fs::write(directory.path().join(file), octets).map_err(failed)?;
@@ -161,7 +163,10 @@ mod tests {
     fn the_embedded_suite_has_no_error_and_is_in_canonical_layout() {
         let suite = Suite::embedded();
         for broken in &suite.broken {
-            panic!("{}", render(&broken.path, &broken.text, &broken.diagnostics, false));
+            panic!(
+                "{}",
+                render(&broken.path, &broken.text, &broken.diagnostics, false)
+            );
         }
         for scenario in &suite.scenarios {
             let formatted = crate::client::language::format(&scenario.text);

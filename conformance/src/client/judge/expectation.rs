@@ -94,8 +94,15 @@ fn broken(clause: &Clause, context: &Context<'_>, run: &TaskRun) -> Option<Broke
             };
             (!holds).then(|| format!("the client ended with {}", run.exit).into())
         }
-        Clause::Within(limit) => (run.took > *limit)
-            .then(|| format!("it took {:.1} s", run.took.as_secs_f64()).into()),
+        Clause::Within(limit) => match &run.exit {
+            Exit::TimedOut(_) | Exit::Flooded => {
+                Some(format!("the client ended with {}", run.exit).into())
+            }
+            _ if run.took > *limit => {
+                Some(format!("it took {:.1} s", run.took.as_secs_f64()).into())
+            }
+            _ => None,
+        },
         Clause::Local(name, file) => {
             let given = context.scenario.given();
             broken_file(run, Place::Local, name, file, given.last_named(name))
@@ -163,7 +170,10 @@ pub(in crate::client) fn difference(octets: &Data, expected: &Data) -> Option<St
     Some(match (octets.len(), expected.len()) {
         (length, whole) if common == length => format!("has {length} of {whole} octets"),
         (length, whole) if common == whole => {
-            format!("has {length} octets, of which {} are too many", length - whole)
+            format!(
+                "has {length} octets, of which {} are too many",
+                length - whole
+            )
         }
         (length, _) => format!("has {length} octets and differs from octet {common} on"),
     })
@@ -218,7 +228,9 @@ fn broken_sent(sent: &Sent, conversations: &[Conversation], task: u32) -> Option
         Occurrence::AtMost(most) if count > *most => Some(times("")),
         Occurrence::Before(other) => {
             let first = found.first().map_or(usize::MAX, |line| line.event);
-            let other = matching(other).into_iter().find(|line| line.event < first)?;
+            let other = matching(other)
+                .into_iter()
+                .find(|line| line.event < first)?;
             Some(Broken {
                 observed: format!("`{}` came before it", shown(&other.text)),
                 event: Some(other.event),
@@ -232,6 +244,10 @@ fn broken_sent(sent: &Sent, conversations: &[Conversation], task: u32) -> Option
 fn shown(line: &str) -> String {
     match line.split_once(' ') {
         Some((verb @ ("PASS" | "ACCT"), _)) => format!("{verb} …"),
-        _ => line.chars().take(SHOWN).flat_map(char::escape_debug).collect(),
+        _ => line
+            .chars()
+            .take(SHOWN)
+            .flat_map(char::escape_debug)
+            .collect(),
     }
 }

@@ -64,7 +64,9 @@ pub fn judge(context: &Context<'_>, stop: Option<&Stop>) -> Verdict {
         }
     }
     let findings = expectation::findings(context);
-    let levels = findings.iter().map(|finding| Outcome::of_broken(finding.level));
+    let levels = findings
+        .iter()
+        .map(|finding| Outcome::of_broken(finding.level));
     let outcome = levels.max().unwrap_or(Outcome::Pass);
     verdict(outcome, String::new(), findings)
 }

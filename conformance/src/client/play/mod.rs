@@ -158,7 +158,11 @@ async fn tasks_of(
         let took = begun.elapsed();
         recorder.all_closed(LAST_SESSIONS).await;
         let ok = ended.exit.is_success();
-        recorder.note(ObservationKind::UserStep, format!("ended: {}", ended.exit), ok);
+        recorder.note(
+            ObservationKind::UserStep,
+            format!("ended: {}", ended.exit),
+            ok,
+        );
         runs.push(TaskRun {
             line: step.line,
             exit: ended.exit,

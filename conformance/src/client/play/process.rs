@@ -52,7 +52,12 @@ pub(super) async fn run(
     let mut command = Command::new(&invocation.program);
     command
         .args(&invocation.arguments)
-        .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
+        .envs(
+            invocation
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .env("HOME", home)
         .env("LC_ALL", "C.UTF-8")
         .current_dir(directory)

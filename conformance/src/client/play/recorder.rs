@@ -1,9 +1,7 @@
 //! What the server and the runner observe, as one transcript with the seat of the server.
 
 use crate::data::Data;
-use crate::transcript::{
-    Channel, Connection, Event, EventKind, ObservationKind, Seat, Transcript,
-};
+use crate::transcript::{Channel, Connection, Event, EventKind, ObservationKind, Seat, Transcript};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -11,9 +11,7 @@ use crate::subject::TranscriptTap;
 use crate::transcript::ObservationKind;
 use ftpspec_server::fault::{Action, Fault};
 use ftpspec_server::settings::Settings;
-use ftpspec_server::storage::{
-    Files, MemFs, VirtualPath, make_directories, read_file, write_file,
-};
+use ftpspec_server::storage::{Files, MemFs, VirtualPath, make_directories, read_file, write_file};
 use ftpspec_server::{Plan, ServerHandle};
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -83,11 +81,7 @@ fn with_cause(error: &dyn Error) -> String {
 }
 
 /// The settings as a file. `ports` is the only passive port.
-fn settings_text(
-    settings: &[(&str, &str)],
-    variant: Variant,
-    ports: Option<u16>,
-) -> String {
+fn settings_text(settings: &[(&str, &str)], variant: Variant, ports: Option<u16>) -> String {
     let host = match variant.ipv6 {
         true => "[::1]:0",
         false => "127.0.0.1:0",
@@ -102,7 +96,9 @@ fn settings_text(
         text.push_str(&format!("{key} = {value}\n"));
     }
     if let Some(port) = ports {
-        text.push_str(&format!("passive.ports = [\"{port}\"]\npassive.shared = true\n"));
+        text.push_str(&format!(
+            "passive.ports = [\"{port}\"]\npassive.shared = true\n"
+        ));
     }
     text
 }
@@ -142,7 +138,11 @@ impl Server {
         }
         let observer = Arc::clone(recorder);
         let tap = TranscriptTap::new(move |session, event| observer.take(session, event));
-        let builder = prepared.builder.storage(files.clone()).tap(tap).faults(plan);
+        let builder = prepared
+            .builder
+            .storage(files.clone())
+            .tap(tap)
+            .faults(plan);
         let builder = builder.user(account.0, account.1);
         let handle = builder.start().await.map_err(|error| failed(&error))?;
         let addresses = match variant.protection {

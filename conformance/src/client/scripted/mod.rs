@@ -50,6 +50,11 @@ pub async fn carry_out(setting: &Setting<'_>, habits: &Habits) -> (i32, Vec<u8>)
     };
     let mut stdout = Vec::new();
     let done = task(kind, setting, habits, &mut stdout).await;
+    match habits.bug {
+        Some(Bug::NeverEnds) => std::future::pending().await,
+        Some(Bug::RuinsFiles) => ruin(setting).await,
+        _ => {}
+    }
     let code = match (done, habits.bug) {
         (_, Some(Bug::AlwaysSucceeds)) => 0,
         (_, Some(Bug::AlwaysFails)) => 1,
@@ -92,6 +97,31 @@ async fn task(
     };
     session.close().await;
     done
+}
+
+/// Appends an octet to the files of a task, and to every file in the initial directory.
+async fn ruin(setting: &Setting<'_>) {
+    let habits = Habits::default();
+    for name in setting.names {
+        let local = Path::new(setting.directory).join(name);
+        let file = fs::OpenOptions::new().create(true).append(true).open(local);
+        let _ = file.and_then(|mut file| file.write_all(b"!"));
+    }
+    let Ok(mut session) = Session::open(setting, &habits).await else {
+        return;
+    };
+    let mut listed = Vec::new();
+    let _ = session
+        .transfer("NLST", Direction::Receive(&mut listed))
+        .await;
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let names = setting.names.iter().map(String::as_str);
+    for name in listed.lines().chain(names) {
+        let _ = session
+            .transfer(&format!("APPE {name}"), Direction::Send(b"!"))
+            .await;
+    }
+    session.close().await;
 }
 
 async fn rename(session: &mut Session<'_>, from: &str, to: &str) -> Result<(), String> {
@@ -190,7 +220,7 @@ async fn upload(
 }
 
 async fn mirror_down(session: &mut Session<'_>, name: &str, local: PathBuf) -> Result<(), String> {
-    let mut left = vec![(name.to_owned(), local)];
+    let mut left = vec![(format!("/{name}"), local)];
     while let Some((name, local)) = left.pop() {
         fs::create_dir_all(&local).map_err(|error| error.to_string())?;
         let mut listing = Vec::new();
@@ -219,7 +249,7 @@ async fn mirror_down(session: &mut Session<'_>, name: &str, local: PathBuf) -> R
 }
 
 async fn mirror_up(session: &mut Session<'_>, name: &str, local: PathBuf) -> Result<(), String> {
-    let mut left = vec![(name.to_owned(), local)];
+    let mut left = vec![(format!("/{name}"), local)];
     while let Some((name, local)) = left.pop() {
         // It may be there already.
         let _ = session.command(&format!("MKD {name}")).await?;

@@ -115,15 +115,12 @@ impl<'a> Session<'a> {
     }
 
     async fn greeting(&mut self) -> Result<(), String> {
-        if self.has(Bug::SpeaksFirst) {
-            let user = self.setting.user;
-            self.write(format!("USER {user}\r\n").as_bytes()).await?;
-        }
         loop {
             let greeting = self.reply().await?;
             match greeting.class() {
                 1 => {}
                 2 => return Ok(()),
+                _ if self.has(Bug::LoginAfterRefusal) => return Ok(()),
                 _ => return Err(format!("greeting {}", greeting.code)),
             }
         }
@@ -157,9 +154,7 @@ impl<'a> Session<'a> {
 
     async fn login(&mut self) -> Result<(), String> {
         let (user, password) = (self.setting.user, self.setting.password);
-        if self.has(Bug::SpeaksFirst) {
-            self.reply().await?;
-        } else if self.has(Bug::Pipelines) {
+        if self.has(Bug::Pipelines) {
             let both = format!("USER {user}\r\nPASS {password}\r\n");
             self.write(both.as_bytes()).await?;
             self.reply().await?;
@@ -170,12 +165,12 @@ impl<'a> Session<'a> {
             if refused && !self.has(Bug::LoginAfterRefusal) {
                 return Err(format!("USER {}", reply.code));
             }
-            if reply.class() == 2 {
+            if reply.class() == 2 && !self.has(Bug::PasswordAnyway) {
                 return Ok(());
             }
         }
         let reply = self.command(&format!("PASS {password}")).await?;
-        if reply.class() == 2 {
+        if reply.class() == 2 || self.has(Bug::LoginAfterRefusal) {
             return Ok(());
         }
         if self.has(Bug::RetriesLogin) {
@@ -214,6 +209,7 @@ impl<'a> Session<'a> {
     pub(super) async fn send(&mut self, line: &str) -> Result<(), String> {
         let mut octets = line.as_bytes().to_vec();
         if self.has(Bug::DoubleSpace)
+            && line.starts_with("SIZE ")
             && let Some(space) = memchr::memchr(b' ', &octets)
         {
             octets.insert(space, b' ');
@@ -240,9 +236,6 @@ impl<'a> Session<'a> {
     pub(super) async fn reply(&mut self) -> Result<Reply, String> {
         loop {
             if let Some(reply) = self.reader.next_reply() {
-                if reply.code == 421 && self.has(Bug::GoesOnAfter421) {
-                    let _ = self.write(b"NOOP\r\n").await;
-                }
                 return Ok(reply);
             }
             let mut piece = [0; 4096];
@@ -286,6 +279,7 @@ impl<'a> Session<'a> {
     pub(super) async fn enter<'n>(&mut self, name: &'n str) -> Result<&'n str, String> {
         match name.rsplit_once('/') {
             Some((directory, file)) if self.habits.enters_directories => {
+                let directory = directory.trim_start_matches('/');
                 self.expect(&format!("CWD /{directory}"), 2).await?;
                 Ok(file)
             }

@@ -42,6 +42,10 @@ impl Session<'_> {
         command: &str,
         direction: Direction<'_>,
     ) -> Result<(), String> {
+        if self.has(Bug::SamePort) && self.last_port.is_some() {
+            let reply = self.command(command).await?;
+            return Err(format!("{command}: {}", reply.code));
+        }
         let data = self.prepare().await?;
         if let Some(offset) = self.offset.take() {
             self.expect(&format!("REST {offset}"), 3).await?;
@@ -77,10 +81,6 @@ impl Session<'_> {
     }
 
     async fn prepare(&mut self) -> Result<Data, String> {
-        if let Some(port) = self.last_port.filter(|_| self.has(Bug::SamePort)) {
-            let connected = TcpStream::connect(port);
-            return patiently(self.habits, "connect", connected).await.map(Data::Open);
-        }
         if self.setting.variant.active {
             return self.listen().await.map(Data::Awaited);
         }
@@ -135,7 +135,9 @@ impl Session<'_> {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let old = port_argument(address);
         if !self.old_commands {
-            let asked = self.command(&format!("EPRT {}", eprt_argument(address))).await?;
+            let asked = self
+                .command(&format!("EPRT {}", eprt_argument(address)))
+                .await?;
             if asked.class() == 2 {
                 return Ok(listener);
             }
@@ -146,7 +148,8 @@ impl Session<'_> {
         }
         let mut argument = old.unwrap_or_else(|| "127,0,0,1,4,1".to_owned());
         if self.has(Bug::ForeignPort) {
-            let foreign = SocketAddr::new(IpAddr::from(Ipv4Addr::new(127, 0, 0, 3)), address.port());
+            let foreign =
+                SocketAddr::new(IpAddr::from(Ipv4Addr::new(127, 0, 0, 3)), address.port());
             argument = port_argument(foreign).unwrap_or(argument);
         }
         self.expect(&format!("PORT {argument}"), 2).await?;
@@ -158,7 +161,9 @@ impl Session<'_> {
         let stream = match data {
             Data::Open(stream) => stream,
             Data::Awaited(listener) => {
-                patiently(self.habits, "data connection", listener.accept()).await?.0
+                patiently(self.habits, "data connection", listener.accept())
+                    .await?
+                    .0
             }
         };
         if !self.protected {

@@ -131,15 +131,6 @@ pub const RULES: &[Rule] = &[
         breaches: protection::own_address,
     },
     Rule {
-        name: "waits-for-greeting",
-        statement: "No command is sent before the greeting",
-        impact: "Servers that are slow or busy drop the command or the connection.",
-        clause: "RFC 959 §5.4",
-        level: Level::Should,
-        covers: &["c959-5.4-wait-greeting"],
-        breaches: sequence::greeting,
-    },
-    Rule {
         name: "one-command-at-a-time",
         statement: "No command is sent before the reply to the one before",
         impact: "Servers that read one command at a time lose the second.",
@@ -210,15 +201,6 @@ pub const RULES: &[Rule] = &[
         level: Level::Should,
         covers: &["client-no-repeated-login"],
         breaches: sequence::repeated_login,
-    },
-    Rule {
-        name: "nothing-after-421",
-        statement: "After 421 nothing but QUIT is sent",
-        impact: "The command is lost, and its failure hides the reason that the server gave.",
-        clause: "RFC 959 §4.2.2",
-        level: Level::Practice,
-        covers: &[],
-        breaches: sequence::after_421,
     },
     Rule {
         name: "ends-in-order",

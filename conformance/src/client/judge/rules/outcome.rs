@@ -92,9 +92,8 @@ fn failure(context: &Context<'_>, line: u32, resumes: bool) -> Option<Breach> {
         Some(_) => {}
     }
     let events = context.transcript.events.iter().enumerate();
-    let mut later = events.filter(|(index, it)| {
-        *index > exchange.sent && it.connection == conversation.connection
-    });
+    let mut later = events
+        .filter(|(index, it)| *index > exchange.sent && it.connection == conversation.connection);
     later.find_map(|(index, event)| match &event.what {
         EventKind::HalfClosed(end) | EventKind::DataClosed(end)
             if !event.channel.is_control()

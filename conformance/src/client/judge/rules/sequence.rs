@@ -2,7 +2,6 @@
 
 use super::{Breach, argument, breach, code, pairs};
 use crate::client::judge::Context;
-use crate::client::outcome::Exit;
 use crate::transcript::{CloseKind, Command, Conversation, EventKind, Exchange, Side};
 use std::collections::BTreeSet;
 
@@ -13,26 +12,38 @@ const IN_TRANSFER: [&str; 3] = ["ABOR", "STAT", "QUIT"];
 /// Commands that REST can precede.
 const RESTARTABLE: [&str; 5] = ["RETR", "STOR", "APPE", "STOU", "HASH"];
 
+/// Faults after which nobody can say which reply belongs to which command.
+const UNPAIRED: [&str; 4] = [
+    "do duplicate",
+    "do plaintext",
+    "do hyphen on last line",
+    "do wrong last line",
+];
+
+/// Whether the server answers each command with replies that can be told apart.
+fn pairs_replies(context: &Context<'_>) -> bool {
+    let mut faults = context.scenario.faults();
+    !faults.any(|fault| UNPAIRED.iter().any(|unpaired| fault.contains(unpaired)))
+}
+
 fn is_transfer(exchange: &Exchange) -> bool {
     exchange.command.as_ref().is_some_and(Command::is_transfer)
 }
 
-pub(super) fn greeting(context: &Context<'_>) -> Vec<Breach> {
-    let early = pairs(context).filter_map(|(conversation, first, second)| {
-        let (event, _) = first.completion()?;
-        let early = first.command.is_none() && second.sent < *event;
-        early.then(|| breach(conversation, second.sent, format!("{} came first", second.name())))
-    });
-    early.collect()
-}
-
 pub(super) fn one_at_a_time(context: &Context<'_>) -> Vec<Breach> {
+    if !pairs_replies(context) {
+        return Vec::new();
+    }
     let early = pairs(context).filter_map(|(conversation, first, second)| {
         let (event, _) = first.replies.first()?;
         let regular = first.command.is_some() && !first.irregular && !second.irregular;
         let early = regular && second.sent < *event && !IN_TRANSFER.contains(&second.name());
         early.then(|| {
-            let observed = format!("{} came before the reply to {}", second.name(), first.name());
+            let observed = format!(
+                "{} came before the reply to {}",
+                second.name(),
+                first.name()
+            );
             breach(conversation, second.sent, observed)
         })
     });
@@ -40,6 +51,9 @@ pub(super) fn one_at_a_time(context: &Context<'_>) -> Vec<Breach> {
 }
 
 pub(super) fn completion(context: &Context<'_>) -> Vec<Breach> {
+    if !pairs_replies(context) {
+        return Vec::new();
+    }
     let early = pairs(context).filter_map(|(conversation, first, second)| {
         let (preliminary, _) = first.preliminary().next()?;
         let (completion, _) = first.completion()?;
@@ -56,6 +70,9 @@ pub(super) fn completion(context: &Context<'_>) -> Vec<Breach> {
 }
 
 pub(super) fn rest(context: &Context<'_>) -> Vec<Breach> {
+    if !pairs_replies(context) {
+        return Vec::new();
+    }
     let misplaced = pairs(context).filter_map(|(conversation, first, second)| {
         // REST 0 only clears what was set before.
         let set = first.name() == "REST" && code(first) == 350 && argument(first).trim() != "0";
@@ -68,12 +85,17 @@ pub(super) fn rest(context: &Context<'_>) -> Vec<Breach> {
 }
 
 pub(super) fn rename(context: &Context<'_>) -> Vec<Breach> {
+    if !pairs_replies(context) {
+        return Vec::new();
+    }
     let wrong = pairs(context).filter_map(|(conversation, first, second)| {
         let (from, to) = (first.name(), second.name());
         let accepted = from == "RNFR" && first.completion().is_some_and(|(_, it)| it.class() == 3);
         let observed = match to {
             "RNTO" if accepted => return None,
-            "RNTO" if from == "RNFR" => format!("RNTO came after RNFR was answered {}", code(first)),
+            "RNTO" if from == "RNFR" => {
+                format!("RNTO came after RNFR was answered {}", code(first))
+            }
             "RNTO" => format!("RNTO came after {from}"),
             "QUIT" | "ABOR" | "REIN" => return None,
             _ if accepted => format!("{to} came after RNFR"),
@@ -85,6 +107,9 @@ pub(super) fn rename(context: &Context<'_>) -> Vec<Breach> {
 }
 
 pub(super) fn data_port(context: &Context<'_>) -> Vec<Breach> {
+    if !pairs_replies(context) {
+        return Vec::new();
+    }
     let mut breaches = Vec::new();
     for conversation in context.conversations {
         let mut prepared = false;
@@ -158,35 +183,17 @@ pub(super) fn repeated_login(context: &Context<'_>) -> Vec<Breach> {
     breaches
 }
 
-pub(super) fn after_421(context: &Context<'_>) -> Vec<Breach> {
-    let mut breaches = Vec::new();
-    for conversation in context.conversations {
-        let replies = conversation.every_reply();
-        let closing = replies.filter(|(_, reply)| reply.code == 421);
-        let Some(closing) = closing.map(|(event, _)| *event).min() else {
-            continue;
-        };
-        let late = |it: &&Exchange| it.sent > closing && it.name() != "QUIT";
-        if let Some(late) = conversation.exchanges.iter().find(late) {
-            let observed = format!("{} came after 421", late.name());
-            breaches.push(breach(conversation, late.sent, observed));
-        }
-    }
-    breaches
-}
-
 pub(super) fn end(context: &Context<'_>) -> Vec<Breach> {
     let ends = context.conversations.iter().filter_map(|conversation| {
         let line = conversation.exchanges.first()?.line;
         let run = context.tasks.iter().find(|run| run.line == line)?;
-        let by_us = matches!(run.exit, Exit::TimedOut(_) | Exit::Flooded);
-        if by_us || !is_logged_in(conversation) {
+        // A client that gives up may drop the connection.
+        if !run.exit.is_success() || !is_logged_in(conversation) {
             return None;
         }
         let events = context.transcript.events.iter().enumerate();
-        let mut own = events.filter(|(_, it)| {
-            it.connection == conversation.connection && it.channel.is_control()
-        });
+        let mut own = events
+            .filter(|(_, it)| it.connection == conversation.connection && it.channel.is_control());
         let (event, reset) = own.find_map(|(index, event)| match &event.what {
             EventKind::HalfClosed(end) | EventKind::Closed(end) => {
                 let reset = end.by == Side::Client && end.how == CloseKind::Reset;
@@ -196,7 +203,10 @@ pub(super) fn end(context: &Context<'_>) -> Vec<Breach> {
         })?;
         let quit = conversation.exchanges.iter().any(|it| it.name() == "QUIT");
         // A server that has broken the session off cannot complain.
-        let whole = conversation.exchanges.iter().all(|it| it.completion().is_some());
+        let whole = conversation
+            .exchanges
+            .iter()
+            .all(|it| it.completion().is_some());
         let by_client = matches!(&context.transcript.events[event].what,
             EventKind::HalfClosed(end) | EventKind::Closed(end) if end.by == Side::Client);
         (by_client && whole && !quit || reset && !quit)
@@ -206,6 +216,7 @@ pub(super) fn end(context: &Context<'_>) -> Vec<Breach> {
 }
 
 fn is_logged_in(conversation: &Conversation) -> bool {
-    let accepted = |it: &&Exchange| matches!(it.name(), "USER" | "PASS" | "ACCT") && code(it) == 230;
+    let accepted =
+        |it: &&Exchange| matches!(it.name(), "USER" | "PASS" | "ACCT") && code(it) == 230;
     conversation.exchanges.iter().any(|it| accepted(&it))
 }

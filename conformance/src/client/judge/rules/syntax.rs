@@ -50,7 +50,11 @@ pub(super) fn telnet(context: &Context<'_>) -> Vec<Breach> {
         for (event, octet) in octets(context, conversation) {
             // WILL, WONT, DO and DONT (RFC 854).
             if before == IAC && (251..=254).contains(&octet) {
-                return Some(breach(conversation, event, "a Telnet option was negotiated"));
+                return Some(breach(
+                    conversation,
+                    event,
+                    "a Telnet option was negotiated",
+                ));
             }
             // IAC IAC is the octet 255.
             before = if before == IAC { 0 } else { octet };
@@ -73,9 +77,22 @@ pub(super) fn one_space(context: &Context<'_>) -> Vec<Breach> {
         for exchange in &conversation.exchanges {
             let takes_pathname = matches!(
                 exchange.name(),
-                "RETR" | "STOR" | "APPE" | "DELE" | "CWD" | "MKD" | "RMD" | "RNFR" | "RNTO" | "SIZE" | "MDTM"
+                "RETR"
+                    | "STOR"
+                    | "APPE"
+                    | "DELE"
+                    | "CWD"
+                    | "MKD"
+                    | "RMD"
+                    | "RNFR"
+                    | "RNTO"
+                    | "SIZE"
+                    | "MDTM"
             );
-            let argument = exchange.command.as_ref().and_then(|it| it.argument.as_deref());
+            let argument = exchange
+                .command
+                .as_ref()
+                .and_then(|it| it.argument.as_deref());
             if takes_pathname && argument.is_some_and(|it| it.starts_with(b" ")) {
                 let observed = format!("{} was followed by two spaces", exchange.name());
                 breaches.push(breach(conversation, exchange.sent, observed));
