@@ -1,5 +1,6 @@
 //! Plays a suite against a client, several scenarios at a time, and makes the report.
 
+use super::adapter::Adapter;
 use super::judge::{Context, Tally, judge};
 use super::language::Scenario;
 use super::outcome::TaskRun;
@@ -163,11 +164,13 @@ async fn play_all(
         let limits = options.limits;
         running.spawn(async move {
             let _place = places.acquire_owned().await;
-            let played = match cancel.is_cancelled() || lacks_task(&client, &job) {
+            let played = match &client {
+                _ if cancel.is_cancelled() => None,
                 // What the client cannot do needs no server.
-                true if cancel.is_cancelled() => None,
-                true => Some(unsupported(job)),
-                false => Some(play(job, &client, &limits, &cancel).await),
+                Client::Program { adapter, .. } if lacks_task(adapter, &job) => {
+                    Some(unsupported(adapter, job))
+                }
+                _ => Some(play(job, &client, &limits, &cancel).await),
             };
             (number, played)
         });
@@ -190,21 +193,20 @@ async fn play_all(
     early.into_values().flatten().for_each(receive);
 }
 
-fn lacks_task(client: &Client, job: &Job) -> bool {
-    let Client::Program { adapter, .. } = client else {
-        return false;
-    };
+fn lacks_task(adapter: &Adapter, job: &Job) -> bool {
     let steps = job.scenario.steps();
     let mut tasks = steps.iter().map(|step| step.task);
     tasks.any(|task| adapter.supports(task, job.variant).is_err())
 }
 
 /// A job that was not played, because the adapter has no command for one of its tasks.
-fn unsupported(job: Job) -> Played {
+fn unsupported(adapter: &Adapter, job: Job) -> Played {
     let steps = job.scenario.steps();
-    let first = steps.first().map(|step| step.line);
+    let lacked = steps
+        .iter()
+        .find(|step| adapter.supports(step.task, job.variant).is_err());
     let task = TaskRun {
-        line: first.unwrap_or(0),
+        line: lacked.map_or(0, |step| step.line),
         exit: super::outcome::Exit::Code(super::task::UNKNOWN_TASK),
         took: std::time::Duration::ZERO,
         stdout: Vec::new(),

@@ -53,8 +53,12 @@ pub fn judge(context: &Context<'_>, stop: Option<&Stop>) -> Verdict {
     for run in context.tasks {
         match &run.exit {
             Exit::Code(UNKNOWN_TASK) => {
-                let reason = format!("the client has no task `{}`", task_at(context, run.line));
-                return verdict(Outcome::Unsupported, reason, Vec::new());
+                let task = task_at(context, run.line);
+                let reason = format!("the client has no task `{task}`");
+                return Verdict {
+                    lacks: Some(task.to_owned()),
+                    ..verdict(Outcome::Unsupported, reason, Vec::new())
+                };
             }
             Exit::NotStarted(why) => {
                 let reason = format!("the client could not be started: {why}");
