@@ -50,6 +50,12 @@ impl Suite {
         suite
     }
 
+    /// The id of each scenario, and the requirements that it covers.
+    pub fn covered(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let scenarios = self.scenarios.iter();
+        scenarios.map(|scenario| (scenario.id.0.as_str(), scenario.about.covers.as_slice()))
+    }
+
     /// The scenarios that any of the patterns selects; all of them without a pattern.
     #[must_use]
     pub fn select(&self, patterns: &[String]) -> Vec<Arc<Scenario>> {
