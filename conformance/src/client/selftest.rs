@@ -203,6 +203,8 @@ const RULE_CASES: &[(&str, Bug, &str)] = &[
     ("ends-in-order", Bug::NoQuit, "client/basic/download"),
     ("command-lines", Bug::NulInArgument, "client/basic/download"),
     ("one-space", Bug::DoubleSpace, "client/basic/download"),
+    ("host-first", Bug::HostAfterLogin, "client/basic/list"),
+    ("host-without-port", Bug::HostWithPort, "client/basic/list"),
     (
         "no-telnet-options",
         Bug::TelnetOptions,

@@ -42,9 +42,10 @@ pub enum Bug {
     DoubleSpace,
     NoQuit,
     PasswordAnyway,
-    FollowsNamesOut,
     RetriesLogin,
     EpsvAllThenPasv,
+    HostAfterLogin,
+    HostWithPort,
 }
 
 /// Every fault, with what the client then does.
@@ -135,10 +136,8 @@ pub const BUGS: &[(Bug, &str)] = &[
         Bug::PasswordAnyway,
         "sends the password after USER was accepted without one",
     ),
-    (
-        Bug::FollowsNamesOut,
-        "follows names of a listing out of its directory",
-    ),
     (Bug::RetriesLogin, "sends a refused password again"),
     (Bug::EpsvAllThenPasv, "sends PASV after EPSV ALL"),
+    (Bug::HostAfterLogin, "sends HOST after the login"),
+    (Bug::HostWithPort, "sends HOST with a port"),
 ];

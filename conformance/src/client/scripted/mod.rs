@@ -234,7 +234,7 @@ async fn mirror_down(session: &mut Session<'_>, name: &str, local: PathBuf) -> R
             };
             let facts = facts.to_ascii_lowercase();
             let leads_out = entry.contains('/') || matches!(entry, "" | "." | "..");
-            if leads_out && !session.has(Bug::FollowsNamesOut) {
+            if leads_out {
                 continue;
             }
             let below = (format!("{name}/{entry}"), local.join(entry));

@@ -95,7 +95,13 @@ impl<'a> Session<'a> {
         if asked && !session.has(Bug::SkipsTls) {
             session.auth().await?;
         }
+        if session.has(Bug::HostWithPort) {
+            session.command("HOST localhost:21").await?;
+        }
         session.login().await?;
+        if session.has(Bug::HostAfterLogin) {
+            session.command("HOST localhost").await?;
+        }
         if session.protected && !session.has(Bug::ClearData) {
             if !session.has(Bug::SkipsPbsz) {
                 session.expect("PBSZ 0", 2).await?;

@@ -217,7 +217,7 @@ pub const RULES: &[Rule] = &[
         impact: "What is after them may be taken for another command.",
         clause: "RFC 959 §5.3",
         level: Level::Must,
-        covers: &["client-no-injection"],
+        covers: &["client-no-injection", "c2640-3.1-cr-nul"],
         breaches: syntax::lines,
     },
     Rule {
@@ -228,6 +228,24 @@ pub const RULES: &[Rule] = &[
         level: Level::Must,
         covers: &["c2640-3.1-single-space"],
         breaches: syntax::one_space,
+    },
+    Rule {
+        name: "host-first",
+        statement: "HOST is sent before the login",
+        impact: "The login is checked against the accounts of another host.",
+        clause: "RFC 7151 §3.2.2",
+        level: Level::Must,
+        covers: &["c7151-3.2.2-host-first"],
+        breaches: sequence::host,
+    },
+    Rule {
+        name: "host-without-port",
+        statement: "HOST names no port",
+        impact: "Servers do not find the host and refuse the session.",
+        clause: "RFC 7151 §3.1",
+        level: Level::Must,
+        covers: &["c7151-3.1-no-port"],
+        breaches: syntax::host_port,
     },
     Rule {
         name: "no-telnet-options",

@@ -220,3 +220,22 @@ fn is_logged_in(conversation: &Conversation) -> bool {
         |it: &&Exchange| matches!(it.name(), "USER" | "PASS" | "ACCT") && code(it) == 230;
     conversation.exchanges.iter().any(|it| accepted(&it))
 }
+
+pub(super) fn host(context: &Context<'_>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for conversation in context.conversations {
+        let mut begun = false;
+        for exchange in &conversation.exchanges {
+            match exchange.name() {
+                // After REIN the session is as it was at the beginning.
+                "REIN" => begun = false,
+                "USER" => begun = true,
+                "HOST" if begun => {
+                    breaches.push(breach(conversation, exchange.sent, "HOST came after USER"));
+                }
+                _ => {}
+            }
+        }
+    }
+    breaches
+}

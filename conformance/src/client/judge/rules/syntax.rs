@@ -1,6 +1,6 @@
 //! Rules about the octets of command lines.
 
-use super::{Breach, breach};
+use super::{Breach, argument, breach};
 use crate::client::judge::Context;
 use crate::transcript::{Conversation, EventKind};
 
@@ -95,6 +95,24 @@ pub(super) fn one_space(context: &Context<'_>) -> Vec<Breach> {
                 .and_then(|it| it.argument.as_deref());
             if takes_pathname && argument.is_some_and(|it| it.starts_with(b" ")) {
                 let observed = format!("{} was followed by two spaces", exchange.name());
+                breaches.push(breach(conversation, exchange.sent, observed));
+            }
+        }
+    }
+    breaches
+}
+
+pub(super) fn host_port(context: &Context<'_>) -> Vec<Breach> {
+    let mut breaches = Vec::new();
+    for conversation in context.conversations {
+        for exchange in &conversation.exchanges {
+            let argument = argument(exchange);
+            // An IPv6 address is in brackets.
+            let after = argument
+                .rsplit_once(']')
+                .map_or(argument.as_str(), |(_, after)| after);
+            if exchange.name() == "HOST" && after.contains(':') {
+                let observed = format!("HOST named {}", argument.escape_debug());
                 breaches.push(breach(conversation, exchange.sent, observed));
             }
         }

@@ -76,6 +76,8 @@ fn observed(name: &str, variant: &str, statements: &str, dialogue: &[&str]) -> V
 #[case::cr("command-lines", "passive", "", &["S: 220 x", "C! NO\\rOP\\r\\n"], "CR alone")]
 #[case::nul("command-lines", "passive", "", &["S: 220 x", "C! NO\\x00OP\\r\\n"], "NUL")]
 #[case::two_spaces("one-space", "passive", "", &["S: 220 x", "C: RETR  a", "S: 550 x"], "two spaces")]
+#[case::host("host-first", "passive", "", &["S: 220 x", "C: USER a", "S: 331 x", "C: HOST b", "S: 503 x"], "HOST came after USER")]
+#[case::port_of_host("host-without-port", "passive", "", &["S: 220 x", "C: HOST b:21", "S: 501 x"], "HOST named b:21")]
 #[case::option("no-telnet-options", "passive", "", &["S: 220 x", "C! \\xff\\xfb\\x01NOOP\\r\\n", "S: 200 x"], "option")]
 fn a_breach_is_found(
     #[case] rule: &str,
@@ -109,6 +111,8 @@ fn a_breach_is_found(
 #[case::transient("no-repeated-login", "passive", "", &["S: 220 x", "C: PASS a", "S: 421 x", "C: PASS a", "S: 230 x"])]
 #[case::cr_nul("command-lines", "passive", "", &["S: 220 x", "C! CWD a\\r\\x00\\r\\n"])]
 #[case::leading_space("one-space", "passive", "@given \" x\" \"\"", &["S: 220 x", "C: RETR  x", "S: 550 x"])]
+#[case::host("host-first", "passive", "", &["S: 220 x", "C: HOST b", "S: 220 x", "C: USER a", "S: 331 x"])]
+#[case::host_in_brackets("host-without-port", "passive", "", &["S: 220 x", "C: HOST [::1]", "S: 220 x"])]
 #[case::synch("no-telnet-options", "passive", "", &["S: 220 x", "C! \\xff\\xf4\\xff\\xf2ABOR\\r\\n", "S: 226 x"])]
 #[case::octet_255("no-telnet-options", "passive", "", &["S: 220 x", "C! CWD \\xff\\xff\\xfb\\r\\n", "S: 550 x"])]
 #[case::answered_twice("one-command-at-a-time", "passive", "@fault when NOOP do duplicate", &["S: 220 x", "C: NOOP / PWD", "S: 200 x"])]
