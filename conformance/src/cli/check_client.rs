@@ -180,7 +180,8 @@ impl CheckClient {
                     if Path::new(word.as_str()).is_relative() && Path::new(word.as_str()).is_file()
                     {
                         let absolute = std::path::absolute(&word);
-                        *word = absolute.map_or(word.clone(), |it| it.display().to_string());
+                        *word =
+                            absolute.map_or_else(|_| word.clone(), |it| it.display().to_string());
                     }
                 }
                 Ok((Adapter::driver(words), None))

@@ -85,7 +85,9 @@ async fn one(scenario: Arc<Scenario>, places: Arc<Semaphore>) -> Weaknesses {
     let mut variants = scenario.variants();
     variants.retain(|variant| has_ipv6 || !variant.ipv6);
     for variant in &variants {
-        for habits in habits() {
+        let old_is_right = !OLD_COMMANDS_DEVIATE.contains(&scenario.id.0.as_str());
+        let habits = habits().into_iter();
+        for habits in habits.filter(|habits| old_is_right || !habits.old_commands) {
             let judged = played(&scenario, *variant, habits.clone(), &places).await;
             found.played += 1;
             if let Some(alarm) = judged.alarm() {
@@ -130,6 +132,9 @@ async fn one(scenario: Arc<Scenario>, places: Arc<Semaphore>) -> Weaknesses {
     found.survivors.extend(survivors);
     found
 }
+
+/// Scenarios in which PASV and PORT are what is reported.
+const OLD_COMMANDS_DEVIATE: [&str; 1] = ["client/data/epsv-preferred"];
 
 /// For each rule a fault that breaks it, and the scenario in which it does.
 const RULE_CASES: &[(&str, Bug, &str)] = &[

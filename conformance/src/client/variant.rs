@@ -107,11 +107,15 @@ impl Variant {
             // Active data connections over IPv6 are no other code of a client.
             let extreme = variant.active != first.active && variant.ipv6 != first.ipv6;
             let implicit = variant.protection == Protection::Implicit;
-            (data || !other_data)
-                && (tls || !other_tls)
-                && !extreme
-                && !(implicit && other_data)
-                && !(other_tls && variant.ipv6 != first.ipv6)
+            if extreme || implicit && other_data || other_tls && variant.ipv6 != first.ipv6 {
+                return false;
+            }
+            match (other_data, other_tls) {
+                (false, false) => true,
+                (true, false) => data,
+                (false, true) => tls,
+                (true, true) => data && tls,
+            }
         });
         all
     }

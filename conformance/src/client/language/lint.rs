@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 /// The longest `impact`, in characters.
 const IMPACT: usize = 200;
 
+/// The key and the value of a setting of the server.
+type Setting<'a> = (&'a str, &'a str);
+
 /// What a scenario is checked against.
 #[derive(Clone, Copy)]
 pub struct Knowledge<'a> {
@@ -16,7 +19,7 @@ pub struct Knowledge<'a> {
     /// Whether a line is a fault, with the reason if it is not.
     pub fault: &'a dyn Fn(&str) -> Result<(), String>,
     /// Whether a server can have these settings, with the reason if it cannot.
-    pub settings: &'a dyn Fn(&[(&str, &str)]) -> Result<(), String>,
+    pub settings: &'a dyn Fn(&[Setting<'_>]) -> Result<(), String>,
 }
 
 /// Everything that is wrong with a scenario that can be read.

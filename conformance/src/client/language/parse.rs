@@ -56,9 +56,8 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     }
     let lines = lines_of(text);
     let mut problems = Problems::new(text);
-    let (front_text, body) = match front_matter(&lines, &mut problems) {
-        Some((front, body)) => (front, body),
-        None => return Err(problems.into_diagnostics()),
+    let Some((front_text, body)) = front_matter(&lines, &mut problems) else {
+        return Err(problems.into_diagnostics());
     };
     let start = front_text.start;
     let about = with_front(&text[front_text], start, KEYS, &mut problems, about);

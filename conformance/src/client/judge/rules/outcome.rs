@@ -8,7 +8,7 @@ use crate::client::outcome::{FileState, Place, TaskRun};
 use crate::client::task::{Task, TaskKind};
 use crate::data::Data;
 use crate::scenario::{Connection, Variables};
-use crate::transcript::{CloseKind, Command, EventKind, Side};
+use crate::transcript::{CloseKind, EventKind, Side};
 
 /// A task that reports success, though its file is not whole and the last transfer was refused, was
 /// cut short, or its data connection did not end in order.
@@ -46,7 +46,7 @@ pub(super) fn truthful_exit(context: &Context<'_>) -> Vec<Breach> {
     breaches
 }
 
-fn content<'a>(files: &mut dyn Iterator<Item = &'a File>, task: &Task) -> Option<Data> {
+fn content(files: &mut dyn Iterator<Item = &File>, task: &Task) -> Option<Data> {
     let file = files.filter(|file| file.name == task.name()).last()?;
     file.content.as_ref()?.data(&Variables::default()).ok()
 }
@@ -69,10 +69,8 @@ fn failure(context: &Context<'_>, line: u32, resumes: bool) -> Option<Breach> {
         exchanges.map(move |exchange| (conversation, exchange))
     });
     let is_file = |verb: &str| matches!(verb, "RETR" | "STOR" | "APPE" | "STOU");
-    let last = transfers
-        .filter(|(_, it)| it.line == line && it.command.as_ref().is_some_and(Command::is_transfer))
-        .filter(|(_, it)| is_file(it.name()))
-        .last();
+    let mut own = transfers.filter(|(_, it)| it.line == line && is_file(it.name()));
+    let last = own.next_back();
     let Some((conversation, exchange)) = last else {
         return (!resumes).then(|| Breach {
             connection: Connection::main(),
