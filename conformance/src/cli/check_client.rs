@@ -4,8 +4,11 @@ use super::Format;
 use super::exit_code::{CommandError, ExitCode};
 use super::output::{ReportFiles, print_report};
 use super::signals::StopSignals;
+use crate::baseline::{self, Baseline, Names};
+use crate::campaign::read_baselines;
 use crate::client::adapter::Adapter;
 use crate::client::campaign::{self, Event, Options};
+use crate::client::judge::RULES;
 use crate::client::play::{Client, Limits, Played, refuses_unknown_tasks};
 use crate::client::suite::{LoadedAdapter, Suite};
 use crate::client::variant::Variant;
@@ -74,6 +77,9 @@ pub(super) struct CheckClient {
     /// Seconds after which a task is ended by force, and has failed.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86400))]
     limit: u64,
+    /// Known deviations, which do not fail the run; may be repeated.
+    #[arg(long = "baseline", value_name = "FILE")]
+    baselines: Vec<PathBuf>,
     /// A WARN fails the run, too.
     #[arg(long)]
     strict: bool,
@@ -113,6 +119,7 @@ impl CheckClient {
             task: Duration::from_secs(self.limit),
             timeout: self.timeout,
         };
+        let baselines = read_baselines(&self.baselines)?;
         let loaded = self.client()?;
         let client = Client::Program {
             adapter: loaded.0.clone(),
@@ -132,8 +139,12 @@ impl CheckClient {
             command: self.reproduce(),
             filtered: !self.select.is_empty(),
         };
-        let report = self.play(&client, &scenarios, &options).await?;
-        let mut report = report;
+        let mut report = self.play(&client, &scenarios, &options).await?;
+        apply_baselines(&baselines, &mut report, &suite, self.strict);
+        for error in &report.baseline_errors {
+            let (file, line, entry) = (&error.file, error.line, &error.entry);
+            eprintln!("{file}:{line}: {entry}: {}", error.message);
+        }
         report.invalid_scenarios = suite.broken.iter().map(|it| it.path.clone()).collect();
         let printed = print_report(&report, self.strict, self.format);
         let written = files.write(&report, self.strict);
@@ -247,6 +258,23 @@ impl CheckClient {
         }
         command
     }
+}
+
+/// Marks known deviations. Entries may name scenarios of the suite and built-in ones.
+fn apply_baselines(baselines: &[Baseline], report: &mut Report, suite: &Suite, strict: bool) {
+    if baselines.is_empty() {
+        return;
+    }
+    let built_in = Suite::embedded();
+    let scenarios = suite.scenarios.iter().chain(&built_in.scenarios);
+    let scenarios: Vec<&str> = scenarios.map(|scenario| scenario.id.0.as_str()).collect();
+    let judges: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+    let names = Names {
+        scenarios: &scenarios,
+        judges: &judges,
+        variant: |text| Some(text.parse::<Variant>().ok()?.to_string()),
+    };
+    baseline::apply(baselines, report, names, strict);
 }
 
 /// What the client reports as its version; the first line. Empty where the adapter does not ask.

@@ -1,5 +1,6 @@
 //! `ftpspec explain`: explains a scenario, a requirement, a judge or a command, with dialogues.
 
+mod clients;
 mod page;
 mod played;
 
@@ -30,6 +31,7 @@ Examples:
   ftpspec explain rfc3659/rest-retr-offset
   ftpspec explain 959-5.4-greeting-code
   ftpspec explain reply-syntax
+  ftpspec explain client/download/close
   ftpspec explain STOU";
 
 #[derive(Debug, Args)]
@@ -45,6 +47,9 @@ impl Explain {
         let suite = Suite::embedded();
         let sources = Sources::of(&suite);
         let mut page = Page::coloured(true);
+        if clients::explain(id, &mut page) {
+            return finish(&page.into_text(), ExitCode::Success);
+        }
         let example = sources.explain(id, &mut page).map_err(|similar| {
             let similar = similar.iter().map(|id| format!("  did you mean `{id}`?\n"));
             CommandError::nothing_selected(format!(
@@ -137,6 +142,16 @@ impl<'a> Sources<'a> {
         rule(requirement, page);
         if requirement.side == RequirementSide::Client {
             page.line(format_args!("It applies to clients."));
+            let covering = clients::covering(&requirement.id);
+            if !covering.is_empty() {
+                page.heading(Look::Plain, "Rules and scenarios for clients that check it");
+            }
+            for name in &covering {
+                page.line(format_args!("  {}", page.name(name)));
+            }
+            if !covering.is_empty() {
+                return None;
+            }
         }
         if let Gate::Feature(feature) = &requirement.gate {
             page.line(format_args!("It applies to servers with {feature}."));

@@ -5,6 +5,7 @@ use crate::client::judge::Context;
 use crate::client::variant::Protection;
 use crate::transcript::{Channel, Connection, EventKind, ObservationKind};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 
 fn is_protected(context: &Context<'_>) -> bool {
     context.variant.protection != Protection::Clear
@@ -120,7 +121,7 @@ pub(super) fn own_address(context: &Context<'_>) -> Vec<Breach> {
         let events = context.transcript.events.iter();
         let mut own = events.filter(|it| it.connection == conversation.connection);
         let client = own.find_map(|it| match &it.what {
-            EventKind::Connected { local, .. } => local.parse::<std::net::SocketAddr>().ok(),
+            EventKind::Connected { local, .. } => local.parse::<SocketAddr>().ok(),
             _ => None,
         });
         let Some(client) = client else {
@@ -129,11 +130,11 @@ pub(super) fn own_address(context: &Context<'_>) -> Vec<Breach> {
         for exchange in &conversation.exchanges {
             let argument = argument(exchange);
             let named = match exchange.name() {
-                "PORT" => crate::driver::passive_address(&argument).map(|(ip, _)| ip.into()),
+                "PORT" => host_number(&argument),
                 "EPRT" => argument.split('|').nth(2).and_then(|ip| ip.parse().ok()),
                 _ => None,
             };
-            let foreign = named.filter(|ip: &std::net::IpAddr| *ip != client.ip());
+            let foreign = named.filter(|ip: &IpAddr| *ip != client.ip());
             if let Some(foreign) = foreign {
                 let observed = format!("{} named {foreign}", exchange.name());
                 breaches.push(breach(conversation, exchange.sent, observed));
@@ -141,4 +142,14 @@ pub(super) fn own_address(context: &Context<'_>) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// The address in the argument of PORT (RFC 959 §4.1.2).
+fn host_number(argument: &str) -> Option<IpAddr> {
+    let octets = argument
+        .split(',')
+        .take(4)
+        .map(|octet| octet.trim().parse().ok());
+    let octets: Vec<u8> = octets.collect::<Option<_>>()?;
+    Some(<[u8; 4]>::try_from(octets).ok()?.into())
 }

@@ -107,11 +107,11 @@ pub(super) fn host_port(context: &Context<'_>) -> Vec<Breach> {
     for conversation in context.conversations {
         for exchange in &conversation.exchanges {
             let argument = argument(exchange);
-            // An IPv6 address is in brackets.
+            // An IPv6 address is in brackets; one without them is no port.
             let after = argument
                 .rsplit_once(']')
                 .map_or(argument.as_str(), |(_, after)| after);
-            if exchange.name() == "HOST" && after.contains(':') {
+            if exchange.name() == "HOST" && after.matches(':').count() == 1 {
                 let observed = format!("HOST named {}", argument.escape_debug());
                 breaches.push(breach(conversation, exchange.sent, observed));
             }

@@ -112,7 +112,7 @@ fn a_breach_is_found(
 #[case::cr_nul("command-lines", "passive", "", &["S: 220 x", "C! CWD a\\r\\x00\\r\\n"])]
 #[case::leading_space("one-space", "passive", "@given \" x\" \"\"", &["S: 220 x", "C: RETR  x", "S: 550 x"])]
 #[case::host("host-first", "passive", "", &["S: 220 x", "C: HOST b", "S: 220 x", "C: USER a", "S: 331 x"])]
-#[case::host_in_brackets("host-without-port", "passive", "", &["S: 220 x", "C: HOST [::1]", "S: 220 x"])]
+#[case::host_in_brackets("host-without-port", "passive", "", &["S: 220 x", "C: HOST [::1]", "S: 220 x", "C: HOST ::1", "S: 501 x"])]
 #[case::synch("no-telnet-options", "passive", "", &["S: 220 x", "C! \\xff\\xf4\\xff\\xf2ABOR\\r\\n", "S: 226 x"])]
 #[case::octet_255("no-telnet-options", "passive", "", &["S: 220 x", "C! CWD \\xff\\xff\\xfb\\r\\n", "S: 550 x"])]
 #[case::answered_twice("one-command-at-a-time", "passive", "@fault when NOOP do duplicate", &["S: 220 x", "C: NOOP / PWD", "S: 200 x"])]
