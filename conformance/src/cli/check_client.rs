@@ -1,8 +1,8 @@
 //! `ftpspec check-client`: plays the scenarios for clients against a client.
 
-use super::Format;
+use super::check::Output;
 use super::exit_code::{CommandError, ExitCode};
-use super::output::{ReportFiles, print_report};
+use super::output::print_report;
 use super::signals::StopSignals;
 use crate::baseline::{self, Baseline, Names};
 use crate::campaign::read_baselines;
@@ -17,7 +17,6 @@ use crate::runner::CancelToken;
 use crate::scenario::render;
 use crate::suite::files_in;
 use clap::Args;
-use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -83,31 +82,13 @@ pub(super) struct CheckClient {
     /// A WARN fails the run, too.
     #[arg(long)]
     strict: bool,
-    /// The format of stdout.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
-    /// Also writes the report as JSON, for `ftpspec report`.
-    #[arg(long, value_name = "FILE")]
-    report_json: Option<PathBuf>,
     #[command(flatten)]
-    files: ReportFiles,
-    /// Also writes every transcript to this directory, as JSON lines.
-    #[arg(long, value_name = "DIR")]
-    transcripts: Option<PathBuf>,
+    output: Output,
 }
 
 impl CheckClient {
     pub(super) async fn run(self) -> Result<ExitCode, CommandError> {
-        let files = ReportFiles {
-            json: self.report_json.clone(),
-            ..self.files.clone()
-        };
-        files.prepare().map_err(CommandError::usage)?;
-        if let Some(directory) = &self.transcripts {
-            fs::create_dir_all(directory).map_err(|error| {
-                CommandError::usage(format!("{}: {error}", directory.display()))
-            })?;
-        }
+        let files = self.output.prepare()?;
         let suite = self.suite()?;
         let scenarios = suite.select(&self.select);
         if scenarios.is_empty() {
@@ -146,7 +127,7 @@ impl CheckClient {
             eprintln!("{file}:{line}: {entry}: {}", error.message);
         }
         report.invalid_scenarios = suite.broken.iter().map(|it| it.path.clone()).collect();
-        let printed = print_report(&report, self.strict, self.format);
+        let printed = print_report(&report, self.strict, self.output.format);
         let written = files.write(&report, self.strict);
         match printed.and(written) {
             Ok(()) => Ok(report.status(self.strict).into()),
@@ -217,7 +198,7 @@ impl CheckClient {
                 if terminal {
                     eprint!("\r{done} of {jobs}");
                 }
-                if let Some(directory) = &self.transcripts {
+                if let Some(directory) = &self.output.transcripts {
                     write_transcript(directory, played);
                 }
             }

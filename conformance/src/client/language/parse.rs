@@ -7,8 +7,9 @@ use crate::client::variant::NEEDS;
 use crate::scenario::error::did_you_mean;
 use crate::scenario::parse::cursor::Cursor;
 use crate::scenario::parse::front::{Front, LEVELS, boolean, one_of, sentence, text, with_front};
-use crate::scenario::parse::{FILE_LIMIT, Line, Problem, Problems, front_matter, lines_of, shown};
-use crate::scenario::{Diagnostic, ScenarioId, Severity, TextPattern};
+use crate::scenario::parse::{Line, Problem, Problems};
+use crate::scenario::parse::{front_matter, lines_of, shown, within_limit};
+use crate::scenario::{Diagnostic, ScenarioId, TextPattern};
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -45,15 +46,7 @@ pub fn is_client(text: &str) -> bool {
 /// # Errors
 /// Everything that is wrong, not only the first.
 pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
-    if text.len() > FILE_LIMIT {
-        return Err(vec![Diagnostic {
-            severity: Severity::Error,
-            message: "the file is larger than 1 MiB".into(),
-            line: 1,
-            span: 0..0,
-            help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
-        }]);
-    }
+    within_limit(text)?;
     let lines = lines_of(text);
     let mut problems = Problems::new(text);
     let Some((front_text, body)) = front_matter(&lines, &mut problems) else {

@@ -42,15 +42,7 @@ const DIAGNOSTICS_LIMIT: usize = 100;
 /// # Errors
 /// Everything that is wrong, not only the first.
 pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
-    if text.len() > FILE_LIMIT {
-        return Err(vec![Diagnostic {
-            severity: Severity::Error,
-            message: "the file is larger than 1 MiB".into(),
-            line: 1,
-            span: 0..0,
-            help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
-        }]);
-    }
+    within_limit(text)?;
     let lines = lines_of(text);
     let mut problems = Problems::new(text);
     let (about, steps) = match front_matter(&lines, &mut problems) {
@@ -78,6 +70,20 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
         }
     }
     Err(problems.into_diagnostics())
+}
+
+/// Whether a file is not larger than [`FILE_LIMIT`].
+pub(crate) fn within_limit(text: &str) -> Result<(), Vec<Diagnostic>> {
+    if text.len() <= FILE_LIMIT {
+        return Ok(());
+    }
+    Err(vec![Diagnostic {
+        severity: Severity::Error,
+        message: "the file is larger than 1 MiB".into(),
+        line: 1,
+        span: 0..0,
+        help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
+    }])
 }
 
 /// The range of the front matter, and the lines of the dialogue.
