@@ -253,7 +253,7 @@ fn first_notices(
     notices
 }
 
-fn read_baselines(files: &[PathBuf]) -> Result<Vec<Baseline>, CampaignError> {
+pub(crate) fn read_baselines(files: &[PathBuf]) -> Result<Vec<Baseline>, CampaignError> {
     let read = |file: &PathBuf| {
         let text = read_limited(file, BASELINE_LIMIT).map_err(|error| {
             CampaignError::usage(format!(

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{DataMode, DriverKind, Need};
 
-/// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`.
+/// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`; for a client under
+/// test as `passive`, `active tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Variant {
     /// How `@data` prepares data connections.
@@ -90,6 +91,10 @@ impl fmt::Display for Variant {
             DriverKind::Raw => f.write_str(mode)?,
             DriverKind::Suppaftp if self.data == DataMode::Pasv => f.write_str("suppaftp")?,
             DriverKind::Suppaftp => write!(f, "suppaftp {mode}")?,
+            DriverKind::ClientUnderTest => f.write_str(match self.data {
+                DataMode::Pasv | DataMode::Epsv => "passive",
+                DataMode::Port | DataMode::Eprt => "active",
+            })?,
         }
         match self.protection {
             Protection::Clear => {}
@@ -127,6 +132,11 @@ impl FromStr for Variant {
                 "port" => variant.data = DataMode::Port,
                 "eprt" => variant.data = DataMode::Eprt,
                 "suppaftp" => variant.driver = DriverKind::Suppaftp,
+                "passive" => variant.driver = DriverKind::ClientUnderTest,
+                "active" => {
+                    variant.driver = DriverKind::ClientUnderTest;
+                    variant.data = DataMode::Port;
+                }
                 "tls" => variant.protection = Protection::Explicit { data_private: true },
                 "tls-control" => {
                     variant.protection = Protection::Explicit {
