@@ -45,7 +45,7 @@ fn file(dialogue: &Dialogue, transcript: &Transcript, mut script: Script<'_>) ->
     let mut text = String::from("+++\n");
     text.push_str(&format!("title = {}\n", toml::Value::String(title)));
     text.push_str("cites = [\"RFC 959 §5.4\"]\nlevel = \"must\"\n");
-    if dialogue.tls {
+    if dialogue.tls && script.login.is_some() {
         text.push_str("needs = [\"TLS\"]\naxes = [\"tls\"]\n");
     }
     if script.login.is_none() {

@@ -180,6 +180,12 @@ fn tls_is_an_axis_and_a_failed_login_is_played() {
         text.ends_with("+++\n> PBSZ 0\n< 200\n> PROT P\n< 200\n"),
         "{text}"
     );
+    let text = written(&recorded(&["S: 220 x", "C: AUTH TLS", "S: 234 x", "tls x"]));
+    assert!(
+        text.contains("login = false") && !text.contains("axes"),
+        "{text}"
+    );
+    assert!(text.ends_with("< 220\n> AUTH TLS\n< 234\n@tls\n"), "{text}");
     let text = written(&recorded(&[
         "S: 220 x",
         "C: USER a",
