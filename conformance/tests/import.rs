@@ -1,6 +1,6 @@
-//! `ftpspec import`, as a process: captures that the test writes or has made by tcpdump and dumpcap,
-//! and scenarios of recorded sessions. Where nothing can be captured, those tests are ignored and
-//! say so.
+//! `ftpspec import`, as a process: captures that the test writes or has made by tcpdump and
+//! dumpcap, and scenarios of recorded sessions. Where nothing can be captured, those tests are
+//! ignored and say so.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -272,8 +272,8 @@ impl Servers {
     }
 }
 
-/// What an imported session and a recording of it have in common: everything but times, and into how
-/// many segments the octets were cut. For each TCP connection the octets of both sides, in order of
+/// What an imported session and a recording of it have in common: everything but times, and into
+/// how many segments the octets were cut. For each TCP connection the octets of both sides, in order of
 /// who sent them; for data connections how they were agreed upon and whether they were reset. How
 /// connections end is otherwise left out: a recorder notes what its peer does, and not what it does
 /// itself.

@@ -151,8 +151,8 @@ impl Dialogue {
     }
 
     /// Gives each transfer the data connection that was opened after it was agreed upon, and before
-    /// the next one was. That order is certain; what a recorder sees on two connections at about the
-    /// same time can be in any order.
+    /// the next one was. That order is certain; what a recorder sees on two connections at about
+    /// the same time can be in any order.
     fn find_transfers(&mut self, transcript: &Transcript) {
         let Some(conversation) = &self.conversation else {
             return;

@@ -2,9 +2,9 @@
 //!
 //! The scenario logs in as the user of the run and works in the directory of the run: the login of
 //! the recording is left out, and absolute pathnames begin with `${dir}`. Files that the session
-//! downloads, and directories that it enters, are made before it (`@given`). Replies are expected by
-//! code; data connections are prepared as in the recording, with addresses of the run. What cannot be
-//! written is a comment.
+//! downloads, and directories that it enters, are made before it (`@given`). Replies are expected
+//! by code; data connections are prepared as in the recording, with addresses of the run. What
+//! cannot be written is a comment.
 
 mod content;
 mod dialogue;

@@ -176,8 +176,8 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Whether the runner does this itself: the commands of a login, and before it everything that a
-    /// session without login would answer differently.
+    /// Whether the runner does this itself: the commands of a login, and before it everything that
+    /// a session without login would answer differently.
     fn is_of_login(&self, exchange: usize, command: &Command) -> bool {
         let is_done = self
             .dialogue
