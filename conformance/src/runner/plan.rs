@@ -225,13 +225,6 @@ pub fn plan(
     plan
 }
 
-const MODES: [DataMode; 4] = [
-    DataMode::Pasv,
-    DataMode::Epsv,
-    DataMode::Port,
-    DataMode::Eprt,
-];
-
 /// All variants of a scenario, whether or not the target offers them and they are possible.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
@@ -242,7 +235,7 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
         DataMode::Pasv
     };
     let modes: &[DataMode] = match (about.axes.data, only_ipv6 && !selection.full) {
-        (true, false) => &MODES,
+        (true, false) => &DataMode::ALL,
         (true, true) => &[DataMode::Epsv, DataMode::Eprt],
         (false, _) => &[usual],
     };

@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use super::requirements_of_scenario::mode_of;
 use super::{Job, PREREQUISITES, Played, Stop};
 use crate::catalogue::Catalogue;
 use crate::scenario::{Action, Connection, DataMode, DriverKind, Scenario};
@@ -99,7 +98,7 @@ impl Lacked {
             _ => {}
         }
         let verb = last_verb(dialogue(played), &step.connection)?;
-        let mode = mode_of(&verb)?;
+        let mode = DataMode::of(&verb)?;
         (!is_about(scenario, &verb)).then_some(Self::DataConnection(mode))
     }
 }
