@@ -175,11 +175,11 @@ pub fn plan(
             continue;
         }
         let unwritable = !target.writable && (writes(scenario) || needs_own_directory(scenario));
-        if unwritable && facts.no_write.is_none() {
+        if unwritable && facts.write_refused.is_none() {
             skip(None, SkipReason::ReadOnly);
             continue;
         }
-        let blocked = facts.no_write.as_ref().filter(|_| unwritable);
+        let blocked = facts.write_refused.as_ref().filter(|_| unwritable);
         let wanted = |variant: &Variant| {
             (selection.variants.is_empty() || selection.variants.contains(variant))
                 && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver))
@@ -746,7 +746,7 @@ mod tests {
             ]
         );
         let refused = TargetFacts {
-            no_write: Some("no write access: MKD: 550 no".into()),
+            write_refused: Some("no write access: MKD: 550 no".into()),
             ..facts()
         };
         let writing = job("pasv", "", "> DELE a\n< 250").scenario;
