@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Modules that decide and never wait: their results follow from their input alone.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "baseline",
     "catalogue",
     "judge",
@@ -22,6 +22,7 @@ const PURE: [&str; 11] = [
     "compare",
     "report",
     "scenario",
+    "scenario_writer",
     "transcript",
     "verdict",
 ];

@@ -6,6 +6,7 @@
 
 mod address;
 mod baseline;
+mod capture;
 mod coding;
 mod feat;
 mod listing;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use address::address;
 pub use baseline::baseline;
+pub use capture::capture;
 pub use coding::coding;
 pub use feat::feat;
 pub use listing::listing;
@@ -35,6 +37,7 @@ pub const LAWS: &[Law] = &[
     ("address", address),
     ("listing", listing),
     ("baseline", baseline),
+    ("capture", capture),
     ("coding", coding),
     ("feat", feat),
     ("mlsx", mlsx),

@@ -90,6 +90,7 @@ impl ProxyCommand {
             file: self.record.as_deref(),
             sessions: self.sessions,
             format: self.format,
+            expected: None,
         };
         let counted_faults = faults.clone();
         let settings = |observers| Settings {
@@ -106,10 +107,10 @@ impl ProxyCommand {
                 anstream::eprintln!("{fault}: seen {seen}, injected {injected}");
             }
         }
-        match files {
-            Some(files) => files.summarize(),
-            None => Ok(ExitCode::Success),
+        if let Some(files) = files {
+            files.summarize(true)?;
         }
+        Ok(ExitCode::Success)
     }
 
     fn plan(&self) -> Result<Option<FaultPlan>, CommandError> {

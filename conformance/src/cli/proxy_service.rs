@@ -7,7 +7,8 @@ use super::session_files::SessionFiles;
 use super::session_lines::printer;
 use super::signals::StopSignals;
 use super::upstream::Announcement;
-use crate::proxy::{Activity, Observers, OnActivity, Proxy, Settings, Watcher};
+use crate::proxy::{Activity, Observer, Observers, OnActivity, Proxy, Settings, Watcher};
+use crate::replay::{DriftWatcher, Expected};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Service<'a> {
     pub(super) sessions: Option<u64>,
     /// See [`Announcement`].
     pub(super) format: Option<Format>,
+    /// What the sessions are compared with.
+    pub(super) expected: Option<Arc<Expected>>,
 }
 
 impl Service<'_> {
@@ -39,8 +42,10 @@ impl Service<'_> {
     ) -> Result<(), CommandError> {
         let failure = |error: io::Error| CommandError::failure(error);
         let mut stop = StopSignals::listen().map_err(failure)?;
+        raise_handle_limit();
         let (ended, mut endings) = mpsc::unbounded_channel();
-        let settings = settings(observers(files, printer(self.format), ended));
+        let expected = self.expected.clone();
+        let settings = settings(observers(files, expected, printer(self.format), ended));
         let implicit = settings.tls.implicit_listener;
         let proxy = Proxy::start(settings).map_err(failure)?;
         let ca = CaFile::write(proxy.ca_pem()).map_err(failure)?;
@@ -65,9 +70,22 @@ impl Service<'_> {
     }
 }
 
+/// Allows as many open files as the system lets this process have: a session takes two connections,
+/// a file, and up to three more while data is transferred.
+fn raise_handle_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        let _refused = setrlimit(Resource::Nofile, limit);
+    }
+}
+
 /// Records sessions where there are files for them, and shows what happens in them.
 fn observers(
     files: Option<Arc<SessionFiles>>,
+    expected: Option<Arc<Expected>>,
     print: OnActivity,
     ended: mpsc::UnboundedSender<()>,
 ) -> Observers {
@@ -79,10 +97,16 @@ fn observers(
         }
     });
     Box::new(move |number, _| {
-        let inner = match &files {
-            Some(files) => files.recorder(number)? as _,
-            None => Arc::new(()) as _,
+        let mut inner: Arc<dyn Observer> = match &files {
+            Some(files) => files.recorder(number)?,
+            None => Arc::new(()),
         };
+        if let Some(recorded) = expected.as_ref().and_then(|it| it.session(number)) {
+            let report = move |found: String| {
+                anstream::eprintln!("DRIFT session {number}, {found}");
+            };
+            inner = Arc::new(DriftWatcher::new(inner, recorded, Box::new(report)));
+        }
         let watcher = Watcher::new(inner, number, Arc::clone(&on_activity));
         Ok(Arc::new(watcher) as _)
     })

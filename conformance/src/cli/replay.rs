@@ -363,7 +363,8 @@ impl Replay {
     }
 }
 
-fn describe(text: &mut String, difference: &Difference) {
+/// Appends what differs, for people.
+pub(super) fn describe(text: &mut String, difference: &Difference) {
     let place = match difference.command_number {
         0 => "greeting".to_owned(),
         number => format!("command {number}"),

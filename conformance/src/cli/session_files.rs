@@ -1,7 +1,9 @@
 //! The files of recorded sessions.
 
-use super::exit_code::{CommandError, ExitCode};
+use super::exit_code::CommandError;
 use crate::proxy::Recorder;
+use crate::recording;
+use crate::scenario_writer::scenario_of;
 use crate::text::counted;
 use regex::bytes::Regex;
 use std::fs::OpenOptions;
@@ -10,11 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the name of a recording ends in.
 const ENDING: &str = "jsonl";
+/// What the name of a scenario ends in.
+const SCENARIO: &str = "ftpt";
 
 /// One file for each session: the first has the name that was given, each further one its number in
 /// the name.
 pub(super) struct SessionFiles {
     first: PathBuf,
+    /// Whether each recording becomes a scenario beside it.
+    scenarios: bool,
     /// The server without user and password.
     upstream: String,
     scrub: Vec<Regex>,
@@ -28,10 +34,11 @@ struct Recorded {
 }
 
 impl SessionFiles {
-    /// Files are created when sessions come.
+    /// Files are created when sessions come. With a name that ends in `.ftpt` each recording, of the
+    /// same name but for `.jsonl`, becomes a scenario at the end.
     ///
     /// # Errors
-    /// The first file cannot be written, or its name does not end in `.jsonl`.
+    /// The first file cannot be written, or its name ends in something else.
     pub(super) fn new(
         first: &Path,
         upstream: String,
@@ -40,17 +47,25 @@ impl SessionFiles {
         let problem = |problem: &dyn std::fmt::Display| {
             CommandError::usage(format!("{}: {problem}", first.display()))
         };
-        if first.extension().is_none_or(|ending| ending != ENDING) {
-            return Err(problem(&"the name of a recording ends in .jsonl"));
+        let ending = first.extension().unwrap_or_default();
+        let scenarios = ending == SCENARIO;
+        if !scenarios && ending != ENDING {
+            let message = "the name of a recording ends in .jsonl, that of a scenario in .ftpt";
+            return Err(problem(&message));
         }
-        let existed = first.exists();
-        let opened = OpenOptions::new().append(true).create(true).open(first);
+        let first_file = first.with_extension(ENDING);
+        let existed = first_file.exists();
+        let opened = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&first_file);
         opened.map_err(|error| problem(&error))?;
         if !existed {
-            std::fs::remove_file(first).map_err(|error| problem(&error))?;
+            std::fs::remove_file(&first_file).map_err(|error| problem(&error))?;
         }
         Ok(Arc::new(Self {
-            first: first.to_owned(),
+            first: first_file,
+            scenarios,
             upstream,
             scrub,
             recorded: Mutex::default(),
@@ -75,26 +90,53 @@ impl SessionFiles {
         Ok(recorder)
     }
 
-    /// Writes what is left of every session, and on stderr which files there are.
-    pub(super) fn summarize(&self) -> Result<ExitCode, CommandError> {
+    /// Writes what is left of every session, and if `shown` on stderr which files there are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn summarize(&self, shown: bool) -> Result<(), CommandError> {
         let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = Vec::new();
         for Recorded { file, recorder } in recorded.iter() {
-            match recorder.finish() {
-                Ok(()) => anstream::eprintln!("recorded {}", file.display()),
-                Err(error) => problems.push(format!("{}: {error}", file.display())),
+            let about = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+            let finished = recorder.finish().map_err(|error| about(&error));
+            match finished.and_then(|()| self.scenario(file)) {
+                Ok(_) if !shown => {}
+                Ok(None) => anstream::eprintln!("recorded {}", file.display()),
+                Ok(Some(scenario)) => {
+                    anstream::eprintln!("recorded {}, {}", file.display(), scenario.display());
+                }
+                Err(problem) => problems.push(problem),
             }
         }
         anstream::eprintln!("{}", counted(recorded.len(), "session"));
-        if let Some(Recorded { file, .. }) = recorded.first() {
+        if let Some(Recorded { file, .. }) = recorded.first().filter(|_| shown) {
             let (file, upstream) = (file.display(), &self.upstream);
             anstream::eprintln!("play it again:    ftpspec replay {file} --against {upstream}");
             anstream::eprintln!("as a test double: ftpspec replay {file} --as-server");
         }
         match problems.is_empty() {
-            true => Ok(ExitCode::Success),
+            true => Ok(()),
             false => Err(CommandError::failure(problems.join("\n"))),
         }
+    }
+
+    /// The files of all sessions, in the order of their numbers.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.iter().map(|it| it.file.clone()).collect()
+    }
+
+    /// Writes the scenario of a recording, where that is asked for.
+    fn scenario(&self, file: &Path) -> Result<Option<PathBuf>, String> {
+        if !self.scenarios {
+            return Ok(None);
+        }
+        let transcript = recording::open(file).map_err(|error| error.to_string())?;
+        let scenario = file.with_extension(SCENARIO);
+        std::fs::write(&scenario, scenario_of(&transcript))
+            .map_err(|error| format!("{}: {error}", scenario.display()))?;
+        Ok(Some(scenario))
     }
 }
 

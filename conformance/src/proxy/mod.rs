@@ -15,6 +15,7 @@ mod data;
 mod faults;
 mod lines;
 mod observer;
+mod pump;
 mod recorder;
 mod session;
 mod stream;
@@ -41,8 +42,8 @@ use tokio::time::timeout;
 use crate::driver::listen;
 use crate::subject::Target;
 use faults::SessionFaults;
-pub(crate) use observer::Observer;
-use observer::{Channel, Leg, Sighting};
+use observer::Leg;
+pub(crate) use observer::{Channel, Observer, Sighting};
 use session::Session;
 use tls::SessionTls;
 
@@ -175,14 +176,25 @@ async fn serve(client: TcpStream, address: SocketAddr, place: Place, shared: Arc
     };
     if let Err(problem) = begin(&mut client, place, &shared, &observer).await {
         observer.see(Leg::Server, Channel::Control, &Sighting::Failed(&problem));
+        let reply = refusal(&problem);
+        observer.see(
+            Leg::Client,
+            Channel::Control,
+            &Sighting::Sent(reply.as_bytes()),
+        );
         refuse(client, &problem).await;
     }
     observer.ended();
 }
 
+/// The reply to a client that cannot be served.
+fn refusal(problem: &str) -> String {
+    format!("421 {problem}.\r\n")
+}
+
 /// Ends the connection with a client that cannot be served.
 async fn refuse(client: Stream, problem: &str) {
-    let reply = format!("421 {problem}.\r\n");
+    let reply = refusal(problem);
     if let Stream::Clear(mut tcp) = client {
         let farewell = tokio::io::AsyncWriteExt::write_all(&mut tcp, reply.as_bytes());
         let _gone = timeout(CONNECT, farewell).await;

@@ -9,12 +9,14 @@
 mod compare;
 mod dialogue;
 mod double;
+mod drift;
 mod matcher;
 mod player;
 mod server;
 
 pub use compare::{Difference, Strictness, Subject};
 pub use double::{Deviations, ReplayServer};
+pub(crate) use drift::{DriftWatcher, Expected, drift};
 pub use matcher::Deviation;
 pub use player::{Credentials, PlayError};
 pub(crate) use server::{Settings, StandIn, Unexpected};
@@ -187,3 +189,6 @@ impl From<Transcript> for Recording {
         Self { transcript }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,10 +164,9 @@ impl Dialogue {
             if channel.is_control() {
                 continue;
             }
-            let (_, last, transfer) =
-                channels
-                    .entry(channel)
-                    .or_insert((index, index, Transfer::default()));
+            let (_, last, transfer) = channels
+                .entry(channel)
+                .or_insert_with(|| (index, index, Transfer::default()));
             *last = index;
             match &event.what {
                 EventKind::DataFromClient { octets } => transfer.from_client.extend(octets.clone()),

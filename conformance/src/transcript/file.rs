@@ -56,6 +56,8 @@ pub enum ReadError {
     Line {
         /// 1-based.
         line: usize,
+        /// The octet of the line where that was found, 1-based; `None` if it is not at one place.
+        column: Option<usize>,
         /// What is wrong.
         problem: String,
     },
@@ -165,6 +167,14 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
     /// # Errors
     /// Those of the writer and of the store for long octets.
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.event_with_digest(event, digest_of(event))
+    }
+
+    /// [`event`](Self::event) with its [`digest_of`], which takes longer than writing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn event_with_digest(&mut self, event: &Event, digest: Option<String>) -> io::Result<()> {
         match &event.what {
             EventKind::FromClient { octets } => {
                 let leg = event.channel.is_server_leg();
@@ -178,8 +188,8 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
                 self.masks.remove(&(event.connection.clone(), leg));
                 write_line(event, &mut self.to)?;
             }
-            what => match long_octets(what) {
-                Some(octets) => self.long(event, octets)?,
+            what => match long_octets(what).zip(digest) {
+                Some((octets, digest)) => self.long(event, octets, &digest)?,
                 None => write_line(event, &mut self.to)?,
             },
         }
@@ -194,11 +204,8 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
         self.to.flush()
     }
 
-    fn long(&mut self, event: &Event, octets: &Data) -> io::Result<()> {
-        let mut digest = Sha256::new();
-        octets.pieces().for_each(|piece| digest.update(&piece));
-        let digest = hexadecimal(&digest.finalize());
-        if !self.blobs.store(&digest, octets)? {
+    fn long(&mut self, event: &Event, octets: &Data, digest: &str) -> io::Result<()> {
+        if !self.blobs.store(digest, octets)? {
             return write_line(event, &mut self.to);
         }
         let mut what = event.what.clone();
@@ -209,6 +216,16 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
         value["what"]["octets"] = serde_json::json!({"sha256": digest, "length": octets.len()});
         write_line(&value, &mut self.to)
     }
+}
+
+/// The SHA-256 of the octets of an event that are stored beside the file; `None` where all are part
+/// of the line.
+#[must_use]
+pub fn digest_of(event: &Event) -> Option<String> {
+    let mut digest = Sha256::new();
+    let octets = long_octets(&event.what)?;
+    octets.pieces().for_each(|piece| digest.update(&piece));
+    Some(hexadecimal(&digest.finalize()))
 }
 
 /// As JSON lines, all octets in them.
@@ -321,7 +338,11 @@ fn event(line: usize, text: &str, blobs: &mut impl Blobs) -> Result<Event, ReadE
     }
     let mut value: Value = parsed(line, text)?;
     let octets = value.pointer_mut("/what/octets").map(Value::take);
-    let problem = |problem: String| ReadError::Line { line, problem };
+    let problem = |problem: String| ReadError::Line {
+        line,
+        column: None,
+        problem,
+    };
     let failed = |error: serde_json::Error| problem(error.to_string());
     let blob: Blob = serde_json::from_value(octets.unwrap_or_default()).map_err(failed)?;
     let is_digest = blob.sha256.len() == 64 && blob.sha256.bytes().all(|it| it.is_ascii_hexdigit());
@@ -404,6 +425,7 @@ fn kind_in_version_1(fact: &str) -> ObservationKind {
 fn parsed<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| ReadError::Line {
         line,
+        column: (error.column() > 0).then(|| error.column()),
         problem: error.to_string(),
     })
 }

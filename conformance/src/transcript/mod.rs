@@ -21,7 +21,8 @@ pub(crate) use conversation::Pairing;
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{
-    Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
+    Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, digest_of, read, read_with, write,
+    write_to,
 };
 pub use limit::{Excess, Limit};
 pub(crate) use mask::SECRET;

@@ -47,11 +47,20 @@ impl Running {
         self.ready["port"].as_u64().unwrap()
     }
 
-    /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(mut self) -> i32 {
+    /// Asks it to stop, and waits until it has; its exit code.
+    pub(crate) fn stop(self) -> i32 {
+        self.stop_and_read().0
+    }
+
+    /// As [`stop`](Self::stop), with what it wrote to stderr.
+    pub(crate) fn stop_and_read(mut self) -> (i32, String) {
         let pid = Pid::from_child(&self.process);
         kill_process(pid, Signal::INT).unwrap();
-        self.process.wait().unwrap().code().unwrap()
+        let mut said = String::new();
+        let mut stderr = self.process.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        let status = self.process.wait().unwrap();
+        (status.code().unwrap(), said)
     }
 }
 

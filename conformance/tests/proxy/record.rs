@@ -148,7 +148,11 @@ fn a_server_that_cannot_be_reached_is_reported_to_the_client() {
     BufReader::new(client).read_line(&mut reply).unwrap();
     assert!(reply.starts_with("421 the server at 127.0.0.1:"), "{reply}");
     assert_eq!(recorder.stop(), 0);
-    assert!(recording::open(&out).is_ok());
+    let events = recording::open(&out).unwrap().leg(Leg::Client).events;
+    let said = EventKind::FromServer {
+        octets: reply.into_bytes(),
+    };
+    assert!(events.iter().any(|event| event.what == said));
 }
 
 #[test]
