@@ -28,6 +28,11 @@ pub mod driver {
     };
 }
 
+/// Captures of packets.
+pub mod import {
+    pub use crate::import::{CaptureError, Options, Sink, Summary, import};
+}
+
 /// The always-on judges.
 pub mod judge {
     pub use crate::judge::{Context, JUDGES};

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use crate::data::Data;
 use crate::transcript::{Blobs, Header, ReadError, Transcript, Writer, read_with, write_to};
 
+/// Octets that are shown before and after the place of an error.
+const AROUND: usize = 36;
+
 /// Why a recording cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
@@ -25,12 +28,14 @@ pub enum RecordingError {
         error: io::Error,
     },
     /// It is not a transcript.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}{excerpt}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         error: ReadError,
+        /// The place in the file, on lines of its own; may be empty.
+        excerpt: String,
     },
 }
 
@@ -89,11 +94,17 @@ pub fn save(transcript: &Transcript, path: &Path) -> io::Result<()> {
     file.flush()
 }
 
-/// Reads a transcript, also one that was not written to its end.
+/// Reads a transcript, also one that was not written to its end. For the scenario that was written
+/// from a transcript (`*.ftpt`) it is the transcript beside it.
 ///
 /// # Errors
 /// [`RecordingError`]
 pub fn open(path: &Path) -> Result<Transcript, RecordingError> {
+    let beside = path.with_extension("jsonl");
+    let path = match path.extension() {
+        Some(ending) if ending == "ftpt" => &beside,
+        _ => path,
+    };
     let octets = fs::read(path).map_err(|error| RecordingError::Io {
         path: path.into(),
         error,
@@ -101,8 +112,28 @@ pub fn open(path: &Path) -> Result<Transcript, RecordingError> {
     let text = String::from_utf8_lossy(&octets);
     read_with(&text, &mut BlobFolder::beside(path)).map_err(|error| RecordingError::Format {
         path: path.into(),
+        excerpt: excerpt(&text, &error),
         error,
     })
+}
+
+/// The part of a line where an error is, and a caret below it.
+fn excerpt(text: &str, error: &ReadError) -> String {
+    let ReadError::Line {
+        line,
+        column: Some(column),
+        ..
+    } = error
+    else {
+        return String::new();
+    };
+    let line = text.lines().nth(line - 1).unwrap_or_default().trim();
+    let at = line.floor_char_boundary((column - 1).min(line.len()));
+    let from = line.floor_char_boundary(at.saturating_sub(AROUND));
+    let to = line.ceil_char_boundary((at + AROUND).min(line.len()));
+    let shown: String = line[from..to].escape_debug().collect();
+    let before = line[from..at].escape_debug().count();
+    format!("\n  {shown}\n  {:before$}^", "")
 }
 
 #[cfg(test)]

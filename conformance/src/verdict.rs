@@ -198,10 +198,10 @@ pub enum Stop {
     },
     /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
     Prerequisite(String),
-    /// The server has no room for one more control connection (421), however long one waits.
+    /// The server refuses one more control connection (421), also after waiting.
     Busy(String),
     /// An internal error.
-    Trouble(String),
+    Internal(String),
     /// The target does not accept connections any more.
     TargetGone(String),
 }
@@ -216,7 +216,7 @@ impl Stop {
             | Self::TimedOut { line }
             | Self::ConnectionLost { line }
             | Self::LimitExceeded { line, .. } => Some(*line),
-            Self::Prerequisite(_) | Self::Busy(_) | Self::Trouble(_) | Self::TargetGone(_) => None,
+            Self::Prerequisite(_) | Self::Busy(_) | Self::Internal(_) | Self::TargetGone(_) => None,
         }
     }
 }
@@ -284,12 +284,13 @@ impl Verdict {
 /// It does not fail the run. An ERROR is never excused; an entry that no longer fails is stale and
 /// fails the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Known {
+#[schemars(rename = "Known")]
+pub struct Accepted {
     /// Why it is accepted, in the words of the baseline.
     pub reason: String,
 }
 
-impl Known {
+impl Accepted {
     /// Whether an outcome fails the run, given what is known of it.
     #[must_use]
     pub fn fails(known: Option<&Self>, outcome: Outcome, strict: bool) -> bool {
@@ -339,7 +340,7 @@ pub struct JudgeVerdict {
     pub rules: Vec<BrokenRule>,
     /// Set if a baseline lists the deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known: Option<Known>,
+    pub known: Option<Accepted>,
 }
 
 /// A rule of a judge that is broken.

@@ -1,4 +1,5 @@
-//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and servers that let nobody write.
+//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and read-only
+//! servers.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -213,7 +214,7 @@ fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
     assert!(played.len() > 50, "{}", played.len());
     assert!(played.iter().any(|row| row.0 == "sanity/listing"));
 
-    // Without being told: the same, and the rest is not testable.
+    // Without the option: the same, and the rest is not testable.
     let select = ["--select", "rfc959", "--jobs", "4"];
     let (refused, code) = report(&[&["check", url.as_str()], &select[..]].concat());
     assert_eq!(code, 1);
@@ -401,7 +402,7 @@ fn a_protected_download_that_ends_with_fin_alone_is_a_warning_and_no_failure() {
 }
 
 #[test]
-fn a_server_that_lets_nobody_in_is_not_accused_by_scenarios_about_wrong_passwords() {
+fn a_server_that_refuses_every_login_does_not_fail_scenarios_about_wrong_passwords() {
     let server = Served::start(&["--fault", "when USER do reply 550 No."]);
     let select = [
         "--select",

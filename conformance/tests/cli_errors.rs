@@ -1,4 +1,4 @@
-//! What somebody meets who uses the `ftpspec` command for the first time: mistakes, pipes, and commands to be pasted.
+//! The `ftpspec` command as a new user meets it: usage errors, pipes, and commands to paste.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod served;
@@ -42,15 +42,15 @@ fn ftpspec(arguments: &[&str]) -> Output {
 #[case::selftest(&["selftest", "nosuchthing"], 4, &["`nosuchthing`", "ftpspec list"])]
 #[case::diff(&["diff", "nosuchhost.invalid", "embedded", "--select", "rfc959/noop*"], 3, &["no report or directory `nosuchhost.invalid`"])]
 #[case::report(&["report", "--from", "Cargo.toml"], 2, &["Cargo.toml", "--report-json"])]
-fn a_mistake_is_told_with_the_next_step(
+fn a_usage_error_is_reported_with_the_next_step(
     #[case] arguments: &[&str],
     #[case] code: i32,
     #[case] words: &[&str],
 ) {
-    let told = ftpspec(arguments);
-    let complaint = String::from_utf8(told.stderr).unwrap();
-    assert_eq!(told.status.code(), Some(code), "{complaint}");
-    assert_eq!(String::from_utf8(told.stdout).unwrap(), "");
+    let output = ftpspec(arguments);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{complaint}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
     for word in words {
         assert!(complaint.contains(word), "{word} in: {complaint}");
     }
@@ -95,26 +95,26 @@ fn a_reader_that_leaves_early_is_no_failure(#[case] arguments: &[&str]) {
 #[case(&["selftest", "rfc959/noop-says-200"])]
 #[case(&["check", "--select", "rfc959/noop*"])]
 #[case(&["diff", "embedded", "embedded", "--select", "rfc959/noop*"])]
-fn what_cannot_be_written_is_told(#[case] arguments: &[&str]) {
+fn a_file_that_cannot_be_written_is_reported(#[case] arguments: &[&str]) {
     let full = fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
         .unwrap();
     let mut command = Command::new(FTPSPEC);
     command.args(arguments).stdin(Stdio::null()).stdout(full);
-    let told = command.output().unwrap();
-    let complaint = String::from_utf8(told.stderr).unwrap();
-    assert_eq!(told.status.code(), Some(3), "{complaint}");
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{complaint}");
     assert!(complaint.contains("stdout: No space left"), "{complaint}");
 }
 
 #[test]
-fn a_login_that_is_refused_is_told_once_with_what_to_try() {
+fn a_refused_login_is_reported_once_with_the_next_step() {
     let served = odd("anna", "geheim");
     let url = url(&served, "127.0.0.1", "anna", "falsch");
-    let told = ftpspec(&["check", &url, "--select", "rfc959/dele*"]);
-    let text = String::from_utf8(told.stdout).unwrap();
-    assert_eq!(told.status.code(), Some(1), "{text}");
+    let output = ftpspec(&["check", &url, "--select", "rfc959/dele*"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("are user and password right?"), "{text}");
     // The wire and the two reasons of the two obstacles, and the note; not once for each scenario.
     assert!(text.matches("530 ").count() <= 4, "{text}");

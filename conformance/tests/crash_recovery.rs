@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Nothing here takes so long; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Who is told this is a client, to be killed.
+/// Set for the process that is a client, to be killed.
 const CLIENT: &str = "FTPSPEC_TEST_CLIENT";
 
 /// A server on a directory.
@@ -93,7 +93,7 @@ impl Client {
     }
 }
 
-/// Octets that are nobody else's.
+/// Octets that occur only here.
 fn pattern(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -177,7 +177,8 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
     assert_eq!(fs::read(root.join("new")).unwrap(), b"at last");
 }
 
-/// Uploads without end, told on stdout: `half NAME` in the middle of each, `done NAME SEED LEN` after its 226.
+/// Uploads without end, reported on stdout: `half NAME` in the middle of each, `done NAME SEED LEN`
+/// after its 226.
 fn be_a_client(orders: &str) {
     let (address, number) = orders.split_once(' ').unwrap();
     let number: u64 = number.parse().unwrap();
@@ -200,7 +201,7 @@ fn be_a_client(orders: &str) {
 
 struct KilledClient {
     process: Child,
-    told: BufReader<ChildStdout>,
+    reports: BufReader<ChildStdout>,
 }
 
 /// Runs this very test again in a process of its own, as a client.
@@ -217,8 +218,8 @@ fn client_to_be_killed(address: SocketAddr, number: usize) -> KilledClient {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let told = BufReader::new(process.stdout.take().unwrap());
-    KilledClient { process, told }
+    let reports = BufReader::new(process.stdout.take().unwrap());
+    KilledClient { process, reports }
 }
 
 impl KilledClient {
@@ -240,7 +241,7 @@ impl KilledClient {
             halves
         };
         let mut line = String::new();
-        while self.told.read_line(&mut line).unwrap() > 0 {
+        while self.reports.read_line(&mut line).unwrap() > 0 {
             if hear(&line) == round {
                 break;
             }
@@ -249,7 +250,7 @@ impl KilledClient {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         // What it said before the end has been promised to it.
-        for line in self.told.lines() {
+        for line in self.reports.lines() {
             hear(&line.unwrap());
         }
         stored

@@ -1,4 +1,5 @@
-//! The rooms of this crate and the doors between them. A room that imports what it must not fails here, with the reason.
+//! The modules of this crate and their imports. A module that imports what it must not fails here,
+//! with the reason.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Rooms that decide and never wait: what they say follows from what they are given, whoever played it.
-const PURE: [&str; 11] = [
+/// Modules that decide and never wait: their results follow from their input alone.
+const PURE: [&str; 12] = [
     "baseline",
     "catalogue",
     "judge",
@@ -21,6 +22,7 @@ const PURE: [&str; 11] = [
     "compare",
     "report",
     "scenario",
+    "scenario_writer",
     "transcript",
     "verdict",
 ];
@@ -34,7 +36,7 @@ const HOSTS: [&str; 4] = [
     "subject/server_tap.rs",
 ];
 
-/// What the pure rooms must not name, and why.
+/// What the pure modules must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [
     (
         r"\btokio\b|\bsocket2\b|\bTcp(?:Stream|Listener)\b|\bUdpSocket\b",
@@ -42,7 +44,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
     ),
     (
         r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|subject|scripted|campaign|cli|suite)\b",
-        "what was played must not depend on who plays it; the player imports these rooms and not the other way round",
+        "what was played must not depend on who plays it; the player imports these modules and not the other way round",
     ),
     (
         r"\bstd::(?:\{[^}]*\b)?fs\b|\binclude_dir!\(.*/src",
@@ -54,7 +56,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
     ),
     (
         r"\bprint(?:ln)?!|\beprint(?:ln)?!",
-        "whoever runs it decides where its findings go",
+        "the caller decides where findings are written",
     ),
 ];
 
@@ -156,7 +158,7 @@ fn every_room_that_is_named_here_exists() {
     for room in PURE {
         assert!(
             has(&format!("{room}/")) || has(&format!("{room}.rs")),
-            "there is no room {room}"
+            "there is no module {room}"
         );
     }
     for host in HOSTS {
@@ -165,19 +167,19 @@ fn every_room_that_is_named_here_exists() {
 }
 
 #[test]
-fn an_offence_is_told_with_its_place_and_reason() {
+fn a_violation_is_reported_with_its_place_and_reason() {
     let text = "// use tokio::net;\nuse crate::{judge, runner::Job};\n".to_owned();
     let source = Source {
         path: "judge/x.rs".into(),
         text,
     };
     let (pattern, why) = FORBIDDEN[1];
-    let told = offences(&source, &Regex::new(pattern).unwrap(), why);
-    assert_eq!(told.len(), 1);
+    let violations = offences(&source, &Regex::new(pattern).unwrap(), why);
+    assert_eq!(violations.len(), 1);
     assert!(
-        told[0].starts_with("src/judge/x.rs:2: `use crate::{judge, runner::Job};`: what was"),
+        violations[0].starts_with("src/judge/x.rs:2: `use crate::{judge, runner::Job};`: what was"),
         "{}",
-        told[0]
+        violations[0]
     );
     let (pattern, why) = FORBIDDEN[0];
     assert!(offences(&source, &Regex::new(pattern).unwrap(), why).is_empty());

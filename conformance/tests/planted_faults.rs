@@ -30,13 +30,13 @@ fn main() {
         .map(|job| {
             let (fixture, job) = (Arc::clone(&fixture), job.clone());
             Trial::test(job.scenario.id.0.clone(), move || {
-                told(fixture.runtime.block_on(fixture.harness.prove(&job)))
+                verdict(fixture.runtime.block_on(fixture.harness.prove(&job)))
             })
         })
         .collect();
     trials.extend(fixture.ignored(false));
     trials.push(Trial::test("the always-on judges", move || {
-        told(
+        verdict(
             fixture
                 .runtime
                 .block_on(fixture.harness.prove_judges(&jobs)),
@@ -45,7 +45,7 @@ fn main() {
     support::run(trials);
 }
 
-fn told(proof: Proof) -> Result<(), Failed> {
+fn verdict(proof: Proof) -> Result<(), Failed> {
     if proof.problems.is_empty() {
         Ok(())
     } else {

@@ -1,4 +1,5 @@
-//! Reports of real runs: what is written is what is published, and can be read again, split and merged.
+//! Reports of real runs: what is written is what is published, and can be read again, split and
+//! merged.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
@@ -245,7 +246,7 @@ fn the_job_summary_of_github_is_added_to() {
 }
 
 #[test]
-fn what_is_no_report_is_told_so() {
+fn a_file_that_is_not_a_report_is_refused_with_a_reason() {
     let scratch = tempfile::tempdir().unwrap();
     let at = scratch.path();
     std::fs::write(at.join("x.json"), "{}").unwrap();
@@ -253,11 +254,11 @@ fn what_is_no_report_is_told_so() {
         ("x.json", "x.json: this is not a report of ftpspec"),
         ("gone.json", "gone.json: "),
     ] {
-        let told = ftpspec(&["report", "--from", file], at);
-        assert_eq!(told.status.code(), Some(2));
+        let output = ftpspec(&["report", "--from", file], at);
+        assert_eq!(output.status.code(), Some(2));
         assert!(
-            String::from_utf8_lossy(&told.stderr).contains(why),
-            "{told:?}"
+            String::from_utf8_lossy(&output.stderr).contains(why),
+            "{output:?}"
         );
     }
 }

@@ -105,7 +105,7 @@ fn a_changed_reply_waits_for_review_until_it_is_as_it_was() {
     assert_eq!(
         text.matches("CHANGED").count(),
         1,
-        "one sort of change is told once: {text}"
+        "one kind of change is shown once: {text}"
     );
     assert_eq!(text.matches("NEW ").count(), 1, "{text}");
     // What waits is what would be recorded.
@@ -183,7 +183,7 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("empty")).unwrap();
     fs::write(directory.path().join("no.json"), "{}").unwrap();
-    for (arguments, told) in [
+    for (arguments, message) in [
         (
             &["snapshot", "check", "--dir", "empty"][..],
             "`ftpspec snapshot record --dir empty` creates them",
@@ -202,7 +202,7 @@ fn what_cannot_be_compared_is_said_with_a_next_step() {
         let output = ftpspec(arguments, directory.path());
         assert_eq!(code(&output), 2, "{arguments:?}: {output:?}");
         assert!(
-            complained(&output).contains(told),
+            complained(&output).contains(message),
             "{arguments:?}: {}",
             complained(&output)
         );
@@ -335,10 +335,10 @@ fn a_baseline_accepts_what_it_knows_until_it_holds() {
         &["--baseline", "known.toml", "--baseline", "typo.toml"],
     );
     assert_eq!(code(&typo), 1);
-    let told = complained(&typo);
+    let message = complained(&typo);
     assert!(
-        told.contains("did you mean `rfc959/noop-says-200`?"),
-        "{told}"
+        message.contains("did you mean `rfc959/noop-says-200`?"),
+        "{message}"
     );
 
     fs::write(
@@ -367,7 +367,7 @@ fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
                 .all(|id| id.starts_with("rfc959/") || id.starts_with("rfc1123/"))
     );
 
-    // A set of one's own, frozen as it is told.
+    // An own set, frozen as the message says.
     let frozen = said(&ftpspec(
         &["list", "rfc959/noop-says-200", "--freeze"],
         directory.path(),
@@ -391,7 +391,7 @@ fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
     let digest = frozen.rsplit('"').nth(1).unwrap();
     let thawed = frozen.replace(digest, &"0".repeat(digest.len()));
     fs::write(directory.path().join("mine-2.toml"), thawed).unwrap();
-    for (set, told) in [
+    for (set, message) in [
         ("mine-2.toml", "does not ask what it asked"),
         ("core-77", "there is no set `core-77`; there are "),
         ("gone-1.toml", "gone-1.toml: "),
@@ -399,7 +399,7 @@ fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
         let refused = ftpspec(&["check", "--set", set], directory.path());
         assert_eq!(code(&refused), 2, "{set}");
         assert!(
-            complained(&refused).contains(told),
+            complained(&refused).contains(message),
             "{}",
             complained(&refused)
         );

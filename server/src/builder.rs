@@ -217,7 +217,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn media_type(mut self, ending: &str, media_type: &str) -> Self {
         if is_media_type(media_type) {
-            let facts = Arc::make_mut(self.config.setup.told.get_or_insert_default());
+            let facts = Arc::make_mut(self.config.setup.operator_facts.get_or_insert_default());
             facts.media_types.push((ending.into(), media_type.into()));
         } else {
             let media_type = media_type.to_owned();
@@ -231,7 +231,7 @@ impl ServerBuilder {
     #[must_use]
     pub fn language_of_names(mut self, tag: &str) -> Self {
         if LanguageTag::parse(tag.as_bytes()).is_some() {
-            let facts = Arc::make_mut(self.config.setup.told.get_or_insert_default());
+            let facts = Arc::make_mut(self.config.setup.operator_facts.get_or_insert_default());
             facts.language = Some(tag.into());
         } else {
             self.errors.push(ConfigError::LanguageTag(tag.to_owned()));
@@ -417,10 +417,7 @@ impl ServerBuilder {
         observe: impl Fn(&SessionInfo, &Request, &Reply) + Send + Sync + 'static,
     ) -> Self {
         let verbs = verbs.into_iter().collect();
-        self.hooks(After {
-            verbs,
-            tell: observe,
-        })
+        self.hooks(After { verbs, observe })
     }
 
     /// Starts the server on the current tokio runtime. It accepts connections when this returns.

@@ -1,10 +1,12 @@
-//! What must hold of any octets: a server's, a scenario's, a recording's. Each law panics where it does not.
+//! What must hold of any octets: a server's, a scenario's, a recording's. Each law panics where it
+//! does not.
 //!
-//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the ordinary test
-//! `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
+//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the
+//! ordinary test `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
 
 mod address;
 mod baseline;
+mod capture;
 mod coding;
 mod feat;
 mod listing;
@@ -17,6 +19,7 @@ mod wire;
 
 pub use address::address;
 pub use baseline::baseline;
+pub use capture::capture;
 pub use coding::coding;
 pub use feat::feat;
 pub use listing::listing;
@@ -34,6 +37,7 @@ pub const LAWS: &[Law] = &[
     ("address", address),
     ("listing", listing),
     ("baseline", baseline),
+    ("capture", capture),
     ("coding", coding),
     ("feat", feat),
     ("mlsx", mlsx),

@@ -4,7 +4,7 @@ use super::{About, Baseline, KnownDeviation, excuses};
 use crate::report::{BaselineFault, FaultKind, Report};
 use crate::scenario::Variant;
 use crate::text::did_you_mean;
-use crate::verdict::{Known, Outcome};
+use crate::verdict::{Accepted, Outcome};
 
 /// The names an entry may refer to.
 #[derive(Clone, Copy)]
@@ -112,12 +112,12 @@ fn excuse_rows(entry: &KnownDeviation, report: &mut Report) -> bool {
     excused
 }
 
-fn known(entry: &KnownDeviation) -> Known {
+fn known(entry: &KnownDeviation) -> Accepted {
     let mut reason = entry.reason.clone();
     if let Some(issue) = &entry.issue {
         reason = format!("{reason} ({issue})");
     }
-    Known { reason }
+    Accepted { reason }
 }
 
 /// Whether nothing an entry refers to deviates any more. Assumes that the entry excuses no row.
@@ -183,14 +183,14 @@ fn excuse_judges(baselines: &[Baseline], report: &mut Report, strict: bool) {
             else {
                 return !outcome.fails(strict);
             };
-            let Known { reason } = known(entry);
+            let Accepted { reason } = known(entry);
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
             true
         });
         if all && !reasons.is_empty() {
-            row.known = Some(Known {
+            row.known = Some(Accepted {
                 reason: reasons.join("; "),
             });
         }

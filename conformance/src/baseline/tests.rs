@@ -38,7 +38,7 @@ const ABOR: &str =
     "[[known]]\nscenario = \"rfc959/abor-idle\"\noutcome = \"FAIL\"\nreason = \"ticket 7\"\n";
 
 #[test]
-fn a_known_deviation_does_not_fail_the_run_and_is_told_with_its_reason() {
+fn a_known_deviation_does_not_fail_the_run_and_is_shown_with_its_reason() {
     let mut report = report(&[
         "rfc959/abor-idle [pasv] FAIL",
         "rfc959/noop-says-200 [pasv] PASS",
@@ -195,7 +195,7 @@ fn of_a_part_of_the_suite_nothing_is_said_of_the_rest() {
 )]
 fn an_entry_about_nothing_fails_the_run_and_says_what_could_be_meant(
     #[case] about: &str,
-    #[case] told: &str,
+    #[case] message: &str,
 ) {
     let mut report = report(&["rfc959/noop-says-200 [pasv] PASS"]);
     let baseline = format!("# known\n\n[[known]]\n{about}\noutcome = \"FAIL\"\nreason = \"x\"\n");
@@ -204,7 +204,7 @@ fn an_entry_about_nothing_fails_the_run_and_says_what_could_be_meant(
         [(FaultKind::Unknown, 3)]
     );
     assert!(
-        report.baseline_errors[0].message.contains(told),
+        report.baseline_errors[0].message.contains(message),
         "{:?}",
         report.baseline_errors
     );
@@ -290,9 +290,9 @@ fn a_judge_is_known_when_everything_it_finds_is() {
     "scenario = \"a\"\noutcom = \"FAIL\"\nreason = \"x\"",
     "unknown field `outcom`"
 )]
-fn a_file_that_cannot_be_meant_is_refused(#[case] entry: &str, #[case] told: &str) {
+fn a_file_that_cannot_be_meant_is_refused(#[case] entry: &str, #[case] message: &str) {
     let error = Baseline::read("known.toml", &format!("[[known]]\n{entry}\n")).unwrap_err();
-    assert!(error.to_string().contains(told), "{error}");
+    assert!(error.to_string().contains(message), "{error}");
 }
 
 const KEPT: &str = r#"# EventKind we live with.

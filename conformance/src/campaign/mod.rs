@@ -108,7 +108,7 @@ pub async fn run(
     let started = StartTime::now();
     let (facts, clear_refused) = first_contact(&mut server, timeouts).await;
     if !facts.reachable {
-        let (name, why) = (&server.name, facts.trouble.unwrap_or_default());
+        let (name, why) = (&server.name, facts.problem.unwrap_or_default());
         return Err(CampaignError::Unreachable(format!(
             "target: {name} cannot be reached: {why}\n\
              Is it running there, and reachable through firewalls?"
@@ -222,7 +222,7 @@ async fn first_contact(
         return (facts, None);
     }
     server.target = under_tls;
-    (second, Some(facts.trouble.unwrap_or_default()))
+    (second, Some(facts.problem.unwrap_or_default()))
 }
 
 /// What a reader of the report has to know of the server and the selection as a whole.
@@ -233,7 +233,7 @@ fn first_notices(
     jobs: usize,
 ) -> Vec<String> {
     let mut notices = Vec::new();
-    if let (Some(why), false) = (&facts.trouble, facts.logged_in) {
+    if let (Some(why), false) = (&facts.problem, facts.logged_in) {
         notices.push(format!(
             "login failed, so little could be tested ({why}): are user and password right? --user \
              and FTPSPEC_PASSWORD set them"

@@ -280,7 +280,7 @@ mod tests {
     #[case("RNFR", 350, Standing::Primary)]
     #[case("MDTM", 456, Standing::Secondary)]
     #[case("CDUP", 250, Standing::Secondary)]
-    fn a_code_stands_in_the_row_or_beside_it_or_is_wrong(
+    fn a_code_is_in_the_row_or_in_another_clause_or_wrong(
         #[case] verb: &str,
         #[case] code: u16,
         #[case] standing: Standing,

@@ -326,7 +326,7 @@ impl Control {
         version: Option<TlsVersion>,
     ) -> Result<(), DriverError> {
         if version.is_some() {
-            self.tls.held_to(version).map_err(DriverError::Trouble)?;
+            self.tls.held_to(version).map_err(DriverError::Internal)?;
         }
         let patience = self.timeouts.handshake;
         match self.wire.handshake(&self.tls, false, patience).await {

@@ -107,7 +107,7 @@ pub(crate) enum DriverError {
     /// The server sent more than a limit allows.
     LimitExceeded(Excess),
     /// An internal error of the tester.
-    Trouble(String),
+    Internal(String),
 }
 
 /// Why the preparation of a dialogue failed.
@@ -120,7 +120,7 @@ pub(crate) enum SetupError {
     /// The server refuses a further control connection with 421 (RFC 959 §4.2.2), as text.
     Busy(String),
     /// An internal error of the tester.
-    Trouble(String),
+    Internal(String),
 }
 
 /// Why nothing is stored, renamed or removed. The same text for every session, so that a report
@@ -132,7 +132,7 @@ impl SetupError {
     /// The error for a driver error during `what`.
     pub(crate) fn of(what: &str, fault: DriverError) -> Self {
         Self::Refused(match fault {
-            DriverError::Trouble(trouble) => return Self::Trouble(trouble),
+            DriverError::Internal(error) => return Self::Internal(error),
             DriverError::TimedOut => format!("{what}: no answer in time"),
             DriverError::Ended => format!("{what}: the server closed the control connection"),
             DriverError::Broken => format!("{what}: failed"),

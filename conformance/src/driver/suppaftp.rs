@@ -190,7 +190,7 @@ async fn connect(
         .map_err(refused)?;
     if how.tls {
         let tls = TlsClient::new(&how.trust, &how.host, address.ip());
-        let tls = tls.map_err(SetupError::Trouble)?;
+        let tls = tls.map_err(SetupError::Internal)?;
         let connector = AsyncRustlsConnector::from(TlsConnector::from(tls.config()));
         let name = tls.name().to_str().into_owned();
         client = client

@@ -315,7 +315,7 @@ mod tests {
             wire.handshake(&client, false, Duration::from_secs(5)).await
         };
         let (_tcp, shaken) = tokio::join!(server, shaking);
-        let told = "the server continues in clear: its answer begins with `500 I`";
-        assert_eq!(shaken.err(), Some(Handshake::Failed(told.into())));
+        let message = "the server continues in clear: its answer begins with `500 I`";
+        assert_eq!(shaken.err(), Some(Handshake::Failed(message.into())));
     }
 }

@@ -20,7 +20,7 @@ const PCAP: [u32; 3] = [0xa1b2_c3d4, 0xa1b2_3c4d, 0xa1b2_cd34];
 
 /// Why a file cannot be read as a capture.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CaptureError {
+pub enum CaptureError {
     /// It begins like no capture.
     #[error("the file is not a capture; expected pcap or pcapng")]
     NotACapture,

@@ -26,7 +26,7 @@ use std::io::{self, Read};
 
 use regex::bytes::Regex;
 
-pub(crate) use capture::CaptureError;
+pub use capture::CaptureError;
 use capture::Ending;
 use flows::Flows;
 use packet::Packet;
@@ -38,7 +38,7 @@ const FTP: u16 = 21;
 
 /// Takes the sessions that are found. They are numbered from 1, in the order in which they are
 /// found.
-pub(crate) trait Sink {
+pub trait Sink {
     /// A session begins.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ pub(crate) trait Sink {
 
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub struct Options {
     /// Ports of FTP servers besides 21. Servers at other ports are found by their greeting.
     pub ports: Vec<u16>,
     /// What matches in a line of a control connection is replaced.
@@ -69,7 +69,7 @@ pub(crate) struct Options {
 
 /// What was in a capture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Summary {
+pub struct Summary {
     /// Frames.
     pub packets: u64,
     /// FTP sessions.
@@ -102,7 +102,7 @@ pub(crate) struct Summary {
 ///
 /// # Errors
 /// The file is not a capture or cannot be read, or the sink failed.
-pub(crate) fn import(
+pub fn import(
     capture: impl Read,
     options: Options,
     sink: &mut dyn Sink,

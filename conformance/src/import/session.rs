@@ -18,8 +18,8 @@ use crate::transcript::{
     Scrub, Seat, Side,
 };
 
-/// Octets of a data connection that become one event.
-const PIECE: usize = 1 << 20;
+/// Octets of data connections that wait, to become one event.
+const PIECE: usize = 256 << 10;
 /// Data connections of a session that were agreed upon and may still come.
 const EXPECTED: usize = 8;
 /// How a TLS record with a handshake begins (RFC 8446 §5.1).
@@ -60,9 +60,11 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Whether a connection from one address to the other is it.
+    /// Whether a connection from one address to the other is it. A server with several addresses
+    /// may connect from another one.
     pub(super) fn is(&self, from: SocketAddr, to: SocketAddr) -> bool {
-        to.port() == self.port && self.to.contains(&to.ip()) && from.ip() == self.from
+        let is_from = from.ip() == self.from || self.is_active();
+        to.port() == self.port && self.to.contains(&to.ip()) && is_from
     }
 
     /// Whether the client listens.
@@ -143,6 +145,11 @@ impl Session {
     pub(super) fn is_over(&self) -> bool {
         let control = self.ends.get(&Channel::Control);
         self.open == 0 && control.is_some_and(|ends| ends.closed)
+    }
+
+    /// When something happened last.
+    pub(super) fn last(&self) -> i64 {
+        self.started.saturating_add_unsigned(self.now)
     }
 
     /// The data connection between these addresses, if one was agreed upon: the newest.
@@ -226,7 +233,7 @@ impl Session {
         self.tick(at);
         let held = self.data.entry((channel, from)).or_default();
         held.extend_from_slice(&octets);
-        if held.len() >= PIECE {
+        if self.data.values().map(Vec::len).sum::<usize>() >= PIECE {
             self.write_data();
         }
     }

@@ -156,6 +156,8 @@ impl Stream {
         while self.held() > 0 && !self.reset {
             self.give_up_waiting(&mut pieces);
         }
+        // After a RST nothing is delivered.
+        self.forget();
         pieces
     }
 
@@ -280,7 +282,9 @@ impl Stream {
 impl Direction {
     /// The position of a sequence number: the one nearest to what was seen last.
     fn position(&mut self, number: u32) -> u64 {
-        let near = *self.next.get_or_insert((1 << 32) | u64::from(number));
+        let near = *self
+            .next
+            .get_or_insert_with(|| (1 << 32) | u64::from(number));
         unwrapped(near, number)
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdic
         ..verdict(missing.outcome, missing.reason, findings)
     };
     match evidence.stop {
-        Some(Stop::Trouble(reason) | Stop::TargetGone(reason)) => {
+        Some(Stop::Internal(reason) | Stop::TargetGone(reason)) => {
             return verdict(Outcome::Error, reason.clone(), Vec::new());
         }
         Some(Stop::Busy(reason)) => {
@@ -120,7 +120,7 @@ impl Evidence<'_> {
         let (Some(last), false) = (last, findings.iter().any(|it| it.about.is_empty())) else {
             return Vec::new();
         };
-        let mut left = self.scenario.unjudged_behind(last);
+        let mut left = self.scenario.unjudged_after(last);
         left.retain(|id| !findings.iter().any(|finding| finding.about.contains(id)));
         left
     }
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Stop::Trouble("t".into()), Outcome::Error, "t")]
+    #[case(Stop::Internal("t".into()), Outcome::Error, "t")]
     #[case(Stop::TargetGone("g".into()), Outcome::Error, "g")]
     #[case(Stop::Prerequisite("p".into()), Outcome::Blocked, "p")]
     #[case(Stop::Busy("b".into()), Outcome::Blocked, "b")]

@@ -224,9 +224,9 @@ impl Stream {
         poll_read(self, context, into)
     }
 
-    /// [`poll_read`](Self::poll_read) where urgent data may come. A read ends before an urgent octet
-    /// although more has come, and tokio would take the short read for the end of what has come.
-    pub(crate) fn poll_read_urgent(
+    /// Reads some octets of a control connection, at least one. A read of TCP ends before an urgent
+    /// octet, after which tokio would wait for more to come: what is there is read all the same.
+    pub(crate) fn poll_read_control(
         &mut self,
         context: &mut Context<'_>,
         into: &mut [u8],

@@ -189,3 +189,6 @@ impl From<Transcript> for Recording {
         Self { transcript }
     }
 }
+
+#[cfg(test)]
+mod tests;

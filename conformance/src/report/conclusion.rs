@@ -2,7 +2,7 @@
 
 use super::{FaultKind, Report, RunStatus};
 use crate::text::counted;
-use crate::verdict::{Known, Outcome};
+use crate::verdict::{Accepted, Outcome};
 use std::collections::BTreeSet;
 
 impl Report {
@@ -15,13 +15,13 @@ impl Report {
             RunStatus::InvalidScenarios => "A scenario file cannot be read",
             RunStatus::NothingPlayed => "Nothing was played",
             RunStatus::Interrupted => "Interrupted",
-            RunStatus::Error => "The tester had trouble, or the server vanished",
+            RunStatus::Error => "An internal error, or the server is no longer reachable",
         };
         let counts = self.failing(strict);
-        let told = counts.iter().map(|(count, word)| format!("{count} {word}"));
-        match told.collect::<Vec<_>>().as_slice() {
+        let parts = counts.iter().map(|(count, word)| format!("{count} {word}"));
+        match parts.collect::<Vec<_>>().as_slice() {
             [] => said.into(),
-            told => format!("{said}: {}", told.join(", ")),
+            parts => format!("{said}: {}", parts.join(", ")),
         }
     }
 
@@ -48,9 +48,9 @@ impl Report {
         let judges = judges.map(|row| (row.known.as_ref(), row.outcome));
         let failing = scenarios
             .chain(judges)
-            .filter(|(known, outcome)| Known::fails(*known, *outcome, strict));
+            .filter(|(known, outcome)| Accepted::fails(*known, *outcome, strict));
         let (stale, failing): (Vec<_>, Vec<_>) =
-            failing.partition(|(known, outcome)| Known::is_stale(*known, *outcome));
+            failing.partition(|(known, outcome)| Accepted::is_stale(*known, *outcome));
         let of = |wanted| {
             let same = failing.iter().filter(|(_, outcome)| *outcome == wanted);
             same.count()
@@ -85,16 +85,16 @@ mod tests {
         assert_eq!(report.conclusion(false), "Not as expected: 2 FAIL");
         assert_eq!(report.conclusion(true), "Not as expected: 2 FAIL, 1 WARN");
         for at in [0, 1] {
-            report.scenarios[at].known = Some(Known {
+            report.scenarios[at].known = Some(Accepted {
                 reason: "ticket 7".into(),
             });
         }
-        let told = "Not as expected: 1 FAIL, 1 STALE in the baseline";
-        assert_eq!(report.conclusion(false), told);
+        let parts = "Not as expected: 1 FAIL, 1 STALE in the baseline";
+        assert_eq!(report.conclusion(false), parts);
         report.interrupted = true;
         assert_eq!(
             report.conclusion(false),
-            told.replace("Not as expected", "Interrupted")
+            parts.replace("Not as expected", "Interrupted")
         );
     }
 

@@ -35,7 +35,7 @@ pub(crate) use schema::schema;
 pub use terminal::{Look, terminal};
 
 use crate::scenario::{Level, Need, Variant, optional_variant};
-use crate::verdict::{JudgeVerdict, Known, Outcome, Verdict};
+use crate::verdict::{Accepted, JudgeVerdict, Outcome, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,8 @@ pub struct Report {
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
     pub invalid_scenarios: Vec<String>,
-    /// Notices about the run or the target as a whole: 421, a crashed server, files left behind.
+    /// Notices about the run or the target as a whole: 421, a crashed server, files that could not
+    /// be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
     /// The parts of a run over several machines that it contains; empty for a complete run.
@@ -168,14 +169,14 @@ pub struct Row {
     pub impact: String,
     /// Set if a baseline lists the deviation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known: Option<Known>,
+    pub known: Option<Accepted>,
 }
 
 impl Row {
     /// Whether it fails the run.
     #[must_use]
     pub fn fails(&self, strict: bool) -> bool {
-        Known::fails(self.known.as_ref(), self.verdict.outcome, strict)
+        Accepted::fails(self.known.as_ref(), self.verdict.outcome, strict)
     }
 
     /// The covered requirements that are broken or undecided; all of them if nothing is broken.
@@ -189,7 +190,7 @@ impl Row {
     /// Whether a known deviation of this row no longer fails.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        Known::is_stale(self.known.as_ref(), self.verdict.outcome)
+        Accepted::is_stale(self.known.as_ref(), self.verdict.outcome)
     }
 }
 
@@ -222,7 +223,7 @@ impl Report {
     /// Whether anything in it fails the run.
     #[must_use]
     pub fn fails(&self, strict: bool) -> bool {
-        let judge = |row: &JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
+        let judge = |row: &JudgeVerdict| Accepted::fails(row.known.as_ref(), row.outcome, strict);
         self.scenarios.iter().any(|row| row.fails(strict))
             || self.judges.iter().any(judge)
             || !self.baseline_errors.is_empty()

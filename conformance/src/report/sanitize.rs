@@ -5,7 +5,7 @@
 
 use super::{BaselineFault, Report, Row, SkippedRow, Tested};
 use crate::scenario::Need;
-use crate::verdict::{BrokenRule, Finding, JudgeVerdict, Known, Located, Verdict};
+use crate::verdict::{Accepted, BrokenRule, Finding, JudgeVerdict, Located, Verdict};
 use std::borrow::Cow;
 
 /// A report in which every text is sanitized; what renderers start from.
@@ -88,7 +88,7 @@ sanitize_fields! {
     }
     Verdict { scenario reason lacks findings unjudged; variant outcome }
     Finding { judge requirement clause about expected observed; level connection line event shows_impact }
-    Known { reason; }
+    Accepted { reason; }
     JudgeVerdict { judge statement impact clause findings rules known; outcome count }
     Located { scenario finding excerpt; variant }
     BrokenRule { requirement; outcome count }
@@ -153,7 +153,8 @@ mod tests {
         report.scenarios[0].verdict.reason = "\u{1b}".into();
         report.invalid_scenarios = vec!["\u{1b}".into()];
         let text = format!("{:?}", Sanitized::of(&report));
-        // Debug would show an escape character as `\u{1b}`, and one that was sanitized as `\\u{1b}`.
+        // Debug would show an escape character as `\u{1b}`, and one that was sanitized as
+        // `\\u{1b}`.
         assert_eq!(text.matches("\\\\u{1b}").count(), 5, "{text}");
         assert_eq!(text.matches("\\u{1b}").count(), 5);
     }

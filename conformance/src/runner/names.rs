@@ -2,7 +2,7 @@
 
 use super::listing::is_plain_name;
 use crate::driver::SetupError;
-use crate::scenario::{Action, BeforeTurns, Connection, Place, Scenario, UserStep, Variables};
+use crate::scenario::{Action, BeforeTurns, Connection, PlayedStep, Scenario, UserStep, Variables};
 use crate::transcript::{Event, EventKind};
 
 /// The pathnames under which something was created, as they were sent, the most recent first; only
@@ -40,7 +40,7 @@ pub(super) fn made_by_users(scenario: &Scenario) -> Vec<Vec<u8>> {
     let mut before = BeforeTurns::default();
     let mut variables = Variables::default();
     let mut names: Vec<Vec<u8>> = Vec::new();
-    for Place { step, turn } in scenario.in_order() {
+    for PlayedStep { step, turn } in scenario.in_order() {
         let name = match &step.action {
             Action::Repeat(_) => {
                 before.begin(turn, &mut variables);
@@ -83,7 +83,7 @@ pub(super) fn strays(events: &[Event]) -> Vec<Vec<u8>> {
 pub(super) fn stays_inside(name: &str) -> Result<(), SetupError> {
     let is_wild = |part: &str| part.is_empty() || part == "..";
     if name.split('/').any(is_wild) || name.contains(['\r', '\n', '\0']) {
-        return Err(SetupError::Trouble(format!(
+        return Err(SetupError::Internal(format!(
             "@given {name}: not inside the scenario's directory"
         )));
     }

@@ -738,9 +738,9 @@ mod tests {
         let writing = job("pasv", "", "> DELE a\n< 250").scenario;
         let mut read_only = target(V4);
         read_only.writable = false;
-        let told = plan(&[security.clone(), writing], &usual, &read_only, &facts());
-        assert!(told.jobs.is_empty());
-        let reasons: Vec<_> = told
+        let outcome = plan(&[security.clone(), writing], &usual, &read_only, &facts());
+        assert!(outcome.jobs.is_empty());
+        let reasons: Vec<_> = outcome
             .skipped
             .iter()
             .map(|skipped| skipped.reason.to_string())
@@ -758,11 +758,11 @@ mod tests {
         };
         let writing = job("pasv", "", "> DELE a\n< 250").scenario;
         let reading = job("pasv", "", "> PWD\n< 257").scenario;
-        let told = plan(&[writing, reading], &usual, &read_only, &refused);
-        assert!(told.skipped.is_empty());
-        let blocked: Vec<_> = told.blocked.into_iter().collect();
+        let outcome = plan(&[writing, reading], &usual, &read_only, &refused);
+        assert!(outcome.skipped.is_empty());
+        let blocked: Vec<_> = outcome.blocked.into_iter().collect();
         assert_eq!(blocked, [(0, "no write access: MKD: 550 no".to_owned())]);
-        assert_eq!(told.jobs.len(), 2);
+        assert_eq!(outcome.jobs.len(), 2);
         let asked = Selection {
             profiles: vec!["security".into()],
             ..usual

@@ -165,7 +165,7 @@ pub(super) async fn play_into(
         Some(Err(_)) => Some(Stop::TimedOut {
             line: recorder.line(),
         }),
-        None => Some(Stop::Trouble("interrupted".into())),
+        None => Some(Stop::Internal("interrupted".into())),
     };
     let ended = recorder.count();
     let left = player.leave().await;

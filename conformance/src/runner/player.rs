@@ -10,7 +10,7 @@ use super::{Job, Stop, Variant};
 use crate::data::Data;
 use crate::driver::{Client, DriverError, Recorder, SetupError, Suppaftp, Timeouts};
 use crate::scenario::{
-    Action, BeforeTurns, Connection, Content, DriverKind, Given, Place, Protection, Variables,
+    Action, BeforeTurns, Connection, Content, DriverKind, Given, PlayedStep, Protection, Variables,
     new_turn,
 };
 use crate::subject::{Session, Target};
@@ -37,7 +37,7 @@ impl From<SetupError> for Stop {
             SetupError::Gone(why) => Self::TargetGone(why),
             SetupError::Refused(why) => Self::Prerequisite(why),
             SetupError::Busy(why) => Self::Busy(why),
-            SetupError::Trouble(why) => Self::Trouble(why),
+            SetupError::Internal(why) => Self::Internal(why),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Player {
             self.open_sandbox(directory).await?;
         }
         let mut before = BeforeTurns::default();
-        for Place { step, turn } in scenario.in_order() {
+        for PlayedStep { step, turn } in scenario.in_order() {
             self.recorder.at_line(step.line);
             match &step.action {
                 Action::Repeat(_) => before.begin(turn, &mut self.variables),
@@ -87,7 +87,7 @@ impl Player {
         }
         self.recorder.at_line(0);
         self.begin().await?;
-        for Place { step, turn } in scenario.in_order() {
+        for PlayedStep { step, turn } in scenario.in_order() {
             self.recorder.at_line(step.line);
             if matches!(step.action, Action::Repeat(_)) {
                 before.begin(turn, &mut self.variables);
@@ -283,7 +283,7 @@ impl Player {
         let line = self.recorder.line();
         self.sessions
             .get_mut(name)
-            .ok_or_else(|| Stop::Trouble(format!("line {line}: connection {name} is not open")))
+            .ok_or_else(|| Stop::Internal(format!("line {line}: connection {name} is not open")))
     }
 
     pub(super) fn expand(&self, text: &str) -> Result<String, Stop> {
@@ -308,6 +308,6 @@ pub(super) fn stop(fault: DriverError, line: u32) -> Stop {
         DriverError::Ended => Stop::ConnectionLost { line },
         DriverError::Broken => Stop::Mismatch { line },
         DriverError::LimitExceeded(excess) => Stop::LimitExceeded { line, excess },
-        DriverError::Trouble(trouble) => Stop::Trouble(format!("line {line}: {trouble}")),
+        DriverError::Internal(error) => Stop::Internal(format!("line {line}: {error}")),
     }
 }

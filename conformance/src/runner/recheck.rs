@@ -81,7 +81,7 @@ impl Lacked {
         let line = match played.stop.as_ref()? {
             Stop::Prerequisite(_) | Stop::Busy(_) => return Some(Self::Preparation),
             // The server sent too much, which is not a sign of a lost prerequisite.
-            Stop::LimitExceeded { .. } | Stop::Trouble(_) | Stop::TargetGone(_) => return None,
+            Stop::LimitExceeded { .. } | Stop::Internal(_) | Stop::TargetGone(_) => return None,
             Stop::Mismatch { line } | Stop::TimedOut { line } | Stop::ConnectionLost { line } => {
                 *line
             }

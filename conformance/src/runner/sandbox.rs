@@ -195,14 +195,14 @@ impl Sandbox {
         if !(100..300).contains(&asked.code) {
             return Err(refused(&what, &asked));
         }
-        let told = self
+        let completion = self
             .upload(octets, asked)
             .await
             .map_err(|fault| SetupError::of(&what, fault))?;
-        if (200..300).contains(&told.code) {
+        if (200..300).contains(&completion.code) {
             Ok(())
         } else {
-            Err(refused(&what, &told))
+            Err(refused(&what, &completion))
         }
     }
 
@@ -281,15 +281,15 @@ impl Sandbox {
         }
         let data = self.session.data_ready().await?;
         let octets = data.read_to_end(expected).await?;
-        let told = if asked.code < 200 {
+        let completion = if asked.code < 200 {
             self.session.read_reply().await?
         } else {
             asked
         };
-        Ok(if (200..300).contains(&told.code) {
+        Ok(if (200..300).contains(&completion.code) {
             Fetched::Octets(octets)
         } else {
-            Fetched::Refused(told)
+            Fetched::Refused(completion)
         })
     }
 
@@ -309,7 +309,7 @@ impl Sandbox {
             last = Some(reply);
         }
         Err(last.map_or_else(
-            || SetupError::Trouble("no data mode".into()),
+            || SetupError::Internal("no data mode".into()),
             |it| refused(what, &it),
         ))
     }

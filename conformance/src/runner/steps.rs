@@ -138,7 +138,7 @@ impl Player {
             | Action::Stored(..)
             | Action::Missing(_)
             | Action::User { .. }
-            | Action::Listen => Err(DriverError::Trouble(
+            | Action::Listen => Err(DriverError::Internal(
                 "a statement in the wrong place".into(),
             )),
         };
@@ -318,12 +318,12 @@ impl Player {
         line: u32,
     ) -> Result<(), Stop> {
         let mode = self.variant().data;
-        let told = match &mut self.suppaftp {
+        let result = match &mut self.suppaftp {
             Some(client) => client.play_step(user_step).await,
             None => user::play_step(self.session(name)?, mode, user_step).await,
         };
-        let told = match told {
-            Ok(told) => told,
+        let result = match result {
+            Ok(result) => result,
             Err(fault) => {
                 let fact = format!("{}: could not be done", user_step.shown);
                 let what = EventKind::Observed {
@@ -336,9 +336,9 @@ impl Player {
                 return Err(stop(fault, line));
             }
         };
-        let (ok, fact) = user_step.compare(&told);
-        let refused = matches!(told, StepResult::Refused(_));
-        let octets = if let StepResult::Done(octets) = told {
+        let (ok, fact) = user_step.compare(&result);
+        let refused = matches!(result, StepResult::Refused(_));
+        let octets = if let StepResult::Done(octets) = result {
             octets
         } else {
             Data::default()

@@ -242,10 +242,10 @@ async fn a_227_of_another_host_is_not_followed(#[case] host: &'static str, #[cas
     let events: Vec<_> = events
         .filter(|event| event.connection == Connection::main())
         .collect();
-    let told = events.iter().filter(|event| {
+    let observed = events.iter().filter(|event| {
         matches!(&event.what, EventKind::Observed { fact, ok: true, .. } if fact.contains(named))
     });
-    assert_eq!(told.count(), 2);
+    assert_eq!(observed.count(), 2);
     let peers = events.iter().filter_map(|event| match &event.what {
         EventKind::DataOpened { peer, .. } => Some(peer),
         _ => None,

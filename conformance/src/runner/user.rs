@@ -137,15 +137,15 @@ impl Raw<'_> {
     }
 
     async fn complete(&mut self, begun: Reply, octets: Data) -> Result<StepResult, DriverError> {
-        let told = if begun.code < 200 {
+        let completion = if begun.code < 200 {
             self.session.read_reply().await?
         } else {
             begun
         };
-        Ok(if is_done(&told) {
+        Ok(if is_done(&completion) {
             StepResult::Done(octets)
         } else {
-            result_of(&told)
+            result_of(&completion)
         })
     }
 }

@@ -20,7 +20,7 @@ impl Scenario {
 
     /// The requirements of which not everything was looked at when playing ended at that line.
     #[must_use]
-    pub fn unjudged_behind(&self, last: u32) -> Vec<String> {
+    pub fn unjudged_after(&self, last: u32) -> Vec<String> {
         let ids = self.about.covers.iter();
         let left = ids.filter(|id| {
             // Requirements without `!about` belong to the whole dialogue.
@@ -82,9 +82,9 @@ mod tests {
     #[case::before_both(7, &["a", "b"])]
     #[case::at_the_second(10, &["b"])]
     #[case::behind_both(13, &[])]
-    fn what_comes_behind_the_end_was_not_judged(#[case] last: u32, #[case] left: &[&str]) {
+    fn statements_after_the_end_are_not_judged(#[case] last: u32, #[case] left: &[&str]) {
         let dialogue = "> NOOP\n< 200\n!about a\n> NOOP\n< 200\n!about b\n> NOOP\n< 200";
-        assert_eq!(scenario(TWO, dialogue).unjudged_behind(last), left);
+        assert_eq!(scenario(TWO, dialogue).unjudged_after(last), left);
     }
 
     #[rstest]

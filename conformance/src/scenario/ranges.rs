@@ -14,7 +14,7 @@ struct Range<'a> {
     width: usize,
 }
 
-/// The names that a name with a range stands for; a name without one is itself.
+/// The names in a range; a name without a range is itself.
 pub(crate) fn names_in_range(name: &str) -> Vec<String> {
     let Some(range) = range(name) else {
         return vec![name.to_owned()];
@@ -92,7 +92,7 @@ mod tests {
     #[case::downwards("${2..1}", &["${2..1}"])]
     #[case::open("${1..2", &["${1..2"])]
     #[case::too_long("${1..9999999999}", &["${1..9999999999}"])]
-    fn a_range_stands_for_a_name_for_each_number(#[case] name: &str, #[case] wanted: &[&str]) {
+    fn a_range_is_one_name_per_number(#[case] name: &str, #[case] wanted: &[&str]) {
         assert_eq!(names_in_range(name), wanted);
         assert_eq!(count(name), wanted.len());
     }

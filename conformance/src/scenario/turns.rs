@@ -14,7 +14,7 @@ pub(super) const PLAYED_LIMIT: usize = 10_000;
 
 /// A statement in one of its turns.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct PlayedStep<'a> {
     /// The statement. A `@repeat` comes once at the beginning of each turn, an `@end` never.
     pub step: &'a Step,
     /// 0 outside of `@repeat`, otherwise counted from 1.
@@ -23,7 +23,7 @@ pub struct Place<'a> {
 
 impl Scenario {
     /// The statements in the order in which they are played: those of a `@repeat` once per turn.
-    pub fn in_order(&self) -> impl Iterator<Item = Place<'_>> {
+    pub fn in_order(&self) -> impl Iterator<Item = PlayedStep<'_>> {
         let (mut at, mut first, mut turn, mut turns) = (0, 0, 0, 0);
         std::iter::from_fn(move || {
             loop {
@@ -43,7 +43,7 @@ impl Scenario {
                     _ => {}
                 }
                 at += 1;
-                return Some(Place { step, turn });
+                return Some(PlayedStep { step, turn });
             }
         })
     }

@@ -164,10 +164,9 @@ impl Dialogue {
             if channel.is_control() {
                 continue;
             }
-            let (_, last, transfer) =
-                channels
-                    .entry(channel)
-                    .or_insert((index, index, Transfer::default()));
+            let (_, last, transfer) = channels
+                .entry(channel)
+                .or_insert_with(|| (index, index, Transfer::default()));
             *last = index;
             match &event.what {
                 EventKind::DataFromClient { octets } => transfer.from_client.extend(octets.clone()),
@@ -181,9 +180,11 @@ impl Dialogue {
             if !is_transfer || exchange.preliminary().next().is_none() {
                 continue;
             }
-            let end = exchange
-                .completion()
-                .map_or(usize::MAX, |(event, _)| *event);
+            // A recorder may see a data connection only after the reply that ends the transfer, but
+            // not after the next one was agreed upon.
+            let later = conversation.exchanges.iter().skip(number + 1);
+            let mut next = later.filter(|it| it.command.as_ref().is_some_and(agrees));
+            let end = next.next().map_or(usize::MAX, |next| next.sent);
             let own = channels
                 .iter()
                 .position(|(first, last, _)| *last > exchange.sent && *first < end);
@@ -239,4 +240,10 @@ impl Dialogue {
             answered = answered.max(completion.unwrap_or(answered));
         }
     }
+}
+
+/// Whether a command begins a transfer, or says where the next one goes.
+fn agrees(command: &Command) -> bool {
+    let prepares = matches!(command.verb.as_str(), "PASV" | "EPSV" | "PORT" | "EPRT");
+    prepares || command.is_transfer()
 }

@@ -9,6 +9,7 @@
 mod content;
 mod dialogue;
 mod pathname;
+mod replies;
 mod script;
 mod transfer;
 mod tree;
@@ -23,7 +24,7 @@ use tree::{Entry, Path, Tree};
 /// Writes a scenario in its canonical layout that does what the client of this recording did, and
 /// expects what its server replied.
 #[must_use]
-pub fn scenario_of(transcript: &Transcript) -> String {
+pub(crate) fn scenario_of(transcript: &Transcript) -> String {
     let transcript = transcript.leg(Leg::Server);
     let dialogue = Dialogue::of(&transcript);
     // The first time for what has to be there before the session, the second time with it.

@@ -1,7 +1,6 @@
 use super::scenario_of;
 use crate::judge::testing::transcript;
-use crate::scenario::{ScenarioId, Severity, format, lint, parse};
-use crate::suite::knowledge;
+use crate::scenario::{Knowledge, ScenarioId, Severity, format, lint, parse};
 use crate::transcript::{ChannelNumbers, Transcript, escape};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -21,7 +20,7 @@ fn written(transcript: &Transcript) -> String {
     let text = scenario_of(transcript);
     let scenario = parse(ScenarioId("recorded".into()), &text);
     let scenario = scenario.unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    let found = lint(&scenario, &knowledge());
+    let found = lint(&scenario, &Knowledge::default());
     let errors: Vec<_> = found
         .iter()
         .filter(|it| it.severity == Severity::Error)

@@ -113,14 +113,12 @@ impl Script<'_> {
             self.tree.sized(path, Some(self.offset));
         }
         let before = self.tree.file(path).map(|before| before.octets.clone());
-        let joined = before
-            .filter(|before| Contents::is_literal(before))
-            .map(|before| {
-                let end = if appends { before.len() } else { self.offset };
-                let mut whole = before.slice(0..end);
-                whole.extend(body.octets.clone());
-                whole
-            });
+        let joined = before.filter(Contents::is_literal).map(|before| {
+            let end = if appends { before.len() } else { self.offset };
+            let mut whole = before.slice(0..end);
+            whole.extend(body.octets.clone());
+            whole
+        });
         let known = match (is_whole, joined) {
             (true, _) => Some(body),
             (false, Some(octets)) if Contents::is_literal(&octets) => Some(Body { octets, ..body }),

@@ -92,9 +92,8 @@ impl Tree {
 
     /// A file was read: it was there.
     pub(super) fn read(&mut self, path: &Path, body: Body) {
-        match self.need(path, Entry::File(None, None)) {
-            Some(Entry::File(known @ None, _)) => *known = Some(body),
-            _ => {}
+        if let Some(Entry::File(known @ None, _)) = self.need(path, Entry::File(None, None)) {
+            *known = Some(body);
         }
     }
 

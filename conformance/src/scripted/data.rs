@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A port of ours, and the corresponding port in the transcript.
 struct Passive {
-    told: u16,
+    announced: u16,
     listener: TcpListener,
 }
 
@@ -85,12 +85,15 @@ impl DataSide {
             Some("229") => extended_port(inside),
             _ => None,
         };
-        let Some(told) = passive else {
+        let Some(announced) = passive else {
             return Ok(octets.to_vec());
         };
         let listener = listen((self.on, 0).into())?;
         let port = listener.local_addr()?.port();
-        let passive = Passive { told, listener };
+        let passive = Passive {
+            announced,
+            listener,
+        };
         self.earlier = self.listener.replace(passive);
         self.active = None;
         let odd = self.delivery.odd_addresses;
@@ -113,9 +116,9 @@ impl DataSide {
     pub(super) async fn open(&mut self, peer: &str) -> io::Result<()> {
         let at = peer.parse().ok().map(|at: SocketAddr| at.port());
         let earlier = self.earlier.as_ref();
-        let earlier = earlier.filter(|passive| Some(passive.told) == at);
+        let earlier = earlier.filter(|passive| Some(passive.announced) == at);
         let last = self.listener.as_ref();
-        let passive = last.filter(|passive| Some(passive.told) == at || earlier.is_none());
+        let passive = last.filter(|passive| Some(passive.announced) == at || earlier.is_none());
         let stream = match (self.active.take(), passive.or(earlier)) {
             (Some(address), _) => TcpStream::connect(address).await?,
             (None, Some(Passive { listener, .. })) => loop {

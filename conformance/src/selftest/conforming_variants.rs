@@ -71,13 +71,13 @@ impl ConformingVariant {
                     let last = Negotiation::all(&reply.octets).last();
                     let behind = last.map_or(0, |(at, _)| at + 1);
                     let (telnet, plain) = reply.octets.split_at(behind);
-                    let told = self.reply(exchange.name(), reply.code, plain);
+                    let new_octets = self.reply(exchange.name(), reply.code, plain);
                     // An event with more or less than this reply is unchanged.
                     if let EventKind::FromServer { octets } = &mut changed.events[*event].what
                         && *octets == reply.octets
-                        && let Some(told) = told
+                        && let Some(new_octets) = new_octets
                     {
-                        *octets = [telnet, &told].concat();
+                        *octets = [telnet, &new_octets].concat();
                     }
                 }
                 self.data(exchange, &conversation, &mut changed);
@@ -105,10 +105,10 @@ impl ConformingVariant {
             }
             Self::OtherCodes => {
                 let other = other_code(verb, code)?;
-                let mut told = other.to_string().into_bytes();
-                told.extend_from_slice(octets.get(3..)?);
+                let mut new_octets = other.to_string().into_bytes();
+                new_octets.extend_from_slice(octets.get(3..)?);
                 // One line is enough; several would each have to be changed.
-                (memchr::memchr_iter(b'\n', octets).count() == 1).then_some(told)
+                (memchr::memchr_iter(b'\n', octets).count() == 1).then_some(new_octets)
             }
             Self::OtherFeatures if (verb, code) == ("FEAT", 211) => other_features(octets),
             Self::OtherFacts if (verb, code) == ("MLST", 250) => {
@@ -205,14 +205,14 @@ fn other_features(octets: &[u8]) -> Option<Vec<u8>> {
     let [_, features @ .., last] = &lines[..] else {
         return None;
     };
-    let mut told = vec![
+    let mut new_octets = vec![
         "211-This one can do:".to_owned(),
         " XFTPSPEC made.up".to_owned(),
     ];
-    told.extend(features.iter().rev().map(|feature| (*feature).to_owned()));
-    told.push(" X-Teapot 418".to_owned());
-    told.push((*last).to_owned());
-    Some((told.join("\r\n") + "\r\n").into_bytes())
+    new_octets.extend(features.iter().rev().map(|feature| (*feature).to_owned()));
+    new_octets.push(" X-Teapot 418".to_owned());
+    new_octets.push((*last).to_owned());
+    Some((new_octets.join("\r\n") + "\r\n").into_bytes())
 }
 
 /// Applies `change` to every line; lines for which it returns `None`, and line ends, stay the same.
@@ -302,16 +302,16 @@ mod tests {
                 "{verb}"
             );
         }
-        let told = ConformingVariant::OtherTexts.reply("NOOP", 200, b"200 Still here.\r\n");
-        assert_eq!(told.as_deref(), Some(&b"200 As you wish\r\n"[..]));
+        let new_octets = ConformingVariant::OtherTexts.reply("NOOP", 200, b"200 Still here.\r\n");
+        assert_eq!(new_octets.as_deref(), Some(&b"200 As you wish\r\n"[..]));
     }
 
     #[test]
     fn features_are_reordered_between_the_same_first_and_last_lines() {
-        let told = other_features(b"211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End\r\n");
-        let told = String::from_utf8(told.unwrap_or_default()).unwrap_or_default();
+        let new_octets = other_features(b"211-Features:\r\n MDTM\r\n REST STREAM\r\n211 End\r\n");
+        let new_octets = String::from_utf8(new_octets.unwrap_or_default()).unwrap_or_default();
         assert_eq!(
-            told,
+            new_octets,
             "211-This one can do:\r\n XFTPSPEC made.up\r\n REST STREAM\r\n MDTM\r\n X-Teapot 418\r\n211 End\r\n"
         );
         assert_eq!(other_features(b"211 none\r\n"), None);

@@ -11,9 +11,8 @@ pub(crate) struct Violation {
     pub judge: &'static str,
     /// What the server does wrong.
     pub what: &'static str,
-    verb: &'static str,
-    /// The code of the changed reply, or of the completion of the transfer.
-    code: u16,
+    /// The verb, and the code of the changed reply or of the completion of the transfer.
+    reply: &'static str,
     spoil: Change,
 }
 
@@ -46,16 +45,14 @@ use Change::{
 
 const fn violation(
     judge: &'static str,
+    reply: &'static str,
     what: &'static str,
-    verb: &'static str,
-    code: u16,
     spoil: Change,
 ) -> Violation {
     Violation {
         judge,
         what,
-        verb,
-        code,
+        reply,
         spoil,
     }
 }
@@ -64,313 +61,269 @@ const fn violation(
 pub(crate) const VIOLATIONS: &[Violation] = &[
     violation(
         "reply-syntax",
+        "NOOP 200",
         "ends a reply with a bare LF",
-        "NOOP",
-        200,
         Reply(|r| r.replace("\r\n", "\n")),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "leaves a bare CR within a reply",
-        "NOOP",
-        200,
         Reply(|r| r.replacen(' ', " \rx", 1)),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "leaves a NUL within a reply",
-        "NOOP",
-        200,
         Reply(|r| r.replacen(' ', " \0", 1)),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "does not double an IAC in a reply",
-        "NOOP",
-        200,
         LoneIac,
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "sends nothing after the code, not even a space",
-        "NOOP",
-        200,
         Reply(|_| "200\r\n".into()),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "replies without a code",
-        "NOOP",
-        200,
         Reply(|_| "Still here.\r\n".into()),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "replies with a code that begins with 9",
-        "NOOP",
-        200,
         Reply(|r| r.replacen("200", "900", 1)),
     ),
     violation(
         "reply-syntax",
+        "NOOP 200",
         "uses an unassigned second digit",
-        "NOOP",
-        200,
         Reply(|r| r.replacen("200", "290", 1)),
     ),
     violation(
         "reply-syntax",
+        "FEAT 211",
         "never ends a reply of several lines",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 ", " 211 ")),
     ),
     violation(
         "reply-syntax",
+        "FEAT 211",
         "repeats the code within a reply",
-        "FEAT",
-        211,
         Reply(|r| r.replace("\r\n ", "\r\n211-")),
     ),
     violation(
         "reply-code",
+        "NOOP 200",
         "answers with another class",
-        "NOOP",
-        200,
         Reply(|r| r.replacen("200", "350", 1)),
     ),
     violation(
         "reply-code",
+        "NOOP 200",
         "answers with a code of another command",
-        "NOOP",
-        200,
         Reply(|r| r.replacen("200", "250", 1)),
     ),
-    violation("one-completion", "answers twice", "NOOP", 200, Twice),
+    violation("one-completion", "NOOP 200", "answers twice", Twice),
     violation(
         "one-completion",
+        "RETR 150",
         "announces a transfer twice",
-        "RETR",
-        150,
         Twice,
     ),
     violation(
         "one-completion",
+        "RETR 150",
         "completes a transfer it never announced",
-        "RETR",
-        150,
         NoPreliminary,
     ),
     violation(
         "address",
+        "EPSV 229",
         "gives a port above 65535",
-        "EPSV",
-        229,
         Reply(|_| "229 Extended (|||70000|)\r\n".into()),
     ),
     violation(
         "address",
+        "PASV 227",
         "sends five numbers",
-        "PASV",
-        227,
         Reply(|_| "227 Passive 127,0,0,1,4.\r\n".into()),
     ),
     violation(
         "address",
+        "PASV 227",
         "sends the address of another host",
-        "PASV",
-        227,
         Reply(|_| "227 Passive 10,1,2,3,4,1.\r\n".into()),
     ),
     violation(
         "pathname-257",
+        "PWD 257",
         "puts words before the pathname",
-        "PWD",
-        257,
         Reply(|r| r.replacen("257 ", "257 It is ", 1)),
     ),
     violation(
         "pathname-257",
+        "PWD 257",
         "omits the quotes",
-        "PWD",
-        257,
         Reply(|r| r.replace('"', "")),
     ),
     violation(
         "pathname-257",
+        "PWD 257",
         "does not double a quote within",
-        "PWD",
-        257,
         Reply(|r| r.replacen("257 \"", "257 \"a\"b", 1)),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists features without the space",
-        "FEAT",
-        211,
         Reply(|r| r.replace("\r\n ", "\r\n")),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "ends the list with a line without End",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 End", "211 Thatsit")),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "sends a list without features",
-        "FEAT",
-        211,
         Reply(|_| "211-Features:\r\n211 End\r\n".into()),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists two features on one line",
-        "FEAT",
-        211,
         Reply(|r| r.replace(" SIZE\r\n", " SIZE MDTM\r\n")),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists OPTS",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 End", " OPTS\r\n211 End")),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists features in small letters",
-        "FEAT",
-        211,
         Reply(|r| r.to_lowercase()),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists commands of RFC 959",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 End", " PASV\r\n211 End")),
     ),
     violation(
         "mlsx",
+        "MLST 250",
         "omits the space before the entry",
-        "MLST",
-        250,
         Reply(|r| r.replace("\r\n ", "\r\n")),
     ),
     violation(
         "mlsx",
+        "MLST 250",
         "gives a size with a unit",
-        "MLST",
-        250,
         Reply(|r| with_size(r, "3k")),
     ),
     violation(
         "mlsx",
+        "MLSD 226",
         "ends an entry with a bare LF",
-        "MLSD",
-        226,
         Data(|d| d.replace("\r\n", "\n")),
     ),
     violation(
         "mlsx",
+        "MLSD 226",
         "gives a time in another form",
-        "MLSD",
-        226,
         Data(|d| with_fact(d, "modify=", "yesterday")),
     ),
     violation(
         "mlsx",
+        "MLSD 226",
         "omits the space before the pathname",
-        "MLSD",
-        226,
         Data(|d| d.replace("; ", ";")),
     ),
     violation(
         "mdtm-size-213",
+        "SIZE 213",
         "gives a size with a unit",
-        "SIZE",
-        213,
         Reply(|r| r.replace("\r\n", " octets\r\n")),
     ),
     violation(
         "mdtm-size-213",
+        "MDTM 213",
         "gives a time with a zone",
-        "MDTM",
-        213,
         Reply(|r| r.replace("\r\n", " UTC\r\n")),
     ),
-    violation("telnet", "does not answer WILL", "TYPE", 200, NoTelnet),
-    violation("telnet", "does not answer DO", "MKD", 257, NoTelnet),
+    violation("telnet", "TYPE 200", "does not answer WILL", NoTelnet),
+    violation("telnet", "MKD 257", "does not answer DO", NoTelnet),
     violation(
         "tls",
+        "RETR 226",
         "ends a protected download without close_notify",
-        "RETR",
-        226,
         DataCut,
     ),
     violation(
         "tls",
+        "LIST 226",
         "ends a protected listing without close_notify",
-        "LIST",
-        226,
         DataCut,
     ),
     violation(
         "tls",
+        "RETR 226",
         "uses another certificate on the data connection",
-        "RETR",
-        226,
         Certificate,
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists digests without their label",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 End", " CRC32;SHA-1*;\r\n211 End")),
     ),
     violation(
         "feat",
+        "FEAT 211",
         "lists a feature twice",
-        "FEAT",
-        211,
         Reply(|r| r.replace("211 End", " SIZE\r\n SIZE\r\n211 End")),
     ),
     violation(
         "closing",
+        "QUIT 221",
         "closes the control connection after an error",
-        "QUIT",
-        221,
         Reply(|_| "500 What?\r\n".into()),
     ),
     violation(
         "closing",
+        "QUIT 221",
         "ends a protected control connection without close_notify",
-        "QUIT",
-        221,
         ControlCut,
     ),
     violation(
         "limits",
+        "LIST 226",
         "sends a listing without end",
-        "LIST",
-        226,
         More(18 << 20),
     ),
     violation(
         "limits",
+        "RETR 226",
         "sends a file without end",
-        "RETR",
-        226,
         More(18 << 20),
     ),
     violation(
         "limits",
+        "HELP 214",
         "sends a reply without end",
-        "HELP",
-        214,
         Reply(endless),
     ),
 ];
@@ -378,13 +331,12 @@ pub(crate) const VIOLATIONS: &[Violation] = &[
 impl Violation {
     /// The transcript with this violation; `None` if it has no place for it.
     pub(crate) fn apply(&self, transcript: &Transcript) -> Option<Transcript> {
+        let (verb, code) = self.reply.split_once(' ')?;
         for conversation in Conversation::all(transcript) {
-            let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == self.verb;
+            let fits = |exchange: &&Exchange| exchange.is_whole() && exchange.name() == verb;
             for exchange in conversation.exchanges.iter().filter(fits) {
-                let found = exchange
-                    .replies
-                    .iter()
-                    .find(|(_, reply)| reply.code == self.code);
+                let mut replies = exchange.replies.iter();
+                let found = replies.find(|(_, reply)| reply.code.to_string() == code);
                 let Some((at, reply)) = found else { continue };
                 let alone = EventKind::from_server(reply.octets.clone());
                 if transcript.events[*at].what != alone {
@@ -393,8 +345,11 @@ impl Violation {
                 let mut spoiled = transcript.clone();
                 match self.spoil {
                     Reply(change) => {
-                        let told = change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
-                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
+                        let spoiled_octets =
+                            change(&String::from_utf8_lossy(&reply.octets)).into_bytes();
+                        spoiled.events[*at].what = EventKind::FromServer {
+                            octets: spoiled_octets,
+                        };
                     }
                     Data(_) | More(_) => {
                         let own = spoiled.events[exchange.sent..*at].iter_mut();
@@ -415,13 +370,16 @@ impl Violation {
                         }
                     }
                     NoTelnet => {
-                        let told = reply.lines.join(&b"\r\n"[..]);
+                        let spoiled_octets = reply.lines.join(&b"\r\n"[..]);
                         spoiled.events[*at].what =
-                            EventKind::from_server([&told, &b"\r\n"[..]].concat());
+                            EventKind::from_server([&spoiled_octets, &b"\r\n"[..]].concat());
                     }
                     LoneIac => {
-                        let told = [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
-                        spoiled.events[*at].what = EventKind::FromServer { octets: told };
+                        let spoiled_octets =
+                            [reply.octets.trim_ascii_end(), &b"\xff\r\n"[..]].concat();
+                        spoiled.events[*at].what = EventKind::FromServer {
+                            octets: spoiled_octets,
+                        };
                     }
                     Twice => spoiled.events.insert(*at, spoiled.events[*at].clone()),
                     NoPreliminary => {

@@ -113,7 +113,7 @@ mod tests {
     async fn the_reference_server_offers_every_feature() {
         let server = Embedded::start().await.unwrap();
         let facts = probe(server.target(), Timeouts::default()).await;
-        assert_eq!(facts.trouble, None);
+        assert_eq!(facts.problem, None);
         assert!(facts.auth_tls && facts.epsv && facts.eprt);
         assert!(facts.features.unwrap().contains(&"REST STREAM".to_owned()));
         server.stop().await;

@@ -269,10 +269,10 @@ impl Supervisor for Exec {
                 self.ended.clone().unwrap_or_default()
             }
         };
-        let told = format!("the server {how}{}", self.tail());
+        let what = format!("the server {how}{}", self.tail());
         match self.launch().await {
-            Ok(()) => Ok(format!("{told}; it was restarted")),
-            Err(why) => Err(format!("{told}; the restart failed: {why}")),
+            Ok(()) => Ok(format!("{what}; it was restarted")),
+            Err(why) => Err(format!("{what}; the restart failed: {why}")),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct TargetFacts {
     pub no_write: Option<String>,
     /// Why the probe ended early: no connection or no login. A run without login still gives a
     /// report.
-    pub trouble: Option<String>,
+    pub problem: Option<String>,
     /// Whether a connection was established.
     pub reachable: bool,
     /// Whether the login succeeded.
@@ -53,11 +53,11 @@ pub async fn probe(target: &Arc<Target>, timeouts: Timeouts) -> TargetFacts {
         ..TargetFacts::default()
     };
     if let Err(error) = ask(target, timeouts, &recorder, &mut facts).await {
-        facts.trouble = Some(match error {
+        facts.problem = Some(match error {
             SetupError::Gone(why)
             | SetupError::Refused(why)
             | SetupError::Busy(why)
-            | SetupError::Trouble(why) => why,
+            | SetupError::Internal(why) => why,
         });
     }
     if target.tls == TlsMode::Off && facts.reachable {

@@ -43,7 +43,7 @@ impl Session {
             SetupError::Refused(format!("the target has no address for {variant}"))
         })?;
         let tls = TlsClient::new(&target.trust, &target.host, address.ip())
-            .map_err(SetupError::Trouble)?;
+            .map_err(SetupError::Internal)?;
         let control =
             Control::connect(name.clone(), address, tls, timeouts, recorder.clone()).await?;
         let mut session = Self {
@@ -215,7 +215,7 @@ impl Session {
             DataMode::Port => {
                 let local = self.data.listen(mode, self.control.local()).await?;
                 let argument = port_argument(local).ok_or_else(|| {
-                    DriverError::Trouble("PORT cannot name an IPv6 address".into())
+                    DriverError::Internal("PORT cannot name an IPv6 address".into())
                 })?;
                 (self.exchange(&format!("PORT {argument}")).await?, 200)
             }

@@ -1,7 +1,7 @@
 //! Transcripts as files: JSON lines. The first line is a header with the version of the format, the
 //! time at which recording started and the seat; each further line is one event.
 //!
-//! Lines are written one by one as events happen. What a program that was killed left behind is
+//! Lines are written one by one as events happen. What a program had written when it was killed is
 //! read, too: a last line without line end that cannot be read is dropped. The arguments of PASS,
 //! ACCT and ADAT are replaced before anything is written ([`Mask`]).
 //!
@@ -56,6 +56,8 @@ pub enum ReadError {
     Line {
         /// 1-based.
         line: usize,
+        /// The octet of the line where that was found, 1-based; `None` if it is not at one place.
+        column: Option<usize>,
         /// What is wrong.
         problem: String,
     },
@@ -259,8 +261,8 @@ pub fn read(text: &str) -> Result<Transcript, ReadError> {
     read_with(text, &mut ())
 }
 
-/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that was
-/// not written to its end.
+/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that
+/// was not written to its end.
 ///
 /// # Errors
 /// [`ReadError`]
@@ -336,7 +338,11 @@ fn event(line: usize, text: &str, blobs: &mut impl Blobs) -> Result<Event, ReadE
     }
     let mut value: Value = parsed(line, text)?;
     let octets = value.pointer_mut("/what/octets").map(Value::take);
-    let problem = |problem: String| ReadError::Line { line, problem };
+    let problem = |problem: String| ReadError::Line {
+        line,
+        column: None,
+        problem,
+    };
     let failed = |error: serde_json::Error| problem(error.to_string());
     let blob: Blob = serde_json::from_value(octets.unwrap_or_default()).map_err(failed)?;
     let is_digest = blob.sha256.len() == 64 && blob.sha256.bytes().all(|it| it.is_ascii_hexdigit());
@@ -419,6 +425,7 @@ fn kind_in_version_1(fact: &str) -> ObservationKind {
 fn parsed<'a, T: Deserialize<'a>>(line: usize, text: &'a str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| ReadError::Line {
         line,
+        column: (error.column() > 0).then(|| error.column()),
         problem: error.to_string(),
     })
 }

@@ -117,24 +117,24 @@ fn understood(command: &Command<'_>, verb: Verb, argument: &[u8]) {
         Command::Md5(names) => {
             assert!((1..=64).contains(&names.len()));
             for name in names {
-                assert!(!name.pathname.is_empty() && name.said.len() >= name.pathname.len());
+                assert!(!name.pathname.is_empty() && name.as_sent.len() >= name.pathname.len());
             }
         }
         Command::Mff(MffArgument::Known(changes, pathname)) => {
             assert!(!pathname.is_empty() && argument.ends_with(pathname));
             assert!(changes.mode.is_none_or(|mode| mode <= 0o7777));
             // Times are written with milliseconds only, so the written form is compared.
-            let told = |changes: &dyn Fn(&mut Vec<u8>)| {
+            let written = |changes: &dyn Fn(&mut Vec<u8>)| {
                 let mut text = Vec::new();
                 changes(&mut text);
                 text
             };
-            let facts = told(&|text| changes.write(text));
+            let facts = written(&|text| changes.write(text));
             let again = [b"MFF ", &facts[..], b" ", pathname].concat();
             let Some(Command::Mff(MffArgument::Known(again, _))) = parsed(&again) else {
                 panic!("{} is not understood", again.escape_ascii());
             };
-            assert_eq!(told(&|text| again.write(text)), facts);
+            assert_eq!(written(&|text| again.write(text)), facts);
         }
         Command::Mff(MffArgument::Unknown(name)) => {
             assert!((1..=64).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic));

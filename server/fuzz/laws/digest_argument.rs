@@ -25,15 +25,15 @@ pub fn digest_argument(argument: &[u8]) {
             }
             Command::Md5(names) => {
                 assert!((1..=64).contains(&names.len()) && (verb == "MMD5" || names.len() == 1));
-                let said: usize = names.iter().map(|name| name.said.len()).sum();
+                let as_sent: usize = names.iter().map(|name| name.as_sent.len()).sum();
                 assert!(
-                    said + names.len() <= argument.len() + 1,
+                    as_sent + names.len() <= argument.len() + 1,
                     "no octet is in two names"
                 );
                 for name in names {
-                    assert!(!name.pathname.is_empty() && name.pathname.len() <= name.said.len());
-                    let quoted = name.said.starts_with(b"\"");
-                    assert!(quoted || name.said == name.pathname);
+                    assert!(!name.pathname.is_empty() && name.pathname.len() <= name.as_sent.len());
+                    let quoted = name.as_sent.starts_with(b"\"");
+                    assert!(quoted || name.as_sent == name.pathname);
                 }
             }
             other => panic!("{verb} is {other:?}"),

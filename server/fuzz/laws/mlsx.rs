@@ -85,7 +85,7 @@ fn listed(facts: Facts, known: &[u8; 12], name: &[u8]) {
             rename: may & 8 != 0,
             make_directory: may & 16 != 0,
         },
-        told: (may & 64 != 0).then(|| {
+        operator_facts: (may & 64 != 0).then(|| {
             Arc::new(OperatorFacts {
                 language: Some("de".into()),
                 media_types: vec![("txt".into(), "text/plain".into())],

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::data_tls::{DataProtection, Handshake};
 use super::error::DataConnectionError;
-use super::shared_ports::{Place, SharedPorts, host_of, is_gone};
+use super::shared_ports::{SharedPort, SharedPorts, host_of, is_gone};
 use super::stream::{Accepted, DataStream};
 use crate::observe::sessions::SessionRecord;
 use crate::observe::tap::Side;
@@ -52,7 +52,7 @@ pub(crate) struct PassivePort {
 enum State {
     Listening(TcpListener),
     /// Listening at a port that other sessions share.
-    Sharing(Place),
+    Sharing(SharedPort),
     Connected(Accepted),
     Handshaking(Box<Handshake>),
     Ready(DataStream),

@@ -39,9 +39,9 @@ impl Drop for Waiting {
     }
 }
 
-/// A session's place at a shared port; given up when dropped.
+/// The use of a shared port by one session; released when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct SharedPort {
     at: SocketAddr,
     client: SocketAddr,
     ports: Weak<SharedPorts>,
@@ -49,7 +49,7 @@ pub(crate) struct Place {
 }
 
 impl SharedPorts {
-    /// Takes a place at `on` and one of `ports`, chosen by `order`, for a connection from `client`.
+    /// Takes a port of `on`, chosen by `order`, for a connection from `client`.
     ///
     /// # Errors
     /// `AddrInUse` if this client waits at every port already; the error of the last port that
@@ -59,7 +59,7 @@ impl SharedPorts {
         (mut on, client): (SocketAddr, SocketAddr),
         order: impl Iterator<Item = u16>,
         listen: impl Fn(SocketAddr) -> io::Result<TcpListener>,
-    ) -> io::Result<Place> {
+    ) -> io::Result<SharedPort> {
         let mut failure = io::ErrorKind::AddrInUse.into();
         let mut waiting = self.waiting();
         for port in order {
@@ -86,7 +86,7 @@ impl SharedPorts {
                     waiting.insert(at, Waiting { clients, given_up });
                 }
             }
-            return Ok(Place {
+            return Ok(SharedPort {
                 at,
                 client,
                 ports: Arc::downgrade(self),
@@ -159,7 +159,7 @@ async fn accept(
     }
 }
 
-impl Place {
+impl SharedPort {
     pub(super) fn address(&self) -> SocketAddr {
         self.at
     }
@@ -172,7 +172,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SharedPort {
     fn drop(&mut self) {
         let Some(ports) = self.ports.upgrade() else {
             return;

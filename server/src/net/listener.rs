@@ -84,7 +84,7 @@ async fn serve_proxied(mut stream: TcpStream, peer: SocketAddr, setup: Arc<Setup
             return;
         }
         Err(_) => {
-            tracing::warn!(%peer, "a load balancer said nothing");
+            tracing::warn!(%peer, "a load balancer sent no PROXY header");
             return;
         }
     };

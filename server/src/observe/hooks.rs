@@ -189,7 +189,7 @@ where
 /// [`ServerBuilder::after`](crate::ServerBuilder::after).
 pub(crate) struct After<F> {
     pub(crate) verbs: Vec<Verb>,
-    pub(crate) tell: F,
+    pub(crate) observe: F,
 }
 
 impl<F> fmt::Debug for After<F> {
@@ -207,7 +207,7 @@ where
             .verb()
             .is_some_and(|verb| self.verbs.contains(&verb))
         {
-            (self.tell)(session, command, reply);
+            (self.observe)(session, command, reply);
         }
     }
 }

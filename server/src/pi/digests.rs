@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 /// A file of MD5 or MMD5.
 struct Named {
     /// The name as the client sent it.
-    said: Vec<u8>,
+    as_sent: Vec<u8>,
     hash: DigestRequest,
 }
 
@@ -85,8 +85,8 @@ impl Session {
                 start: 0,
                 end: None,
             };
-            let said = name.said.to_vec();
-            files.push(Named { said, hash });
+            let as_sent = name.as_sent.to_vec();
+            files.push(Named { as_sent, hash });
         }
         let many = files.len() > 1;
         ask_md5(files.into_iter(), Vec::new(), many)
@@ -160,13 +160,13 @@ fn ask_md5(mut files: std::vec::IntoIter<Named>, mut text: Vec<u8>, many: bool) 
     let Some(file) = files.next() else {
         return Ok(Step::Reply(done(if many { 252 } else { 251 }, text)));
     };
-    let Named { said, hash } = file;
+    let Named { as_sent, hash } = file;
     hash.ask(move |_, outcome| match outcome {
         Ok(hashed) => {
             if !text.is_empty() {
                 text.push(b',');
             }
-            text.extend_from_slice(&said);
+            text.extend_from_slice(&as_sent);
             text.push(b' ');
             text.extend(hexadecimal(&hashed.value).to_uppercase().into_bytes());
             ask_md5(files, text, many)

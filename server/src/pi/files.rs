@@ -9,8 +9,8 @@ use crate::storage::{
     Change, FileKind, Storage, VirtualPath, combine, remove_subtree, set_facts, subtree_size,
 };
 use crate::wire::{
-    CombArgument, Completion, DotNames, FactChanges, Known, ListingFormat, MffArgument, Naming,
-    Reply, done, write_facts, write_time_val,
+    CombArgument, Completion, DotNames, FactChanges, KnownFacts, ListingFormat, MffArgument,
+    Naming, Reply, done, write_facts, write_time_val,
 };
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -274,7 +274,7 @@ impl Session {
             Ok(Step::Reply(match found {
                 Ok(found) => {
                     let mut line = vec![b' '];
-                    let known = Known {
+                    let known = KnownFacts {
                         name: at.path.as_bytes(),
                         naming: match found.link {
                             _ if at.path.is_root() => Naming::Root,
@@ -283,7 +283,7 @@ impl Session {
                         },
                         metadata: &found.metadata,
                         permissions,
-                        told: session.setup.told.as_deref(),
+                        operator_facts: session.setup.operator_facts.as_deref(),
                     };
                     write_facts(known, facts, &mut line);
                     line.push(b' ');

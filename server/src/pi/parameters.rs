@@ -271,7 +271,7 @@ impl Session {
             // Pathnames are octets, so there is nothing to switch.
             Options::Utf8 => done(200, "Pathnames are UTF-8."),
             Options::Mlst(facts) => {
-                let facts = OperatorFacts::restrict(self.setup.told.as_deref(), facts);
+                let facts = OperatorFacts::restrict(self.setup.operator_facts.as_deref(), facts);
                 self.parameters.facts = facts;
                 let mut text = String::from("MLST OPTS");
                 let mut separator = " ";
@@ -289,9 +289,9 @@ impl Session {
             }
             // The reply repeats the option, as the draft requires (draft-preston-ftpext-deflate
             // §3.6).
-            Options::NoDeflate(said) => done(
+            Options::NoDeflate(setting) => done(
                 501,
-                printable(&[b"Invalid option of MODE Z: ".as_slice(), said].concat()),
+                printable(&[b"Invalid option of MODE Z: ".as_slice(), setting].concat()),
             ),
             Options::Hash(name) => {
                 if let Some(name) = name {

@@ -154,7 +154,9 @@ impl Session {
             Feature::Facts => {
                 let mut line = String::from(" MLST ");
                 let all = Fact::ALL.into_iter().fold(Facts::NONE, Facts::with);
-                for fact in OperatorFacts::restrict(self.setup.told.as_deref(), all).iter() {
+                for fact in
+                    OperatorFacts::restrict(self.setup.operator_facts.as_deref(), all).iter()
+                {
                     line.push_str(fact.name());
                     line.push_str(if self.parameters.facts.contains(fact) {
                         "*;"

@@ -68,7 +68,7 @@ pub struct Setup {
     /// The virtual hosts that HOST can name (RFC 7151), beside the server's own name and address.
     pub hosts: Vec<(HostName, VirtualHost)>,
     /// Facts of files that only the operator can know.
-    pub told: Option<Arc<OperatorFacts>>,
+    pub operator_facts: Option<Arc<OperatorFacts>>,
 }
 
 /// A virtual host (RFC 7151), which a client selects with HOST. Unset properties are those of the
@@ -114,7 +114,7 @@ impl Default for Setup {
             noop_in_transfer: NoopInTransfer::default(),
             allow_ccc: false,
             hosts: Vec::new(),
-            told: None,
+            operator_facts: None,
             restart_markers: None,
             list_options: true,
             ascii_conversion: true,

@@ -256,7 +256,7 @@ impl Session {
     ) -> Result<Listing, Completion> {
         Ok(Listing {
             links: self.setup.links,
-            told: self.setup.told.clone(),
+            operator_facts: self.setup.operator_facts.clone(),
             most: self.setup.limits.listing,
             at,
             pattern: None,

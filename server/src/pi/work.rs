@@ -231,7 +231,7 @@ pub struct Listing {
     /// How symbolic links are shown.
     pub links: Links,
     /// Facts of files that the operator has configured.
-    pub told: Option<Arc<OperatorFacts>>,
+    pub operator_facts: Option<Arc<OperatorFacts>>,
     /// The most entries; more is reported as `ArgumentListTooLong` of the storage.
     pub most: usize,
 }
@@ -246,7 +246,7 @@ impl Listing {
             prefix: self.prefix.clone(),
             permissions: self.permissions,
             links: self.links,
-            told: self.told.clone(),
+            operator_facts: self.operator_facts.clone(),
             now,
         }
     }

@@ -188,7 +188,7 @@ impl TlsSettings {
 
 /// The files of the server, or of a virtual host.
 #[derive(Clone)]
-struct Place {
+struct OpenStorage {
     storage: Arc<dyn Storage>,
     /// The same for users with a root in it: they share one lock.
     without_links: Subdirectory,
@@ -205,10 +205,10 @@ struct Files {
 }
 
 impl Files {
-    fn open(&mut self, settings: &StorageSettings) -> Result<Place, PrepareError> {
+    fn open(&mut self, settings: &StorageSettings) -> Result<OpenStorage, PrepareError> {
         let storage = self.storage(settings)?;
         self.free_space_unknown |= !storage.abilities().available;
-        Ok(Place {
+        Ok(OpenStorage {
             without_links: Subdirectory::new(Arc::clone(&storage)),
             storage,
         })
@@ -236,7 +236,7 @@ impl Files {
 
     fn accounts(
         &mut self,
-        place: &Place,
+        place: &OpenStorage,
         users: &[UserSettings],
         anonymous: Option<&AnonymousSettings>,
     ) -> Result<Accounts, PrepareError> {
@@ -268,7 +268,7 @@ impl Files {
 
     fn account(
         &mut self,
-        place: &Place,
+        place: &OpenStorage,
         name: &str,
         password: Password,
         settings: &AccountSettings,
@@ -300,7 +300,7 @@ impl Files {
 
     fn of_user(
         &mut self,
-        place: &Place,
+        place: &OpenStorage,
         settings: &AccountSettings,
     ) -> Result<Arc<dyn Storage>, PrepareError> {
         if let Some(path) = &settings.directory {

@@ -92,11 +92,11 @@ fn the_example_is_read_and_explains_every_key() {
         let mut lines = EXAMPLE
             .lines()
             .map(|line| line.trim_start_matches(['#', ' ', '[']));
-        let said = lines.any(|line| {
+        let found = lines.any(|line| {
             let rest = line.strip_prefix(key);
             rest.is_some_and(|rest| rest.starts_with([' ', ']']))
         });
-        assert!(said, "{way} does not stand in the example");
+        assert!(found, "{way} is not in the example");
     }
 }
 

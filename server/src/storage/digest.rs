@@ -5,7 +5,8 @@ use super::{CHUNK, FileKind, Storage, VirtualPath};
 
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::digest::DynDigest;
+use sha2::{Sha256, Sha512};
 use std::io::{self, ErrorKind};
 
 /// A digest of a file, or of a range of its octets.
@@ -68,40 +69,31 @@ fn outside() -> io::Error {
 }
 
 enum Running {
-    Sha256(Sha256),
-    Sha512(Sha512),
-    Sha1(Sha1),
-    Md5(Md5),
+    Hash(Box<dyn DynDigest + Send>),
     Crc32(crc32fast::Hasher),
 }
 
 impl Running {
     fn new(algorithm: HashAlgorithm) -> Self {
         match algorithm {
-            HashAlgorithm::Sha256 => Self::Sha256(Sha256::new()),
-            HashAlgorithm::Sha512 => Self::Sha512(Sha512::new()),
-            HashAlgorithm::Sha1 => Self::Sha1(Sha1::new()),
-            HashAlgorithm::Md5 => Self::Md5(Md5::new()),
+            HashAlgorithm::Sha256 => Self::Hash(Box::<Sha256>::default()),
+            HashAlgorithm::Sha512 => Self::Hash(Box::<Sha512>::default()),
+            HashAlgorithm::Sha1 => Self::Hash(Box::<Sha1>::default()),
+            HashAlgorithm::Md5 => Self::Hash(Box::<Md5>::default()),
             HashAlgorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
         }
     }
 
     fn update(&mut self, octets: &[u8]) {
         match self {
-            Self::Sha256(running) => running.update(octets),
-            Self::Sha512(running) => running.update(octets),
-            Self::Sha1(running) => running.update(octets),
-            Self::Md5(running) => running.update(octets),
+            Self::Hash(running) => running.update(octets),
             Self::Crc32(running) => running.update(octets),
         }
     }
 
     fn finish(self) -> Vec<u8> {
         match self {
-            Self::Sha256(running) => running.finalize().to_vec(),
-            Self::Sha512(running) => running.finalize().to_vec(),
-            Self::Sha1(running) => running.finalize().to_vec(),
-            Self::Md5(running) => running.finalize().to_vec(),
+            Self::Hash(running) => running.finalize().into_vec(),
             Self::Crc32(running) => running.finalize().to_be_bytes().to_vec(),
         }
     }

@@ -268,17 +268,17 @@ pub(super) fn options(argument: &[u8]) -> Option<Options<'_>> {
     let value = words.next();
     if command == b"MODE" {
         let mode = value.filter(|mode| mode.eq_ignore_ascii_case(b"Z"))?;
-        let said = argument.trim_ascii_start()[command.len()..].trim_ascii_start();
-        let said = said[mode.len()..].trim_ascii();
+        let setting = argument.trim_ascii_start()[command.len()..].trim_ascii_start();
+        let setting = setting[mode.len()..].trim_ascii();
         return Some(match (words.next(), words.next(), words.next()) {
             (None, ..) => Options::Deflate(None),
             (Some(name), Some(level), None) if name.eq_ignore_ascii_case(b"LEVEL") => {
                 let level = number(level).filter(|level| *level <= 9);
-                level.map_or(Options::NoDeflate(said), |level| {
+                level.map_or(Options::NoDeflate(setting), |level| {
                     Options::Deflate(Some(level))
                 })
             }
-            _ => Options::NoDeflate(said),
+            _ => Options::NoDeflate(setting),
         });
     }
     if words.next().is_some() {

@@ -6,7 +6,7 @@ use super::argument::{
 };
 use super::changes::{self, FactChanges, MffArgument};
 use super::digest_argument::{
-    DigestArgument, QuotedPathname, digest_argument, one_name, said_names,
+    DigestArgument, QuotedPathname, digest_argument, one_name, separated_names,
 };
 use super::host::HostName;
 use super::language::LanguageTag;
@@ -217,7 +217,7 @@ impl<'a> CommandLine<'a> {
             Verb::Mkd | Verb::Xmkd => Command::Mkd(pathname()?),
             Verb::Mlsd => Command::Mlsd(optional),
             Verb::Mlst => Command::Mlst(optional),
-            Verb::Mmd5 => Command::Md5(said_names(pathname()?).ok_or(SyntaxError(
+            Verb::Mmd5 => Command::Md5(separated_names(pathname()?).ok_or(SyntaxError(
                 "Pathnames with commas between them are expected, not too many.",
             ))?),
             Verb::Mode => Command::Mode(

@@ -24,7 +24,7 @@ pub struct DigestArgument<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotedPathname<'a> {
     /// With its quotes, if there are any.
-    pub said: &'a [u8],
+    pub as_sent: &'a [u8],
     /// Without quotes.
     pub pathname: Vec<u8>,
 }
@@ -95,13 +95,13 @@ pub(super) fn one_name(argument: &[u8]) -> Option<QuotedPathname<'_>> {
         bare => bare.to_vec(),
     };
     Some(QuotedPathname {
-        said: argument,
+        as_sent: argument,
         pathname,
     })
 }
 
 /// The names of MMD5, separated by commas. A name with a comma in it needs quotes.
-pub(super) fn said_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
+pub(super) fn separated_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
     let mut names = Vec::new();
     let mut rest = argument.trim_ascii();
     loop {
@@ -109,8 +109,8 @@ pub(super) fn said_names(argument: &[u8]) -> Option<Vec<QuotedPathname<'_>>> {
             [b'"', quoted @ ..] => rest.len() - quoted_name(quoted)?.1.trim_ascii_start().len(),
             _ => memchr::memchr(b',', rest).unwrap_or(rest.len()),
         };
-        let (said, after) = rest.split_at(end);
-        let name = one_name(said.trim_ascii())?;
+        let (as_sent, after) = rest.split_at(end);
+        let name = one_name(as_sent.trim_ascii())?;
         if name.pathname.is_empty() || names.len() == MAX_NAMES {
             return None;
         }
@@ -181,8 +181,9 @@ mod tests {
     #[case("\"a", None)]
     #[case("\"\",b", None)]
     fn names_have_commas_between_them(#[case] argument: &str, #[case] names: Option<Vec<&str>>) {
-        let parsed = said_names(argument.as_bytes()).map(|said| {
-            said.into_iter()
+        let parsed = separated_names(argument.as_bytes()).map(|parsed| {
+            parsed
+                .into_iter()
                 .map(|name| String::from_utf8(name.pathname).unwrap())
                 .collect::<Vec<_>>()
         });
@@ -194,7 +195,7 @@ mod tests {
     fn there_is_a_last_name() {
         let names = |count: usize| {
             let argument = vec!["a"; count].join(",");
-            said_names(argument.as_bytes()).map(|names| names.len())
+            separated_names(argument.as_bytes()).map(|names| names.len())
         };
         assert_eq!(names(MAX_NAMES), Some(MAX_NAMES));
         assert_eq!(names(MAX_NAMES + 1), None);

@@ -107,11 +107,11 @@ pub struct OperatorFacts {
 impl OperatorFacts {
     /// Removes the facts that are not configured.
     #[must_use]
-    pub fn restrict(told: Option<&Self>, mut facts: Facts) -> Facts {
-        if told.is_none_or(|told| told.language.is_none()) {
+    pub fn restrict(configured: Option<&Self>, mut facts: Facts) -> Facts {
+        if configured.is_none_or(|configured| configured.language.is_none()) {
             facts = facts.without(Fact::Lang);
         }
-        if told.is_none_or(|told| told.media_types.is_empty()) {
+        if configured.is_none_or(|configured| configured.media_types.is_empty()) {
             facts = facts.without(Fact::MediaType);
         }
         facts
@@ -153,7 +153,7 @@ pub enum Naming {
 
 /// A file and its name.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct KnownFacts<'a> {
     /// The text after the facts: a name or a path.
     pub name: &'a [u8],
     /// How the name refers to the file.
@@ -163,14 +163,14 @@ pub struct Known<'a> {
     /// The permissions of the user.
     pub permissions: Permissions,
     /// The facts that the operator has configured.
-    pub told: Option<&'a OperatorFacts>,
+    pub operator_facts: Option<&'a OperatorFacts>,
 }
 
 /// Appends the facts, each with its semicolon (RFC 3659 §7.2). Unknown facts are left out.
 ///
 /// A directory is always `dir`, also the requested one: a listing has no lines for it or its
 /// parent, so `cdir` and `pdir` are not needed to distinguish them (RFC 3659 §7.5.1).
-pub fn write_facts(known: Known<'_>, facts: Facts, to: &mut Vec<u8>) {
+pub fn write_facts(known: KnownFacts<'_>, facts: Facts, to: &mut Vec<u8>) {
     for fact in facts.iter() {
         let start = to.len();
         to.extend_from_slice(fact.name().as_bytes());
@@ -183,7 +183,7 @@ pub fn write_facts(known: Known<'_>, facts: Facts, to: &mut Vec<u8>) {
     }
 }
 
-fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
+fn write_value(known: KnownFacts<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
     let metadata = known.metadata;
     match fact {
         Fact::Type => to.extend_from_slice(match metadata.kind {
@@ -224,13 +224,13 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
             std::str::from_utf8(known.name).ok()?;
             to.extend_from_slice(b"UTF-8");
         }
-        Fact::Lang => to.extend_from_slice(known.told?.language.as_ref()?.as_bytes()),
+        Fact::Lang => to.extend_from_slice(known.operator_facts?.language.as_ref()?.as_bytes()),
         Fact::MediaType if metadata.kind == FileKind::File => {
             let name = match memchr::memrchr(b'/', known.name) {
                 Some(slash) => &known.name[slash + 1..],
                 None => known.name,
             };
-            to.extend_from_slice(known.told?.media_type(name)?.as_bytes());
+            to.extend_from_slice(known.operator_facts?.media_type(name)?.as_bytes());
         }
         Fact::MediaType => return None,
     }
@@ -239,7 +239,7 @@ fn write_value(known: Known<'_>, fact: Fact, to: &mut Vec<u8>) -> Option<()> {
 
 /// The letters of the perm fact: those of permitted commands (RFC 3659 §7.5.5). For a directory,
 /// `d` refers to RMD, which does not remove a link; whether the directory is empty is not checked.
-fn write_perm(known: Known<'_>, to: &mut Vec<u8>) {
+fn write_perm(known: KnownFacts<'_>, to: &mut Vec<u8>) {
     let (may, kind) = (known.permissions, known.metadata.kind);
     let removable = match (known.naming, kind) {
         (Naming::Root, _) | (Naming::Link, FileKind::Directory) => false,

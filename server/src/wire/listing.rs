@@ -1,6 +1,6 @@
 //! The lines of LIST, NLST, MLSD, MLST and STAT (RFC 959 §4.1.3, RFC 3659 §7, RFC 1123 §4.1.2.7).
 
-use super::facts::{Facts, Known, Naming, OperatorFacts, write_facts};
+use super::facts::{Facts, KnownFacts, Naming, OperatorFacts, write_facts};
 use super::glob;
 use super::time::write_list_date;
 use crate::auth::Permissions;
@@ -62,7 +62,7 @@ pub struct Lister {
     /// How symbolic links are shown.
     pub links: Links,
     /// The facts that the operator has configured.
-    pub told: Option<Arc<OperatorFacts>>,
+    pub operator_facts: Option<Arc<OperatorFacts>>,
     /// The current time, for the format of dates in LIST.
     pub now: SystemTime,
 }
@@ -110,12 +110,12 @@ impl Lister {
                 to.extend_from_slice(&entry.name);
             }
             ListingFormat::Facts(facts) => {
-                let known = Known {
+                let known = KnownFacts {
                     name: &entry.name,
                     naming,
                     metadata: &entry.metadata,
                     permissions: self.permissions,
-                    told: self.told.as_deref(),
+                    operator_facts: self.operator_facts.as_deref(),
                 };
                 write_facts(known, facts, to);
                 to.push(b' ');
@@ -197,7 +197,7 @@ mod tests {
             prefix: Vec::new(),
             permissions: Permissions::READ_ONLY,
             links: Links::Shown,
-            told: None,
+            operator_facts: None,
             now: parse_time_val(b"20231201000000").unwrap(),
         }
     }
@@ -268,12 +268,12 @@ mod tests {
             .without(Fact::Modify)
             .without(Fact::Create)
             .without(Fact::Perm);
-        let told = OperatorFacts {
+        let operator_facts = OperatorFacts {
             language: Some("de".into()),
             media_types: vec![("txt".into(), "text/plain".into())],
         };
         let telling = Lister {
-            told: Some(Arc::new(told)),
+            operator_facts: Some(Arc::new(operator_facts)),
             ..lister(ListingFormat::Facts(wanted))
         };
         let owned = "UNIX.owner=ftp;UNIX.group=ftp;charset=UTF-8;lang=de;";

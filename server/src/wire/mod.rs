@@ -26,7 +26,7 @@ pub use command::{Command, CommandLine, SyntaxError, Unrecognized};
 pub use control::{ControlEvent, LineReader, MAX_LINE};
 pub use digest_argument::{DigestArgument, QuotedPathname};
 pub(crate) use facts::is_media_type;
-pub use facts::{Fact, Facts, Known, Naming, OperatorFacts, write_facts};
+pub use facts::{Fact, Facts, KnownFacts, Naming, OperatorFacts, write_facts};
 pub(crate) use foreign::is_foreign;
 pub use glob::{is_pattern, matches};
 pub use host::HostName;

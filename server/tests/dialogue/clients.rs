@@ -1,7 +1,6 @@
 //! What clients in the wild send, in the order in which they send it (research: clients).
 
-use super::world::World;
-use super::{LOGIN, link, logged_in, setup};
+use super::{LOGIN, dialogue, logged_in, logged_in_to, setup};
 use ftpspec_server::DotNames;
 use ftpspec_server::internals::pi::Setup;
 
@@ -35,9 +34,7 @@ fn names_with_a_dot_are_shown_unless_the_server_hides_them() {
         dot_names: DotNames::Hidden,
         ..setup()
     };
-    let mut world = World::new(hiding, link());
-    world.play(LOGIN);
-    world.play(&nlst("d/e\\r\\nd/f\\r\\nd/g.txt\\r\\n"));
+    let mut world = logged_in_to(hiding, &nlst("d/e\\r\\nd/f\\r\\nd/g.txt\\r\\n"));
     world.play(&nlst(all).replace("NLST d", "NLST -a d"));
     world.play(
         "C: OPTS MLST type; / S: 200 / C: PASV / S: 227 / C: MLSD d / S: 150 / S: 226
@@ -101,7 +98,7 @@ fn axel_tries_rest_1_and_rest_0() {
 
 #[test]
 fn basic_ftp_sends_options_before_the_login() {
-    super::dialogue(&format!(
+    dialogue(&format!(
         "C: OPTS UTF8 ON / S: 200 / {} / C: FEAT / S: 211 / C: TYPE I / S: 200 / C: STRU F / S: 200 / C: OPTS UTF8 ON / S: 200
          C: OPTS MLST type;size;modify;unique;unix.mode;unix.owner;unix.group;unix.ownername;unix.groupname; / S: 200 MLST OPTS type;size;modify;unique;UNIX.mode;UNIX.owner;UNIX.group;\\r\\n
          C: EPSV / S: 229 / C: MLSD d / S: 150 / S: 226",
@@ -111,7 +108,7 @@ fn basic_ftp_sends_options_before_the_login() {
 
 #[test]
 fn curl_tries_auth_ssl_first() {
-    super::dialogue(&format!(
+    dialogue(&format!(
         "C: AUTH SSL / S: 504 / C: AUTH TLS / S: 234 / {} / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: PWD / S: 257 \"/\"",
         LOGIN
     ));

@@ -2,9 +2,7 @@
 //! (draft-twine-ftpmd5-00).
 
 use super::world::World;
-use super::{NOBODY, link, logged_in, setup};
-use ftpspec_server::Limits;
-use ftpspec_server::internals::pi::Setup;
+use super::{LOGIN, NOBODY, dialogue, limited, link, logged_in};
 
 #[test]
 fn each_replies_with_its_digest_and_nothing_else() {
@@ -72,25 +70,14 @@ fn mmd5_replies_for_all_files_or_for_none() {
 
 #[test]
 fn a_digest_needs_the_permission_to_read() {
-    let mut world = World::new(setup(), link());
-    world.play(NOBODY);
+    let mut world = dialogue(NOBODY);
     world.play("C: XCRC a / S: 550 Permission denied.\\r\\n / C: MD5 a / S: 550 / C: MMD5 a,d / S: 550 / C: XSHA512 a 0 1 / S: 550");
 }
 
 #[test]
 fn sizes_in_type_a_are_counted_up_to_a_limit() {
-    let mut world = World::new(
-        Setup {
-            limits: Limits {
-                ascii_size: 9,
-                ..Limits::default()
-            }
-            .into(),
-            ..setup()
-        },
-        link(),
-    );
-    world.play(super::LOGIN);
+    let mut world = World::new(limited(|limits| limits.ascii_size = 9), link());
+    world.play(LOGIN);
     world.play("C: TYPE A / S: 200 / C: SIZE text / S: 213 10\\r\\n");
     world.play("C: SIZE a / S: 550 The file is too large for SIZE in TYPE A.\\r\\n");
     world.play("C: TYPE I / S: 200 / C: SIZE a / S: 213 10\\r\\n");

@@ -1,6 +1,6 @@
 //! MFMT, HASH, COMB, AVBL and CLNT.
 
-use super::logged_in;
+use super::{READER, dialogue, logged_in};
 
 #[test]
 fn opts_mode_z_sets_the_level_or_takes_it_back() {
@@ -122,9 +122,9 @@ fn mff_refuses_what_cannot_be_set_and_names_it() {
 
 #[test]
 fn a_reader_sets_no_facts() {
-    super::dialogue(&format!(
+    dialogue(&format!(
         "{} / C: MFCT 20020717212230 a / S: 550 / C: MFF UNIX.mode=777; a / S: 550 / C: MFMT 20020717212230 a / S: 550",
-        super::READER
+        READER
     ));
 }
 
@@ -133,10 +133,10 @@ fn client_and_server_identify_themselves() {
     logged_in(
         "C: CSID Name=Client; Version=1.0; Frogs=many; / S: 200 Name=ftpspec; Version= ~ ; CaseSensitive=1;\\r\\n / C: CSID / S: 501 / C: CSID me / S: 501",
     );
-    super::dialogue("C: CSID Name=Client; / S: 530");
+    dialogue("C: CSID Name=Client; / S: 530");
 }
 
 #[test]
 fn a_client_may_send_its_name() {
-    super::dialogue("C: CLNT NcFTP 3.2.6 linux / S: 200 / C: CLNT / S: 501");
+    dialogue("C: CLNT NcFTP 3.2.6 linux / S: 200 / C: CLNT / S: 501");
 }

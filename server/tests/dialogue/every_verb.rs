@@ -2,7 +2,7 @@
 //! a class that fits.
 
 use super::world::World;
-use super::{LOGIN, link, setup};
+use super::{LOGIN, dialogue, link, logged_in, setup};
 use ftpspec_server::internals::wire::{Arity, ControlEvent, LoginRule, VERBS, Verb};
 
 fn arguments() -> Vec<Option<Vec<u8>>> {
@@ -66,9 +66,7 @@ fn before_the_login() {
 fn after_the_login() {
     for row in VERBS {
         for argument in arguments() {
-            let mut world = World::new(setup(), link());
-            world.play(LOGIN);
-            world.play("C: PASV / S: 227");
+            let mut world = logged_in("C: PASV / S: 227");
             let code = ask(&mut world, row.name, argument.as_deref());
             assert_ne!(code, 530, "{}", row.name);
             assert_eq!(code == 502, !row.implemented, "{}", row.name);
@@ -93,8 +91,7 @@ fn after_the_login() {
 fn in_any_case() {
     for row in VERBS {
         let answer = |verb: &str| {
-            let mut world = World::new(setup(), link());
-            world.play(LOGIN);
+            let mut world = dialogue(LOGIN);
             ask(&mut world, verb, None)
         };
         assert_eq!(answer(row.name), answer(&row.name.to_lowercase()));

@@ -1,7 +1,7 @@
 //! Properties for arbitrary octets.
 
 use super::world::World;
-use super::{LOGIN, link, setup};
+use super::{LOGIN, link, logged_in, setup};
 use ftpspec_server::internals::wire::{ControlEvent, LineReader, MAX_LINE, VERBS};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -170,9 +170,7 @@ proptest! {
     /// both, never lost.
     #[test]
     fn no_command_during_a_transfer_is_lost(lines in vec(command(), 0..10)) {
-        let mut world = World::new(setup(), link());
-        world.play(LOGIN);
-        world.play("C: PASV / S: 227");
+        let mut world = logged_in("C: PASV / S: 227");
         let mut completions = 0;
         let mut heard = 0;
         let begun = b"RETR a".to_vec();

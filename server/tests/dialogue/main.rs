@@ -28,16 +28,25 @@ use world::World;
 
 /// Plays a script on a session in clear, with TLS available; see [`World::play`].
 #[track_caller]
-fn dialogue(script: &str) {
-    World::new(setup(), link()).play(script);
+fn dialogue(script: &str) -> World {
+    let mut world = World::new(setup(), link());
+    world.play(script);
+    world
 }
 
 /// Plays a script after a login.
 #[track_caller]
-fn logged_in(script: &str) {
-    let mut world = World::new(setup(), link());
+fn logged_in(script: &str) -> World {
+    logged_in_to(setup(), script)
+}
+
+/// Plays a script after a login, with another setup.
+#[track_caller]
+fn logged_in_to(setup: Setup, script: &str) -> World {
+    let mut world = World::new(setup, link());
     world.play(LOGIN);
     world.play(script);
+    world
 }
 
 const LOGIN: &str = "C: USER test / S: 331 / C: PASS secret / S: 230";
@@ -57,6 +66,16 @@ fn setup() -> Setup {
         .into(),
         allow_ccc: true,
         ..Setup::default()
+    }
+}
+
+/// A setup with the default limits, changed by `set`.
+fn limited(set: impl FnOnce(&mut Limits)) -> Setup {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    Setup {
+        limits: limits.into(),
+        ..setup()
     }
 }
 

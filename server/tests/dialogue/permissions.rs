@@ -1,7 +1,7 @@
 //! Each permission allows one effect.
 
+use super::dialogue;
 use super::world::World;
-use super::{link, setup};
 use ftpspec_server::auth::Permissions;
 
 /// Commands with each effect, after a data port was named, and the codes with the permission.
@@ -47,11 +47,9 @@ const SHOWN: [(&str, &[(&str, &str)]); 9] = [
 
 /// A session of a user with this permission, with a data port.
 fn who_may(effect: &str) -> World {
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    dialogue(&format!(
         "C: USER {effect} / S: 331 / C: PASS secret / S: 230 / C: TYPE I / S: 200 / C: PASV / S: 227"
-    ));
-    world
+    ))
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! RANG (draft-bryan-ftp-range-09), and directories as a whole: DSIZ, RMDA
 //! (draft-peterson-streamlined-ftp-command-extensions §2, §3).
 
-use super::world::World;
-use super::{NOBODY, READER, link, logged_in, setup};
+use super::{NOBODY, READER, dialogue, logged_in};
 
 #[test]
 fn both_ends_of_a_range_are_in_it() {
@@ -135,8 +134,7 @@ fn rmda_removes_a_directory_with_all_that_is_in_it() {
 
 #[test]
 fn a_reader_removes_no_directory() {
-    let mut world = World::new(setup(), link());
-    world.play(READER);
+    let mut world = dialogue(READER);
     world.play("C: RMDA d / S: 550 Permission denied.\\r\\n / C: DSIZ d / S: 213 3\\r\\n");
     world.play("C: TYPE I / S: 200 / C: PASV / S: 227 / C: RANG 0 0 / S: 350 / C: STOR a / S: 550");
     world.play("F: /a = 0123456789");

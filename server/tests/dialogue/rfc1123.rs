@@ -1,9 +1,8 @@
 //! RFC 1123 §4.1 and RFC 2577: what hosts must do, and what servers must not.
 
 use super::world::World;
-use super::{link, logged_in, setup};
-use ftpspec_server::Limits;
-use ftpspec_server::internals::pi::{Control, Setup};
+use super::{dialogue, limited, link, logged_in};
+use ftpspec_server::internals::pi::Control;
 
 #[test]
 fn stou_names_the_file_in_its_150_and_nothing_else() {
@@ -58,8 +57,7 @@ fn a_restart_in_type_a_is_555() {
 #[test]
 fn too_many_wrong_passwords_are_421_and_the_end() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S:";
-    let mut world = World::new(setup(), link());
-    world.play(&format!("{wrong} 530 / {wrong} 530 / {wrong} 421"));
+    let world = dialogue(&format!("{wrong} 530 / {wrong} 530 / {wrong} 421"));
     assert_eq!(world.control, Some(Control::Close));
     assert!(world.closed);
 }
@@ -67,8 +65,7 @@ fn too_many_wrong_passwords_are_421_and_the_end() {
 #[test]
 fn rein_does_not_make_new_attempts() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S:";
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    dialogue(&format!(
         "{wrong} 530 / {wrong} 530 / C: REIN / S: 220 / {wrong} 421"
     ));
 }
@@ -76,19 +73,10 @@ fn rein_does_not_make_new_attempts() {
 #[test]
 fn a_login_resets_the_count_and_0_is_no_limit() {
     let wrong = "C: USER test / S: 331 / C: PASS x / S: 530";
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    dialogue(&format!(
         "{wrong} / {wrong} / C: USER test / S: 331 / C: PASS secret / S: 230 / {wrong} / {wrong}"
     ));
-    let unlimited = Setup {
-        limits: Limits {
-            failed_logins: 0,
-            ..Limits::default()
-        }
-        .into(),
-        ..setup()
-    };
-    let mut world = World::new(unlimited, link());
+    let mut world = World::new(limited(|limits| limits.failed_logins = 0), link());
     for _ in 0..300 {
         world.play(wrong);
     }

@@ -1,7 +1,6 @@
 //! RFC 2640: LANG, the language of reply texts.
 
-use super::world::World;
-use super::{LOGIN, dialogue, link, logged_in, setup};
+use super::{LOGIN, dialogue, logged_in};
 use ftpspec_server::internals::wire::ControlEvent;
 use std::fs;
 use std::path::Path;
@@ -55,8 +54,7 @@ fn codes_facts_and_listings_do_not_depend_on_the_language() {
         "PWD", "MLST a", "STAT d", "SIZE a", "SYST", "EPSV", "PASV", "MLST ", "TYPE Q",
     ] {
         // One world for both, so that times are the same.
-        let mut world = World::new(setup(), link());
-        world.play(LOGIN);
+        let mut world = dialogue(LOGIN);
         let mut said = |language: &str| {
             world.play(&format!("C: LANG {language} / S: 200"));
             let reply = world.receive(ControlEvent::Line(line.into())).remove(0);

@@ -1,7 +1,6 @@
 //! RFC 3659: SIZE, MDTM, REST, MLST and MLSD.
 
-use super::logged_in;
-use super::world::World;
+use super::{READER, dialogue, logged_in, logged_in_to, setup};
 use ftpspec_server::internals::pi::Setup;
 use ftpspec_server::internals::wire::OperatorFacts;
 use std::sync::Arc;
@@ -165,9 +164,9 @@ fn perm_has_the_letters_of_what_the_user_may_do() {
     logged_in(
         "C: OPTS MLST perm; / S: 200 / C: MLST a / S: 250 ~  perm=adfrw; / C: MLST d / S: 250 ~  perm=cdeflmp;",
     );
-    super::dialogue(&format!(
+    dialogue(&format!(
         "{} / C: OPTS MLST perm; / S: 200 / C: MLST a / S: 250 ~  perm=r; / C: MLST d / S: 250 ~  perm=el;",
-        super::READER
+        READER
     ));
 }
 
@@ -184,17 +183,16 @@ fn media_types_and_languages_are_configured_and_never_guessed() {
     logged_in(
         "C: OPTS MLST media-type;lang; / S: 200 MLST OPTS\\r\\n / C: MLST d/g.txt / S: 250 ~   /d/g.txt",
     );
-    let told = OperatorFacts {
+    let operator_facts = OperatorFacts {
         language: Some("en".into()),
         media_types: vec![("txt".into(), "text/plain".into())],
     };
     let setup = Setup {
-        told: Some(Arc::new(told)),
-        ..super::setup()
+        operator_facts: Some(Arc::new(operator_facts)),
+        ..setup()
     };
-    let mut world = World::new(setup, super::link());
-    world.play(super::LOGIN);
-    world.play(
+    logged_in_to(
+        setup,
         "C: FEAT / S: 211 ~ charset;lang;media-type;\\r\\n / C: OPTS MLST media-type;lang; / S: 200 MLST OPTS lang;media-type;
          C: MLST d/g.txt / S: 250 ~  lang=en;media-type=text/plain; /d/g.txt / C: MLST d/f / S: 250 ~  lang=en; /d/f
          C: PASV / S: 227 / C: MLSD d / S: 150 / S: 226 / D: lang=en; .hidden\\r\\nlang=en; e\\r\\nlang=en; f\\r\\nlang=en;media-type=text/plain; g.txt\\r\\n",

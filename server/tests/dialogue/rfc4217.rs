@@ -30,8 +30,7 @@ fn protected(world: &World) -> Option<bool> {
 
 #[test]
 fn auth_tls_is_234_and_then_the_handshake() {
-    let mut world = World::new(setup(), link());
-    world.play("C: auth tls / S: 234");
+    let world = dialogue("C: auth tls / S: 234");
     assert_eq!(world.control, Some(Control::StartTls));
     dialogue(
         "C: AUTH TLS-C / S: 234 / C: STAT / S: 211 ~ Control connection: TLS; data connections: clear",
@@ -90,8 +89,7 @@ fn levels_that_tls_lacks_are_536_and_unknown_ones_504() {
 
 #[test]
 fn protection_is_decided_at_the_transfer() {
-    let mut world = World::new(setup(), link());
-    world.play(&format!("{TLS} / {LOGIN} / {RETR}"));
+    let mut world = dialogue(&format!("{TLS} / {LOGIN} / {RETR}"));
     assert_eq!(protected(&world), Some(false));
     world.play(
         "C: PASV / S: 227 / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / C: RETR a / S: 150 / S: 226",
@@ -112,8 +110,7 @@ fn a_second_pbsz_leaves_the_level() {
 
 #[test]
 fn ccc_clears_the_control_connection_and_freezes_the_level() {
-    let mut world = World::new(setup(), link());
-    world.play(&format!(
+    let mut world = dialogue(&format!(
         "{TLS} / C: PBSZ 0 / S: 200 / C: PROT P / S: 200 / {LOGIN} / C: CCC / S: 200"
     ));
     assert_eq!(world.control, Some(Control::EndTls));
@@ -137,8 +134,7 @@ fn ccc_is_refused_in_the_clear_before_the_login_and_by_policy() {
 
 #[test]
 fn rein_ends_tls_after_its_reply() {
-    let mut world = World::new(setup(), link());
-    world.play(&format!("{TLS} / {LOGIN} / C: REIN / S: 220"));
+    let mut world = dialogue(&format!("{TLS} / {LOGIN} / C: REIN / S: 220"));
     assert_eq!(world.control, Some(Control::EndTls));
     world.play(&format!(
         "C: PBSZ 0 / S: 503 / {TLS} / {LOGIN} / C: PWD / S: 257"
@@ -260,8 +256,7 @@ fn carols() -> Option<Arc<ClientCertificate>> {
 
 #[test]
 fn a_certificate_is_enough_for_its_user_only() {
-    let mut world = World::new(setup(), link());
-    world.play(TLS);
+    let mut world = dialogue(TLS);
     world.session.client_certificate(carols());
     world.play(
         "C: USER carol / S: 232 / C: PWD / S: 257 / C: PASS x / S: 503 / C: USER test / S: 331 / C: PWD / S: 530",
@@ -277,8 +272,7 @@ fn a_certificate_is_enough_for_its_user_only() {
 
 #[test]
 fn after_ccc_and_rein_a_certificate_logs_nobody_in() {
-    let mut world = World::new(setup(), link());
-    world.play(TLS);
+    let mut world = dialogue(TLS);
     world.session.client_certificate(carols());
     world.play(
         "C: USER carol / S: 232 / C: CCC / S: 200 / C: PWD / S: 257 / C: USER carol / S: 331",
@@ -308,13 +302,11 @@ fn a_refused_data_connection_is_522_with_the_reason() {
         (SessionOffered::Foreign, "the session of another connection"),
         (SessionOffered::Own, "could not be resumed"),
     ] {
-        let mut world = World::new(setup(), link());
-        world.play(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
+        let mut world = dialogue(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
         world.end(TransferEnd::NotResumed(offered));
         world.play(&format!("S: 522 ~ {reason}"));
     }
-    let mut world = World::new(setup(), link());
-    world.play(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
+    let mut world = dialogue(&format!("{LOGIN} / C: PASV / S: 227 / B: RETR a / S: 150"));
     world.end(TransferEnd::OtherClient);
     world.play("S: 522 ~ client certificate differs");
 }

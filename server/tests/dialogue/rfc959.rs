@@ -1,8 +1,7 @@
 //! RFC 959: the greeting, the login, parameters, files and services.
 
 use super::world::World;
-use super::{LOGIN, READER, dialogue, link, logged_in, setup};
-use ftpspec_server::Limits;
+use super::{LOGIN, READER, dialogue, limited, link, logged_in, logged_in_to, setup};
 use ftpspec_server::internals::pi::{Control, Setup, TlsPolicy};
 use ftpspec_server::internals::wire::{ControlEvent, Verb, VerbSet};
 
@@ -144,8 +143,7 @@ fn acct_is_superfluous_or_out_of_order() {
 
 #[test]
 fn quit_is_221_and_the_end() {
-    let mut world = World::new(setup(), link());
-    world.play("C: QUIT / S: 221");
+    let world = dialogue("C: QUIT / S: 221");
     assert!(world.closed);
 }
 
@@ -160,8 +158,7 @@ fn rein_resets_everything_but_the_connection() {
 
 #[test]
 fn rein_drops_the_data_port() {
-    let mut world = World::new(setup(), link());
-    world.play("C: REIN / S: 220");
+    let world = dialogue("C: REIN / S: 220");
     assert_eq!(world.control, Some(Control::DropDataPort));
 }
 
@@ -247,8 +244,7 @@ fn rename_takes_two_commands_in_succession() {
 
 #[test]
 fn rnfr_is_forgotten_by_an_overlong_line_too() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
+    let mut world = dialogue(LOGIN);
     for (event, code) in [
         (ControlEvent::Overlong, 500),
         (ControlEvent::Malformed, 501),
@@ -294,19 +290,12 @@ fn help_lists_verbs_and_explains_one() {
 #[test]
 fn allo_is_refused_where_stor_would_be() {
     let too_large = "S: 552 File too large.\\r\\n";
-    let setup = Setup {
-        limits: Limits {
-            upload: 1000,
-            ..Limits::default()
-        }
-        .into(),
-        ..setup()
-    };
-    let mut world = World::new(setup, link());
-    world.play(LOGIN);
-    world.play(&format!(
-        "C: ALLO 1000 / S: 202 / C: ALLO 1001 / {too_large} / C: ALLO 99999999999999999999 R 1 / {too_large}"
-    ));
+    logged_in_to(
+        limited(|limits| limits.upload = 1000),
+        &format!(
+            "C: ALLO 1000 / S: 202 / C: ALLO 1001 / {too_large} / C: ALLO 99999999999999999999 R 1 / {too_large}"
+        ),
+    );
     // All files of this world together may have 4 GiB.
     logged_in(
         "C: ALLO 1000000 / S: 202 / C: ALLO 9999999999 / S: 552 Storage quota exceeded.\\r\\n

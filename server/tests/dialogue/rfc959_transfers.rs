@@ -1,7 +1,7 @@
 //! RFC 959 §4.1.3: transfers, and commands during a transfer.
 
 use super::world::World;
-use super::{LOGIN, link, logged_in, setup};
+use super::{logged_in, logged_in_to, setup};
 use ftpspec_server::internals::pi::{
     Control, DataPort, Mode, NoopInTransfer, Representation, Setup, Structure,
 };
@@ -26,9 +26,7 @@ fn a_data_port_is_used_up_by_one_transfer() {
 
 #[test]
 fn the_last_of_port_and_pasv_counts() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
-    world.play("C: PASV / S: 227 / C: PORT 192,0,2,7,200,1 / S: 200");
+    let mut world = logged_in("C: PASV / S: 227 / C: PORT 192,0,2,7,200,1 / S: 200");
     assert_eq!(world.control, Some(Control::DropDataPort));
     world.play("C: TYPE I / S: 200 / C: RETR a / S: 150 / S: 226");
     let active = DataPort::Active("192.0.2.7:51201".parse().unwrap());
@@ -46,9 +44,7 @@ fn the_last_of_port_and_pasv_counts() {
 
 #[test]
 fn listings_keep_their_own_type_and_leave_the_other_alone() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
-    world.play("C: PASV / S: 227 / C: LIST / S: 150 / S: 226");
+    let mut world = logged_in("C: PASV / S: 227 / C: LIST / S: 150 / S: 226");
     assert_eq!(
         world.transfer.map(|(_, _, how)| how.representation),
         Some(Representation::Image)
@@ -62,9 +58,7 @@ fn listings_keep_their_own_type_and_leave_the_other_alone() {
 
 #[test]
 fn listings_are_coded_as_files_but_for_mlsd() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
-    world.play("C: TYPE E / S: 200 / C: STRU R / S: 200 / C: MODE B / S: 200");
+    let mut world = logged_in("C: TYPE E / S: 200 / C: STRU R / S: 200 / C: MODE B / S: 200");
     let mut coding = |command: &str| {
         world.play(&format!(
             "C: PASV / S: 227 / C: {command} / S: 150 / S: 226"
@@ -155,9 +149,7 @@ fn abor_ends_a_transfer_with_426_and_226() {
 
 #[test]
 fn abor_with_nothing_to_end_is_226_and_closes_the_port() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
-    world.play("C: PASV / S: 227 / C: ABOR / S: 226");
+    let mut world = logged_in("C: PASV / S: 227 / C: ABOR / S: 226");
     assert_eq!(world.control, Some(Control::DropDataPort));
     world.play("C: RETR a / S: 425");
 }
@@ -195,9 +187,8 @@ fn a_noop_during_a_transfer_is_answered_after_it_or_at_once_as_the_server_is_set
         noop_in_transfer: NoopInTransfer::AtOnce,
         ..setup()
     };
-    let mut world = World::new(setup, link());
-    world.play(LOGIN);
-    world.play(
+    logged_in_to(
+        setup,
         "C: PASV / S: 227 / B: RETR a / S: 150 / M: NOOP / S: 200 / M: PWD / N: / M: NOOP / N:
          E: complete / S: 226 / S: 257 / S: 200",
     );
@@ -205,9 +196,7 @@ fn a_noop_during_a_transfer_is_answered_after_it_or_at_once_as_the_server_is_set
 
 #[test]
 fn quit_during_a_transfer_lets_it_finish() {
-    let mut world = World::new(setup(), link());
-    world.play(LOGIN);
-    world.play(
+    let world = logged_in(
         "C: PASV / S: 227 / B: RETR a / S: 150 / M: QUIT / N: / E: complete / S: 226 / S: 221",
     );
     assert!(world.closed);

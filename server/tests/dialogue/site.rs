@@ -1,15 +1,13 @@
 //! SITE: the services of this server (RFC 959 §4.1.3).
 
 use super::world::World;
-use super::{LOGIN, READER, dialogue, link, logged_in, setup};
-use ftpspec_server::Limits;
+use super::{LOGIN, READER, dialogue, limited, link, logged_in, logged_in_to, setup};
 use ftpspec_server::internals::pi::Setup;
 use ftpspec_server::internals::wire::{SERVICES, Service, ServiceSet};
 use std::time::Duration;
 
 fn as_user(login: &str, script: &str) {
-    let mut world = World::new(setup(), link());
-    world.play(login);
+    let mut world = dialogue(login);
     world.play(script);
 }
 
@@ -55,12 +53,13 @@ fn each_service_can_be_switched_off() {
             disabled_services,
             ..setup()
         };
-        let mut world = World::new(setup, link());
-        world.play(LOGIN);
-        world.play(&format!(
-            "C: SITE {} a b / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
-            row.name, row.name
-        ));
+        logged_in_to(
+            setup,
+            &format!(
+                "C: SITE {} a b / S: 501 Unknown SITE command; see SITE HELP.\\r\\n / C: SITE HELP {} / S: 501",
+                row.name, row.name
+            ),
+        );
     }
 }
 
@@ -113,17 +112,8 @@ fn a_reader_changes_nothing_by_site() {
 
 #[test]
 fn a_session_may_choose_how_long_it_is_idle_within_limits() {
-    let mut world = World::new(
-        Setup {
-            limits: Limits {
-                longest_idle: Duration::from_hours(1),
-                ..Limits::default()
-            }
-            .into(),
-            ..setup()
-        },
-        link(),
-    );
+    let hour = Duration::from_hours(1);
+    let mut world = World::new(limited(|limits| limits.longest_idle = hour), link());
     world.play(LOGIN);
     world.play("C: SITE IDLE / S: 200 The idle timeout is 600 seconds; the maximum is 3600.\\r\\n");
     assert_eq!(world.session.idle_limit(), None);

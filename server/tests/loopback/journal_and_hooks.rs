@@ -13,10 +13,9 @@ use ftpspec_server::observe::journal::{
 use ftpspec_server::storage::Change;
 use ftpspec_server::{Hooks, PassivePorts, SessionInfo, Tls};
 use rustls::version::TLS13;
-use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, Data, connector};
-use crate::{SOON, builder, content, free_port, logged_in, path, protected, serve};
+use crate::{SOON, builder, content, free_port, logged_in, path, protected, serve, sha256};
 
 async fn closed(journal: &Journal) -> Arc<Event> {
     let closed = |event: &Event| matches!(event.what, EventKind::Closed { .. });
@@ -69,11 +68,7 @@ async fn a_session_is_recorded_from_connecting_to_closing() {
     assert_eq!(uploads.len(), 1);
     assert_eq!(uploads[0].path, path("file"));
     assert_eq!(uploads[0].octets, 300_000);
-    let digest: String = Sha256::digest(content())
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
-    assert_eq!(uploads[0].sha256.as_ref(), Some(&digest));
+    assert_eq!(uploads[0].sha256, Some(sha256(&content())));
 
     let session = journal.session(1);
     assert_eq!(session.len(), journal.events().len());
@@ -347,8 +342,8 @@ async fn a_session_in_a_transfer_can_be_closed_too() {
 
 #[tokio::test]
 async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let tell = Arc::clone(&told);
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&observed);
     let server = serve(
         builder()
             .before([Verb::Dele, Verb::Rnto], |session, command| {
@@ -362,7 +357,7 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
             })
             .after([Verb::Dele, Verb::Stor], move |_, command, reply| {
                 let line = String::from_utf8(command.line().to_vec()).unwrap();
-                tell.lock().unwrap().push((line, reply.code.0));
+                record.lock().unwrap().push((line, reply.code.0));
             }),
     )
     .await;
@@ -381,8 +376,8 @@ async fn a_hook_before_a_verb_can_refuse_it_and_nothing_else() {
     client.expect("SIZE kept", "213").await;
     client.expect("DELE last", "421").await;
     assert_eq!(client.reply().await, "");
-    let told = told.lock().unwrap().clone();
-    let codes: Vec<_> = told
+    let observed = observed.lock().unwrap().clone();
+    let codes: Vec<_> = observed
         .iter()
         .map(|(line, code)| (line.as_str(), *code))
         .collect();

@@ -71,8 +71,8 @@ impl Examples {
         mutants.sort_by_key(|mutant| (rank(mutant), std::cmp::Reverse(mutant.line)));
         let mut bad = None;
         for mutant in mutants.iter().take(MUTANTS) {
-            let told = harness.play_against(job, &mutant.transcript).await?;
-            let (verdict, judges) = harness.verdict(&told);
+            let played = harness.play_against(job, &mutant.transcript).await?;
+            let (verdict, judges) = harness.verdict(&played);
             let judges = judges.into_iter().flat_map(|judge| judge.findings);
             let mut findings = verdict.findings;
             let mut outcome = verdict.outcome;
@@ -85,7 +85,7 @@ impl Examples {
                 bad = Some(Bad {
                     statement: statement(&job.scenario, mutant.line),
                     mutation: mutant.mutation,
-                    dialogue: dialogue(&told.transcript, first.event),
+                    dialogue: dialogue(&played.transcript, first.event),
                     outcome,
                     findings,
                 });

@@ -10,21 +10,18 @@ fn case(scenario: &str, variant: &str) -> TestCase {
     }
 }
 
-fn snapshot(scenario: &str, variant: &str, outcome: Outcome, dialogue: &str) -> Snapshot {
-    Snapshot {
-        case: case(scenario, variant),
-        outcome,
-        dialogue: dialogue.replace(" / ", "\n"),
-    }
-}
-
-fn side(name: &str, snapshots: &[(&str, &str, Outcome, &str)]) -> Side {
-    let snapshots: Vec<_> = snapshots
-        .iter()
-        .map(|(scenario, variant, outcome, dialogue)| {
-            snapshot(scenario, variant, *outcome, dialogue)
-        })
-        .collect();
+/// A snapshot of lines: `OUTCOME scenario [variant]`, and its dialogue with ` / ` between lines.
+fn side(name: &str, snapshots: &[(&str, &str)]) -> Side {
+    let snapshot = |(described, dialogue): &(&str, &str)| {
+        let (outcome, rest) = described.split_once(' ').unwrap();
+        let (scenario, variant) = rest.strip_suffix(']').unwrap().split_once(" [").unwrap();
+        Snapshot {
+            case: case(scenario, variant),
+            outcome: outcome.parse().unwrap(),
+            dialogue: dialogue.replace(" / ", "\n"),
+        }
+    };
+    let snapshots: Vec<_> = snapshots.iter().map(snapshot).collect();
     Side::of_snapshots(name, &snapshots)
 }
 
@@ -35,41 +32,26 @@ fn old() -> Side {
     side(
         "old/",
         &[
-            ("rfc2389/feat", "pasv", Outcome::Pass, FEAT),
+            ("PASS rfc2389/feat [pasv]", FEAT),
             (
-                "rfc959/abor",
-                "epsv",
-                Outcome::Fail,
+                "FAIL rfc959/abor [epsv]",
                 "S: 220 hi / C: ABOR / S: 225 Nothing. / C: NOOP / S: 200 ok",
             ),
             (
-                "rfc959/abor",
-                "pasv",
-                Outcome::Fail,
+                "FAIL rfc959/abor [pasv]",
                 "S: 220 hi / C: ABOR / S: 225 Nothing. / C: NOOP / S: 200 ok",
             ),
             (
-                "rfc959/list",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/list [pasv]",
                 "S: 220 hi / C: LIST / S: 150 Go. / D< a\\r\\n / -- data connection closed by the server / S: 226 Done.",
             ),
+            ("PASS rfc959/noop [pasv]", "S: 220 hi / C: NOOP / S: 200 ok"),
             (
-                "rfc959/noop",
-                "pasv",
-                Outcome::Pass,
-                "S: 220 hi / C: NOOP / S: 200 ok",
-            ),
-            (
-                "rfc959/order",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/order [pasv]",
                 "C: RETR a / S: 150 x / -- data connection closed by the server / S: 226 y",
             ),
             (
-                "rfc959/two",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/two [pasv]",
                 "S: 220 hi / C: PWD / S: 257 \"/\" / B S: 220 hi / B C: NOOP / B S: 200 ok",
             ),
         ],
@@ -80,52 +62,33 @@ fn new() -> Side {
     side(
         "new/",
         &[
+            ("PASS rfc2389/feat [pasv]", &FEAT.replace("SIZE", "MDTM")),
             (
-                "rfc2389/feat",
-                "pasv",
-                Outcome::Pass,
-                &FEAT.replace("SIZE", "MDTM"),
-            ),
-            (
-                "rfc959/abor",
-                "epsv",
-                Outcome::Pass,
+                "PASS rfc959/abor [epsv]",
                 "S: 220 hi / C: ABOR / S: 226 Ended. / C: NOOP / S: 200 ok",
             ),
             (
-                "rfc959/abor",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/abor [pasv]",
                 "S: 220 hi / C: ABOR / S: 226 Ended. / C: NOOP / S: 200 ok",
             ),
             (
-                "rfc959/list",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/list [pasv]",
                 "S: 220 hi / C: LIST / S: 150 Go. / D< a\\r\\nb\\r\\n / -- data connection closed by the server / S: 226 Done.",
             ),
             (
-                "rfc959/noop",
-                "epsv",
-                Outcome::Pass,
+                "PASS rfc959/noop [epsv]",
                 "S: 220 hi / C: NOOP / S: 200 Fine.",
             ),
             (
-                "rfc959/noop",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/noop [pasv]",
                 "S: 220 hi / C: NOOP / S: 200 Fine.",
             ),
             (
-                "rfc959/order",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/order [pasv]",
                 "C: RETR a / S: 150 x / S: 226 y / -- data connection closed by the server",
             ),
             (
-                "rfc959/two",
-                "pasv",
-                Outcome::Pass,
+                "PASS rfc959/two [pasv]",
                 "S: 220 hi / C: PWD / S: 257 \"/\" is here. / B S: 220 hi / B C: NOOP / B S: 200 Fine.",
             ),
         ],
@@ -198,7 +161,7 @@ fn colours_come_only_when_asked_for() {
 }
 
 #[test]
-fn other_codes_and_other_words_are_told_apart() {
+fn different_codes_and_different_texts_are_distinguished() {
     let replies = compare(&old(), &new()).replies.unwrap();
     let codes: Vec<_> = replies
         .codes

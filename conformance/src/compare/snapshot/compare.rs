@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn new_changed_and_vanished_are_told_apart() {
+    fn new_changed_and_missing_snapshots_are_distinguished() {
         let kept = [
             ("same", "S: 1\n"),
             ("changed", "S: 2"),

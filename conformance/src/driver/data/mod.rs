@@ -72,9 +72,9 @@ impl DataPort {
         at: SocketAddr,
     ) -> Result<SocketAddr, DriverError> {
         self.close().await;
-        let trouble = |error: io::Error| DriverError::Trouble(format!("cannot listen: {error}"));
-        let listener = super::listen(at).map_err(trouble)?;
-        let local = listener.local_addr().map_err(trouble)?;
+        let failed = |error: io::Error| DriverError::Internal(format!("cannot listen: {error}"));
+        let listener = super::listen(at).map_err(failed)?;
+        let local = listener.local_addr().map_err(failed)?;
         self.record(EventKind::DataListening {
             local: local.to_string(),
         });
@@ -153,12 +153,12 @@ impl DataPort {
     /// # Errors
     /// If this machine has no such address.
     pub(crate) async fn third_party(&mut self, to: SocketAddr) -> Result<(), DriverError> {
-        let trouble =
-            |error| DriverError::Trouble(format!("cannot connect from {THIRD_PARTY}: {error}"));
-        let socket = TcpSocket::new_v4().map_err(trouble)?;
+        let failed =
+            |error| DriverError::Internal(format!("cannot connect from {THIRD_PARTY}: {error}"));
+        let socket = TcpSocket::new_v4().map_err(failed)?;
         socket
             .bind(SocketAddr::from((THIRD_PARTY, 0)))
-            .map_err(trouble)?;
+            .map_err(failed)?;
         let outcome = match timeout(self.timeouts.connect, socket.connect(to)).await {
             Ok(Ok(stream)) => {
                 self.beside.push(stream);

@@ -17,7 +17,7 @@ pub(crate) use ending::Ending;
 
 use super::{Context, quoted};
 use crate::scenario::{
-    Action, BeforeTurns, Connection, Content, Expect, Level, Match, Place, Scenario, Step,
+    Action, BeforeTurns, Connection, Content, Expect, Level, Match, PlayedStep, Scenario, Step,
     TlsVersion, UserStep, Variables, matches,
 };
 use crate::transcript::Features;
@@ -56,7 +56,7 @@ pub(crate) fn expectation(
         None => u32::MAX,
         // That statement only shows the excess.
         Some(Stop::LimitExceeded { line, .. }) if *line > 0 => line - 1,
-        Some(Stop::Prerequisite(_) | Stop::Trouble(_) | Stop::TargetGone(_)) => {
+        Some(Stop::Prerequisite(_) | Stop::Internal(_) | Stop::TargetGone(_)) => {
             return Assessment::default();
         }
         Some(stop) => match stop.line() {
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn step(&mut self, Place { step, turn }: Place<'_>) {
+    fn step(&mut self, PlayedStep { step, turn }: PlayedStep<'_>) {
         self.turn = turn;
         let here = Here {
             step,

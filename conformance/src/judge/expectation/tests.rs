@@ -207,7 +207,7 @@ fn where_a_server_may_close_the_scenario_holds_and_ends(
 }
 
 #[test]
-fn nobody_may_close_where_the_scenario_does_not_say_so() {
+fn closing_is_a_failure_where_the_scenario_does_not_allow_it() {
     let transcript = played(&["0:S: 220 x", "1:C: PASS x", "2:S: 530 x", "closed"]);
     let stop = Stop::ConnectionLost { line: 3 + OFFSET };
     let steps = REFUSED_LOGIN.replace(" | closed", "");
@@ -254,7 +254,7 @@ fn a_failure_weighs_no_more_than_the_requirement_it_is_about() {
 }
 
 #[test]
-fn steps_behind_the_one_that_stopped_the_player_are_not_judged() {
+fn steps_after_the_one_that_stopped_the_player_are_not_judged() {
     let stop = Stop::Mismatch { line: 2 + OFFSET };
     let transcript = played(&["0:S: 220 x", "1:C: NOOP", "2:S: 500 x"]);
     let judgement = judged("> NOOP\n< 200\n> PWD\n< 257", Some(&stop), &transcript);
@@ -277,7 +277,7 @@ fn what_stopped_before_the_first_step_is_no_finding_of_the_scenario() {
     let transcript = played(&["0:S: 220 x", "silence"]);
     for stop in [
         Stop::Prerequisite("login".into()),
-        Stop::Trouble("x".into()),
+        Stop::Internal("x".into()),
         Stop::TargetGone("x".into()),
         Stop::TimedOut { line: 0 },
     ] {
@@ -462,7 +462,7 @@ fn asked_for_a_thumbnail(command: &str, answer: &str) -> Vec<(Option<usize>, Str
 #[case::no_size("150 Here it comes", "\\x89PNG\\r\\n\\x1a\\n", false)]
 #[case::no_picture("150 Here (3 bytes)", "red", false)]
 #[case::refused("550 That is no picture", "", false)]
-fn a_thumbnail_is_a_picture_whose_size_was_told(
+fn a_thumbnail_is_a_picture_of_the_announced_size(
     #[case] preliminary: &str,
     #[case] data: &str,
     #[case] holds: bool,

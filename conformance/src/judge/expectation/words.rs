@@ -148,7 +148,7 @@ mod tests {
     #[case("@receive zlib \"a\"", "one zlib stream of the data \"a\"")]
     #[case("@stored a \"b\"", "\"a\" holds \"b\"")]
     #[case("@fails delete a", "it is refused to delete a")]
-    fn what_is_asked_for_is_told_without_the_language_of_scenarios(
+    fn an_expectation_is_described_without_the_language_of_scenarios(
         #[case] dialogue: &str,
         #[case] words: &str,
     ) {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_told_in_the_place_of_what_will_do() {
+    fn a_should_is_described_instead_of_what_is_accepted() {
         let scenario = scenario("> A\n< 5yz\n!should 504 | 534");
         let step = scenario.steps.last().expect("there is a step");
         assert_eq!(expected(step, step.line), "5yz");

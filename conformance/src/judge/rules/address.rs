@@ -308,7 +308,7 @@ mod tests {
     #[case::too_few(&[6, 7, 8, 9, 10], 0)]
     #[case::with_a_gap(&[6, 7, 8, 10, 11, 12], 0)]
     #[case::downwards(&[12, 11, 10, 9, 8, 7], 0)]
-    fn ports_that_can_be_foretold_are_found(#[case] ports: &[u16], #[case] expected: usize) {
+    fn predictable_ports_are_found(#[case] ports: &[u16], #[case] expected: usize) {
         let mut dialogue = vec!["S: 220 x".to_owned()];
         for port in ports {
             dialogue.push("C: EPSV".into());

@@ -373,14 +373,14 @@ impl Session {
                 .map_or(0, |held| held.reply.len() + held.after.octets());
             if server.ended.is_none()
                 && client.out.len() + output.octets() + held <= WAITING
-                && let Poll::Ready(read) = server.stream.poll_read_urgent(context, buffer)
+                && let Poll::Ready(read) = server.stream.poll_read_control(context, buffer)
             {
                 return Poll::Ready(Wakeup::Read(Leg::Server, read));
             }
             if client.ended.is_none()
                 && server.out.len() <= WAITING
                 && pending.len() < PENDING
-                && let Poll::Ready(read) = client.stream.poll_read_urgent(context, buffer)
+                && let Poll::Ready(read) = client.stream.poll_read_control(context, buffer)
             {
                 return Poll::Ready(Wakeup::Read(Leg::Client, read));
             }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::dialogue::{Exchange, Session, Transfer};
 use crate::data::{Data, escape};
 use crate::text::counted;
-use crate::transcript::{Reply, Side};
+use crate::transcript::{CloseKind, Reply, Side};
 
 /// Octets that are shown of two transfers where they begin to differ.
 const CONTEXT: u64 = 32;
@@ -152,8 +152,10 @@ impl Comparison<'_> {
         if recorded.completion().is_none() && self.recorded.closed.is_none() {
             got.truncate(expected.len());
         }
+        // What names a port is another one each time.
+        let names_port = matches!(recorded.verb(), "PASV" | "EPSV");
         let equal = match self.strictness {
-            Strictness::Exact => expected
+            Strictness::Exact if !names_port => expected
                 .iter()
                 .map(|it| &it.octets)
                 .eq(got.iter().map(|it| &it.octets)),
@@ -202,6 +204,7 @@ impl Comparison<'_> {
             Some((expected, got)) => (expected, got),
             None => (expected, got),
         };
+        let before = self.found.len();
         let is_text = is_listing && self.strictness != Strictness::Exact && !cut;
         if is_text && *expected != *got {
             let (expected, got) = (expected.joined(), got.joined());
@@ -213,6 +216,16 @@ impl Comparison<'_> {
             }
         } else if !is_text && *expected != *got {
             self.octets(index, expected, got);
+        }
+        if let Some(difference) = self.found.get_mut(before) {
+            let was_reset = live
+                .end_of(Side::Server)
+                .is_some_and(|end| end.how == CloseKind::Reset);
+            let reset = was_reset.then(|| "the server reset the data connection".to_owned());
+            for reason in live.error.iter().chain(&reset) {
+                difference.note += "; ";
+                difference.note += reason;
+            }
         }
         if self.strictness == Strictness::Exact {
             let end = |transfer: &Transfer| {

@@ -40,7 +40,7 @@ enum Use {
 }
 
 /// What is known of each verb; others are [`Role::InOrder`].
-const VERBS: [(&str, Role, Use); 42] = [
+const VERBS: [(&str, Role, Use); 45] = [
     ("PASV", Role::Preparation, Use::None),
     ("EPSV", Role::Preparation, Use::None),
     ("PORT", Role::Preparation, Use::None),
@@ -80,6 +80,9 @@ const VERBS: [(&str, Role, Use); 42] = [
     ("RMD", Role::Files, Use::Changes),
     ("RNFR", Role::Files, Use::Changes),
     ("RNTO", Role::Files, Use::Changes),
+    ("MFMT", Role::Files, Use::Changes),
+    ("MFCT", Role::Files, Use::Changes),
+    ("MFF", Role::Files, Use::Changes),
     ("REST", Role::Restart, Use::None),
     ("ABOR", Role::Abort, Use::None),
     ("QUIT", Role::Quit, Use::None),
@@ -180,6 +183,11 @@ impl Request {
             (_, Use::None) => (String::new(), plain(verb, &text)),
             ("CDUP", _) => (String::new(), resolved(directory, "..")),
             ("PWD", _) => (String::new(), directory.to_owned()),
+            // Times are those of the client's files, which a test makes anew.
+            ("MFMT" | "MFCT" | "MFF", _) => {
+                let path = text.split_once(' ').map_or("", |(_, path)| path);
+                (String::new(), resolved(directory, path))
+            }
             // A name that the server chooses.
             ("STOU", _) => (String::new(), directory.to_owned()),
             ("LIST" | "NLST" | "STAT", _) => {

@@ -138,10 +138,21 @@ impl Matcher {
     /// not be logged in here.
     pub(crate) fn lend(&mut self, command: &Command, borrower: &mut Self) -> Option<Decision> {
         let request = Request::new(command, &borrower.state.directory);
+        let mut tried = self.clone();
+        if request.role == Role::Omissible {
+            tried.state = borrower.state.clone();
+            let answer = tried.omissible(&request, command);
+            let Decision::Play(line) = &answer else {
+                return None;
+            };
+            if line.is_done() {
+                borrower.state.done(&request);
+            }
+            return Some(answer);
+        }
         if request.role != Role::Files {
             return None;
         }
-        let mut tried = self.clone();
         for (index, line) in self.lines.iter().enumerate() {
             tried.done[index] |= line.request.role == Role::Login;
         }

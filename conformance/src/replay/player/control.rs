@@ -139,7 +139,7 @@ impl Control {
             return std::future::pending().await;
         }
         let mut piece = [0; PIECE];
-        let read = poll_fn(|context| self.stream.poll_read(context, &mut piece)).await;
+        let read = poll_fn(|context| self.stream.poll_read_control(context, &mut piece)).await;
         match read {
             Ok(octets) => {
                 self.left = self.left.saturating_sub(octets as u64);

@@ -13,7 +13,7 @@ use super::substitute::{Pathnames, SUBSTITUTED, is_masked, unique_name};
 use crate::driver::{TlsClient, eprt_argument, listen, port_argument, quoted_pathname};
 use crate::proxy::{PortCommand, passive_reply};
 use crate::replay::compare::Played;
-use crate::replay::dialogue::{Session, Transfer};
+use crate::replay::dialogue::{Exchange, Session, Transfer};
 use crate::subject::Target;
 use crate::transcript::{Channel, CloseKind, Command, DataMode, End, EventKind, Side};
 
@@ -34,6 +34,8 @@ pub(super) struct Playing<'a> {
     playback: &'a Playback,
     /// The replies of each event: exchange, and which of its replies; `None` for unasked ones.
     answers: BTreeMap<usize, Vec<Option<(usize, usize)>>>,
+    /// The exchange of each data connection.
+    users: BTreeMap<u32, usize>,
     control: Option<Control>,
     tls: Option<TlsClient>,
     /// The beginning of a command line whose verb is not complete or whose argument changes.
@@ -63,11 +65,14 @@ impl<'a> Playing<'a> {
         for (event, _) in &recorded.unasked {
             answers.entry(*event).or_default().push(None);
         }
+        let exchanges = recorded.exchanges.iter().enumerate();
+        let users = exchanges.filter_map(|(index, it)| Some((it.transfer?, index)));
         Self {
             recorded,
             target,
             playback,
             answers,
+            users: users.collect(),
             control: None,
             tls: None,
             held: Vec::new(),
@@ -162,13 +167,7 @@ impl<'a> Playing<'a> {
                 self.instruct(number, Instruction::ReceiveUpTo(position));
             }
             (EventKind::DataClosed(end) | EventKind::HalfClosed(end), Channel::Data(number)) => {
-                self.instruct(
-                    number,
-                    match end.by {
-                        Side::Client => Instruction::End(end.how),
-                        Side::Server => Instruction::ReceiveToEnd,
-                    },
-                );
+                self.data_ended(number, end);
             }
             (EventKind::HalfClosed(end) | EventKind::Closed(end), _) => {
                 self.control_ended(end).await?;
@@ -320,6 +319,25 @@ impl<'a> Playing<'a> {
         .into_bytes())
     }
 
+    /// The recorded command of a data connection.
+    fn user(&self, number: u32) -> Option<&'a Exchange> {
+        self.recorded.exchanges.get(*self.users.get(&number)?)
+    }
+
+    fn data_ended(&mut self, number: u32, end: &End) {
+        if end.by == Side::Server {
+            return self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        // The recorded server had sent everything when the client ended a download. To end it as
+        // early now could interrupt a server that has not.
+        let completion = self.user(number).and_then(|user| user.completion());
+        let is_download = self.received.contains_key(&number);
+        if is_download && completion.is_some_and(|reply| reply.class() == 2) {
+            self.instruct(number, Instruction::ReceiveToEnd);
+        }
+        self.instruct(number, Instruction::End(end.how));
+    }
+
     fn open_data(&mut self, number: u32, mode: DataMode) {
         let peer = self.control.as_ref().and_then(Control::peer);
         let opening = match (mode, self.passive, self.listener.take(), peer) {
@@ -342,10 +360,8 @@ impl<'a> Playing<'a> {
             .transfers
             .get(&number)
             .map(|it| it.from_server.clone());
-        let mut users = self.recorded.exchanges.iter();
-        let is_listing = users.any(|exchange| {
-            exchange.transfer == Some(number) && matches!(exchange.verb(), "LIST" | "NLST" | "MLSD")
-        });
+        let user = self.user(number);
+        let is_listing = user.is_some_and(|it| matches!(it.verb(), "LIST" | "NLST" | "MLSD"));
         let recorded = Recorded {
             mode,
             octets: octets.unwrap_or_default(),
@@ -360,10 +376,16 @@ impl<'a> Playing<'a> {
     async fn settle(&mut self) -> Result<(), String> {
         let patience = self.playback.patience;
         loop {
-            let Some(data) = self.data.values_mut().find(|data| !data.is_idle()) else {
+            let Some(control) = &mut self.control else {
                 return Ok(());
             };
-            let Some(control) = &mut self.control else {
+            // What a recording has of a data connection before its command came after it.
+            let sent = control.conversation().exchanges.len();
+            let users = &self.users;
+            let is_used = |number: &u32| users.get(number).is_some_and(|user| *user < sent);
+            let mut data = self.data.iter_mut();
+            let busy = data.find(|(number, data)| is_used(number) && !data.is_idle());
+            let Some((_, data)) = busy else {
                 return Ok(());
             };
             if control.closed.is_some() {
@@ -435,17 +457,13 @@ impl<'a> Playing<'a> {
             return;
         };
         let exchanges = &control.conversation().exchanges;
-        let open: Vec<u32> = self.data.keys().copied().collect();
         let mut over = Vec::new();
-        for (index, recorded) in self.recorded.exchanges.iter().enumerate() {
-            let Some(number) = recorded.transfer.filter(|number| open.contains(number)) else {
-                continue;
-            };
-            let live = exchanges.get(index);
+        for number in self.data.keys() {
+            let live = self.users.get(number).and_then(|user| exchanges.get(*user));
             let completion = live.and_then(|live| live.completion());
             if let (Some((_, reply)), Some(live)) = (completion, live) {
                 let began = live.preliminary().next().is_some();
-                over.push((number, began || reply.class() < 4));
+                over.push((*number, began || reply.class() < 4));
             }
         }
         for (number, began) in over {

@@ -357,7 +357,7 @@ impl Session {
                 }
             }
             let mut piece = [0; 4096];
-            match poll_fn(|context| self.stream.poll_read(context, &mut piece)).await {
+            match poll_fn(|context| self.stream.poll_read_control(context, &mut piece)).await {
                 Ok(octets) => self.lines.push(&piece[..octets]),
                 Err(_) => return Ok(None),
             }

@@ -70,11 +70,11 @@ impl<'a> Page<'a> {
     /// Rows that are cards: those a baseline does not know, and that could be judged.
     pub(super) fn found(&self) -> impl Iterator<Item = &'a Row> {
         self.report.scenarios.iter().filter(|row| {
-            let told = matches!(
+            let shown = matches!(
                 row.verdict.outcome,
                 Outcome::Fail | Outcome::Misadvertised | Outcome::Warn | Outcome::Note
             );
-            told && row.known.is_none()
+            shown && row.known.is_none()
         })
     }
 
@@ -104,7 +104,7 @@ impl<'a> Page<'a> {
             return None;
         }
         let mut headings = [
-            (Outcome::Error, "Trouble"),
+            (Outcome::Error, "Errors"),
             (Outcome::Misadvertised, "Advertised, then refused"),
             (Outcome::Fail, "Broken requirements"),
             (Outcome::Blocked, "Could not be tested"),
@@ -158,7 +158,7 @@ impl<'a> Page<'a> {
         let claim = worst.map_or(&first.title, |finding| &finding.requirement);
         let variants = entry.variants();
         // The wire is kept around the worst finding of a variant; one variant speaks for all.
-        let told = entry.representative();
+        let shown = entry.representative();
         let id = self.anchors.take(anchor::scenario(&first.verdict.scenario));
         markup! {
             div.entry id=[id] {
@@ -175,8 +175,8 @@ impl<'a> Page<'a> {
                 @if !first.impact.is_empty() { p.means { b { "What it means: " } (cut(&first.impact)) } }
                 details {
                     summary { "Evidence, and how to repeat it" (self.where_played(first, &variants)) }
-                    (excerpt(&told.excerpt))
-                    (repeat(&told.reproduce))
+                    (excerpt(&shown.excerpt))
+                    (repeat(&shown.reproduce))
                     (self.covered(first))
                 }
             }
@@ -198,7 +198,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The rules behind a scenario.
+    /// The requirements that a scenario covers.
     fn covered(&self, row: &Row) -> Markup {
         let rules: Vec<_> = rules(row).collect();
         markup! {
@@ -219,14 +219,14 @@ impl<'a> Page<'a> {
     fn judge(&self, judge: &JudgeVerdict) -> Markup {
         let mut worst_first: Vec<&Located> = judge.findings.iter().collect();
         worst_first.sort_by_key(|located| located.finding.level);
-        let told = worst_first.len().min(MOST_FINDINGS);
+        let shown = worst_first.len().min(MOST_FINDINGS);
         markup! {
             article.card id=[self.anchors.take(anchor::judge(&judge.judge))] {
                 div.entry {
                     p.eyebrow { (cut(&judge.clause)) " · in every transcript" }
                     h4 { (badge(judge.outcome)) " " (cut(&judge.statement)) }
                     p.meta { code { (cut(&judge.judge)) } " found it " (times(judge.count)) }
-                    @for located in worst_first.into_iter().take(told) {
+                    @for located in worst_first.into_iter().take(shown) {
                         p.also { (cut(&located.finding.requirement)) }
                         (compared(&located.finding))
                         details {
@@ -235,7 +235,7 @@ impl<'a> Page<'a> {
                         }
                     }
                     @if !judge.impact.is_empty() { p.means { b { "What it means: " } (cut(&judge.impact)) } }
-                    @if judge.count > told { p.where { "and " (judge.count - told) " more; see report.json" } }
+                    @if judge.count > shown { p.where { "and " (judge.count - shown) " more; see report.json" } }
                 }
             }
         }

@@ -55,7 +55,7 @@ pub(super) fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Blocked => "what it rests on failed",
         Outcome::Fail => "a MUST is broken",
         Outcome::Misadvertised => "advertised in FEAT, then refused",
-        Outcome::Error => "the tester had trouble, or the server vanished",
+        Outcome::Error => "an internal error, or the server is no longer reachable",
     }
 }
 

@@ -205,7 +205,7 @@ impl Page<'_> {
 }
 
 pub(super) fn is_stale(judge: &JudgeVerdict) -> bool {
-    crate::verdict::Known::is_stale(judge.known.as_ref(), judge.outcome)
+    crate::verdict::Accepted::is_stale(judge.known.as_ref(), judge.outcome)
 }
 
 /// The outcomes as one thin bar, and what its parts are, in words and numbers.
@@ -242,7 +242,7 @@ pub(super) fn small_bar(tally: &Tally) -> Markup {
 }
 
 /// As in `3 PASS, 1 FAIL`.
-pub(super) fn told(tally: &Tally) -> String {
+pub(super) fn tally_text(tally: &Tally) -> String {
     let counts: Vec<String> = tally
         .iter()
         .map(|(outcome, count)| format!("{count} {}", outcome.word()))

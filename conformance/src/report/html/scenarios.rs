@@ -2,7 +2,7 @@
 //! somewhere.
 
 use super::format::{badge, cut};
-use super::headline::{small_bar, told};
+use super::headline::{small_bar, tally_text};
 use super::{Page, Section, anchor};
 use crate::report::Row;
 use crate::report::tables::documents;
@@ -25,7 +25,7 @@ impl Page<'_> {
                 details.document {
                     summary {
                         h3 { (cut(&document.name)) }
-                        span.numbers { (told(&document.tally)) }
+                        span.numbers { (tally_text(&document.tally)) }
                         (small_bar(&document.tally))
                     }
                     ul.scenarios {

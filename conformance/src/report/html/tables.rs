@@ -1,7 +1,7 @@
 //! Results by document and by command, and whether FEAT is correct.
 
 use super::format::{badge, cut, level, plural};
-use super::headline::{small_bar, told};
+use super::headline::{small_bar, tally_text};
 use super::{Page, Section, anchor};
 use crate::catalogue::{Catalogue, Registry};
 use crate::report::tables::{
@@ -50,7 +50,7 @@ impl Page<'_> {
                     h3 { (document.document) }
                     span.numbers {
                         @if tally.all() == 0 { (plural(all, "requirement", "requirements")) ", none tested" }
-                        @else { (tally.all()) " of " (plural(all, "requirement", "requirements")) ": " (told(&tally)) }
+                        @else { (tally.all()) " of " (plural(all, "requirement", "requirements")) ": " (tally_text(&tally)) }
                     }
                     (small_bar(&tally))
                 }
@@ -69,11 +69,11 @@ impl Page<'_> {
             .iter()
             .map(|said| (Reverse(said.outcome), said.row.verdict.scenario.as_str()))
             .collect();
-        let mut told = BTreeSet::new();
+        let mut seen = BTreeSet::new();
         // A scenario with several outcomes is named once, at its worst.
         let scenarios: Vec<_> = scenarios
             .into_iter()
-            .filter(|(_, id)| told.insert(*id))
+            .filter(|(_, id)| seen.insert(*id))
             .collect();
         markup! {
             li id=[self.anchors.take(anchor::requirement(&rule.id))] {
@@ -129,7 +129,7 @@ impl Page<'_> {
                                     }
                                 } @else { "–" }
                             }
-                            td.played { (small_bar(&line.tally)) span.numbers { (told(&line.tally)) } }
+                            td.played { (small_bar(&line.tally)) span.numbers { (tally_text(&line.tally)) } }
                         }
                     }
                 }

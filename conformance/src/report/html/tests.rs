@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalogue::{Catalogue, RequirementSide};
 use crate::report::tests::{finding, of_every_outcome, report};
-use crate::verdict::{Known, Outcome};
+use crate::verdict::{Accepted, Outcome};
 use roxmltree::{Document, Node, ParsingOptions};
 use rstest::rstest;
 use serde_json::Value;
@@ -150,7 +150,7 @@ const ATTRIBUTES: [&str; 17] = [
 ];
 
 #[test]
-fn nothing_stands_where_html_would_move_it() {
+fn no_element_is_where_html_would_move_it() {
     // What a parser of XML takes and one of HTML rearranges: blocks in paragraphs, strangers in
     // lists and tables.
     let phrasing = ["a", "span", "code", "b", "q"];
@@ -295,7 +295,7 @@ fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
 #[case::light(1)]
 #[case::dark(2)]
 #[case::paper(3)]
-fn every_text_can_be_told_from_what_is_behind_it(#[case] theme: usize) {
+fn every_text_has_enough_contrast_with_its_background(#[case] theme: usize) {
     let colours = colours(theme);
     for ground in ["--paper", "--raised", "--sunk", "--bad-wash"] {
         for ink in [
@@ -359,7 +359,7 @@ fn the_verdict_is_said_in_words(
 #[test]
 fn a_known_deviation_fails_nothing_and_one_that_is_gone_does() {
     let mut report = report(&[Outcome::Fail, Outcome::Pass]);
-    report.scenarios[0].known = Some(Known {
+    report.scenarios[0].known = Some(Accepted {
         reason: "ticket 7".into(),
     });
     let page = Page {
@@ -371,7 +371,7 @@ fn a_known_deviation_fails_nothing_and_one_that_is_gone_does() {
     let text = html(&Sanitized::of(&report), false);
     assert!(text.contains("<b>Accepted: </b>ticket 7"));
 
-    report.scenarios[1].known = Some(Known {
+    report.scenarios[1].known = Some(Accepted {
         reason: "ticket 8".into(),
     });
     let page = Page {
@@ -402,16 +402,16 @@ fn the_same_finding_in_several_variants_is_one_card() {
         .filter(|element| element.tag_name().name() == "article")
         .collect();
     assert_eq!(cards.len(), 1);
-    let told = text_of(cards[0]);
+    let card = text_of(cards[0]);
     for said in [
         "in pasv, epsv, port; holds in eprt",
         "In pasv, epsv",
         "500 on pasv",
         "500 on port",
     ] {
-        assert!(told.contains(said), "{said} in {told}");
+        assert!(card.contains(said), "{said} in {card}");
     }
-    assert!(!told.contains("500 on epsv"), "{told}");
+    assert!(!card.contains("500 on epsv"), "{card}");
 }
 
 #[test]

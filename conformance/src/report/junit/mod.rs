@@ -2,16 +2,16 @@
 //! (`junit-10.xsd`).
 //!
 //! A suite is a document, or the always-on judges. A broken MUST is a `failure`; the tester's own
-//! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was not
-//! played, is absent or is excused by a baseline is `skipped`, with its reason.
+//! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was
+//! not played, is absent or is excused by a baseline is `skipped`, with its reason.
 
 use super::Sanitized;
 use super::tables::{document_name, documents};
-use super::terminal::{judge_told, row_told};
+use super::terminal::{judge_text, row_text};
 use super::{Report, Row};
 use crate::scenario::shown_case;
 use crate::text::cut;
-use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
+use crate::verdict::{Accepted, Finding, JudgeVerdict, Outcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use std::io;
@@ -140,7 +140,7 @@ fn case(row: &Row, strict: bool) -> Case {
         duration_ms: row.duration_ms,
         end: end(verdict.outcome, row.known.as_ref(), strict, || {
             let message = finding.map_or_else(|| verdict.reason.clone(), expected);
-            (message, row_told(row))
+            (message, row_text(row))
         }),
     }
 }
@@ -157,7 +157,7 @@ fn judge(row: &JudgeVerdict, strict: bool) -> Case {
         duration_ms: 0,
         end: end(row.outcome, row.known.as_ref(), strict, || {
             let message = finding.map_or_else(|| row.statement.clone(), expected);
-            (message, judge_told(row))
+            (message, judge_text(row))
         }),
     }
 }
@@ -171,11 +171,11 @@ fn expected(finding: &Finding) -> String {
 
 fn end(
     outcome: Outcome,
-    known: Option<&Known>,
+    known: Option<&Accepted>,
     strict: bool,
     tell: impl FnOnce() -> (String, String),
 ) -> CaseResult {
-    if Known::is_stale(known, outcome) {
+    if Accepted::is_stale(known, outcome) {
         return CaseResult::Failure(Details {
             kind: "STALE",
             message: "the baseline knows a deviation here that is not there any more: remove it"
@@ -183,7 +183,7 @@ fn end(
             body: String::new(),
         });
     }
-    let fails = Known::fails(known, outcome, strict);
+    let fails = Accepted::fails(known, outcome, strict);
     let shortened = |text: &str| cut(text, WIDTH).into_owned();
     match outcome {
         Outcome::Pass | Outcome::Note => CaseResult::Passed,

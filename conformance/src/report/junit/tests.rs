@@ -89,10 +89,10 @@ fn the_counts_are_those_of_the_cases() {
         .filter(|node| node.has_tag_name("testsuite"))
         .chain([root])
     {
-        let told = |name: &str| node.attribute(name).unwrap().parse::<usize>().unwrap();
-        assert_eq!(told("tests"), count(node, "testcase"));
-        assert_eq!(told("failures"), count(node, "failure"));
-        assert_eq!(told("errors"), count(node, "error"));
+        let count_of = |name: &str| node.attribute(name).unwrap().parse::<usize>().unwrap();
+        assert_eq!(count_of("tests"), count(node, "testcase"));
+        assert_eq!(count_of("failures"), count(node, "failure"));
+        assert_eq!(count_of("errors"), count(node, "error"));
     }
     assert!(count(root, "failure") > 3 && count(root, "error") > 0 && count(root, "skipped") > 2);
 }
@@ -136,7 +136,7 @@ fn what_a_server_sends_stays_text() {
 fn what_a_baseline_knows_is_skipped_with_its_reason_until_it_is_stale() {
     let mut report = report(&[Outcome::Fail, Outcome::Pass]);
     for row in &mut report.scenarios {
-        row.known = Some(Known {
+        row.known = Some(Accepted {
             reason: "ticket 7".into(),
         });
     }

@@ -1,7 +1,7 @@
 //! `report.md`, and the job summary of GitHub Actions: numbers first, then what is wrong, then the
 //! table of RFC 1123 §4.1.5.
 //!
-//! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is
+//! Text of a server is only in HTML elements or in fenced code, where nothing is
 //! Markdown: it cannot make tables, links or mentions.
 
 use super::Sanitized;
@@ -9,11 +9,11 @@ use super::tables::{
     Answer, FilledRow, Group, ReasonGroup, documents, entries, misleading_features, reason_groups,
     requirements_summary, slowest, summary_counts,
 };
-use super::terminal::{entry_told, judge_told, reason_group_text};
+use super::terminal::{entry_text, judge_text, reason_group_text};
 use super::{Report, Row, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::text::{cut, joined};
-use crate::verdict::{Finding, JudgeVerdict, Known, Outcome};
+use crate::verdict::{Accepted, Finding, JudgeVerdict, Outcome};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -109,7 +109,7 @@ impl Writer {
         // The worst first; those of one outcome in the order of the plan.
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.outcome));
         let strict = self.strict;
-        let fails = |row: &&JudgeVerdict| Known::fails(row.known.as_ref(), row.outcome, strict);
+        let fails = |row: &&JudgeVerdict| Accepted::fails(row.known.as_ref(), row.outcome, strict);
         let judges: Vec<&JudgeVerdict> = report.judges.iter().filter(fails).collect();
         if reason_groups.is_empty() && entries.is_empty() && judges.is_empty() {
             return;
@@ -161,10 +161,10 @@ impl Writer {
         for entry in entries.iter().take(MOST).filter(|entry| !is_stale(entry)) {
             let id = &entry.rows[0].verdict.scenario;
             let name = format!("{id} [{}]", joined(&entry.variants()));
-            self.details(&name, &entry_told(entry));
+            self.details(&name, &entry_text(entry));
         }
         for row in &judges {
-            self.details(&row.judge, &judge_told(row));
+            self.details(&row.judge, &judge_text(row));
         }
     }
 

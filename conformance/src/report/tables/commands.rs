@@ -99,27 +99,27 @@ mod tests {
         finding.about = vec!["959-5.4-noop-replies".into()];
         row.verdict.findings = vec![finding];
         let table = commands(&report, Registry::built_in(), Catalogue::built_in());
-        let told: Vec<_> = table.iter().map(|line| (line.verb, line.outcome)).collect();
+        let listed: Vec<_> = table.iter().map(|line| (line.verb, line.outcome)).collect();
         assert_eq!(
-            told,
+            listed,
             [("USER", Some(Outcome::Pass)), ("NOOP", Some(Outcome::Fail))]
         );
     }
 
     #[test]
-    fn commands_are_told_with_whether_they_are_there_and_what_was_found() {
+    fn a_command_is_listed_with_its_presence_and_its_findings() {
         let mut report = report(&[Outcome::Pass, Outcome::Fail]);
         report.scenarios[0].commands = vec!["RETR".into(), "USER".into()];
         report.scenarios[1].commands = vec!["RETR".into(), "XYZZY".into()];
         report.target.implemented = vec!["RETR".into()];
         report.target.not_implemented = vec!["SMNT".into()];
         let table = commands(&report, Registry::built_in(), Catalogue::built_in());
-        let told: Vec<_> = table
+        let listed: Vec<_> = table
             .iter()
             .map(|line| (line.verb, line.implemented, line.outcome))
             .collect();
         assert_eq!(
-            told,
+            listed,
             [
                 ("USER", None, Some(Outcome::Pass)),
                 ("SMNT", Some(false), None),

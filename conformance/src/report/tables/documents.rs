@@ -1,7 +1,7 @@
 //! Results by document.
 
 use crate::report::Report;
-use crate::verdict::{Known, Outcome};
+use crate::verdict::{Accepted, Outcome};
 use std::collections::BTreeMap;
 
 /// How often each outcome is there.
@@ -88,9 +88,9 @@ fn summary_of<'a>(
     &mut found[at]
 }
 
-fn count(summary: &mut DocumentSummary, outcome: Outcome, known: Option<&Known>, strict: bool) {
+fn count(summary: &mut DocumentSummary, outcome: Outcome, known: Option<&Accepted>, strict: bool) {
     summary.tally.add(outcome);
-    let fails = Known::fails(known, outcome, strict);
+    let fails = Accepted::fails(known, outcome, strict);
     summary.failing += usize::from(fails);
     summary.known += usize::from(known.is_some() && !fails);
 }
@@ -129,14 +129,14 @@ mod tests {
         {
             row.verdict.scenario = id.into();
         }
-        report.scenarios[2].known = Some(Known { reason: "x".into() });
+        report.scenarios[2].known = Some(Accepted { reason: "x".into() });
         let table = documents(&report, false);
-        let told: Vec<_> = table
+        let lines: Vec<_> = table
             .iter()
             .map(|line| (line.name.as_str(), line.failing, line.known))
             .collect();
         assert_eq!(
-            told,
+            lines,
             [("RFC 959", 0, 1), ("RFC 3659", 1, 0), ("hash", 0, 0)]
         );
         assert_eq!(table[0].tally.all(), 2);

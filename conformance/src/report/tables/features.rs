@@ -244,24 +244,24 @@ mod tests {
     }
 
     #[test]
-    fn a_verb_alone_tells_too_and_what_nobody_knows_is_listed() {
+    fn a_verb_alone_decides_too_and_unknown_features_are_listed() {
         let mut report = report(&[]);
         report.target.features = Some(vec!["CCC".into(), "X-OWN a".into()]);
         report.target.implemented = vec!["PBSZ".into()];
         report.target.not_implemented = vec!["CCC".into()];
         let registry = Registry::built_in();
-        let told = |truths: Vec<FeatureTruth<'_>>| -> Vec<(String, Truth)> {
-            let told = truths.into_iter().map(|truth| (truth.label, truth.truth));
-            told.collect()
+        let listed = |truths: Vec<FeatureTruth<'_>>| -> Vec<(String, Truth)> {
+            let listed = truths.into_iter().map(|truth| (truth.label, truth.truth));
+            listed.collect()
         };
         let misleading = [
             ("PBSZ".to_owned(), Truth::ServedAndHidden),
             ("CCC".to_owned(), Truth::AdvertisedAndRefused),
         ];
-        let all = told(feature_truth(&report, registry));
+        let all = listed(feature_truth(&report, registry));
         assert_eq!(all[..2], misleading);
         assert_eq!(all[2..], [("X-OWN".to_owned(), Truth::Untested)]);
-        assert_eq!(told(misleading_features(&report, registry)), misleading);
+        assert_eq!(listed(misleading_features(&report, registry)), misleading);
     }
 
     #[test]

@@ -212,20 +212,20 @@ mod tests {
     #[test]
     fn what_one_reason_stopped_is_one_obstacle_and_the_greatest_comes_first() {
         let mut report = report(&[Outcome::Blocked; 5]);
-        let told = [
+        let groups = [
             ("a", "no login"),
             ("b", "x"),
             ("b", "x"),
             ("c", "x"),
             ("c", "y"),
         ];
-        for (row, (scenario, reason)) in report.scenarios.iter_mut().zip(told) {
+        for (row, (scenario, reason)) in report.scenarios.iter_mut().zip(groups) {
             row.verdict.scenario = scenario.into();
             row.verdict.reason = reason.into();
         }
         report.scenarios[4].verdict.outcome = Outcome::Error;
         let reason_groups = reason_groups(&report.scenarios);
-        let told: Vec<_> = reason_groups
+        let groups: Vec<_> = reason_groups
             .iter()
             .map(|it| (it.reason, it.scale()))
             .collect();
@@ -234,7 +234,7 @@ mod tests {
             ("no login", "1 scenario"),
         ];
         assert_eq!(
-            told[1..],
+            groups[1..],
             expected.map(|(reason, scale)| (reason, scale.to_owned()))
         );
         assert_eq!(

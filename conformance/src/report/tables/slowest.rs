@@ -14,14 +14,14 @@ pub(crate) fn slowest(report: &Report) -> Vec<&Row> {
     let mut rows: Vec<&Row> = report.scenarios.iter().collect();
     rows.retain(|row| row.duration_ms >= SLOW);
     rows.sort_by_key(|row| Reverse(row.duration_ms));
-    let mut told: Vec<&Row> = Vec::new();
+    let mut slow: Vec<&Row> = Vec::new();
     for row in rows {
         let same = |other: &&Row| other.verdict.scenario == row.verdict.scenario;
-        if told.len() < MOST && !told.iter().any(same) {
-            told.push(row);
+        if slow.len() < MOST && !slow.iter().any(same) {
+            slow.push(row);
         }
     }
-    told
+    slow
 }
 
 #[cfg(test)]
@@ -38,9 +38,9 @@ mod tests {
             row.duration_ms = duration_ms;
             row.verdict.scenario = format!("a/{}", index % 6);
         }
-        let told: Vec<u64> = slowest(&report).iter().map(|row| row.duration_ms).collect();
+        let slow: Vec<u64> = slowest(&report).iter().map(|row| row.duration_ms).collect();
         // 2000 and 4000 are those of scenarios 0 and 1; 1000 is another variant of 1.
-        assert_eq!(told, [7000, 6000, 4000, 3000, 2000]);
+        assert_eq!(slow, [7000, 6000, 4000, 3000, 2000]);
         report.scenarios.truncate(1);
         assert!(slowest(&report).is_empty());
     }

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_see_is_said_to_be_so() {
+    fn a_row_that_cannot_be_observed_is_reported_as_such() {
         assert_eq!(
             filled(&report(&[]), "How long idle is can be set"),
             (Answer::Unseen, false)

@@ -14,14 +14,14 @@ const MOST: usize = 5;
 /// Scenarios named that one reason stopped.
 const NAMED: usize = 5;
 /// A scenario's row in full, without colours.
-pub(in crate::report) fn row_told(row: &Row) -> String {
+pub(in crate::report) fn row_text(row: &Row) -> String {
     let outcome = row.verdict.outcome;
     let rows = vec![row];
-    entry_told(&Group { outcome, rows })
+    entry_text(&Group { outcome, rows })
 }
 
 /// A scenario with its variants in full, without colours.
-pub(in crate::report) fn entry_told(entry: &Group<'_>) -> String {
+pub(in crate::report) fn entry_text(entry: &Group<'_>) -> String {
     let mut writer = Writer::new(Look::default());
     writer.entry(entry);
     writer.styled.text
@@ -35,7 +35,7 @@ pub(in crate::report) fn reason_group_text(reason_group: &ReasonGroup<'_>) -> St
 }
 
 /// A judge's row in full, without colours.
-pub(in crate::report) fn judge_told(row: &JudgeVerdict) -> String {
+pub(in crate::report) fn judge_text(row: &JudgeVerdict) -> String {
     let mut writer = Writer::new(Look::default());
     writer.judge(row);
     writer.styled.text
@@ -165,14 +165,14 @@ impl Writer {
         }
     }
 
-    fn more(&mut self, found: usize, told: usize) -> bool {
-        if found > told {
+    fn more(&mut self, found: usize, shown: usize) -> bool {
+        if found > shown {
             self.line(format!(
                 "  … and {} more; see them in the other report formats (--html, --report-json)",
-                found - told
+                found - shown
             ));
         }
-        found > told
+        found > shown
     }
 
     fn excerpt(&mut self, excerpt: &[String]) {

@@ -2,7 +2,7 @@
 
 mod findings;
 
-pub(super) use findings::{entry_told, judge_told, reason_group_text, row_told};
+pub(super) use findings::{entry_text, judge_text, reason_group_text, row_text};
 
 use super::sanitize::Sanitized;
 use super::tables::{
@@ -13,7 +13,7 @@ use super::{Report, RunStatus};
 use crate::catalogue::{Registry, RequirementsSummary};
 use crate::styled_text::StyledText;
 use crate::text::{cut, joined};
-use crate::verdict::{Known, Outcome};
+use crate::verdict::{Accepted, Outcome};
 use anstyle::AnsiColor;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -36,10 +36,11 @@ pub fn terminal(report: &Sanitized, look: Look) -> String {
     let mut writer = Writer::new(look);
     writer.head(report);
     for outcome in DETAILED {
-        let told =
-            |known: &Option<Known>, of| of == outcome && (known.is_none() || of == Outcome::Error);
+        let shown = |known: &Option<Accepted>, of| {
+            of == outcome && (known.is_none() || of == Outcome::Error)
+        };
         let rows = report.scenarios.iter();
-        let rows = rows.filter(|row| told(&row.known, row.verdict.outcome));
+        let rows = rows.filter(|row| shown(&row.known, row.verdict.outcome));
         if matches!(outcome, Outcome::Blocked | Outcome::Error) {
             for reason_group in reason_groups(rows) {
                 writer.reason_group(&reason_group);
@@ -50,7 +51,7 @@ pub fn terminal(report: &Sanitized, look: Look) -> String {
             }
         }
         let judges = report.judges.iter();
-        for row in judges.filter(|row| told(&row.known, row.outcome)) {
+        for row in judges.filter(|row| shown(&row.known, row.outcome)) {
             writer.judge(row);
         }
     }
@@ -70,7 +71,7 @@ pub fn terminal(report: &Sanitized, look: Look) -> String {
     writer.styled.text
 }
 
-/// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the
+/// Outcomes that are shown in full, from the mildest to the worst: the worst is right above the
 /// summary.
 const DETAILED: [Outcome; 5] = [
     Outcome::Warn,
@@ -189,7 +190,7 @@ impl Writer {
             .filter_map(|row| Some((row.judge.clone(), row.outcome, row.known.as_ref()?)));
         let (stale, known): (Vec<_>, Vec<_>) = rows
             .chain(judges)
-            .partition(|(_, outcome, known)| Known::is_stale(Some(known), *outcome));
+            .partition(|(_, outcome, known)| Accepted::is_stale(Some(known), *outcome));
         if !known.is_empty() {
             self.line("KNOWN: listed in the baseline and excused unless it is an ERROR");
         }
@@ -262,12 +263,12 @@ impl Writer {
         if not_tested.is_some_and(|(_, count)| count * 2 > rows().count()) {
             return;
         }
-        let told = counts
+        let shown = counts
             .iter()
             .map(|(answer, count)| format!("{count} {}", answer.words()));
         self.line(format!(
             "RFC 1123 §4.1.5: {}",
-            told.collect::<Vec<_>>().join(", ")
+            shown.collect::<Vec<_>>().join(", ")
         ));
         for filled in rows().filter(|filled| filled.against) {
             self.line(format!(
@@ -309,8 +310,8 @@ impl Writer {
                 .into_iter()
                 .map(|outcome| (report.count(outcome), outcome));
             let counts = counts.filter(|(count, _)| *count > 0);
-            let told = counts.map(|(count, outcome)| format!("{count} {}", self.outcome(outcome)));
-            let _ = write!(line, ": {}", told.collect::<Vec<_>>().join(", "));
+            let shown = counts.map(|(count, outcome)| format!("{count} {}", self.outcome(outcome)));
+            let _ = write!(line, ": {}", shown.collect::<Vec<_>>().join(", "));
         }
         self.line(line);
         if !report.skipped.is_empty() {

@@ -4,7 +4,7 @@ use super::*;
 use crate::report::tests::{finding, of_every_outcome, report};
 
 #[test]
-fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
+fn a_failure_is_shown_with_its_evidence_and_the_command_that_repeats_it() {
     let mut report = report(&[Outcome::Pass, Outcome::Fail]);
     report.target.url = "ftp://127.0.0.1:2121".into();
     let row = &mut report.scenarios[1];
@@ -33,13 +33,13 @@ fn a_failure_is_told_with_its_evidence_and_the_command_that_shows_it_again() {
 }
 
 #[test]
-fn what_matters_comes_first_and_then_how_it_stands() {
+fn failures_come_first_and_the_summary_last() {
     let text = terminal(&Sanitized::of(&of_every_outcome()), Look::default());
     insta::assert_snapshot!("every_outcome", text);
 }
 
 #[test]
-fn what_fails_alike_in_many_variants_is_told_once() {
+fn a_failure_in_many_variants_is_shown_once() {
     let mut report = report(&[Outcome::Fail; 3]);
     for (row, variant) in report.scenarios.iter_mut().zip(["pasv", "epsv", "port"]) {
         row.verdict.variant = variant.parse().expect("a variant");
@@ -65,7 +65,7 @@ fn what_fails_alike_in_many_variants_is_told_once() {
 }
 
 #[test]
-fn what_one_reason_stopped_is_told_once_however_much_it_is() {
+fn scenarios_blocked_for_one_reason_are_shown_once() {
     let mut report = report(&[Outcome::Blocked; 40]);
     for (index, row) in report.scenarios.iter_mut().enumerate() {
         row.verdict.scenario = format!("rfc959/{:02}", index / 2);
@@ -90,14 +90,14 @@ fn what_one_reason_stopped_is_told_once_however_much_it_is() {
 }
 
 #[test]
-fn where_the_time_of_a_long_run_went_is_told() {
+fn the_slowest_scenarios_of_a_long_run_are_shown() {
     let mut report = report(&[Outcome::Pass, Outcome::Pass]);
     report.scenarios[0].duration_ms = 4321;
-    let told = "Slowest\n    4.3 s  rfc959/noop-200 [pasv]\n\n";
+    let expected = "Slowest\n    4.3 s  rfc959/noop-200 [pasv]\n\n";
     assert!(!terminal(&Sanitized::of(&report), Look::default()).contains("Slowest"));
     report.duration_ms = 10_000;
     let text = terminal(&Sanitized::of(&report), Look::default());
-    assert!(text.contains(told), "{text}");
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -69,7 +69,7 @@ pub(super) fn finding(observed: &str) -> Finding {
 /// A small report that contains everything a renderer shows, once.
 pub(super) fn of_every_outcome() -> Report {
     let mut outcomes = Outcome::ALL.to_vec();
-    // One that is known, one that is stale, one of a scenario of somebody's own.
+    // One that is known, one that is stale, one of a user's own scenario.
     outcomes.extend([Outcome::Fail, Outcome::Pass, Outcome::Fail]);
     let mut report = report(&outcomes);
     for (row, name) in report
@@ -105,7 +105,7 @@ pub(super) fn of_every_outcome() -> Report {
         }
     }
     for at in [9, 10] {
-        report.scenarios[at].known = Some(Known {
+        report.scenarios[at].known = Some(Accepted {
             reason: "ticket 7".into(),
         });
     }
@@ -173,7 +173,7 @@ fn what_a_baseline_knows_does_not_fail_the_run_until_it_is_stale(
     #[case] status: RunStatus,
 ) {
     let mut report = report(&[Outcome::Pass, outcome]);
-    report.scenarios[1].known = Some(Known {
+    report.scenarios[1].known = Some(Accepted {
         reason: "ticket 7".into(),
     });
     assert_eq!(report.status(strict), status);

@@ -53,7 +53,7 @@ pub(crate) struct Schedule {
 /// Plays all jobs and reports them. Every job is finished exactly once, in the given order, unless
 /// the run is cancelled:
 ///
-/// * one whose task panics becomes [`Stop::Trouble`];
+/// * one whose task panics becomes [`Stop::Internal`];
 /// * one that is refused with 421 is played again later, with fewer at the same time, and becomes
 ///   [`Stop::Busy`] if it is refused even alone;
 /// * one that is played while the server dies becomes [`Stop::TargetGone`]; then the supervisor
@@ -273,7 +273,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         self.publish_oldest();
         self.held.insert(place, Held::by(&known.recorder));
         let (mut played, was_cut) = ended.unwrap_or_else(|error| {
-            let stop = Stop::Trouble(format!("the player died: {error}"));
+            let stop = Stop::Internal(format!("the player died: {error}"));
             let played = finished(&known.recorder, known.job, Some(stop), known.began);
             (played, false)
         });
@@ -302,7 +302,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
             }
         }
         if let Some(why) = &self.death
-            && !matches!(played.stop, None | Some(Stop::Trouble(_)))
+            && !matches!(played.stop, None | Some(Stop::Internal(_)))
         {
             played.stop = Some(Stop::TargetGone(format!("while this was played: {why}")));
         }
@@ -473,7 +473,7 @@ fn may_be_server_death(stop: Option<&Stop>) -> bool {
         Some(Stop::TargetGone(_) | Stop::ConnectionLost { .. } | Stop::Prerequisite(_)) => true,
         // A refused data connection, or a missing reply.
         Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
-        Some(Stop::Busy(_) | Stop::Trouble(_) | Stop::LimitExceeded { .. }) | None => false,
+        Some(Stop::Busy(_) | Stop::Internal(_) | Stop::LimitExceeded { .. }) | None => false,
     }
 }
 

@@ -20,7 +20,7 @@ async fn run(
     conduct: Schedule,
     keeper: &mut impl Supervisor,
 ) -> Outcome {
-    let mut told = Outcome::default();
+    let mut ran = Outcome::default();
     run_all(
         jobs,
         &server.target,
@@ -29,12 +29,12 @@ async fn run(
         keeper,
         |event| match event {
             RunEvent::Started(_) => {}
-            RunEvent::Finished(played) => told.stops.push((played.job.number, played.stop)),
-            RunEvent::Fact(fact) => told.facts.push(fact),
+            RunEvent::Finished(played) => ran.stops.push((played.job.number, played.stop)),
+            RunEvent::Fact(fact) => ran.facts.push(fact),
         },
     )
     .await;
-    told
+    ran
 }
 
 fn jobs(dialogues: &[&str]) -> Vec<Job> {
@@ -64,13 +64,13 @@ fn nothing_special(_: &str) -> Option<Vec<Do>> {
 async fn a_server_with_few_connections_gets_fewer_jobs_and_nothing_fails() {
     let server = Fake::start_at(anywhere(), 3, nothing_special).await;
     let jobs = jobs(&[NOOP; 8]);
-    let told = run(jobs, &server, at_once(8), &mut unmanaged(&server)).await;
+    let ran = run(jobs, &server, at_once(8), &mut unmanaged(&server)).await;
     let stops: Vec<_> = (0..8).map(|number| (number, None)).collect();
-    assert_eq!(told.stops, stops, "{:?}", told.facts);
+    assert_eq!(ran.stops, stops, "{:?}", ran.facts);
     assert!(
-        told.facts.iter().any(|fact| fact.contains("421 too many")),
+        ran.facts.iter().any(|fact| fact.contains("421 too many")),
         "{:?}",
-        told.facts
+        ran.facts
     );
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
@@ -79,10 +79,10 @@ async fn a_server_with_few_connections_gets_fewer_jobs_and_nothing_fails() {
 async fn a_server_without_free_connections_is_no_failure_and_retries_end() {
     let server = Fake::start_at(anywhere(), 1, nothing_special).await;
     let jobs = jobs(&[NOOP; 5]);
-    let told = run(jobs, &server, at_once(2), &mut unmanaged(&server)).await;
-    assert_eq!(told.stops.len(), 5);
+    let ran = run(jobs, &server, at_once(2), &mut unmanaged(&server)).await;
+    assert_eq!(ran.stops.len(), 5);
     let busy = |(_, stop): &(usize, Option<Stop>)| matches!(stop, Some(Stop::Busy(_)));
-    assert!(told.stops.iter().all(busy), "{:?}", told.stops);
+    assert!(ran.stops.iter().all(busy), "{:?}", ran.stops);
     let logins = server
         .heard()
         .iter()
@@ -97,10 +97,8 @@ async fn a_421_greeting_is_not_a_failure_of_the_server() {
     let server = Fake::start_at(anywhere(), 0, nothing_special).await;
     let mut greeting = job("pasv", "login = false", "< 220");
     greeting.number = 0;
-    let told = run(vec![greeting], &server, at_once(1), &mut unmanaged(&server)).await;
-    assert!(
-        matches!(&told.stops[..], [(0, Some(Stop::Busy(why)))] if why.contains("421 too many"))
-    );
+    let ran = run(vec![greeting], &server, at_once(1), &mut unmanaged(&server)).await;
+    assert!(matches!(&ran.stops[..], [(0, Some(Stop::Busy(why)))] if why.contains("421 too many")));
 }
 
 #[tokio::test]
@@ -112,16 +110,16 @@ async fn the_connection_limit_is_respected() {
         connections: Some(2),
         ..at_once(8)
     };
-    let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
-    let Some(Stop::Prerequisite(why)) = &told.stops[2].1 else {
-        panic!("{:?}", told.stops)
+    let ran = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
+    let Some(Stop::Prerequisite(why)) = &ran.stops[2].1 else {
+        panic!("{:?}", ran.stops)
     };
     assert!(
         why.contains("needs 3") && why.contains("--max-connections"),
         "{why}"
     );
-    let others = told.stops.iter().filter(|(_, stop)| stop.is_none()).count();
-    assert_eq!(others, 4, "{:?}", told.stops);
+    let others = ran.stops.iter().filter(|(_, stop)| stop.is_none()).count();
+    assert_eq!(others, 4, "{:?}", ran.stops);
     // A connection that is closing may still count.
     assert!(server.peak() <= 2 + 1, "{}", server.peak());
 }
@@ -134,9 +132,9 @@ async fn a_blocked_job_is_finished_without_contacting_the_server() {
         ..at_once(1)
     };
     let jobs = jobs(&[NOOP, SYST, NOOP]);
-    let told = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
+    let ran = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
     let blocked = Some(Stop::Prerequisite("it is closed".into()));
-    assert_eq!(told.stops, [(0, None), (1, blocked), (2, None)]);
+    assert_eq!(ran.stops, [(0, None), (1, blocked), (2, None)]);
     assert!(!server.heard().contains(&"SYST".to_owned()));
 }
 
@@ -148,9 +146,9 @@ fn dies_at_syst(line: &str) -> Option<Vec<Do>> {
 async fn a_complete_report_is_made_when_the_server_dies() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
-    assert_eq!(told.stops[0], (0, None));
-    let why: Vec<_> = told.stops[1..]
+    let ran = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
+    assert_eq!(ran.stops[0], (0, None));
+    let why: Vec<_> = ran.stops[1..]
         .iter()
         .map(|(_, stop)| match stop {
             Some(Stop::TargetGone(why)) => why.as_str(),
@@ -190,18 +188,18 @@ fn restarting(server: &Fake) -> RestartingSupervisor {
 async fn a_restarted_server_is_tested_to_the_end() {
     let server = Fake::start(dies_at_syst).await;
     let jobs = jobs(&[NOOP, SYST, NOOP, NOOP]);
-    let told = run(jobs, &server, at_once(1), &mut restarting(&server)).await;
+    let ran = run(jobs, &server, at_once(1), &mut restarting(&server)).await;
     assert!(
-        matches!(&told.stops[1].1, Some(Stop::TargetGone(_))),
-        "{told:?}"
+        matches!(&ran.stops[1].1, Some(Stop::TargetGone(_))),
+        "{ran:?}"
     );
-    let others = told.stops.iter().filter(|(_, stop)| stop.is_none()).count();
-    assert_eq!(others, 3, "{told:?}");
+    let others = ran.stops.iter().filter(|(_, stop)| stop.is_none()).count();
+    assert_eq!(others, 3, "{ran:?}");
     let facts = [
         "/ftpspec-t-0001 could not be removed and is still on the server",
         "it was restarted",
     ];
-    assert_eq!(told.facts, facts);
+    assert_eq!(ran.facts, facts);
 }
 
 #[tokio::test]
@@ -209,10 +207,10 @@ async fn a_server_that_keeps_dying_is_given_up() {
     let server = Fake::start(dies_at_syst).await;
     let mut restarting = restarting(&server);
     let jobs = jobs(&[SYST; 8]);
-    let told = run(jobs, &server, at_once(1), &mut restarting).await;
-    assert_eq!((told.stops.len(), restarting.servers.len()), (8, DEATHS));
-    let Some(Stop::TargetGone(why)) = &told.stops[7].1 else {
-        panic!("{told:?}")
+    let ran = run(jobs, &server, at_once(1), &mut restarting).await;
+    assert_eq!((ran.stops.len(), restarting.servers.len()), (8, DEATHS));
+    let Some(Stop::TargetGone(why)) = &ran.stops[7].1 else {
+        panic!("{ran:?}")
     };
     assert!(why.contains("died 4 times"), "{why}");
 }
@@ -222,16 +220,16 @@ async fn a_closed_connection_fails_its_scenario_only() {
     let rule = |line: &str| (line == "SYST").then(|| vec![Do::Say("421 idle\r\n"), Do::Close]);
     let server = Fake::start(rule).await;
     let jobs = jobs(&[SYST, "> SYST\n> NOOP\n< 215\n< 200", NOOP]);
-    let told = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
+    let ran = run(jobs, &server, at_once(1), &mut unmanaged(&server)).await;
     assert!(
-        matches!(told.stops[0].1, Some(Stop::Mismatch { .. })),
-        "{told:?}"
+        matches!(ran.stops[0].1, Some(Stop::Mismatch { .. })),
+        "{ran:?}"
     );
     assert!(
-        matches!(told.stops[1].1, Some(Stop::Mismatch { .. })),
-        "{told:?}"
+        matches!(ran.stops[1].1, Some(Stop::Mismatch { .. })),
+        "{ran:?}"
     );
-    assert_eq!(told.stops[2], (2, None));
+    assert_eq!(ran.stops[2], (2, None));
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
 
@@ -245,18 +243,18 @@ async fn a_job_that_timed_out_beside_others_is_played_again_alone() {
         };
         let server = Fake::start(rule).await;
         let jobs = jobs(&[SYST, NOOP, NOOP]);
-        let told = run(
+        let ran = run(
             jobs,
             &server,
             at_once(jobs_at_once),
             &mut unmanaged(&server),
         )
         .await;
-        assert_eq!(told.stops.len(), 3, "{told:?}");
-        assert_eq!(told.stops[0].1.is_none(), again, "{told:?}");
-        let mut facts = told.facts.iter();
+        assert_eq!(ran.stops.len(), 3, "{ran:?}");
+        assert_eq!(ran.stops[0].1.is_none(), again, "{ran:?}");
+        let mut facts = ran.facts.iter();
         let reported = facts.any(|fact| fact.contains("was not the same twice"));
-        assert_eq!(reported, again, "{told:?}");
+        assert_eq!(reported, again, "{ran:?}");
     }
 }
 
@@ -283,9 +281,9 @@ async fn a_cancelled_run_cleans_up_and_reports_what_was_played() {
     let (canceller, cut) = CancelToken::cancellable();
     let server = Fake::start(cancel_at_syst(canceller)).await;
     let jobs = jobs(&[NOOP, SYST, NOOP]);
-    let told = run(jobs, &server, until(cut), &mut unmanaged(&server)).await;
-    assert_eq!(told.stops, [(0, None)]);
-    assert!(told.facts.is_empty(), "{:?}", told.facts);
+    let ran = run(jobs, &server, until(cut), &mut unmanaged(&server)).await;
+    assert_eq!(ran.stops, [(0, None)]);
+    assert!(ran.facts.is_empty(), "{:?}", ran.facts);
     assert!(server.has().is_empty(), "{:?}", server.has());
 }
 
@@ -299,7 +297,7 @@ async fn a_directory_that_cannot_be_removed_is_reported_also_when_cancelled() {
             false => cutting(line),
         };
         let server = Fake::start(rule).await;
-        let told = run(
+        let ran = run(
             jobs(&[dialogue]),
             &server,
             until(cut),
@@ -307,7 +305,7 @@ async fn a_directory_that_cannot_be_removed_is_reported_also_when_cancelled() {
         )
         .await;
         let facts = ["/ftpspec-t-0000 could not be removed and is still on the server"];
-        assert_eq!(told.facts, facts, "{dialogue}");
+        assert_eq!(ran.facts, facts, "{dialogue}");
     }
 }
 
@@ -326,7 +324,7 @@ async fn a_directory_being_created_during_cancellation_is_removed() {
         })
     };
     let server = Fake::start(rule).await;
-    let told = run(jobs(&[NOOP]), &server, until(cut), &mut unmanaged(&server)).await;
-    assert!(told.stops.is_empty(), "{told:?}");
+    let ran = run(jobs(&[NOOP]), &server, until(cut), &mut unmanaged(&server)).await;
+    assert!(ran.stops.is_empty(), "{ran:?}");
     assert!(server.heard().contains(&"RMD ftpspec-t-0000".to_owned()));
 }

@@ -112,7 +112,7 @@ fn a_sound_dialogue_is_not_blamed(#[case] dialogue: &str) {
     "> NOOP\n< 200\n!impact",
     "the front matter has no `impact` for this `!impact` at `< 200`"
 )]
-fn what_does_not_hang_together_is_told(#[case] dialogue: &str, #[case] expected: &str) {
+fn inconsistent_statements_are_reported(#[case] dialogue: &str, #[case] expected: &str) {
     assert_eq!(found(&format!("{FRONT}{dialogue}\n")), [expected]);
 }
 

@@ -54,7 +54,7 @@ impl Nesting {
     }
 }
 
-/// Whether as much is played, and as long, as anybody waits for.
+/// Whether the amount and the duration are within the limits.
 pub(super) fn is_bounded(scenario: &Scenario, lines: &[Line<'_>], problems: &mut Problems) {
     let span_of = |is: fn(&Action) -> bool| {
         let step = scenario.steps.iter().rfind(|step| is(&step.action));
@@ -124,7 +124,7 @@ mod tests {
         "B@repeat 2\n@alive\n@end",
         "`@repeat` is about statements of any connection at `@repeat`"
     )]
-    fn a_broken_repeat_is_told_once(#[case] dialogue: &str, #[case] expected: &str) {
+    fn a_broken_repeat_is_reported_once(#[case] dialogue: &str, #[case] expected: &str) {
         assert_eq!(problems_in(dialogue), [expected]);
     }
 

@@ -246,7 +246,7 @@ fn a_broken_statement_says_what_and_where(#[case] dialogue: &str, #[case] expect
 }
 
 #[test]
-fn every_error_is_told_not_only_the_first() {
+fn every_error_is_reported_not_only_the_first() {
     let found = problems_in("> A\n< 2000\n!should 200\n@alife\n\n@send\nnonsense\n< 200");
     assert_eq!(found.len(), 4, "{found:#?}");
 }

@@ -80,7 +80,11 @@ impl Connection {
         if self.arm(actions).await? {
             return Ok(());
         }
-        let outcome = match self.decided(deciding).await? {
+        let action = match deciding {
+            Some(deciding) => self.decided(deciding).await?,
+            None => CommandAction::Proceed,
+        };
+        let outcome = match action {
             CommandAction::Proceed => {
                 self.apply_directory();
                 let step = self.session.receive(event);
@@ -104,17 +108,11 @@ impl Connection {
         self.end_faults().await
     }
 
-    /// Waits for the decision of the hooks. Replies before it wait for the end of a batch of
-    /// commands, but not for a hook.
-    async fn decided(
-        &mut self,
-        deciding: Option<BoxFuture<'static, CommandAction>>,
-    ) -> Result<CommandAction, End> {
-        let Some(mut deciding) = deciding else {
-            return Ok(CommandAction::Proceed);
-        };
+    /// Waits for a decision of a hook or an authenticator. Replies before it wait for the end of a
+    /// batch of commands, but not for the decision.
+    pub(super) async fn decided<T>(&mut self, mut deciding: BoxFuture<'_, T>) -> Result<T, End> {
         match poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await {
-            Poll::Ready(action) => Ok(action),
+            Poll::Ready(decision) => Ok(decision),
             Poll::Pending => {
                 self.flush().await?;
                 Ok(deciding.await)

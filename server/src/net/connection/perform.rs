@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -24,18 +23,8 @@ impl Connection {
                 let authenticator = Arc::clone(of_host.unwrap_or(&self.shared().authenticator));
                 let credentials = question.about.clone();
                 let user = credentials.user.escape_ascii().to_string();
-                let mut deciding = authenticator.authenticate(credentials);
-                // Replies may wait for the end of a batch of commands, but not for an
-                // authenticator.
-                let at_once =
-                    std::future::poll_fn(|cx| Poll::Ready(deciding.as_mut().poll(cx))).await;
-                let outcome = match at_once {
-                    Poll::Ready(outcome) => outcome,
-                    Poll::Pending => {
-                        self.flush().await?;
-                        deciding.await
-                    }
-                };
+                let deciding = authenticator.authenticate(credentials);
+                let outcome = self.decided(deciding).await?;
                 let needs_tls = outcome
                     .as_ref()
                     .is_ok_and(|user| self.session.needs_tls(user));

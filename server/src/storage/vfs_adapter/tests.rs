@@ -169,7 +169,7 @@ impl FileSystem for Breaking {
     }
 
     fn metadata(&self, path: &str) -> VfsResult<VfsMetadata> {
-        assert!(!self.on_metadata.load(Ordering::Relaxed), "told to break");
+        assert!(!self.on_metadata.load(Ordering::Relaxed), "set to break");
         self.inner.metadata(path)
     }
 

@@ -1,0 +1,136 @@
+//! The client's side of a recording against a live server.
+
+use rstest::rstest;
+use serde_json::Value;
+
+use super::client::trusting;
+use super::session::{FILE, Kind, Room, has_ipv6, replay, said};
+
+#[rstest]
+#[case(Kind::Pasv)]
+#[case(Kind::Epsv)]
+#[case(Kind::Port)]
+#[case(Kind::Eprt)]
+#[case(Kind::Ipv6)]
+#[case(Kind::Tls)]
+#[case(Kind::Implicit)]
+fn a_session_of_every_kind_replays_against_the_server_it_was_recorded_with(#[case] kind: Kind) {
+    if kind == Kind::Ipv6 && !has_ipv6() {
+        return;
+    }
+    let room = Room::new(kind);
+    let file = room.recorded();
+    for strictness in [&[][..], &["--text"]] {
+        let server = room.serve(&[]);
+        let (text, code) = said(&replay(&file, &room.url(&server), strictness));
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("6 transfers"), "{text}");
+    }
+}
+
+/// What a server does wrong, the options, and what the report says of it.
+#[rstest]
+#[case("when RETR do reply 450 Later.", &[], "450 Later.")]
+#[case("when SIZE do reply 213 7", &["--text"], "213 7")]
+#[case("when RETR do corrupt octet 3", &[], "first difference is at octet 3")]
+#[case("when RETR do truncate to 5", &[], "first difference is at octet 5")]
+#[case("when RETR do extra 4 octets", &[], "XXXX")]
+#[case("when RETR do reset at 5", &[], "426")]
+#[case("when STOR do missing 226", &["--timeout", "1"], "no reply came in time")]
+#[case("when STOR do missing 150", &[], "150")]
+#[case("when MKD do duplicate", &[], "257")]
+#[case("when CWD do hang up", &[], "the server has ended the control connection")]
+#[case("when CWD do reply 550 No.", &[], "CWD was refused")]
+#[case("when connect do reply 421 Busy.", &[], "421 Busy.")]
+#[case("when PASV do refuse", &["--timeout", "1"], "recorded  a data connection")]
+#[case("when RETR do never accept", &["--timeout", "1"], "RETR")]
+#[case("when SYST do lines \"one\"", &["--exact"], "215-one")]
+#[case("when DELE do unsolicited 421 Bye.", &[], "421 Bye.")]
+#[case("when MLSD do truncate to 2", &[], "lines that only one of the two has")]
+fn a_fault_of_the_server_is_a_difference(
+    #[case] fault: &str,
+    #[case] options: &[&str],
+    #[case] shown: &str,
+) {
+    let room = Room::new(Kind::Pasv);
+    let file = room.recorded();
+    let server = room.serve(&["--fault", fault]);
+    let (text, code) = said(&replay(&file, &room.url(&server), options));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("DIFFERENT session 1"), "{text}");
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
+fn another_text_is_a_difference_only_where_texts_are_compared() {
+    let room = Room::new(Kind::Epsv);
+    let file = room.recorded();
+    for (options, expected) in [(&[][..], 0), (&["--text"], 1), (&["--exact"], 1)] {
+        let server = room.serve(&["--fault", "when SYST do reply 215 MULTICS Type: L9"]);
+        let (text, code) = said(&replay(&file, &room.url(&server), options));
+        // Octet for octet, the times of listings differ, too.
+        assert!(text.matches("DIFFERENT").count() >= expected, "{text}");
+        assert_eq!(code, Some(i32::from(expected > 0)), "{text}");
+    }
+}
+
+#[test]
+fn the_report_as_json_names_recorded_and_live_lines() {
+    let room = Room::new(Kind::Epsv);
+    let file = room.recorded();
+    let server = room.serve(&["--fault", "when SIZE do reply 550 No."]);
+    let output = replay(&file, &room.url(&server), &["--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["schema"], "ftpspec-replay");
+    assert_eq!(report["version"], 1);
+    let difference = &report["differences"][0];
+    assert_eq!(difference["command"], "SIZE a");
+    assert_eq!(difference["subject"], "replies");
+    assert_eq!(difference["recorded"][0], "213 21");
+    assert_eq!(difference["live"][0], "550 No.");
+    assert_eq!(report["differences"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_aborted_transfer_is_compared_as_far_as_it_went() {
+    let room = Room::new(Kind::Epsv);
+    let big = vec![7; 8 << 20];
+    std::fs::write(room.path().join("seed/big"), &big).unwrap();
+    let slow = ["--fault", "when RETR do stall at 65536"];
+    let file = {
+        let server = room.serve(&slow);
+        let out = room.path().join("s.jsonl");
+        let recorder = super::processes::Running::start(&[
+            "record",
+            "--upstream",
+            &room.url(&server).replace("u:pw@", ""),
+            "--out",
+            out.to_str().unwrap(),
+            "--format",
+            "json",
+        ]);
+        let ca = std::fs::read_to_string(recorder.text("ca")).unwrap();
+        let address = recorder.text("address").parse().unwrap();
+        let mut client = room.logged_in(address, &trusting(&ca));
+        let data = std::net::TcpStream::connect(client.passive("PASV")).unwrap();
+        client.expect("RETR big", "150");
+        let mut octets = vec![0; 65536];
+        std::io::Read::read_exact(&mut { data }, &mut octets).unwrap();
+        client.expect("ABOR", "426");
+        assert!(client.reply().starts_with("226"));
+        assert_eq!(room.get(&mut client, "RETR file"), FILE);
+        client.expect("QUIT", "221");
+        assert_eq!(client.line(), "");
+        assert_eq!(recorder.stop(), 0);
+        out
+    };
+    let server = room.serve(&slow);
+    let (text, code) = said(&replay(&file, &room.url(&server), &[]));
+    assert_eq!(code, Some(0), "{text}");
+    // Other octets are seen in what was received before the ABOR.
+    std::fs::write(room.path().join("seed/big"), vec![8; 8 << 20]).unwrap();
+    let server = room.serve(&slow);
+    let (text, code) = said(&replay(&file, &room.url(&server), &[]));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("first difference is at octet 0"), "{text}");
+}
