@@ -66,7 +66,7 @@ impl Service<'_> {
                 () = stop.next() => break,
             }
         }
-        proxy.stop();
+        proxy.stop().await;
         printer.finish();
         Ok(())
     }
