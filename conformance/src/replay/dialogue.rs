@@ -296,8 +296,8 @@ impl Transfer {
         self.ends.iter().find(|end| end.by == side)
     }
 
-    /// Whether it did not come to its regular end: one side reset it, or the client of a download
-    /// ended it first.
+    /// Whether it did not come to its regular end: one side reset it, or a download was not received
+    /// to its end.
     pub(crate) fn is_cut(&self) -> bool {
         let reset = |end: &End| end.how == crate::transcript::CloseKind::Reset;
         let first = self.ends.first().map(|end| end.by);

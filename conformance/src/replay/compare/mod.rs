@@ -116,7 +116,11 @@ impl Comparison<'_> {
             let transfer = exchange
                 .transfer
                 .and_then(|it| self.recorded.transfers.get(&it));
-            let is_cut = aborted.contains(&index) || transfer.is_some_and(Transfer::is_cut);
+            // 426 and 451: the server found it cut, however it ended.
+            let completion = exchange.completion().map(|reply| reply.code);
+            let is_cut = aborted.contains(&index)
+                || (exchange.is_transfer() && matches!(completion, Some(426 | 451)))
+                || transfer.is_some_and(Transfer::is_cut);
             let after_cut = exchange.verb() == "ABOR";
             self.replies(index, exchange, live, is_cut || after_cut);
             if let Some((number, transfer)) = exchange.transfer.zip(transfer) {
