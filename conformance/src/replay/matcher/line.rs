@@ -40,7 +40,7 @@ enum Use {
 }
 
 /// What is known of each verb; others are [`Role::InOrder`].
-const VERBS: [(&str, Role, Use); 45] = [
+const VERBS: [(&str, Role, Use); 47] = [
     ("PASV", Role::Preparation, Use::None),
     ("EPSV", Role::Preparation, Use::None),
     ("PORT", Role::Preparation, Use::None),
@@ -49,6 +49,8 @@ const VERBS: [(&str, Role, Use); 45] = [
     ("FEAT", Role::Omissible, Use::None),
     ("OPTS", Role::Omissible, Use::None),
     ("CLNT", Role::Omissible, Use::None),
+    ("LANG", Role::Omissible, Use::None),
+    ("HOST", Role::Omissible, Use::None),
     ("NOOP", Role::Omissible, Use::None),
     ("HELP", Role::Omissible, Use::None),
     ("STAT", Role::Omissible, Use::Reads),
@@ -398,7 +400,7 @@ fn plain(verb: &str, argument: &str) -> String {
         ("TYPE", "L 8") => "I".into(),
         ("TYPE" | "MODE" | "STRU" | "AUTH" | "PROT" | "OPTS" | "HELP", _) => upper,
         // Names of programs, numbers.
-        ("CLNT" | "ALLO" | "NOOP" | "USER" | "PASS" | "ACCT", _) => String::new(),
+        ("CLNT" | "HOST" | "ALLO" | "NOOP" | "USER" | "PASS" | "ACCT", _) => String::new(),
         _ => argument.to_owned(),
     }
 }
