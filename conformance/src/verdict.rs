@@ -198,7 +198,7 @@ pub enum Stop {
     },
     /// Login, the scenario's directory or a `@given` failed, so nothing was tested.
     Prerequisite(String),
-    /// The server has no room for one more control connection (421), however long one waits.
+    /// The server refuses one more control connection (421), also after waiting.
     Busy(String),
     /// An internal error.
     Internal(String),

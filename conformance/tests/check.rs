@@ -1,4 +1,5 @@
-//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and servers that let nobody write.
+//! `ftpspec check` and `run`, as processes: servers they start, servers that die, and read-only
+//! servers.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
@@ -213,7 +214,7 @@ fn who_may_not_write_hears_what_could_be_tested_and_what_not() {
     assert!(played.len() > 50, "{}", played.len());
     assert!(played.iter().any(|row| row.0 == "sanity/listing"));
 
-    // Without being told: the same, and the rest is not testable.
+    // Without the option: the same, and the rest is not testable.
     let select = ["--select", "rfc959", "--jobs", "4"];
     let (refused, code) = report(&[&["check", url.as_str()], &select[..]].concat());
     assert_eq!(code, 1);

@@ -1,4 +1,4 @@
-//! What somebody meets who uses the `ftpspec` command for the first time: mistakes, pipes, and commands to be pasted.
+//! The `ftpspec` command as a new user meets it: usage errors, pipes, and commands to paste.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod served;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Nothing here takes so long; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Who is told this is a client, to be killed.
+/// Set for the process that is a client, to be killed.
 const CLIENT: &str = "FTPSPEC_TEST_CLIENT";
 
 /// A server on a directory.
@@ -93,7 +93,7 @@ impl Client {
     }
 }
 
-/// Octets that are nobody else's.
+/// Octets that occur only here.
 fn pattern(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -177,7 +177,8 @@ fn a_killed_server_leaves_old_files_whole_and_no_part_of_new_ones() {
     assert_eq!(fs::read(root.join("new")).unwrap(), b"at last");
 }
 
-/// Uploads without end, told on stdout: `half NAME` in the middle of each, `done NAME SEED LEN` after its 226.
+/// Uploads without end, reported on stdout: `half NAME` in the middle of each, `done NAME SEED LEN`
+/// after its 226.
 fn be_a_client(orders: &str) {
     let (address, number) = orders.split_once(' ').unwrap();
     let number: u64 = number.parse().unwrap();

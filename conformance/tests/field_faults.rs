@@ -48,7 +48,7 @@ fn no_dot_files(_: &str, data: &[u8]) -> Vec<u8> {
     lines(data, |line| usize::from(!name(line).starts_with(b".")))
 }
 
-/// The time of day stands where the year has to.
+/// The time of day in place of the year.
 fn no_year(_: &str, data: &[u8]) -> Vec<u8> {
     replaced(r"( [A-Z][a-z]{2} [ 0-9]\d)  \d{4} ", data, |found| {
         [&found[1], b" 00:00 "].concat()

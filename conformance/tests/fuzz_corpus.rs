@@ -1,4 +1,4 @@
-//! Every file of the fuzz corpora, through its law. `server/fuzz/README.md` tells how they came about.
+//! Every file of the fuzz corpora, through its law. `server/fuzz/README.md` describes their origin.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 #[path = "../fuzz/laws/mod.rs"]

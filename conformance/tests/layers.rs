@@ -1,4 +1,5 @@
-//! The rooms of this crate and the doors between them. A room that imports what it must not fails here, with the reason.
+//! The modules of this crate and their imports. A module that imports what it must not fails here,
+//! with the reason.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// Rooms that decide and never wait: what they say follows from what they are given, whoever played it.
+/// Modules that decide and never wait: their results follow from their input alone.
 const PURE: [&str; 12] = [
     "baseline",
     "catalogue",
@@ -35,7 +36,7 @@ const HOSTS: [&str; 4] = [
     "subject/server_tap.rs",
 ];
 
-/// What the pure rooms must not name, and why.
+/// What the pure modules must not name, and why.
 const FORBIDDEN: [(&str, &str); 5] = [
     (
         r"\btokio\b|\bsocket2\b|\bTcp(?:Stream|Listener)\b|\bUdpSocket\b",
@@ -43,7 +44,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
     ),
     (
         r"\b(?:crate|super)::(?:\{[^}]*\b)?(?:driver|runner|subject|scripted|campaign|cli|suite)\b",
-        "what was played must not depend on who plays it; the player imports these rooms and not the other way round",
+        "what was played must not depend on who plays it; the player imports these modules and not the other way round",
     ),
     (
         r"\bstd::(?:\{[^}]*\b)?fs\b|\binclude_dir!\(.*/src",
@@ -55,7 +56,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
     ),
     (
         r"\bprint(?:ln)?!|\beprint(?:ln)?!",
-        "whoever runs it decides where its findings go",
+        "the caller decides where findings are written",
     ),
 ];
 
@@ -157,7 +158,7 @@ fn every_room_that_is_named_here_exists() {
     for room in PURE {
         assert!(
             has(&format!("{room}/")) || has(&format!("{room}.rs")),
-            "there is no room {room}"
+            "there is no module {room}"
         );
     }
     for host in HOSTS {

@@ -1,6 +1,7 @@
-//! A server that has no more than RFC 1123 asks of every server breaks nothing, and no scenario may say that it does. One that
-//! has everything but NOOP breaks what there is about NOOP and nothing else, although other scenarios end with it. And one
-//! that nobody reaches in clear breaks nothing, although so much of the suite begins there.
+//! A server that has no more than RFC 1123 asks of every server breaks nothing, and no scenario may
+//! say that it does. One that has everything but NOOP breaks what there is about NOOP and nothing
+//! else, although other scenarios end with it. And one that nobody reaches in clear breaks nothing,
+//! although so much of the suite begins there.
 
 mod support;
 
@@ -83,7 +84,7 @@ fn without(verbs: &[&str]) -> Arc<Fixture> {
     })
 }
 
-/// Where nobody logs in in clear, whether TLS comes on request or at once.
+/// No login in clear, with explicit and implicit TLS.
 fn under_tls(mode: TlsMode) -> Arc<Fixture> {
     Fixture::start(async {
         let tls = match mode {

@@ -1,4 +1,5 @@
-//! Reports of real runs: what is written is what is published, and can be read again, split and merged.
+//! Reports of real runs: what is written is what is published, and can be read again, split and
+//! merged.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 

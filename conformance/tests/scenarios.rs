@@ -58,7 +58,7 @@ fn passes(fixture: &Fixture, job: Job, kept: bool) -> Result<(), Failed> {
     let worst = judges.iter().map(|judge| judge.outcome).max();
     let judges = worst.unwrap_or(Outcome::Pass);
     let dialogue = redact(&played.transcript);
-    // UNSUPPORTED and INCONCLUSIVE stand in the description of the snapshot.
+    // UNSUPPORTED and INCONCLUSIVE are in the description of the snapshot.
     let allowed = matches!(
         verdict.outcome,
         Outcome::Pass | Outcome::Inconclusive | Outcome::Unsupported | Outcome::Note

@@ -105,7 +105,7 @@ fn a_changed_reply_waits_for_review_until_it_is_as_it_was() {
     assert_eq!(
         text.matches("CHANGED").count(),
         1,
-        "one sort of change is told once: {text}"
+        "one kind of change is shown once: {text}"
     );
     assert_eq!(text.matches("NEW ").count(), 1, "{text}");
     // What waits is what would be recorded.
@@ -367,7 +367,7 @@ fn a_frozen_set_is_listed_and_plays_its_scenarios_only() {
                 .all(|id| id.starts_with("rfc959/") || id.starts_with("rfc1123/"))
     );
 
-    // A set of one's own, frozen as it is told.
+    // An own set, frozen as the message says.
     let frozen = said(&ftpspec(
         &["list", "rfc959/noop-says-200", "--freeze"],
         directory.path(),

@@ -1,4 +1,4 @@
-//! What is read from 227, 229 and 257: a port somebody can listen at, a pathname that can be sent.
+//! What is read from 227, 229 and 257: a port that can be listened on, a pathname that can be sent.
 
 use ftpspec::internals::driver::{
     extended_passive_port, passive_address, port_argument, quoted_pathname,

@@ -1,4 +1,4 @@
-//! The reader of FEAT and its judge: what is read of a listing stands in it.
+//! The reader of FEAT and its judge: what is read from a listing is in it.
 
 use super::wire::{received, sent, transcript};
 use ftpspec::internals::catalogue::Registry;
@@ -9,7 +9,7 @@ use ftpspec::transcript::Features;
 /// Features that scenarios ask for.
 const LABELS: [&str; 6] = ["MLST", "REST STREAM", "AUTH TLS", "MODE Z", "UTF8", "SIZE"];
 
-/// The octets stand between the first and the last line of the reply to FEAT.
+/// The octets are the lines between the first and the last of the reply to FEAT.
 pub fn feat(lines: &[u8]) {
     let reply = [b"211-Features:\r\n", lines, b"\r\n211 End\r\n"].concat();
     let events = [received(b"220 Hello.\r\n"), sent(b"FEAT"), received(&reply)];

@@ -15,7 +15,7 @@ pub fn listing(octets: &[u8]) {
             );
             assert!(
                 octets.windows(name.len()).any(|part| part == name),
-                "{form:?}: {} does not stand there",
+                "{form:?}: {} is not in it",
                 name.escape_ascii()
             );
         }

@@ -1,4 +1,5 @@
-//! The judge of MLSx lines: a listing is sound if each of its lines is, over the data connection as in a reply.
+//! The judge of MLSx lines: a listing is sound if each of its lines is, over the data connection as
+//! in a reply.
 
 use super::wire::{ended, received, sent, transcript};
 use ftpspec::internals::catalogue::Registry;

@@ -1,7 +1,8 @@
-//! What must hold of any octets: a server's, a scenario's, a recording's. Each law panics where it does not.
+//! What must hold of any octets: a server's, a scenario's, a recording's. Each law panics where it
+//! does not.
 //!
-//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the ordinary test
-//! `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
+//! A law is written once and used twice: the fuzz targets try it on octets they make up, and the
+//! ordinary test `conformance/tests/fuzz_corpus.rs` on those that were kept in `corpus/`.
 
 mod address;
 mod baseline;

@@ -1,4 +1,5 @@
-//! The lenient reply reader: where octets are cut makes no difference, none is lost, and each kind of fault is told once.
+//! The lenient reply reader: where octets are cut makes no difference, none is lost, and each kind
+//! of fault is reported once.
 
 use ftpspec::transcript::{LONG_LINE, Reply, ReplyFault, ReplyReader};
 use std::mem::discriminant;
@@ -46,7 +47,10 @@ fn sound(reply: &Reply) {
     }
     for (at, fault) in reply.faults.iter().enumerate() {
         let same = |other: &ReplyFault| discriminant(other) == discriminant(fault);
-        assert!(!reply.faults[..at].iter().any(same), "told twice: {fault}");
+        assert!(
+            !reply.faults[..at].iter().any(same),
+            "reported twice: {fault}"
+        );
     }
     let has = |fault: &dyn Fn(&ReplyFault) -> bool| reply.faults.iter().any(fault);
     let long = reply.lines.iter().any(|line| line.len() > LONG_LINE);
@@ -63,7 +67,7 @@ fn sound(reply: &Reply) {
     let text = reply.text();
     assert!(text.starts_with(&reply.first_line_text()));
     assert!(reply.between().len() <= reply.lines.len().saturating_sub(2));
-    // A faultless reply stands by itself, and has the form of RFC 959 §4.2.
+    // A faultless reply is complete in itself and has the form of RFC 959 §4.2.
     if reply.faults.is_empty() {
         assert_eq!(read(&reply.octets, 1), std::slice::from_ref(reply));
         assert!((100..700).contains(&reply.code) && reply.octets.ends_with(b"\r\n"));

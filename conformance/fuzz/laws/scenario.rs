@@ -1,4 +1,5 @@
-//! Scenarios: any text is one or shows where it is not, and its canonical layout says the same and is its own.
+//! Scenarios: any text is one or shows where it is not, and its canonical layout says the same and
+//! is its own.
 
 use ftpspec::internals::scenario::{
     Diagnostic, Knowledge, Scenario, ScenarioId, format, lint, parse, render,
@@ -32,7 +33,7 @@ fn read(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     parse(ScenarioId("fuzz".into()), text)
 }
 
-/// What is wrong stands in the text, and can be shown there.
+/// Every diagnostic has a place in the text and can be shown there.
 fn shown(text: &str, diagnostics: &[Diagnostic]) {
     assert!(diagnostics.len() <= 101, "{}", diagnostics.len());
     for diagnostic in diagnostics {

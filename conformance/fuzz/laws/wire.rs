@@ -3,7 +3,7 @@
 use ftpspec::internals::scenario::Connection;
 use ftpspec::transcript::{CloseKind, End, Event, EventKind, Side, Transcript};
 
-/// These events, all of the main connection, behind a connect.
+/// These events, all of the main connection, after a connect.
 pub(super) fn transcript(events: impl IntoIterator<Item = EventKind>) -> Transcript {
     let connected = EventKind::Connected {
         local: "127.0.0.1:40000".into(),

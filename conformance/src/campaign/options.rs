@@ -68,7 +68,8 @@ pub struct Options {
     /// certificate is accepted]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// IP address of the server, instead of looking up its name; may be repeated, for IPv4 and IPv6.
+    /// IP address of the server, instead of looking up its name; may be repeated, for IPv4 and
+    /// IPv6.
     #[arg(long = "address", value_name = "IP")]
     pub addresses: Vec<HostAddress>,
     /// Port for implicit TLS, in addition to the port of the URL or of --exec.

@@ -129,7 +129,7 @@ impl ServerUnderTest {
 
 /// Supervises the server under test.
 pub(super) enum ServerSupervisor {
-    /// A server that somebody else runs.
+    /// A server that is already running elsewhere.
     Unmanaged(Unmanaged),
     /// A server that was started here.
     Exec(Exec),

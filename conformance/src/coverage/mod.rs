@@ -109,7 +109,7 @@ impl Count {
 pub(crate) struct Threshold {
     /// Of the requirements of this level
     pub level: Level,
-    /// so many per cent of those that can be tested, 0 to 100.
+    /// a percentage of those that can be tested, 0 to 100.
     pub percent: u8,
 }
 

@@ -20,6 +20,10 @@ const FLOWS: usize = 64 << 10;
 const SESSIONS: usize = 256;
 /// Octets and segments of all connections that wait for earlier ones.
 const HELD: usize = 32 << 20;
+/// How long a session may be silent when there are too many, in microseconds.
+const SILENT: i64 = 600_000_000;
+/// Pieces of a connection that may turn out to be a data connection.
+const UNDECIDED_PIECES: usize = 2048;
 /// Octets of a connection that may turn out to be a data connection.
 const UNDECIDED: usize = 1 << 20;
 /// Octets of all such connections.
@@ -209,7 +213,11 @@ impl<'a> Flows<'a> {
             connecting: flow.connecting,
             pieces: held,
         };
-        match look.guess() {
+        let (guess, pieces) = (look.guess(), held.len());
+        if matches!(guess, Guess::Ftp { .. }) {
+            self.end_silent_session(at)?;
+        }
+        match guess {
             Guess::Ftp { .. } if self.sessions.len() >= SESSIONS => {
                 self.summary.sessions_over_limit += 1;
                 self.ignore(ends);
@@ -226,12 +234,29 @@ impl<'a> Flows<'a> {
                 self.ignore(ends);
                 Ok(())
             }
-            Guess::Undecided if octets > UNDECIDED || self.undecided > UNDECIDED_TOTAL => {
+            Guess::Undecided
+                if octets > UNDECIDED
+                    || pieces > UNDECIDED_PIECES
+                    || self.undecided > UNDECIDED_TOTAL =>
+            {
                 self.summary.other += 1;
                 self.ignore(ends);
                 Ok(())
             }
             Guess::Undecided => Ok(()),
+        }
+    }
+
+    /// Makes room for a session: one whose end was not captured may be silent for a long time.
+    fn end_silent_session(&mut self, at: i64) -> io::Result<()> {
+        if self.sessions.len() < SESSIONS {
+            return Ok(());
+        }
+        let oldest = self.sessions.iter().min_by_key(|(_, it)| it.last());
+        let silent = oldest.filter(|(_, session)| at.saturating_sub(session.last()) > SILENT);
+        match silent.map(|(number, _)| *number) {
+            Some(number) => self.finish_session(number),
+            None => Ok(()),
         }
     }
 

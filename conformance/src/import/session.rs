@@ -18,8 +18,8 @@ use crate::transcript::{
     Scrub, Seat, Side,
 };
 
-/// Octets of a data connection that become one event.
-const PIECE: usize = 1 << 20;
+/// Octets of data connections that wait, to become one event.
+const PIECE: usize = 256 << 10;
 /// Data connections of a session that were agreed upon and may still come.
 const EXPECTED: usize = 8;
 /// How a TLS record with a handshake begins (RFC 8446 §5.1).
@@ -147,6 +147,11 @@ impl Session {
         self.open == 0 && control.is_some_and(|ends| ends.closed)
     }
 
+    /// When something happened last.
+    pub(super) fn last(&self) -> i64 {
+        self.started.saturating_add_unsigned(self.now)
+    }
+
     /// The data connection between these addresses, if one was agreed upon: the newest.
     pub(super) fn expected(&self, from: SocketAddr, to: SocketAddr) -> Option<Expected> {
         let mut newest_first = self.follow.expected.iter().rev();
@@ -228,7 +233,7 @@ impl Session {
         self.tick(at);
         let held = self.data.entry((channel, from)).or_default();
         held.extend_from_slice(&octets);
-        if held.len() >= PIECE {
+        if self.data.values().map(Vec::len).sum::<usize>() >= PIECE {
             self.write_data();
         }
     }

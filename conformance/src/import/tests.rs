@@ -495,6 +495,50 @@ fn servers_at_other_ports_are_found_by_greeting_and_command_and_smtp_is_not() {
 }
 
 #[test]
+fn sessions_have_a_limit_and_silent_ones_make_room() {
+    let [client, server] = addresses(false);
+    let begin = |net: &mut Net, port: u16| {
+        let mut tcp = Tcp::new(at_port(client, port), server, SEQUENCES[0]).open(net);
+        tcp.say(net, SERVER, b"220 ready\r\n");
+    };
+    let mut net = Net::default();
+    (0..256).for_each(|number| begin(&mut net, 30_000 + number));
+    let before = net.sent.len();
+    begin(&mut net, 40_000);
+    let (_, summary) = imported(&pcap(&net.sent, Link::Raw));
+    assert_eq!((summary.sessions, summary.sessions_over_limit), (256, 1));
+    for sent in &mut net.sent[before..] {
+        sent.at += 700_000_000;
+    }
+    let (_, summary) = imported(&pcap(&net.sent, Link::Raw));
+    assert_eq!((summary.sessions, summary.sessions_over_limit), (257, 0));
+}
+
+#[test]
+fn what_waits_for_lost_octets_has_a_limit() {
+    let [client, server] = addresses(false);
+    let mut net = Net::default();
+    let mut control = Tcp::new(client, server, SEQUENCES[0]).open(&mut net);
+    control.say(&mut net, SERVER, b"220 ready\r\n");
+    control.say(&mut net, CLIENT, b"lost\r\n");
+    let lost = net.sent.pop();
+    for _ in 0..200 {
+        control.say(&mut net, CLIENT, &[b'x'; 30_000]);
+    }
+    let (sessions, summary) = imported(&pcap(&net.sent, Link::Raw));
+    assert_eq!(
+        summary.missing,
+        lost.map_or(0, |sent| sent.octets.len() as u64)
+    );
+    // Not everything waited for the end of the capture.
+    let first = sessions[0]
+        .events
+        .iter()
+        .find(|event| matches!(event.what, EventKind::Observed { .. }));
+    assert!(first.is_some_and(|event| event.at < 200), "{first:?}");
+}
+
+#[test]
 fn after_auth_tls_a_session_is_opaque_and_says_so() {
     let [client, server] = addresses(false);
     let mut net = Net::default();

@@ -19,7 +19,8 @@ pub(crate) mod testing;
 
 pub(crate) use conclude::{Evidence, conclude, needs};
 pub(crate) use expectation::{Assessment, Ending, expectation};
-pub use rules::{Context, JUDGES, Judge};
+pub(crate) use rules::Judge;
+pub use rules::{Context, JUDGES};
 pub(crate) use run_judge::RunJudge;
 pub(crate) use tally::JudgeTally;
 

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 /// `C: ` and `S: ` are lines (CRLF added, ` / ` parts a reply's lines), `C! ` and `S! ` raw octets,
 /// `D< ` octets from the server's data connection, `D.` its clean end, `D. cut` one without
 /// close_notify, `tls x` and `data tls x` a handshake in which the server shows the certificate
-/// `x`, `port from` and `pasv from` with an address a data connection that stands, `silence` a
+/// `x`, `port from` and `pasv from` with an address an established data connection, `silence` a
 /// reply that did not come, `closed` the server's end of the control connection (`closed cut`
 /// without close_notify, `closed reset` by RST); `turn` begins a turn of a `@repeat`. A number
 /// before a colon, as in `7:C: NOOP`, is the line of the scenario; it stays until the next.

@@ -3,28 +3,19 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
-use super::faults::{FaultStream, StreamFaults, TransferFaults};
+use super::faults::{StreamFaults, TransferFaults};
 use super::observer::{Channel, Leg, Observer, Sighting};
-use super::stream::{Stream, poll_read};
+use super::pump::{Pump, Pumped};
+use super::stream::Stream;
 use super::tls::SessionTls;
 use crate::transcript::{CloseKind, DataMode};
-
-/// Octets that are read at most at a time.
-const BUFFER: usize = 512 << 10;
-/// With less room a buffer is replaced by another. What was read stays in its own until everybody
-/// has done with it.
-const LEAST: usize = 64 << 10;
 
 /// The TLS record of the fatal alert handshake_failure (RFC 8446 §6.2).
 pub(crate) const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
@@ -67,7 +58,7 @@ pub(crate) enum Progress {
     /// Both connections stand, and TLS where it is wanted.
     Established,
     /// The end of what one side sends has been passed on.
-    EndPassedOn(Leg),
+    EndPassedOn,
     /// A fault of the plan has ended it.
     Spoiled(Spoiled),
 }
@@ -174,7 +165,7 @@ impl DataConnection {
         }
         match ready!(self.progress.poll_recv(context)) {
             Some(Progress::Established) => self.established = true,
-            Some(Progress::EndPassedOn(_)) | None => self.ended = true,
+            Some(Progress::EndPassedOn) | None => self.ended = true,
             Some(Progress::Spoiled(how)) => {
                 self.spoiled = Some(how);
                 self.ended = true;
@@ -231,7 +222,16 @@ impl Carrier {
             return client.reset();
         }
         self.report(Progress::Established);
-        self.pump(client, server, faults).await;
+        let pump = Pump {
+            channel: self.channel,
+            observer: Arc::clone(&self.observer),
+            carried: Arc::clone(&self.carried),
+        };
+        let end_passed_on = || self.report(Progress::EndPassedOn);
+        let pumped = pump.run(client, server, faults, end_passed_on).await;
+        if pumped == Pumped::Faulty {
+            self.report(Progress::Spoiled(Spoiled::Broken));
+        }
     }
 
     fn report(&self, progress: Progress) {
@@ -316,183 +316,6 @@ impl Carrier {
         };
         self.observer.see(leg, self.channel, &sighting);
         shaken.map(|facts| facts.resumed).map_err(drop)
-    }
-
-    /// Carries octets both ways until both directions have ended.
-    async fn pump(&self, client: Stream, server: Stream, faults: TransferFaults) {
-        let stalls = faults.stream.as_ref().is_some_and(StreamFaults::stalls);
-        let mut client = Side {
-            stream: FaultStream::new(client, faults.stream),
-            faulty_reads: faults.upload,
-        };
-        let mut server = Side {
-            stream: FaultStream::new(server, None),
-            faulty_reads: false,
-        };
-        let mut upload = Direction::new(Leg::Client);
-        let mut download = Direction::new(Leg::Server);
-        let pumping = poll_fn(|context| {
-            let up = upload.advance(self, context, &mut client, &mut server);
-            let down = download.advance(self, context, &mut server, &mut client);
-            match (up, down) {
-                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
-                // One side is gone: nothing that comes from the other can be passed on.
-                (Poll::Ready(Err(())), _) | (_, Poll::Ready(Err(()))) => Poll::Ready(false),
-                _ => Poll::Pending,
-            }
-        });
-        let whole = tokio::select! {
-            whole = pumping => whole,
-            () = self.stands_still(faults.hold), if stalls => false,
-        };
-        if whole {
-            return;
-        }
-        if stalls || client.stream.unaffected().is_none() {
-            self.report(Progress::Spoiled(Spoiled::Broken));
-        }
-        if stalls && let Some(stream) = client.stream.unaffected() {
-            let end = poll_fn(|context| stream.poll_end(context, CloseKind::NoCloseNotify));
-            let _gone = end.await;
-            *stream = Stream::Closed;
-        }
-        for side in [&mut client, &mut server] {
-            if let Some(stream) = side.stream.unaffected() {
-                stream.reset();
-            }
-        }
-    }
-
-    /// Ready when nothing has moved for this long.
-    async fn stands_still(&self, time: Duration) {
-        let mut carried = None;
-        loop {
-            let now = self.carried.load(Ordering::Relaxed);
-            if carried.replace(now) == Some(now) {
-                return;
-            }
-            tokio::time::sleep(time).await;
-        }
-    }
-}
-
-/// One side of a data connection, with faults in one direction.
-struct Side {
-    stream: FaultStream<Stream>,
-    /// Whether they concern what is read; else what is written.
-    faulty_reads: bool,
-}
-
-impl Side {
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<Result<usize, CloseKind>> {
-        match self.stream.unaffected() {
-            Some(stream) if !self.faulty_reads => stream.poll_read(context, into),
-            _ => poll_read(&mut self.stream, context, into),
-        }
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        match self.stream.unaffected() {
-            Some(stream) if self.faulty_reads => stream.poll_write(context, octets),
-            _ => Pin::new(&mut self.stream).poll_write(context, octets),
-        }
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_end(&mut self, context: &mut Context<'_>, how: CloseKind) -> Poll<io::Result<()>> {
-        match self.stream.unaffected() {
-            Some(stream) if how != CloseKind::Clean => stream.poll_end(context, how),
-            _ => Pin::new(&mut self.stream).poll_shutdown(context),
-        }
-    }
-}
-
-/// One direction of a data connection.
-struct Direction {
-    from: Leg,
-    /// Room for what is read.
-    buffer: BytesMut,
-    /// What is still to be written.
-    held: Bytes,
-    flushed: bool,
-    ended: Option<CloseKind>,
-    done: bool,
-}
-
-impl Direction {
-    fn new(from: Leg) -> Self {
-        Self {
-            from,
-            buffer: BytesMut::new(),
-            held: Bytes::new(),
-            flushed: true,
-            ended: None,
-            done: false,
-        }
-    }
-
-    /// Carries what can be carried. Ready when the end has been passed on.
-    fn advance(
-        &mut self,
-        carrier: &Carrier,
-        context: &mut Context<'_>,
-        from: &mut Side,
-        to: &mut Side,
-    ) -> Poll<Result<(), ()>> {
-        let observer = &carrier.observer;
-        loop {
-            if self.done {
-                return Poll::Ready(Ok(()));
-            }
-            if !self.held.is_empty() {
-                let written = ready!(to.poll_write(context, &self.held));
-                let Ok(written) = written else {
-                    return Poll::Ready(Err(()));
-                };
-                carrier.carried.fetch_add(written as u64, Ordering::Relaxed);
-                self.held.advance(written);
-                self.flushed = false;
-            } else if let Some(how) = self.ended {
-                if ready!(to.poll_end(context, how)).is_err() || how == CloseKind::Reset {
-                    return Poll::Ready(Err(()));
-                }
-                self.done = true;
-                carrier.report(Progress::EndPassedOn(self.from));
-            } else {
-                if observer.poll_ready(context).is_pending() {
-                    return self.wait(context, to);
-                }
-                if self.buffer.len() < LEAST {
-                    self.buffer = BytesMut::zeroed(BUFFER);
-                }
-                match from.poll_read(context, &mut self.buffer) {
-                    Poll::Ready(Ok(octets)) => {
-                        self.held = self.buffer.split_to(octets).freeze();
-                        observer.see(self.from, carrier.channel, &Sighting::Data(&self.held));
-                    }
-                    Poll::Ready(Err(how)) => {
-                        self.ended = Some(how);
-                        observer.see(self.from, carrier.channel, &Sighting::Ended(how));
-                    }
-                    Poll::Pending => return self.wait(context, to),
-                }
-            }
-        }
-    }
-
-    /// Nothing can be read now: what was written is sent.
-    fn wait(&mut self, context: &mut Context<'_>, to: &mut Side) -> Poll<Result<(), ()>> {
-        if !self.flushed {
-            self.flushed = ready!(to.poll_flush(context)).is_ok();
-        }
-        Poll::Pending
     }
 }
 

@@ -15,6 +15,7 @@ mod data;
 mod faults;
 mod lines;
 mod observer;
+mod pump;
 mod recorder;
 mod session;
 mod stream;

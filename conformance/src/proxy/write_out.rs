@@ -9,10 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::recording::BlobFolder;
-use crate::transcript::{Event, EventKind, Header, Writer};
+use crate::transcript::{Event, EventKind, Header, INLINE_LIMIT, Writer, digest_of};
 
 /// Octets that may wait before no more are read from data connections.
 const WAITING: u64 = 4 << 20;
+
+type RecordingFile = Writer<BufWriter<File>, BlobFolder>;
 
 /// A file that takes events.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Notified when nothing is being written any more.
     idle: Condvar,
-    writer: Mutex<Writer<BufWriter<File>, BlobFolder>>,
+    writer: Mutex<RecordingFile>,
 }
 
 #[derive(Debug, Default)]
@@ -121,16 +123,7 @@ impl Shared {
                 }
                 std::mem::take(&mut queue.events)
             };
-            let written = events.iter().try_for_each(|event| {
-                writer.event(event)?;
-                let written = octets(event);
-                if written > 0 {
-                    let mut queue = self.queue();
-                    queue.octets -= written;
-                    queue.waiting.drain(..).for_each(Waker::wake);
-                }
-                Ok(())
-            });
+            let written = self.write_events(&mut writer, &events);
             if let Err(error) = written.and_then(|()| writer.flush()) {
                 let mut queue = self.queue();
                 queue.failed = true;
@@ -139,6 +132,31 @@ impl Shared {
                 queue.waiting.drain(..).for_each(Waker::wake);
             }
         }
+    }
+}
+
+impl Shared {
+    /// Writes these events. While one is written the digest of the next is computed.
+    fn write_events(&self, writer: &mut RecordingFile, events: &VecDeque<Event>) -> io::Result<()> {
+        let mut digest = events.front().and_then(digest_of);
+        for (index, event) in events.iter().enumerate() {
+            let next = events.get(index + 1);
+            let digested = next.filter(|next| octets(next) > INLINE_LIMIT);
+            let written = std::thread::scope(|scope| {
+                let digesting = digested.map(|next| scope.spawn(|| digest_of(next)));
+                let written = writer.event_with_digest(event, digest.take());
+                digest = digesting.and_then(|thread| thread.join().ok().flatten());
+                written
+            });
+            written?;
+            let octets = octets(event);
+            if octets > 0 {
+                let mut queue = self.queue();
+                queue.octets -= octets;
+                queue.waiting.drain(..).for_each(Waker::wake);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -70,7 +70,8 @@ pub struct Report {
     pub skipped: Vec<SkippedRow>,
     /// Scenario files that could not be read.
     pub invalid_scenarios: Vec<String>,
-    /// Notices about the run or the target as a whole: 421, a crashed server, files left behind.
+    /// Notices about the run or the target as a whole: 421, a crashed server, files that could not
+    /// be removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
     /// The parts of a run over several machines that it contains; empty for a complete run.

@@ -153,7 +153,8 @@ mod tests {
         report.scenarios[0].verdict.reason = "\u{1b}".into();
         report.invalid_scenarios = vec!["\u{1b}".into()];
         let text = format!("{:?}", Sanitized::of(&report));
-        // Debug would show an escape character as `\u{1b}`, and one that was sanitized as `\\u{1b}`.
+        // Debug would show an escape character as `\u{1b}`, and one that was sanitized as
+        // `\\u{1b}`.
         assert_eq!(text.matches("\\\\u{1b}").count(), 5, "{text}");
         assert_eq!(text.matches("\\u{1b}").count(), 5);
     }

@@ -1,4 +1,4 @@
-//! Reports for the tests of other rooms.
+//! Reports for the tests of other modules.
 
 use super::{Report, Row};
 use crate::verdict::{BrokenRule, JudgeVerdict, Outcome};

@@ -78,40 +78,6 @@ fn excerpt<'a>(text: &'a str, span: &Range<usize>) -> (&'a str, Range<usize>) {
     (&text[from..to], start - from..end.min(to) - from)
 }
 
-/// The candidate that was probably meant, if there is one near enough.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    // Typing errors are not longer, and the comparison takes quadratic time.
-    if word.len() > 80 {
-        return None;
-    }
-    let lower = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        // Each character too many or too few is a step of its own (and in UTF-8 up to four octets).
-        .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed * 4)
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .min()
-        .filter(|(distance, _)| *distance <= allowed)
-        .map(|(_, candidate)| candidate)
-}
-
-/// The sentence for [`nearest`].
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -163,7 +163,7 @@ fn comments(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A value in canonical spelling; with a comment inside, as it stands.
+/// A value in canonical spelling; with a comment inside, unchanged.
 fn written(value: &DeValue<'_>, raw: &str, key: usize) -> String {
     let text = |value: &DeValue<'_>| value.as_str().map(toml_text);
     match value {

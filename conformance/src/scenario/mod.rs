@@ -57,8 +57,8 @@ use std::time::Duration;
 pub struct ScenarioId(pub String);
 
 impl ScenarioId {
-    /// The id of the scenario in this file: what stands below the last directory `scenarios`,
-    /// without ending. A file that lies elsewhere is called by its whole path.
+    /// The id of the scenario in this file: its path below the last directory `scenarios`,
+    /// without extension. A file elsewhere is named by its whole path.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
         let mut parts: Vec<String> = Vec::new();
@@ -165,7 +165,7 @@ pub struct Step {
     /// What its `!about` lines say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about: Vec<Bound>,
-    /// Where `!impact` stands: the statement, or its `!should`.
+    /// The line with `!impact`: the statement, or its `!should`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub impact: Vec<Impact>,
 }

@@ -20,12 +20,12 @@ const COMPILED_LIMIT: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct TextPattern {
-    /// As it stands in the file, `/…/` included.
+    /// As in the file, `/…/` included.
     pub source: String,
 }
 
 impl TextPattern {
-    /// A pattern as it stands in a file. Only its syntax is looked at; [`TextPattern::matcher`]
+    /// A pattern as in a file. Only its syntax is checked; [`TextPattern::matcher`]
     /// finds the rest.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl TextPattern {
     }
 }
 
-/// The parser has a limit for how deep groups stand in each other.
+/// The parser limits the nesting of groups.
 fn collect_groups(hir: &Hir, names: &mut Vec<String>) {
     match hir.kind() {
         HirKind::Capture(capture) => {
@@ -161,7 +161,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// What the variables of the pattern stand for, if the text fits.
+    /// The values of the variables of the pattern, if the text fits.
     #[must_use]
     pub fn captures(&self, text: &str) -> Option<BTreeMap<String, String>> {
         let groups = self.regex.captures(text)?;
@@ -175,7 +175,7 @@ impl Matcher {
                 continue;
             };
             match captured.get(name) {
-                // The same new name twice in one glob has to stand for the same text.
+                // A new name that occurs twice in one glob has the same value both times.
                 Some(earlier) if earlier != group.as_str() => return None,
                 Some(_) => {}
                 None => {

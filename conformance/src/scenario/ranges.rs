@@ -14,7 +14,7 @@ struct Range<'a> {
     width: usize,
 }
 
-/// The names that a name with a range stands for; a name without one is itself.
+/// The names in a range; a name without a range is itself.
 pub(crate) fn names_in_range(name: &str) -> Vec<String> {
     let Some(range) = range(name) else {
         return vec![name.to_owned()];

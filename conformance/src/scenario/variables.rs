@@ -78,7 +78,7 @@ fn first_part(rest: &[u8]) -> Option<(Part<'_>, usize)> {
     if let Some(name) = variable_at(rest) {
         return Some((Part::Variable(name), name.len() + 3));
     }
-    // A dollar here is no variable, so the search for the next one starts behind it.
+    // A dollar here is not a variable; the search for the next one starts after it.
     let end = memchr::memchr(b'$', &rest[1..]).map_or(rest.len(), |at| at + 1);
     Some((Part::Octets(&rest[..end]), end))
 }

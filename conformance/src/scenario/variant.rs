@@ -117,7 +117,7 @@ pub struct VariantError(pub String);
 impl FromStr for Variant {
     type Err = VariantError;
 
-    /// Reads what [`Display`](fmt::Display) shows; the words may stand in any order.
+    /// Reads what [`Display`](fmt::Display) shows; in any order of the words.
     fn from_str(text: &str) -> Result<Self, VariantError> {
         let mut variant = Self::PLAIN;
         for word in text.split_whitespace() {

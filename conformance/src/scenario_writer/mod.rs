@@ -9,6 +9,7 @@
 mod content;
 mod dialogue;
 mod pathname;
+mod replies;
 mod script;
 mod transfer;
 mod tree;

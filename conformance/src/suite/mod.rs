@@ -1,4 +1,4 @@
-//! The scenarios, as they travel inside the binary or lie in a directory.
+//! The scenarios: those embedded in the binary, or those of a directory.
 
 pub(crate) mod sets;
 pub(crate) mod suggest;
@@ -22,7 +22,8 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
 /// What a scenario file is called.
 pub(crate) const ENDING: &str = "ftpt";
 
-/// Scenarios that can be played, and files that cannot be read. One broken file does not stop the others.
+/// Scenarios that can be played, and files that cannot be read. One broken file does not stop the
+/// others.
 #[derive(Debug, Clone, Default)]
 pub struct Suite {
     /// Sorted by id.
@@ -106,8 +107,9 @@ impl Suite {
         self.scenarios.iter().find(|scenario| scenario.id.0 == id)
     }
 
-    /// The scenarios any of the patterns selects, in order of their ids; all of them without a pattern. The whole id of a
-    /// scenario selects that one alone, though it may be a part of another id.
+    /// The scenarios any of the patterns selects, in order of their ids; all of them without a
+    /// pattern. The whole id of a scenario selects that one alone, though it may be a part of
+    /// another id.
     #[must_use]
     pub fn select(&self, patterns: &[String]) -> Vec<&Scenario> {
         let fits = |pattern: &String, id: &str| match self.get(pattern) {
@@ -137,8 +139,9 @@ pub(crate) fn knowledge() -> Knowledge {
 
 /// Whether a pattern of `--select` fits an id.
 ///
-/// With `*`, `?`, `[` or `{` it is a glob for the whole id (`rfc3659/rest-*`, `*` crosses slashes). The name of a
-/// directory selects what is in it (`rfc959` does not select `rfc9590/…`). Anything else is a part of the id.
+/// With `*`, `?`, `[` or `{` it is a glob for the whole id (`rfc3659/rest-*`, `*` crosses slashes).
+/// The name of a directory selects what is in it (`rfc959` does not select `rfc9590/…`). Anything
+/// else is a part of the id.
 pub(crate) fn selects(pattern: &str, id: &str) -> bool {
     if pattern.contains(['*', '?', '[', '{']) {
         let glob = GlobBuilder::new(pattern).case_insensitive(true).build();
@@ -171,7 +174,8 @@ pub(crate) fn embedded_sets() -> Vec<(String, &'static str)> {
     sets.collect()
 }
 
-/// The scenario files inside the binary; those in `client/` are about clients and no part of the suite.
+/// The scenario files inside the binary; those in `client/` are about clients and no part of the
+/// suite.
 fn embedded_files() -> Vec<SourceFile> {
     let mut directories = vec![&EMBEDDED];
     let mut files = Vec::new();
@@ -197,7 +201,8 @@ fn embedded_files() -> Vec<SourceFile> {
     files
 }
 
-/// The scenario files at these paths and below them, sorted, each once. A file is read whatever it is called.
+/// The scenario files at these paths and below them, sorted, each once. A file is read whatever it
+/// is called.
 ///
 /// # Errors
 /// A path that cannot be read. The message names it.
@@ -230,7 +235,7 @@ fn read_file(path: PathBuf) -> io::Result<SourceFile> {
     use io::Read as _;
     let about =
         |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    // One octet more than the grammar takes is enough to be told that it is too large.
+    // One octet more than the grammar accepts is enough for its error.
     let limit = FILE_LIMIT as u64 + 1;
     let mut octets = Vec::new();
     fs::File::open(&path)

@@ -15,7 +15,8 @@ use std::sync::LazyLock;
 /// No list of ours is as long.
 const FILE_LIMIT: u64 = 16 << 20;
 
-/// A named list of scenarios. Its name ends in its version, `core-1`; another list or a changed scenario is another version.
+/// A named list of scenarios. Its name ends in its version, `core-1`; another list or a changed
+/// scenario is another version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FrozenSet {
     /// Its name: that of its file without the ending.
@@ -168,8 +169,9 @@ pub(crate) fn freeze<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>) -> S
     text
 }
 
-/// The first half of a SHA-256 of everything that decides what a scenario asks and what its answer is worth: the
-/// statements in canonical form and the front matter they are played by, but no comment, title or clause.
+/// The first half of a SHA-256 of everything that decides what a scenario asks and what its answer
+/// is worth: the statements in canonical form and the front matter they are played by, but no
+/// comment, title or clause.
 pub(crate) fn digest(scenario: &Scenario) -> String {
     let about = &scenario.about;
     let drivers: Vec<_> = about

@@ -52,8 +52,8 @@ impl Features {
                 continue;
             }
             in_sequence = reply.class() == 3;
-            // Between the commands of a sequence a server may refuse whatever does not belong there before it looks at the
-            // verb (RFC 959 §5.4: 503; ProFTPD has 501 for it).
+            // Between the commands of a sequence a server may refuse whatever does not belong there
+            // before it looks at the verb (RFC 959 §5.4: 503; ProFTPD has 501 for it).
             let out_of_sequence = behind_3yz && matches!(reply.code, 501 | 503);
             if command.verb == "FEAT" && reply.code == 211 {
                 let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim().to_owned();
@@ -122,7 +122,8 @@ impl Features {
         self.refused.contains(&verb) && !self.known.contains(&verb)
     }
 
-    /// Whether nothing of RFC 2228 is there. What a server does not know it may ask a login for, and AUTH comes before it.
+    /// Whether nothing of RFC 2228 is there. What a server does not know it may ask a login for,
+    /// and AUTH comes before it.
     #[must_use]
     pub fn lacks_security(&self) -> bool {
         let asked = self.refused.contains("AUTH") || self.withheld.contains("AUTH");
@@ -130,7 +131,8 @@ impl Features {
         asked && !known.iter().any(|verb| self.known.contains(*verb))
     }
 
-    /// Whether this verb takes parameters that do not exist: then it says nothing that it takes one that does.
+    /// Whether this verb takes parameters that do not exist: then it says nothing that it takes one
+    /// that does.
     #[must_use]
     pub fn takes_anything(&self, verb: &str) -> bool {
         self.indifferent.contains(&verb.to_ascii_uppercase())
@@ -159,7 +161,7 @@ impl Features {
     }
 }
 
-/// Whether no document names this type, structure or transmission mode: X, as far as anybody asks for one.
+/// Whether no document defines this type, structure or transmission mode: X, which scenarios use.
 fn is_invented(verb: &str, argument: &[u8]) -> bool {
     matches!(verb, "TYPE" | "STRU" | "MODE") && argument.eq_ignore_ascii_case(b"X")
 }

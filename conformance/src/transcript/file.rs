@@ -1,7 +1,7 @@
 //! Transcripts as files: JSON lines. The first line is a header with the version of the format, the
 //! time at which recording started and the seat; each further line is one event.
 //!
-//! Lines are written one by one as events happen. What a program that was killed left behind is
+//! Lines are written one by one as events happen. What a program had written when it was killed is
 //! read, too: a last line without line end that cannot be read is dropped. The arguments of PASS,
 //! ACCT and ADAT are replaced before anything is written ([`Mask`]).
 //!
@@ -167,6 +167,14 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
     /// # Errors
     /// Those of the writer and of the store for long octets.
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.event_with_digest(event, digest_of(event))
+    }
+
+    /// [`event`](Self::event) with its [`digest_of`], which takes longer than writing.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn event_with_digest(&mut self, event: &Event, digest: Option<String>) -> io::Result<()> {
         match &event.what {
             EventKind::FromClient { octets } => {
                 let leg = event.channel.is_server_leg();
@@ -180,8 +188,8 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
                 self.masks.remove(&(event.connection.clone(), leg));
                 write_line(event, &mut self.to)?;
             }
-            what => match long_octets(what) {
-                Some(octets) => self.long(event, octets)?,
+            what => match long_octets(what).zip(digest) {
+                Some((octets, digest)) => self.long(event, octets, &digest)?,
                 None => write_line(event, &mut self.to)?,
             },
         }
@@ -196,11 +204,8 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
         self.to.flush()
     }
 
-    fn long(&mut self, event: &Event, octets: &Data) -> io::Result<()> {
-        let mut digest = Sha256::new();
-        octets.pieces().for_each(|piece| digest.update(&piece));
-        let digest = hexadecimal(&digest.finalize());
-        if !self.blobs.store(&digest, octets)? {
+    fn long(&mut self, event: &Event, octets: &Data, digest: &str) -> io::Result<()> {
+        if !self.blobs.store(digest, octets)? {
             return write_line(event, &mut self.to);
         }
         let mut what = event.what.clone();
@@ -211,6 +216,16 @@ impl<W: io::Write, B: Blobs> Writer<W, B> {
         value["what"]["octets"] = serde_json::json!({"sha256": digest, "length": octets.len()});
         write_line(&value, &mut self.to)
     }
+}
+
+/// The SHA-256 of the octets of an event that are stored beside the file; `None` where all are part
+/// of the line.
+#[must_use]
+pub fn digest_of(event: &Event) -> Option<String> {
+    let mut digest = Sha256::new();
+    let octets = long_octets(&event.what)?;
+    octets.pieces().for_each(|piece| digest.update(&piece));
+    Some(hexadecimal(&digest.finalize()))
 }
 
 /// As JSON lines, all octets in them.
@@ -246,8 +261,8 @@ pub fn read(text: &str) -> Result<Transcript, ReadError> {
     read_with(text, &mut ())
 }
 
-/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that was
-/// not written to its end.
+/// From JSON lines of this version or an older one. Empty lines are ignored, and a last line that
+/// was not written to its end.
 ///
 /// # Errors
 /// [`ReadError`]

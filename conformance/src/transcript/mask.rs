@@ -1,6 +1,6 @@
 //! Removes secrets from what a client sends, before it is shown or stored.
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 pub(crate) const SECRET: &str = "<secret>";
 /// The commands with a secret argument (RFC 959 §4.1.1, RFC 2228 §3).
 const VERBS: [&[u8]; 3] = [b"PASS", b"ACCT", b"ADAT"];

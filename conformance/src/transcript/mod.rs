@@ -1,5 +1,5 @@
-//! What happened on the wire, as a list of events: what judges, reports, recordings and the scripted
-//! server read. Nothing in this module touches a socket or a file.
+//! What happened on the wire, as a list of events: what judges, reports, recordings and the
+//! scripted server read. Nothing in this module touches a socket or a file.
 
 mod channel;
 mod connection;
@@ -21,7 +21,8 @@ pub(crate) use conversation::Pairing;
 pub use conversation::{Command, Conversation, Exchange};
 pub use features::Features;
 pub use file::{
-    Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, read, read_with, write, write_to,
+    Blobs, FORMAT, Header, INLINE_LIMIT, ReadError, Writer, digest_of, read, read_with, write,
+    write_to,
 };
 pub use limit::{Excess, Limit};
 pub(crate) use mask::SECRET;
@@ -46,8 +47,9 @@ pub struct Transcript {
     pub seat: Seat,
     /// When recording started; `None` if that is not known (version 1 of the format).
     pub started: Option<jiff::Timestamp>,
-    /// The variables that had a value before the first step: `user`, `password`, `dir`, `host`. The player sets them,
-    /// so that whoever judges can read a step as it was played; captures follow from the events.
+    /// The variables that had a value before the first step: `user`, `password`, `dir`, `host`. The
+    /// player sets them, so that a judge can read a step as it was played; captures follow from the
+    /// events.
     pub variables: BTreeMap<String, String>,
     /// What happened.
     pub events: Vec<Event>,
@@ -112,8 +114,8 @@ pub struct Event {
     /// The TCP connection of the session that it happened on.
     #[serde(default, skip_serializing_if = "Channel::is_control")]
     pub channel: Channel,
-    /// The line of the scenario that was being played; 0 for what the runner does for itself (login,
-    /// clean-up), and where no scenario is played.
+    /// The line of the scenario that was being played; 0 for what the runner does for itself
+    /// (login, clean-up), and where no scenario is played.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub line: u32,
     /// What it was.
@@ -124,7 +126,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum EventKind {
-    /// The control connection stands.
+    /// The control connection is established.
     Connected {
         /// The address of the client.
         local: String,
@@ -185,7 +187,7 @@ pub enum EventKind {
         /// Our address.
         local: String,
     },
-    /// A data connection stands.
+    /// A data connection is established.
     DataOpened {
         /// How it was prepared.
         mode: DataMode,
@@ -387,14 +389,14 @@ pub struct TlsFacts {
     pub suite: String,
     /// Whether a session was resumed.
     pub resumed: bool,
-    /// The SHA-256 of the server's certificate, in hexadecimal digits: of the handshake, or of the session that was
-    /// resumed.
+    /// The SHA-256 of the server's certificate, in hexadecimal digits: of the handshake, or of the
+    /// session that was resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
 }
 
-/// That lines end in CR CR LF, for the end of a message about them: nobody would see it in the lines. So it is where a server
-/// writes a listing that has its CRLF as text once more.
+/// That lines end in CR CR LF, for the end of a message about them: nobody would see it in the
+/// lines. So it is where a server writes a listing that has its CRLF as text once more.
 pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
     match memchr::memmem::find(octets, b"\r\r\n") {
         Some(_) => " (its lines end in CR CR LF)",

@@ -1,5 +1,5 @@
-//! A transcript as text a person can read, and as text a snapshot can hold: passwords, ports, addresses, dates and
-//! directory names replaced.
+//! A transcript as text a person can read, and as text a snapshot can hold: passwords, ports,
+//! addresses, dates and directory names replaced.
 
 use super::mask::Mask;
 use super::{Awaited, CloseKind, End, Event, EventKind, Side, Transcript, escape};
@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 
 /// Longer data is shown as its length and the beginning of its SHA-256.
 const SHOWN_DATA: u64 = 64;
-/// Of longer text only the number of its lines is shown: listings hold dates, so that neither their length nor their digest is
-/// the same the next time.
+/// Of longer text only the number of its lines is shown: listings hold dates, so that neither their
+/// length nor their digest is the same the next time.
 const SHOWN_TEXT: usize = 4096;
 /// What is longer is not looked at as text.
 const LISTING: u64 = 32 << 20;
@@ -22,8 +22,9 @@ const LISTING: u64 = 32 << 20;
 /// prove that it works where it should.
 pub(crate) const MARKER: &str = "-marker-";
 
-/// The dialogue as text, one line per event, everything that changes from run to run replaced. What the runner does for
-/// itself, on a connection of its own or to prove where a session works, is left out.
+/// The dialogue as text, one line per event, everything that changes from run to run replaced. What
+/// the runner does for itself, on a connection of its own or to prove where a session works, is
+/// left out.
 #[must_use]
 pub fn redact(transcript: &Transcript) -> String {
     let own = Connection::runner();
@@ -59,8 +60,8 @@ fn is_proof(sent: &[u8]) -> bool {
     sent.starts_with(b"RMD ftpspec-") && memchr::memmem::find(sent, MARKER.as_bytes()).is_some()
 }
 
-/// One event as lines a person can read, passwords replaced: `C: ` is the client, `S: ` the server, `D> ` and `D< `
-/// the data connection, `-- ` everything else.
+/// One event as lines a person can read, passwords replaced: `C: ` is the client, `S: ` the server,
+/// `D> ` and `D< ` the data connection, `-- ` everything else.
 #[must_use]
 pub fn lines(event: &Event) -> Vec<String> {
     let label = if event.connection == Connection::main() {
@@ -219,7 +220,7 @@ fn silence(awaited: Awaited) -> &'static str {
     }
 }
 
-/// What changes from run to run, and what stands for it. The order matters: what is more particular comes first.
+/// What changes from run to run, and its replacement. More specific patterns come first.
 static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let month = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
     let patterns: [(String, &str); 19] = [

@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 /// A line that grows longer is taken in pieces.
 const LONGEST_LINE: usize = 64 << 10;
-/// What stands in place of text that is not to be stored.
+/// The replacement of text that is not to be stored.
 const SCRUBBED: &[u8] = b"<scrubbed>";
 
 /// Holds lines of several directions back until they are whole, so that patterns are found however

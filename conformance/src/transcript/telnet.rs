@@ -9,7 +9,7 @@ const DO: u8 = 0xfd;
 /// The last of them.
 pub(super) const DONT: u8 = 0xfe;
 
-/// What stands behind an IAC: the octet it stands for, if any, and how many octets belong to it (RFC 854).
+/// A sequence after an IAC: the octet it represents, if any, and its length (RFC 854).
 pub(super) fn telnet(behind: &[u8]) -> (Option<u8>, usize) {
     match behind.first() {
         Some(&IAC) => (Some(IAC), 1),
@@ -19,7 +19,7 @@ pub(super) fn telnet(behind: &[u8]) -> (Option<u8>, usize) {
     }
 }
 
-/// One step of a Telnet negotiation: what somebody will or shall do, and of which option.
+/// One step of a Telnet negotiation: the request or answer, and its option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiation {
     verb: u8,

@@ -1,6 +1,6 @@
 //! Shortens dialogues for snapshots, so that a changed reply text changes few of them.
 
-/// A line that stands in a dialogue for several lines.
+/// A line that replaces several lines of a dialogue.
 struct Elision {
     /// The lines it replaces: commands and events in full, replies by their beginning.
     lines: &'static [&'static str],

@@ -20,7 +20,7 @@ pub(crate) enum Fault {
     Reply(&'static str, fn(&[u8]) -> Vec<u8>),
     /// What the data of a command becomes: its verbs, then the argument and the data.
     Data(&'static [&'static str], fn(&str, &[u8]) -> Vec<u8>),
-    /// ABOR is not answered before the data connection stands.
+    /// ABOR is not answered before the data connection is established.
     DeafWhileItWaits,
 }
 

@@ -7,21 +7,15 @@ use ftpspec_server::storage::DiskStorage;
 use ftpspec_server::{Server, ServerHandle, Tls};
 use rstest::rstest;
 use rustls::version::TLS13;
-use sha2::{Digest as _, Sha256};
 
 use super::client::{Client, connector};
-use super::{logged_in, protected, serve};
+use super::{logged_in, protected, serve, sha256};
 
 /// More than one batch of pieces, more than one call of sendfile, and not a round number.
 const OCTETS: usize = (6 << 20) + 4711;
 
 fn octets() -> Vec<u8> {
     (0..OCTETS).map(|at| (at % 251) as u8).collect()
-}
-
-fn sha256() -> String {
-    let digest = Sha256::digest(octets());
-    digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 struct House {
@@ -78,7 +72,7 @@ async fn a_large_upload_is_kept_octet_by_octet() {
 
 #[rstest]
 #[case::counted(Journal::new(), None)]
-#[case::hashed(Journal::new().hashing(), Some(sha256()))]
+#[case::hashed(Journal::new().hashing(), Some(sha256(&octets())))]
 #[tokio::test]
 async fn the_journal_counts_and_hashes_a_large_file(
     #[case] journal: Journal,

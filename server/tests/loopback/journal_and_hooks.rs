@@ -13,10 +13,9 @@ use ftpspec_server::observe::journal::{
 use ftpspec_server::storage::Change;
 use ftpspec_server::{Hooks, PassivePorts, SessionInfo, Tls};
 use rustls::version::TLS13;
-use sha2::{Digest as _, Sha256};
 
 use crate::client::{Client, Data, connector};
-use crate::{SOON, builder, content, free_port, logged_in, path, protected, serve};
+use crate::{SOON, builder, content, free_port, logged_in, path, protected, serve, sha256};
 
 async fn closed(journal: &Journal) -> Arc<Event> {
     let closed = |event: &Event| matches!(event.what, EventKind::Closed { .. });
@@ -69,11 +68,7 @@ async fn a_session_is_recorded_from_connecting_to_closing() {
     assert_eq!(uploads.len(), 1);
     assert_eq!(uploads[0].path, path("file"));
     assert_eq!(uploads[0].octets, 300_000);
-    let digest: String = Sha256::digest(content())
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
-    assert_eq!(uploads[0].sha256.as_ref(), Some(&digest));
+    assert_eq!(uploads[0].sha256, Some(sha256(&content())));
 
     let session = journal.session(1);
     assert_eq!(session.len(), journal.events().len());

@@ -28,6 +28,7 @@ use ftpspec_server::storage::{MemFs, OpenWrite, Storage as _, VirtualPath};
 use ftpspec_server::{Limits, NoopInTransfer, Server, ServerBuilder, ServerHandle, Tls};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsConnector;
 
 use blocking::Blocking;
@@ -95,6 +96,12 @@ fn content() -> Vec<u8> {
     (0..300_000_u32)
         .map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect()
+}
+
+/// SHA-256, as the journal writes it.
+fn sha256(octets: &[u8]) -> String {
+    let digest = Sha256::digest(octets);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 async fn carry_everything(mut client: Client, active: bool) {

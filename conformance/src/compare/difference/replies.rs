@@ -1,7 +1,7 @@
 //! Compares two dialogues of a scenario, command by command.
 //!
-//! The texts of two servers usually differ in every reply, which would hide differences that matter.
-//! So different codes are listed per scenario, and different texts once per pair of texts.
+//! The texts of two servers usually differ in every reply, which would hide differences that
+//! matter. So different codes are listed per scenario, and different texts once per pair of texts.
 
 use crate::compare::replies::{Pair, pairs};
 use crate::scenario::TestCase;
@@ -147,7 +147,8 @@ fn turns(dialogue: &str) -> Vec<Turn<'_>> {
     turns
 }
 
-/// The name of the control connection a line is about, empty for the main one, and the line without it.
+/// The name of the control connection a line is about, empty for the main one, and the line without
+/// it.
 fn named(line: &str) -> (&str, &str) {
     let known = |rest: &str| {
         ["C: ", "S: ", "D> ", "D< ", "-- "]

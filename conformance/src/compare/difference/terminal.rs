@@ -10,9 +10,9 @@ use anstyle::Style;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 
-/// Pairs of replies told of one verb.
+/// Pairs of replies shown per verb.
 const SORTS: usize = 4;
-/// Lines told of one reply, or of one difference beside replies.
+/// Lines shown of one reply or other difference.
 const LINES: usize = 12;
 
 /// The differences as text; a single sentence if there are none.
@@ -59,7 +59,7 @@ fn place(scenario: &str) -> (&str, &str) {
 }
 
 impl Writer {
-    /// Lines under their document, which is told once.
+    /// Lines below their document, which is shown once.
     fn by_document<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, String)>) {
         let mut shown = BTreeMap::<&str, Vec<String>>::new();
         for (document, line) in lines {
@@ -222,7 +222,7 @@ impl Writer {
     }
 
     fn ways(&mut self, replies: &Replies) {
-        // Behind another code another way is no news.
+        // A different code already explains different commands.
         let known: BTreeSet<_> = replies.codes.iter().map(|code| &code.case).collect();
         let ways = replies.ways.iter();
         let news: Vec<_> = ways.filter(|way| !known.contains(&way.case)).collect();
@@ -250,7 +250,7 @@ impl Writer {
         if found > shown {
             let more = found - shown;
             self.line(format!(
-                "{:indent$}… and {more} more; --format json tells all",
+                "{:indent$}… and {more} more; --format json shows all",
                 ""
             ));
         }

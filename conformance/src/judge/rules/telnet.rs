@@ -34,7 +34,7 @@ struct Open {
     event: usize,
     /// The server has replied since.
     heard: bool,
-    /// And was told something else after that.
+    /// And received something else after that.
     spoke: bool,
 }
 

@@ -1,5 +1,5 @@
-//! `tls`: a protected data connection ends in a way nobody on the path can imitate, and is the same
-//! server's.
+//! `tls`: a protected data connection ends in a way that nobody on the path can imitate, and is the
+//! same server's.
 
 use super::{Context, Judge, Location, Rule, Whole};
 use crate::scenario::{Connection, Level};
@@ -40,8 +40,8 @@ fn judge(context: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A transfer that is said to be complete, over a data connection anybody could have ended. One
-/// that was broken off says so in its reply.
+/// A transfer that is said to be complete, over a data connection whose end is not authenticated.
+/// One that was broken off says so in its reply.
 fn cut(context: &Context<'_>, whole: &Whole<'_>) -> Option<Finding> {
     const VERBS: &[&str] = &["RETR", "LIST", "NLST", "MLSD"];
     if !whole.is(VERBS, 226) && !whole.is(VERBS, 250) {

@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 pub(super) struct Anchors(RefCell<BTreeSet<String>>);
 
 impl Anchors {
-    /// The id for the first element that asks for it; `None` for later elements about the same thing.
+    /// The id for the first element that asks for it; `None` for later elements about the same
+    /// thing.
     pub(super) fn take(&self, id: String) -> Option<String> {
         self.0.borrow_mut().insert(id.clone()).then_some(id)
     }

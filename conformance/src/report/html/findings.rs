@@ -198,7 +198,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The rules behind a scenario.
+    /// The requirements that a scenario covers.
     fn covered(&self, row: &Row) -> Markup {
         let rules: Vec<_> = rules(row).collect();
         markup! {

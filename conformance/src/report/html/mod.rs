@@ -2,8 +2,8 @@
 //! phone, in the dark and on paper.
 //!
 //! The page is HTML and well-formed XML at the same time: a strict parser holds the tests against
-//! all of it. Texts are escaped by the type of what is written (maud), were sanitized before, and are
-//! cut where nobody would read on.
+//! all of it. Texts are escaped by the type of what is written (maud), were sanitized before, and
+//! are truncated to a readable length.
 
 mod anchor;
 mod findings;

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many names are shown per reason.
 const NAMED: usize = 500;
-/// Reasons told.
+/// Reasons shown.
 const REASONS: usize = 200;
 
 impl Page<'_> {

@@ -2,8 +2,8 @@
 //! (`junit-10.xsd`).
 //!
 //! A suite is a document, or the always-on judges. A broken MUST is a `failure`; the tester's own
-//! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was not
-//! played, is absent or is excused by a baseline is `skipped`, with its reason.
+//! trouble, a prerequisite that failed and a stale baseline are distinguished by `type`. What was
+//! not played, is absent or is excused by a baseline is `skipped`, with its reason.
 
 use super::Sanitized;
 use super::tables::{document_name, documents};

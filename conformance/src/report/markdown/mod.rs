@@ -1,7 +1,7 @@
 //! `report.md`, and the job summary of GitHub Actions: numbers first, then what is wrong, then the
 //! table of RFC 1123 §4.1.5.
 //!
-//! Whatever a server may have said stands in HTML elements or in fenced code, where nothing is
+//! Text of a server is only in HTML elements or in fenced code, where nothing is
 //! Markdown: it cannot make tables, links or mentions.
 
 use super::Sanitized;

@@ -71,7 +71,7 @@ pub fn terminal(report: &Sanitized, look: Look) -> String {
     writer.styled.text
 }
 
-/// Outcomes that are told in full, from the mildest to the worst: the worst stands right above the
+/// Outcomes that are shown in full, from the mildest to the worst: the worst is right above the
 /// summary.
 const DETAILED: [Outcome; 5] = [
     Outcome::Warn,

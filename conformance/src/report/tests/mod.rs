@@ -69,7 +69,7 @@ pub(super) fn finding(observed: &str) -> Finding {
 /// A small report that contains everything a renderer shows, once.
 pub(super) fn of_every_outcome() -> Report {
     let mut outcomes = Outcome::ALL.to_vec();
-    // One that is known, one that is stale, one of a scenario of somebody's own.
+    // One that is known, one that is stale, one of a user's own scenario.
     outcomes.extend([Outcome::Fail, Outcome::Pass, Outcome::Fail]);
     let mut report = report(&outcomes);
     for (row, name) in report

@@ -104,7 +104,7 @@ proptest! {
         for line in terminal(&Sanitized::of(&report), look).lines() {
             prop_assert!(line.chars().count() < 1000, "{line}");
         }
-        // The same lines, whatever stands in them.
+        // The same lines, whatever their content.
         let lines = |text: &str| text.lines().filter(|line| line.starts_with("  again  ")).count();
         prop_assert_eq!(lines(&terminal(&Sanitized::of(&report), look)), lines(&terminal(&Sanitized::of(&calm), look)));
         let headings = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();

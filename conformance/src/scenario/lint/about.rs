@@ -4,7 +4,7 @@ use super::{Linter, Step};
 use crate::text::did_you_mean;
 
 impl<'a> Linter<'a> {
-    /// An impact that stands beside a failure that does not show it accuses a server of what it
+    /// An impact beside a failure that does not show it accuses a server of what it
     /// does not do.
     pub(super) fn impact(&mut self) {
         let scenario = self.scenario;
@@ -27,7 +27,8 @@ impl<'a> Linter<'a> {
             for id in bound.requirements.iter().filter(|id| !covers.contains(id)) {
                 let text = &self.scenario.text;
                 let from = self.line(bound.line).start;
-                // The line of the `!about` itself is one of the next; a comment may stand between.
+                // The line of the `!about` itself is one of the next; a comment may be between
+                // them.
                 let at = text[from..].find(id.as_str()).map(|at| from + at);
                 let span = at.map_or_else(|| self.line(bound.line), |at| at..at + id.len());
                 let help = did_you_mean(id, covers.iter().map(String::as_str));

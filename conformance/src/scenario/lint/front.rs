@@ -111,7 +111,7 @@ impl Linter<'_> {
         }
     }
 
-    /// `impact` is shown beside a failure, to somebody who may never have read an RFC.
+    /// `impact` is shown beside a failure, to readers who may never have read an RFC.
     fn meaning(&mut self, impact: &str) {
         let length = impact.chars().count();
         if length > MEANING_LIMIT {

@@ -116,7 +116,7 @@ impl<'a> Cursor<'a> {
         Ok(word.to_owned())
     }
 
-    /// A pathname in which `${1..300}` may stand for some numbers.
+    /// A pathname in which `${1..300}` may be a range of numbers.
     pub(super) fn name_or_range(&mut self) -> Result<String, Problem> {
         self.skip_blanks();
         if self.rest().starts_with('"') {

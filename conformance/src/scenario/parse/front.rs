@@ -70,7 +70,7 @@ type Placed<T> = (T, Range<usize>);
 
 impl<'a> Front<'_, 'a> {
     fn about(&self, problems: &mut Problems) -> Option<About> {
-        // Each is read before any is missed, so that every error is told.
+        // Each is read before any is missed, so that every error is reported.
         let title = self.required("title", problems, |value| sentence(value, "the title"));
         let impact = self.optional("impact", problems, |value| sentence(value, "the text"));
         let cites = self.required_texts("cites", problems);

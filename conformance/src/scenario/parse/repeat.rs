@@ -54,7 +54,7 @@ impl Nesting {
     }
 }
 
-/// Whether as much is played, and as long, as anybody waits for.
+/// Whether the amount and the duration are within the limits.
 pub(super) fn is_bounded(scenario: &Scenario, lines: &[Line<'_>], problems: &mut Problems) {
     let span_of = |is: fn(&Action) -> bool| {
         let step = scenario.steps.iter().rfind(|step| is(&step.action));

@@ -1,14 +1,15 @@
 //! Commands and the replies they got, paired.
 //!
-//! FTP has no request numbers: a reply belongs to the oldest command that still waits for one (RFC 959 §5.4),
-//! except that STAT and ABOR may be answered while a transfer goes on (RFC 959 §4.1.3).
+//! FTP has no request numbers: a reply belongs to the oldest command that still waits for one (RFC
+//! 959 §5.4), except that STAT and ABOR may be answered while a transfer goes on (RFC 959 §4.1.3).
 
 use super::telnet::telnet;
 use super::{Awaited, EventKind, Reply, ReplyReader, Transcript};
 use crate::transcript::Connection;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A longer command line may be refused or cut up by a server; what it answers cannot be paired with certainty.
+/// A longer command line may be refused or cut up by a server; what it answers cannot be paired
+/// with certainty.
 const LONG_COMMAND: usize = 512;
 
 /// How a TLS record with an alert begins, whatever the version (RFC 8446 §5.1).
@@ -30,7 +31,7 @@ pub struct Conversation {
 pub struct Command {
     /// The verb in capitals.
     pub verb: String,
-    /// What stands behind the first space.
+    /// What follows the first space.
     pub argument: Option<Vec<u8>>,
 }
 
@@ -45,13 +46,14 @@ pub struct Exchange {
     pub sent: usize,
     /// Preliminary replies and the completion, with the index of the event each came in.
     pub replies: Vec<(usize, Reply)>,
-    /// Whether nobody can say which replies belong to it: the line was not what RFC 959 §5.3 calls a command line
-    /// (bare LF, NUL, over-long …), or a reply was given up before and may still have come.
+    /// Whether its replies cannot be identified: the line was not what RFC 959 §5.3 calls a command
+    /// line (bare LF, NUL, over-long …), or a reply was given up before and may still have come.
     pub irregular: bool,
 }
 
 impl Conversation {
-    /// Pairs what was sent with what was received, for each control connection, in order of appearance.
+    /// Pairs what was sent with what was received, for each control connection, in order of
+    /// appearance.
     #[must_use]
     pub fn all(transcript: &Transcript) -> Vec<Self> {
         let mut pairings: Vec<Pairing> = Vec::new();
@@ -71,7 +73,8 @@ impl Conversation {
         pairings.into_iter().map(Pairing::finish).collect()
     }
 
-    /// Every reply of every control connection, by the index of the event in which its last octet came.
+    /// Every reply of every control connection, by the index of the event in which its last octet
+    /// came.
     #[must_use]
     pub fn replies(conversations: &[Self]) -> BTreeMap<usize, Vec<&Reply>> {
         let mut replies: BTreeMap<usize, Vec<&Reply>> = BTreeMap::new();
@@ -159,7 +162,7 @@ pub(crate) struct Pairing {
     adrift: bool,
     /// AUTH was answered 234, and no handshake has ended well since.
     handshake_due: bool,
-    /// Octets are missing, so that nobody knows what belongs together until it connects again.
+    /// Octets are missing, so that nothing can be paired until it connects again.
     lost: bool,
 }
 
@@ -207,7 +210,8 @@ impl Pairing {
             }
             _ if self.lost => {}
             EventKind::FromClient { octets } => self.sent(index, line, octets),
-            // A handshake that goes wrong may end with an alert where a 421 is the other choice (RFC 4217 §10.1).
+            // A handshake that goes wrong may end with an alert where a 421 is the other choice
+            // (RFC 4217 §10.1).
             EventKind::FromServer { octets }
                 if self.handshake_due && octets.starts_with(TLS_ALERT) => {}
             EventKind::FromServer { octets } => {
@@ -217,8 +221,8 @@ impl Pairing {
                     self.reply(index, reply);
                 }
             }
-            // What was sent in the clear before the handshake must not be answered (RFC 4217 §4.2 and
-            // every advisory on STARTTLS injection), so nothing waits any more.
+            // What was sent in the clear before the handshake must not be answered (RFC 4217 §4.2
+            // and every advisory on STARTTLS injection), so nothing waits any more.
             EventKind::TlsEstablished(facts) if !facts.data => {
                 self.handshake_due = false;
                 // Where TLS begins with the first octet, the greeting comes after it.
@@ -228,7 +232,7 @@ impl Pairing {
             }
             EventKind::TlsEnded { .. } | EventKind::Closed(_) => self.end(),
             EventKind::Silence { awaited, .. } => {
-                // Who waited in vain begins anew. The reply may still come, and then nobody can say to what.
+                // After a time-out pairing starts again. A late reply cannot be attributed.
                 self.give_up();
                 self.adrift |= *awaited == Awaited::Reply && !self.waiting.is_empty();
                 if self.adrift {
@@ -304,7 +308,8 @@ impl Pairing {
 
     /// Which of the waiting exchanges the reply belongs to.
     fn addressee(&mut self, reply: &Reply) -> Option<usize> {
-        // Some servers answer transfer and ABOR with one reply: the next one is for whatever was sent next.
+        // Some servers answer transfer and ABOR with one reply: the next one is for whatever was
+        // sent next.
         let abort = self.waiting.len() > 1 && self.oldest_is_abort();
         if abort && matches!(reply.code, 200..=224 | 227..=399) {
             self.waiting.pop_front();
@@ -363,7 +368,8 @@ impl Pairing {
     }
 }
 
-/// A command line without the Telnet commands in it (RFC 959 §4.1.3 asks for IP and Synch before ABOR).
+/// A command line without the Telnet commands in it (RFC 959 §4.1.3 asks for IP and Synch before
+/// ABOR).
 fn without_telnet(raw: &[u8]) -> Vec<u8> {
     let mut line = Vec::with_capacity(raw.len());
     let mut rest = raw;

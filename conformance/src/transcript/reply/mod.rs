@@ -12,7 +12,7 @@ pub const LONG_LINE: usize = 4096;
 /// A longer reply is cut off here; the rest of its line is thrown away.
 pub const LONG_REPLY: usize = 1 << 20;
 
-/// A reply of more lines is cut off after so many, because a line takes memory, however short it is.
+/// The maximum number of lines of a reply; even an empty line takes memory.
 pub const LONG_REPLY_LINES: usize = 16 << 10;
 
 /// One reply as the server sent it (RFC 959 §4.2).
@@ -54,7 +54,7 @@ impl Reply {
                 .is_some_and(|line| line.get(3) == Some(&b'-'))
     }
 
-    /// The lines between the first and the last, as they stand.
+    /// The lines between the first and the last, unchanged.
     #[must_use]
     pub fn between(&self) -> &[Vec<u8>] {
         match self.lines.len() {
@@ -63,7 +63,8 @@ impl Reply {
         }
     }
 
-    /// The first digit: 1 preliminary, 2 completed, 3 intermediate, 4 and 5 refused; 0 where there is no code.
+    /// The first digit: 1 preliminary, 2 completed, 3 intermediate, 4 and 5 refused; 0 where there
+    /// is no code.
     #[must_use]
     pub fn class(&self) -> u16 {
         self.code / 100
@@ -102,7 +103,7 @@ pub enum ReplyFault {
         /// Which line.
         line: usize,
     },
-    /// A CR stands alone, at the end of a line or within it.
+    /// A CR without LF, at the end of a line or within it.
     BareCr {
         /// Which line.
         line: usize,
@@ -112,7 +113,7 @@ pub enum ReplyFault {
         /// Which line.
         line: usize,
     },
-    /// An IAC that stands for nothing: not doubled, and no Telnet command behind it.
+    /// An IAC without meaning: neither doubled nor followed by a Telnet command.
     LoneIac {
         /// Which line.
         line: usize,
@@ -133,7 +134,7 @@ pub enum ReplyFault {
         /// Which line.
         line: usize,
     },
-    /// The last line of a multi-line reply has the code, and no space behind it.
+    /// The last line of a multi-line reply has the code and no space after it.
     BareLastLine,
     /// A line between begins with the reply's own code and a hyphen.
     RepeatedCode {

@@ -1,13 +1,14 @@
-//! The lenient reply reader: it reports faults instead of repairing them, and shares no code with any server.
+//! The lenient reply reader: it reports faults instead of repairing them, and shares no code with
+//! any server.
 //!
-//! It has to cope with everything a broken server says and still find where one reply ends and the next
-//! begins, because a conversation can only be judged if it can be read. Cutting the octets anywhere gives the
-//! same replies.
+//! It has to cope with everything a broken server says and still find where one reply ends and the
+//! next begins, because a conversation can only be judged if it can be read. Cutting the octets
+//! anywhere gives the same replies.
 
 use super::{LONG_LINE, LONG_REPLY, LONG_REPLY_LINES, Reply, ReplyFault, code_of};
 use crate::transcript::telnet::{DONT, IAC, WILL, telnet};
 
-/// How far behind a CR one has to look to know what it is: `CR`, three digits, separator.
+/// The octets after a CR that decide what it is: `CR`, three digits, separator.
 const LOOK_AHEAD: usize = 5;
 
 /// Cuts octets into replies.
@@ -54,7 +55,8 @@ impl ReplyReader {
                 return None;
             }
             let Some(end) = self.line_end() else {
-                // Behind the limit there is room to look ahead, so that it does not matter how octets arrive.
+                // The look-ahead comes on top of the limit, so that segmentation makes no
+                // difference.
                 if self.buffer.len() - self.start > LONG_REPLY + LOOK_AHEAD {
                     return Some(self.cut_off());
                 }
@@ -79,8 +81,8 @@ impl ReplyReader {
         &self.buffer[self.start..]
     }
 
-    /// What arrived and never became a whole reply, as a reply with the fault [`ReplyFault::Unfinished`]: for
-    /// the end of a connection and for a wait that was given up.
+    /// What arrived and never became a whole reply, as a reply with the fault
+    /// [`ReplyFault::Unfinished`]: for the end of a connection and for a wait that was given up.
     pub fn finish(&mut self) -> Option<Reply> {
         if self.rest().is_empty() || self.discarding {
             self.start = self.buffer.len();
@@ -147,7 +149,7 @@ impl ReplyReader {
         last
     }
 
-    /// Takes what stands behind the last whole line, up to `end`, as a line without end.
+    /// Takes what follows the last whole line, up to `end`, as a line without end.
     fn take_fragment(&mut self, end: usize) {
         if self.cursor == end {
             return;
@@ -288,7 +290,8 @@ fn after_cr(octets: &[u8]) -> AfterCr {
     }
 }
 
-/// Looks a raw line over and takes Telnet commands out of it (RFC 959 §2.2, Telnet on the control connection).
+/// Looks a raw line over and takes Telnet commands out of it (RFC 959 §2.2, Telnet on the control
+/// connection).
 fn examine(raw: &[u8], number: usize, faults: &mut Vec<ReplyFault>) -> Vec<u8> {
     if raw.len() > LONG_LINE {
         add(
