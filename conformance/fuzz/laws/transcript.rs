@@ -31,7 +31,7 @@ pub fn transcript(data: &[u8]) {
 
 fn refused(text: &str, error: &ReadError) {
     match error {
-        ReadError::Line { line, problem } => {
+        ReadError::Line { line, problem, .. } => {
             let wrong = text.lines().nth(line - 1);
             assert!(
                 wrong.is_some_and(|line| !line.trim().is_empty()),

@@ -57,10 +57,8 @@ pub(crate) fn drift(
     live: &Transcript,
     strictness: Strictness,
 ) -> Vec<Difference> {
-    let mut live = match Session::all(live, Leg::Server).into_iter().next() {
-        Some(session) => session,
-        None => Session::default(),
-    };
+    let sessions = Session::all(live, Leg::Server);
+    let mut live = sessions.into_iter().next().unwrap_or_default();
     let mut recorded = recorded.clone();
     let pairs = recorded.exchanges.iter().zip(&live.exchanges);
     let other = pairs.clone().position(|(old, new)| !is_same(old, new));

@@ -198,8 +198,8 @@ impl Comparison<'_> {
         );
         let (expected, got) = (&recorded.from_server, &live.from_server);
         // Two encodings of the same data may differ.
-        let coding = self.recorded.coding(index);
-        let coding = coding.filter(|_| self.strictness != Strictness::Exact && !cut);
+        let decodes = expected != got && self.strictness != Strictness::Exact && !cut;
+        let coding = decodes.then(|| self.recorded.coding(index)).flatten();
         let decoded = coding.and_then(|coding| {
             let decoded = |data: &Data| coding.decoded(&data.joined()).map(Data::from).ok();
             decoded(expected).zip(decoded(got))
@@ -286,7 +286,9 @@ impl Comparison<'_> {
         let (expected, got) = (of(self.recorded), of(&self.played.session));
         if codes(&expected, false) != codes(&got, false) {
             let at = self.played.session.unasked.first();
-            let at = at.or(self.recorded.unasked.first()).map_or(0, |it| it.0);
+            let at = at
+                .or_else(|| self.recorded.unasked.first())
+                .map_or(0, |it| it.0);
             let session = match got.is_empty() {
                 true => self.recorded,
                 false => &self.played.session,
