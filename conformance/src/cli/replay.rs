@@ -205,7 +205,7 @@ impl Replay {
             .map_err(|error| failure(&error))?;
         let count = self
             .sessions
-            .map_or(server.sessions(), |count| count as usize);
+            .map_or_else(|| server.sessions(), |count| count as usize);
         let interrupted = tokio::select! {
             () = server.left(count) => false,
             () = stop.next() => true,

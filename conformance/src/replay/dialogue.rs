@@ -189,6 +189,9 @@ impl Session {
         let mut next = 0;
         for (index, (_, event)) in self.events.iter().enumerate() {
             while let Some(exchange) = self.exchanges.get(next).filter(|it| it.sent <= index) {
+                if matches!(exchange.verb(), "PASV" | "EPSV" | "PORT" | "EPRT") {
+                    waiting = None;
+                }
                 if exchange.is_transfer() {
                     waiting = Some(next);
                     if let Some(number) = unclaimed.take() {
@@ -203,19 +206,22 @@ impl Session {
             else {
                 continue;
             };
-            let completed = |at: usize| {
-                let completion = self.exchanges[at].completion_at();
-                completion.is_some_and(|came| came < index)
+            // A proxy may record the last reply first, but there is none after a refusal.
+            let is_refused = |at: usize| {
+                let exchange = &self.exchanges[at];
+                let began = exchange.replies.iter().any(|(_, reply)| reply.class() == 1);
+                !began
+                    && exchange
+                        .completion()
+                        .is_some_and(|reply| reply.class() >= 4)
             };
-            match waiting.take().filter(|at| !completed(*at)) {
+            match waiting.take().filter(|at| !is_refused(*at)) {
                 Some(at) => self.exchanges[at].transfer = Some(number),
                 None => unclaimed = Some(number),
             }
         }
     }
-}
 
-impl Session {
     /// The transfers that ABOR interrupted, by the index of their exchange: ABOR was sent before the
     /// reply that completed them.
     pub(crate) fn aborted(&self) -> BTreeSet<usize> {
@@ -255,7 +261,7 @@ impl Exchange {
     }
 
     /// The event in which the reply came that completed it.
-    pub(crate) fn completion_at(&self) -> Option<usize> {
+    fn completion_at(&self) -> Option<usize> {
         self.final_reply().map(|(index, _)| *index)
     }
 
@@ -296,12 +302,13 @@ impl Transfer {
         self.ends.iter().find(|end| end.by == side)
     }
 
-    /// Whether it did not come to its regular end: one side reset it, or the client of a download
-    /// ended it first.
+    /// Whether it did not come to its regular end: one side reset it, or a download was not received
+    /// to its end.
     pub(crate) fn is_cut(&self) -> bool {
         let reset = |end: &End| end.how == crate::transcript::CloseKind::Reset;
         let first = self.ends.first().map(|end| end.by);
-        self.ends.iter().any(reset) || (!self.from_server.is_empty() && first == Some(Side::Client))
+        // Where everything was received the server's end came first.
+        self.ends.iter().any(reset) || (!self.from_server.is_empty() && first != Some(Side::Server))
     }
 }
 

@@ -116,7 +116,11 @@ impl Comparison<'_> {
             let transfer = exchange
                 .transfer
                 .and_then(|it| self.recorded.transfers.get(&it));
-            let is_cut = aborted.contains(&index) || transfer.is_some_and(Transfer::is_cut);
+            // 426 and 451: the server found it cut, however it ended.
+            let completion = exchange.completion().map(|reply| reply.code);
+            let is_cut = aborted.contains(&index)
+                || (exchange.is_transfer() && matches!(completion, Some(426 | 451)))
+                || transfer.is_some_and(Transfer::is_cut);
             let after_cut = exchange.verb() == "ABOR";
             self.replies(index, exchange, live, is_cut || after_cut);
             if let Some((number, transfer)) = exchange.transfer.zip(transfer) {
@@ -194,8 +198,8 @@ impl Comparison<'_> {
         );
         let (expected, got) = (&recorded.from_server, &live.from_server);
         // Two encodings of the same data may differ.
-        let coding = self.recorded.coding(index);
-        let coding = coding.filter(|_| self.strictness != Strictness::Exact && !cut);
+        let decodes = expected != got && self.strictness != Strictness::Exact && !cut;
+        let coding = decodes.then(|| self.recorded.coding(index)).flatten();
         let decoded = coding.and_then(|coding| {
             let decoded = |data: &Data| coding.decoded(&data.joined()).map(Data::from).ok();
             decoded(expected).zip(decoded(got))
@@ -282,7 +286,9 @@ impl Comparison<'_> {
         let (expected, got) = (of(self.recorded), of(&self.played.session));
         if codes(&expected, false) != codes(&got, false) {
             let at = self.played.session.unasked.first();
-            let at = at.or(self.recorded.unasked.first()).map_or(0, |it| it.0);
+            let at = at
+                .or_else(|| self.recorded.unasked.first())
+                .map_or(0, |it| it.0);
             let session = match got.is_empty() {
                 true => self.recorded,
                 false => &self.played.session,

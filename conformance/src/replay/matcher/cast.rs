@@ -24,6 +24,9 @@ struct Part {
     /// Whether a client plays it, or has played it.
     client: Option<usize>,
     history: Vec<Command>,
+    /// Whether clients of other sessions have done some of it, or its client some of others: then
+    /// the history alone does not lead here.
+    is_shared: bool,
 }
 
 impl Cast {
@@ -38,6 +41,7 @@ impl Cast {
             matcher: matcher.clone(),
             client: None,
             history: Vec::new(),
+            is_shared: false,
         };
         Self {
             parts: fresh.iter().map(part).collect(),
@@ -80,9 +84,14 @@ impl Cast {
         let others = self.parts.iter_mut().enumerate();
         let lent = others
             .filter(|(other, _)| *other != own)
-            .find_map(|(_, part)| part.matcher.lend(command, &mut borrower));
+            .find_map(|(_, part)| {
+                let lent = part.matcher.lend(command, &mut borrower)?;
+                part.is_shared = true;
+                Some(lent)
+            });
         if lent.is_some() {
             self.parts[own].matcher = borrower;
+            self.parts[own].is_shared = true;
             return lent;
         }
         if let Decision::Refuse(_, deviation) = &decision {
@@ -132,6 +141,9 @@ impl Cast {
 
     /// Exchanges two sessions where both clients' commands so far fit, and this one too.
     fn swapped(&mut self, own: usize, other: usize, command: &Command) -> Option<Decision> {
+        if self.parts[own].is_shared || self.parts[other].is_shared {
+            return None;
+        }
         let mut mine = self.fresh[other].clone();
         let fits = |matcher: &mut Matcher, history: &[Command]| {
             let mut history = history.iter();
@@ -156,11 +168,13 @@ impl Cast {
             matcher: theirs,
             client: self.parts[other].client.take(),
             history: std::mem::take(&mut self.parts[other].history),
+            is_shared: false,
         };
         self.parts[other] = Part {
             matcher: mine,
             client,
             history,
+            is_shared: false,
         };
         self.parts[other].history.push(command.clone());
         Some(decision)

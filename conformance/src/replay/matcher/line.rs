@@ -40,7 +40,7 @@ enum Use {
 }
 
 /// What is known of each verb; others are [`Role::InOrder`].
-const VERBS: [(&str, Role, Use); 45] = [
+const VERBS: [(&str, Role, Use); 47] = [
     ("PASV", Role::Preparation, Use::None),
     ("EPSV", Role::Preparation, Use::None),
     ("PORT", Role::Preparation, Use::None),
@@ -49,6 +49,8 @@ const VERBS: [(&str, Role, Use); 45] = [
     ("FEAT", Role::Omissible, Use::None),
     ("OPTS", Role::Omissible, Use::None),
     ("CLNT", Role::Omissible, Use::None),
+    ("LANG", Role::Omissible, Use::None),
+    ("HOST", Role::Omissible, Use::None),
     ("NOOP", Role::Omissible, Use::None),
     ("HELP", Role::Omissible, Use::None),
     ("STAT", Role::Omissible, Use::Reads),
@@ -179,6 +181,15 @@ impl Request {
         });
         let argument = command.argument.as_deref().unwrap_or_default();
         let text = String::from_utf8_lossy(argument).into_owned();
+        if let (Role::InOrder, Some((options, path))) = (role, changed_by_site(verb, &text)) {
+            return Self {
+                verb: verb.to_owned(),
+                role: Role::Files,
+                argument: resolved(directory, path),
+                options,
+                usage: Use::Changes,
+            };
+        }
         let (options, argument) = match (verb, usage) {
             (_, Use::None) => (String::new(), plain(verb, &text)),
             ("CDUP", _) => (String::new(), resolved(directory, "..")),
@@ -373,6 +384,14 @@ fn options_of(text: &str) -> (&str, &str) {
     (text[..text.len() - rest.len()].trim_end(), rest)
 }
 
+/// What `SITE CHMOD mode path` asks for, and the path.
+fn changed_by_site<'a>(verb: &str, argument: &'a str) -> Option<(String, &'a str)> {
+    let mut words = argument.splitn(3, ' ');
+    let (what, mode) = (words.next()?.to_ascii_uppercase(), words.next()?);
+    let is_chmod = verb == "SITE" && what == "CHMOD";
+    is_chmod.then_some((format!("{what} {mode}"), words.next()?))
+}
+
 /// The argument of a verb without pathname, in the form in which it is compared.
 fn plain(verb: &str, argument: &str) -> String {
     let upper = argument.trim().to_ascii_uppercase();
@@ -381,7 +400,7 @@ fn plain(verb: &str, argument: &str) -> String {
         ("TYPE", "L 8") => "I".into(),
         ("TYPE" | "MODE" | "STRU" | "AUTH" | "PROT" | "OPTS" | "HELP", _) => upper,
         // Names of programs, numbers.
-        ("CLNT" | "ALLO" | "NOOP" | "USER" | "PASS" | "ACCT", _) => String::new(),
+        ("CLNT" | "HOST" | "ALLO" | "NOOP" | "USER" | "PASS" | "ACCT", _) => String::new(),
         _ => argument.to_owned(),
     }
 }
@@ -411,6 +430,8 @@ mod tests {
     #[case("TYPE I", "TYPE A", false)]
     #[case("PASS x", "PASS y", true)]
     #[case("SITE x", "SITE y", false)]
+    #[case("SITE chmod 644 ./b c", "SITE CHMOD 644 /a/b c", true)]
+    #[case("SITE CHMOD 644 b", "SITE CHMOD 600 b", false)]
     #[case("RETR a", "RETR b", false)]
     fn requests_for_the_same_are_equal(
         #[case] one: &str,

@@ -251,7 +251,7 @@ impl Matcher {
         let names_file = request.looks_at_file();
         let mut ahead = (cursor..self.lines.len()).filter(same);
         let ahead =
-            ahead.find(|index| !self.done[*index] && !(names_file && undone_change(*index)));
+            ahead.find(|index| !(self.done[*index] || (names_file && undone_change(*index))));
         let behind = || {
             let mut behind = (0..self.lines.len()).rev().filter(same);
             behind.find(|index| {
@@ -282,14 +282,10 @@ impl Matcher {
     }
 
     fn required(&mut self, request: &Request, command: &Command) -> Decision {
-        let candidates: Vec<usize> = self
-            .undone()
-            .filter(|index| self.lines[*index].request == *request)
-            .collect();
-        let exact = candidates
-            .iter()
-            .find(|index| self.lines[**index].offset == self.offset);
-        if let Some(&index) = exact.or(candidates.first()) {
+        let same = |index: &usize| self.lines[*index].request == *request;
+        let exact = |index: &usize| same(index) && self.lines[*index].offset == self.offset;
+        let wanted = self.undone().find(exact);
+        if let Some(index) = wanted.or_else(|| self.undone().find(same)) {
             let before = self.undone().take_while(|before| *before < index);
             let needed = before
                 .filter(|before| self.lines[*before].is_required())

@@ -1,6 +1,8 @@
 //! One session that is played again, event by event.
 
-use std::collections::BTreeMap;
+mod sending;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
@@ -9,18 +11,16 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Playback;
 use super::control::Control;
 use super::data::{DataConnection, Instruction, Opening, Recorded};
-use super::substitute::{Pathnames, SUBSTITUTED, is_masked, unique_name};
-use crate::driver::{TlsClient, eprt_argument, listen, port_argument, quoted_pathname};
-use crate::proxy::{PortCommand, passive_reply};
+use super::substitute::{Pathnames, unique_name};
+use crate::driver::{TlsClient, quoted_pathname};
+use crate::proxy::passive_reply;
 use crate::replay::compare::Played;
 use crate::replay::dialogue::{Exchange, Session, Transfer};
 use crate::subject::Target;
-use crate::transcript::{Channel, CloseKind, Command, DataMode, End, EventKind, Side};
+use crate::transcript::{Channel, CloseKind, DataMode, End, EventKind, Side};
 
 /// Octets a server may send on a control connection beyond four times those of the recording.
 const SURPLUS: u64 = 8 << 20;
-/// The longest command line that is held back to see which command it is.
-const LONGEST_HELD: usize = 4096;
 /// Commands after which nothing is played when they are refused, but were not in the recording:
 /// what follows would act on something else.
 const NEEDED: [&str; 9] = [
@@ -34,6 +34,8 @@ pub(super) struct Playing<'a> {
     playback: &'a Playback,
     /// The replies of each event: exchange, and which of its replies; `None` for unasked ones.
     answers: BTreeMap<usize, Vec<Option<(usize, usize)>>>,
+    /// The events of each data connection that are still to be played.
+    data_events: BTreeMap<u32, VecDeque<usize>>,
     /// The exchange of each data connection.
     users: BTreeMap<u32, usize>,
     control: Option<Control>,
@@ -65,6 +67,12 @@ impl<'a> Playing<'a> {
         for (event, _) in &recorded.unasked {
             answers.entry(*event).or_default().push(None);
         }
+        let mut data_events: BTreeMap<u32, VecDeque<usize>> = BTreeMap::new();
+        for (index, (_, event)) in recorded.events.iter().enumerate() {
+            if let Channel::Data(number) = event.channel {
+                data_events.entry(number).or_default().push_back(index);
+            }
+        }
         let exchanges = recorded.exchanges.iter().enumerate();
         let users = exchanges.filter_map(|(index, it)| Some((it.transfer?, index)));
         Self {
@@ -72,6 +80,7 @@ impl<'a> Playing<'a> {
             target,
             playback,
             answers,
+            data_events,
             users: users.collect(),
             control: None,
             tls: None,
@@ -130,12 +139,16 @@ impl<'a> Playing<'a> {
         if self.control.is_none() {
             self.connect().await?;
         }
-        match (&event.what, event.channel) {
-            (EventKind::FromClient { octets }, _) => {
+        if let Channel::Data(number) = event.channel {
+            self.data_events_up_to(number, index);
+            return Ok(());
+        }
+        match &event.what {
+            EventKind::FromClient { octets } => {
                 self.settle().await?;
                 self.send(octets).await?;
             }
-            (EventKind::FromServer { .. }, _) => {
+            EventKind::FromServer { .. } => {
                 for answer in self.answers.remove(&index).unwrap_or_default() {
                     match answer {
                         Some((exchange, nth)) => self.await_reply(exchange, nth).await?,
@@ -143,38 +156,52 @@ impl<'a> Playing<'a> {
                     }
                 }
             }
-            (EventKind::Urgent { from: Side::Client }, _) => self.urgent = true,
-            (EventKind::TlsEstablished(facts), Channel::Data(number)) if facts.data => {
-                if let (Some(tls), Some(data)) = (&self.tls, self.data.get_mut(&number)) {
-                    data.instruct(Instruction::Handshake(tls.clone()));
-                }
-            }
-            (EventKind::TlsEstablished(_), _) => {
+            EventKind::Urgent { from: Side::Client } => self.urgent = true,
+            EventKind::TlsEstablished(_) => {
                 let tls = self.tls.clone().ok_or("TLS is not available")?;
                 self.control()?.begin_tls(&tls).await?;
             }
-            (EventKind::TlsEnded { .. }, _) => self.control()?.end_tls().await,
-            (EventKind::DataOpened { mode, .. }, Channel::Data(number)) => {
-                self.open_data(number, *mode);
-            }
-            (EventKind::DataFromClient { octets }, Channel::Data(number)) => {
-                self.instruct(number, Instruction::Send(octets.clone()));
-            }
-            (EventKind::DataFromServer { octets }, Channel::Data(number)) => {
-                let received = self.received.entry(number).or_default();
-                *received += octets.len();
-                let position = *received;
-                self.instruct(number, Instruction::ReceiveUpTo(position));
-            }
-            (EventKind::DataClosed(end) | EventKind::HalfClosed(end), Channel::Data(number)) => {
-                self.data_ended(number, end);
-            }
-            (EventKind::HalfClosed(end) | EventKind::Closed(end), _) => {
+            EventKind::TlsEnded { .. } => self.control()?.end_tls().await,
+            EventKind::HalfClosed(end) | EventKind::Closed(end) => {
                 self.control_ended(end).await?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Plays the events of a data connection up to this one, but for those that were played before.
+    fn data_events_up_to(&mut self, number: u32, last: usize) {
+        let events = &self.recorded.events;
+        while let Some(left) = self.data_events.get_mut(&number)
+            && let Some(index) = left.pop_front_if(|index| *index <= last)
+        {
+            self.data_event(number, &events[index].1.what);
+        }
+    }
+
+    fn data_event(&mut self, number: u32, what: &EventKind) {
+        match what {
+            EventKind::TlsEstablished(_) => {
+                if let Some(tls) = self.tls.clone() {
+                    self.instruct(number, Instruction::Handshake(tls));
+                }
+            }
+            EventKind::DataOpened { mode, .. } => self.open_data(number, *mode),
+            EventKind::DataFromClient { octets } => {
+                self.instruct(number, Instruction::Send(octets.clone()));
+            }
+            EventKind::DataFromServer { octets } => {
+                let received = self.received.entry(number).or_default();
+                *received += octets.len();
+                let position = *received;
+                self.instruct(number, Instruction::ReceiveUpTo(position));
+            }
+            EventKind::DataClosed(end) | EventKind::HalfClosed(end) => {
+                self.data_ended(number, end);
+            }
+            _ => {}
+        }
     }
 
     async fn connect(&mut self) -> Result<(), String> {
@@ -226,97 +253,24 @@ impl<'a> Playing<'a> {
         }
     }
 
-    /// Sends octets as they were recorded, but for arguments that are worked out anew.
-    async fn send(&mut self, octets: &[u8]) -> Result<(), String> {
-        self.held.extend_from_slice(octets);
-        let mut ready = Vec::new();
-        let first = self.control()?.conversation().exchanges.len();
-        let mut aborts = false;
-        let mut number = first;
-        while let Some(end) = memchr::memchr(b'\n', &self.held) {
-            let line: Vec<u8> = self.held.drain(..=end).collect();
-            aborts |= memchr::memmem::find(&line.to_ascii_uppercase(), b"ABOR").is_some();
-            ready.extend(self.live_line(number, &line)?);
-            number += 1;
-        }
-        if !may_change(&self.held) || self.held.len() > LONGEST_HELD {
-            ready.append(&mut self.held);
-        }
-        if ready.is_empty() {
-            return Ok(());
-        }
-        let urgent = std::mem::take(&mut self.urgent);
-        self.control()?.send(&ready, urgent).await?;
-        if aborts {
-            // Some servers do not see the command while they cannot send.
-            for data in self.data.values_mut() {
-                data.instruct(Instruction::ReceiveToEnd);
-            }
-        }
-        Ok(())
+    /// Whether the live server has refused the transfer of this data connection.
+    fn is_refused_now(&self, number: u32) -> bool {
+        let exchanges = self.control.as_ref().map(|it| &it.conversation().exchanges);
+        let live = exchanges.and_then(|live| live.get(*self.users.get(&number)?));
+        live.is_some_and(|live| {
+            let refused = live
+                .completion()
+                .is_some_and(|(_, reply)| reply.class() >= 4);
+            refused && live.preliminary().next().is_none()
+        })
     }
 
-    /// The line to send in place of a recorded one; `number` is that of its exchange.
-    fn live_line(&mut self, number: usize, line: &[u8]) -> Result<Vec<u8>, String> {
-        let text = line.strip_suffix(b"\n").unwrap_or(line);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let ending = &line[text.len()..];
-        let command = Command::of_line(text);
-        let Some(argument) = &command.argument else {
-            return Ok(line.to_vec());
+    fn refused(&mut self, number: u32) {
+        let transfer = Transfer {
+            error: Some("the server refused the transfer".into()),
+            ..Transfer::default()
         };
-        let verb = &text[..text.len() - argument.len()];
-        let credentials = &self.playback.credentials;
-        let argument = match command.verb.as_str() {
-            "USER" if !self.is_refused(number) => {
-                let user = credentials.user.as_ref();
-                user.map_or_else(|| argument.clone(), |user| user.clone().into_bytes())
-            }
-            "PASS" if is_masked(argument) && !self.is_refused(number) => {
-                let password = credentials.password.as_ref();
-                password
-                    .unwrap_or(&self.target.password)
-                    .clone()
-                    .into_bytes()
-            }
-            "ACCT" if is_masked(argument) && !self.is_refused(number) => {
-                credentials.account.clone().unwrap_or_default().into_bytes()
-            }
-            "PORT" | "EPRT" => return self.port_line(&command.verb, argument, line),
-            other => self.pathnames.live(other, argument),
-        };
-        Ok([verb, &argument, ending].concat())
-    }
-
-    /// Whether the recorded server refused this login: the command, or the PASS after a USER.
-    fn is_refused(&self, number: usize) -> bool {
-        let refused = |number: usize| {
-            let exchange = self.recorded.exchanges.get(number)?;
-            Some((exchange.verb(), exchange.completion()?.class() >= 4))
-        };
-        match (refused(number), refused(number + 1)) {
-            (Some(("USER", false)), Some(("PASS", refused))) => refused,
-            (own, _) => own.is_some_and(|(_, refused)| refused),
-        }
-    }
-
-    /// PORT or EPRT with a port of ours. What named no address is sent as it was.
-    fn port_line(&mut self, verb: &str, argument: &[u8], line: &[u8]) -> Result<Vec<u8>, String> {
-        let command = PortCommand::of(verb)
-            .filter(|command| crate::proxy::active_address(*command, argument).is_some());
-        let (Some(command), Some(mut local)) = (command, self.control()?.local()) else {
-            return Ok(line.to_vec());
-        };
-        local.set_port(0);
-        let listener = listen(local).map_err(|error| format!("no port to listen on: {error}"))?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        self.listener = Some(listener);
-        self.passive = None;
-        Ok(match (command, port_argument(address)) {
-            (PortCommand::Port, Some(argument)) => format!("PORT {argument}\r\n"),
-            _ => format!("EPRT {}\r\n", eprt_argument(address)),
-        }
-        .into_bytes())
+        self.transfers.insert(number, transfer);
     }
 
     /// The recorded command of a data connection.
@@ -339,6 +293,10 @@ impl<'a> Playing<'a> {
     }
 
     fn open_data(&mut self, number: u32, mode: DataMode) {
+        if self.is_refused_now(number) {
+            self.refused(number);
+            return;
+        }
         let peer = self.control.as_ref().and_then(Control::peer);
         let opening = match (mode, self.passive, self.listener.take(), peer) {
             (DataMode::Pasv | DataMode::Epsv, Some(address), _, _) => Opening::Connect(address),
@@ -402,6 +360,16 @@ impl<'a> Playing<'a> {
 
     /// Waits for a reply to this exchange; a completion is every reply that was left.
     async fn await_reply(&mut self, exchange: usize, nth: usize) -> Result<(), String> {
+        let recorded = &self.recorded.exchanges[exchange];
+        let is_last = recorded
+            .replies
+            .get(nth)
+            .is_some_and(|(_, reply)| reply.class() != 1);
+        if let (true, Some(number)) = (is_last, recorded.transfer) {
+            // The order of events on two connections is not that of their causes: the reply waits
+            // for all of the data.
+            self.data_events_up_to(number, usize::MAX);
+        }
         loop {
             self.deal_with_completions().await;
             let live = self.control()?.conversation().exchanges.get(exchange);
@@ -475,12 +443,7 @@ impl<'a> Playing<'a> {
                 self.transfers.insert(number, transfer);
             } else {
                 data.abandon();
-                let error = Some("the server refused the transfer".into());
-                let transfer = Transfer {
-                    error,
-                    ..Transfer::default()
-                };
-                self.transfers.insert(number, transfer);
+                self.refused(number);
             }
         }
     }
@@ -583,17 +546,4 @@ impl<'a> Playing<'a> {
             directories: self.pathnames.login_directory,
         }
     }
-}
-
-/// Whether the beginning of a line may be one whose argument is not sent as it was recorded.
-fn may_change(beginning: &[u8]) -> bool {
-    let upper = beginning.to_ascii_uppercase();
-    let upper = upper
-        .split(|octet| *octet == b' ')
-        .next()
-        .unwrap_or_default();
-    !upper.is_empty()
-        && SUBSTITUTED
-            .iter()
-            .any(|verb| verb.as_bytes().starts_with(upper))
 }
