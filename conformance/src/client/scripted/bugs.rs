@@ -45,6 +45,7 @@ pub enum Bug {
     RetriesLogin,
     EpsvAllThenPasv,
     HostAfterLogin,
+    ConnectsLate,
     HostWithPort,
 }
 
@@ -139,5 +140,9 @@ pub const BUGS: &[(Bug, &str)] = &[
     (Bug::RetriesLogin, "sends a refused password again"),
     (Bug::EpsvAllThenPasv, "sends PASV after EPSV ALL"),
     (Bug::HostAfterLogin, "sends HOST after the login"),
+    (
+        Bug::ConnectsLate,
+        "connects and listens for data after the 150 alone",
+    ),
     (Bug::HostWithPort, "sends HOST with a port"),
 ];
