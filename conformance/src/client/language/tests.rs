@@ -174,7 +174,7 @@ proptest! {
                 Err(found) => {
                     prop_assert!(!found.is_empty());
                     prop_assert!(found.iter().all(|it| it.span.end <= text.len()));
-                    render("x.ftpt", &text, &found, false);
+                    prop_assert!(!render("x.ftpt", &text, &found, false).is_empty());
                 }
             }
         }
