@@ -13,8 +13,9 @@ pub mod catalogue {
 
 /// Clients under test.
 pub mod client {
+    pub use crate::client::adapter::Adapter;
     pub use crate::client::selftest::{Weaknesses, selftest};
-    pub use crate::client::suite::Suite;
+    pub use crate::client::suite::{Suite, checked};
 }
 
 /// Replies, compared.

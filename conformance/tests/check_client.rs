@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use ftpspec::internals::client::{Suite, selftest};
+use ftpspec::ScenarioId;
+use ftpspec::internals::client::{Adapter, Suite, checked, selftest};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -10,7 +11,7 @@ use std::process::{Command, Output};
 async fn every_expectation_and_rule_is_broken_by_a_fault_and_by_no_conforming_client() {
     let suite = Suite::embedded();
     assert!(suite.broken.is_empty());
-    let found = selftest(&suite.scenarios, 64).await;
+    let found = selftest(&suite.scenarios, 48).await;
     let mut weak = found.alarms.clone();
     let survivors = found.survivors.iter();
     weak.extend(survivors.map(|at| format!("{at}: no fault breaks this expectation")));
@@ -155,11 +156,31 @@ fn a_report_in_every_format_names_the_client_and_how_to_play_a_failure_again() {
     );
 }
 
+/// The blocks of the guide that begin with these lines.
+fn blocks(start: &str) -> Vec<&'static str> {
+    let guide = include_str!("../../docs/testing-clients.md");
+    let blocks = guide.split("```").skip(1).step_by(2);
+    blocks
+        .filter_map(|block| block.strip_prefix(start))
+        .collect()
+}
+
+#[test]
+fn the_adapter_and_the_scenario_of_the_guide_are_valid() {
+    let adapters = blocks("toml\n");
+    assert_eq!(adapters.len(), 1);
+    adapters[0].parse::<Adapter>().unwrap();
+    let scenarios = blocks("\n+++");
+    assert_eq!(scenarios.len(), 1);
+    let text = format!("+++{}", scenarios[0]);
+    let scenario = checked(ScenarioId("guide".into()), &text).unwrap();
+    assert_eq!(scenario.steps().len(), 2);
+}
+
 /// The commands of the guide that test a client, each with the program it needs.
 fn documented() -> Vec<(String, String)> {
-    let guide = include_str!("../../docs/testing-clients.md");
-    let commands = guide.split("```sh\n").skip(1).filter_map(|block| {
-        let command = block.split("```").next()?.trim();
+    let commands = blocks("sh\n").into_iter().filter_map(|block| {
+        let command = block.trim();
         let words = shell_words::split(command).unwrap();
         let adapter = words.iter().position(|word| word == "--adapter")?;
         let program = match words[adapter + 1].as_str() {

@@ -126,7 +126,7 @@ fn rooms_that_decide_import_nothing_that_waits() {
             let rest = source.path.strip_prefix(*room);
             rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
         };
-        if !PURE.iter().any(|room| is_in(&room)) {
+        if !PURE.iter().any(is_in) {
             continue;
         }
         for (pattern, why) in FORBIDDEN {

@@ -193,7 +193,7 @@ impl CheckClient {
         let (mut done, mut jobs) = (0, 0);
         let mut on_event = |event: Event<'_>| match event {
             Event::Planned { jobs: planned } => jobs = planned,
-            Event::Finished { played, .. } => {
+            Event::Finished(played) => {
                 done += 1;
                 if terminal {
                     eprint!("\r{done} of {jobs}");

@@ -71,7 +71,7 @@ pub(crate) enum Unsupported {
 
 /// A client, and how it is run.
 #[derive(Debug, Clone)]
-pub(crate) struct Adapter {
+pub struct Adapter {
     /// Its name in reports.
     pub name: String,
     /// The command that shows its version.

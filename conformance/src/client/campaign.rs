@@ -50,12 +50,7 @@ pub(crate) enum Event<'a> {
         jobs: usize,
     },
     /// A scenario was played and judged. Comes in the order of the plan.
-    Finished {
-        /// What was played.
-        played: &'a Played,
-        /// How it was judged.
-        row: &'a Row,
-    },
+    Finished(&'a Played),
 }
 
 /// Plays the scenarios, judges them and returns the report.
@@ -74,11 +69,7 @@ pub(crate) async fn run(
     let mut rows = Vec::new();
     let mut receive = |played: Played| {
         let row = row(&played, options, &mut tally);
-        let (played, row_of) = (&played, &row);
-        on_event(Event::Finished {
-            played,
-            row: row_of,
-        });
+        on_event(Event::Finished(&played));
         rows.push(row);
     };
     play_all(jobs, client, options, &cancel, &mut receive).await;

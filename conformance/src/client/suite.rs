@@ -75,7 +75,7 @@ impl Suite {
 ///
 /// # Errors
 /// What is wrong with it, warnings among it.
-pub(crate) fn checked(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
+pub fn checked(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     let scenario = parse(id, text)?;
     let found = linted(&scenario);
     match found.iter().any(|it| it.severity == Severity::Error) {

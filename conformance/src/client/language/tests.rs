@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::scenario::{Diagnostic, render};
+use proptest::prelude::*;
 use rstest::rstest;
 
 const FRONT: &str = "+++\ntitle  = \"A download that is cut short is not reported as a success\"\n\
@@ -154,4 +155,28 @@ fn a_scenario_for_servers_is_not_one_for_clients() {
     let text = "+++\ntitle = \"a\"\ncites = [\"x\"]\nlevel = \"may\"\n+++\n> NOOP\n< 200\n";
     assert!(!is_client(text) && !is_client("nonsense"));
     assert_eq!(format(text), text);
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_with_places_inside_it(
+        text in ".{0,200}",
+        body in r#"[@!a-z "|+()0-9/.\n]{0,200}"#,
+    ) {
+        for text in [text, format!("{FRONT}{body}\n")] {
+            match parse(ScenarioId("x".into()), &text) {
+                Ok(scenario) => {
+                    let formatted = format(&text);
+                    prop_assert_eq!(&format(&formatted), &formatted);
+                    let again = parse(ScenarioId("x".into()), &formatted).unwrap();
+                    prop_assert_eq!(again.statements.len(), scenario.statements.len());
+                }
+                Err(found) => {
+                    prop_assert!(!found.is_empty());
+                    prop_assert!(found.iter().all(|it| it.span.end <= text.len()));
+                    prop_assert!(!render("x.ftpt", &text, &found, false).is_empty());
+                }
+            }
+        }
+    }
 }

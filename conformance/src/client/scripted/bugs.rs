@@ -44,6 +44,7 @@ pub(crate) enum Bug {
     RetriesLogin,
     EpsvAllThenPasv,
     HostAfterLogin,
+    ConnectsLate,
     HostWithPort,
 }
 
@@ -138,5 +139,9 @@ pub(crate) const BUGS: &[(Bug, &str)] = &[
     (Bug::RetriesLogin, "sends a refused password again"),
     (Bug::EpsvAllThenPasv, "sends PASV after EPSV ALL"),
     (Bug::HostAfterLogin, "sends HOST after the login"),
+    (
+        Bug::ConnectsLate,
+        "connects and listens for data after the 150 alone",
+    ),
     (Bug::HostWithPort, "sends HOST with a port"),
 ];

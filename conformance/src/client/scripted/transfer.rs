@@ -126,6 +126,11 @@ impl Session<'_> {
 
     async fn connect(&mut self, address: SocketAddr) -> Result<TcpStream, String> {
         self.last_port = Some(address);
+        if self.has(Bug::ConnectsLate) {
+            // The server waits for the connection, and the client for the 150.
+            self.send("RETR nothing-yet").await?;
+            self.reply().await?;
+        }
         patiently(self.habits, "data connection", TcpStream::connect(address)).await
     }
 
