@@ -68,13 +68,28 @@ pub(super) struct CheckClient {
     #[arg(long)]
     variant: Option<Variant>,
     /// How many scenarios are played at the same time.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..=256)
+    )]
     jobs: u16,
     /// Seconds after which the client should give up waiting ({timeout}).
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
     timeout: u64,
     /// Seconds after which a task is ended by force, and has failed.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=86400)
+    )]
     limit: u64,
     /// Known deviations, which do not fail the run; may be repeated.
     #[arg(long = "baseline", value_name = "FILE")]

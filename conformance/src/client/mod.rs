@@ -2,12 +2,12 @@
 //! faults, and what the client did is judged.
 //!
 //! ```text
-//!  scenario.ftpt --parse--> Scenario --play--> Played --judge--> Findings --conclude--> Verdict --> Report
+//!  scenario.ftpt --parse--> Scenario --play--> Played --judge--> Verdict --> Report
 //!                           (client × server)     `--rules--> JudgeVerdicts
 //! ```
 //!
-//! `language`, `task`, `variant`, `adapter`, `judge` decide and never wait. `play` starts the server
-//! and the client and observes both; `campaign` plays a suite.
+//! `language`, `task`, `variant`, `adapter` and `judge` decide and never wait. `play` starts the
+//! server and the client and observes both; `campaign` plays a suite.
 
 pub(crate) mod adapter;
 pub(crate) mod campaign;

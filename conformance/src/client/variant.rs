@@ -194,7 +194,12 @@ mod tests {
     #[case::plain(false, false, &[], &["passive"])]
     #[case::data(true, false, &[], &["passive", "active", "passive ipv6"])]
     #[case::tls(false, true, &[], &["passive", "passive tls", "passive implicit"])]
-    #[case::both(true, true, &[], &["passive", "active", "passive ipv6", "passive tls", "active tls", "passive implicit"])]
+    #[case::both(
+        true,
+        true,
+        &[],
+        &["passive", "active", "passive ipv6", "passive tls", "active tls", "passive implicit"]
+    )]
     #[case::only_tls(false, false, &[Need::Tls], &["passive tls"])]
     #[case::only_active(false, true, &[Need::Active], &["active", "active tls", "active implicit"])]
     #[case::impossible(true, true, &[Need::Tls, Need::Clear], &[])]

@@ -1,7 +1,7 @@
 //! Scenarios for clients: what the server is, the tasks, and what has to be observed.
 //!
-//! The language is described in `scenarios/client/README.md`. Nothing here uses a socket or the file
-//! system.
+//! The language is described in `scenarios/client/README.md`. Nothing here uses a socket or the
+//! file system.
 
 mod display;
 mod lint;

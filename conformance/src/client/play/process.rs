@@ -4,9 +4,8 @@ use crate::client::adapter::Invocation;
 use crate::client::outcome::Exit;
 use crate::subject::{end_group, has_ended};
 use std::io::Read;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -63,8 +62,9 @@ pub(super) async fn run(
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
     for name in REMOVED {
         command.env_remove(name);
     }
@@ -93,10 +93,9 @@ pub(super) async fn run(
     }
     let status = group.end();
     let exit = forced.unwrap_or_else(|| match status {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Exit::Code(code),
-            (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-        },
+        Ok(status) => status
+            .code()
+            .map_or_else(|| Exit::Signal(signal(status)), Exit::Code),
         Err(error) => Exit::NotStarted(error.to_string()),
     });
     Ended {
@@ -104,6 +103,17 @@ pub(super) async fn run(
         stdout: stdout.finish().await,
         stderr: stderr.finish().await,
     }
+}
+
+/// The signal that ended a process.
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> i32 {
+    std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or(0)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> i32 {
+    0
 }
 
 /// A process group whose leader is not reaped. It is ended when this is dropped.
@@ -123,7 +133,7 @@ impl Group {
     }
 
     /// Ends every process of the group and reaps the leader.
-    fn end(&mut self) -> std::io::Result<std::process::ExitStatus> {
+    fn end(&mut self) -> std::io::Result<ExitStatus> {
         let Some(mut child) = self.0.take() else {
             return Err(std::io::ErrorKind::NotFound.into());
         };
@@ -177,7 +187,7 @@ impl Output {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 

@@ -107,7 +107,7 @@ pub(super) fn host_port(context: &Context<'_>) -> Vec<Breach> {
     for conversation in context.conversations {
         for exchange in &conversation.exchanges {
             let argument = argument(exchange);
-            // An IPv6 address is in brackets; one without them is no port.
+            // An IPv6 address is in brackets; one without them is not a port.
             let after = argument
                 .rsplit_once(']')
                 .map_or(argument.as_str(), |(_, after)| after);
