@@ -39,6 +39,9 @@ Examples:
   ftpspec replay session.jsonl --against ftps://host --user me:pw --text
   ftpspec replay session.jsonl --as-server --listen 127.0.0.1:2121";
 
+/// Files that are named in messages.
+const NAMED: usize = 3;
+
 /// How long clients that are still connected may take at the end.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -283,8 +286,10 @@ impl Replay {
     }
 
     fn names(&self) -> String {
-        let names = self.files.iter().map(|file| file.display().to_string());
-        names.collect::<Vec<_>>().join(" ")
+        let names = self.files.iter().take(NAMED);
+        let names: Vec<String> = names.map(|file| file.display().to_string()).collect();
+        let more = if self.files.len() > NAMED { " …" } else { "" };
+        names.join(" ") + more
     }
 
     fn described(&self, replayed: &Replayed) -> String {

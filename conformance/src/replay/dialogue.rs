@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Data;
 use crate::transcript::{
-    Channel, Command, Connection, DataMode, End, Event, EventKind, Leg, Pairing, Reply, Seat, Side,
-    Transcript,
+    Channel, CloseKind, Command, Connection, DataMode, End, Event, EventKind, Leg, Pairing, Reply,
+    Seat, Side, Transcript,
 };
 use crate::transfer_mode::Coding;
 
@@ -270,6 +270,12 @@ impl Exchange {
         replies.find(|(_, reply)| reply.is_whole() && reply.class() != 1)
     }
 
+    /// Whether it was refused before anything was done.
+    pub(crate) fn is_refused(&self) -> bool {
+        let began = self.replies.iter().any(|(_, reply)| reply.class() == 1);
+        !began && self.completion().is_some_and(|reply| reply.class() >= 4)
+    }
+
     /// The verb; empty for the greeting.
     pub(crate) fn verb(&self) -> &str {
         self.command.as_ref().map_or("", |it| it.verb.as_str())
@@ -302,13 +308,17 @@ impl Transfer {
         self.ends.iter().find(|end| end.by == side)
     }
 
+    /// Whether one side reset it.
+    pub(crate) fn was_reset(&self) -> bool {
+        self.ends.iter().any(|end| end.how == CloseKind::Reset)
+    }
+
     /// Whether it did not come to its regular end: one side reset it, or a download was not received
     /// to its end.
     pub(crate) fn is_cut(&self) -> bool {
-        let reset = |end: &End| end.how == crate::transcript::CloseKind::Reset;
         let first = self.ends.first().map(|end| end.by);
         // Where everything was received the server's end came first.
-        self.ends.iter().any(reset) || (!self.from_server.is_empty() && first != Some(Side::Server))
+        self.was_reset() || (!self.from_server.is_empty() && first != Some(Side::Server))
     }
 }
 

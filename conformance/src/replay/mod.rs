@@ -38,6 +38,16 @@ use player::{Playback, play};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A recorded session, or several: what `ftpspec record` wrote, or a transcript of any other seat.
+///
+/// ```no_run
+/// use ftpspec::Recording;
+///
+/// # fn fetch(_url: &str) {}
+/// let server = Recording::open("tests/session.jsonl")?.replay_server()?;
+/// fetch(server.url()); // the client that is tested
+/// server.finish()?; // what it did that was not recorded, and what it did not do
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Recording {
     transcript: Transcript,

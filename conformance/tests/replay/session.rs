@@ -133,7 +133,10 @@ impl Room {
         assert!(!self.get(&mut client, "MLSD").is_empty());
         client.expect("RNFR a", "350");
         client.expect("RNTO b", "250");
+        // A data connection that is there before the transfer is refused.
+        let unused = TcpStream::connect(client.passive("EPSV")).unwrap();
         client.expect("RETR missing", "550");
+        drop(unused);
         client.expect("DELE b", "250");
         client.expect("CDUP", "25");
         client.expect("RMD d", "250");

@@ -123,7 +123,11 @@ impl Comparison<'_> {
                 || transfer.is_some_and(Transfer::is_cut);
             let after_cut = exchange.verb() == "ABOR";
             self.replies(index, exchange, live, is_cut || after_cut);
-            if let Some((number, transfer)) = exchange.transfer.zip(transfer) {
+            // Of a transfer that was refused there is nothing on the data connection.
+            let is_refused = exchange.is_refused();
+            if let Some((number, transfer)) =
+                exchange.transfer.zip(transfer).filter(|_| !is_refused)
+            {
                 let live = self.played.session.transfers.get(&number);
                 self.transfer(index, transfer, live, is_cut);
             }
@@ -182,7 +186,8 @@ impl Comparison<'_> {
     fn transfer(&mut self, index: usize, recorded: &Transfer, live: Option<&Transfer>, cut: bool) {
         let none = Transfer::default();
         let live = live.unwrap_or(&none);
-        if recorded.mode.is_some() && live.mode.is_none() {
+        // A reset may come before the connection was noticed.
+        if recorded.mode.is_some() && live.mode.is_none() && !(cut && recorded.was_reset()) {
             let note = live.error.clone().unwrap_or_default();
             let is_there = vec!["a data connection".to_owned()];
             return self.add(index, Subject::DataConnection, is_there, vec![], note);
