@@ -59,14 +59,16 @@ pub(crate) enum Progress {
     Established,
     /// The end of what one side sends has been passed on.
     EndPassedOn,
-    /// A fault of the plan has ended it.
+    /// It has failed on the client's side.
     Spoiled(Spoiled),
 }
 
-/// How a fault has ended a data connection.
+/// How a data connection failed on the client's side without the server seeing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Spoiled {
-    /// It was closed before its time.
+    /// The client does not listen where PORT or EPRT says.
+    NoConnection,
+    /// A fault closed it before its time.
     Broken,
     /// The client did not resume a TLS session.
     NoReuse,
@@ -76,6 +78,7 @@ impl Spoiled {
     /// The completion of the transfer.
     pub(crate) fn reply(self) -> &'static [u8] {
         match self {
+            Self::NoConnection => b"425 Cannot open the data connection.\r\n",
             Self::Broken => b"426 Connection closed; transfer aborted.\r\n",
             Self::NoReuse => b"522 The data connection must resume the TLS session.\r\n",
         }
@@ -105,7 +108,7 @@ pub(crate) struct DataConnection {
     pub(crate) established: bool,
     /// Whether an end of what one side sends has been passed on, or both connections have ended.
     pub(crate) ended: bool,
-    /// How a fault has ended it.
+    /// How it has failed on the client's side.
     pub(crate) spoiled: Option<Spoiled>,
     /// Whether a fault may stop it without an end; the fault has a time limit of its own.
     pub(crate) stalls: bool,
@@ -266,6 +269,7 @@ impl Carrier {
                 let client = self.opened(Leg::Client, connect(client)).await;
                 if client.is_none() {
                     server.reset();
+                    self.report(Progress::Spoiled(Spoiled::NoConnection));
                 }
                 Some((client?, server))
             }

@@ -71,6 +71,8 @@ fn scenarios_pass_through_the_recorder_in_every_variant() {
             "rfc2428/*",
             "--select",
             "rfc1123/telnet-*",
+            "--select",
+            "rfc959/no-data-connection-425",
         ],
     );
     let text = String::from_utf8_lossy(&output.stdout);

@@ -249,8 +249,8 @@ impl Session {
     fn complete(&mut self, held: Held, spoiled: Option<Spoiled>) {
         let reply = match spoiled {
             Some(Spoiled::NoReuse) => Spoiled::NoReuse.reply().to_vec(),
-            // The server may not have seen that the client's connection was broken off.
-            Some(Spoiled::Broken) if held.code < 400 => Spoiled::Broken.reply().to_vec(),
+            // A server that had sent everything has not seen it.
+            Some(spoiled) if held.code < 400 => spoiled.reply().to_vec(),
             _ => held.reply,
         };
         let mut octets = std::mem::take(&mut self.glued);
