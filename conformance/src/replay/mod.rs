@@ -183,13 +183,14 @@ pub(crate) async fn replay_against(
             .filter(|it| it.command.is_some())
             .count()
     };
+    let used = |session: &Session| {
+        let transfers = session.transfers.values();
+        transfers.filter(|transfer| transfer.mode.is_some()).count()
+    };
     Ok(Replayed {
         sessions: sessions.len(),
         commands: played.iter().map(|played| sent(&played.session)).sum(),
-        transfers: played
-            .iter()
-            .map(|played| played.session.transfers.len())
-            .sum(),
+        transfers: played.iter().map(|played| used(&played.session)).sum(),
         differences: differences.collect(),
     })
 }
