@@ -11,6 +11,13 @@ pub mod catalogue {
     pub use crate::catalogue::Registry;
 }
 
+/// Clients under test.
+pub mod client {
+    pub use crate::client::adapter::Adapter;
+    pub use crate::client::selftest::{Weaknesses, selftest};
+    pub use crate::client::suite::{Suite, checked};
+}
+
 /// Replies, compared.
 pub mod compare {
     pub use crate::compare::replies::{Pair, Precision, differences};

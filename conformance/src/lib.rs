@@ -34,6 +34,7 @@ mod campaign;
 mod catalogue;
 #[doc(hidden)]
 pub mod cli;
+mod client;
 mod compare;
 mod coverage;
 mod data;

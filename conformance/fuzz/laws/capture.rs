@@ -1,4 +1,5 @@
-//! Captures: any octets are imported or refused, and segments give the same transcript in any order.
+//! Captures: any octets are imported or refused, and segments give the same transcript in any
+//! order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,8 +7,8 @@ use std::io;
 use ftpspec::internals::import::{Options, Sink, import};
 use ftpspec::transcript::{Event, EventKind, Header, Transcript, read, write};
 
-/// The octets are a capture file, or else a session: up to the first 0xff what is said, line by line
-/// and by turns; then the order of its segments, and which of them come twice.
+/// The octets are a capture file, or else a session: up to the first 0xff what is said, line by
+/// line and by turns; then the order of its segments, and which of them come twice.
 pub fn capture(data: &[u8]) {
     let mut kept = Kept::default();
     if let Ok(summary) = import(data, Options::default(), &mut kept) {

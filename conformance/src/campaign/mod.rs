@@ -20,8 +20,8 @@ use crate::driver::Timeouts;
 use crate::judge::JUDGES;
 use crate::report::{Report, Row, RunStatus};
 use crate::runner::{
-    CancelToken, Job, PREREQUISITES, Plan, PlayOptions, Played, Prerequisites, Sanity, Schedule,
-    blocked, plan, run_all,
+    CancelToken, Job, PREREQUISITES, Plan, PlayOptions, Played, PrerequisiteStages, Prerequisites,
+    Schedule, blocked, plan, run_all,
 };
 use crate::scenario::Scenario;
 use crate::subject::{Target, TargetFacts, TlsMode, Unmanaged, probe};
@@ -114,14 +114,19 @@ pub async fn run(
              Is it running there, and reachable through firewalls?"
         )));
     }
-    if facts.no_write.is_some() {
+    if facts.write_refused.is_some() {
         // Scenarios that need no file of their own can still be played.
         Arc::make_mut(&mut server.target).writable = false;
     }
     let target = Arc::clone(&server.target);
     let mut plan = plan(&scenarios, &options.selection(), &target, &facts);
-    let sanity = take_prerequisites(&mut plan, &target, &facts);
-    let jobs = plan.jobs.len() + sanity.stages.iter().map(Vec::len).sum::<usize>();
+    let prerequisite_stages = take_prerequisites(&mut plan, &target, &facts);
+    let jobs = plan.jobs.len()
+        + prerequisite_stages
+            .stages
+            .iter()
+            .map(Vec::len)
+            .sum::<usize>();
     on_event(Event::Planned { jobs });
     let mut collector = Collector::new(options, &facts, on_event);
     for notice in first_notices(options, &facts, clear_refused, jobs) {
@@ -138,18 +143,19 @@ pub async fn run(
         connections: options.max_connections.map(usize::from),
         blocked: BTreeMap::new(),
         prerequisites: Prerequisites::default(),
-        cut: cancel.clone(),
+        cancel: cancel.clone(),
     };
     let mut supervisor = match server.exec.take() {
         Some(exec) => ServerSupervisor::Exec(exec),
         None => ServerSupervisor::Unmanaged(Unmanaged::new(&target, timeouts.connect)),
     };
     // Prerequisites come first; what depends on a failed one is not tried.
-    let stages = sanity.stages.iter().cloned();
+    let stages = prerequisite_stages.stages.iter().cloned();
     for (stage, jobs) in stages.chain([plan.jobs]).enumerate() {
         let failed = collector.failed_prerequisites();
-        if stage == sanity.stages.len() {
-            schedule.prerequisites = sanity.prerequisites(&jobs, &failed, &target, &facts);
+        if stage == prerequisite_stages.stages.len() {
+            schedule.prerequisites =
+                prerequisite_stages.prerequisites(&jobs, &failed, &target, &facts);
         }
         schedule.blocked = blocked(&jobs, &failed, &target, &facts);
         schedule.blocked.extend(plan.blocked.clone());
@@ -193,15 +199,20 @@ fn selected(options: &Options, suite: &Suite) -> Result<Vec<Arc<Scenario>>, Camp
 }
 
 /// Moves the prerequisites of the planned jobs out of the plan.
-fn take_prerequisites(plan: &mut Plan, target: &Target, facts: &TargetFacts) -> Sanity {
+fn take_prerequisites(plan: &mut Plan, target: &Target, facts: &TargetFacts) -> PrerequisiteStages {
     let mut known = Suite::embedded().scenarios;
     known.retain(|scenario| scenario.id.0.starts_with(PREREQUISITES));
     let known: Vec<_> = known.into_iter().map(Arc::new).collect();
-    let sanity = Sanity::of(&plan.jobs, &known, target, facts);
+    let prerequisite_stages = PrerequisiteStages::of(&plan.jobs, &known, target, facts);
     let key = |job: &Job| (job.scenario.id.clone(), job.variant);
-    let taken: Vec<_> = sanity.stages.iter().flatten().map(key).collect();
+    let taken: Vec<_> = prerequisite_stages
+        .stages
+        .iter()
+        .flatten()
+        .map(key)
+        .collect();
     plan.jobs.retain(|job| !taken.contains(&key(job)));
-    sanity
+    prerequisite_stages
 }
 
 /// What the server offers. Where it refuses logins in the clear but accepts them with AUTH TLS, the
@@ -253,7 +264,7 @@ fn first_notices(
     notices
 }
 
-fn read_baselines(files: &[PathBuf]) -> Result<Vec<Baseline>, CampaignError> {
+pub(crate) fn read_baselines(files: &[PathBuf]) -> Result<Vec<Baseline>, CampaignError> {
     let read = |file: &PathBuf| {
         let text = read_limited(file, BASELINE_LIMIT).map_err(|error| {
             CampaignError::usage(format!(

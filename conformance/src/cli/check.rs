@@ -91,10 +91,10 @@ pub(super) struct Run {
 
 /// Where results are written to.
 #[derive(Debug, Args)]
-struct Output {
+pub(super) struct Output {
     /// The format of stdout.
     #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    pub(super) format: Format,
     /// Also writes the report as JSON, for `ftpspec report`.
     #[arg(long, value_name = "FILE")]
     report_json: Option<PathBuf>,
@@ -102,7 +102,24 @@ struct Output {
     files: ReportFiles,
     /// Also writes every transcript to this directory, as JSON lines.
     #[arg(long, value_name = "DIR")]
-    transcripts: Option<PathBuf>,
+    pub(super) transcripts: Option<PathBuf>,
+}
+
+impl Output {
+    /// The files of the report. Checks that they and the directory of transcripts can be written.
+    ///
+    /// # Errors
+    /// The first file or directory that cannot be written.
+    pub(super) fn prepare(&self) -> Result<ReportFiles, CommandError> {
+        let files = self.files.clone().with_json(self.report_json.clone());
+        files.prepare().map_err(CommandError::usage)?;
+        if let Some(directory) = &self.transcripts {
+            fs::create_dir_all(directory).map_err(|error| {
+                CommandError::usage(format!("{}: {error}", directory.display()))
+            })?;
+        }
+        Ok(files)
+    }
 }
 
 impl Check {
@@ -140,12 +157,7 @@ impl Run {
 
 async fn check(options: Options, output: Output) -> Result<ExitCode, CommandError> {
     options.reject_ineffective()?;
-    let files = output.files.with_json(output.report_json);
-    files.prepare().map_err(CommandError::usage)?;
-    if let Some(directory) = &output.transcripts {
-        fs::create_dir_all(directory)
-            .map_err(|error| CommandError::usage(format!("{}: {error}", directory.display())))?;
-    }
+    let files = output.prepare()?;
     let report = play(&options, &mut |event| {
         if let (Event::Finished { played, .. }, Some(directory)) = (event, &output.transcripts) {
             write_transcript(directory, played);

@@ -3,6 +3,8 @@
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
 use crate::catalogue::{Catalogue, Requirement};
+use crate::client;
+use crate::client::judge::RULES;
 use crate::coverage::{Coverage as Covered, Threshold, human, json, levels, markdown, shown, word};
 use crate::judge::JUDGES;
 use crate::suite::{Suite, selects};
@@ -18,6 +20,7 @@ Examples:
   ftpspec coverage rfc3659                      the requirements of a document
   ftpspec coverage --uncovered                  requirements without a scenario
   ftpspec coverage --levels                     differing levels, and why
+  ftpspec coverage --clients                    requirements on clients
   ftpspec coverage --require must=95,should=85  exit code 1 if less is covered";
 
 #[derive(Debug, Args)]
@@ -33,6 +36,9 @@ pub(super) struct Coverage {
     /// Lists where a requirement and the scenarios that cover it have different levels, and why.
     #[arg(long, conflicts_with_all = ["uncovered", "format"])]
     levels: bool,
+    /// The requirements on clients, covered by the scenarios and rules of `check-client`.
+    #[arg(long, conflicts_with = "levels")]
+    clients: bool,
     /// Minimum percentage of the testable requirements of a level that must be covered.
     #[arg(long, value_name = "LEVEL=PERCENT", value_delimiter = ',')]
     require: Vec<Threshold>,
@@ -54,7 +60,17 @@ impl Coverage {
         let suite = Suite::embedded();
         let catalogue = Catalogue::built_in();
         let selected = |requirement: &Requirement| is_selected(&self.patterns, requirement);
-        let coverage = Covered::of(catalogue, &suite.scenarios, JUDGES, selected);
+        let rules = RULES.iter().map(|rule| (rule.name, rule.covers));
+        let clients = client::suite::Suite::embedded();
+        let coverage = match self.clients {
+            false => Covered::of(catalogue, &suite.scenarios, JUDGES, selected),
+            true => Covered::of_clients(
+                catalogue,
+                &clients.covered().collect::<Vec<_>>(),
+                &rules.collect::<Vec<_>>(),
+                selected,
+            ),
+        };
         if coverage.is_empty() {
             return Err(CommandError::nothing_selected(format!(
                 "coverage: no requirement matches {}\n\
@@ -105,6 +121,7 @@ mod tests {
             format: Format::Human,
             uncovered: false,
             levels: false,
+            clients: false,
             require: require.iter().filter_map(|one| one.parse().ok()).collect(),
         };
         coverage.run().unwrap_or_else(|error| error.code)

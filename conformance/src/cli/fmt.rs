@@ -3,7 +3,8 @@
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
 use super::scenario_files;
-use crate::scenario::{Scenario, ScenarioId, format, parse, render};
+use crate::client::language::{self, is_client};
+use crate::scenario::{ScenarioId, format, parse, render};
 use crate::suite::SourceFile;
 use clap::Args;
 use std::fs;
@@ -27,8 +28,16 @@ impl Fmt {
     pub(super) fn run(self) -> Result<ExitCode, CommandError> {
         let mut code = ExitCode::Success;
         for file in &scenario_files(&self.paths)? {
-            code = code.max(match parse(ScenarioId::of_path(&file.path), &file.text) {
-                Ok(scenario) => self.format(file, &scenario)?,
+            let id = ScenarioId::of_path(&file.path);
+            let formatted = match is_client(&file.text) {
+                true => language::parse(id, &file.text)
+                    .map(|scenario| (language::format(&file.text), json(&scenario))),
+                false => {
+                    parse(id, &file.text).map(|scenario| (format(&file.text), json(&scenario)))
+                }
+            };
+            code = code.max(match formatted {
+                Ok((formatted, json)) => self.format(file, &formatted, &json)?,
                 Err(found) => {
                     let path = file.path.display().to_string();
                     anstream::eprint!("{}", render(&path, &file.text, &found, true));
@@ -39,15 +48,18 @@ impl Fmt {
         Ok(code)
     }
 
-    fn format(&self, file: &SourceFile, scenario: &Scenario) -> Result<ExitCode, CommandError> {
+    fn format(
+        &self,
+        file: &SourceFile,
+        formatted: &str,
+        json: &str,
+    ) -> Result<ExitCode, CommandError> {
         let path = file.path.display();
         let failed =
             |error: &dyn std::fmt::Display| CommandError::usage(format!("error: {path}: {error}"));
         if self.json {
-            let json = serde_json::to_string(scenario).map_err(|error| failed(&error))? + "\n";
-            return finish(&json, ExitCode::Success);
+            return finish(json, ExitCode::Success);
         }
-        let formatted = format(&file.text);
         if formatted == file.text {
             return Ok(ExitCode::Success);
         }
@@ -57,6 +69,11 @@ impl Fmt {
         fs::write(&file.path, formatted).map_err(|error| failed(&error))?;
         Ok(ExitCode::Success)
     }
+}
+
+/// A scenario as one line of JSON.
+fn json(scenario: &impl serde::Serialize) -> String {
+    serde_json::to_string(scenario).expect("texts, numbers and lists are always JSON") + "\n"
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
 use super::scenario_files;
+use crate::client::language::{self, is_client};
+use crate::client::suite::linted;
 use crate::scenario::{ScenarioId, Severity, lint, parse, render};
 use crate::suite::{SourceFile, knowledge};
 use crate::text::counted;
@@ -23,10 +25,12 @@ impl Lint {
         let knowledge = knowledge();
         let (mut errors, mut warnings) = (0, 0);
         for SourceFile { path, text } in &files {
-            let found = match parse(ScenarioId::of_path(path), text) {
-                Ok(scenario) => lint(&scenario, &knowledge),
-                Err(found) => found,
+            let id = ScenarioId::of_path(path);
+            let found = match is_client(text) {
+                true => language::parse(id, text).map(|scenario| linted(&scenario)),
+                false => parse(id, text).map(|scenario| lint(&scenario, &knowledge)),
             };
+            let found = found.unwrap_or_else(|found| found);
             let of_file = found.iter().filter(|it| it.severity == Severity::Error);
             let of_file = of_file.count();
             errors += of_file;

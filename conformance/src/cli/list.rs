@@ -3,6 +3,7 @@
 use super::Format;
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
+use crate::client;
 use crate::coverage::word;
 use crate::scenario::{DriverKind, Level, Need, Scenario};
 use crate::suite::Suite;
@@ -11,6 +12,7 @@ use crate::suite::suggest::unmatched_pattern;
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// One scenario in JSON.
 #[derive(Serialize)]
@@ -35,6 +37,9 @@ pub(super) struct List {
     /// Only scenarios of this frozen set; may be repeated.
     #[arg(long = "set", value_name = "SET")]
     sets: Vec<String>,
+    /// Lists the scenarios for clients instead.
+    #[arg(long, conflicts_with_all = ["sets", "freeze"])]
+    clients: bool,
     /// Prints the scenarios as a new frozen set (scenarios/sets/NAME-VERSION.toml).
     #[arg(long, conflicts_with = "format")]
     freeze: bool,
@@ -47,6 +52,9 @@ impl List {
     pub(super) fn run(self) -> Result<ExitCode, CommandError> {
         if self.patterns == ["sets"] {
             return finish(&sets(self.format), ExitCode::Success);
+        }
+        if self.clients {
+            return self.list_clients();
         }
         let suite = Suite::embedded();
         let mut in_sets = BTreeSet::new();
@@ -67,6 +75,32 @@ impl List {
             (true, _) => freeze(scenarios.iter().copied()),
             (false, Format::Human) => as_table(&scenarios),
             (false, Format::Json) => format!("{}\n", as_json(&scenarios)),
+        };
+        finish(&text, ExitCode::Success)
+    }
+}
+
+impl List {
+    fn list_clients(&self) -> Result<ExitCode, CommandError> {
+        let scenarios = client::suite::Suite::embedded().select(&self.patterns);
+        if scenarios.is_empty() {
+            let message = "list: no scenario for clients matches the patterns";
+            return Err(CommandError::nothing_selected(message));
+        }
+        let text = match self.format {
+            Format::Human => {
+                let row = |it: &Arc<client::language::Scenario>| {
+                    let about = &it.about;
+                    (it.id.0.clone(), about.level, about.title.clone())
+                };
+                table(scenarios.iter().map(row).collect())
+            }
+            Format::Json => {
+                let scenarios: Vec<_> = scenarios.iter().map(AsRef::as_ref).collect();
+                let text =
+                    serde_json::to_string_pretty::<Vec<&client::language::Scenario>>(&scenarios);
+                text.expect("texts, numbers and lists are always JSON") + "\n"
+            }
         };
         finish(&text, ExitCode::Success)
     }
@@ -103,24 +137,28 @@ fn sets(format: Format) -> String {
 }
 
 fn as_table(scenarios: &[&Scenario]) -> String {
-    let width = scenarios
-        .iter()
-        .map(|scenario| scenario.id.0.len())
-        .max()
-        .unwrap_or(0);
-    let line = |scenario: &&Scenario| {
+    let row = |scenario: &&Scenario| {
         let about = &scenario.about;
         let profile = match &about.profile {
             Some(profile) => format!("  (only in the profile {profile})"),
             None => String::new(),
         };
-        let level = word(about.level);
-        format!(
-            "{:width$}  {level:8}  {}{profile}\n",
-            scenario.id.0, about.title
+        (
+            scenario.id.0.clone(),
+            about.level,
+            format!("{}{profile}", about.title),
         )
     };
-    scenarios.iter().map(line).collect()
+    table(scenarios.iter().map(row).collect())
+}
+
+/// Ids, levels and titles in columns.
+fn table(rows: Vec<(String, Level, String)>) -> String {
+    let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or(0);
+    let line = |(id, level, title): &(String, Level, String)| {
+        format!("{id:width$}  {:8}  {title}\n", word(*level))
+    };
+    rows.iter().map(line).collect()
 }
 
 fn as_json(scenarios: &[&Scenario]) -> String {
@@ -170,6 +208,7 @@ mod tests {
         let code = |patterns: &[&str], sets: &[&str]| {
             let owned = |texts: &[&str]| texts.iter().copied().map(String::from).collect();
             let list = List {
+                clients: false,
                 patterns: owned(patterns),
                 sets: owned(sets),
                 freeze: false,

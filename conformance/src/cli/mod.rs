@@ -3,6 +3,7 @@
 mod baseline;
 mod ca_file;
 mod check;
+mod check_client;
 mod coverage;
 mod diff;
 mod exit_code;
@@ -70,6 +71,9 @@ enum Command {
     /// Tests a server with the whole suite; without a URL the bundled reference server.
     #[command(after_help = check::HELP)]
     Check(Box<check::Check>),
+    /// Tests a client: gives it tasks, against a server with planned faults.
+    #[command(after_help = check_client::HELP)]
+    CheckClient(Box<check_client::CheckClient>),
     /// Plays your own scenario files.
     Run(Box<check::Run>),
     /// Records sessions between any client and a server, on both channels.
@@ -129,6 +133,7 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
+            Self::CheckClient(check) => check.run().await,
             Self::Run(run) => run.run().await,
             Self::Record(record) => record.run().await,
             Self::Import(import) => import.run(),

@@ -4,7 +4,7 @@ use super::Format;
 use super::ca_file::CaFile;
 use super::exit_code::CommandError;
 use super::session_files::SessionFiles;
-use super::session_lines::printer;
+use super::session_lines::Printer;
 use super::signals::StopSignals;
 use super::upstream::Announcement;
 use crate::proxy::{Activity, Observer, Observers, OnActivity, Proxy, Settings, Watcher};
@@ -45,7 +45,8 @@ impl Service<'_> {
         raise_handle_limit();
         let (ended, mut endings) = mpsc::unbounded_channel();
         let expected = self.expected.clone();
-        let settings = settings(observers(files, expected, printer(self.format), ended));
+        let printer = Printer::start(self.format);
+        let settings = settings(observers(files, expected, printer.on_activity(), ended));
         let implicit = settings.tls.implicit_listener;
         let proxy = Proxy::start(settings).map_err(failure)?;
         let ca = CaFile::write(proxy.ca_pem()).map_err(failure)?;
@@ -65,7 +66,8 @@ impl Service<'_> {
                 () = stop.next() => break,
             }
         }
-        proxy.stop();
+        proxy.stop().await;
+        printer.finish();
         Ok(())
     }
 }
@@ -102,9 +104,8 @@ fn observers(
             None => Arc::new(()),
         };
         if let Some(recorded) = expected.as_ref().and_then(|it| it.session(number)) {
-            let report = move |found: String| {
-                anstream::eprintln!("DRIFT session {number}, {found}");
-            };
+            let on_activity = Arc::clone(&on_activity);
+            let report = move |found| on_activity(number, Activity::Drift(found));
             inner = Arc::new(DriftWatcher::new(inner, recorded, Box::new(report)));
         }
         let watcher = Watcher::new(inner, number, Arc::clone(&on_activity));

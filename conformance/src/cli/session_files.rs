@@ -7,8 +7,9 @@ use crate::scenario_writer::scenario_of;
 use crate::text::counted;
 use regex::bytes::Regex;
 use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the name of a recording ends in.
 const ENDING: &str = "jsonl";
@@ -24,13 +25,30 @@ pub(super) struct SessionFiles {
     /// The server without user and password.
     upstream: String,
     scrub: Vec<Regex>,
-    recorded: Mutex<Vec<Recorded>>,
+    sessions: Mutex<Sessions>,
 }
 
-/// A session and its file.
-struct Recorded {
-    file: PathBuf,
-    recorder: Arc<Recorder>,
+/// The sessions so far.
+#[derive(Default)]
+struct Sessions {
+    /// With open files.
+    open: Vec<(u64, Arc<Recorder>)>,
+    /// The others, with what went wrong while they were written.
+    closed: Vec<(u64, io::Result<()>)>,
+}
+
+impl Sessions {
+    /// Closes the files of sessions that have ended, or of all.
+    fn close(&mut self, all: bool) {
+        let over = |recorder: &Arc<Recorder>| all || Arc::strong_count(recorder) == 1;
+        let (over, open) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, recorder)| over(recorder));
+        self.open = open;
+        for (number, recorder) in over {
+            self.closed.push((number, recorder.finish()));
+        }
+    }
 }
 
 impl SessionFiles {
@@ -68,7 +86,7 @@ impl SessionFiles {
             scenarios,
             upstream,
             scrub,
-            recorded: Mutex::default(),
+            sessions: Mutex::default(),
         }))
     }
 
@@ -82,12 +100,14 @@ impl SessionFiles {
         let recorder =
             recorder.map_err(|error| format!("the recorder cannot write its file: {error}"))?;
         let recorder = Arc::new(recorder);
-        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.push(Recorded {
-            file,
-            recorder: Arc::clone(&recorder),
-        });
+        let mut sessions = self.sessions();
+        sessions.close(false);
+        sessions.open.push((number, Arc::clone(&recorder)));
         Ok(recorder)
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what is left of every session, and if `shown` on stderr which files there are.
@@ -95,12 +115,18 @@ impl SessionFiles {
     /// # Errors
     /// Those of the file system.
     pub(super) fn summarize(&self, shown: bool) -> Result<(), CommandError> {
-        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions();
+        sessions.close(true);
+        sessions.closed.sort_by_key(|(number, _)| *number);
         let mut problems = Vec::new();
-        for Recorded { file, recorder } in recorded.iter() {
-            let about = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-            let finished = recorder.finish().map_err(|error| about(&error));
-            match finished.and_then(|()| self.scenario(file)) {
+        for (number, written) in &sessions.closed {
+            let file = numbered(&self.first, *number);
+            let about = |error: &io::Error| format!("{}: {error}", file.display());
+            let scenario = match written {
+                Ok(()) => self.scenario(&file),
+                Err(error) => Err(about(error)),
+            };
+            match scenario {
                 Ok(_) if !shown => {}
                 Ok(None) => anstream::eprintln!("recorded {}", file.display()),
                 Ok(Some(scenario)) => {
@@ -109,8 +135,9 @@ impl SessionFiles {
                 Err(problem) => problems.push(problem),
             }
         }
-        anstream::eprintln!("{}", counted(recorded.len(), "session"));
-        if let Some(Recorded { file, .. }) = recorded.first().filter(|_| shown) {
+        anstream::eprintln!("{}", counted(sessions.closed.len(), "session"));
+        if let Some((number, _)) = sessions.closed.first().filter(|_| shown) {
+            let file = numbered(&self.first, *number);
             let (file, upstream) = (file.display(), &self.upstream);
             anstream::eprintln!("play it again:    ftpspec replay {file} --against {upstream}");
             anstream::eprintln!("as a test double: ftpspec replay {file} --as-server");
@@ -121,10 +148,13 @@ impl SessionFiles {
         }
     }
 
-    /// The files of all sessions, in the order of their numbers.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        let recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.iter().map(|it| it.file.clone()).collect()
+    /// The files of all sessions whose files are closed, with their numbers.
+    pub(super) fn files(&self) -> Vec<(u64, PathBuf)> {
+        let sessions = self.sessions();
+        let numbers = sessions.closed.iter().map(|(number, _)| *number);
+        numbers
+            .map(|number| (number, numbered(&self.first, number)))
+            .collect()
     }
 
     /// Writes the scenario of a recording, where that is asked for.

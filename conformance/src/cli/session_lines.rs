@@ -6,31 +6,72 @@ use super::upstream::is_human;
 use crate::data::escape;
 use crate::proxy::{Activity, OnActivity};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// Activities that wait to be printed.
+const WAITING: usize = 10_000;
 /// A transfer that takes longer has a progress line.
 const LONG: Duration = Duration::from_secs(1);
 /// Between two states of the progress line.
 const BETWEEN: Duration = Duration::from_millis(200);
 
-/// Prints activities on stdout, if that is for people.
-pub(super) fn printer(format: Option<Format>) -> OnActivity {
-    if !is_human(format) {
-        return Arc::new(|_, _| {});
+/// Prints what happens in sessions on a thread of its own: a terminal that does not take it holds up
+/// no session.
+pub(super) struct Printer {
+    lines: SyncSender<Message>,
+    thread: JoinHandle<()>,
+}
+
+enum Message {
+    Activity(u64, Activity),
+    Stop,
+}
+
+impl Printer {
+    /// Prints on stdout, if that is for people. What differs from a recording goes to stderr.
+    pub(super) fn start(format: Option<Format>) -> Self {
+        let (lines, received) = mpsc::sync_channel(WAITING);
+        let human = is_human(format);
+        let thread = std::thread::spawn(move || {
+            let mut progress = Progress::new(human);
+            while let Ok(Message::Activity(session, activity)) = received.recv() {
+                print(&mut progress, human, session, &activity);
+            }
+            progress.clear();
+        });
+        Self { lines, thread }
     }
-    let progress = Mutex::new(Progress::new());
-    Arc::new(move |session, activity| {
-        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Activity::Moved { command, octets } = &activity {
-            return progress.moved(session, command, *octets);
+
+    /// What is called when something happens; what cannot be printed in time is left out.
+    pub(super) fn on_activity(&self) -> OnActivity {
+        let lines = self.lines.clone();
+        Arc::new(move |session, activity| {
+            let _full = lines.try_send(Message::Activity(session, activity));
+        })
+    }
+
+    /// Prints what is left.
+    pub(super) fn finish(self) {
+        if self.lines.send(Message::Stop).is_ok() {
+            let _panicked = self.thread.join();
         }
-        progress.clear();
-        if let Some(text) = describe(&activity) {
-            let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
-            let _not_read = writeln!(io::stdout(), "{time} session {session}: {text}");
-        }
-    })
+    }
+}
+
+fn print(progress: &mut Progress, human: bool, session: u64, activity: &Activity) {
+    if let Activity::Moved { command, octets } = activity {
+        return progress.moved(session, command, *octets);
+    }
+    progress.clear();
+    if let Activity::Drift(found) = activity {
+        anstream::eprintln!("DRIFT session {session}, {found}");
+    } else if let Some(text) = describe(activity).filter(|_| human) {
+        let time = jiff::Timestamp::now().strftime("%H:%M:%SZ");
+        let _not_read = writeln!(io::stdout(), "{time} session {session}: {text}");
+    }
 }
 
 fn describe(activity: &Activity) -> Option<String> {
@@ -52,7 +93,7 @@ fn describe(activity: &Activity) -> Option<String> {
         Activity::Fault(fault) => format!("fault injected: {}", escape(fault.as_bytes())),
         Activity::Problem(leg, problem) => format!("{leg}: {}", escape(problem.as_bytes())),
         Activity::Ended => "ended".to_owned(),
-        Activity::Moved { .. } => return None,
+        Activity::Moved { .. } | Activity::Drift(_) => return None,
     })
 }
 
@@ -76,9 +117,10 @@ struct Progress {
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(human: bool) -> Self {
         Self {
-            on_terminal: io::stderr().is_terminal()
+            on_terminal: human
+                && io::stderr().is_terminal()
                 && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
             shown: None,
             written: None,

@@ -131,7 +131,7 @@ impl FromStr for Threshold {
 /// Every requirement and what covers it, in the order of the catalogue.
 #[derive(Debug, Clone)]
 pub(crate) struct Coverage<'a> {
-    /// Requirements on servers: the suite tests these.
+    /// Requirements on the side that is tested; servers, except in [`Self::of_clients`].
     pub server: Vec<Row<'a>>,
     /// Requirements on clients, separately: no scenario against a server can cover them.
     pub client: Vec<Row<'a>>,
@@ -172,6 +172,36 @@ impl<'a> Coverage<'a> {
         let (server, client) =
             rows.partition(|row| row.requirement.side == RequirementSide::Server);
         Self { server, client }
+    }
+
+    /// The coverage of the selected requirements on clients by scenarios and rules for clients, each
+    /// given by its name and what it covers. [`Self::server`] has the requirements on clients then:
+    /// those on the side that is tested.
+    #[must_use]
+    pub(crate) fn of_clients(
+        catalogue: &'a Catalogue,
+        scenarios: &[(&'a str, &[String])],
+        rules: &[(&'a str, &[&str])],
+        wanted: impl Fn(&Requirement) -> bool,
+    ) -> Self {
+        let row = |requirement: &'a Requirement| {
+            let id = requirement.id.as_str();
+            let naming = scenarios
+                .iter()
+                .filter(|(_, covers)| covers.iter().any(|it| it == id));
+            let claiming = rules.iter().filter(|(_, covers)| covers.contains(&id));
+            Row {
+                requirement,
+                scenarios: naming.map(|(name, _)| *name).collect(),
+                lines: BTreeMap::new(),
+                judges: claiming.map(|(name, _)| *name).collect(),
+            }
+        };
+        let on_clients = |one: &&Requirement| one.side == RequirementSide::Client && wanted(one);
+        Self {
+            server: catalogue.iter().filter(on_clients).map(row).collect(),
+            client: Vec::new(),
+        }
     }
 
     /// Whether no threshold is set.

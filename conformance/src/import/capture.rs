@@ -28,7 +28,7 @@ pub enum CaptureError {
     #[error("the file ends within its header")]
     NoHeader,
     /// A newer program wrote it.
-    #[error("capture format version {major}.{minor} is not supported; {} is", if *.pcapng { "1.x" } else { "2.x" })]
+    #[error("capture format version {major}.{minor} is not supported; {} is", known(*.pcapng))]
     Version {
         /// Of pcapng, else of pcap.
         pcapng: bool,
@@ -46,6 +46,11 @@ pub enum CaptureError {
     /// The file cannot be read, or a session cannot be written.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// The versions that are read.
+fn known(pcapng: bool) -> &'static str {
+    if pcapng { "1.x" } else { "2.x" }
 }
 
 /// One captured frame.

@@ -1,5 +1,5 @@
-//! All TCP connections of a capture: which of them are FTP sessions, and which data connection belongs
-//! to which session.
+//! All TCP connections of a capture: which of them are FTP sessions, and which data connection
+//! belongs to which session.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;

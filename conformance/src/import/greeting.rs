@@ -47,8 +47,8 @@ pub(super) enum Guess {
 }
 
 impl Look<'_> {
-    /// At a port of FTP servers everything is FTP that begins so. Elsewhere a 220 is needed, and after
-    /// it a command of FTP: SMTP begins with 220, too.
+    /// At a port of FTP servers everything is FTP that begins so. Elsewhere a 220 is needed, and
+    /// after it a command of FTP: SMTP begins with 220, too.
     pub(super) fn guess(&self) -> Guess {
         let listening = match self.connecting {
             Some(client) => self.is_ftp_port(1 - client).then_some(1 - client),
@@ -69,7 +69,8 @@ impl Look<'_> {
         match (said.first(), sent.first()) {
             (None, None) => Guess::Undecided,
             (None, Some(&TLS_HANDSHAKE)) => Guess::Encrypted,
-            // Replies begin with a digit; a capture that begins in mid-session, in the middle of one.
+            // Replies begin with a digit; a capture that begins in mid-session, in the middle of
+            // one.
             (Some(b'1'..=b'6'), _) | (None, Some(b'A'..=b'Z' | b'a'..=b'z' | 0xff)) => {
                 Guess::Ftp { client: 1 - server }
             }

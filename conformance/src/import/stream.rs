@@ -1,9 +1,9 @@
-//! One TCP connection of a capture, put together from its segments: in whatever order, however often
-//! and in whatever pieces they were captured.
+//! One TCP connection of a capture, put together from its segments: in whatever order, however
+//! often and in whatever pieces they were captured.
 //!
 //! The octets of each direction are in the order of their sequence numbers. Between the directions
-//! the acknowledgement numbers decide: what a segment acknowledges comes before what it carries. So a
-//! dialogue of commands and replies is read the same from every permutation of its segments.
+//! the acknowledgement numbers decide: what a segment acknowledges comes before what it carries.
+//! So a dialogue of commands and replies is read the same from every permutation of its segments.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ const HELD_SEGMENTS: usize = 8192;
 /// How long what was acknowledged, and so was received, may still be found later in the capture, in
 /// microseconds.
 const LATE: i64 = 1_000_000;
-/// A sequence number further away belongs to another connection: no window is larger (RFC 7323 §2.3).
+/// A sequence number further away belongs to another connection: no window is larger (RFC 7323
+/// §2.3).
 const WINDOW: u64 = 1 << 30;
 
 /// One of the two ends of a connection: an index.

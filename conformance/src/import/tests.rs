@@ -279,7 +279,11 @@ fn recut(sent: &[Sent], cuts: &[usize]) -> Vec<Sent> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_permutation_and_duplication_of_segments_gives_the_same_transcript(
@@ -314,17 +318,25 @@ proptest! {
         let streams = streams(&session(&original));
         let (sessions, summary) = imported(&pcap(&sent, Link::Ethernet));
         for (who, octets) in sessions.iter().flat_map(self::streams) {
-            let is_part = |(other, whole): &(String, Vec<u8>)| *other == who && is_subsequence(&octets, whole);
+            let is_part = |(other, whole): &(String, Vec<u8>)| {
+                *other == who && is_subsequence(&octets, whole)
+            };
             prop_assert!(streams.iter().any(is_part), "{who}: {}", octets.escape_ascii());
         }
-        let count = |streams: Vec<(String, Vec<u8>)>| streams.iter().map(|(_, it)| it.len() as u64).sum::<u64>();
+        let count = |streams: Vec<(String, Vec<u8>)>| {
+            streams.iter().map(|(_, it)| it.len() as u64).sum::<u64>()
+        };
         let delivered: u64 = sessions.iter().map(|it| count(self::streams(it))).sum();
-        // The sequence number of a lost FIN cannot be told from that of an octet: one in each direction.
+        // The sequence number of a lost FIN cannot be told from that of an octet: one in each
+        // direction.
         prop_assert!(delivered + summary.missing <= count(streams) + 6);
     }
 
     #[test]
-    fn any_octets_are_imported_or_refused(octets in prop::collection::vec(any::<u8>(), 0..600), at in any::<prop::sample::Index>()) {
+    fn any_octets_are_imported_or_refused(
+        octets in prop::collection::vec(any::<u8>(), 0..600),
+        at in any::<prop::sample::Index>(),
+    ) {
         let mut file = pcap(&two_transfers(false, SEQUENCES[0]), Link::Ethernet);
         let at = at.index(file.len());
         let end = (at + octets.len()).min(file.len());
@@ -388,7 +400,8 @@ fn a_capture_that_begins_in_mid_session_says_so_and_is_not_judged() {
     let mut sent = two_transfers(false, SEQUENCES[0]);
     sent.drain(..6);
     let transcript = session(&sent);
-    let fact = "control -: the capture begins in mid-session, after 192.0.2.1:40000 had connected to 192.0.2.2:21";
+    let fact = "control -: the capture begins in mid-session, after 192.0.2.1:40000 had connected \
+                to 192.0.2.2:21";
     let dialogue = dialogue(&transcript);
     assert_eq!(dialogue[0], fact);
     assert!(

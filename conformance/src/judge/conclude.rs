@@ -1,4 +1,4 @@
-//! From what does not hold to a verdict: whose fault it is, and whether it is one at all.
+//! Draws the verdict from the findings, an early stop and what the server lacks.
 
 use crate::catalogue::Registry;
 use crate::judge::{Assessment, Ending};
@@ -26,8 +26,8 @@ pub(crate) struct Evidence<'a> {
 
 /// The verdict on one scenario in one variant.
 ///
-/// A finding is the scenario's own fault no longer when the server does not have what the scenario
-/// needs: then it is UNSUPPORTED, or MISADVERTISED if FEAT says otherwise.
+/// Findings do not count when the server lacks what the scenario needs: the verdict is UNSUPPORTED
+/// then, or MISADVERTISED if FEAT lists it.
 pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdict {
     let verdict = |outcome, reason: String, findings| Verdict {
         scenario: evidence.scenario.id.clone().into(),
@@ -61,7 +61,10 @@ pub(crate) fn conclude(evidence: &Evidence<'_>, judgement: Assessment) -> Verdic
         }
         _ => {}
     }
-    if let Some(missing) = evidence.not_listed().or_else(|| evidence.feigned()) {
+    if let Some(missing) = evidence
+        .not_in_feat()
+        .or_else(|| evidence.accepts_anything())
+    {
         return lacking(missing, Vec::new());
     }
     let Some(last) = judgement.findings.iter().map(|finding| finding.event).max() else {
@@ -126,7 +129,7 @@ impl Evidence<'_> {
     }
 
     /// A need that is not a verb and is not in the FEAT listing.
-    fn not_listed(&self) -> Option<Missing> {
+    fn not_in_feat(&self) -> Option<Missing> {
         let mut needs = self.scenario.about.needs.iter().filter(|need| {
             let command = need.command();
             command.is_some_and(|(verb, _)| self.registry.get(verb).is_none())
@@ -147,16 +150,16 @@ impl Evidence<'_> {
         })
     }
 
-    /// A need that is taken by a server that takes anything: nothing of it was tested. That it does
-    /// is for the scenarios about what there is not; who advertises the need is held to that.
-    fn feigned(&self) -> Option<Missing> {
+    /// A need whose verb accepts any parameter, even one that does not exist, so that its acceptance
+    /// proves nothing. A need in the FEAT listing is tested all the same.
+    fn accepts_anything(&self) -> Option<Missing> {
         needs(self.scenario, self.variant).find_map(|need| {
             let (verb, parameter) = need.command()?;
-            let feigned = parameter.is_some()
+            let proves_nothing = parameter.is_some()
                 && self.features.takes_anything(verb)
                 && self.advertised(&need).is_none();
             let reason = format!("{verb} takes even X, which does not exist");
-            feigned.then_some(Missing {
+            proves_nothing.then_some(Missing {
                 need,
                 outcome: Outcome::Unsupported,
                 reason,
@@ -174,8 +177,8 @@ impl Evidence<'_> {
                     (_, None) => self.features.lacks(verb),
                     (_, Some(_)) => false,
                 };
-                // This dialogue may not show it: other drivers write down no commands, and a
-                // command without a reply says nothing.
+                // Another dialogue may show it: other drivers record no commands, and a command
+                // without a reply is no evidence.
                 return lacks.then(|| self.lacking(&need, format!("{verb} is not implemented")));
             };
             let sent = exchange
@@ -243,8 +246,8 @@ impl Evidence<'_> {
                 });
                 let unknown = match reply.code {
                     code if self.registry.says_not_implemented(verb, code) => true,
-                    // 501 for a parameter that is well-formed but not there: the wrong code (RFC
-                    // 959 §4.2.1), and that is for the scenarios about parameters there are not.
+                    // 501 for a well-formed but unsupported parameter is the wrong code (RFC 959
+                    // §4.2.1), which the scenarios about unsupported parameters report.
                     501 | 504 => !verb_alone,
                     // A server may be unwilling for reasons of its own (RFC 2228 §3, AUTH).
                     431 | 534 => verb == "AUTH",
@@ -358,11 +361,11 @@ mod tests {
     #[case::feature_with_parameter("'REST STREAM'", "pasv", &["C: REST 4", "S: 502 x"], Outcome::Unsupported)]
     #[case::variant("", "epsv", &["C: EPSV", "S: 500 x"], Outcome::Unsupported)]
     #[case::other_variant("", "pasv", &["C: EPSV", "S: 500 x"], Outcome::Fail)]
-    #[case::not_listed("'TVFS'", "pasv", &["C: FEAT", FEAT], Outcome::Unsupported)]
+    #[case::not_in_feat("'TVFS'", "pasv", &["C: FEAT", FEAT], Outcome::Unsupported)]
     #[case::nobody_asked("'TVFS'", "pasv", &[], Outcome::Fail)]
     #[case::tls("'TLS'", "pasv", &["C: AUTH TLS", "S: 534 x"], Outcome::Unsupported)]
     #[case::tls_advertised("'TLS'", "pasv", &["C: FEAT", FEAT, "C: AUTH TLS", "S: 500 x"], Outcome::Misadvertised)]
-    fn what_a_server_does_not_have_is_no_failure_unless_it_says_so(
+    fn what_a_server_lacks_is_a_failure_only_if_feat_lists_it(
         #[case] needs: &str,
         #[case] variant: &str,
         #[case] lines: &[&str],
@@ -388,7 +391,7 @@ mod tests {
     )]
     #[case::no_security(&["C: AUTH TLS", "S: 500 x"], "'TLS'", Outcome::Unsupported)]
     #[case::some_security(&["C: AUTH TLS", "S: 500 x", "C: PROT P", "S: 200 x"], "'TLS'", Outcome::Fail)]
-    fn what_a_dialogue_does_not_show_is_known_from_elsewhere(
+    fn what_other_dialogues_showed_to_be_missing_is_unsupported(
         #[case] elsewhere: &[&str],
         #[case] needs: &str,
         #[case] outcome: Outcome,
@@ -411,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_says_what_was_advertised_and_what_came_of_it() {
+    fn the_reason_names_the_advertised_line_and_the_refusal() {
         let lines = ["C: FEAT", FEAT, "C: HASH a", "S: 502 x"];
         let (_, reason) = concluded("'HASH'", "pasv", &lines, None, vec![finding(Level::Must)]);
         assert_eq!(
@@ -426,7 +429,7 @@ mod tests {
     #[case(Stop::Prerequisite("p".into()), Outcome::Blocked, "p")]
     #[case(Stop::Busy("b".into()), Outcome::Blocked, "b")]
     #[case(Stop::TimedOut { line: 0 }, Outcome::Blocked, "it ended before the first step")]
-    fn who_could_not_play_says_why(
+    fn a_stop_before_the_dialogue_is_the_reason_of_the_verdict(
         #[case] stop: Stop,
         #[case] outcome: Outcome,
         #[case] reason: &str,
@@ -436,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_failed_for_want_of_tls_is_unsupported() {
+    fn a_login_that_fails_without_tls_is_unsupported() {
         let stop = Stop::Prerequisite("AUTH TLS: 502 no".into());
         let lines = ["C: AUTH TLS", "S: 502 no"];
         let concluded = concluded("", "pasv tls", &lines, Some(stop), Vec::new());
@@ -444,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn legal_and_nothing_left_to_test_is_not_applicable() {
+    fn a_legal_reply_that_leaves_nothing_to_test_is_inconclusive() {
         let conversations = dialogue(&[]);
         let evidence = Evidence {
             scenario: &scenario(""),

@@ -23,5 +23,6 @@ pub(crate) use rules::Judge;
 pub use rules::{Context, JUDGES};
 pub(crate) use run_judge::RunJudge;
 pub(crate) use tally::JudgeTally;
+pub(crate) use tally::record;
 
 use rules::{quoted, shown, shown_data};

@@ -3,7 +3,8 @@
 use super::conclude::worst;
 use super::{Context, JUDGES, Judge};
 use crate::scenario::Variant;
-use crate::verdict::{JudgeVerdict, Located, Outcome};
+use crate::transcript::Transcript;
+use crate::verdict::{Finding, JudgeVerdict, Located, Outcome};
 
 /// The number of findings kept per judge; all are counted.
 const KEPT: usize = 20;
@@ -34,31 +35,42 @@ impl JudgeTally {
     pub(crate) fn look(&mut self, scenario: &str, variant: Option<Variant>, context: &Context<'_>) {
         for (judge, verdict) in JUDGES.iter().zip(&mut self.0) {
             let findings = judge.findings(context);
-            verdict.outcome = verdict.outcome.max(worst(&findings));
-            verdict.count += findings.len();
-            for finding in findings {
-                let outcome = Outcome::of_broken(finding.level);
-                verdict.count_rule(&finding.requirement, outcome, 1);
-                let known = verdict.findings.iter().any(|known| {
-                    known.finding.requirement == finding.requirement
-                        && known.finding.expected == finding.expected
-                });
-                if !known && verdict.findings.len() < KEPT {
-                    let excerpt = crate::report::excerpt(context.transcript, finding.event);
-                    verdict.findings.push(Located {
-                        scenario: scenario.to_owned(),
-                        variant,
-                        finding,
-                        excerpt,
-                    });
-                }
-            }
+            record(verdict, findings, scenario, variant, context.transcript);
         }
     }
 
     /// Their verdicts on the run, in their order.
     pub(crate) fn verdicts(self) -> Vec<JudgeVerdict> {
         self.0
+    }
+}
+
+/// Adds what a judge found in one transcript to its verdict.
+pub(crate) fn record(
+    verdict: &mut JudgeVerdict,
+    findings: Vec<Finding>,
+    scenario: &str,
+    variant: Option<Variant>,
+    transcript: &Transcript,
+) {
+    verdict.outcome = verdict.outcome.max(worst(&findings));
+    verdict.count += findings.len();
+    for finding in findings {
+        let outcome = Outcome::of_broken(finding.level);
+        verdict.count_rule(&finding.requirement, outcome, 1);
+        let known = verdict.findings.iter().any(|known| {
+            known.finding.requirement == finding.requirement
+                && known.finding.expected == finding.expected
+        });
+        if !known && verdict.findings.len() < KEPT {
+            let excerpt = crate::report::excerpt(transcript, finding.event);
+            verdict.findings.push(Located {
+                scenario: scenario.to_owned(),
+                variant,
+                finding,
+                excerpt,
+            });
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum Activity {
     },
     /// A fault of the plan was injected.
     Fault(String),
+    /// The session is not as the recorded one.
+    Drift(String),
     /// A connection could not be made or protected.
     Problem(Leg, String),
     /// The session has ended.

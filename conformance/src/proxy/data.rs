@@ -238,7 +238,7 @@ impl Carrier {
         let _unwatched = self.reporter.send(progress);
     }
 
-    /// Makes both connections. When one fails the other is reset, so that it is no end of data.
+    /// Makes both connections. When one fails the other is reset, so that this is not an end of data.
     async fn open(&self, setup: Setup) -> Option<(Stream, Stream)> {
         match setup {
             Setup::Passive {

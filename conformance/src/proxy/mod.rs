@@ -36,6 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -51,6 +52,8 @@ use tls::SessionTls;
 const CONNECT: Duration = Duration::from_secs(60);
 /// After this long without octets TCP asks whether the peer is still there.
 const KEEPALIVE: Duration = Duration::from_mins(2);
+/// How long sessions may go on after the proxy was stopped.
+const ENDING: Duration = Duration::from_millis(500);
 /// Sessions at a time; one more is answered 421.
 const SESSIONS: usize = 1000;
 
@@ -63,7 +66,9 @@ pub(crate) type Observers =
 pub(crate) struct Proxy {
     address: SocketAddr,
     authority: Authority,
-    tasks: JoinSet<()>,
+    /// Ends accepting when dropped.
+    stop: oneshot::Sender<()>,
+    task: JoinSet<()>,
 }
 
 /// What a proxy does.
@@ -110,12 +115,14 @@ impl Proxy {
             settings,
             authority: authority.clone(),
         });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, shared));
+        let mut task = JoinSet::new();
+        let (stop, stopped) = oneshot::channel();
+        task.spawn(accept(listener, shared, stopped));
         Ok(Self {
             address,
             authority,
-            tasks,
+            stop,
+            task,
         })
     }
 
@@ -129,13 +136,14 @@ impl Proxy {
         self.authority.pem()
     }
 
-    /// Stops it and ends all sessions.
-    pub(crate) fn stop(mut self) {
-        self.tasks.abort_all();
+    /// Stops it. Sessions that are about to end have a moment for that, the others are ended.
+    pub(crate) async fn stop(mut self) {
+        drop(self.stop);
+        let _stopped = self.task.join_next().await;
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let mut sessions = JoinSet::new();
     let mut number = 0;
     loop {
@@ -152,8 +160,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 sessions.spawn(serve(client, address, place, Arc::clone(&shared)));
             }
             Some(_) = sessions.join_next() => {}
+            _ = &mut stopped => break,
         }
     }
+    drop(listener);
+    let ending = async { while sessions.join_next().await.is_some() {} };
+    let _others = timeout(ENDING, ending).await;
 }
 
 /// The place of a session among the others.

@@ -36,7 +36,7 @@ pub(crate) use plan::Plan;
 pub use plan::{Selection, SkipReason, Skipped, plan};
 pub(crate) use play::PlayOptions;
 pub use play::{CancelToken, Canceller, play};
-pub(crate) use prerequisites::{Sanity, blocked};
+pub(crate) use prerequisites::{PrerequisiteStages, blocked};
 pub(crate) use recheck::Prerequisites;
 pub(crate) use scheduler::{Schedule, run_all};
 

@@ -175,11 +175,11 @@ pub fn plan(
             continue;
         }
         let unwritable = !target.writable && (writes(scenario) || needs_own_directory(scenario));
-        if unwritable && facts.no_write.is_none() {
+        if unwritable && facts.write_refused.is_none() {
             skip(None, SkipReason::ReadOnly);
             continue;
         }
-        let blocked = facts.no_write.as_ref().filter(|_| unwritable);
+        let blocked = facts.write_refused.as_ref().filter(|_| unwritable);
         let wanted = |variant: &Variant| {
             (selection.variants.is_empty() || selection.variants.contains(variant))
                 && (selection.drivers.is_empty() || selection.drivers.contains(&variant.driver))
@@ -225,13 +225,6 @@ pub fn plan(
     plan
 }
 
-const MODES: [DataMode; 4] = [
-    DataMode::Pasv,
-    DataMode::Epsv,
-    DataMode::Port,
-    DataMode::Eprt,
-];
-
 /// All variants of a scenario, whether or not the target offers them and they are possible.
 fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<Variant> {
     let about = &scenario.about;
@@ -242,7 +235,7 @@ fn variants(scenario: &Scenario, selection: &Selection, target: &Target) -> Vec<
         DataMode::Pasv
     };
     let modes: &[DataMode] = match (about.axes.data, only_ipv6 && !selection.full) {
-        (true, false) => &MODES,
+        (true, false) => &DataMode::ALL,
         (true, true) => &[DataMode::Epsv, DataMode::Eprt],
         (false, _) => &[usual],
     };
@@ -753,7 +746,7 @@ mod tests {
             ]
         );
         let refused = TargetFacts {
-            no_write: Some("no write access: MKD: 550 no".into()),
+            write_refused: Some("no write access: MKD: 550 no".into()),
             ..facts()
         };
         let writing = job("pasv", "", "> DELE a\n< 250").scenario;

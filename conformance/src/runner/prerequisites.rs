@@ -2,7 +2,7 @@
 //! first, each once. A scenario whose prerequisite does not hold is blocked and not played.
 //!
 //! ```text
-//!  jobs --of--> Sanity { stages } --played, judged--> failures --blocked--> jobs that are not played, and why
+//!  jobs --of--> PrerequisiteStages { stages } --played, judged--> failures --blocked--> jobs that are not played, and why
 //! ```
 //!
 //! Prerequisites are scenarios themselves (`scenarios/sanity/`), played in the variants that the
@@ -27,7 +27,7 @@ const LISTING: &str = "sanity/listing";
 
 /// The prerequisites of a set of jobs.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sanity {
+pub(crate) struct PrerequisiteStages {
     /// Played in order: each stage depends on the previous ones.
     pub stages: Vec<Vec<Job>>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Sanity {
 /// A prerequisite: the id of its scenario, and the variant.
 type Prerequisite = (&'static str, Variant);
 
-impl Sanity {
+impl PrerequisiteStages {
     /// The prerequisites of these jobs, as jobs of the scenarios `known`.
     pub(crate) fn of(
         jobs: &[Job],
@@ -72,7 +72,7 @@ impl Sanity {
     }
 }
 
-impl Sanity {
+impl PrerequisiteStages {
     /// The prerequisites that held, to be played again if one of them seems to be lost. Those in
     /// `failed` (as for [`blocked`]) never held, so they cannot be lost.
     pub(crate) fn prerequisites(

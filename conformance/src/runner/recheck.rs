@@ -10,7 +10,6 @@
 
 use std::collections::BTreeMap;
 
-use super::requirements_of_scenario::mode_of;
 use super::{Job, PREREQUISITES, Played, Stop};
 use crate::catalogue::Catalogue;
 use crate::scenario::{Action, Connection, DataMode, DriverKind, Scenario};
@@ -99,7 +98,7 @@ impl Lacked {
             _ => {}
         }
         let verb = last_verb(dialogue(played), &step.connection)?;
-        let mode = mode_of(&verb)?;
+        let mode = DataMode::of(&verb)?;
         (!is_about(scenario, &verb)).then_some(Self::DataConnection(mode))
     }
 }
@@ -164,16 +163,16 @@ pub(super) struct Recheck {
     rechecks: BTreeMap<usize, u32>,
     /// How many jobs were played again.
     replays: usize,
-    doubtful: Vec<Doubtful>,
+    unconfirmed: Vec<Unconfirmed>,
 }
 
 /// A job whose result depends on jobs that are played again.
 #[derive(Debug)]
-pub(super) struct Doubtful {
+pub(super) struct Unconfirmed {
     pub(super) place: usize,
     pub(super) played: Played,
     /// The names of the jobs that were played at the same time.
-    pub(super) beside: Vec<String>,
+    pub(super) concurrent: Vec<String>,
     /// The prerequisites it may have lacked.
     pub(super) question: Vec<usize>,
     /// Whether the job itself is played again.
@@ -196,12 +195,12 @@ impl Recheck {
 
     /// Whether anything waits to be played again.
     pub(super) fn is_due(&self) -> bool {
-        !self.doubtful.is_empty()
+        !self.unconfirmed.is_empty()
     }
 
     /// What waits to be played again.
-    pub(super) fn take(&mut self) -> Vec<Doubtful> {
-        std::mem::take(&mut self.doubtful)
+    pub(super) fn take(&mut self) -> Vec<Unconfirmed> {
+        std::mem::take(&mut self.unconfirmed)
     }
 
     /// Returns the result if it is final, and keeps it if something has to be played again first.
@@ -209,7 +208,7 @@ impl Recheck {
         &mut self,
         place: usize,
         mut played: Played,
-        beside: Vec<String>,
+        concurrent: Vec<String>,
     ) -> Option<Played> {
         let mut question = self.prerequisites.in_question(&played);
         if let Some(lost) = question.iter().find_map(|it| self.lost.get(it)) {
@@ -223,17 +222,17 @@ impl Recheck {
                 Some(Stop::Mismatch { .. }) => is_prerequisite,
                 Some(
                     Stop::TimedOut { .. } | Stop::ConnectionLost { .. } | Stop::Prerequisite(_),
-                ) => is_prerequisite || !beside.is_empty(),
+                ) => is_prerequisite || !concurrent.is_empty(),
                 _ => false,
             };
         if question.is_empty() && !again {
             return Some(played);
         }
         self.replays += usize::from(again);
-        self.doubtful.push(Doubtful {
+        self.unconfirmed.push(Unconfirmed {
             place,
             played,
-            beside,
+            concurrent,
             question,
             again,
         });

@@ -152,14 +152,3 @@ pub(super) fn data_modes(scenario: &Scenario, usual: DataMode) -> BTreeSet<DataM
     let steps = scenario.steps.iter();
     steps.filter_map(|step| mode(&step.action)).collect()
 }
-
-/// The data mode that this command prepares.
-pub(super) fn mode_of(verb: &str) -> Option<DataMode> {
-    Some(match verb {
-        "PASV" => DataMode::Pasv,
-        "EPSV" => DataMode::Epsv,
-        "PORT" => DataMode::Port,
-        "EPRT" => DataMode::Eprt,
-        _ => return None,
-    })
-}

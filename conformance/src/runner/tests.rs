@@ -413,12 +413,12 @@ async fn results_come_in_the_order_of_the_plan() {
     }
     let mut finished = Vec::new();
     let mut unmanaged = Unmanaged::new(&server.target, Duration::ZERO);
-    let conduct = at_once(3);
+    let schedule = at_once(3);
     run_all(
         jobs,
         &server.target,
         &play_options(),
-        conduct,
+        schedule,
         &mut unmanaged,
         |event| {
             if let RunEvent::Finished(played) = event {
@@ -452,12 +452,12 @@ async fn every_job_is_reported_when_the_target_is_gone() {
     let mut stops = Vec::new();
     let target = std::sync::Arc::new(target);
     let mut unmanaged = Unmanaged::new(&target, Duration::ZERO);
-    let conduct = at_once(1);
+    let schedule = at_once(1);
     run_all(
         jobs,
         &target,
         &play_options(),
-        conduct,
+        schedule,
         &mut unmanaged,
         |event| {
             if let RunEvent::Finished(played) = event {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::content::quoted;
 use super::{
-    Action, Connection, Content, DataMode, Expect, Given, Octets, Receive, ReplyPattern, Step,
-    TextPattern, TlsVersion, UserStep,
+    Action, Connection, Content, Expect, Given, Octets, Receive, ReplyPattern, Step, TextPattern,
+    TlsVersion, UserStep,
 };
 
 impl Display for Step {
@@ -156,17 +156,6 @@ impl Display for UserStep {
             Self::Rmdir(name) => write!(f, "rmdir {}", Name(name)),
             Self::Cwd(name) => write!(f, "cwd {}", Name(name)),
         }
-    }
-}
-
-impl Display for DataMode {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pasv => "PASV",
-            Self::Epsv => "EPSV",
-            Self::Port => "PORT",
-            Self::Eprt => "EPRT",
-        })
     }
 }
 

@@ -22,21 +22,21 @@ pub fn format(text: &str) -> String {
     let Ok(scenario) = parse(ScenarioId(String::new()), text) else {
         return text.to_owned();
     };
-    let Some((front, lines)) = file_parts(text) else {
-        return text.to_owned();
-    };
+    let steps = scenario.steps.iter().map(|step| Written(step).to_string());
+    layout(text, KEYS, &steps.collect::<Vec<_>>()).unwrap_or_else(|| text.to_owned())
+}
+
+/// A file with its statements as they are given, in canonical layout; `keys` are those of the front
+/// matter, in their order. `None` if it has no front matter.
+pub(crate) fn layout(text: &str, keys: &[&str], statements: &[String]) -> Option<String> {
+    let (front, lines) = file_parts(text)?;
     let mut out = String::with_capacity(text.len());
     out.push_str("+++\n");
-    out.push_str(&front_matter(&text[front]));
+    out.push_str(&front_matter(&text[front], keys));
     out.push_str("+++\n");
 
     // Each statement line of the file is one line of the canonical text of its step, in the same
     // order.
-    let statements: Vec<String> = scenario
-        .steps
-        .iter()
-        .map(|step| Written(step).to_string())
-        .collect();
     let mut statements = statements
         .iter()
         .flat_map(|statement| statement.split('\n'));
@@ -50,7 +50,7 @@ pub fn format(text: &str) -> String {
             paragraphs.line(&mut out, statements.next().unwrap_or(line.text));
         }
     }
-    out
+    Some(out)
 }
 
 /// Lines with one blank line where there were some, none at the beginning and none at the end.
@@ -87,7 +87,7 @@ struct FrontMatterKey<'a> {
     behind: &'a str,
 }
 
-fn front_matter(text: &str) -> String {
+fn front_matter(text: &str, keys: &[&str]) -> String {
     let Ok(table) = DeTable::parse(text) else {
         return text.to_owned();
     };
@@ -114,10 +114,10 @@ fn front_matter(text: &str) -> String {
             .map_or(text.len(), |at| value_span.end + at);
         let behind = text[value_span.end..line_end].trim();
         done = line_end;
-        let place = KEYS
+        let place = keys
             .iter()
             .position(|known| *known == key)
-            .unwrap_or(KEYS.len());
+            .unwrap_or(keys.len());
         let value = written(value, &text[value_span], key.len());
         entries.push(FrontMatterKey {
             place,

@@ -7,14 +7,14 @@ mod bound;
 mod codes;
 mod content;
 mod display;
-mod error;
+pub(crate) mod error;
 mod expect;
 mod format;
 mod impact;
 mod json;
 mod lint;
 mod need;
-mod parse;
+pub(crate) mod parse;
 mod pattern;
 mod ranges;
 mod turns;
@@ -33,6 +33,7 @@ pub(crate) use error::Severity;
 pub use error::render;
 pub(crate) use expect::{Match, matches};
 pub use format::format;
+pub(crate) use format::layout;
 pub use lint::{Knowledge, lint};
 pub(crate) use need::Need;
 pub(crate) use parse::FILE_LIMIT;
@@ -150,6 +151,8 @@ pub enum DriverKind {
     Raw,
     /// The suppaftp crate; user steps only.
     Suppaftp,
+    /// The client under test (`check-client`).
+    ClientUnderTest,
 }
 
 /// One statement and its place.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{DataMode, DriverKind, Need};
 
-/// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`.
+/// How a scenario is played. Shown as `pasv`, `epsv tls`, `epsv ipv6`, `suppaftp`; for a client under
+/// test as `passive`, `active tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Variant {
     /// How `@data` prepares data connections.
@@ -80,16 +81,15 @@ impl Variant {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = match self.data {
-            DataMode::Pasv => "pasv",
-            DataMode::Epsv => "epsv",
-            DataMode::Port => "port",
-            DataMode::Eprt => "eprt",
-        };
+        let mode = self.data.verb().to_ascii_lowercase();
         match self.driver {
-            DriverKind::Raw => f.write_str(mode)?,
+            DriverKind::Raw => f.write_str(&mode)?,
             DriverKind::Suppaftp if self.data == DataMode::Pasv => f.write_str("suppaftp")?,
             DriverKind::Suppaftp => write!(f, "suppaftp {mode}")?,
+            DriverKind::ClientUnderTest => f.write_str(match self.data {
+                DataMode::Pasv | DataMode::Epsv => "passive",
+                DataMode::Port | DataMode::Eprt => "active",
+            })?,
         }
         match self.protection {
             Protection::Clear => {}
@@ -122,11 +122,12 @@ impl FromStr for Variant {
         let mut variant = Self::PLAIN;
         for word in text.split_whitespace() {
             match word {
-                "pasv" => variant.data = DataMode::Pasv,
-                "epsv" => variant.data = DataMode::Epsv,
-                "port" => variant.data = DataMode::Port,
-                "eprt" => variant.data = DataMode::Eprt,
                 "suppaftp" => variant.driver = DriverKind::Suppaftp,
+                "passive" => variant.driver = DriverKind::ClientUnderTest,
+                "active" => {
+                    variant.driver = DriverKind::ClientUnderTest;
+                    variant.data = DataMode::Port;
+                }
                 "tls" => variant.protection = Protection::Explicit { data_private: true },
                 "tls-control" => {
                     variant.protection = Protection::Explicit {
@@ -135,7 +136,11 @@ impl FromStr for Variant {
                 }
                 "implicit" => variant.protection = Protection::Implicit,
                 "ipv6" => variant.ipv6 = true,
-                _ => return Err(VariantError(word.to_owned())),
+                _ => {
+                    let mut modes = DataMode::ALL.into_iter();
+                    let mode = modes.find(|mode| mode.verb().to_ascii_lowercase() == word);
+                    variant.data = mode.ok_or_else(|| VariantError(word.to_owned()))?;
+                }
             }
         }
         Ok(variant)
@@ -192,12 +197,7 @@ mod tests {
 
     #[test]
     fn every_variant_is_read_back_from_what_it_shows() {
-        for data in [
-            DataMode::Pasv,
-            DataMode::Epsv,
-            DataMode::Port,
-            DataMode::Eprt,
-        ] {
+        for data in DataMode::ALL {
             for protection in [
                 Protection::Clear,
                 Protection::Explicit { data_private: true },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Data;
 use crate::transcript::{
-    Channel, Command, Conversation, DataMode, EventKind, Reply, Side, Transcript,
+    Channel, Command, Conversation, DataMode, Event, EventKind, Reply, Side, Transcript,
 };
 
 /// What happened, in order.
@@ -16,6 +16,8 @@ pub(super) enum Happening<'a> {
     Reply(usize, &'a Reply, bool),
     /// A reply that nothing asked for.
     Unasked(&'a Reply),
+    /// The control connection is protected from here on.
+    Protected,
     /// The control connection went back to clear text.
     Cleared,
     /// The server ended the control connection.
@@ -87,6 +89,7 @@ impl Dialogue {
                 continue;
             }
             let happening = match &event.what {
+                EventKind::TlsEstablished(facts) if !facts.data => Happening::Protected,
                 EventKind::TlsEnded { .. } => Happening::Cleared,
                 EventKind::Closed(end) if end.by == Side::Server => Happening::Closed,
                 EventKind::Observed { fact, .. } if event.is_capture() => Happening::Lost(fact),
@@ -147,27 +150,23 @@ impl Dialogue {
             .any(|other| other.name() == "ABOR")
     }
 
-    /// Gives each transfer the data connection that was open during it.
+    /// Gives each transfer the data connection that was opened after it was agreed upon, and before
+    /// the next one was. That order is certain; what a recorder sees on two connections at about
+    /// the same time can be in any order.
     fn find_transfers(&mut self, transcript: &Transcript) {
         let Some(conversation) = &self.conversation else {
             return;
         };
-        let mut channels: BTreeMap<Channel, (usize, usize, Transfer)> = BTreeMap::new();
-        let own = |event: &crate::transcript::Event| event.connection == conversation.connection;
-        for (index, event) in transcript
-            .events
-            .iter()
-            .enumerate()
-            .filter(|(_, it)| own(it))
-        {
+        let mut channels: BTreeMap<Channel, (usize, Transfer)> = BTreeMap::new();
+        let own = |event: &Event| event.connection == conversation.connection;
+        let events = transcript.events.iter().enumerate();
+        for (index, event) in events.filter(|(_, event)| own(event)) {
             let channel = event.channel.without_leg();
             if channel.is_control() {
                 continue;
             }
-            let (_, last, transfer) = channels
-                .entry(channel)
-                .or_insert_with(|| (index, index, Transfer::default()));
-            *last = index;
+            let begun = channels.entry(channel);
+            let (_, transfer) = begun.or_insert_with(|| (index, Transfer::default()));
             match &event.what {
                 EventKind::DataFromClient { octets } => transfer.from_client.extend(octets.clone()),
                 EventKind::DataFromServer { octets } => transfer.from_server.extend(octets.clone()),
@@ -175,20 +174,19 @@ impl Dialogue {
             }
         }
         let mut channels: Vec<_> = channels.into_values().collect();
+        let agreed: Vec<(usize, usize)> = agreements(conversation).collect();
         for (number, exchange) in conversation.exchanges.iter().enumerate() {
             let is_transfer = exchange.command.as_ref().is_some_and(Command::is_transfer);
             if !is_transfer || exchange.preliminary().next().is_none() {
                 continue;
             }
-            // A recorder may see a data connection only after the reply that ends the transfer, but
-            // not after the next one was agreed upon.
-            let later = conversation.exchanges.iter().skip(number + 1);
-            let mut next = later.filter(|it| it.command.as_ref().is_some_and(agrees));
-            let end = next.next().map_or(usize::MAX, |next| next.sent);
-            let own = channels
-                .iter()
-                .position(|(first, last, _)| *last > exchange.sent && *first < end);
-            let transfer = own.map(|own| channels.remove(own).2);
+            let from = agreed.iter().rev().find(|(other, _)| *other < number);
+            let to = agreed.iter().find(|(other, _)| *other > number);
+            let from = from.map_or(0, |(_, event)| *event);
+            let to = to.map_or(usize::MAX, |(_, event)| *event);
+            let mut opened = channels.iter();
+            let own = opened.position(|(first, _)| (from..to).contains(first));
+            let transfer = own.map(|own| channels.remove(own).1);
             self.transfers.insert(number, transfer.unwrap_or_default());
         }
     }
@@ -242,8 +240,12 @@ impl Dialogue {
     }
 }
 
-/// Whether a command begins a transfer, or says where the next one goes.
-fn agrees(command: &Command) -> bool {
-    let prepares = matches!(command.verb.as_str(), "PASV" | "EPSV" | "PORT" | "EPRT");
-    prepares || command.is_transfer()
+/// The exchanges that agreed upon a data connection, each with the event of its reply.
+fn agreements(conversation: &Conversation) -> impl Iterator<Item = (usize, usize)> {
+    let exchanges = conversation.exchanges.iter().enumerate();
+    exchanges.filter_map(|(number, exchange)| {
+        let agrees = matches!(exchange.name(), "PASV" | "EPSV" | "PORT" | "EPRT");
+        let (event, reply) = exchange.completion().filter(|_| agrees)?;
+        (reply.class() == 2).then_some((number, *event))
+    })
 }

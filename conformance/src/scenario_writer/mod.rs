@@ -2,9 +2,9 @@
 //!
 //! The scenario logs in as the user of the run and works in the directory of the run: the login of
 //! the recording is left out, and absolute pathnames begin with `${dir}`. Files that the session
-//! downloads, and directories that it enters, are made before it (`@given`). Replies are expected by
-//! code; data connections are prepared as in the recording, with addresses of the run. What cannot be
-//! written is a comment.
+//! downloads, and directories that it enters, are made before it (`@given`). Replies are expected
+//! by code; data connections are prepared as in the recording, with addresses of the run. What
+//! cannot be written is a comment.
 
 mod content;
 mod dialogue;
@@ -45,7 +45,7 @@ fn file(dialogue: &Dialogue, transcript: &Transcript, mut script: Script<'_>) ->
     let mut text = String::from("+++\n");
     text.push_str(&format!("title = {}\n", toml::Value::String(title)));
     text.push_str("cites = [\"RFC 959 §5.4\"]\nlevel = \"must\"\n");
-    if dialogue.tls {
+    if dialogue.tls && script.login.is_some() {
         text.push_str("needs = [\"TLS\"]\naxes = [\"tls\"]\n");
     }
     if script.login.is_none() {

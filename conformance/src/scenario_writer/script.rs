@@ -124,6 +124,11 @@ impl<'a> Script<'a> {
                 }
             }
             Happening::Unasked(reply) => self.expect(reply, None),
+            // Otherwise the runner protects the session before it logs in.
+            Happening::Protected if self.login.is_none() && self.follows_auth() => {
+                self.step(Action::Tls(None));
+            }
+            Happening::Protected => {}
             Happening::Cleared => self.step(Action::Clear),
             Happening::Closed => {
                 self.barrier = false;
@@ -171,8 +176,8 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Whether the runner does this itself: the commands of a login, and before it everything that a
-    /// session without login would answer differently.
+    /// Whether the runner does this itself: the commands of a login, and before it everything that
+    /// a session without login would answer differently.
     fn is_of_login(&self, exchange: usize, command: &Command) -> bool {
         let is_done = self
             .dialogue
@@ -180,6 +185,12 @@ impl<'a> Script<'a> {
             .is_some_and(|code| code / 100 == 2);
         let is_before = self.login.is_some_and(|login| exchange <= login);
         is_before && (OF_LOGIN.contains(&command.verb.as_str()) || !is_done)
+    }
+
+    /// Whether AUTH is the last command.
+    fn follows_auth(&self) -> bool {
+        let last = self.commands.last();
+        last.is_some_and(|(_, command)| command.verb == "AUTH")
     }
 
     fn command_of(&self, exchange: usize) -> Option<Command> {

@@ -48,7 +48,7 @@ impl ExecCommand {
 }
 
 /// The word with every placeholder replaced; values are not expanded again.
-fn filled(word: &str, values: &[(&str, String)]) -> String {
+pub(crate) fn filled(word: &str, values: &[(&str, String)]) -> String {
     let mut filled = String::new();
     let mut rest = word;
     while !rest.is_empty() {

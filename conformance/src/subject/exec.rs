@@ -329,7 +329,7 @@ fn shown(status: ExitStatus) -> String {
 
 /// Whether it has ended, without reaping it.
 #[cfg(unix)]
-fn has_ended(child: &mut Child) -> bool {
+pub(crate) fn has_ended(child: &mut Child) -> bool {
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(
@@ -339,13 +339,13 @@ fn has_ended(child: &mut Child) -> bool {
 }
 
 #[cfg(not(unix))]
-fn has_ended(child: &mut Child) -> bool {
+pub(crate) fn has_ended(child: &mut Child) -> bool {
     !matches!(child.try_wait(), Ok(None))
 }
 
 /// Sends SIGTERM or, with `at_once`, SIGKILL to the group of a child that is not reaped.
 #[cfg(unix)]
-fn end_group(child: &Child, at_once: bool) {
+pub(crate) fn end_group(child: &Child, at_once: bool) {
     use rustix::process::{Pid, Signal, kill_process_group};
     let signal = if at_once { Signal::KILL } else { Signal::TERM };
     // An error means that the group is empty.
@@ -353,7 +353,7 @@ fn end_group(child: &Child, at_once: bool) {
 }
 
 #[cfg(not(unix))]
-fn end_group(_: &Child, _: bool) {}
+pub(crate) fn end_group(_: &Child, _: bool) {}
 
 #[cfg(all(test, unix))]
 mod tests {

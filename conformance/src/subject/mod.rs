@@ -9,9 +9,9 @@ mod server_tap;
 mod session;
 mod supervisor;
 
-pub(crate) use command::ExecCommand;
+pub(crate) use command::{ExecCommand, filled};
 pub use embedded::Embedded;
-pub(crate) use exec::{Exec, ExecOptions};
+pub(crate) use exec::{Exec, ExecOptions, end_group, has_ended};
 pub(crate) use host_address::split_zone;
 pub(crate) use host_address::{HostAddress, HostAddressError};
 pub(crate) use probe::TargetFacts;

@@ -31,7 +31,7 @@ pub struct TargetFacts {
     /// The round-trip time of NOOP.
     pub round_trip: Duration,
     /// Why nothing can be stored, if that was tried and failed.
-    pub no_write: Option<String>,
+    pub write_refused: Option<String>,
     /// Why the probe ended early: no connection or no login. A run without login still gives a
     /// report.
     pub problem: Option<String>,
@@ -107,7 +107,7 @@ async fn ask(
         facts.features = Some(lines.map(text).collect());
     }
     if target.writable {
-        facts.no_write = no_write(&mut session).await?;
+        facts.write_refused = write_refused(&mut session).await?;
     }
     let pasv = session.exchange("PASV").await.map_err(asked)?;
     facts.passive = (pasv.code == 227).then(|| pasv.text());
@@ -134,7 +134,7 @@ async fn ask(
 }
 
 /// Why no directory can be created, if that fails. A created one is removed again.
-async fn no_write(session: &mut Session) -> Result<Option<String>, SetupError> {
+async fn write_refused(session: &mut Session) -> Result<Option<String>, SetupError> {
     let asked = |fault| SetupError::of("probe", fault);
     let name = format!("ftpspec-probe-{}", unguessable());
     let made = session

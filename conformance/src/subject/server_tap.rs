@@ -179,13 +179,7 @@ impl SessionState {
             }
             let line = std::mem::take(&mut self.line);
             let command = Command::of_line(line.trim_ascii_end());
-            self.mode = match command.verb.as_str() {
-                "PASV" => Some(DataMode::Pasv),
-                "EPSV" => Some(DataMode::Epsv),
-                "PORT" => Some(DataMode::Port),
-                "EPRT" => Some(DataMode::Eprt),
-                _ => self.mode,
-            };
+            self.mode = DataMode::of(&command.verb).or(self.mode);
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::scenario::{
 /// Everything below `scenarios/` when this was built.
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../scenarios");
 
+/// The directory of scenarios for clients.
+const CLIENTS: &str = "client";
+
 /// What a scenario file is called.
 pub(crate) const ENDING: &str = "ftpt";
 
@@ -174,17 +177,35 @@ pub(crate) fn embedded_sets() -> Vec<(String, &'static str)> {
     sets.collect()
 }
 
-/// The scenario files inside the binary; those in `client/` are about clients and no part of the
+/// The scenario files inside the binary; those in `client/` are about clients and not part of the
 /// suite.
 fn embedded_files() -> Vec<SourceFile> {
-    let mut directories = vec![&EMBEDDED];
+    scenario_files(&EMBEDDED, |path| path != Path::new(CLIENTS))
+}
+
+/// The scenario files for clients inside the binary.
+pub(crate) fn embedded_client_files() -> Vec<SourceFile> {
+    let clients = EMBEDDED.get_dir(CLIENTS);
+    clients.map_or_else(Vec::new, |clients| scenario_files(clients, |_| true))
+}
+
+/// The files of the adapters inside the binary, by their names.
+pub(crate) fn embedded_adapters() -> Vec<(String, &'static [u8])> {
+    let adapters = EMBEDDED.get_dir("client/adapters");
+    let files = adapters.into_iter().flat_map(Dir::files);
+    let named = files.filter_map(|file| {
+        let name = file.path().file_name()?.to_str()?;
+        Some((name.to_owned(), file.contents()))
+    });
+    named.collect()
+}
+
+/// The scenario files below a directory, without those in directories that are left out.
+fn scenario_files(root: &'static Dir<'_>, enters: impl Fn(&Path) -> bool) -> Vec<SourceFile> {
+    let mut directories = vec![root];
     let mut files = Vec::new();
     while let Some(directory) = directories.pop() {
-        directories.extend(
-            directory
-                .dirs()
-                .filter(|below| below.path() != Path::new("client")),
-        );
+        directories.extend(directory.dirs().filter(|below| enters(below.path())));
         files.extend(
             directory
                 .files()
@@ -223,7 +244,7 @@ pub(crate) fn files_in(paths: &[PathBuf]) -> io::Result<Vec<SourceFile>> {
         if !entered.insert(path.canonicalize().map_err(about)?) {
             continue;
         }
-        let client = path.file_name().is_some_and(|name| name == "client") && !given;
+        let client = path.file_name().is_some_and(|name| name == CLIENTS) && !given;
         for entry in fs::read_dir(&path).map_err(about)?.filter(|_| !client) {
             left.push((entry.map_err(about)?.path(), false));
         }

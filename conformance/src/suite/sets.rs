@@ -180,6 +180,7 @@ pub(crate) fn digest(scenario: &Scenario) -> String {
         .map(|driver| match driver {
             DriverKind::Raw => "raw",
             DriverKind::Suppaftp => "suppaftp",
+            DriverKind::ClientUnderTest => "client",
         })
         .collect();
     let mut text = format!(

@@ -44,3 +44,31 @@ pub enum DataMode {
     /// RFC 2428 §2, active.
     Eprt,
 }
+
+impl DataMode {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Pasv, Self::Epsv, Self::Port, Self::Eprt];
+
+    /// The command that prepares the data connection.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Pasv => "PASV",
+            Self::Epsv => "EPSV",
+            Self::Port => "PORT",
+            Self::Eprt => "EPRT",
+        }
+    }
+
+    /// The mode that this command prepares, whatever the case of its letters.
+    pub(crate) fn of(verb: &str) -> Option<Self> {
+        let mut modes = Self::ALL.into_iter();
+        modes.find(|mode| mode.verb().eq_ignore_ascii_case(verb))
+    }
+}
+
+impl fmt::Display for DataMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())
+    }
+}

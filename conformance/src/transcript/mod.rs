@@ -407,3 +407,41 @@ pub(crate) fn doubled_cr(octets: &[u8]) -> &'static str {
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_closes_after_the_client_has_not_ended_the_session() {
+        let closed = |leg, by| Event {
+            channel: Channel::LegControl(leg),
+            ..Event::at_line(
+                0,
+                EventKind::Closed(End {
+                    by,
+                    how: CloseKind::Clean,
+                }),
+            )
+        };
+        let ended_by = |events: Vec<Event>| {
+            let transcript = Transcript {
+                seat: Seat::Proxy,
+                events,
+                ..Transcript::default()
+            };
+            let leg = transcript.leg(Leg::Server);
+            leg.events.into_iter().find_map(|event| match event.what {
+                EventKind::Closed(end) => Some(end.by),
+                _ => None,
+            })
+        };
+        let (client, server) = (
+            closed(Leg::Client, Side::Client),
+            closed(Leg::Server, Side::Server),
+        );
+        let client_first = vec![client.clone(), server.clone()];
+        assert_eq!(ended_by(client_first), Some(Side::Client));
+        assert_eq!(ended_by(vec![server, client]), Some(Side::Server));
+    }
+}

@@ -5,7 +5,7 @@ use super::mask::Mask;
 use super::{Awaited, CloseKind, End, Event, EventKind, Side, Transcript, escape};
 use crate::data::Data;
 use crate::text::hexadecimal;
-use crate::transcript::{Connection, DataMode};
+use crate::transcript::Connection;
 use regex::{Captures, Regex};
 use sha2::{Digest as _, Sha256};
 use std::sync::LazyLock;
@@ -89,7 +89,7 @@ pub fn lines(event: &Event) -> Vec<String> {
             return lines.map(|line| format!("{label}D< {line}")).collect();
         }
         EventKind::DataListening { .. } => "-- listening for a data connection".into(),
-        EventKind::DataOpened { mode, .. } => format!("-- data connection ({})", mode_word(*mode)),
+        EventKind::DataOpened { mode, .. } => format!("-- data connection ({})", mode.verb()),
         EventKind::DataFailed { error } => format!("-- no data connection: {error}"),
         EventKind::DataClosed(end) => format!("-- data connection {}", ended(end)),
         EventKind::Connected { .. } => "-- connected".into(),
@@ -186,15 +186,6 @@ fn data(octets: &Data) -> Vec<String> {
     octets.pieces().for_each(|piece| digest.update(&piece));
     let digest = hexadecimal(&digest.finalize()[..8]);
     vec![format!("{} octets, sha256 {digest}…", octets.len())]
-}
-
-fn mode_word(mode: DataMode) -> &'static str {
-    match mode {
-        DataMode::Pasv => "PASV",
-        DataMode::Epsv => "EPSV",
-        DataMode::Port => "PORT",
-        DataMode::Eprt => "EPRT",
-    }
 }
 
 fn ended(end: &End) -> String {

@@ -333,7 +333,8 @@ pub fn describe() -> String {
 /// [`describe`], with the actions that a proxy in front of another server can do.
 #[must_use]
 pub fn describe_for_proxy() -> String {
-    describe_rows(ActionRow::works_in_proxy)
+    let rows = describe_rows(ActionRow::works_in_proxy);
+    format!("{rows}\nA proxy waits as long as --hold says where a limit of the server is named.\n")
 }
 
 fn describe_rows(shown: fn(&ActionRow) -> bool) -> String {

@@ -196,7 +196,7 @@ fn toml_is_the_same_plan() {
 )]
 #[case(
     "[fault]\nwhen = \"RETR\"",
-    "`fault` is no part of a fault plan; each fault is a [[fault]] table"
+    "`fault` is not part of a fault plan; each fault is a [[fault]] table"
 )]
 #[case(
     "[[fault]]\nwhen = \"RETRR\"\ndo = \"drop\"",

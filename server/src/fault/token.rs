@@ -44,8 +44,8 @@ pub(super) fn tokens(line: &str) -> Result<Vec<Token>, ParseError> {
                     break;
                 }
                 '\\' if quoted => {
-                    if let Some((octet, behind)) = escaped(line, at, &mut rest)? {
-                        end = behind;
+                    if let Some((octet, after)) = escaped(line, at, &mut rest)? {
+                        end = after;
                         octets.push(octet);
                     }
                 }

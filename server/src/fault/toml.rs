@@ -19,7 +19,7 @@ pub enum TomlError {
     #[error("{0}")]
     Syntax(#[from] toml::de::Error),
     /// Something but `[[fault]]` at the top.
-    #[error("`{0}` is no part of a fault plan; each fault is a [[fault]] table")]
+    #[error("`{0}` is not part of a fault plan; each fault is a [[fault]] table")]
     Unknown(String),
     /// A key no fault has.
     #[error("fault {fault}: there is no key `{key}`{}", .suggestion.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]

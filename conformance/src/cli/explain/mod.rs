@@ -1,5 +1,6 @@
 //! `ftpspec explain`: explains a scenario, a requirement, a judge or a command, with dialogues.
 
+mod clients;
 mod page;
 mod played;
 
@@ -31,6 +32,7 @@ Examples:
   ftpspec explain rfc3659/rest-retr-offset
   ftpspec explain 959-5.4-greeting-code
   ftpspec explain reply-syntax
+  ftpspec explain client/download/close
   ftpspec explain STOU";
 
 #[derive(Debug, Args)]
@@ -46,6 +48,9 @@ impl Explain {
         let suite = Suite::embedded();
         let sources = Sources::of(&suite);
         let mut page = Page::new(true);
+        if clients::explain(id, &mut page) {
+            return finish(&page.text, ExitCode::Success);
+        }
         let example = sources.explain(id, &mut page).map_err(|similar| {
             let similar = similar.iter().map(|id| format!("  did you mean `{id}`?\n"));
             CommandError::nothing_selected(format!(
@@ -133,6 +138,17 @@ impl<'a> Sources<'a> {
         rule(requirement, page);
         if requirement.side == RequirementSide::Client {
             page.line("It applies to clients.");
+            let covering = clients::covering(&requirement.id);
+            if !covering.is_empty() {
+                page.section("Rules and scenarios for clients that check it");
+            }
+            for name in &covering {
+                let name = page.name(name);
+                page.line(format!("  {name}"));
+            }
+            if !covering.is_empty() {
+                return None;
+            }
         }
         if let Gate::Feature(feature) = &requirement.gate {
             page.line(format!("It applies to servers with {feature}."));

@@ -1,7 +1,6 @@
 //! Listening sockets that systemd passes to the process (sd_listen_fds(3)).
 
 use listenfd::ListenFd;
-use socket2::SockRef;
 use std::io;
 use std::net::TcpListener;
 
@@ -22,9 +21,12 @@ pub(super) fn listeners() -> io::Result<Vec<TcpListener>> {
         let taken = passed.take_tcp_listener(index);
         let taken = taken.map_err(|error| io::Error::other(format!("--systemd: {error}")))?;
         let listener = taken.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        if SockRef::from(&listener).peer_addr().is_ok() {
+        // `accept` fails on any other socket. A connection that was reset has no peer, so the kernel
+        // is asked about listening; where it cannot be, there is no systemd.
+        #[cfg(target_os = "linux")]
+        if !socket2::SockRef::from(&listener).is_listener()? {
             return Err(io::Error::other(
-                "--systemd: a socket is a connection: the socket unit needs Accept=no",
+                "--systemd: a socket does not listen: the socket unit needs Accept=no",
             ));
         }
         Ok(listener)

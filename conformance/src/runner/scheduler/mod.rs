@@ -17,22 +17,22 @@ use crate::driver::{Budget, Recorder};
 use crate::subject::{Supervisor, Target, answers};
 
 /// The number of times that a server may die in one run.
-const DEATHS: usize = 3;
+const MAX_SERVER_DEATHS: usize = 3;
 /// The number of times that a job is refused with 421 while nothing else is played, before that
 /// becomes its result.
-const ALONE: u32 = 4;
+const MAX_REFUSALS_ALONE: u32 = 4;
 /// How many jobs that were played at the same time are named.
-const BESIDE: usize = 8;
+const MAX_CONCURRENT_NAMES: usize = 8;
 /// The number of the first job that is played again; directories are named by number.
-const AGAIN: usize = 1_000_000;
+const FIRST_REPEAT_NUMBER: usize = 1_000_000;
 /// The time that players have to clean up when a run is cancelled.
 const CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// No job begins while waiting results hold this many octets.
-const HELD_BACK: u64 = 32 << 20;
+const MAX_WAITING_RESULT_OCTETS: u64 = 32 << 20;
 
 /// The maximum total size of the files of the jobs played at once, unless a single job exceeds it.
-const FILES: u64 = 48 << 20;
+const MAX_FILE_OCTETS: u64 = 48 << 20;
 
 /// How the jobs of a run are scheduled.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(crate) struct Schedule {
     /// The prerequisites of the jobs, to be played again when they seem to be lost.
     pub prerequisites: Prerequisites,
     /// Cancels the run.
-    pub cut: CancelToken,
+    pub cancel: CancelToken,
 }
 
 /// Plays all jobs and reports them. Every job is finished exactly once, in the given order, unless
@@ -64,24 +64,24 @@ pub(crate) async fn run_all(
     jobs: Vec<Job>,
     target: &Arc<Target>,
     options: &PlayOptions,
-    conduct: Schedule,
+    schedule: Schedule,
     supervisor: &mut impl Supervisor,
     on_event: impl FnMut(RunEvent),
 ) {
-    let (oldest, says_oldest) = watch::channel(0);
+    let (oldest, oldest_sender) = watch::channel(0);
     let mut run = Run {
-        budget: Budget::new(says_oldest),
+        budget: Budget::new(oldest_sender),
         oldest,
-        allowed: conduct.connections.unwrap_or(usize::MAX),
-        recheck: Recheck::new(conduct.prerequisites.clone()),
-        conduct,
+        connections_allowed: schedule.connections.unwrap_or(usize::MAX),
+        recheck: Recheck::new(schedule.prerequisites.clone()),
+        schedule,
         target,
         options,
         waiting: jobs.into_iter().enumerate().collect(),
         running: JoinSet::new(),
-        known: BTreeMap::new(),
-        turned_away: BTreeMap::new(),
-        too_many: usize::MAX,
+        running_jobs: BTreeMap::new(),
+        refusals_alone: BTreeMap::new(),
+        connections_refused_at: usize::MAX,
         again: 0,
         held: BTreeMap::new(),
         results: InOrder::default(),
@@ -95,7 +95,7 @@ pub(crate) async fn run_all(
             match run.death.take() {
                 Some(why) => {
                     deaths += 1;
-                    if deaths > DEATHS {
+                    if deaths > MAX_SERVER_DEATHS {
                         break Some(format!("the server died {deaths} times: {why}"));
                     }
                     match supervisor.restart().await {
@@ -105,12 +105,12 @@ pub(crate) async fn run_all(
                 }
                 None if run.recheck.is_due() => run.play_again(supervisor).await,
                 // Only jobs that need more connections than are allowed are left.
-                None if run.waiting.is_empty() || run.conduct.cut.is_cancelled() => break None,
+                None if run.waiting.is_empty() || run.schedule.cancel.is_cancelled() => break None,
                 None => {}
             }
             continue;
         }
-        let mut cut = run.conduct.cut.clone();
+        let mut cancel = run.schedule.cancel.clone();
         tokio::select! {
             ended = run.running.join_next() => {
                 // The outer task only waits; it cannot panic and is never aborted.
@@ -118,17 +118,17 @@ pub(crate) async fn run_all(
                     run.ended(place, ended, supervisor).await;
                 }
             }
-            () = cut.cancelled() => {
+            () = cancel.cancelled() => {
                 run.drain().await;
                 return;
             }
         }
     };
-    if run.conduct.cut.is_cancelled() {
+    if run.schedule.cancel.is_cancelled() {
         run.drain().await;
     } else if let Some(why) = lost {
-        for doubtful in run.recheck.take() {
-            run.finish(doubtful.place, doubtful.played);
+        for unconfirmed in run.recheck.take() {
+            run.finish(unconfirmed.place, unconfirmed.played);
         }
         run.give_up(&why);
     }
@@ -143,7 +143,7 @@ struct RunningJob {
     began: Instant,
     connections: usize,
     /// Some of the jobs that were played at the same time.
-    beside: Vec<String>,
+    concurrent: Vec<String>,
     weight: u64,
 }
 
@@ -151,18 +151,18 @@ struct Run<'a, F> {
     budget: Budget,
     /// The number of the oldest job that is being played.
     oldest: watch::Sender<usize>,
-    conduct: Schedule,
+    schedule: Schedule,
     target: &'a Arc<Target>,
     options: &'a PlayOptions,
     waiting: VecDeque<(usize, Job)>,
     running: JoinSet<(usize, Ended)>,
-    known: BTreeMap<usize, RunningJob>,
+    running_jobs: BTreeMap<usize, RunningJob>,
     /// How many times a job was refused while it was alone.
-    turned_away: BTreeMap<usize, u32>,
+    refusals_alone: BTreeMap<usize, u32>,
     /// The number of control connections that the server accepts, as far as is known.
-    allowed: usize,
+    connections_allowed: usize,
     /// A number of connections that it refuses even if nothing else is played.
-    too_many: usize,
+    connections_refused_at: usize,
     /// How the server died; reset when no job is being played.
     death: Option<String>,
     recheck: Recheck,
@@ -179,9 +179,9 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     fn start(&mut self) {
         while self.death.is_none()
             && !self.recheck.is_due()
-            && !self.conduct.cut.is_cancelled()
-            && self.running.len() < self.conduct.at_once.max(1)
-            && (self.results.octets < HELD_BACK || self.running.is_empty())
+            && !self.schedule.cancel.is_cancelled()
+            && self.running.len() < self.schedule.at_once.max(1)
+            && (self.results.octets < MAX_WAITING_RESULT_OCTETS || self.running.is_empty())
         {
             let Some(index) = self.first_that_fits() else {
                 return;
@@ -190,16 +190,23 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
                 return;
             };
             let needed = connections(&job.scenario, self.target);
-            let untestable = self.untestable(job, needed);
-            let used: usize = self.known.values().map(|known| known.connections).sum();
+            let stop_before_start = self.stop_before_start(job, needed);
+            let used: usize = self
+                .running_jobs
+                .values()
+                .map(|running_job| running_job.connections)
+                .sum();
             // A single job is always tried, whatever the server replied before.
-            if untestable.is_none() && used > 0 && used.saturating_add(needed) > self.allowed {
+            if stop_before_start.is_none()
+                && used > 0
+                && used.saturating_add(needed) > self.connections_allowed
+            {
                 return;
             }
             let Some((place, job)) = self.waiting.remove(index) else {
                 return;
             };
-            if let Some(stop) = untestable {
+            if let Some(stop) = stop_before_start {
                 self.finish(place, not_played(job, stop));
                 continue;
             }
@@ -210,29 +217,34 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     /// The first waiting job whose files fit within the limit together with those of the jobs being
     /// played.
     fn first_that_fits(&self) -> Option<usize> {
-        let taken: u64 = self.known.values().map(|known| known.weight).sum();
+        let taken: u64 = self
+            .running_jobs
+            .values()
+            .map(|running_job| running_job.weight)
+            .sum();
         let fits = |(_, job): &(usize, Job)| {
-            self.known.is_empty() || taken.saturating_add(weight(&job.scenario)) <= FILES
+            self.running_jobs.is_empty()
+                || taken.saturating_add(weight(&job.scenario)) <= MAX_FILE_OCTETS
         };
         self.waiting.iter().position(fits)
     }
 
-    fn untestable(&self, job: &Job, needed: usize) -> Option<Stop> {
-        if let Some(reason) = self.conduct.blocked.get(&job.number) {
+    fn stop_before_start(&self, job: &Job, needed: usize) -> Option<Stop> {
+        if let Some(reason) = self.schedule.blocked.get(&job.number) {
             return Some(Stop::Prerequisite(reason.clone()));
         }
         if let Some(reason) = self.recheck.blocks(job) {
             return Some(Stop::Prerequisite(reason.clone()));
         }
-        if let Some(most) = self.conduct.connections.filter(|most| needed > *most) {
+        if let Some(most) = self.schedule.connections.filter(|most| needed > *most) {
             return Some(Stop::Prerequisite(format!(
                 "it needs {needed} control connections at once, and --max-connections allows {most}"
             )));
         }
-        (needed >= self.too_many).then(|| {
+        (needed >= self.connections_refused_at).then(|| {
             Stop::Busy(format!(
                 "it needs {needed} control connections at once, and the server answers one of {} with 421",
-                self.too_many
+                self.connections_refused_at
             ))
         })
     }
@@ -240,50 +252,58 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     fn play(&mut self, place: usize, job: Job, connections: usize) {
         (self.on_event)(RunEvent::Started(job.clone()));
         let recorder = Recorder::of_run(self.budget.clone(), place);
-        let mut beside = Vec::new();
-        for other in self.known.values_mut() {
-            beside.push(named(&other.job));
-            if other.beside.len() < BESIDE {
-                other.beside.push(named(&job));
+        let mut concurrent = Vec::new();
+        for other in self.running_jobs.values_mut() {
+            concurrent.push(other.job.case().to_string());
+            if other.concurrent.len() < MAX_CONCURRENT_NAMES {
+                other.concurrent.push(job.case().to_string());
             }
         }
-        let known = RunningJob {
+        let running_job = RunningJob {
             recorder: recorder.clone(),
             job: job.clone(),
             began: Instant::now(),
             connections,
-            beside,
+            concurrent,
             weight: weight(&job.scenario),
         };
-        self.known.insert(place, known);
+        self.running_jobs.insert(place, running_job);
         self.publish_oldest();
         let (target, options) = (self.target.clone(), self.options.clone());
-        let cut = self.conduct.cut.clone();
+        let cancel = self.schedule.cancel.clone();
         // A task of its own, so that its panic is a result and does not end the run.
         let playing =
-            tokio::spawn(async move { play_into(recorder, job, &target, &options, cut).await });
+            tokio::spawn(async move { play_into(recorder, job, &target, &options, cancel).await });
         self.running.spawn(async move { (place, playing.await) });
     }
 
     /// Handles the end of one job: it is finished, or waits to be played again.
     async fn ended(&mut self, place: usize, ended: Ended, supervisor: &mut impl Supervisor) {
-        let Some(known) = self.known.remove(&place) else {
+        let Some(running_job) = self.running_jobs.remove(&place) else {
             return;
         };
         self.publish_oldest();
-        self.held.insert(place, Held::by(&known.recorder));
-        let (mut played, was_cut) = ended.unwrap_or_else(|error| {
+        self.held.insert(place, Held::by(&running_job.recorder));
+        let (mut played, was_cancelled) = ended.unwrap_or_else(|error| {
             let stop = Stop::Internal(format!("the player died: {error}"));
-            let played = finished(&known.recorder, known.job, Some(stop), known.began);
+            let played = finished(
+                &running_job.recorder,
+                running_job.job,
+                Some(stop),
+                running_job.began,
+            );
             (played, false)
         });
-        if was_cut {
+        if was_cancelled {
             self.report_left(played.left.as_deref());
             return;
         }
         if let Some(Stop::Busy(words)) = &played.stop {
             let words = words.clone();
-            if self.should_retry(place, known.connections, &words).await {
+            if self
+                .should_retry(place, running_job.connections, &words)
+                .await
+            {
                 self.held.remove(&place);
                 self.report_left(played.left.as_deref());
                 self.waiting.push_front((place, played.job));
@@ -306,17 +326,17 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         {
             played.stop = Some(Stop::TargetGone(format!("while this was played: {why}")));
         }
-        if let Some(played) = self.recheck.weigh(place, played, known.beside) {
+        if let Some(played) = self.recheck.weigh(place, played, running_job.concurrent) {
             self.finish(place, played);
         }
     }
 
-    /// Plays the doubtful jobs and prerequisites again, now that nothing else is being played.
+    /// Plays the unconfirmed jobs and prerequisites again, now that nothing else is being played.
     async fn play_again(&mut self, supervisor: &mut impl Supervisor) {
-        for mut doubtful in self.recheck.take() {
-            for prerequisite in doubtful.question.clone() {
+        for mut unconfirmed in self.recheck.take() {
+            for prerequisite in unconfirmed.question.clone() {
                 // The most basic one comes first; what depends on it is not tried if it fails.
-                if self.recheck.lost(&doubtful.question).is_some() {
+                if self.recheck.lost(&unconfirmed.question).is_some() {
                     break;
                 }
                 let Some(job) = self.recheck.begin(prerequisite) else {
@@ -325,87 +345,93 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
                 let Some(again) = self.alone(job, supervisor).await else {
                     continue;
                 };
-                let lost = self.recheck.end(prerequisite, &again, &doubtful.played.job);
+                let lost = self
+                    .recheck
+                    .end(prerequisite, &again, &unconfirmed.played.job);
                 if let Some(fact) = lost {
                     (self.on_event)(RunEvent::Fact(fact));
                     (self.on_event)(RunEvent::Finished(Box::new(again)));
                 }
             }
-            if let Some(lost) = self.recheck.lost(&doubtful.question) {
-                doubtful.played.stop = Some(Stop::Prerequisite(lost.clone()));
-            } else if doubtful.again
-                && let Some(again) = self.alone(doubtful.played.job.clone(), supervisor).await
+            if let Some(lost) = self.recheck.lost(&unconfirmed.question) {
+                unconfirmed.played.stop = Some(Stop::Prerequisite(lost.clone()));
+            } else if unconfirmed.again
+                && let Some(again) = self.alone(unconfirmed.played.job.clone(), supervisor).await
                 && again.stop.is_none()
             {
-                let beside = match doubtful.beside.as_slice() {
+                let concurrent = match unconfirmed.concurrent.as_slice() {
                     [] => "nothing".to_owned(),
                     some => some.join(", "),
                 };
                 let fact = format!(
-                    "{} was not the same twice: it could not be played to its end with {beside} beside it, and could when it \
+                    "{} was not the same twice: it could not be played to its end with {concurrent} at the same time, and could when it \
                      was played again alone, which is what is reported",
-                    named(&again.job)
+                    again.job.case()
                 );
                 (self.on_event)(RunEvent::Fact(fact));
-                doubtful.played = again;
+                unconfirmed.played = again;
             }
-            self.finish(doubtful.place, doubtful.played);
+            self.finish(unconfirmed.place, unconfirmed.played);
         }
     }
 
     /// Plays a job once more, alone, in a directory of another name. `None` if the run was
     /// cancelled or the server died.
     async fn alone(&mut self, mut job: Job, supervisor: &mut impl Supervisor) -> Option<Played> {
-        if self.death.is_some() || self.conduct.cut.is_cancelled() {
+        if self.death.is_some() || self.schedule.cancel.is_cancelled() {
             return None;
         }
         let number = job.number;
         self.again += 1;
-        job.number = AGAIN + self.again;
-        let cut = self.conduct.cut.clone();
-        let playing = play_into(Recorder::default(), job, self.target, self.options, cut);
-        let (mut played, was_cut) = playing.await;
+        job.number = FIRST_REPEAT_NUMBER + self.again;
+        let cancel = self.schedule.cancel.clone();
+        let playing = play_into(Recorder::default(), job, self.target, self.options, cancel);
+        let (mut played, was_cancelled) = playing.await;
         self.report_left(played.left.take().as_deref());
         played.job.number = number;
         if may_be_server_death(played.stop.as_ref()) {
             self.death = supervisor.death();
         }
-        (!was_cut && self.death.is_none()).then_some(played)
+        (!was_cancelled && self.death.is_none()).then_some(played)
     }
 
     /// Publishes the oldest job, which never waits for memory, so that one job can always proceed.
     fn publish_oldest(&self) {
-        if let Some(place) = self.known.keys().next() {
+        if let Some(place) = self.running_jobs.keys().next() {
             self.oldest.send_replace(*place);
         }
     }
 
     /// Whether a refused job is tried again.
     async fn should_retry(&mut self, place: usize, needed: usize, words: &str) -> bool {
-        let beside: usize = self.known.values().map(|known| known.connections).sum();
-        if beside > 0 {
-            if beside < self.allowed {
-                self.allowed = beside;
+        let concurrent: usize = self
+            .running_jobs
+            .values()
+            .map(|running_job| running_job.connections)
+            .sum();
+        if concurrent > 0 {
+            if concurrent < self.connections_allowed {
+                self.connections_allowed = concurrent;
                 let fact = format!(
-                    "the server turned a connection away ({words}); from then on at most {beside} control connections were \
+                    "the server turned a connection away ({words}); from then on at most {concurrent} control connections were \
                      used at once"
                 );
                 (self.on_event)(RunEvent::Fact(fact));
             }
             return true;
         }
-        let attempt = self.turned_away.entry(place).or_default();
+        let attempt = self.refusals_alone.entry(place).or_default();
         *attempt += 1;
-        if *attempt > ALONE {
-            self.too_many = self.too_many.min(needed);
+        if *attempt > MAX_REFUSALS_ALONE {
+            self.connections_refused_at = self.connections_refused_at.min(needed);
             return false;
         }
         // The delay doubles each time; the server may not have closed our connections yet.
         let pause = self.options.timeouts.quiet * (1 << (*attempt - 1));
-        let mut cut = self.conduct.cut.clone();
+        let mut cancel = self.schedule.cancel.clone();
         tokio::select! {
             () = sleep(pause) => {}
-            () = cut.cancelled() => {}
+            () = cancel.cancelled() => {}
         }
         true
     }
@@ -425,14 +451,14 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
 
     /// The run was cancelled: waits a limited time for the players to clean up.
     async fn drain(&mut self) {
-        let mut cut = self.conduct.cut.clone();
+        let mut cancel = self.schedule.cancel.clone();
         let cleaning = async {
             while let Some(ended) = self.running.join_next().await {
-                let Ok((place, Ok((played, was_cut)))) = ended else {
+                let Ok((place, Ok((played, was_cancelled)))) = ended else {
                     continue;
                 };
-                self.known.remove(&place);
-                if was_cut {
+                self.running_jobs.remove(&place);
+                if was_cancelled {
                     self.report_left(played.left.as_deref());
                 } else {
                     self.finish(place, played);
@@ -441,14 +467,14 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
         };
         tokio::select! {
             _ = timeout(CLEAN_UP, cleaning) => {}
-            () = cut.cancelled_at_once() => {}
+            () = cancel.cancelled_at_once() => {}
         }
-        for doubtful in self.recheck.take() {
-            self.finish(doubtful.place, doubtful.played);
+        for unconfirmed in self.recheck.take() {
+            self.finish(unconfirmed.place, unconfirmed.played);
         }
-        for known in std::mem::take(&mut self.known).into_values() {
-            if needs_directory(&known.job.scenario, self.target) {
-                let left = self.options.directory(&known.job);
+        for running_job in std::mem::take(&mut self.running_jobs).into_values() {
+            if needs_directory(&running_job.job.scenario, self.target) {
+                let left = self.options.directory(&running_job.job);
                 self.report_left(Some(&left));
             }
         }
@@ -458,7 +484,7 @@ impl<F: FnMut(RunEvent)> Run<'_, F> {
     /// Finishes all remaining jobs: the server no longer answers.
     fn give_up(&mut self, why: &str) {
         for (place, job) in std::mem::take(&mut self.waiting) {
-            let stop = match self.conduct.blocked.get(&job.number) {
+            let stop = match self.schedule.blocked.get(&job.number) {
                 Some(reason) => Stop::Prerequisite(reason.clone()),
                 None => Stop::TargetGone(format!("not played: {why}")),
             };
@@ -475,11 +501,6 @@ fn may_be_server_death(stop: Option<&Stop>) -> bool {
         Some(Stop::Mismatch { .. } | Stop::TimedOut { .. }) => true,
         Some(Stop::Busy(_) | Stop::Internal(_) | Stop::LimitExceeded { .. }) | None => false,
     }
-}
-
-/// The name of a job in a report.
-fn named(job: &Job) -> String {
-    format!("{} [{}]", job.scenario.id, job.variant)
 }
 
 fn not_played(job: Job, stop: Stop) -> Played {

@@ -17,7 +17,7 @@ struct Outcome {
 async fn run(
     jobs: Vec<Job>,
     server: &Fake,
-    conduct: Schedule,
+    schedule: Schedule,
     keeper: &mut impl Supervisor,
 ) -> Outcome {
     let mut ran = Outcome::default();
@@ -25,7 +25,7 @@ async fn run(
         jobs,
         &server.target,
         &play_options(),
-        conduct,
+        schedule,
         keeper,
         |event| match event {
             RunEvent::Started(_) => {}
@@ -89,7 +89,7 @@ async fn a_server_without_free_connections_is_no_failure_and_retries_end() {
         .filter(|line| line.starts_with("USER"))
         .count();
     // One job finds that out for all.
-    assert!(logins < 3 * (ALONE as usize + 2), "{logins}");
+    assert!(logins < 3 * (MAX_REFUSALS_ALONE as usize + 2), "{logins}");
 }
 
 #[tokio::test]
@@ -106,11 +106,11 @@ async fn the_connection_limit_is_respected() {
     let server = Fake::start(nothing_special).await;
     let two_more = "B@login\n> NOOP\n< 200\nB> NOOP\nB< 200";
     let jobs = jobs(&[NOOP, NOOP, two_more, NOOP, NOOP]);
-    let conduct = Schedule {
+    let schedule = Schedule {
         connections: Some(2),
         ..at_once(8)
     };
-    let ran = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
+    let ran = run(jobs, &server, schedule, &mut unmanaged(&server)).await;
     let Some(Stop::Prerequisite(why)) = &ran.stops[2].1 else {
         panic!("{:?}", ran.stops)
     };
@@ -127,12 +127,12 @@ async fn the_connection_limit_is_respected() {
 #[tokio::test]
 async fn a_blocked_job_is_finished_without_contacting_the_server() {
     let server = Fake::start(nothing_special).await;
-    let conduct = Schedule {
+    let schedule = Schedule {
         blocked: BTreeMap::from([(1, "it is closed".to_owned())]),
         ..at_once(1)
     };
     let jobs = jobs(&[NOOP, SYST, NOOP]);
-    let ran = run(jobs, &server, conduct, &mut unmanaged(&server)).await;
+    let ran = run(jobs, &server, schedule, &mut unmanaged(&server)).await;
     let blocked = Some(Stop::Prerequisite("it is closed".into()));
     assert_eq!(ran.stops, [(0, None), (1, blocked), (2, None)]);
     assert!(!server.heard().contains(&"SYST".to_owned()));
@@ -208,7 +208,10 @@ async fn a_server_that_keeps_dying_is_given_up() {
     let mut restarting = restarting(&server);
     let jobs = jobs(&[SYST; 8]);
     let ran = run(jobs, &server, at_once(1), &mut restarting).await;
-    assert_eq!((ran.stops.len(), restarting.servers.len()), (8, DEATHS));
+    assert_eq!(
+        (ran.stops.len(), restarting.servers.len()),
+        (8, MAX_SERVER_DEATHS)
+    );
     let Some(Stop::TargetGone(why)) = &ran.stops[7].1 else {
         panic!("{ran:?}")
     };
@@ -272,8 +275,11 @@ fn cancel_at_syst(canceller: Canceller) -> impl Fn(&str) -> Option<Vec<Do>> {
     }
 }
 
-fn until(cut: CancelToken) -> Schedule {
-    Schedule { cut, ..at_once(1) }
+fn until(cancel: CancelToken) -> Schedule {
+    Schedule {
+        cancel,
+        ..at_once(1)
+    }
 }
 
 #[tokio::test]

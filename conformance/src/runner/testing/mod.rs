@@ -28,7 +28,7 @@ pub(super) fn at_once(at_once: usize) -> Schedule {
         connections: None,
         blocked: BTreeMap::new(),
         prerequisites: Prerequisites::default(),
-        cut: CancelToken::never(),
+        cancel: CancelToken::never(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Problem, SLOW_SILENCE, check_variables, did_you_mean, shown};
 
 /// A place in a line.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
     /// Where `text` starts in the file.
@@ -17,42 +17,42 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(text: &'a str, start: usize) -> Self {
+    pub(crate) fn new(text: &'a str, start: usize) -> Self {
         Self { text, at: 0, start }
     }
 
     /// Everything that is left.
-    pub(super) fn rest(&self) -> &'a str {
+    pub(crate) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
 
     /// Where we are in the file.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.start + self.at
     }
 
     /// The next character, or the end of the line, as a span.
-    pub(super) fn here(&self) -> Range<usize> {
+    pub(crate) fn here(&self) -> Range<usize> {
         let width = self.rest().chars().next().map_or(0, char::len_utf8);
         self.position()..self.position() + width
     }
 
     /// From an earlier position to here.
-    pub(super) fn since(&self, position: usize) -> Range<usize> {
+    pub(crate) fn since(&self, position: usize) -> Range<usize> {
         position..self.position()
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
     /// Whether nothing but blanks is left.
-    pub(super) fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.rest().trim_start().is_empty()
     }
 
     /// Takes this text, if it is next.
-    pub(super) fn take(&mut self, expected: &str) -> bool {
+    pub(crate) fn take(&mut self, expected: &str) -> bool {
         let found = self.rest().starts_with(expected);
         if found {
             self.at += expected.len();
@@ -61,7 +61,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes everything that is left, without blanks around it, and where that starts.
-    pub(super) fn take_rest(&mut self) -> (&'a str, usize) {
+    pub(crate) fn take_rest(&mut self) -> (&'a str, usize) {
         self.skip_blanks();
         let (rest, position) = (self.rest(), self.position());
         self.at = self.text.len();
@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes characters while they fit.
-    pub(super) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
+    pub(crate) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         let rest = self.rest();
         let end = rest
             .find(|character| !fits(character))
@@ -79,7 +79,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the next word, if there is one.
-    pub(super) fn word(&mut self) -> Option<(&'a str, Range<usize>)> {
+    pub(crate) fn word(&mut self) -> Option<(&'a str, Range<usize>)> {
         self.skip_blanks();
         let position = self.position();
         let word = self.take_while(|character| !character.is_whitespace());
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Only blanks may be left.
-    pub(super) fn end(mut self) -> Result<(), Problem> {
+    pub(crate) fn end(mut self) -> Result<(), Problem> {
         let (rest, position) = self.take_rest();
         if rest.is_empty() {
             return Ok(());
@@ -101,7 +101,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A pathname: a word, or quoted.
-    pub(super) fn name(&mut self) -> Result<String, Problem> {
+    pub(crate) fn name(&mut self) -> Result<String, Problem> {
         self.skip_blanks();
         let position = self.position();
         if self.rest().starts_with('"') {
@@ -117,7 +117,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A pathname in which `${1..300}` may be a range of numbers.
-    pub(super) fn name_or_range(&mut self) -> Result<String, Problem> {
+    pub(crate) fn name_or_range(&mut self) -> Result<String, Problem> {
         self.skip_blanks();
         if self.rest().starts_with('"') {
             return self.name();
@@ -130,7 +130,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `"…"` with its escapes resolved and `${name}` still in it.
-    pub(super) fn quoted(&mut self) -> Result<Vec<u8>, Problem> {
+    pub(crate) fn quoted(&mut self) -> Result<Vec<u8>, Problem> {
         let opening = self.here();
         if !self.take("\"") {
             return Err(Problem::new(opening, "a text in quotes is missing"));
@@ -205,7 +205,7 @@ impl<'a> Cursor<'a> {
 
     /// A glob between quotes. It has the escapes of globs only, so `\"` is a quote and `\\` a
     /// backslash.
-    pub(super) fn quoted_glob(&mut self) -> Result<TextPattern, Problem> {
+    pub(crate) fn quoted_glob(&mut self) -> Result<TextPattern, Problem> {
         let opening = self.here();
         if !self.take("\"") {
             return Err(Problem::new(opening, "a glob in quotes is missing").help("`\"*name\"`"));
@@ -225,7 +225,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A glob or regular expression.
-    pub(super) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Problem> {
+    pub(crate) fn pattern(&self, source: &str, start: usize) -> Result<TextPattern, Problem> {
         let whole = start..start + source.len();
         let pattern = TextPattern::parse(source).map_err(|message| Problem::new(whole, message))?;
         if pattern.regex().is_none() {
@@ -235,7 +235,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number without sign.
-    pub(super) fn number(&mut self) -> Result<u64, Problem> {
+    pub(crate) fn number(&mut self) -> Result<u64, Problem> {
         let position = self.position();
         let digits = self.take_while(|character| character.is_ascii_digit());
         if digits.is_empty() {
@@ -247,7 +247,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `200ms` or `2s`.
-    pub(super) fn duration(&mut self) -> Result<Duration, Problem> {
+    pub(crate) fn duration(&mut self) -> Result<Duration, Problem> {
         self.skip_blanks();
         let position = self.position();
         let number = self.number()?;
@@ -269,7 +269,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Pieces joined by `+`.
-    pub(super) fn content(&mut self) -> Result<Content, Problem> {
+    pub(crate) fn content(&mut self) -> Result<Content, Problem> {
         self.skip_blanks();
         let start = self.position();
         let mut pieces = Vec::new();

@@ -15,7 +15,7 @@ pub(in crate::scenario) const KEYS: &[&str] = &[
 ];
 
 /// The values of `level`, as they are written.
-pub(in crate::scenario) const LEVELS: &[(&str, Level)] = &[
+pub(crate) const LEVELS: &[(&str, Level)] = &[
     ("must", Level::Must),
     ("should", Level::Should),
     ("may", Level::May),
@@ -28,6 +28,19 @@ const DRIVERS: &[(&str, DriverKind)] =
 /// Reads the front matter, which starts at this octet of the file. `None` if something required is
 /// missing.
 pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option<About> {
+    with_front(text, start, KEYS, problems, |front, problems| {
+        front.about(problems)
+    })
+}
+
+/// Reads a front matter in which only these keys are known.
+pub(crate) fn with_front<T>(
+    text: &str,
+    start: usize,
+    keys: &[&str],
+    problems: &mut Problems,
+    read: impl FnOnce(&Front<'_, '_>, &mut Problems) -> Option<T>,
+) -> Option<T> {
     let (table, broken) = DeTable::parse_recoverable(text);
     // After a syntax error keys may be missing that are there.
     let complete = broken.is_empty();
@@ -46,19 +59,21 @@ pub(super) fn front(text: &str, start: usize, problems: &mut Problems) -> Option
     };
     for key in front.table.keys() {
         let name = key.get_ref();
-        if !KEYS.contains(&name.as_ref()) {
+        if !keys.contains(&name.as_ref()) {
             let problem = match name.as_ref() {
                 "matters" => "the key `matters` was renamed to `impact`".to_owned(),
+                "client" => "a scenario for clients is played by `check-client`".to_owned(),
                 _ => format!("there is no key `{}`", shown(name)),
             };
             let problem = Problem::new(front.at(key.span()), problem);
-            problems.push(problem.maybe_help(did_you_mean(name, KEYS.iter().copied())));
+            problems.push(problem.maybe_help(did_you_mean(name, keys.iter().copied())));
         }
     }
-    front.about(problems)
+    read(&front, problems)
 }
 
-struct Front<'t, 'a> {
+/// The keys of a front matter, as they are read.
+pub(crate) struct Front<'t, 'a> {
     table: &'t DeTable<'a>,
     start: usize,
     length: usize,
@@ -66,7 +81,7 @@ struct Front<'t, 'a> {
 }
 
 /// A value and its place in the file.
-type Placed<T> = (T, Range<usize>);
+pub(crate) type Placed<T> = (T, Range<usize>);
 
 impl<'a> Front<'_, 'a> {
     fn about(&self, problems: &mut Problems) -> Option<About> {
@@ -139,7 +154,7 @@ impl<'a> Front<'_, 'a> {
         drivers
     }
 
-    fn required<T>(
+    pub(crate) fn required<T>(
         &self,
         key: &str,
         problems: &mut Problems,
@@ -157,7 +172,7 @@ impl<'a> Front<'_, 'a> {
         self.optional(key, problems, read)
     }
 
-    fn optional<T>(
+    pub(crate) fn optional<T>(
         &self,
         key: &str,
         problems: &mut Problems,
@@ -173,7 +188,7 @@ impl<'a> Front<'_, 'a> {
         }
     }
 
-    fn required_texts(&self, key: &str, problems: &mut Problems) -> Option<Vec<String>> {
+    pub(crate) fn required_texts(&self, key: &str, problems: &mut Problems) -> Option<Vec<String>> {
         self.required(key, problems, |_| Ok(()))?;
         let texts = self.texts(key, problems)?;
         if texts.is_empty() {
@@ -184,7 +199,7 @@ impl<'a> Front<'_, 'a> {
     }
 
     /// A list of texts; invalid elements are reported and left out.
-    fn texts(&self, key: &str, problems: &mut Problems) -> Option<Vec<Placed<String>>> {
+    pub(crate) fn texts(&self, key: &str, problems: &mut Problems) -> Option<Vec<Placed<String>>> {
         let value = self.table.get(key)?;
         let Some(elements) = value.get_ref().as_array() else {
             let message = format!("`{key}` is a list of texts, not {}", kind(value.get_ref()));
@@ -213,9 +228,9 @@ impl<'a> Front<'_, 'a> {
 }
 
 /// A message, and a suggestion.
-type Complaint = (String, Option<String>);
+pub(crate) type Complaint = (String, Option<String>);
 
-fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
+pub(crate) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
     match value.as_str() {
         Some("") => Err(("the text is empty".into(), None)),
         Some(text) => Ok(text),
@@ -224,7 +239,7 @@ fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Complaint> {
 }
 
 /// A text of one line; `what` names it in messages.
-fn sentence(value: &DeValue<'_>, what: &str) -> Result<String, Complaint> {
+pub(crate) fn sentence(value: &DeValue<'_>, what: &str) -> Result<String, Complaint> {
     match text(value)?.trim() {
         "" => Err((format!("{what} is empty"), None)),
         line if line.contains('\n') => Err((format!("{what} is one line"), None)),
@@ -232,7 +247,7 @@ fn sentence(value: &DeValue<'_>, what: &str) -> Result<String, Complaint> {
     }
 }
 
-fn boolean(value: &DeValue<'_>) -> Result<bool, Complaint> {
+pub(crate) fn boolean(value: &DeValue<'_>) -> Result<bool, Complaint> {
     value.as_bool().ok_or_else(|| {
         (
             format!("this is `true` or `false`, not {}", kind(value)),
@@ -249,7 +264,7 @@ fn kind(value: &DeValue<'_>) -> String {
     }
 }
 
-fn one_of<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, Complaint> {
+pub(crate) fn one_of<T: Copy>(word: &str, choices: &[(&str, T)]) -> Result<T, Complaint> {
     if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word) {
         return Ok(*value);
     }

@@ -6,8 +6,8 @@
 //! file.
 
 mod about;
-mod cursor;
-mod front;
+pub(crate) mod cursor;
+pub(crate) mod front;
 mod repeat;
 mod reply;
 mod statement;
@@ -43,15 +43,7 @@ const DIAGNOSTICS_LIMIT: usize = 100;
 /// # Errors
 /// Everything that is wrong, not only the first.
 pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
-    if text.len() > FILE_LIMIT {
-        return Err(vec![Diagnostic {
-            severity: Severity::Error,
-            message: "the file is larger than 1 MiB".into(),
-            line: 1,
-            span: 0..0,
-            help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
-        }]);
-    }
+    within_limit(text)?;
     let lines = lines_of(text);
     let mut problems = Problems::new(text);
     let (about, steps) = match front_matter(&lines, &mut problems) {
@@ -81,6 +73,20 @@ pub fn parse(id: ScenarioId, text: &str) -> Result<Scenario, Vec<Diagnostic>> {
     Err(problems.into_diagnostics())
 }
 
+/// Whether a file is not larger than [`FILE_LIMIT`].
+pub(crate) fn within_limit(text: &str) -> Result<(), Vec<Diagnostic>> {
+    if text.len() <= FILE_LIMIT {
+        return Ok(());
+    }
+    Err(vec![Diagnostic {
+        severity: Severity::Error,
+        message: "the file is larger than 1 MiB".into(),
+        line: 1,
+        span: 0..0,
+        help: Some("large contents are written `pattern(N)` or `repeat(\"…\", N)`".into()),
+    }])
+}
+
 /// The range of the front matter, and the lines of the dialogue.
 pub(super) fn file_parts(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
     let lines = lines_of(text);
@@ -90,32 +96,33 @@ pub(super) fn file_parts(text: &str) -> Option<(Range<usize>, Vec<Line<'_>>)> {
 
 /// One line of the file, without its end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// 1-based.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// Where it starts in the file.
-    pub(super) start: usize,
-    pub(super) text: &'a str,
+    pub(crate) start: usize,
+    /// Its text.
+    pub(crate) text: &'a str,
 }
 
 impl Line<'_> {
     /// Nothing but blanks.
-    pub(super) fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.text.trim().is_empty()
     }
 
     /// A note for the reader.
-    pub(super) fn is_comment(&self) -> bool {
+    pub(crate) fn is_comment(&self) -> bool {
         self.text.trim_start().starts_with('#')
     }
 
-    fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         let indent = self.text.len() - self.text.trim_start().len();
         self.start + indent..self.start + self.text.trim_end().len().max(indent)
     }
 }
 
-fn lines_of(text: &str) -> Vec<Line<'_>> {
+pub(crate) fn lines_of(text: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     text.split_inclusive('\n')
         .zip(1..)
@@ -140,7 +147,10 @@ fn lines_of(text: &str) -> Vec<Line<'_>> {
 }
 
 /// The range of the front matter, and the index of the first line after it.
-fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<usize>, usize)> {
+pub(crate) fn front_matter(
+    lines: &[Line<'_>],
+    problems: &mut Problems,
+) -> Option<(Range<usize>, usize)> {
     let fence = |line: &Line<'_>| line.text.trim_end() == "+++";
     let Some(opening) = lines.first().filter(|line| fence(line)) else {
         let span = lines.first().map_or(0..0, Line::span);
@@ -171,14 +181,14 @@ fn front_matter(lines: &[Line<'_>], problems: &mut Problems) -> Option<(Range<us
 
 /// An error in one statement.
 #[derive(Debug)]
-struct Problem {
+pub(crate) struct Problem {
     span: Range<usize>,
     message: String,
     help: Option<String>,
 }
 
 impl Problem {
-    fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             span,
             message: message.into(),
@@ -186,25 +196,25 @@ impl Problem {
         }
     }
 
-    fn help(self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
         self.maybe_help(Some(help.into()))
     }
 
-    fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 }
 
 /// Everything that is wrong so far.
-struct Problems {
+pub(crate) struct Problems {
     newlines: Vec<usize>,
     found: Vec<Diagnostic>,
     more: usize,
 }
 
 impl Problems {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self {
             newlines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
             found: Vec::new(),
@@ -212,7 +222,7 @@ impl Problems {
         }
     }
 
-    fn push(&mut self, problem: Problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
         if self.found.len() == DIAGNOSTICS_LIMIT {
             self.more += 1;
             return;
@@ -230,7 +240,7 @@ impl Problems {
         });
     }
 
-    fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| diagnostic.span.start);
         if let (Some(last), 1..) = (self.found.last_mut(), self.more) {
             last.help = Some(format!("… and {} more errors", self.more));
@@ -435,7 +445,7 @@ fn check_variables(text: &str, start: usize) -> Result<(), Problem> {
 }
 
 /// A piece of the file in a message: not too long.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     cut(text, 40).into_owned()
 }
 

@@ -105,7 +105,10 @@ pub(super) fn statement(
         "drop" => Action::Drop,
         "tls" => Action::Tls(choice(&mut cursor, TLS_VERSIONS)?),
         "clear" => Action::Clear,
-        "data" => Action::Data(choice(&mut cursor, DATA_MODES)?),
+        "data" => Action::Data(choice(
+            &mut cursor,
+            &DataMode::ALL.map(|it| (it.verb(), it)),
+        )?),
         "listen" => Action::Listen,
         "connect" => Action::Connect,
         "refused" => Action::Refused,
@@ -148,14 +151,6 @@ pub(super) fn statement(
     cursor.end()?;
     Ok(action)
 }
-
-/// The values of `@data`, as they are written.
-pub(in crate::scenario) const DATA_MODES: &[(&str, DataMode)] = &[
-    ("PASV", DataMode::Pasv),
-    ("EPSV", DataMode::Epsv),
-    ("PORT", DataMode::Port),
-    ("EPRT", DataMode::Eprt),
-];
 
 /// The values of `@tls`, as they are written.
 pub(in crate::scenario) const TLS_VERSIONS: &[(&str, TlsVersion)] =
