@@ -88,7 +88,7 @@ pub struct Replayed {
     pub sessions: usize,
     /// Commands that were sent.
     pub commands: usize,
-    /// Data connections that were used.
+    /// Transfers that were not refused.
     pub transfers: usize,
     /// What differs from the recording.
     pub differences: Vec<Difference>,
@@ -183,12 +183,16 @@ pub(crate) async fn replay_against(
             .filter(|it| it.command.is_some())
             .count()
     };
+    let transferred = |session: &Session| {
+        let transfers = session.exchanges.iter().filter(|it| it.is_transfer());
+        transfers.filter(|it| !it.is_refused()).count()
+    };
     Ok(Replayed {
         sessions: sessions.len(),
         commands: played.iter().map(|played| sent(&played.session)).sum(),
         transfers: played
             .iter()
-            .map(|played| played.session.transfers.len())
+            .map(|played| transferred(&played.session))
             .sum(),
         differences: differences.collect(),
     })

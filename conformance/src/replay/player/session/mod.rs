@@ -529,6 +529,10 @@ impl<'a> Playing<'a> {
         self.deal_with_completions().await;
         self.end_control().await;
         for (number, data) in std::mem::take(&mut self.data) {
+            if !self.users.contains_key(&number) {
+                data.abandon();
+                continue;
+            }
             let transfer = data.finish(self.playback.patience).await;
             self.transfers.insert(number, transfer);
         }
