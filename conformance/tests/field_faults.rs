@@ -331,7 +331,10 @@ const WITHOUT_IMPACT: &[(Fault, &[&str])] = &[
         &["user/put-and-get"],
     ),
     (
-        Fault::Reply("STOR", |_| b"226 Done.\r\n".to_vec()),
+        Fault::Reply("STOR", |reply| match reply {
+            [b'4', ..] => b"226 Done.\r\n".to_vec(),
+            _ => reply.to_vec(),
+        }),
         &["rfc959/stor-without-data-keeps-the-file"],
     ),
 ];
