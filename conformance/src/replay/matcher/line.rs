@@ -181,7 +181,7 @@ impl Request {
         });
         let argument = command.argument.as_deref().unwrap_or_default();
         let text = String::from_utf8_lossy(argument).into_owned();
-        if let (Role::InOrder, Some((options, path))) = (role, changed_by_site(verb, &text)) {
+        if let Some((options, path)) = changed_attribute(verb, &text) {
             return Self {
                 verb: verb.to_owned(),
                 role: Role::Files,
@@ -384,12 +384,30 @@ fn options_of(text: &str) -> (&str, &str) {
     (text[..text.len() - rest.len()].trim_end(), rest)
 }
 
-/// What `SITE CHMOD mode path` asks for, and the path.
-fn changed_by_site<'a>(verb: &str, argument: &'a str) -> Option<(String, &'a str)> {
-    let mut words = argument.splitn(3, ' ');
-    let (what, mode) = (words.next()?.to_ascii_uppercase(), words.next()?);
-    let is_chmod = verb == "SITE" && what == "CHMOD";
-    is_chmod.then_some((format!("{what} {mode}"), words.next()?))
+/// What SITE CHMOD, SITE UTIME or MDTM with a time asks for, and the path. Times are not part of it:
+/// they are those of the client's files, which a test makes anew.
+fn changed_attribute<'a>(verb: &str, argument: &'a str) -> Option<(String, &'a str)> {
+    let is_time = |word: &str| word.len() >= 12 && word.bytes().all(|it| it.is_ascii_digit());
+    let (first, rest) = argument.split_once(' ')?;
+    if verb == "MDTM" {
+        return is_time(first).then_some(("time".to_owned(), rest));
+    }
+    let what = first.to_ascii_uppercase();
+    match (verb, what.as_str()) {
+        ("SITE", "CHMOD") => {
+            let (mode, path) = rest.split_once(' ')?;
+            Some((format!("{what} {mode}"), path))
+        }
+        ("SITE", "UTIME") => {
+            // `UTIME time path`, or `UTIME path accessed modified created UTC`.
+            let path = match rest.split_once(' ') {
+                Some((time, path)) if is_time(time) => path,
+                _ => rest.rsplitn(5, ' ').last()?,
+            };
+            Some((what, path))
+        }
+        _ => None,
+    }
 }
 
 /// The argument of a verb without pathname, in the form in which it is compared.
@@ -432,6 +450,15 @@ mod tests {
     #[case("SITE x", "SITE y", false)]
     #[case("SITE chmod 644 ./b c", "SITE CHMOD 644 /a/b c", true)]
     #[case("SITE CHMOD 644 b", "SITE CHMOD 600 b", false)]
+    #[case("SITE UTIME 20260101000000 b", "SITE utime 20270101000000 /a/b", true)]
+    #[case("SITE UTIME 20260101000000 b", "SITE UTIME 20260101000000 c", false)]
+    #[case(
+        "SITE UTIME b c 20260101000000 20260101000000 20260101000000 UTC",
+        "SITE UTIME b c 20270101000000 20270101000000 20270101000000 UTC",
+        true
+    )]
+    #[case("MDTM 20260101000000 b", "MDTM 20270101000000 b", true)]
+    #[case("MDTM 20260101000000 b", "MDTM b", false)]
     #[case("RETR a", "RETR b", false)]
     fn requests_for_the_same_are_equal(
         #[case] one: &str,

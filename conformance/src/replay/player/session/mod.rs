@@ -180,6 +180,16 @@ impl<'a> Playing<'a> {
         }
     }
 
+    /// The event with which a data connection was opened; 0 if it was not.
+    fn opening_of(&self, number: u32) -> usize {
+        let mut events = self.recorded.events.iter();
+        let opening = events.position(|(_, event)| {
+            let opened = matches!(event.what, EventKind::DataOpened { .. });
+            opened && event.channel == Channel::Data(number)
+        });
+        opening.unwrap_or_default()
+    }
+
     fn data_event(&mut self, number: u32, what: &EventKind) {
         match what {
             EventKind::TlsEstablished(_) => {
@@ -365,10 +375,15 @@ impl<'a> Playing<'a> {
             .replies
             .get(nth)
             .is_some_and(|(_, reply)| reply.class() != 1);
-        if let (true, Some(number)) = (is_last, recorded.transfer) {
-            // The order of events on two connections is not that of their causes: the reply waits
-            // for all of the data.
-            self.data_events_up_to(number, usize::MAX);
+        if let Some(number) = recorded.transfer {
+            // The order of events on two connections is not that of their causes: the first reply
+            // may wait for the data connection, the last one waits for all of the data.
+            let until = if is_last {
+                usize::MAX
+            } else {
+                self.opening_of(number)
+            };
+            self.data_events_up_to(number, until);
         }
         loop {
             self.deal_with_completions().await;
