@@ -1,7 +1,12 @@
 //! The client's side of a recording against a live server.
 
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::trusting;
 use super::session::{FILE, Kind, Room, has_ipv6, replay, said};
@@ -133,4 +138,80 @@ fn an_aborted_transfer_is_compared_as_far_as_it_went() {
     let (text, code) = said(&replay(&file, &room.url(&server), &[]));
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("first difference is at octet 0"), "{text}");
+}
+
+/// A session as a proxy may record it: the reply comes before the data connection, and the server
+/// says goodbye to a client that leaves without QUIT.
+fn recorded_out_of_order(folder: &Path) -> PathBuf {
+    let control = |at: u32, what: Value| json!({"at": at, "connection": "main", "channel": "control", "what": what});
+    let data = |at: u32, what: Value| json!({"at": at, "connection": "main", "channel": "data 1", "what": what});
+    let client = |line: &str| json!({"event": "from_client", "octets": format!("{line}\\r\\n")});
+    let server = |line: &str| json!({"event": "from_server", "octets": format!("{line}\\r\\n")});
+    let (local, peer) = ("127.0.0.1:40000", "127.0.0.1:21");
+    let lines = [
+        json!({"ftpspec_transcript": {"major": 2, "minor": 0}, "seat": "client", "name": "x"}),
+        control(
+            1,
+            json!({"event": "connected", "local": local, "peer": peer}),
+        ),
+        control(2, server("220 Hello.")),
+        control(3, client("PASV")),
+        control(4, server("227 Entering Passive Mode (127,0,0,1,200,10).")),
+        control(5, client("RETR f")),
+        control(6, server("150 Here it comes.")),
+        data(
+            7,
+            json!({"event": "data_opened", "mode": "pasv", "local": local, "peer": peer}),
+        ),
+        data(8, json!({"event": "data_from_server", "octets": "abc"})),
+        data(
+            9,
+            json!({"event": "data_closed", "by": "server", "how": "clean"}),
+        ),
+        control(10, server("226 Done.")),
+        control(11, server("226 Logout.")),
+        control(
+            12,
+            json!({"event": "closed", "by": "server", "how": "clean"}),
+        ),
+    ];
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let file = folder.join("s.jsonl");
+    fs::write(&file, text.join("\n") + "\n").unwrap();
+    file
+}
+
+#[rstest]
+#[case::whole("abc", 0)]
+#[case::other_octets("abd", 1)]
+fn a_server_that_replies_when_the_data_connection_is_there_is_replayed(
+    #[case] octets: &'static str,
+    #[case] expected: i32,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = recorded_out_of_order(folder.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ftp://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (tcp, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(tcp.try_clone().unwrap()).lines();
+        let mut reply = |line: &str| (&tcp).write_all(format!("{line}\r\n").as_bytes());
+        reply("220 Hello.").unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "PASV");
+        let data = TcpListener::bind("127.0.0.1:0").unwrap();
+        let [high, low] = data.local_addr().unwrap().port().to_be_bytes();
+        reply(&format!("227 Passive (127,0,0,1,{high},{low}).")).unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), "RETR f");
+        let (mut data, _) = data.accept().unwrap();
+        reply("150 Here it comes.").unwrap();
+        data.write_all(octets.as_bytes()).unwrap();
+        drop(data);
+        reply("226 Done.").unwrap();
+        while let Some(Ok(_)) = lines.next() {}
+        // The client may be gone.
+        let _ = reply("226 Logout.");
+    });
+    let (text, code) = said(&replay(&file, &url, &["--timeout", "5"]));
+    assert_eq!(code, Some(expected), "{text}");
+    server.join().unwrap();
 }

@@ -284,8 +284,16 @@ impl Comparison<'_> {
     }
 
     fn unasked(&mut self) {
+        // Some servers say goodbye to a client that leaves without QUIT (Pure-FTPd: `226 Logout.`).
+        // The client may or may not see it.
         let of = |session: &Session| -> Vec<Reply> {
+            let last = session.exchanges.last();
+            let left_at = last.filter(|it| it.verb() != "QUIT").map(|it| it.sent);
+            let is_goodbye = |event: usize, reply: &Reply| {
+                reply.class() == 2 && left_at.is_some_and(|left| event > left)
+            };
             let replies = session.unasked.iter();
+            let replies = replies.filter(|(event, reply)| !is_goodbye(*event, reply));
             replies.map(|(_, reply)| reply.clone()).collect()
         };
         let (expected, got) = (of(self.recorded), of(&self.played.session));
