@@ -100,7 +100,7 @@ fn the_report_as_json_names_recorded_and_live_lines() {
 fn an_aborted_transfer_is_compared_as_far_as_it_went() {
     let room = Room::new(Kind::Epsv);
     let big = vec![7; 8 << 20];
-    std::fs::write(room.path().join("seed/big"), &big).unwrap();
+    fs::write(room.path().join("seed/big"), &big).unwrap();
     let slow = ["--fault", "when RETR do stall at 65536"];
     let file = {
         let server = room.serve(&slow);
@@ -114,7 +114,7 @@ fn an_aborted_transfer_is_compared_as_far_as_it_went() {
             "--format",
             "json",
         ]);
-        let ca = std::fs::read_to_string(recorder.text("ca")).unwrap();
+        let ca = fs::read_to_string(recorder.text("ca")).unwrap();
         let address = recorder.text("address").parse().unwrap();
         let mut client = room.logged_in(address, &trusting(&ca));
         let data = std::net::TcpStream::connect(client.passive("PASV")).unwrap();
@@ -133,7 +133,7 @@ fn an_aborted_transfer_is_compared_as_far_as_it_went() {
     let (text, code) = said(&replay(&file, &room.url(&server), &[]));
     assert_eq!(code, Some(0), "{text}");
     // Other octets are seen in what was received before the ABOR.
-    std::fs::write(room.path().join("seed/big"), vec![8; 8 << 20]).unwrap();
+    fs::write(room.path().join("seed/big"), vec![8; 8 << 20]).unwrap();
     let server = room.serve(&slow);
     let (text, code) = said(&replay(&file, &room.url(&server), &[]));
     assert_eq!(code, Some(1), "{text}");
@@ -195,7 +195,7 @@ fn a_server_that_replies_when_the_data_connection_is_there_is_replayed(
     let server = std::thread::spawn(move || {
         let (tcp, _) = listener.accept().unwrap();
         let mut lines = BufReader::new(tcp.try_clone().unwrap()).lines();
-        let mut reply = |line: &str| (&tcp).write_all(format!("{line}\r\n").as_bytes());
+        let reply = |line: &str| (&tcp).write_all(format!("{line}\r\n").as_bytes());
         reply("220 Hello.").unwrap();
         assert_eq!(lines.next().unwrap().unwrap(), "PASV");
         let data = TcpListener::bind("127.0.0.1:0").unwrap();
