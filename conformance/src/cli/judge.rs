@@ -4,12 +4,13 @@ use super::Format;
 use super::exit_code::{CommandError, ExitCode};
 use super::output::finish;
 use crate::catalogue::Registry;
+use crate::client::judge::Tally as ClientTally;
 use crate::judge::{Context, JudgeTally};
 use crate::recording;
 use crate::text::counted;
 use crate::transcript::{Conversation, Leg};
 use crate::verdict::JudgeVerdict;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -20,11 +21,25 @@ pub(super) struct Judge {
     /// Transcripts, of `ftpspec record`, of --transcripts or of any other seat.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Whose part is judged.
+    #[arg(long, value_enum, default_value = "server")]
+    side: Side,
     /// Fails where a SHOULD is broken, too.
     #[arg(long)]
     strict: bool,
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+}
+
+/// `--side`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// What the server sent.
+    Server,
+    /// What the client sent.
+    Client,
+    /// Both.
+    Both,
 }
 
 /// The result as JSON.
@@ -40,9 +55,12 @@ impl Judge {
     /// Prints what each rule found; the exit code is 1 where a MUST is broken.
     pub(super) fn run(self) -> Result<ExitCode, CommandError> {
         let mut tally = JudgeTally::default();
+        let mut client_tally = ClientTally::default();
         let mut commands = 0;
         for file in &self.files {
             let transcript = recording::open(file).map_err(CommandError::usage)?;
+            client_tally
+                .look_at_recording(&file.display().to_string(), &transcript.leg(Leg::Client));
             // What a proxy recorded is judged as the server sent it.
             let transcript = transcript.leg(Leg::Server);
             let conversations = Conversation::all(&transcript);
@@ -61,11 +79,18 @@ impl Judge {
                 &context,
             );
         }
+        let mut judges = Vec::new();
+        if self.side != Side::Client {
+            judges.extend(tally.verdicts());
+        }
+        if self.side != Side::Server {
+            judges.extend(client_tally.verdicts());
+        }
         let judged = Judged {
             schema: "ftpspec-judgement",
             version: 1,
             commands,
-            judges: tally.verdicts(),
+            judges,
         };
         let fails = judged.judges.iter().any(|it| it.outcome.fails(self.strict));
         let code = match fails {

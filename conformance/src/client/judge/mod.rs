@@ -11,8 +11,10 @@ use super::outcome::{Exit, TaskRun};
 use super::task::UNKNOWN_TASK;
 use super::variant::Variant;
 use crate::judge::record;
-use crate::scenario::Need;
-use crate::transcript::{Conversation, Transcript};
+use crate::scenario::{Need, ScenarioId};
+use crate::transcript::{Conversation, Event, EventKind, Transcript};
+use std::net::SocketAddr;
+
 use crate::verdict::{Finding, JudgeVerdict, Outcome, Stop, Verdict};
 
 /// What was observed.
@@ -111,6 +113,30 @@ impl Tally {
             let findings = rule.findings(context);
             record(verdict, findings, scenario, variant, context.transcript);
         }
+    }
+
+    /// Applies every rule to a recorded session, of which no scenario is known: what was asked of the
+    /// client, such as TLS, is not judged.
+    pub(crate) fn look_at_recording(&mut self, name: &str, transcript: &Transcript) {
+        let conversations = Conversation::all(transcript);
+        let is_ipv6 = |event: &Event| {
+            let EventKind::Connected { peer, .. } = &event.what else {
+                return false;
+            };
+            let address = peer.parse::<SocketAddr>();
+            address.is_ok_and(|address| address.ip().to_canonical().is_ipv6())
+        };
+        let variant = Variant {
+            ipv6: transcript.events.iter().any(is_ipv6),
+            ..Variant::default()
+        };
+        self.look(&Context {
+            scenario: &Scenario::without_statements(ScenarioId(name.to_owned())),
+            variant,
+            transcript,
+            conversations: &conversations,
+            tasks: &[],
+        });
     }
 
     /// The verdicts, in the order of the rules.

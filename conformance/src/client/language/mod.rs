@@ -196,6 +196,26 @@ pub struct Obligation<'a> {
 }
 
 impl Scenario {
+    /// A scenario that says nothing: of a session of which nothing but its transcript is known.
+    pub(crate) fn without_statements(id: ScenarioId) -> Self {
+        let about = About {
+            title: String::new(),
+            impact: String::new(),
+            cites: Vec::new(),
+            covers: Vec::new(),
+            level: Level::Practice,
+            needs: Vec::new(),
+            data: false,
+            tls: false,
+        };
+        Self {
+            id,
+            about,
+            statements: Vec::new(),
+            text: String::new(),
+        }
+    }
+
     /// The variants it is played in.
     #[must_use]
     pub fn variants(&self) -> Vec<Variant> {

@@ -371,3 +371,20 @@ fn rules_have_one_name_each_and_cover_requirements_of_clients() {
         );
     }
 }
+
+#[rstest]
+#[case::broken(&["C: REST 5", "S: 350 x", "C: PWD", "S: 257 \"/\" x"], 1)]
+#[case::followed(&["C: PWD", "S: 257 \"/\" x", "C: REST 5", "S: 350 x"], 0)]
+fn a_recorded_session_is_judged_without_a_scenario(
+    #[case] dialogue: &[&str],
+    #[case] findings: usize,
+) {
+    let mut tally = super::super::Tally::default();
+    let begin = ["S: 220 x", "C: EPSV", "S: 229 (|||2000|)"];
+    let dialogue = [&begin, dialogue, &["C: RETR a", "S: 550 x"]].concat();
+    tally.look_at_recording("s.jsonl", &transcript(&dialogue));
+    let verdicts = tally.verdicts();
+    let broken = verdicts.iter().filter(|verdict| verdict.count > 0);
+    let names: Vec<&str> = broken.map(|verdict| verdict.judge.as_str()).collect();
+    assert_eq!(names, ["rest-before-transfer"][..findings].to_vec());
+}
