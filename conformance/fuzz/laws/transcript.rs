@@ -1,5 +1,5 @@
-//! Transcripts: what is read is written the same, what is no transcript file has a line that is
-//! wrong, and whatever happened, each finding of a judge points at it.
+//! Transcripts: a transcript that is read is written the same; for any other file the error names the
+//! wrong line; each finding of a judge names an event of the transcript.
 
 use super::wire::{ended, received, sent, transcript as of_events};
 use ftpspec::internals::catalogue::Registry;

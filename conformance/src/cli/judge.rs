@@ -54,13 +54,17 @@ struct Judged {
 impl Judge {
     /// Prints what each rule found; the exit code is 1 where a MUST is broken.
     pub(super) fn run(self) -> Result<ExitCode, CommandError> {
+        let judges_server = self.side != Side::Client;
+        let judges_client = self.side != Side::Server;
         let mut tally = JudgeTally::default();
         let mut client_tally = ClientTally::default();
         let mut commands = 0;
         for file in &self.files {
             let transcript = recording::open(file).map_err(CommandError::usage)?;
-            client_tally
-                .look_at_recording(&file.display().to_string(), &transcript.leg(Leg::Client));
+            let name = file.display().to_string();
+            if judges_client {
+                client_tally.look_at_recording(&name, &transcript.leg(Leg::Client));
+            }
             // What a proxy recorded is judged as the server sent it.
             let transcript = transcript.leg(Leg::Server);
             let conversations = Conversation::all(&transcript);
@@ -73,17 +77,15 @@ impl Judge {
                 conversations: &conversations,
                 registry: Registry::built_in(),
             };
-            tally.look(
-                &file.display().to_string(),
-                transcript.variant.parse().ok(),
-                &context,
-            );
+            if judges_server {
+                tally.look(&name, transcript.variant.parse().ok(), &context);
+            }
         }
         let mut judges = Vec::new();
-        if self.side != Side::Client {
+        if judges_server {
             judges.extend(tally.verdicts());
         }
-        if self.side != Side::Server {
+        if judges_client {
             judges.extend(client_tally.verdicts());
         }
         let judged = Judged {

@@ -282,8 +282,8 @@ impl Interface {
     }
 }
 
-/// Reads as much as there is room for, if there is so much: the readers take a short read for the
-/// end of what there is.
+/// Fills the whole buffer of each read, except at the end of the file: the parsers take a short read
+/// for the end.
 struct Filled<R>(R);
 
 impl<R: Read> Read for Filled<R> {

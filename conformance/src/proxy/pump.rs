@@ -19,8 +19,8 @@ use crate::transcript::CloseKind;
 
 /// Octets that are read at most at a time.
 const BUFFER: usize = 512 << 10;
-/// With less room a buffer is replaced by another. What was read stays in its own until everybody
-/// has done with it; then the buffer is used again.
+/// A buffer with less free space is replaced by another. It is used again when all octets that were
+/// read into it have been sent and recorded.
 const LEAST: usize = 64 << 10;
 /// Buffers of one direction that are kept to be used again.
 const KEPT: usize = 16;

@@ -72,8 +72,8 @@ impl Tree {
         }
     }
 
-    /// Whether somebody else made what is at this pathname: the session itself has removed it, or
-    /// has made the directory and nothing in it.
+    /// Whether something at this pathname was made outside the session, although the session has
+    /// removed the pathname, or has made the directory and nothing in it.
     pub(super) fn is_foreign(&self, path: &Path) -> bool {
         match self.now.get(path) {
             Some(now) => matches!(now, Now::Gone),

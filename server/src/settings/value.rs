@@ -316,7 +316,7 @@ macro_rules! numbers {
 
 numbers! { u8 u16 u32 }
 
-/// A maximum number; the greatest number is no limit.
+/// A maximum number; the greatest number means unlimited.
 impl Value for usize {
     fn read(value: &Spanned<DeValue<'_>>, _: &Path) -> Result<Self, Wrong> {
         if value.get_ref().as_str() == Some(UNLIMITED) {

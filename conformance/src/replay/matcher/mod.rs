@@ -249,16 +249,16 @@ impl Matcher {
             after.any(|(line, done)| *done && line.changes(&request.argument))
         };
         let names_file = request.looks_at_file();
-        let mut ahead = (cursor..self.lines.len()).filter(same);
-        let ahead =
-            ahead.find(|index| !(self.done[*index] || (names_file && undone_change(*index))));
-        let behind = || {
-            let mut behind = (0..self.lines.len()).rev().filter(same);
-            behind.find(|index| {
+        let mut later = (cursor..self.lines.len()).filter(same);
+        let later =
+            later.find(|index| !(self.done[*index] || (names_file && undone_change(*index))));
+        let earlier = || {
+            let mut earlier = (0..self.lines.len()).rev().filter(same);
+            earlier.find(|index| {
                 !names_file || (!done_change(*index) && (*index < cursor || !undone_change(*index)))
             })
         };
-        match ahead.or_else(behind) {
+        match later.or_else(earlier) {
             Some(index) => self.take(index),
             None => match request.verb.as_str() {
                 "NOOP" => Decision::Reply("200 NOOP done.".into()),
