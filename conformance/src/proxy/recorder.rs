@@ -14,7 +14,7 @@ use super::observer::{Channel, Leg, Observer, Sighting};
 use super::write_out::WriteOut;
 use crate::data::Data;
 use crate::transcript::{
-    self, Connection, DataMode, End, Event, EventKind, Header, ObservationKind, Seat, Side,
+    self, Connection, DataMode, End, Event, EventKind, Header, ObservationKind, Scrub, Seat, Side,
 };
 
 /// Octets of a data connection that become one event.
@@ -23,26 +23,20 @@ const PIECE: u64 = 1 << 20;
 const PARTS: usize = 1000;
 /// How long octets of a data connection wait for more while more come.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
-/// A line of the control connection that grows longer is written in pieces.
-const LONGEST_LINE: usize = 64 << 10;
-/// What stands in place of text that is not to be recorded.
-const SCRUBBED: &[u8] = b"<scrubbed>";
 
 /// Writes what is observed to a file, each event soon after it is complete. The arguments of PASS,
 /// ACCT and ADAT are never written, nor what matches one of the patterns on a control connection.
 pub(crate) struct Recorder {
     start: Instant,
-    scrub: Vec<Regex>,
     file: WriteOut,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     /// Octets of data connections that wait for more, and since when.
     data: BTreeMap<(Leg, u32), (Data, Instant)>,
-    /// Lines that are not complete, where patterns have to be found in whole lines.
-    lines: BTreeMap<(Leg, Side), Vec<u8>>,
+    /// Lines of control connections, which may wait for their end.
+    scrub: Scrub<(Leg, Side)>,
 }
 
 impl Recorder {
@@ -59,9 +53,11 @@ impl Recorder {
         };
         Ok(Self {
             start: Instant::now(),
-            scrub,
             file: WriteOut::create(path, header)?,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                data: BTreeMap::new(),
+                scrub: Scrub::new(scrub),
+            }),
         })
     }
 
@@ -92,7 +88,7 @@ impl Recorder {
 
     fn write_waiting(&self, state: &mut State) {
         self.write_data(state);
-        for ((leg, from), octets) in std::mem::take(&mut state.lines) {
+        for ((leg, from), octets) in state.scrub.rest() {
             self.write_control(leg, from, octets);
         }
     }
@@ -107,10 +103,7 @@ impl Recorder {
         }
     }
 
-    fn write_control(&self, leg: Leg, from: Side, mut octets: Vec<u8>) {
-        for pattern in &self.scrub {
-            octets = pattern.replace_all(&octets, SCRUBBED).into_owned();
-        }
+    fn write_control(&self, leg: Leg, from: Side, octets: Vec<u8>) {
         let what = match from {
             Side::Client => EventKind::FromClient { octets },
             Side::Server => EventKind::FromServer { octets },
@@ -119,18 +112,7 @@ impl Recorder {
     }
 
     fn control(&self, state: &mut State, leg: Leg, from: Side, octets: &[u8]) {
-        if self.scrub.is_empty() {
-            return self.write_control(leg, from, octets.to_vec());
-        }
-        let held = state.lines.entry((leg, from)).or_default();
-        held.extend_from_slice(octets);
-        let end = memchr::memrchr(b'\n', held).map_or(0, |end| end + 1);
-        let end = if held.len() > LONGEST_LINE {
-            held.len()
-        } else {
-            end
-        };
-        let whole: Vec<u8> = held.drain(..end).collect();
+        let whole = state.scrub.apply((leg, from), octets.to_vec());
         if !whole.is_empty() {
             self.write_control(leg, from, whole);
         }
